@@ -1,0 +1,1 @@
+"""kgen: typed Bytewax dataflows from a schema registry. The generator and its command line."""

@@ -1,0 +1,67 @@
+"""What a registry holds, as the generator sees it: what passes from the registry (or from lock and vendored schemas) to the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+SchemaType: TypeAlias = Literal["AVRO", "JSON", "PROTOBUF"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A use of another subject's schema under a name."""
+
+    name: str
+    subject: str
+    version: int
+
+
+@dataclass(frozen=True)
+class SchemaVersion:
+    """One version of a subject. `text` is as received. `references` are the direct ones."""
+
+    subject: str
+    version: int
+    id: int
+    type: SchemaType
+    text: str
+    references: tuple[Reference, ...] = ()
+    guid: str | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A subject and those of its versions that were pulled, ascending; the last one is what the generated code reads."""
+
+    name: str
+    versions: tuple[SchemaVersion, ...]
+    compatibility: str | None = None  # None where the registry would not say
+    compatibility_inherited: bool = True
+
+    @property
+    def latest(self) -> SchemaVersion:
+        """The version that generated code reads."""
+        return self.versions[-1]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A subject that was left out, and why."""
+
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything a rendering needs: the same whether it came from a registry or from lock and vendored schemas.
+
+    `registry_url` is without userinfo and query. `referenced` holds every version that is reached by references (transitively), sorted by
+    (subject, version); subjects are sorted by name.
+    """
+
+    registry_url: str
+    subjects: tuple[Subject, ...]
+    referenced: tuple[SchemaVersion, ...] = ()
+    skipped: tuple[Skipped, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""kgen's runtime: what generated code imports."""

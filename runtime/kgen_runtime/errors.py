@@ -1,0 +1,115 @@
+"""The exceptions of kgen.
+
+    KgenError                  what, where, hint; what the command line prints
+    ├── ConfigError            a setting is missing or wrong
+    ├── FlowError              the dataflow is built wrongly (an `errs` stream nothing reads, a bad step)
+    ├── SchemaError            a schema is not valid
+    │   └── ResolutionError    a reader schema cannot read what a writer schema wrote
+    ├── RegistryError          the registry answered with an error, or not at all
+    │   ├── RegistryUnavailable   could not be reached, or 408/429/5xx after the retries: transient
+    │   └── UnknownSchema      the registry does not know this id, subject or version: permanent
+    ├── SerdeError             a message cannot be decoded or encoded
+    │   ├── FramingError       the bytes do not begin with a known wire format
+    │   ├── DecodeError        the payload does not fit its writer schema
+    │   └── EncodeError        the value does not fit the schema
+    ├── DeliveryError          a message could not be delivered to the broker
+    └── RecoveryError          the recovery folder cannot be used
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class KgenError(Exception):
+    """An error that a user can act on: what happened, where, and a hint of what to do."""
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  at {self.where}")
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> Any:
+        # Exceptions travel between Bytewax workers: keep the parts, not the rendered text.
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
+
+
+def _rebuild(cls: type[KgenError], args: tuple[Any, ...], state: dict[str, Any]) -> KgenError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigError(KgenError):
+    """A setting is missing or wrong."""
+
+
+class FlowError(KgenError):
+    """The dataflow is built wrongly; raised while it is built, never while it runs."""
+
+
+class SchemaError(KgenError):
+    """A schema is not valid; `where` is a JSON pointer into it."""
+
+
+class ResolutionError(SchemaError):
+    """A reader schema cannot read what a writer schema wrote; raised when the reader is built."""
+
+
+class RegistryError(KgenError):
+    """The schema registry answered with an error, or not at all."""
+
+
+class RegistryUnavailable(RegistryError):
+    """The registry could not be reached, or kept answering 408, 429 or 5xx: worth trying again."""
+
+
+class UnknownSchema(RegistryError):
+    """The registry does not know this id, subject or version."""
+
+
+class SerdeError(KgenError):
+    """A message cannot be decoded or encoded."""
+
+
+class FramingError(SerdeError):
+    """The bytes do not begin with a known wire format."""
+
+
+class DecodeError(SerdeError):
+    """The payload does not fit its writer schema.
+
+    `position` is the byte offset in the payload as given to the reader (framing included), `path` the field path (`order.lines[3].price`).
+    """
+
+    def __init__(self, what: str, *, position: int = -1, path: str = "", hint: str | None = None) -> None:
+        where = f"byte {position}" + (f", field {path}" if path else "") if position >= 0 else path or None
+        super().__init__(what, where=where, hint=hint)
+        self.position = position
+        self.path = path
+
+
+class EncodeError(SerdeError):
+    """The value does not fit the schema; `path` is the field path."""
+
+    def __init__(self, what: str, *, path: str = "", hint: str | None = None) -> None:
+        super().__init__(what, where=f"field {path}" if path else None, hint=hint)
+        self.path = path
+
+
+class DeliveryError(KgenError):
+    """A message could not be delivered to the broker."""
+
+
+class RecoveryError(KgenError):
+    """The recovery folder cannot be used."""

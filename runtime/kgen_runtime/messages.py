@@ -1,0 +1,85 @@
+"""What flows through a kgen dataflow: typed messages, and failures that still hold the original bytes."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeAlias, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+W = TypeVar("W")
+
+Headers: TypeAlias = "tuple[tuple[str, bytes | None], ...]"
+
+
+@dataclass(slots=True, kw_only=True)
+class RawMessage:
+    """A Kafka message as it stood on the broker, byte for byte. `timestamp` is in ms since the epoch (UTC), None where the broker gave none."""
+
+    key: bytes | None
+    value: bytes | None
+    topic: str
+    partition: int | None = None
+    offset: int | None = None
+    timestamp: int | None = None
+    headers: Headers = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Message(Generic[K, V]):
+    """A Kafka message with typed key and value. Treat it as immutable: Bytewax hands one object to every branch of a flow.
+
+    `value` is None for a tombstone. `topic`, `partition` and `offset` say where it was read (None where it was made in the flow);
+    `timestamp` is in ms since the epoch, UTC. `target_topic`/`target_partition`, where set, tell a sink to send this one elsewhere.
+    """
+
+    key: K | None = None
+    value: V | None = None
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    timestamp: int | None = None
+    headers: Headers = ()
+    key_schema_id: int | None = None
+    value_schema_id: int | None = None
+    target_topic: str | None = None
+    target_partition: int | None = None
+    raw: RawMessage | None = field(default=None, repr=False, compare=False)
+
+    def with_value(self, value: W | None) -> Message[K, W]:
+        """The same message (key, headers, provenance, original bytes) with another value."""
+        raise NotImplementedError
+
+
+class Stage(str, enum.Enum):
+    """Where a message failed."""
+
+    FRAMING = "framing"
+    UNKNOWN_SCHEMA = "unknown-schema"
+    DECODE = "decode"
+    VALIDATE = "validate"
+    PROCESS = "process"
+    SERIALIZE = "serialize"
+    PRODUCE = "produce"
+    OVERSIZE = "oversize"
+
+
+@dataclass(slots=True, kw_only=True)
+class Failure:
+    """A message that failed: why, and the original byte for byte.
+
+    `part` says which half failed ("key" or "value") where that is known. `traceback` and `message` are bounded. `fingerprint` is stable over
+    runs: stage, error class, schema id and code place, to group by.
+    """
+
+    stage: Stage
+    transient: bool
+    error_class: str
+    message: str
+    fingerprint: str
+    original: RawMessage
+    traceback: str = ""
+    part: str | None = None
+    schema_id: int | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)

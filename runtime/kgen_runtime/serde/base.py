@@ -1,0 +1,47 @@
+"""What a serde is: how keys and values of a topic become Python values and back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from ..messages import Headers
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
+
+Role: TypeAlias = Literal["key", "value"]
+
+
+class Decoder(Protocol[T_co]):
+    """Bytes to values, for one role of one topic, bound to a schema store. Belongs to one worker thread."""
+
+    def decode_many(
+        self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
+    ) -> tuple[list[Any], list[int | None]]:
+        """Values and writer schema ids, in order. None stays None (null key, tombstone).
+
+        A payload that can never be decoded leaves its exception (`FramingError`, `UnknownSchema`, `DecodeError`, `ResolutionError`) in place of the value.
+        Raises `RegistryUnavailable` where a schema id is not known here and the registry cannot be asked: nothing was lost, call again later.
+        """
+
+
+class Encoder(Protocol[T_contra]):
+    """Values to bytes, for one role of one topic, bound to a schema store."""
+
+    def encode(self, value: T_contra | None) -> bytes | None:
+        """Framed bytes; None stays None. Raises `EncodeError`, `UnknownSchema` (not registered there), `RegistryUnavailable`."""
+
+
+class Serde(ABC, Generic[T]):
+    """How one half of a message (key or value) is read and written."""
+
+    @abstractmethod
+    def decoder(self, store: Any, role: Role) -> Decoder[T]:
+        """A decoder bound to a `SchemaStore`."""
+
+    @abstractmethod
+    def encoder(self, store: Any, role: Role) -> Encoder[T]:
+        """An encoder bound to a `SchemaStore`."""
