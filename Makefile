@@ -1,0 +1,47 @@
+# Each target makes its own virtual environment when there is none. PYTHON=… picks the interpreter, VENV=… the folder.
+PYTHON ?= $(shell sh scripts/find-python.sh)
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+STAMP = $(VENV)/.kgen-installed
+SOURCES = pyproject.toml setup.py scripts/make-venv.sh $(wildcard runtime/kgen_runtime/codec/*.pyx)
+PYTEST = $(RUN) -m pytest -p no:cacheprovider
+TYPED = gen runtime templates examples
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fuzz sanitize test-kafka faults format clean
+
+help: ## what the targets do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): $(SOURCES)
+	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)"
+	@touch $@
+
+demo: $(STAMP) ## kgen's main job on a local broker and registry, start to end
+	@$(RUN) examples/orders/demo.py
+
+test: $(STAMP) ## the tests, on one Python, with the local broker and registry
+	$(PYTEST) -m "not kafka"
+
+check: $(STAMP) ## ruff and mypy --strict; warnings are errors
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy $(TYPED)
+
+test-kafka: $(STAMP) ## the tests on Apache Kafka (needs Java 17 and Maven)
+	$(PYTEST) -m kafka
+
+faults: $(STAMP) ## the fault tests with more and longer rounds (needs Java 17 and Maven)
+	KGEN_FAULT_ROUNDS=30 $(PYTEST) -m kafka tests/faults
+
+bench: $(STAMP) ## speed against the peers, in one run, as ratios
+	@$(RUN) -m pip install -q --disable-pip-version-check --group bench
+	$(RUN) -m tests.bench
+
+format: $(STAMP) ## let ruff mend what it can
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean: ## remove what was built here
+	rm -rf $(VENV) build .demo .cache .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name '*.so' -path './runtime/*' -delete
