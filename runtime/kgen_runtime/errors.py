@@ -67,7 +67,23 @@ class ResolutionError(SchemaError):
 
 
 class RegistryError(KgenError):
-    """The schema registry answered with an error, or not at all."""
+    """The schema registry answered with an error, or not at all.
+
+    `status` is the HTTP status and `error_code` the registry's own code, where there was an answer and it had one.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        status: int | None = None,
+        error_code: int | None = None,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.status = status
+        self.error_code = error_code
 
 
 class RegistryUnavailable(RegistryError):
