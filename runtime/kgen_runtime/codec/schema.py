@@ -1,14 +1,17 @@
-"""An Avro schema as a frozen tree: what the codec, the sample maker, compatibility checks and the generator's model read.
+"""An Avro schema as a frozen tree: what the codec, the compatibility check and the generator's model read.
 
-Every use of a named type is a `Ref`; its definition stands once in `Schema.names`. So the tree is finite even when the schema is
-recursive. Format: Apache Avro 1.12 specification.
+Every use of a named type is a `Ref`; its definition stands once in `Schema.names`. So the tree is finite
+even when the schema is recursive. Format: Apache Avro 1.12 specification.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+from ..errors import SchemaError
 
 PrimitiveName: TypeAlias = Literal["null", "boolean", "int", "long", "float", "double", "bytes", "string"]
 
@@ -25,9 +28,10 @@ NO_DEFAULT = _NoDefault()
 
 @dataclass(frozen=True)
 class Logical:
-    """A logical type that is valid where it stands; unknown or invalid ones are dropped, as the specification asks."""
+    """A logical type that is valid where it stands; others are dropped, as the specification asks."""
 
-    name: str  # decimal big-decimal uuid date time-millis time-micros timestamp-{millis,micros,nanos} local-timestamp-… duration
+    # decimal big-decimal uuid duration date time-{millis,micros} [local-]timestamp-{millis,micros,nanos}
+    name: str
     precision: int = 0
     scale: int = 0
 
@@ -118,7 +122,7 @@ Named: TypeAlias = Record | Enum | Fixed
 
 @dataclass(frozen=True)
 class Schema:
-    """A whole schema: its root and every named type it reaches, by full name, in order of definition (references first)."""
+    """A whole schema: its root, and every named type by full name in order of definition."""
 
     root: Node
     names: Mapping[str, Named] = field(default_factory=dict)
@@ -136,8 +140,25 @@ class Limits:
 def parse(text: str, references: Sequence[str] = (), *, limits: Limits | None = None) -> Schema:
     """Parse an Avro schema.
 
-    `references` are the texts of the schemas whose names it uses (transitively), in dependency order, as the registry gives them.
-    Primitive schemas may stand bare (`"string"`) or as an object.
-    Raises `SchemaError` with a JSON pointer where the text is not JSON, not Avro, or past the limits.
+    `references` are the texts of the schemas whose names it uses (transitively), in dependency order, as
+    the registry gives them. Primitive schemas may stand bare (`"string"`) or as an object. Raises
+    `SchemaError` with a JSON pointer where the text is not JSON, not Avro, or past the limits.
     """
-    raise NotImplementedError
+    from .parser import parse_schema
+
+    return parse_schema(text, references, limits or Limits())
+
+
+def normalised(text: str, *, limits: Limits | None = None) -> str:
+    """The text's JSON with sorted keys and no white space: to hash, and to compare schemas by.
+
+    Unlike Avro's parsing canonical form this keeps everything: defaults, logical types, docs, aliases.
+    Raises `SchemaError` where it is not JSON.
+    """
+    from .parser import load_json
+
+    try:
+        value = load_json(text, limits or Limits())
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError:
+        raise SchemaError("the schema is nested too deeply") from None
