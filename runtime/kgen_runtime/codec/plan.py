@@ -1,0 +1,106 @@
+"""The plan that resolution makes of a writer and a reader schema, and that both engines follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from .schema import Logical, PrimitiveName, Record
+
+# "read": writer to reader; "skip": the writer alone, for fields the reader lacks; "own": the reader alone,
+# for its defaults.
+Mode: TypeAlias = Literal["read", "skip", "own"]
+Key: TypeAlias = tuple[Mode, str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A primitive written as `writer`, wanted as `reader` with its logical type."""
+
+    writer: PrimitiveName
+    reader: PrimitiveName
+    logical: Logical | None
+
+
+@dataclass(frozen=True, eq=False)
+class FixedValue:
+    """A fixed of `size` bytes."""
+
+    size: int
+    logical: Logical | None
+
+
+@dataclass(frozen=True, eq=False)
+class EnumValue:
+    """An enum: for each symbol of the writer, the reader's symbol, or None where there is none."""
+
+    name: str
+    symbols: tuple[str | None, ...]
+    written: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ListOf:
+    """An array."""
+
+    items: Plan
+
+
+@dataclass(frozen=True, eq=False)
+class MapOf:
+    """A map."""
+
+    values: Plan
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A writer's union, a plan for each branch."""
+
+    branches: tuple[Plan, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A field as the writer wrote it: into field `target` of the reader, or skipped where that is None."""
+
+    name: str
+    plan: Plan
+    target: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Default:
+    """Field `target` of the reader, which the writer lacks: `data` is Avro binary for `plan`."""
+
+    target: int
+    data: bytes
+    plan: Plan
+
+
+@dataclass(frozen=True, eq=False)
+class Fields:
+    """A record of the reader (of the writer, where it is skipped)."""
+
+    record: Record
+    steps: tuple[Step, ...]
+    defaults: tuple[Default, ...]
+    missing: tuple[Never, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """A record by its key in `Resolution.bodies`."""
+
+    key: Key
+
+
+@dataclass(frozen=True, eq=False)
+class Never:
+    """What cannot be resolved, and why; `field` where it is a field that the writer lacks."""
+
+    message: str
+    field: str = ""
+
+
+Plan: TypeAlias = Value | FixedValue | EnumValue | ListOf | MapOf | Choice | Link | Never

@@ -1,0 +1,67 @@
+"""Values of logical types for which Python has no type of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TypeVar
+
+_EPOCH = dt.datetime(1970, 1, 1)
+_UTC_EPOCH = _EPOCH.replace(tzinfo=dt.timezone.utc)
+_Nanos = TypeVar("_Nanos", bound="_NanosBase")
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """Avro's `duration`: months, days and milliseconds, each from 0 to 2^32-1, none convertible to another."""
+
+    months: int = 0
+    days: int = 0
+    millis: int = 0
+
+
+class _NanosBase(int):
+    """Nanoseconds since the epoch: an int, because `datetime` stops at microseconds."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({int(self)})"
+
+    @classmethod
+    def _from(cls: type[_Nanos], since: dt.timedelta) -> _Nanos:
+        return cls((since // dt.timedelta(microseconds=1)) * 1000)
+
+
+class TimestampNanos(_NanosBase):
+    """An instant, in nanoseconds since 1970-01-01T00:00:00 UTC."""
+
+    __slots__ = ()
+
+    def datetime(self) -> dt.datetime:
+        """The instant as an aware UTC datetime, cut to microseconds (towards the past)."""
+        return _UTC_EPOCH + dt.timedelta(microseconds=self // 1000)
+
+    @classmethod
+    def from_datetime(cls, moment: dt.datetime) -> TimestampNanos:
+        """The instant of an aware datetime; one without a time zone is a ValueError."""
+        if moment.utcoffset() is None:
+            raise ValueError("an instant needs a datetime with a time zone")
+        return cls._from(moment - _UTC_EPOCH)
+
+
+class LocalTimestampNanos(_NanosBase):
+    """A wall-clock time without a time zone, in nanoseconds since 1970-01-01T00:00:00."""
+
+    __slots__ = ()
+
+    def datetime(self) -> dt.datetime:
+        """The wall-clock time as a naive datetime, cut to microseconds (towards the past)."""
+        return _EPOCH + dt.timedelta(microseconds=self // 1000)
+
+    @classmethod
+    def from_datetime(cls, moment: dt.datetime) -> LocalTimestampNanos:
+        """The wall-clock time of a naive datetime; one with a time zone is a ValueError."""
+        if moment.utcoffset() is not None:
+            raise ValueError("a local timestamp needs a datetime without a time zone")
+        return cls._from(moment - _EPOCH)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kgen_runtime.codec.resolve import Incompatibility, check, resolve
+from kgen_runtime.codec.schema import parse
+from kgen_runtime.errors import ResolutionError
+
+
+def record(*fields: Any, name: str = "R", **more: Any) -> dict[str, Any]:
+    parts = [field if isinstance(field, dict) else {"name": field[0], "type": field[1]} for field in fields]
+    return {"type": "record", "name": name, "fields": parts, **more}
+
+
+def enum(*symbols: str, name: str = "E", **more: Any) -> dict[str, Any]:
+    return {"type": "enum", "name": name, "symbols": list(symbols), **more}
+
+
+def fixed(size: int, name: str = "F", **more: Any) -> dict[str, Any]:
+    return {"type": "fixed", "name": name, "size": size, **more}
+
+
+def decimal(precision: int, scale: int) -> dict[str, Any]:
+    return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
+
+
+def between(writer: Any, reader: Any) -> list[Incompatibility]:
+    return check(parse(json.dumps(writer)), parse(json.dumps(reader)))
+
+
+READABLE: list[tuple[Any, Any]] = [
+    ("int", "int"),
+    ("int", "long"),
+    ("int", "float"),
+    ("int", "double"),
+    ("long", "float"),
+    ("long", "double"),
+    ("float", "double"),
+    ("string", "bytes"),
+    ("bytes", "string"),
+    ("int", ["null", "double"]),
+    (["null", "int"], ["null", "long"]),
+    ({"type": "array", "items": "int"}, {"type": "array", "items": "long"}),
+    ({"type": "map", "values": "int"}, {"type": "map", "values": ["long", "null"]}),
+    (record(("a", "int"), ("b", "int")), record(("b", "long"))),
+    (record(("a", "int")), record(("a", "int"), {"name": "b", "type": "int", "default": 1})),
+    (record(("a", "int")), record({"name": "b", "type": "int", "aliases": ["x", "a"]})),
+    (record(("a", "int"), namespace="one"), record(("a", "int"), namespace="two")),
+    (record(("a", "int"), name="Old"), record(("a", "int"), aliases=["Old"])),
+    (record(("a", "int"), name="x.Old"), record(("a", "int"), namespace="y", aliases=["x.Old"])),
+    (enum("A"), enum("A", "B", namespace="n")),
+    (enum("A", "B"), enum("A", default="A")),
+    (fixed(2), fixed(2, namespace="n")),
+    (fixed(2, name="Old"), fixed(2, aliases=["Old"])),
+    (decimal(4, 2), decimal(9, 2)),
+    (decimal(4, 2), "bytes"),
+    ("bytes", decimal(4, 2)),
+    (record(("r", ["null", "R"])), record(("r", ["null", "R"]))),
+]
+
+
+@pytest.mark.parametrize(("writer", "reader"), READABLE)
+def test_readable(writer: Any, reader: Any) -> None:
+    assert between(writer, reader) == []
+
+
+NEVER: list[tuple[Any, Any, str, str]] = [
+    ("long", "int", "", "long cannot be read as int"),
+    ("double", "float", "", "double cannot be read as float"),
+    ("string", "int", "", "string cannot be read as int"),
+    ("null", "int", "", "null cannot be read as int"),
+    ("string", ["null", "int"], "", "string is none of the reader's union [null, int]"),
+    (["string", "bytes"], "int", "", "string cannot be read as int"),
+    ({"type": "array", "items": "int"}, {"type": "map", "values": "int"}, "", "array cannot be read as map"),
+    (
+        {"type": "array", "items": "long"},
+        {"type": "array", "items": "int"},
+        "[]",
+        "long cannot be read as int",
+    ),
+    ({"type": "map", "values": "long"}, {"type": "map", "values": "int"}, "{}", "long cannot be read as int"),
+    (record(("a", "int")), record(("b", "int")), "b", "does not write this field"),
+    (record(("a", "int"), name="Other"), record(("a", "int")), "", "Other cannot be read as R"),
+    (fixed(2), fixed(3), "", "F of 2 bytes cannot be read as one of 3"),
+    (fixed(2, name="G"), fixed(2), "", "G cannot be read as F"),
+    (enum("A", name="G"), enum("A"), "", "G cannot be read as E"),
+    (enum("A"), fixed(1, name="E"), "", "E cannot be read as E"),
+    (enum("A"), enum("B"), "", "the reader's enum E lacks A and has no default"),
+    (decimal(4, 2), decimal(4, 1), "", "scale 2 cannot be read as one of scale 1"),
+    (
+        record(("lines", {"type": "array", "items": record(("price", "string"), name="L")})),
+        record(("lines", {"type": "array", "items": record(("price", "int"), name="L")})),
+        "lines[].price",
+        "string cannot be read as int",
+    ),
+]
+
+
+@pytest.mark.parametrize(("writer", "reader", "path", "message"), NEVER)
+def test_what_can_never_be_read_is_refused_with_path_and_reason(
+    writer: Any, reader: Any, path: str, message: str
+) -> None:
+    [problem, *_] = between(writer, reader)
+    assert problem.path == path
+    assert message in problem.message
+    assert problem.always
+    with pytest.raises(ResolutionError) as caught:
+        resolve(parse(json.dumps(writer)), parse(json.dumps(reader)))
+    assert message in str(caught.value)
+    assert (path or "the root") in str(caught.value.where)
+
+
+SOMETIMES: list[tuple[Any, Any, str]] = [
+    (["null", "int"], "int", "null cannot be read as int"),
+    (["null", "int", "string"], ["null", "long"], "string is none of"),
+    (enum("A", "B", "C"), enum("A"), "lacks B, C"),
+    (["null", record(("a", "string"))], ["null", record(("a", "int"))], "string cannot be read as int"),
+]
+
+
+@pytest.mark.parametrize(("writer", "reader", "message"), SOMETIMES)
+def test_what_fails_for_some_data_is_told_and_not_refused(writer: Any, reader: Any, message: str) -> None:
+    [problem] = between(writer, reader)
+    assert message in problem.message
+    assert not problem.always
+    resolve(parse(json.dumps(writer)), parse(json.dumps(reader)))
+
+
+def test_failure_spreads_through_recursive_records() -> None:
+    def tree(leaf: str) -> dict[str, Any]:
+        children = {"type": "array", "items": ["null", "R"]}
+        return record(("inner", record(("leaf", leaf), ("up", ["null", "R"]), name="I")), ("kids", children))
+
+    problems = between(tree("string"), tree("int"))
+    assert [(problem.path, problem.always) for problem in problems] == [("inner.leaf", True)]
+
+
+def test_the_right_name_wins_over_an_earlier_one_with_the_same_simple_name() -> None:
+    union = [record(("a", "int"), name="x.R"), record(("b", "int"), name="y.R")]
+    assert between(union[1], union) == []
+    assert between(record(("b", "int"), name="z.R"), union)[0].path == "a"
+
+
+def test_a_field_by_name_wins_over_an_alias() -> None:
+    reader = record({"name": "new", "type": "string", "aliases": ["a"], "default": ""}, ("a", "int"))
+    assert between(record(("a", "int")), reader) == []
+
+
+def test_a_long_chain_of_types_needs_no_stack() -> None:
+    chain = [record(name="N0")] + [record(("a", f"N{n}"), name=f"N{n + 1}") for n in range(3000)]
+    assert between(chain, chain) == []
+
+
+def test_wide_unions_are_matched_in_reasonable_time() -> None:
+    left = [fixed(1, name=f"a.F{n}") for n in range(3000)]
+    right = [fixed(1, name=f"b.G{n}") for n in range(3000)]
+    assert len(between(left, right)) == 3000
