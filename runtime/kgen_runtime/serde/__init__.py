@@ -1,0 +1,28 @@
+"""How keys and values become Python values and back: framing, serdes, and where their schemas come from."""
+
+from __future__ import annotations
+
+from .avro import AvroSerde
+from .base import Decoder, Encoder, Role, Serde
+from .primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
+from .registry import RegistryClient
+from .schemas import Schemas, WriterSchema
+from .store import SchemaStore
+
+__all__ = [
+    "AvroSerde",
+    "BytesSerde",
+    "Decoder",
+    "DoubleSerde",
+    "Encoder",
+    "IntSerde",
+    "LongSerde",
+    "NoneSerde",
+    "RegistryClient",
+    "Role",
+    "SchemaStore",
+    "Schemas",
+    "Serde",
+    "StringSerde",
+    "WriterSchema",
+]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from ..messages import Headers
+from .confluent import SerdeDeserializer, SerdeSerializer
+from .store import SchemaStore
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -23,8 +25,9 @@ class Decoder(Protocol[T_co]):
     ) -> tuple[list[Any], list[int | None]]:
         """Values and writer schema ids, in order. None stays None (null key, tombstone).
 
-        A payload that can never be decoded leaves its exception (`FramingError`, `UnknownSchema`, `DecodeError`, `ResolutionError`) in place of the value.
-        Raises `RegistryUnavailable` where a schema id is not known here and the registry cannot be asked: nothing was lost, call again later.
+        A payload that can never be decoded leaves its exception (`FramingError`, `UnknownSchema`,
+        `DecodeError`, `ResolutionError`) in place of the value. Raises `RegistryUnavailable` where a schema
+        id is not known here and the registry cannot be asked: nothing was lost, call again later.
         """
 
 
@@ -32,16 +35,37 @@ class Encoder(Protocol[T_contra]):
     """Values to bytes, for one role of one topic, bound to a schema store."""
 
     def encode(self, value: T_contra | None) -> bytes | None:
-        """Framed bytes; None stays None. Raises `EncodeError`, `UnknownSchema` (not registered there), `RegistryUnavailable`."""
+        """Framed bytes; None stays None.
+
+        Raises `EncodeError`, `UnknownSchema` (not registered there), `RegistryUnavailable`.
+        """
 
 
 class Serde(ABC, Generic[T]):
     """How one half of a message (key or value) is read and written."""
 
     @abstractmethod
-    def decoder(self, store: Any, role: Role) -> Decoder[T]:
-        """A decoder bound to a `SchemaStore`."""
+    def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
+        """A decoder bound to a store."""
 
     @abstractmethod
-    def encoder(self, store: Any, role: Role) -> Encoder[T]:
-        """An encoder bound to a `SchemaStore`."""
+    def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
+        """An encoder bound to a store."""
+
+    @property
+    def deserializer(self) -> SerdeDeserializer[T]:
+        """This serde as a confluent-kafka deserializer, on the registry of the environment."""
+        return SerdeDeserializer(self)
+
+    @property
+    def serializer(self) -> SerdeSerializer[T]:
+        """This serde as a confluent-kafka serializer, on the registry of the environment."""
+        return SerdeSerializer(self)
+
+    def deserializer_with(self, store: SchemaStore) -> SerdeDeserializer[T]:
+        """This serde as a confluent-kafka deserializer, on a given store."""
+        return SerdeDeserializer(self, store)
+
+    def serializer_with(self, store: SchemaStore) -> SerdeSerializer[T]:
+        """This serde as a confluent-kafka serializer, on a given store."""
+        return SerdeSerializer(self, store)

@@ -1,0 +1,100 @@
+"""Small pieces of HTTP: credentials, URLs as they may be shown, and what headers say."""
+
+from __future__ import annotations
+
+import base64
+import time
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TypeAlias
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import requests
+from requests.auth import AuthBase
+
+from ..errors import ConfigError
+
+Auth: TypeAlias = "tuple[str, str] | str | None"
+"""User and password (basic), a token (bearer), or none."""
+
+
+class AuthHeader(AuthBase):
+    """Sets the Authorization header.
+
+    Given for every request, also without credentials, so that requests looks into no .netrc.
+    """
+
+    def __init__(self, auth: Auth) -> None:
+        self._value = None if auth is None else _authorization(auth)
+
+    def __bool__(self) -> bool:
+        return self._value is not None
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._value is not None:
+            request.headers["Authorization"] = self._value
+        return request
+
+
+def _authorization(auth: tuple[str, str] | str) -> str:
+    if not isinstance(auth, str):
+        return "Basic " + base64.b64encode(":".join(auth).encode()).decode()
+    # requests would put the whole header into its error.
+    if not (auth.isascii() and auth.isprintable()):
+        raise ConfigError("the registry's token holds characters that no HTTP header can carry")
+    return f"Bearer {auth}"
+
+
+def split_userinfo(url: str) -> tuple[str, Auth]:
+    """The URL without userinfo, query and trailing slash, and the credentials it held."""
+    try:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname or (parts.port or 0) < 0:
+            raise ValueError
+    except ValueError:
+        raise ConfigError(
+            f"not a registry URL: {shown(url)}",
+            hint="It looks like http://localhost:8081 or https://registry.example.com/path.",
+        ) from None
+    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", "")), auth
+
+
+def shown(url: str) -> str:
+    """A URL as it may be shown: all that stands before an @ or after a ? may be secret, also where it does
+    not parse.
+    """
+    head, separator, rest = url.rpartition("://")
+    return printable(head + separator + rest.rpartition("@")[2].partition("?")[0].partition("#")[0])
+
+
+def origin(url: str) -> tuple[str, str | None, int]:
+    """Scheme, host and port: to whom credentials belong."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def seconds(retry_after: str | None) -> float | None:
+    """`Retry-After`: seconds, or a date."""
+    if not retry_after:
+        return None
+    try:
+        if retry_after.strip().isdigit():
+            return float(retry_after)
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def status_text(status: int) -> str:
+    """`404 Not Found`."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def printable(text: str) -> str:
+    """Text from outside on its way to a terminal: one line, bounded."""
+    flat = "".join(c if c.isprintable() else " " for c in text[:300])
+    return flat + ("…" if len(text) > 300 else "")

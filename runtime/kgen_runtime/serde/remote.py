@@ -1,0 +1,139 @@
+"""Schemas as a registry has them: by id, by GUID, or by subject and version, with all they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from ..codec.schema import Schema, parse
+from ..errors import RegistryError, ResolutionError, SchemaError, UnknownSchema
+from .registry import RegistryClient
+from .schemas import Schemas
+
+MAX_REFERENCES = 1000
+MAX_DEPTH = 64
+
+
+def by_id(client: RegistryClient, id_: int, schemas: Schemas) -> Schema:
+    """The schema with this id, in the registry context of the subject.
+
+    Raises `UnknownSchema`, `RegistryUnavailable`, `RegistryError`, and `ResolutionError` where it is not
+    Avro.
+    """
+    params = {"subject": schemas.subject} if schemas.context else None
+    answer = client.get(f"/schemas/ids/{id_}", params)
+    return _schema(client, answer, f"schema id {id_}", schemas.context)
+
+
+def by_guid(client: RegistryClient, guid: str) -> tuple[Schema, int | None]:
+    """The schema with this GUID, and its id where the registry tells. Raises as `by_id` does."""
+    try:
+        answer = client.get(f"/schemas/guids/{guid}")
+    except RegistryError as error:
+        if error.status in (404, 405, 501):  # an absent endpoint is a registry that has no GUIDs
+            hint = "Not every registry has GUIDs; this one may have none."
+            raise UnknownSchema(f"unknown schema GUID {guid}", hint=hint, status=error.status) from None
+        raise
+    id_ = answer.get("id") if isinstance(answer, dict) else None
+    return _schema(client, answer, f"schema GUID {guid}", ""), id_ if isinstance(id_, int) else None
+
+
+def registered_id(client: RegistryClient, schemas: Schemas) -> int:
+    """The id under which the registry has the latest of `schemas` in its subject. Raises as `by_id` does."""
+    latest, path = schemas.latest, f"/subjects/{quote(schemas.subject, safe='')}"
+    if latest.references:
+        return _id_of_equal(client, schemas, path)
+    answer = client.post(path, {"schema": latest.text})
+    return _id(answer, path)
+
+
+def _id_of_equal(client: RegistryClient, schemas: Schemas, path: str) -> int:
+    # A look-up by text needs the references as that registry names them, which are not known here.
+    wanted = schemas.latest.parse()
+    for version in _versions(client, path, schemas.latest.version):
+        url = f"{path}/versions/{version}"
+        answer = client.get(url)
+        try:
+            if _schema(client, answer, url, schemas.context) == wanted:
+                return _id(answer, url)
+        except ResolutionError:
+            continue
+    raise UnknownSchema(f"subject {schemas.subject} has no version with this schema")
+
+
+def _versions(client: RegistryClient, path: str, likely: int) -> Iterator[int]:
+    answer = client.get(f"{path}/versions")
+    if not isinstance(answer, list) or not all(isinstance(version, int) for version in answer):
+        raise _strange(path)
+    if likely in answer:
+        yield likely
+    yield from (version for version in sorted(answer, reverse=True) if version != likely)
+
+
+def _schema(client: RegistryClient, answer: Any, what: str, context: str) -> Schema:
+    if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
+        raise _strange(what)
+    kind = answer.get("schemaType", "AVRO")
+    if kind != "AVRO":
+        raise ResolutionError(f"{what} is of type {str(kind)[:40]}, not Avro")
+    try:
+        return parse(answer["schema"], _references(client, answer, context))
+    except SchemaError as error:
+        raise ResolutionError(f"{what} does not parse: {error.what}", where=error.where) from None
+
+
+def _references(client: RegistryClient, answer: Any, context: str) -> list[str]:
+    """The texts of all that `answer` refers to, dependencies first; each once."""
+    texts: dict[tuple[str, int], str] = {}
+
+    def visit(schema: Any, path: tuple[tuple[str, int], ...]) -> None:
+        for reference in _named(schema):
+            if reference in texts or reference in path:
+                continue
+            if len(texts) >= MAX_REFERENCES or len(path) >= MAX_DEPTH:
+                raise ResolutionError("a schema has too many references, or they are nested too deeply")
+            body = _version(client, reference, context)
+            visit(body, (*path, reference))
+            texts[reference] = body["schema"]
+
+    visit(answer, ())
+    return list(texts.values())
+
+
+def _named(schema: Any) -> Iterator[tuple[str, int]]:
+    references = schema.get("references") or []
+    if not isinstance(references, list):
+        raise _strange("a schema's references")
+    for reference in references:
+        match reference:
+            case {"subject": str(subject), "version": int(version)}:
+                yield subject, version
+            case _:
+                raise _strange("a schema's reference")
+
+
+def _version(client: RegistryClient, reference: tuple[str, int], context: str) -> Any:
+    subject, version = reference
+    qualified = subject if subject.startswith(":.") else context + subject
+    path = f"/subjects/{quote(qualified, safe='')}/versions/{version}"
+    try:
+        answer = client.get(path, {"deleted": "true"})
+    except UnknownSchema as error:
+        what = f"the reference to {subject} version {version} leads nowhere: {error.what}"
+        raise ResolutionError(what) from None
+    if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
+        raise _strange(path)
+    return answer
+
+
+def _id(answer: Any, what: str) -> int:
+    id_ = answer.get("id") if isinstance(answer, dict) else None
+    if not isinstance(id_, int) or not 0 <= id_ < 1 << 31:
+        raise _strange(what)
+    return id_
+
+
+def _strange(what: str) -> RegistryError:
+    text = f"{what}: the answer is not in the form of a schema registry's"
+    return RegistryError(text, hint="Check the registry's URL.")

@@ -1,0 +1,65 @@
+"""The schemas of a subject that travel inside generated code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ..codec.schema import Schema, parse
+
+
+@dataclass(frozen=True)
+class WriterSchema:
+    """One version of a subject, as one registry knows it.
+
+    `references` are the texts of the schemas it refers to (transitively), in dependency order. `guid` is
+    there where the registry has GUIDs.
+    """
+
+    version: int
+    id: int
+    text: str
+    references: tuple[str, ...] = ()
+    guid: str | None = None
+
+    def parse(self) -> Schema:
+        """The schema as a tree, parsed once per process. Raises `SchemaError`."""
+        return _parse(self.text, self.references)
+
+
+@dataclass(frozen=True)
+class Schemas:
+    """The known versions of a subject, ascending.
+
+    The last one is the reader schema: the one the classes were generated from.
+    """
+
+    subject: str
+    versions: tuple[WriterSchema, ...]
+
+    @property
+    def latest(self) -> WriterSchema:
+        """The reader schema."""
+        return self.versions[-1]
+
+    @property
+    def context(self) -> str:
+        """The registry context of the subject (`:.ctx:orders-value` -> `:.ctx:`); ids are unique within one.
+        Empty for the default one.
+        """
+        if not self.subject.startswith(":."):
+            return ""
+        return self.subject[: self.subject.find(":", 2) + 1]
+
+    def by_id(self, id: int) -> WriterSchema | None:  # noqa: A002 - `id` is what registries call it
+        """The newest version with this id, if any."""
+        return next((version for version in reversed(self.versions) if version.id == id), None)
+
+    def by_guid(self, guid: str) -> WriterSchema | None:
+        """The newest version with this GUID, if any."""
+        return next((version for version in reversed(self.versions) if version.guid == guid), None)
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str, references: tuple[str, ...]) -> Schema:
+    return parse(text, references)
