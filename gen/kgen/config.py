@@ -1,0 +1,255 @@
+"""kgen.toml: which registry, which subjects, which package. Secrets stand in it only as names of environment variables."""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+import tomlkit
+import tomlkit.exceptions
+
+from .errors import ConfigError
+
+NAME = "kgen.toml"
+DEFAULT_PACKAGE = "streams"
+
+ConflictMode: TypeAlias = Literal["file", "inline"]
+FORMATS = ("string", "bytes", "int", "long", "double", "none")
+_RESERVED_PACKAGES = {
+    "kgen",
+    "kgen_runtime",
+    "kgen_templates",
+    "bytewax",
+    "confluent_kafka",
+    "tests",
+    "schemas",
+}
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Where the registry is, and the names of the environment variables that hold its secrets."""
+
+    url: str
+    user_env: str = "KGEN_REGISTRY_USER"
+    password_env: str = "KGEN_REGISTRY_PASSWORD"  # noqa: S105  (a variable's name)
+    token_env: str = "KGEN_REGISTRY_TOKEN"  # noqa: S105
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class TopicFormat:
+    """How a topic's key or value is written where the registry has no subject for it."""
+
+    key: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """What kgen.toml says."""
+
+    registry: Registry
+    package: str = DEFAULT_PACKAGE
+    subjects: tuple[str, ...] = ("*",)
+    all_versions: bool = True
+    conflict: ConflictMode = "file"
+    pins: Mapping[str, int] = field(default_factory=dict)
+    topics: Mapping[str, TopicFormat] = field(default_factory=dict)
+
+
+def load(root: Path) -> Config | None:
+    """The configuration in `root`, or None where there is none.
+
+    Raises:
+        ConfigError: kgen.toml cannot be read, is not TOML, or holds an unknown or wrong setting.
+    """
+    text = read_text(root)
+    return None if text is None else parse(text)
+
+
+def read_text(root: Path) -> str | None:
+    """The text of kgen.toml, line ends as they are, or None where there is none."""
+    path = root / NAME
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as e:
+        raise ConfigError("kgen.toml is not UTF-8", where=str(path)) from e
+    except OSError as e:
+        raise ConfigError(f"kgen.toml cannot be read: {e.strerror or e}", where=str(path)) from e
+
+
+def parse(text: str) -> Config:
+    """The configuration that `text` holds. Raises `ConfigError`."""
+    try:
+        data = tomlkit.parse(text).unwrap()
+    except tomlkit.exceptions.ParseError as e:
+        raise ConfigError("kgen.toml is not TOML", where=f"{NAME}:{e.line}", hint=str(e)) from e
+    except tomlkit.exceptions.TOMLKitError as e:
+        raise ConfigError("kgen.toml is not TOML", where=NAME, hint=str(e)) from e
+    return _config(data)
+
+
+def _config(data: Mapping[str, Any]) -> Config:
+    _known(data, {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics"}, "")
+    subjects = _get(data, "subjects", list, ["*"])
+    conflict = _get(data, "conflict", str, "file")
+    if conflict not in ("file", "inline"):
+        raise ConfigError(f'conflict must be "file" or "inline", not "{conflict}"', where=NAME)
+    return Config(
+        registry=_registry(_get(data, "registry", dict, {})),
+        package=check_package(_get(data, "package", str, DEFAULT_PACKAGE)),
+        subjects=tuple(_globs(subjects)) or ("*",),
+        all_versions=_get(data, "all_versions", bool, True),
+        conflict="inline" if conflict == "inline" else "file",
+        pins=_pins(_get(data, "pins", dict, {})),
+        topics=_topics(_get(data, "topics", dict, {})),
+    )
+
+
+def _registry(table: Mapping[str, Any]) -> Registry:
+    _known(table, {"url", "user_env", "password_env", "token_env", "ca", "cert", "key"}, "registry.")
+    texts = {key: _get(table, key, str, "", "registry.") for key in table}
+    return Registry(**{"url": "", **texts})
+
+
+def _pins(table: Mapping[str, Any]) -> dict[str, int]:
+    for subject, version in table.items():
+        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+            raise ConfigError(f"the pin of {subject} must be a version number", where=f"{NAME}, pins")
+    return dict(table)
+
+
+def _topics(table: Mapping[str, Any]) -> dict[str, TopicFormat]:
+    return {topic: _topic(topic, _get(table, topic, dict, {}, "topics.")) for topic in table}
+
+
+def _topic(topic: str, table: Mapping[str, Any]) -> TopicFormat:
+    where = f"topics.{topic}."
+    _known(table, {"key", "value"}, where)
+    formats = {role: _get(table, role, str, "", where) for role in table}
+    for role, name in formats.items():
+        if name not in FORMATS:
+            raise ConfigError(
+                f'unknown format "{name}"',
+                where=f"{NAME}, {where}{role}",
+                hint="one of " + ", ".join(FORMATS),
+            )
+    return TopicFormat(**formats)
+
+
+def _globs(values: Iterable[Any]) -> list[str]:
+    globs = list(values)
+    if not all(isinstance(glob, str) and glob for glob in globs):
+        raise ConfigError("subjects must be a list of patterns", where=NAME, hint='subjects = ["orders-*"]')
+    return globs
+
+
+def _known(table: Mapping[str, Any], keys: set[str], prefix: str) -> None:
+    for key in table:
+        if key not in keys:
+            close = difflib.get_close_matches(key, keys, 1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else "known: " + ", ".join(sorted(keys))
+            raise ConfigError(f"unknown setting {prefix}{key}", where=NAME, hint=hint)
+
+
+def _get(table: Mapping[str, Any], key: str, kind: type[Any], default: Any, prefix: str = "") -> Any:
+    value = table.get(key, default)
+    if not isinstance(value, kind):
+        names = {str: "text", list: "a list", dict: "a table", bool: "true or false"}
+        raise ConfigError(f"{prefix}{key} must be {names[kind]}", where=NAME)
+    return value
+
+
+def check_package(name: str) -> str:
+    """`name`, where a package of that name can be written and imported. Raises `ConfigError`."""
+    if not name.isascii() or not name.isidentifier() or keyword.iskeyword(name):
+        raise ConfigError(f'"{name}" cannot be the name of a package', hint="letters, digits and underscores")
+    if name in sys.stdlib_module_names or name.lower() in _RESERVED_PACKAGES:
+        raise ConfigError(
+            f'a package "{name}" would hide a module of that name', hint="choose another --package"
+        )
+    return name
+
+
+def clean_url(url: str) -> str:
+    """`url` without userinfo, query and fragment: what may be stored and shown. Raises `ConfigError` where it is no http(s) URL."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as e:
+        raise ConfigError("the registry's URL is not valid", hint="http://host:8081") from e
+    if parts.scheme not in ("http", "https") or not host:
+        raise ConfigError(
+            "the registry's URL must begin with http:// or https:// and name a host", hint="http://host:8081"
+        )
+    netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
+    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
+
+
+def with_url(config: Config, url: str) -> Config:
+    """`config` with another registry."""
+    return replace(config, registry=replace(config.registry, url=url))
+
+
+def first_text(config: Config) -> str:
+    """The text of a new kgen.toml."""
+    doc = tomlkit.document()
+    doc.add(
+        tomlkit.comment(
+            "What `kgen pull` reads. kgen keeps your comments; it only edits `subjects` and `[pins]`."
+        )
+    )
+    doc.add("package", tomlkit.item(config.package))
+    doc.add("subjects", tomlkit.item(list(config.subjects)))
+    if not config.all_versions:
+        doc.add("all_versions", tomlkit.item(False))
+    doc.add(tomlkit.nl())
+    table = tomlkit.table()
+    table.add("url", clean_url(config.registry.url))
+    table.add(
+        tomlkit.comment(
+            "Secrets come from the environment: KGEN_REGISTRY_USER and KGEN_REGISTRY_PASSWORD, or"
+        )
+    )
+    table.add(
+        tomlkit.comment(
+            'KGEN_REGISTRY_TOKEN. Other names: user_env = "…", password_env = "…", token_env = "…".'
+        )
+    )
+    doc.add("registry", table)
+    return with_pins(tomlkit.dumps(doc), config.pins)
+
+
+def with_pins(text: str, pins: Mapping[str, int]) -> str:
+    """`text` of a kgen.toml, with `pins` added to its own; everything else as it stands."""
+    if not pins:
+        return text
+    doc = tomlkit.parse(text)
+    table: Any = doc.get("pins")
+    if table is None:
+        doc["pins"] = table = tomlkit.table()
+    for subject, version in pins.items():
+        table[subject] = version
+    return tomlkit.dumps(doc)
+
+
+def with_subjects(text: str, globs: Iterable[str]) -> str:
+    """`text` of a kgen.toml, with patterns added to `subjects`; everything else as it stands."""
+    added = list(globs)
+    if not added:
+        return text
+    doc = tomlkit.parse(text)
+    subjects: Any = doc["subjects"]
+    subjects.extend(added)
+    return tomlkit.dumps(doc)

@@ -1,0 +1,49 @@
+"""The generator's errors: the runtime's tree, and what can only go wrong while generating.
+
+KgenError
+├── ConfigError · SchemaError · RegistryError · …   (`kgen_runtime.errors`)
+├── LockError            kgen.lock or a vendored schema is missing, damaged or not what the lock says
+├── OutputError          the project folder cannot be written, or is not safe to write
+│   └── EditedError      a generated file was edited by hand
+└── IncompatibleError    a new version cannot read what earlier ones wrote
+"""
+
+from __future__ import annotations
+
+from kgen_runtime.errors import (
+    ConfigError,
+    KgenError,
+    RegistryError,
+    RegistryUnavailable,
+    SchemaError,
+    UnknownSchema,
+)
+
+__all__ = [
+    "ConfigError",
+    "EditedError",
+    "IncompatibleError",
+    "KgenError",
+    "LockError",
+    "OutputError",
+    "RegistryError",
+    "RegistryUnavailable",
+    "SchemaError",
+    "UnknownSchema",
+]
+
+
+class LockError(KgenError):
+    """kgen.lock or a vendored schema is missing, damaged, or not what the lock says."""
+
+
+class OutputError(KgenError):
+    """The project folder cannot be written, or writing there is not safe."""
+
+
+class EditedError(OutputError):
+    """A generated file was edited by hand; rewriting it would lose the edit."""
+
+
+class IncompatibleError(KgenError):
+    """A new version of a subject cannot read what its earlier versions wrote."""

@@ -1,0 +1,101 @@
+"""What a project already holds, carried into a fresh snapshot: old versions stay readable, and what moved is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from .lock import Key, Locked, normal_hash
+from .model.subjects import SchemaVersion, Snapshot, Subject
+from .registry.fetch import Fetched
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A snapshot with the past in it, what of it the registry has deleted, and lines about what moved."""
+
+    snapshot: Snapshot
+    deleted: frozenset[Key]
+    notes: tuple[str, ...]
+
+
+def carry(fetched: Fetched, locked: Locked | None) -> Carried:
+    """The fetched snapshot, with the locked versions that messages may still be written with, and the vendored texts where they are equal.
+
+    Two registries give one schema in different spellings; the text that was vendored first stays, so that nothing changes.
+    """
+    if locked is None:
+        return Carried(fetched.snapshot, frozenset(), ())
+    vendored = {(v.subject, v.version): v for v in locked.versions()}
+    snapshot = fetched.snapshot
+    subjects: list[Subject] = []
+    deleted: set[Key] = set()
+    notes: list[str] = []
+    for subject in snapshot.subjects:
+        old = locked.subject(subject.name)
+        kept = _kept(subject, old) if old else []
+        gone = [v.version for v in kept if v.version not in fetched.live.get(subject.name, ())]
+        deleted |= {(subject.name, n) for n in gone}
+        notes += _notes(subject, old, [n for n in gone if (subject.name, n) not in locked.deleted])
+        versions = sorted(
+            [*kept, *(_same_text(v, vendored) for v in subject.versions)], key=lambda v: v.version
+        )
+        subjects.append(replace(subject, versions=tuple(versions)))
+    referenced = _referenced(snapshot.referenced, subjects, vendored)
+    carried = replace(snapshot, subjects=tuple(subjects), referenced=referenced)
+    return Carried(carried, frozenset(deleted), (*notes, *_renames(carried, locked)))
+
+
+def _kept(subject: Subject, old: Subject) -> list[SchemaVersion]:
+    """Locked versions that the snapshot does not hold; none where the subject was deleted for good and registered anew."""
+    fresh = {v.version: v for v in subject.versions}
+    if any(v.version in fresh and fresh[v.version].id != v.id for v in old.versions):
+        return []
+    return [v for v in old.versions if v.version not in fresh and v.version < subject.latest.version]
+
+
+def _same_text(version: SchemaVersion, vendored: Mapping[Key, SchemaVersion]) -> SchemaVersion:
+    old = vendored.get((version.subject, version.version))
+    if old is None or old.text == version.text or old.type != version.type:
+        return version
+    return replace(version, text=old.text) if normal_hash(old.text) == normal_hash(version.text) else version
+
+
+def _referenced(
+    fresh: Sequence[SchemaVersion], subjects: Sequence[Subject], vendored: Mapping[Key, SchemaVersion]
+) -> tuple[SchemaVersion, ...]:
+    """The referenced versions, with those that only carried versions refer to."""
+    found = {(v.subject, v.version): _same_text(v, vendored) for v in fresh}
+    open_ = [v for s in subjects for v in s.versions]
+    while open_:
+        keys = [(r.subject, r.version) for r in open_.pop().references]
+        for key in keys:
+            if key not in found and key in vendored:
+                found[key] = vendored[key]
+                open_.append(vendored[key])
+    return tuple(found[key] for key in sorted(found))
+
+
+def _notes(subject: Subject, old: Subject | None, gone: Sequence[int]) -> Iterator[str]:
+    for number in gone:
+        yield f"{subject.name} v{number} was deleted in the registry: its schema stays for messages already written"
+    if old is None:
+        return
+    before = {v.version: v for v in old.versions}
+    for version in subject.versions:
+        known = before.get(version.version)
+        if known is None or known.id == version.id:
+            continue
+        same = normal_hash(known.text) == normal_hash(version.text)
+        what = "under" if same else "with another schema, under"
+        yield f"{subject.name} v{version.version} was registered anew {what} id {version.id} (was {known.id})"
+
+
+def _renames(snapshot: Snapshot, locked: Locked) -> Iterator[str]:
+    """Subjects that went while another with the same schema came: a topic that was renamed, most likely."""
+    now, before = {s.name for s in snapshot.subjects}, {s.name for s in locked.snapshot.subjects}
+    came = {normal_hash(s.latest.text): s.name for s in snapshot.subjects if s.name not in before}
+    for subject in locked.snapshot.subjects:
+        new = came.get(normal_hash(subject.latest.text))
+        if subject.name not in now and new is not None:
+            yield f"{subject.name} is gone and {new} has its schema: renamed? move your edits to the new flow"

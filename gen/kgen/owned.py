@@ -1,0 +1,187 @@
+"""What becomes of a file that the user owns: kept, merged, or a conflict. Decides; writes nothing.
+
+`.kgen/base/<path>` is the render the user's file stems from. While a conflict is open, `.kgen/conflicts/<path>` holds the merged text with
+markers (in `inline` mode the file itself does) and `.kgen/conflicts/<path>.json` what is needed to close it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from . import paths
+from .config import ConflictMode
+from .errors import OutputError
+
+BASE = ".kgen/base"
+CONFLICTS = ".kgen/conflicts"
+_MARKER = re.compile(r"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
+
+Outcome: TypeAlias = Literal["add", "change", "merge", "keep", "deleted", "conflict", "open"]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A merge's text; `conflicts` counts the places where both sides changed the same statement, between markers in `text`."""
+
+    text: str
+    conflicts: int = 0
+
+
+Merge: TypeAlias = Callable[[str, str, str, str], Merged]  # base, ours, theirs, path
+
+
+@dataclass(frozen=True)
+class Record:
+    """An open conflict: the render that becomes the base once it is solved, and the hashes of the file and of the text with markers."""
+
+    base: str
+    ours: str
+    merged: str
+    mode: ConflictMode
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The new contents, by path, of the user's file and what kgen keeps about it (None: remove); and what happened."""
+
+    outcome: Outcome
+    contents: dict[str, bytes | None]
+    reason: str = ""
+
+
+def has_markers(text: str) -> bool:
+    """Whether all three markers of a conflict stand in the text."""
+    return len({m.group(1)[0] for m in _MARKER.finditer(text)}) == 3
+
+
+def base_path(path: str) -> str:
+    """Where the last render of an owned file is kept."""
+    return f"{BASE}/{path}"
+
+
+def conflict_path(path: str) -> str:
+    """Where the merged text with markers stands while a conflict is open."""
+    return f"{CONFLICTS}/{path}"
+
+
+def record_path(path: str) -> str:
+    """Where kgen notes an open conflict."""
+    return f"{CONFLICTS}/{path}.json"
+
+
+def record(root: Path, path: str) -> Record | None:
+    """The open conflict of `path`, if there is one. Raises `OutputError` where the note is damaged."""
+    content = paths.read(root, record_path(path))
+    if content is None:
+        return None
+    try:
+        return Record(**json.loads(content))
+    except (ValueError, TypeError) as e:
+        hint = "remove it, and run `kgen pull` to merge again"
+        raise OutputError(
+            "the note of an open conflict is damaged", where=record_path(path), hint=hint
+        ) from e
+
+
+def open_conflicts(root: Path) -> list[str]:
+    """The files with an open conflict, sorted."""
+    folder = root / CONFLICTS
+    notes = [p.relative_to(folder).as_posix() for p in folder.rglob("*.json")] if folder.is_dir() else []
+    return sorted(n.removesuffix(".json") for n in notes)
+
+
+def decide(
+    root: Path, path: str, theirs: str, merge: Merge, *, mode: ConflictMode = "file", recreate: bool = False
+) -> Decision:
+    """What to do with the owned file at `path`, of which `theirs` is the fresh render. Raises `OutputError`."""
+    noted = record(root, path)
+    ours, base = _text(root, path), _text(root, base_path(path))
+    if noted is not None:
+        stuck = _still_open(root, path, noted, ours)
+        if stuck:
+            return stuck
+        if noted.mode == "inline":
+            base = noted.base  # solved in place: the file stems from that render now
+    contents = _closed(root, path) if noted is not None else {}
+    if ours is None:
+        return _absent(path, base, theirs, recreate, contents)
+    return _present(path, base, ours, theirs, merge, mode, contents)
+
+
+def _still_open(root: Path, path: str, noted: Record, ours: str | None) -> Decision | None:
+    if noted.mode == "inline":
+        marked = ours is not None and has_markers(ours)
+        return Decision("open", {}, "solve it between the markers in the file") if marked else None
+    text = paths.read(root, conflict_path(path))
+    if text is not None and paths.digest(text) != noted.merged:
+        return Decision("open", {}, f"solved in {conflict_path(path)}? then: kgen resolve {path}")
+    return None  # nobody has touched it: merge afresh
+
+
+def _closed(root: Path, path: str) -> dict[str, bytes | None]:
+    return {p: None for p in (conflict_path(path), record_path(path))}
+
+
+def _absent(
+    path: str, base: str | None, theirs: str, recreate: bool, contents: dict[str, bytes | None]
+) -> Decision:
+    if base is not None and not recreate:
+        reason = "" if theirs == base else "you deleted it: stays so (--recreate brings it back)"
+        return Decision("deleted", {**contents, base_path(path): theirs.encode()}, reason)
+    return Decision("add", {**contents, path: theirs.encode(), base_path(path): theirs.encode()})
+
+
+def _present(
+    path: str,
+    base: str | None,
+    ours: str,
+    theirs: str,
+    merge: Merge,
+    mode: ConflictMode,
+    contents: dict[str, bytes | None],
+) -> Decision:
+    advance = {**contents, base_path(path): theirs.encode()}
+    if base is None:
+        same = _lf(ours) == theirs
+        return Decision(
+            "keep", advance, "" if same else "not made by kgen: left as it is, later changes are merged"
+        )
+    if theirs in (base, _lf(ours)):
+        return Decision("keep", advance)
+    if ours == base:
+        return Decision("change", {**advance, path: theirs.encode()})
+    merged = merge(base, ours, theirs, path)
+    if not merged.conflicts:
+        return Decision("merge", {**advance, path: merged.text.encode()})
+    return _conflict(path, ours, theirs, merged, mode)
+
+
+def _conflict(path: str, ours: str, theirs: str, merged: Merged, mode: ConflictMode) -> Decision:
+    text = merged.text.encode()
+    hashes = {"ours": paths.digest(ours.encode()) or "", "merged": paths.digest(text) or ""}
+    note = json.dumps(asdict(Record(base=theirs, mode=mode, **hashes)), indent=1, sort_keys=True)
+    place = path if mode == "inline" else conflict_path(path)
+    places = "1 place" if merged.conflicts == 1 else f"{merged.conflicts} places"
+    return Decision(
+        "conflict", {place: text, record_path(path): f"{note}\n".encode()}, f"{places}: solve {place}"
+    )
+
+
+def _lf(text: str) -> str:
+    return text.replace("\r\n", "\n")
+
+
+def _text(root: Path, path: str) -> str | None:
+    content = paths.read(root, path)
+    if content is None:
+        return None
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as e:
+        hint = "save it as UTF-8"
+        raise OutputError("not UTF-8 text: kgen cannot merge it", where=path, hint=hint) from e

@@ -1,0 +1,294 @@
+"""A fresh rendering against what is on disk: the file actions that `pull` takes, `--check` counts and `status` lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from . import config, generated, lock, owned, paths
+from .config import ConflictMode
+from .write import Write
+
+Op: TypeAlias = Literal["add", "change", "remove", "keep", "merge", "conflict", "refuse", "orphan"]
+Kind: TypeAlias = Literal["config", "lock", "schema", "generated", "owned", "internal"]
+
+
+@dataclass(frozen=True)
+class FileAction:
+    """What happens to one file. `content` is the new one (None: none), `before` the sha256 of the present one."""
+
+    path: str
+    op: Op
+    kind: Kind
+    reason: str = ""
+    content: bytes | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True)
+class SubjectChange:
+    """What happens to one subject, and through it to the files made from it."""
+
+    subject: str
+    op: Literal["add", "change", "remove", "skip"]
+    before: int | None = None
+    after: int | None = None
+    compatibility: str | None = None
+    summary: str = ""  # `+2 fields`
+    effects: tuple[str, ...] = ()  # `models rewritten`, `flow merged`
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a pull would do."""
+
+    registry: str
+    package: str
+    files: tuple[FileAction, ...]
+    subjects: tuple[SubjectChange, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def having(self, *ops: Op) -> list[FileAction]:
+        """The actions of these kinds."""
+        return [f for f in self.files if f.op in ops]
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything would be written."""
+        return bool(self.writes())
+
+    @property
+    def conflicts(self) -> list[FileAction]:
+        """Files whose merge needs the user."""
+        return self.having("conflict")
+
+    @property
+    def refused(self) -> list[FileAction]:
+        """Generated files that were edited by hand."""
+        return self.having("refuse")
+
+    def writes(self) -> list[Write]:
+        """The changes, for `write.apply`."""
+        return [Write(f.path, f.content, f.before) for f in self.files if paths.digest(f.content) != f.before]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the project should hold."""
+
+    lock: lock.Locked
+    rendered: Mapping[str, str]
+    kinds: Mapping[str, Literal["generated", "owned"]]
+    package: str
+    config_text: str | None = None  # None: kgen.toml stays as it is
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to treat files that users own."""
+
+    merge: owned.Merge
+    conflict: ConflictMode = "file"
+    recreate: bool = False
+
+
+@dataclass
+class _Files:
+    root: Path
+    actions: list[FileAction] = field(default_factory=list)
+
+    def add(
+        self, path: str, content: bytes | None, kind: Kind, op: Op | None = None, reason: str = ""
+    ) -> None:
+        present = paths.read(self.root, path)
+        self.actions.append(
+            FileAction(path, op or _op(present, content), kind, reason, content, paths.digest(present))
+        )
+
+    def keep(self, path: str, kind: Kind, op: Op = "keep", reason: str = "") -> None:
+        present = paths.read(self.root, path)
+        self.actions.append(FileAction(path, op, kind, reason, present, paths.digest(present)))
+
+
+def files(root: Path, wanted: Wanted, old: lock.Locked | None, options: Options) -> tuple[FileAction, ...]:
+    """The file actions, sorted by path. Reads the disk, writes nothing. Raises `OutputError`."""
+    found = _Files(root)
+    if wanted.config_text is not None:
+        found.add(config.NAME, wanted.config_text.encode(), "config")
+    _lock(found, wanted, old)
+    for path, text in wanted.rendered.items():
+        if wanted.kinds[path] == "generated":
+            _generated(found, path, text.encode())
+        else:
+            _owned(found, path, text, options)
+    _orphans(found, wanted)
+    return tuple(sorted(found.actions, key=lambda f: f.path))
+
+
+def _op(present: bytes | None, content: bytes | None) -> Op:
+    if present == content:
+        return "keep"
+    if content is None:
+        return "remove"
+    return "add" if present is None else "change"
+
+
+def _lock(found: _Files, wanted: Wanted, old: lock.Locked | None) -> None:
+    _unless_same(found, lock.NAME, lock.dump(wanted.lock).encode(), "lock")
+    vendored = wanted.lock.vendored()
+    for path, content in vendored.items():
+        found.add(path, content, "schema")
+    for path in old.vendored() if old else ():
+        if path not in vendored:
+            found.add(path, None, "schema")
+
+
+def _unless_same(found: _Files, path: str, content: bytes, kind: Kind) -> None:
+    if generated.same(paths.read(found.root, path), content):
+        found.keep(path, kind)
+    else:
+        found.add(path, content, kind)
+
+
+def _generated(found: _Files, path: str, content: bytes) -> None:
+    present = paths.read(found.root, path)
+    if present is None or generated.state(present) == "intact" or generated.same(present, content):
+        _unless_same(found, path, content, "generated")
+        return
+    reason = "edited by hand" if generated.state(present) == "edited" else "not made by kgen"
+    found.keep(path, "generated", "refuse", reason)
+
+
+_OPS: Mapping[owned.Outcome, Op] = {
+    "add": "add",
+    "change": "change",
+    "merge": "merge",
+    "keep": "keep",
+    "deleted": "keep",
+    "conflict": "conflict",
+    "open": "conflict",
+}
+
+
+def _owned(found: _Files, path: str, text: str, options: Options) -> None:
+    decision = owned.decide(
+        found.root, path, text, options.merge, mode=options.conflict, recreate=options.recreate
+    )
+    op = _OPS[decision.outcome]
+    if path in decision.contents:
+        found.add(path, decision.contents[path], "owned", op, decision.reason)
+    else:
+        found.keep(path, "owned", op, decision.reason)
+    for place, content in decision.contents.items():
+        if place != path:
+            _internal(found, place, content)
+
+
+def _internal(found: _Files, path: str, content: bytes | None) -> None:
+    present = paths.read(found.root, path)
+    if present != content:
+        found.add(path, content, "internal")
+
+
+def _orphans(found: _Files, wanted: Wanted) -> None:
+    """Files made from what is gone: generated ones go, unless they were edited; what users own stays."""
+    for path in generated.existing(found.root, wanted.package):
+        if path in wanted.rendered:
+            continue
+        state = generated.state(paths.read(found.root, path) or b"")
+        if state == "intact":
+            found.add(path, None, "generated", reason="its subject is gone")
+        elif state == "edited":
+            found.keep(
+                path, "generated", reason="its subject is gone, but it was edited by hand: left as it is"
+            )
+    for path in _bases(found.root):
+        if path not in wanted.rendered:
+            _orphan_base(found, path)
+
+
+def _orphan_base(found: _Files, path: str) -> None:
+    present = paths.read(found.root, path)
+    if present is None:
+        _internal(found, owned.base_path(path), None)
+    else:
+        found.keep(path, "owned", "orphan", "its subject is gone: yours, left as it is")
+
+
+def _bases(root: Path) -> Iterator[str]:
+    folder = root / owned.BASE
+    yield from sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+# ---------------------------------------------------------------------------------------------------------------- shown
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    """How many subjects are added, changed and removed."""
+    return {name: sum(s.op == op for s in plan.subjects) for name, op in _COUNTED}
+
+
+_COUNTED = (("added", "add"), ("changed", "change"), ("removed", "remove"))
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """The plan's stable form: keys are only ever added."""
+    return {
+        "version": 1,
+        "registry": plan.registry,
+        "package": plan.package,
+        "subjects": [
+            {
+                "subject": s.subject,
+                "action": s.op,
+                "from": s.before,
+                "to": s.after,
+                "compatibility": s.compatibility,
+                "summary": s.summary,
+                "effects": list(s.effects),
+            }
+            for s in plan.subjects
+        ],
+        "files": [
+            {"path": f.path, "action": f.op, "kind": f.kind, "reason": f.reason}
+            for f in plan.files
+            if f.kind != "internal"
+        ],
+        "notes": list(plan.notes),
+        "summary": counts(plan),
+        "changes": plan.changes,
+    }
+
+
+_SYMBOLS = {"add": "+", "change": "~", "merge": "~", "remove": "-", "skip": "!"}
+
+
+def _notable(action: FileAction, removed: bool) -> bool:
+    """What needs the user's eye. What was left behind by a subject is told once, when that goes."""
+    if action.op == "orphan":
+        return removed
+    return action.op in ("conflict", "refuse") or (action.op == "keep" and bool(action.reason))
+
+
+def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:
+    """The plan for people: a line for each subject that changes, with `files` one for each file, and the count."""
+    for subject in plan.subjects:
+        yield _subject_line(subject)
+    yield from (f"  {note}" for note in plan.notes)
+    removed = any(s.op == "remove" for s in plan.subjects)
+    for action in plan.files:
+        if _notable(action, removed):
+            yield f"! {action.path}  {action.reason}"
+        elif files and action.kind != "internal" and action.op in _SYMBOLS:
+            yield f"  {_SYMBOLS[action.op]} {action.path}" + (f"  {action.reason}" if action.reason else "")
+    yield ", ".join(f"{n} {name}" for name, n in counts(plan).items())
+
+
+def _subject_line(s: SubjectChange) -> str:
+    versions = f" v{s.before} -> v{s.after}" if s.before and s.after and s.before != s.after else ""
+    versions = versions or (f" v{s.after or s.before}" if s.after or s.before else "")
+    details = ", ".join(part for part in (s.compatibility, s.summary) if part)
+    line = f"{_SYMBOLS[s.op]} {s.subject}{versions}" + (f" ({details})" if details else "")
+    return line + ("  " + " · ".join(s.effects) if s.effects else "")

@@ -1,0 +1,112 @@
+"""The registry's answers, checked: it is untrusted, so nothing of another shape or of an unreasonable size goes on."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from ..errors import RegistryError
+from ..model.subjects import Reference, SchemaType, SchemaVersion
+
+MAX_SUBJECTS = 200_000
+MAX_VERSIONS = 100_000
+MAX_REFERENCES = 1_000  # of one schema
+MAX_NAME = 4_096  # characters of a subject's or reference's name
+MAX_TEXT = 4 << 20  # characters of a schema
+
+
+def subject_names(answer: Any) -> list[str]:
+    """The names that `GET /subjects` answered, sorted, each once."""
+    names = _list(answer, MAX_SUBJECTS, "/subjects")
+    for name in names:
+        _name(name, "/subjects")
+    return sorted(set(names))
+
+
+def version_numbers(answer: Any, subject: str) -> tuple[int, ...]:
+    """The version numbers that `GET /subjects/{subject}/versions` answered, ascending."""
+    where = f"{subject}, versions"
+    return tuple(sorted({_number(n, "version", where) for n in _list(answer, MAX_VERSIONS, where)}))
+
+
+def schema_version(answer: Any, subject: str) -> SchemaVersion:
+    """What `GET /subjects/{subject}/versions/{version}` answered. References to `latest` (-1) stay as they are."""
+    where = f"{subject}, schema"
+    if not isinstance(answer, dict):
+        raise _odd(where, "not an object")
+    kind: SchemaType = answer.get("schemaType") or "AVRO"
+    if kind not in get_args(SchemaType):
+        raise _odd(where, f"schemaType {str(kind)[:40]!r}")
+    guid = answer.get("guid")
+    return SchemaVersion(
+        subject=subject,
+        version=_number(answer.get("version"), "version", where),
+        id=_number(answer.get("id"), "id", where),
+        type=kind,
+        text=_text(answer.get("schema"), where),
+        references=tuple(
+            _reference(r, where) for r in _list(answer.get("references") or [], MAX_REFERENCES, where)
+        ),
+        guid=_name(guid, where) if guid is not None else None,
+    )
+
+
+def compatibility(answer: Any) -> str | None:
+    """The level that `GET /config` answered, or None where it says nothing of the kind."""
+    if not isinstance(answer, dict):
+        return None
+    level = answer.get("compatibilityLevel") or answer.get("compatibility")
+    return level if isinstance(level, str) and level.replace("_", "").isalpha() and len(level) < 40 else None
+
+
+def _reference(answer: Any, where: str) -> Reference:
+    if not isinstance(answer, dict):
+        raise _odd(where, "a reference that is not an object")
+    version = answer.get("version")
+    number = -1 if version == -1 else _number(version, "reference's version", where)
+    return Reference(_name(answer.get("name"), where), _name(answer.get("subject"), where), number)
+
+
+def _list(answer: Any, most: int, where: str) -> list[Any]:
+    if not isinstance(answer, list):
+        raise _odd(where, "not a list")
+    if len(answer) > most:
+        raise _odd(where, f"a list of {len(answer)}, more than {most}")
+    return answer
+
+
+def _name(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value or len(value) > MAX_NAME or not _encodable(value):
+        raise _odd(where, "a name that is empty, too long or not text")
+    return value
+
+
+def _number(value: Any, what: str, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+        raise _odd(where, f"a {what} that is no number")
+    return value
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise _odd(where, "a schema that is not text")
+    if len(value) > MAX_TEXT:
+        raise _odd(where, f"a schema of {len(value)} characters, more than {MAX_TEXT}")
+    if not _encodable(value):
+        raise _odd(where, "a schema with half of a surrogate pair, which UTF-8 cannot hold")
+    return value
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _odd(where: str, what: str) -> RegistryError:
+    return RegistryError(
+        f"the registry answered with {what}",
+        where=where,
+        hint="is this a Confluent-compatible schema registry?",
+    )

@@ -1,0 +1,90 @@
+"""The registry's API as the generator uses it: named calls, checked answers, and what this registry can do, found by asking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from ..errors import RegistryError, UnknownSchema
+from ..model.subjects import SchemaVersion
+from . import answers
+
+_PAGE = 1_000  # a list this long may have been cut off (Apicurio does so at 1,000)
+_PAGES = 1_000
+
+
+class Http(Protocol):
+    """What is used of `kgen_runtime.serde.registry.RegistryClient`."""
+
+    @property
+    def url(self) -> str:
+        """Without userinfo and query."""
+
+    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+        """The parsed JSON of the answer. Raises `RegistryError` and its kinds."""
+
+
+class Api:
+    """Calls on one registry. May be used from several threads where its `Http` may."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    @property
+    def url(self) -> str:
+        """The registry's URL without userinfo and query."""
+        return self._http.url
+
+    def subjects(self) -> list[str]:
+        """Every subject, sorted; pages are followed where the registry has them. Raises `RegistryError`."""
+        names = answers.subject_names(self._http.get("/subjects"))
+        found = set(names)
+        for _ in range(_PAGES):
+            if len(names) < _PAGE:
+                break
+            names = answers.subject_names(self._http.get("/subjects", {"offset": len(found), "limit": _PAGE}))
+            if found.issuperset(
+                names
+            ):  # the end, or a registry that knows no `offset` and answers the same again
+                break
+            found.update(names)
+        return sorted(found)
+
+    def versions(self, subject: str) -> tuple[int, ...]:
+        """The live versions of a subject, ascending. Raises `UnknownSchema` where it is not there (any more)."""
+        found = answers.version_numbers(self._http.get(f"{_path(subject)}/versions"), subject)
+        if not found:
+            raise UnknownSchema("the subject has no versions", where=subject)
+        return found
+
+    def schema(self, subject: str, version: int, *, deleted: bool = False) -> SchemaVersion:
+        """One version of a subject (-1: the latest). Raises `UnknownSchema`."""
+        path = f"{_path(subject)}/versions/{'latest' if version == -1 else version}"
+        got = answers.schema_version(self._http.get(path, {"deleted": "true"} if deleted else None), subject)
+        if version not in (-1, got.version):
+            raise RegistryError(
+                f"the registry answered with version {got.version}", where=f"{subject} v{version}"
+            )
+        return got
+
+    def compatibility(self, subject: str) -> str | None:
+        """The level set for the subject itself; None where it has none of its own or the registry will not say."""
+        return self._level(f"/config/{quote(subject, safe='')}")
+
+    def default_compatibility(self) -> str | None:
+        """The registry's level; None where the registry will not say."""
+        return self._level("/config")
+
+    def _level(self, path: str) -> str | None:
+        try:
+            return answers.compatibility(self._http.get(path))
+        except RegistryError as e:
+            # Absent (404), not for this user (401, 403) or not in this registry (405, 501): unsupported, not a failure.
+            if isinstance(e, UnknownSchema) or e.status in (401, 403, 404, 405, 501):
+                return None
+            raise
+
+
+def _path(subject: str) -> str:
+    return f"/subjects/{quote(subject, safe='')}"

@@ -1,0 +1,57 @@
+"""Makes the HTTP client for a registry, with the secrets that the configuration names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from kgen_runtime.serde.registry import RegistryClient
+
+from ..config import Registry
+from ..errors import ConfigError
+
+_DEFAULTS = Registry("")
+
+
+def connect(settings: Registry, root: Path, environ: Mapping[str, str] | None = None) -> RegistryClient:
+    """A client for the registry of `settings`; paths in it are relative to `root`. Raises `ConfigError`."""
+    env = os.environ if environ is None else environ
+    ca = _file(settings.ca, "registry.ca", root, env, "KGEN_REGISTRY_CA")
+    cert = _file(settings.cert, "registry.cert", root, env, "KGEN_REGISTRY_CERT")
+    key = _file(settings.key, "registry.key", root, env, "KGEN_REGISTRY_KEY")
+    if key and not cert:
+        raise ConfigError(
+            "a registry key is set without its certificate", hint="set registry.cert or KGEN_REGISTRY_CERT"
+        )
+    pair = (cert, key) if cert and key else cert
+    return RegistryClient(settings.url, auth=_auth(settings, env), verify=ca or True, cert=pair)
+
+
+def _auth(settings: Registry, env: Mapping[str, str]) -> tuple[str, str] | str | None:
+    token = _secret(settings.token_env, _DEFAULTS.token_env, env)
+    user = _secret(settings.user_env, _DEFAULTS.user_env, env)
+    password = _secret(settings.password_env, _DEFAULTS.password_env, env)
+    if token and (user or password):
+        both = f"{settings.token_env} and {settings.user_env if user else settings.password_env}"
+        raise ConfigError(f"both {both} are set", hint="unset one of them")
+    if bool(user) != bool(password):
+        missing = settings.password_env if user else settings.user_env
+        raise ConfigError(f"{missing} is not set", hint="a user and a password go together")
+    return token.strip() if token else (user, password) if user and password else None
+
+
+def _secret(name: str, default: str, env: Mapping[str, str]) -> str | None:
+    value = env.get(name)
+    if not value and name != default:
+        raise ConfigError(
+            f"{name} is not set", where="kgen.toml, registry", hint="kgen.toml says that it holds a secret"
+        )
+    return value or None
+
+
+def _file(setting: str | None, name: str, root: Path, env: Mapping[str, str], variable: str) -> str | None:
+    value = str(root / setting) if setting else env.get(variable)
+    if value and not Path(value).is_file():
+        raise ConfigError(f"there is no file {value}", where=f"kgen.toml, {name}" if setting else variable)
+    return value or None
