@@ -77,8 +77,9 @@ def _schema(client: RegistryClient, answer: Any, what: str, context: str) -> Sch
     kind = answer.get("schemaType", "AVRO")
     if kind != "AVRO":
         raise ResolutionError(f"{what} is of type {str(kind)[:40]}, not Avro")
+    references = _references(client, answer, context)
     try:
-        return parse(answer["schema"], _references(client, answer, context))
+        return parse(answer["schema"], references)
     except SchemaError as error:
         raise ResolutionError(f"{what} does not parse: {error.what}", where=error.where) from None
 
