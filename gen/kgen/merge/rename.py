@@ -1,0 +1,116 @@
+"""Names that the user changed: found by what carries them, and changed alike in the old and the new render
+before the merge.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+
+from .match import Matches, match
+from .source import Source
+from .units import DEFS, Block, Unit, body_block, module_block
+
+Renames = dict[str, str]
+
+
+def follow(base: Source, ours: Source, theirs: Source) -> tuple[Source, Source]:
+    """The old and the new render with the names that the user gave."""
+    edits: tuple[dict[int, tuple[int, str]], ...] = ({}, {})
+    blocks = [module_block(s) for s in (base, ours, theirs)]
+    for b, t, renames in _scopes(*blocks):
+        for source, node, found in ((base, b, edits[0]), (theirs, t, edits[1])):
+            _rename(source, node, renames, found)
+    return _applied(base, edits[0]), _applied(theirs, edits[1])
+
+
+def _scopes(b: Block, o: Block, t: Block) -> Iterator[tuple[ast.AST, ast.AST, Renames]]:
+    """The file and its functions, each with what was renamed in it."""
+    to_ours, to_theirs = match(b.units, o.units, inside=True), match(b.units, t.units)
+    trees = b.source.tree, o.source.tree, t.source.tree
+    yield trees[0], trees[2], _valid(dict(_named_pairs(to_ours)), *trees)
+    for unit, own in to_ours.items():
+        new = to_theirs.get(unit)
+        if new and isinstance(unit.node, DEFS) and isinstance(own.node, DEFS):
+            pairs = {**dict(_parameters(unit.node, own.node)), **dict(_body_pairs(unit, own))}
+            yield unit.node, new.node, _valid(pairs, unit.node, own.node, new.node)
+
+
+def _body_pairs(unit: Unit, own: Unit) -> Iterator[tuple[str, str]]:
+    old, new = body_block(unit), body_block(own)
+    if old and new:
+        yield from _named_pairs(match(old.units, new.units, inside=True))
+
+
+def _named_pairs(matches: Matches) -> Iterator[tuple[str, str]]:
+    for unit, own in matches.items():
+        yield from zip(_targets(unit.node), _targets(own.node))
+
+
+def _targets(node: ast.stmt) -> Sequence[str]:
+    if isinstance(node, DEFS):
+        return (node.name,)
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        return (node.targets[0].id,)
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return (node.target.id,)
+    return ()
+
+
+def _parameters(old: ast.stmt, new: ast.stmt) -> Iterator[tuple[str, str]]:
+    if isinstance(old, (ast.FunctionDef, ast.AsyncFunctionDef)) and isinstance(
+        new, (ast.FunctionDef, ast.AsyncFunctionDef)
+    ):
+        before = [a.arg for a in old.args.args]
+        after = [a.arg for a in new.args.args if a.arg not in ("self", "cls")]
+        if len(before) == len(after):
+            yield from zip(before, after)
+
+
+def _valid(pairs: Mapping[str, str], b: ast.AST, o: ast.AST, t: ast.AST) -> Renames:
+    """A name counts as renamed where the user has it nowhere any more and the new one is no other thing's."""
+    own, others = _names(o), _names(b) | _names(t)
+    return {old: new for old, new in pairs.items() if old != new and old not in own and new not in others}
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {name for child in ast.walk(node) for name in (_name(child), _import_name(child)) if name}
+
+
+def _name(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.arg):
+        return node.arg
+    return node.name if isinstance(node, DEFS) else None
+
+
+def _import_name(node: ast.AST) -> str | None:
+    return (node.asname or node.name) if isinstance(node, ast.alias) else None
+
+
+def _rename(source: Source, scope: ast.AST, renames: Renames, found: dict[int, tuple[int, str]]) -> None:
+    for node in ast.walk(scope):
+        if (name := _name(node)) in renames and node is not scope:
+            place = _place(source, node, name or "")
+            if place is not None:
+                found.setdefault(place, (len(name or ""), renames[name or ""]))
+
+
+def _place(source: Source, node: ast.AST, name: str) -> int | None:
+    """Where the name of a node stands; None inside f-strings of Pythons that do not say."""
+    start, end = source.span(node)
+    if isinstance(node, DEFS):
+        tokens = source.tokens_between(start, end)
+        return next((t.start for t in tokens if t.string == name), None)
+    return start if source.text.startswith(name, start) else None
+
+
+def _applied(source: Source, edits: Mapping[int, tuple[int, str]]) -> Source:
+    if not edits:
+        return source
+    text = source.text
+    for place in sorted(edits, reverse=True):
+        length, name = edits[place]
+        text = text[:place] + name + text[place + length :]
+    return Source(text)
