@@ -27,7 +27,9 @@ class AuthHeader(AuthBase):
     def __init__(self, auth: Auth) -> None:
         self._value = None if auth is None else _authorization(auth)
 
-    def __bool__(self) -> bool:
+    @property
+    def given(self) -> bool:
+        """Whether there are credentials. (Were this its truth value, requests would take it for none given.)"""
         return self._value is not None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -141,7 +141,7 @@ class RegistryClient:
         if answer.status in (408, 429) or (answer.status >= 500 and answer.status != 501):
             raise _RetryError(status_text(answer.status), answer.retry_after, answer.status)
         if not 200 <= answer.status < 300:
-            raise _refusal(call, answer, bool(self._auth))
+            raise _refusal(call, answer, self._auth.given)
         return _json(call, answer)
 
     def _send(self, call: _Call) -> _Answer:

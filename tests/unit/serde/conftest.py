@@ -1,0 +1,193 @@
+"""A scripted HTTP server, and a small registry on top of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from kgen_runtime.serde import RegistryClient
+
+
+@dataclass
+class Answer:
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/vnd.schemaregistry.v1+json"
+
+    def payload(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: Any
+
+
+class Server:
+    """Answers by `handler(request)`; what it was asked stands in `requests`."""
+
+    def __init__(self, handler: Callable[[Request], Answer] | None = None) -> None:
+        self.requests: list[Request] = []
+        self.handler = handler or (lambda request: Answer(404, {"error_code": 404, "message": "HTTP 404"}))
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._class())
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+        self.port = self._http.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def script(self, *answers: Answer) -> None:
+        """Answer with these in turn, the last one for ever."""
+        rest = list(answers)
+        self.handler = lambda request: rest.pop(0) if len(rest) > 1 else rest[0]
+
+    def paths(self) -> list[str]:
+        return [f"{request.method} {request.path}" for request in self.requests]
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def _class(server: Server) -> type[BaseHTTPRequestHandler]:
+        class Handler(BaseHTTPRequestHandler):
+            def serve(self) -> None:
+                url = urlsplit(self.path)
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                request = Request(
+                    self.command, url.path, url.query, dict(self.headers), json.loads(body) if body else None
+                )
+                server.requests.append(request)
+                answer = server.handler(request)
+                payload = answer.payload()
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.content_type)
+                self.send_header("Content-Length", str(len(payload)))
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(payload)
+
+            do_GET = do_POST = serve
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        return Handler
+
+
+class Registry:
+    """Just enough of a registry: ids, GUIDs, versions and look-ups. `down` makes it answer 503."""
+
+    def __init__(self) -> None:
+        self.ids: dict[int, dict[str, Any]] = {}
+        self.guids: dict[str, dict[str, Any]] = {}
+        self.subjects: dict[str, dict[int, dict[str, Any]]] = {}
+        self.down = False
+        self.server = Server(self.answer)
+
+    def add(
+        self, subject: str, version: int, id: int, schema: Any, guid: str | None = None, **more: Any
+    ) -> None:
+        text = schema if isinstance(schema, str) else json.dumps(schema)
+        body = {"subject": subject, "version": version, "id": id, "schema": text, **more}
+        self.subjects.setdefault(subject, {})[version] = body
+        self.ids[id] = {name: body[name] for name in ("schema", "schemaType", "references") if name in body}
+        if guid:
+            self.guids[guid] = {**self.ids[id], "guid": guid}
+
+    def answer(self, request: Request) -> Answer:
+        if self.down:
+            return Answer(503, {"error_code": 50301, "message": "down"})
+        match [unquote(part) for part in request.path.strip("/").split("/")]:
+            case ["schemas", "ids", id_]:
+                return _found(self.ids.get(int(id_)), 40403)
+            case ["schemas", "guids", guid]:
+                return _found(self.guids.get(guid), 40403)
+            case ["subjects", subject, "versions"]:
+                versions = self.subjects.get(subject)
+                return _found(versions and sorted(versions), 40401)
+            case ["subjects", subject, "versions", version]:
+                return _found(self.subjects.get(subject, {}).get(int(version)), 40402)
+            case ["subjects", subject] if request.method == "POST":
+                wanted = json.loads(request.body["schema"])
+                versions = self.subjects.get(subject, {}).values()
+                return _found(next((v for v in versions if json.loads(v["schema"]) == wanted), None), 40403)
+        return Answer(404, {"error_code": 404, "message": "HTTP 404 Not Found"})
+
+
+def _found(body: Any, code: int) -> Answer:
+    return Answer(body=body) if body else Answer(404, {"error_code": code, "message": "not found"})
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def other_server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    registry = Registry()
+    yield registry
+    registry.server.close()
+
+
+@pytest.fixture
+def answer() -> type[Answer]:
+    return Answer
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def client() -> Iterator[Callable[..., RegistryClient]]:
+    """Makes clients that do not sleep; the seconds they would have slept are in their `slept`."""
+    made = []
+
+    def make(url: str, **options: Any) -> RegistryClient:
+        slept: list[float] = []
+        made.append(RegistryClient(url, sleep=slept.append, jitter=lambda: 1.0, **options))
+        made[-1].slept = slept  # type: ignore[attr-defined]
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("URL", "USER", "PASSWORD", "TOKEN", "CA", "CERT", "KEY"):
+        monkeypatch.delenv(f"KGEN_REGISTRY_{name}", raising=False)
