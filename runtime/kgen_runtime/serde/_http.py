@@ -29,7 +29,7 @@ class AuthHeader(AuthBase):
 
     @property
     def given(self) -> bool:
-        """Whether there are credentials. (Were this its truth value, requests would take it for none given.)"""
+        """Whether there are credentials. (As the truth value, requests would turn to .netrc.)"""
         return self._value is not None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -38,7 +38,7 @@ def test_a_path_in_the_url_is_kept(server, answer, client):
 @pytest.mark.parametrize("code", [40401, 40402, 40403])
 def test_what_the_registry_does_not_know(server, answer, client, code):
     server.script(answer(404, {"error_code": code, "message": "Subject 'x' not found."}))
-    with pytest.raises(UnknownSchema, match="404 Not Found: Subject 'x' not found") as caught:
+    with pytest.raises(UnknownSchema, match=r"404 Not Found: Subject 'x' not found") as caught:
         client(server.url).get("/subjects/x/versions")
     assert (caught.value.status, caught.value.error_code) == (404, code)
 
@@ -67,7 +67,7 @@ def test_other_refusals_are_plain_registry_errors(server, answer, client, status
 @pytest.mark.parametrize("status", [200, 404])
 def test_html_is_no_schema_registry(server, answer, client, status):
     server.script(answer(status, b"<html>login</html>", content_type="text/html; charset=utf-8"))
-    with pytest.raises(RegistryError, match="text/html.*is this a schema registry") as caught:
+    with pytest.raises(RegistryError, match=r"text/html.*is this a schema registry") as caught:
         client(server.url).get("/subjects")
     assert type(caught.value) is RegistryError
     assert "URL" in (caught.value.hint or "")
@@ -124,7 +124,7 @@ def test_unreachable(client):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    with pytest.raises(RegistryUnavailable, match="connection refused .tried 3 times"):
+    with pytest.raises(RegistryUnavailable, match=r"connection refused .tried 3 times"):
         client(url, retries=2).get("/subjects")
 
 
