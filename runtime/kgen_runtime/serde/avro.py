@@ -8,10 +8,10 @@ from operator import itemgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ..codec import Reader, Writer, make_reader, make_writer
-from ..errors import FramingError, KgenError, ResolutionError, SchemaError, UnknownSchema
+from ..errors import FramingError, KgenError, ResolutionError, UnknownSchema
 from ..messages import Headers
 from .base import Decoder, Encoder, Role, Serde
-from .framing import ID_SIZE, SchemaKey, id_prefix, split
+from .framing import HEADERS, ID_SIZE, SchemaKey, id_prefix, split
 from .schemas import Schemas
 from .store import SchemaStore, Written
 
@@ -52,6 +52,7 @@ class _AvroDecoder(Generic[T]):
         self._classes = serde.classes
         self._store = store
         self._role = role
+        self._header = HEADERS[role]
         self._latest = serde.schemas.latest.parse()
         self._readers: dict[SchemaKey, tuple[Reader | KgenError, int | None]] = {}
         self._recheck_at: float | None = None
@@ -63,20 +64,19 @@ class _AvroDecoder(Generic[T]):
         if self._recheck_at is not None and self._store.clock() >= self._recheck_at:
             self._readers.clear()
             self._recheck_at = None
-        if headers is not None and not any(headers):
-            headers = None
-        key = _only_id(payloads) if headers is None else None
+        tagged = _tagged(headers, self._header) if headers is not None and any(headers) else {}
+        key = None if tagged else _only_id(payloads)
         if key is None:
-            return self._decode_groups(payloads, headers)
+            return self._decode_groups(payloads, tagged)
         reader, id_ = self._reader(key)
         return _decode(reader, payloads, ID_SIZE), [id_] * len(payloads)
 
     def _decode_groups(
-        self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None
+        self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers]
     ) -> tuple[list[Any], list[int | None]]:
         values: list[Any] = [None] * len(payloads)
         ids: list[int | None] = [None] * len(payloads)
-        for (key, offset), where in self._group(payloads, headers, values):
+        for (key, offset), where in self._group(payloads, tagged, values):
             reader, id_ = self._reader(key)
             decoded = _decode(reader, [payloads[i] for i in where], offset)
             for i, value in zip(where, decoded):
@@ -85,7 +85,7 @@ class _AvroDecoder(Generic[T]):
         return values, ids
 
     def _group(
-        self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None, values: list[Any]
+        self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers], values: list[Any]
     ) -> Iterable[tuple[tuple[SchemaKey, int], list[int]]]:
         """Indices by schema and offset; a payload without a schema gets its error into `values`."""
         groups: dict[tuple[SchemaKey, int], list[int]] = {}
@@ -93,7 +93,7 @@ class _AvroDecoder(Generic[T]):
         for i, payload in enumerate(payloads):
             if payload is None:
                 continue
-            carried = headers[i] if headers else ()
+            carried = tagged.get(i, ())
             where = None if carried else by_prefix.get(payload[:ID_SIZE])
             if where is None:
                 try:
@@ -114,7 +114,7 @@ class _AvroDecoder(Generic[T]):
     def _find(self, key: SchemaKey) -> tuple[Reader | KgenError, int | None]:
         try:
             written = self._written(key)
-        except (UnknownSchema, SchemaError) as error:
+        except (UnknownSchema, ResolutionError) as error:
             # Not kept here: the store remembers, and forgets in time. A copy has no traceback that holds the
             # batch.
             return copy.copy(error), key if isinstance(key, int) else None
@@ -133,7 +133,7 @@ class _AvroDecoder(Generic[T]):
     def _resolve(self, written: Written, key: SchemaKey) -> Reader | KgenError:
         try:
             return make_reader(written.schema, self._latest, self._classes)
-        except SchemaError as error:
+        except ResolutionError as error:
             kind = "id" if isinstance(key, int) else "GUID"
             subject = f"{self._schemas.subject} version {self._schemas.latest.version}"
             return ResolutionError(
@@ -178,6 +178,17 @@ def _only_id(payloads: Sequence[bytes | None]) -> int | None:
     prefix = prefixes[0]
     framed = len(prefix) == ID_SIZE and prefix[0] == 0 and prefix[1] < 128
     return int.from_bytes(prefix[1:], "big") if framed else None
+
+
+def _tagged(headers: Sequence[Headers], name: str) -> dict[int, Headers]:
+    """The headers that tell the schema, by index; most carry other things."""
+    tagged = {}
+    for i, pairs in enumerate(headers):
+        for pair in pairs:
+            if pair[0] == name:
+                tagged[i] = pairs
+                break
+    return tagged
 
 
 def _decode(reader: Reader | KgenError, payloads: Sequence[Any], offset: int) -> list[Any]:
