@@ -1,0 +1,156 @@
+"""The schemas in a seed folder, in an order in which a registry takes them.
+
+    DIR/<subject>.avsc              one version; .json and .proto likewise
+    DIR/<subject>/v<N>.avsc         several versions, registered in the order of their numbers
+    DIR/<file>.references.json      beside a schema file: its references, as the registry API takes them
+
+What cannot stand in a file name is percent-encoded (`a%2Fb-value.avsc`). References of Avro schemas are found
+by name: a name that a schema uses and does not define is looked for in the other files; the version taken is
+the one with the same number, else the newest. A `.references.json` says it instead; JSON Schema and Protobuf
+need one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from kgen_runtime.errors import ConfigError
+
+from ..model.subjects import Reference, SchemaType
+
+_TYPES: dict[str, SchemaType] = {".avsc": "AVRO", ".json": "JSON", ".proto": "PROTOBUF"}
+_NAMED = ("record", "error", "enum", "fixed")
+_PRIMITIVE = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
+_SIDECAR = ".references.json"
+
+
+@dataclass(frozen=True)
+class SeedSchema:
+    """One version of a subject, from a file."""
+
+    subject: str
+    version: int
+    type: SchemaType
+    text: str
+    path: Path
+    references: tuple[Reference, ...] = ()
+
+
+def load(folder: Path) -> list[SeedSchema]:
+    """Every schema in the folder with its references, each after those it refers to. Raises `ConfigError`."""
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder}")
+    found = [_read(*place) for place in _files(folder)]
+    if not found:
+        raise ConfigError(
+            f"there are no schemas in {folder}", hint="Expected <subject>.avsc or <subject>/v1.avsc."
+        )
+    return _ordered([replace(s, references=_references(s, found)) for s in found], folder)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int, Path]]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from ((unquote(path.name), number, file) for number, file in _numbered(path))
+        elif _is_schema(path):
+            yield unquote(path.stem), 1, path
+
+
+def _numbered(folder: Path) -> list[tuple[int, Path]]:
+    matches = [(re.fullmatch(r"v([0-9]+)", path.stem), path) for path in folder.iterdir() if _is_schema(path)]
+    return sorted((int(match[1]), path) for match, path in matches if match)
+
+
+def _is_schema(path: Path) -> bool:
+    return path.suffix in _TYPES and not path.name.endswith(_SIDECAR)
+
+
+def _read(subject: str, version: int, path: Path) -> SeedSchema:
+    try:
+        return SeedSchema(subject, version, _TYPES[path.suffix], path.read_text("utf-8"), path)
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"the schema cannot be read: {e}", where=str(path)) from None
+
+
+def _references(schema: SeedSchema, found: Sequence[SeedSchema]) -> tuple[Reference, ...]:
+    sidecar = schema.path.with_name(schema.path.name.removesuffix(schema.path.suffix) + _SIDECAR)
+    if sidecar.exists():
+        return _from_sidecar(sidecar)
+    if schema.type != "AVRO":
+        return ()
+    defined, used = _names_in(schema)
+    providers = {name: _provider(name, schema, found) for name in sorted(used - defined)}
+    return tuple(Reference(name, p.subject, p.version) for name, p in providers.items() if p)
+
+
+def _from_sidecar(path: Path) -> tuple[Reference, ...]:
+    try:
+        listed = json.loads(path.read_text("utf-8"))
+        return tuple(Reference(r["name"], r["subject"], r["version"]) for r in listed)
+    except (OSError, ValueError, TypeError, KeyError):
+        raise ConfigError(
+            "this is no list of references",
+            where=str(path),
+            hint='Expected [{"name": …, "subject": …, "version": 1}].',
+        ) from None
+
+
+def _provider(name: str, schema: SeedSchema, found: Sequence[SeedSchema]) -> SeedSchema | None:
+    others = [s for s in found if s.type == "AVRO" and s.subject != schema.subject]
+    holders = [s for s in others if name in _names_in(s)[0]]
+    same = [s for s in holders if s.version == schema.version]
+    return max(same or holders, key=lambda s: s.version, default=None)
+
+
+def _names_in(schema: SeedSchema) -> tuple[set[str], set[str]]:
+    """The full names that an Avro schema defines, and those that it uses."""
+    defined: set[str] = set()
+    used: set[str] = set()
+    try:
+        _walk(json.loads(schema.text), "", defined, used)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
+        raise ConfigError(f"this is no Avro schema: {e!r}", where=str(schema.path)) from None
+    return defined, used
+
+
+def _walk(node: Any, namespace: str, defined: set[str], used: set[str]) -> None:
+    if isinstance(node, str):
+        if node not in _PRIMITIVE:
+            used.add(_full(node, namespace))
+    elif isinstance(node, list):
+        for branch in node:
+            _walk(branch, namespace, defined, used)
+    elif node["type"] in _NAMED:
+        name = _full(node["name"], node.get("namespace", namespace))
+        defined.add(name)
+        for field in node.get("fields", ()):
+            _walk(field["type"], name.rpartition(".")[0], defined, used)
+    else:
+        inner = {"array": "items", "map": "values"}.get(str(node["type"]), "type")
+        _walk(node[inner], namespace, defined, used)
+
+
+def _full(name: str, namespace: str) -> str:
+    return name if "." in name or not namespace else f"{namespace}.{name}"
+
+
+def _ordered(schemas: list[SeedSchema], folder: Path) -> list[SeedSchema]:
+    places = {(s.subject, s.version): s for s in schemas}
+    graph = {place: {(r.subject, r.version) for r in s.references} for place, s in places.items()}
+    for subject, version in places:
+        graph[subject, version] |= {(s, v) for s, v in places if s == subject and v < version}
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as e:
+        circle = " -> ".join(f"{subject} v{version}" for subject, version in e.args[1])
+        raise ConfigError(
+            f"the schemas refer to each other in a circle: {circle}", where=str(folder)
+        ) from None
+    return [places[place] for place in order if place in places]

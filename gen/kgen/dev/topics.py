@@ -1,0 +1,80 @@
+"""Topics of the local broker: make them, read them whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from kgen_runtime.errors import KgenError
+from kgen_runtime.messages import RawMessage
+
+
+def create(brokers: str, topics: Mapping[str, int]) -> None:
+    """Make topics with these numbers of partitions; those that are there already stay as they are."""
+    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    wanted = [NewTopic(name, partitions, 1) for name, partitions in topics.items()]
+    for name, made in admin.create_topics(wanted).items() if wanted else ():
+        try:
+            made.result()
+        except KafkaException as e:
+            if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise KgenError(f"topic {name} cannot be made: {e.args[0].str()}", where=brokers) from None
+
+
+def read(brokers: str, topic: str, *, wait: float = 30.0) -> list[RawMessage]:
+    """Every message of a topic, partition by partition; none where there is no such topic.
+
+    The end of a partition is where the broker says so while reading: what tansu answers to a question for it
+    is wrong. Raises `KgenError` where that takes longer than `wait` seconds.
+    """
+    consumer = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": "kgen-dev-read",  # never joined
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "allow.auto.create.topics": False,
+            "fetch.wait.max.ms": 10,
+            "log_level": 0,
+        }
+    )
+    try:
+        partitions = consumer.list_topics(topic, timeout=wait).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
+        return _until_ends(consumer, set(partitions), time.monotonic() + wait)
+    finally:
+        consumer.close()
+
+
+def _until_ends(consumer: Consumer, reading: set[int], end: float) -> list[RawMessage]:
+    found: list[RawMessage] = []
+    while reading:
+        if time.monotonic() > end:
+            raise KgenError("the topic could not be read to its end in time")
+        for message in consumer.consume(10_000, 0.2):
+            error = message.error()
+            if error is None:
+                found.append(_raw(message))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                reading.discard(message.partition())
+            else:
+                raise KgenError(f"the topic cannot be read: {error}")
+    return sorted(found, key=lambda m: (m.partition or 0, m.offset or 0))
+
+
+def _raw(message: Any) -> RawMessage:
+    kind, timestamp = message.timestamp()
+    return RawMessage(
+        key=message.key(),
+        value=message.value(),
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        timestamp=timestamp if kind else None,
+        headers=tuple(message.headers() or ()),
+    )

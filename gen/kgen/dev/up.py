@@ -1,0 +1,95 @@
+"""Brings broker and registry up together: for a `with` block, and for the command `kgen dev`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from .broker import Broker
+from .seed import Seeded, seed
+from .server import RegistryServer
+
+
+@dataclass(frozen=True)
+class Dev:
+    """A running broker and registry."""
+
+    brokers: str
+    registry: str
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What the runtime reads from the environment to find them."""
+        return {"KGEN_BROKERS": self.brokers, "KGEN_REGISTRY_URL": self.registry}
+
+
+@contextmanager
+def up(broker_port: int = 0, registry_port: int = 0) -> Iterator[Dev]:
+    """A broker and a registry that answer, for as long as the block lasts. Port 0: a free one.
+
+    Raises `ConfigError` where a port is taken or the broker is not installed, `BrokerError` where it does not
+    start.
+    """
+    with RegistryServer(registry_port) as registry, Broker(broker_port) as broker:
+        yield Dev(broker.address, registry.url)
+
+
+def serve(
+    broker_port: int = 0,
+    registry_port: int = 0,
+    seed_dir: Path | None = None,
+    *,
+    as_json: bool = False,
+    out: Callable[[str], None],
+    note: Callable[[str], None],
+) -> None:
+    """Run both until SIGINT or SIGTERM, then stop both and return.
+
+    `out` gets the data (what belongs on stdout: the URLs and export lines, or with `as_json` one line
+    `{"brokers": …, "registry": …}`), once both answer and the seed is in; `note` gets progress (stderr). This
+    is all of `kgen dev`; it runs in the main thread. Raises as `up` and `seed` do.
+    """
+    with _stop_signals() as stop, up(broker_port, registry_port) as dev:
+        if seed_dir is not None:
+            _tell(seed(dev.brokers, dev.registry, seed_dir), note)
+        for line in _json_line(dev) if as_json else _lines(dev):
+            out(line)
+        if not as_json:
+            note("Everything is in memory. Ctrl-C stops both.")
+        stop.wait()
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, instead of what they do otherwise."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _json_line(dev: Dev) -> list[str]:
+    return [json.dumps({"brokers": dev.brokers, "registry": dev.registry})]
+
+
+def _lines(dev: Dev) -> list[str]:
+    exports = [f"export {name}={value}" for name, value in dev.env.items()]
+    return [f"broker    {dev.brokers}", f"registry  {dev.registry}", "", *exports]
+
+
+def _tell(seeded: Seeded, note: Callable[[str], None]) -> None:
+    for line in seeded.lines():
+        note(line)

