@@ -79,12 +79,11 @@ def _merge(base: str, ours: str, theirs: str, recreate: bool, path: str) -> Merg
         merged = _by_meaning(*sources, recreate, path)
     except (SyntaxError, TangledError, RecursionError):  # an unforeseen shape: never a broken file
         return _by_lines(base, ours, theirs, path, must_parse=True)
-    if not merged.conflicts and _lost(base, ours, merged.text):
-        return _by_lines(base, ours, theirs, path, must_parse=True)
-    return merged
+    return merged or _by_lines(base, ours, theirs, path, must_parse=True)
 
 
-def _by_meaning(base: Source, ours: Source, theirs: Source, recreate: bool, path: str) -> Merged:
+def _by_meaning(base: Source, ours: Source, theirs: Source, recreate: bool, path: str) -> Merged | None:
+    """None where something of the user's would be lost."""
     base, theirs = rename.follow(base, ours, theirs)
     keep: frozenset[str] = frozenset()
     while True:
@@ -98,7 +97,8 @@ def _by_meaning(base: Source, ours: Source, theirs: Source, recreate: bool, path
         keep |= missing
     merge_imports(base, edits, theirs, result)
     ast.parse(edits.apply(marked=False))
-    return Merged(edits.apply(), edits.conflicts, tuple(blocks.notes))
+    merged = Merged(edits.apply(), edits.conflicts, tuple(blocks.notes))
+    return merged if merged.conflicts or not _lost(base.text, ours.text, merged.text) else None
 
 
 def _missing(blocks: Blocks, result: ast.Module) -> set[str]:

@@ -117,7 +117,7 @@ class Blocks:
         ]
         merged = lines.clean(
             lines.merge_lines(
-                split_lines(texts[0]), o.source.lines[slice(*ours)], split_lines(texts[1]), touching=True
+                split_lines(texts[0]), o.source.lines[slice(*ours)], split_lines(texts[1]), touching=True, union=True
             )
         )
         if mine == old or merged is not None:
@@ -154,6 +154,8 @@ class Blocks:
         """Docstrings are prose: there neighbouring lines, and words put in by the user, do not clash."""
         prose = ("doc",) in o.unit.keys
         texts = b.as_at(o.unit), o.source.text[slice(*o.span)], theirs
+        if prose and _only_grew(theirs, texts[1]):
+            return True  # it has the change, and more
         merged = lines.clean(lines.merge_lines(*map(split_lines, texts), touching=prose))
         if merged is None and prose and _only_grew(texts[0], texts[1]):
             merged = lines.clean(lines.merge_lines(*map(_PIECE.findall, texts), touching=True))

@@ -73,14 +73,14 @@ class _Imports:
             self._follow(new, self.base.get(new.key), self.ours.get(new.key))
         for old in self.base.values():
             own = self.ours.get(old.key)
-            if (
-                old.key not in self.theirs
-                and own
-                and own.meaning == old.meaning
-                and old.bound not in self.mentioned
-            ):
+            if old.key not in self.theirs and own and self._may_go(old, own):
                 self.drop.setdefault(own.unit, []).append(own)
         self._write()
+
+    def _may_go(self, old: _Import, own: _Import) -> bool:
+        """Nothing uses it, and the user neither changed it nor wrote beside it."""
+        same = own.meaning == old.meaning and own.unit.whole_meaning[1] == old.unit.whole_meaning[1]
+        return same and old.bound not in self.mentioned
 
     def _follow(self, new: _Import, old: _Import | None, own: _Import | None) -> None:
         changed = old is None or old.meaning != new.meaning

@@ -177,10 +177,13 @@ class _Listing:
             self._insert(items, index)
 
     def _has(self, item: _Item) -> bool:
+        """Whether the user's list has what the new render added."""
         same = [o for o in self.ours if o.key == item.key and (item.key or o.meaning == item.meaning)]
         if item.key and any(o.meaning != item.meaning for o in same):
             raise UnmergeableError
-        return bool(same) and (self.free or item.key is not None)
+        if self.free or item.key is not None:
+            return bool(same)
+        return len(same) > sum(b.meaning == item.meaning for b in self.base)
 
     def _check_neighbours(self, item: _Item, after: int, known: set[int]) -> None:
         """Where the user put something at the same place, the order must not matter."""

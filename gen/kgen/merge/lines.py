@@ -35,12 +35,17 @@ class _Change:
 
 
 def merge_lines(
-    base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], *, touching: bool = False
+    base: Sequence[str],
+    ours: Sequence[str],
+    theirs: Sequence[str],
+    *,
+    touching: bool = False,
+    union: bool = False,
 ) -> list[Hunk]:
     """Merge three lists of lines.
 
     Changes of lines that touch are a clash, as they are for git, unless `touching`: then only changes of the
-    same line are.
+    same line are. With `union`, what both put in at one place is kept from both.
     """
     left, right = _changes(base, ours), _changes(base, theirs)
     hunks: list[Hunk] = []
@@ -50,7 +55,7 @@ def merge_lines(
         start = min(c.start for c in mine + other)
         end = max(c.end for c in mine + other)
         hunks.append(Hunk(tuple(base[at:start])))
-        hunks.append(_hunk(base, start, end, mine, other))
+        hunks.append(_hunk(base, start, end, mine, other, union))
         at = end
     return [*hunks, Hunk(tuple(base[at:]))]
 
@@ -111,12 +116,14 @@ def _next_group(
     return mine, other
 
 
-def _hunk(base: Sequence[str], start: int, end: int, mine: list[_Change], other: list[_Change]) -> Hunk:
+def _hunk(base: Sequence[str], start: int, end: int, mine: list[_Change], other: list[_Change], union: bool) -> Hunk:
     ours, theirs = _apply(base, start, end, mine), _apply(base, start, end, other)
     if not mine:
         return Hunk(theirs)
     if not other or [*map(_key, ours)] == [*map(_key, theirs)]:
         return Hunk(ours)
+    if union and start == end:
+        return Hunk((*ours, *(line for line in theirs if _key(line) not in map(_key, ours))))
     return Hunk(ours, tuple(base[start:end]), theirs, clash=True)
 
 

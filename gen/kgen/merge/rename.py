@@ -69,8 +69,11 @@ def _parameters(old: ast.stmt, new: ast.stmt) -> Iterator[tuple[str, str]]:
 
 def _valid(pairs: Mapping[str, str], b: ast.AST, o: ast.AST, t: ast.AST) -> Renames:
     """A name counts as renamed where the user has it nowhere any more and the new one is no other thing's."""
+    changed = {old: new for old, new in pairs.items() if old != new}
+    if not changed:
+        return {}
     own, others = _names(o), _names(b) | _names(t)
-    return {old: new for old, new in pairs.items() if old != new and old not in own and new not in others}
+    return {old: new for old, new in changed.items() if old not in own and new not in others}
 
 
 def _names(node: ast.AST) -> set[str]:
@@ -90,7 +93,7 @@ def _import_name(node: ast.AST) -> str | None:
 
 
 def _rename(source: Source, scope: ast.AST, renames: Renames, found: dict[int, tuple[int, str]]) -> None:
-    for node in ast.walk(scope):
+    for node in ast.walk(scope) if renames else ():
         if (name := _name(node)) in renames and node is not scope:
             place = _place(source, node, name or "")
             if place is not None:
