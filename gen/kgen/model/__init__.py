@@ -1,0 +1,16 @@
+"""The schema model: a snapshot of a registry becomes a frozen `Project`, from which the templates render.
+
+    subjects    what the registry holds (`Snapshot`)
+    library     schemas parsed, references resolved
+    topics      which subjects make which topics
+    homes       which module each subject's types live in
+    modules     names, classes and the topic of each module (with `classes`, `types`, `defaults`)
+    project     the result
+
+Pure: takes and returns values, and knows neither files, HTTP nor templates.
+"""
+
+from .build import build
+from .project import Project, Settings, TopicSettings
+
+__all__ = ["Project", "Settings", "TopicSettings", "build"]

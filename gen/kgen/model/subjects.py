@@ -1,4 +1,6 @@
-"""What a registry holds, as the generator sees it: what passes from the registry (or from lock and vendored schemas) to the model."""
+"""What a registry holds, as the generator sees it: what passes from the registry (or from lock and vendored
+schemas) to the model.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class SchemaVersion:
 
 @dataclass(frozen=True)
 class Subject:
-    """A subject and those of its versions that were pulled, ascending; the last one is what the generated code reads."""
+    """A subject and those of its versions that were pulled, ascending; the last one is what the generated
+    code reads.
+    """
 
     name: str
     versions: tuple[SchemaVersion, ...]
@@ -55,10 +59,11 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything a rendering needs: the same whether it came from a registry or from lock and vendored schemas.
+    """Everything a rendering needs: the same whether it came from a registry or from lock and vendored
+    schemas.
 
-    `registry_url` is without userinfo and query. `referenced` holds every version that is reached by references (transitively), sorted by
-    (subject, version); subjects are sorted by name.
+    `registry_url` is without userinfo and query. `referenced` holds every version that is reached by
+    references (transitively), sorted by (subject, version); subjects are sorted by name.
     """
 
     registry_url: str

@@ -1,0 +1,43 @@
+"""A snapshot of a registry becomes a project: the whole of the model, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import homes as homes_of
+from . import topics as topics_of
+from .constants import Constants
+from .library import Library
+from .modules import Drafts
+from .project import Module, Project, Settings
+from .subjects import Snapshot
+
+
+def build(
+    snapshot: Snapshot, settings: Settings, locked_names: Mapping[str, Mapping[str, str]] | None = None
+) -> Project:
+    """What to render for the snapshot.
+
+    `locked_names` (subject -> Avro full name -> class) are kept whatever else arrives. Raises `SchemaError`
+    (with subject, version and JSON pointer) where the newest version of a subject does not parse,
+    `ConfigError` where the settings bind a topic to what is not there.
+    """
+    library = Library(snapshot)
+    readable = topics_of.usable(snapshot, library)
+    plans = topics_of.plan_topics(readable, settings)
+    homes = homes_of.find(library, readable, plans)
+    constants = Constants(library, readable, plans)
+    drafts = Drafts(library, homes, plans, constants, locked_names or {})
+    modules = [drafts.module(identity) for identity in homes.order]
+    return Project(
+        package=settings.package,
+        kgen_version=settings.kgen_version,
+        modules=tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name)),
+        schemas=constants.all(),
+        names=drafts.names(),
+        skipped=readable.skipped,
+    )
+
+
+def _holds_something(module: Module) -> bool:
+    return bool(module.enums or module.records or module.aliases or module.topic)

@@ -1,0 +1,237 @@
+"""Names that come from outside (topics, subjects, Avro names) as names that are safe in Python and on every
+disk.
+
+Everything here is deterministic and the same on every Python version, so the Unicode tables are the frozen
+ones of Unicode 3.2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import keyword
+import re
+from collections.abc import Iterable, Mapping
+from unicodedata import ucd_3_2_0
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# The builtins of every supported Python version, in lower case too: what a generated module or class must
+# not hide.
+_BUILTINS = _words(
+    """
+    abs aiter all anext any ascii bin bool breakpoint bytearray bytes callable chr classmethod
+    compile complex copyright credits delattr dict dir divmod enumerate eval exec exit filter float
+    format frozenset getattr globals hasattr hash help hex id input int isinstance issubclass iter
+    len license list locals map max memoryview min next object oct open ord pow print property quit
+    range repr reversed round set setattr slice sorted staticmethod str sum super tuple type vars
+    zip ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup
+    BlockingIOError BrokenPipeError BufferError BytesWarning ChildProcessError
+    ConnectionAbortedError ConnectionError ConnectionRefusedError ConnectionResetError
+    DeprecationWarning EOFError Ellipsis EncodingWarning EnvironmentError Exception ExceptionGroup
+    FileExistsError FileNotFoundError FloatingPointError FutureWarning GeneratorExit IOError
+    ImportError ImportWarning IndentationError IndexError InterruptedError IsADirectoryError
+    KeyError KeyboardInterrupt LookupError MemoryError ModuleNotFoundError NameError
+    NotADirectoryError NotImplemented NotImplementedError OSError OverflowError
+    PendingDeprecationWarning PermissionError ProcessLookupError PythonFinalizationError
+    RecursionError ReferenceError ResourceWarning RuntimeError RuntimeWarning StopAsyncIteration
+    StopIteration SyntaxError SyntaxWarning SystemError SystemExit TabError TimeoutError TypeError
+    UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError UnicodeTranslateError
+    UnicodeWarning UserWarning ValueError Warning ZeroDivisionError
+    """
+)
+_AMBIGUOUS = frozenset({"l", "O", "I"})  # ruff refuses to see them assigned (E741, E742)
+
+# What a generated module imports or defines itself: no class may take these names.
+MODULE_NAMES = _words(
+    """
+    annotations builtins dataclasses dataclass field datetime date dt time decimal Decimal enum Enum
+    math TypeAlias uuid UUID rt topic key value
+    """
+)
+# What a flow or a generated test calls its own things: no module may take these names.
+_FLOW_NAMES = _words(
+    """
+    annotations build bytewax dataflow errs flow handle handled kafka kgen_runtime op read rt
+    run_main samples test testing tests topic
+    """
+)
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$|clock\$)(\..*)?\Z")
+_PLAIN_FOLDER = re.compile(r"[a-z0-9_][a-z0-9._-]*\Z")
+_FOLDER_LENGTH = 80
+_MODULE_LENGTH = 60
+
+
+def digest(text: str, length: int) -> str:
+    """The first hex digits of the text's SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+def ascii_name(text: str, prefix: str) -> str:
+    """`text` as letters, digits and underscores that do not begin with a digit."""
+    plain = ucd_3_2_0.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", plain)
+    return f"{prefix}_{name}" if not name or name[0].isdigit() else name
+
+
+def folder_name(subject: str) -> str:
+    """The folder of a subject: the subject itself where that is a safe name on every system, else a
+    readable part of it and a hash after a `~`. Injective, also where file names ignore case.
+    """
+    if _PLAIN_FOLDER.match(subject) and len(subject) <= _FOLDER_LENGTH and not _unsafe(subject):
+        return subject
+    readable = re.sub(r"[^A-Za-z0-9_-]+", "_", subject).strip("_")[:48]
+    return f"{readable or 'subject'}~{digest(subject, 12)}"
+
+
+def _unsafe(name: str) -> bool:
+    return name.endswith(".") or _DEVICES.match(name) is not None
+
+
+def module_name(name: str) -> str:
+    """The module of a topic or subject, taken alone. Two may want the same one: see `module_names`."""
+    slug = re.sub(r"_{2,}", "_", _snake(ascii_name(name, "t"))).strip("_") or "t"
+    if slug[0].isdigit():
+        slug = f"t_{slug}"
+    if not re.match(r"[A-Za-z0-9._-]*\Z", name) or len(slug) > _MODULE_LENGTH:
+        slug = f"{slug[: _MODULE_LENGTH - 20].strip('_')}_{digest(name, 8)}"
+    return f"{slug}_" if _reserved_module(slug) else slug
+
+
+def _snake(text: str) -> str:
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
+    return re.sub(r"(?<=[A-Z])(?=[A-Z][a-z])", "_", text).lower()
+
+
+def _reserved_module(name: str) -> bool:
+    taken = keyword.iskeyword(name) or name in _BUILTINS or name in _FLOW_NAMES
+    return taken or name == "none" or _unsafe(name)
+
+
+def module_names(wanted: Mapping[str, str]) -> dict[str, str]:
+    """A module for each identity in `wanted` (identity -> the module it would like), no module twice.
+
+    Who is called exactly as its module comes first, then order of identity; who comes late gets a hash of
+    its identity.
+    """
+    names: dict[str, str] = {}
+    for identity in sorted(wanted, key=lambda it: (it.partition(":")[2] != wanted[it], it)):
+        name = wanted[identity]
+        names[identity] = f"{name}_{digest(identity, 6)}" if name in names.values() else name
+    return names
+
+
+def class_name(short: str) -> str:
+    """The class of an Avro type: its own name, with a first capital where it has none (`order_line` ->
+    `OrderLine`).
+    """
+    name = ascii_name(short, "T")
+    if not name[0].isupper():
+        name = pascal(name)
+    return f"{name}_" if name in MODULE_NAMES | _BUILTINS | _AMBIGUOUS or keyword.iskeyword(name) else name
+
+
+def pascal(name: str) -> str:
+    """`order_line` -> `OrderLine`; `orderLine` -> `OrderLine`."""
+    return "".join(part[0].upper() + part[1:] for part in name.split("_") if part) or "T"
+
+
+def class_candidates(fullname: str) -> Iterable[str]:
+    """Names for a class, best first: the short name, then with ever more of the namespace before it, then
+    numbers.
+    """
+    *spaces, short = fullname.split(".")
+    name = class_name(short)
+    yield name
+    prefix = ""
+    for space in reversed(spaces):
+        prefix = pascal(ascii_name(space, "N")) + prefix
+        yield class_name(prefix + pascal(name))
+    yield from numbered(class_name(prefix + pascal(name)))
+
+
+def numbered(name: str) -> Iterable[str]:
+    """`name`, `name2`, `name3`, …"""
+    yield name
+    number = 2
+    while True:
+        yield f"{name}{number}"
+        number += 1
+
+
+def field_name(wire: str) -> str:
+    """The attribute of a field. Names that Python or the dataclass machinery wants for itself get an
+    underscore.
+    """
+    name = ascii_name(wire, "field")
+    if name.startswith(("__", "_dflt_", "_HAS_DEFAULT_FACTORY")):
+        name = ascii_name(name.strip("_"), "field")
+    return f"{name}_" if keyword.iskeyword(name) or name == "self" or name in _AMBIGUOUS else name
+
+
+def symbol_name(wire: str) -> str:
+    """The member of an enum symbol. Names that `enum.Enum` wants for itself change."""
+    name = ascii_name(wire, "symbol")
+    if name.startswith("_") and (name.endswith("_") or "__" in name):
+        name = ascii_name(name.strip("_"), "symbol")
+    reserved = keyword.iskeyword(name) or name in {"name", "value", "mro"} or name in _AMBIGUOUS
+    return f"{name}_" if reserved else name
+
+
+def unique(wires: Iterable[str], rename: Mapping[str, str]) -> dict[str, str]:
+    """Wire name -> Python name, none twice: who keeps its wire name comes first, the others give way."""
+    wires = list(wires)
+    names = {wire: wire for wire in wires if rename[wire] == wire}
+    for wire in wires:
+        if wire not in names:
+            names[wire] = free(rename[wire], names.values())
+    return {wire: names[wire] for wire in wires}
+
+
+def free(name: str, taken: Iterable[str]) -> str:
+    """`name`, or with as many underscores after it as make it new."""
+    taken = set(taken)
+    while name in taken:
+        name += "_"
+    return name
+
+
+def parameter(cls: str, module: str) -> str:
+    """What a function calls one value of a class: `OrderLine` -> `order_line`, or `value` where that means
+    something else.
+    """
+    name = _snake(cls).strip("_")
+    return "value" if name == module or _reserved_module(name) else name
+
+
+def sort_key(name: str) -> tuple[int, list[tuple[int, str]], str]:
+    """The order in which isort and ruff want names: constants, classes, others; numbers by their value."""
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2
+    parts = re.findall(r"\d+|\D+", name)
+    return kind, [(int(part), "") if part.isdigit() else (-1, part) for part in parts], name
+
+
+class Scope:
+    """The names of one module, taken one by one."""
+
+    def __init__(self, reserved: Iterable[str] = MODULE_NAMES) -> None:
+        self._taken = set(reserved)
+
+    def lock(self, name: str) -> bool:
+        """Takes exactly this name, where it is a valid class name that is still free."""
+        if not re.match(r"[A-Z][A-Za-z0-9_]*\Z", name) or keyword.iskeyword(name) or name in self._taken:
+            return False
+        self._taken.add(name)
+        return True
+
+    def take(self, candidates: Iterable[str]) -> str:
+        """The first of the candidates that is free (the last of them with a number where none is)."""
+        name = ""
+        for name in candidates:
+            if name not in self._taken:
+                break
+        name = next(option for option in numbered(name) if option not in self._taken)
+        self._taken.add(name)
+        return name

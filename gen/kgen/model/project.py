@@ -1,0 +1,159 @@
+"""What the templates need, computed: the frozen result of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .expr import Expr
+from .subjects import Skipped
+
+
+@dataclass(frozen=True)
+class TopicSettings:
+    """What `kgen.toml` says of a topic: for key and value an unframed format (`string`, `bytes`, `long`,
+    `int`, `double`, `none`) or the name of a subject; None leaves it to the subjects `<topic>-key` and
+    `<topic>-value`.
+    """
+
+    key: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the model takes from the configuration."""
+
+    package: str
+    kgen_version: str
+    topics: Mapping[str, TopicSettings] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A member of an enum class: its Python name and its wire symbol."""
+
+    name: str
+    wire: str
+
+
+@dataclass(frozen=True)
+class EnumClass:
+    """An `enum.Enum` class. `private` are aliases for classes with a field of the same name."""
+
+    name: str
+    fullname: str
+    doc: str | None
+    symbols: tuple[Symbol, ...]
+    private: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FieldDef:
+    """A field of a dataclass. `default` is all that stands after the `=`; None: the field is required."""
+
+    name: str
+    wire: str
+    annotation: Expr
+    default: Expr | None
+    doc: str | None
+
+
+@dataclass(frozen=True)
+class RecordClass:
+    """A dataclass. `private` are aliases for classes with a field of the same name."""
+
+    name: str
+    fullname: str
+    doc: str | None
+    fields: tuple[FieldDef, ...]
+    private: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TypeName:
+    """A type alias."""
+
+    name: str
+    types: Expr
+    private: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Import:
+    """`from .module import name as local`; the module is another of `_generated`."""
+
+    module: str
+    name: str
+    local: str
+    private: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SerdeDef:
+    """One half of a topic: the type of its values, and the expression that makes the serde."""
+
+    type: Expr
+    serde: Expr
+
+
+@dataclass(frozen=True)
+class TopicDef:
+    """A topic with its flow. `value_type` is the value's type as the flow writes it, `parameter` a name for
+    one value.
+    """
+
+    name: str
+    key: SerdeDef
+    value: SerdeDef
+    value_type: str
+    parameter: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A subject's version that a module is made from."""
+
+    subject: str
+    version: int
+    id: int
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of `_generated`. `stdlib` and `runtime` are whole import lines; `exports` is there where it
+    re-exports.
+    """
+
+    name: str
+    doc: str
+    sources: tuple[Source, ...]
+    stdlib: tuple[str, ...]
+    runtime: tuple[str, ...]
+    uses_schemas: bool
+    imports: tuple[Import, ...]
+    exports: tuple[str, ...]
+    enums: tuple[EnumClass, ...]
+    records: tuple[RecordClass, ...]
+    aliases: tuple[TypeName, ...]
+    topic: TopicDef | None
+
+
+@dataclass(frozen=True)
+class SchemaConstant:
+    """A constant of `_schemas`: the text of a referenced schema, or the versions of a subject."""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that is rendered. `names` (subject -> Avro full name -> class) goes into the lock."""
+
+    package: str
+    kgen_version: str
+    modules: tuple[Module, ...]
+    schemas: tuple[SchemaConstant, ...]
+    names: Mapping[str, Mapping[str, str]]
+    skipped: tuple[Skipped, ...]

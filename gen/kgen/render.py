@@ -1,0 +1,176 @@
+"""A project as text: `{relative path: content}`, nothing written. The layout is in the templates, the line
+breaks are here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, Literal
+
+import jinja2
+
+from .model import quote
+from .model.expr import Expr, Group, call, dict_of, flat, layout, list_of
+from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, TopicDef
+
+_WIDTH = 88  # what ruff and black take without being told
+
+
+def kind(path: str) -> Literal["generated", "owned"]:
+    """Whether kgen overwrites the file (and refuses where it was edited) or merges it, being the user's."""
+    return "generated" if "_generated" in path.split("/")[:-1] else "owned"
+
+
+def render(project: Project) -> dict[str, str]:
+    """Every file of the project by its relative POSIX path, sorted."""
+    package = project.package
+    files = {
+        f"{package}/__init__.py": _fill("package_init.py"),
+        f"{package}/_generated/__init__.py": _generated(project, (), _fill("generated_init.py")),
+        f"{package}/flows/__init__.py": _fill("flows_init.py"),
+        "tests/__init__.py": _fill("tests_init.py"),
+    }
+    if project.schemas:
+        schemas = _fill("schemas.py", constants=project.schemas)
+        files[f"{package}/_generated/_schemas.py"] = _generated(project, (), schemas)
+    for module in project.modules:
+        files[f"{package}/_generated/{module.name}.py"] = _generated(project, module.sources, _module(module))
+        if module.topic:
+            files[f"{package}/flows/{module.name}.py"] = _flow(project, module, module.topic)
+            files[f"tests/test_{module.name}.py"] = _test(project, module, module.topic)
+    return dict(sorted(files.items()))
+
+
+def _generated(project: Project, sources: Iterable[Source], body: str) -> str:
+    shown = [quote.comment(f"{s.subject} v{s.version} (id {s.id})") for s in sources]
+    sha256 = hashlib.sha256(body.encode()).hexdigest()
+    return _fill("header", version=project.kgen_version, sources=shown, sha256=sha256) + body
+
+
+def _module(module: Module) -> str:
+    defines = module.enums or module.records
+    return _fill(
+        "module.py",
+        module=module,
+        imports=list(_imports(module)),
+        exports=list_of(map(quote.string, module.exports)),
+        gap="\n" if defines else "",
+    )
+
+
+def _imports(module: Module) -> Iterable[str]:
+    if module.uses_schemas:
+        yield "from . import _schemas"
+    by_module: dict[str, list[Import]] = {}
+    for item in module.imports:
+        by_module.setdefault(item.module, []).append(item)
+    for source, items in by_module.items():
+        plain = [item.name for item in items if item.local == item.name]
+        if plain:
+            yield _from(source, plain)
+        yield from (f"from .{source} import {i.name} as {i.local}" for i in items if i.local != i.name)
+
+
+def _from(source: str, names: list[str]) -> str:
+    line = f"from .{source} import {', '.join(names)}"
+    if len(line) <= _WIDTH:
+        return line
+    return f"from .{source} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
+
+
+def _flow(project: Project, module: Module, topic: TopicDef) -> str:
+    doc = (
+        f"Dataflow for the topic `{quote.inline(topic.name)}`. "
+        "Yours to edit: `kgen pull` merges schema changes into it.\n\n"
+        f"Run: python -m kgen_runtime.run {project.package}.flows.{module.name}:flow --recovery .recovery"
+    )
+    policy = call("rt.DeadLetter", quote.string(_dead_letters(topic)), "kafka")
+    route = call("rt.route", '"errs"', "read.errs", "handled.errs", policy=policy)
+    handle = Group("def handle(", ((f"{topic.parameter}: ", topic.value_type),), f") -> {topic.value_type}:")
+    noun = topic.parameter.replace("_", " ")
+    return _fill(
+        "flow.py",
+        doc=doc,
+        module=module.name,
+        topic=topic,
+        handle=layout(handle, 0, 0),
+        handle_doc=f"Your logic, one {noun} at a time. What it raises goes to `errs` with the message.",
+        read=call("rt.source", quote.string(module.name), "flow", f"{module.name}.topic", "kafka"),
+        route=route,
+    )
+
+
+def _test(project: Project, module: Module, topic: TopicDef) -> str:
+    doc = (
+        f"Runs the flow of the topic `{quote.inline(topic.name)}` on sample messages of every known "
+        "schema version. "
+        "Yours to edit: `kgen pull` merges schema changes into it."
+    )
+    name = f"{module.name}.topic"
+    samples = dict_of([(name, call("testing.samples", name, n="20"))])
+    return _fill(
+        "test.py",
+        doc=doc,
+        package=project.package,
+        module=module.name,
+        memory=call("testing.Memory", samples),
+        dead_letter_topic=_dead_letters(topic),
+    )
+
+
+def _dead_letters(topic: TopicDef) -> str:
+    return f"{topic.name}.dlq"
+
+
+def _assign(before: str, expr: Expr, indent: int = 0) -> str:
+    if isinstance(expr, str) and indent + len(before) + len(expr) > _WIDTH >= indent + 4 + len(expr):
+        pad = " " * indent
+        return f"{before}(\n{pad}    {expr}\n{pad})"
+    return before + layout(expr, indent, len(before), width=_WIDTH)
+
+
+def _assignment(field: FieldDef) -> str:
+    before = f"{field.name}: {flat(field.annotation)}"
+    return before if field.default is None else _assign(f"{before} = ", field.default, 4)
+
+
+def _serde(role: str, serde: SerdeDef) -> str:
+    return _assign(f"{role}: rt.Serde[{flat(serde.type)}] = ", serde.serde)
+
+
+def _private_aliases(name: str, aliases: Iterable[str]) -> str:
+    return "\n".join(f"{alias}: TypeAlias = {name}" for alias in aliases)
+
+
+def _docstring(text: str, indent: int = 0) -> str:
+    return quote.docstring(text, indent, _WIDTH)
+
+
+_FILTERS: dict[str, Callable[..., str]] = {
+    "assign": _assign,
+    "assignment": _assignment,
+    "docstring": _docstring,
+    "private_aliases": _private_aliases,
+    "serde": _serde,
+    "string": quote.string,
+}
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(  # noqa: S701 - Python is written, not HTML; text goes through `quote`
+        loader=jinja2.PackageLoader("kgen_templates", ""),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters.update(_FILTERS)
+    return environment
+
+
+def _fill(template: str, **values: Any) -> str:
+    return _environment().get_template(f"{template}.j2").render(**values)
