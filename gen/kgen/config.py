@@ -15,12 +15,12 @@ import tomlkit
 import tomlkit.exceptions
 
 from .errors import ConfigError
+from .model.project import TopicSettings
 
 NAME = "kgen.toml"
 DEFAULT_PACKAGE = "streams"
 
 ConflictMode: TypeAlias = Literal["file", "inline"]
-FORMATS = ("string", "bytes", "int", "long", "double", "none")
 _RESERVED_PACKAGES = {
     "kgen",
     "kgen_runtime",
@@ -46,14 +46,6 @@ class Registry:
 
 
 @dataclass(frozen=True)
-class TopicFormat:
-    """How a topic's key or value is written where the registry has no subject for it."""
-
-    key: str | None = None
-    value: str | None = None
-
-
-@dataclass(frozen=True)
 class Config:
     """What kgen.toml says."""
 
@@ -63,7 +55,7 @@ class Config:
     all_versions: bool = True
     conflict: ConflictMode = "file"
     pins: Mapping[str, int] = field(default_factory=dict)
-    topics: Mapping[str, TopicFormat] = field(default_factory=dict)
+    topics: Mapping[str, TopicSettings] = field(default_factory=dict)
 
 
 def load(root: Path) -> Config | None:
@@ -130,22 +122,14 @@ def _pins(table: Mapping[str, Any]) -> dict[str, int]:
     return dict(table)
 
 
-def _topics(table: Mapping[str, Any]) -> dict[str, TopicFormat]:
+def _topics(table: Mapping[str, Any]) -> dict[str, TopicSettings]:
     return {topic: _topic(topic, _get(table, topic, dict, {}, "topics.")) for topic in table}
 
 
-def _topic(topic: str, table: Mapping[str, Any]) -> TopicFormat:
+def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
     where = f"topics.{topic}."
     _known(table, {"key", "value"}, where)
-    formats = {role: _get(table, role, str, "", where) for role in table}
-    for role, name in formats.items():
-        if name not in FORMATS:
-            raise ConfigError(
-                f'unknown format "{name}"',
-                where=f"{NAME}, {where}{role}",
-                hint="one of " + ", ".join(FORMATS),
-            )
-    return TopicFormat(**formats)
+    return TopicSettings(**{role: _get(table, role, str, "", where) for role in table})
 
 
 def _globs(values: Iterable[Any]) -> list[str]:
@@ -231,16 +215,24 @@ def first_text(config: Config) -> str:
     return with_pins(tomlkit.dumps(doc), config.pins)
 
 
-def with_pins(text: str, pins: Mapping[str, int]) -> str:
-    """`text` of a kgen.toml, with `pins` added to its own; everything else as it stands."""
-    if not pins:
+def pinned(pins: Mapping[str, int], changes: Mapping[str, int | None]) -> dict[str, int]:
+    """`pins` with `changes`; None takes a pin away."""
+    return {subject: version for subject, version in {**pins, **changes}.items() if version is not None}
+
+
+def with_pins(text: str, changes: Mapping[str, int | None]) -> str:
+    """`text` of a kgen.toml with pins changed (None: taken away); everything else as it stands."""
+    if not changes:
         return text
     doc = tomlkit.parse(text)
     table: Any = doc.get("pins")
     if table is None:
         doc["pins"] = table = tomlkit.table()
-    for subject, version in pins.items():
-        table[subject] = version
+    for subject, version in changes.items():
+        if version is not None:
+            table[subject] = version
+        elif subject in table:
+            del table[subject]
     return tomlkit.dumps(doc)
 
 

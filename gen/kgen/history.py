@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from .lock import Key, Locked, normal_hash
 from .model.subjects import SchemaVersion, Snapshot, Subject
@@ -99,3 +100,16 @@ def _renames(snapshot: Snapshot, locked: Locked) -> Iterator[str]:
         new = came.get(normal_hash(subject.latest.text))
         if subject.name not in now and new is not None:
             yield f"{subject.name} is gone and {new} has its schema: renamed? move your edits to the new flow"
+
+
+def with_others(fetched: Fetched, locked: Locked, globs: Sequence[str]) -> Fetched:
+    """`fetched`, which was narrowed to `globs`, with the project's other subjects as they are locked."""
+    others = [s for s in locked.snapshot.subjects if not any(fnmatchcase(s.name, glob) for glob in globs)]
+    subjects = sorted([*fetched.snapshot.subjects, *others], key=lambda s: s.name)
+    live = {
+        s.name: tuple(v.version for v in s.versions if (s.name, v.version) not in locked.deleted)
+        for s in others
+    }
+    return replace(
+        fetched, snapshot=replace(fetched.snapshot, subjects=tuple(subjects)), live={**live, **fetched.live}
+    )

@@ -6,33 +6,24 @@ markers (in `inline` mode the file itself does) and `.kgen/conflicts/<path>.json
 
 from __future__ import annotations
 
+import ast
 import json
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from . import paths
 from .config import ConflictMode
 from .errors import OutputError
+from .merge import Merged, merge
+from .write import Write
 
 BASE = ".kgen/base"
 CONFLICTS = ".kgen/conflicts"
 _MARKER = re.compile(r"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 
 Outcome: TypeAlias = Literal["add", "change", "merge", "keep", "deleted", "conflict", "open"]
-
-
-@dataclass(frozen=True)
-class Merged:
-    """A merge's text; `conflicts` counts the places where both sides changed the same statement, between markers in `text`."""
-
-    text: str
-    conflicts: int = 0
-
-
-Merge: TypeAlias = Callable[[str, str, str, str], Merged]  # base, ours, theirs, path
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ def open_conflicts(root: Path) -> list[str]:
 
 
 def decide(
-    root: Path, path: str, theirs: str, merge: Merge, *, mode: ConflictMode = "file", recreate: bool = False
+    root: Path, path: str, theirs: str, *, mode: ConflictMode = "file", recreate: bool = False
 ) -> Decision:
     """What to do with the owned file at `path`, of which `theirs` is the fresh render. Raises `OutputError`."""
     noted = record(root, path)
@@ -107,10 +98,12 @@ def decide(
             return stuck
         if noted.mode == "inline":
             base = noted.base  # solved in place: the file stems from that render now
-    contents = _closed(root, path) if noted is not None else {}
+    closed = _closed(path) if noted is not None else {}
     if ours is None:
-        return _absent(path, base, theirs, recreate, contents)
-    return _present(path, base, ours, theirs, merge, mode, contents)
+        decision = _absent(path, base, theirs, recreate)
+    else:
+        decision = _present(path, base, ours, theirs, mode, recreate)
+    return replace(decision, contents={**closed, **decision.contents})
 
 
 def _still_open(root: Path, path: str, noted: Record, ours: str | None) -> Decision | None:
@@ -123,42 +116,31 @@ def _still_open(root: Path, path: str, noted: Record, ours: str | None) -> Decis
     return None  # nobody has touched it: merge afresh
 
 
-def _closed(root: Path, path: str) -> dict[str, bytes | None]:
-    return {p: None for p in (conflict_path(path), record_path(path))}
+def _closed(path: str) -> dict[str, bytes | None]:
+    return {conflict_path(path): None, record_path(path): None}
 
 
-def _absent(
-    path: str, base: str | None, theirs: str, recreate: bool, contents: dict[str, bytes | None]
-) -> Decision:
+def _absent(path: str, base: str | None, theirs: str, recreate: bool) -> Decision:
+    advance: dict[str, bytes | None] = {base_path(path): theirs.encode()}
     if base is not None and not recreate:
         reason = "" if theirs == base else "you deleted it: stays so (--recreate brings it back)"
-        return Decision("deleted", {**contents, base_path(path): theirs.encode()}, reason)
-    return Decision("add", {**contents, path: theirs.encode(), base_path(path): theirs.encode()})
+        return Decision("deleted", advance, reason)
+    return Decision("add", {**advance, path: theirs.encode()})
 
 
 def _present(
-    path: str,
-    base: str | None,
-    ours: str,
-    theirs: str,
-    merge: Merge,
-    mode: ConflictMode,
-    contents: dict[str, bytes | None],
+    path: str, base: str | None, ours: str, theirs: str, mode: ConflictMode, recreate: bool
 ) -> Decision:
-    advance = {**contents, base_path(path): theirs.encode()}
-    if base is None:
-        same = _lf(ours) == theirs
-        return Decision(
-            "keep", advance, "" if same else "not made by kgen: left as it is, later changes are merged"
-        )
-    if theirs in (base, _lf(ours)):
+    advance: dict[str, bytes | None] = {base_path(path): theirs.encode()}
+    if ours.replace("\r\n", "\n") == theirs or (theirs == base and not recreate):
         return Decision("keep", advance)
-    if ours == base:
-        return Decision("change", {**advance, path: theirs.encode()})
-    merged = merge(base, ours, theirs, path)
-    if not merged.conflicts:
-        return Decision("merge", {**advance, path: merged.text.encode()})
-    return _conflict(path, ours, theirs, merged, mode)
+    if base is None:
+        return Decision("keep", advance, "not made by kgen: left as it is, later changes are merged")
+    merged = merge(base, ours, theirs, recreate=recreate, path=path)
+    if merged.conflicts:
+        return _conflict(path, ours, theirs, merged, mode)
+    outcome: Outcome = "keep" if merged.text == ours else "change" if ours == base else "merge"
+    return Decision(outcome, {**advance, path: merged.text.encode()}, "; ".join(merged.notes))
 
 
 def _conflict(path: str, ours: str, theirs: str, merged: Merged, mode: ConflictMode) -> Decision:
@@ -166,14 +148,11 @@ def _conflict(path: str, ours: str, theirs: str, merged: Merged, mode: ConflictM
     hashes = {"ours": paths.digest(ours.encode()) or "", "merged": paths.digest(text) or ""}
     note = json.dumps(asdict(Record(base=theirs, mode=mode, **hashes)), indent=1, sort_keys=True)
     place = path if mode == "inline" else conflict_path(path)
-    places = "1 place" if merged.conflicts == 1 else f"{merged.conflicts} places"
+    count = len(merged.conflicts)
+    places = "1 place" if count == 1 else f"{count} places"
     return Decision(
         "conflict", {place: text, record_path(path): f"{note}\n".encode()}, f"{places}: solve {place}"
     )
-
-
-def _lf(text: str) -> str:
-    return text.replace("\r\n", "\n")
 
 
 def _text(root: Path, path: str) -> str | None:
@@ -185,3 +164,47 @@ def _text(root: Path, path: str) -> str | None:
     except UnicodeDecodeError as e:
         hint = "save it as UTF-8"
         raise OutputError("not UTF-8 text: kgen cannot merge it", where=path, hint=hint) from e
+
+
+# ------------------------------------------------------------------------------------------------------------------ resolve
+
+
+def resolve(root: Path, path: str, *, mine: bool = False) -> list[Write]:
+    """Close the conflict of `path` with the solved text; with `mine`, with the user's file as it stands.
+
+    Raises:
+        OutputError: there is no conflict, it is not solved yet, or the file changed while it was being solved elsewhere.
+    """
+    noted = record(root, path)
+    if noted is None:
+        known = ", ".join(open_conflicts(root)) or "none"
+        raise OutputError("there is no open conflict", where=path, hint=f"open conflicts: {known}")
+    in_place = mine or noted.mode == "inline"
+    solved = paths.read(root, path if in_place else conflict_path(path))
+    _check_solved(path if in_place else conflict_path(path), solved)
+    present = paths.read(root, path)
+    if not in_place and paths.digest(present) != noted.ours:
+        hint = f"put the solution into {path} itself, then: kgen resolve --mine {path}"
+        raise OutputError("changed since the conflict was written down", where=path, hint=hint)
+    contents = {path: solved, base_path(path): noted.base.encode(), **_closed(path)}
+    before = {place: paths.digest(paths.read(root, place)) for place in contents}
+    return [Write(p, c, before[p]) for p, c in contents.items() if paths.digest(c) != before[p]]
+
+
+def _check_solved(path: str, content: bytes | None) -> None:
+    if content is None:
+        raise OutputError("the file is not there", where=path, hint="run `kgen pull` to merge again")
+    text = content.decode("utf-8", "replace")
+    line = next((n for n, it in enumerate(text.splitlines(), 1) if _MARKER.match(it)), None)
+    if line is not None:
+        raise OutputError("a conflict's marker is still there", where=f"{path}:{line}", hint="solve it first")
+    if path.endswith(".py"):
+        _check_parses(path, text)
+
+
+def _check_parses(path: str, text: str) -> None:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError) as e:
+        line = getattr(e, "lineno", None) or 1
+        raise OutputError(f"not valid Python: {e}", where=f"{path}:{line}", hint="mend it first") from e

@@ -89,7 +89,6 @@ class Wanted:
 class Options:
     """How to treat files that users own."""
 
-    merge: owned.Merge
     conflict: ConflictMode = "file"
     recreate: bool = False
 
@@ -173,9 +172,7 @@ _OPS: Mapping[owned.Outcome, Op] = {
 
 
 def _owned(found: _Files, path: str, text: str, options: Options) -> None:
-    decision = owned.decide(
-        found.root, path, text, options.merge, mode=options.conflict, recreate=options.recreate
-    )
+    decision = owned.decide(found.root, path, text, mode=options.conflict, recreate=options.recreate)
     op = _OPS[decision.outcome]
     if path in decision.contents:
         found.add(path, decision.contents[path], "owned", op, decision.reason)
@@ -269,7 +266,7 @@ def _notable(action: FileAction, removed: bool) -> bool:
     """What needs the user's eye. What was left behind by a subject is told once, when that goes."""
     if action.op == "orphan":
         return removed
-    return action.op in ("conflict", "refuse") or (action.op == "keep" and bool(action.reason))
+    return action.op in ("conflict", "refuse") or (action.op in ("keep", "merge") and bool(action.reason))
 
 
 def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:

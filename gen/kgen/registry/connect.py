@@ -14,7 +14,9 @@ from ..errors import ConfigError
 _DEFAULTS = Registry("")
 
 
-def connect(settings: Registry, root: Path, environ: Mapping[str, str] | None = None) -> RegistryClient:
+def connect(
+    settings: Registry, root: Path, environ: Mapping[str, str] | None = None, *, retries: int = 4
+) -> RegistryClient:
     """A client for the registry of `settings`; paths in it are relative to `root`. Raises `ConfigError`."""
     env = os.environ if environ is None else environ
     ca = _file(settings.ca, "registry.ca", root, env, "KGEN_REGISTRY_CA")
@@ -25,7 +27,9 @@ def connect(settings: Registry, root: Path, environ: Mapping[str, str] | None = 
             "a registry key is set without its certificate", hint="set registry.cert or KGEN_REGISTRY_CERT"
         )
     pair = (cert, key) if cert and key else cert
-    return RegistryClient(settings.url, auth=_auth(settings, env), verify=ca or True, cert=pair)
+    return RegistryClient(
+        settings.url, auth=_auth(settings, env), verify=ca or True, cert=pair, retries=retries
+    )
 
 
 def _auth(settings: Registry, env: Mapping[str, str]) -> tuple[str, str] | str | None:

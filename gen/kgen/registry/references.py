@@ -88,7 +88,7 @@ def _exact(version: SchemaVersion, reached: dict[Key, SchemaVersion]) -> SchemaV
 def _check_no_circle(versions: dict[Key, SchemaVersion]) -> None:
     """Depth first without recursion: chains may be long."""
     done: set[Key] = set()
-    for start in versions:
+    for start in sorted(versions):
         path: dict[Key, None] = {}  # in order
         stack: list[tuple[Key, bool]] = [(start, False)]
         while stack:

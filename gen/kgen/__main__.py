@@ -1,0 +1,24 @@
+"""`kgen`, and `python -m kgen`: part of the base install, so it may import nothing of the extra `gen` before looking for it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+_NEEDED = ("typer", "jinja2", "tomlkit", "merge3")
+
+
+def main() -> None:
+    """Run the command line, or say which extra it needs."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.stderr.write(f"error: the generator is not installed (missing: {', '.join(missing)})\n")
+        sys.stderr.write("  hint: pip install 'kgen[gen]'\n")
+        sys.exit(2)
+    from .cli import run
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

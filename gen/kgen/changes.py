@@ -1,0 +1,117 @@
+"""Which subjects change, and what becomes of the files made from them: the lines a plan shows first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from .lock import Locked, text_hash
+from .model.project import Project
+from .model.subjects import Skipped, Subject
+from .plan import FileAction, SubjectChange
+
+_VERBS = {
+    ("generated", "add"): "written",
+    ("generated", "change"): "rewritten",
+    ("generated", "remove"): "removed",
+    ("generated", "refuse"): "edited by hand",
+    ("owned", "add"): "written",
+    ("owned", "change"): "rewritten",
+    ("owned", "merge"): "merged",
+    ("owned", "conflict"): "in conflict",
+}
+
+
+def subject_changes(
+    old: Locked | None, new: Locked, project: Project, files: Sequence[FileAction], skipped: Iterable[Skipped]
+) -> tuple[SubjectChange, ...]:
+    """A change for each subject that is new, gone, skipped, of another version, or whose files change for another reason."""
+    left_out = {s.subject: SubjectChange(s.subject, "skip", summary=s.reason) for s in skipped}
+    found = {c.subject: c for c in _compared(old, new) if c.subject not in left_out} | left_out
+    for subject, effects in _effects(project, files, found).items():
+        change = found.get(subject) or _unchanged(new.subject(subject))
+        if change:
+            found[subject] = replace(change, effects=tuple(effects))
+    return tuple(found[name] for name in sorted(found))
+
+
+def _compared(old: Locked | None, new: Locked) -> Iterator[SubjectChange]:
+    before = {s.name: s for s in old.snapshot.subjects} if old else {}
+    after = {s.name: s for s in new.snapshot.subjects}
+    for name, subject in after.items():
+        if name not in before:
+            yield SubjectChange(name, "add", None, subject.latest.version, subject.compatibility)
+        elif _differ(before[name], subject):
+            yield _changed(before[name], subject)
+    for name in before.keys() - after.keys():
+        yield SubjectChange(name, "remove", before[name].latest.version)
+
+
+def _differ(before: Subject, after: Subject) -> bool:
+    return before != after
+
+
+def _changed(before: Subject, after: Subject) -> SubjectChange:
+    summary = ""
+    if before.latest.version == after.latest.version:
+        summary = _lesser_change(before, after)
+    return SubjectChange(
+        after.name, "change", before.latest.version, after.latest.version, after.compatibility, summary
+    )
+
+
+def _lesser_change(before: Subject, after: Subject) -> str:
+    """What changed where the version did not."""
+    if text_hash(before.latest.text) != text_hash(after.latest.text):
+        return "another schema under the same version"
+    if before.latest.id != after.latest.id:
+        return f"id {before.latest.id} -> {after.latest.id}"
+    if before.compatibility != after.compatibility:
+        return f"was {before.compatibility}"
+    earlier = len(after.versions) - len(before.versions)
+    if earlier:
+        return f"{earlier:+d} earlier version" + ("" if abs(earlier) == 1 else "s")
+    return ""
+
+
+def _unchanged(subject: Subject | None) -> SubjectChange | None:
+    if subject is None:
+        return None
+    number = subject.latest.version
+    return SubjectChange(subject.name, "change", number, number, subject.compatibility)
+
+
+def _effects(
+    project: Project, files: Sequence[FileAction], found: Mapping[str, SubjectChange]
+) -> dict[str, list[str]]:
+    """By subject, what happens to its files; where several subjects make a file, the last one that changes tells of it."""
+    made_from = _made_from(project)
+    words: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for file in sorted(files, key=lambda f: (f.kind, _noun(f.path))):
+        sources, verb = made_from.get(file.path), _VERBS.get((file.kind, file.op))
+        if sources and verb:
+            subject = next((s for s in reversed(sources) if s in found), sources[-1])
+            words[subject][verb].append(_noun(file.path))
+    return {s: [f"{_listed(nouns)} {verb}" for verb, nouns in by.items()] for s, by in words.items()}
+
+
+def _made_from(project: Project) -> dict[str, list[str]]:
+    paths: dict[str, list[str]] = {}
+    for module in project.modules:
+        subjects = sorted({s.subject for s in module.sources})
+        for path in (
+            f"{project.package}/_generated/{module.name}.py",
+            f"{project.package}/flows/{module.name}.py",
+            f"tests/test_{module.name}.py",
+        ):
+            paths[path] = subjects
+    return paths
+
+
+def _noun(path: str) -> str:
+    return "models" if "/_generated/" in path else "test" if path.startswith("tests/") else "flow"
+
+
+def _listed(nouns: Sequence[str]) -> str:
+    return nouns[0] if len(nouns) == 1 else f"{', '.join(nouns[:-1])} and {nouns[-1]}"

@@ -1,0 +1,35 @@
+"""`kgen doctor`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from .. import doctor
+from . import options
+from .console import Console
+
+_MARKS = {"ok": "ok", "warning": "--", "error": "!!"}
+
+
+def command(
+    out: options.Out = Path(),
+    registry: options.Registry = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """Check versions, the codec, the registry and the brokers. Exit 2 where something is wrong."""
+    console = Console(json, quiet, not no_color)
+    findings = []
+    for finding in doctor.examine(out, registry):
+        findings.append(finding)
+        console.line(f"{_MARKS[finding.state]}  {finding.name:<16} {finding.detail}")
+        if finding.hint:
+            console.line(f"    hint: {finding.hint}")
+    well = all(f.state != "error" for f in findings)
+    console.data({"version": 1, "ok": well, "findings": [asdict(f) for f in findings]})
+    if not well:
+        raise typer.Exit(2)

@@ -1,0 +1,137 @@
+"""`kgen pull`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .. import plan, pull
+from ..errors import ConfigError
+from ..pull import Request
+from . import options
+from .console import Console
+
+_NEXT = "next: python -m kgen_runtime.run {package}.flows.{module}:flow"
+
+
+def command(
+    registry: options.Registry = None,
+    subject: Annotated[
+        list[str] | None, typer.Option("--subject", metavar="GLOB", help="Which subjects; may be repeated.")
+    ] = None,
+    package: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The package to write (first pull).", show_default="streams"),
+    ] = None,
+    out: options.Out = Path(),
+    all_versions: Annotated[
+        bool | None,
+        typer.Option("--all-versions/--latest", help="Which versions to vendor.", show_default="all"),
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SUBJECT=VERSION", help="Pin a version in kgen.toml; SUBJECT=latest unpins."),
+    ] = None,
+    allow_incompatible: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SUBJECT", help="Take a version that cannot read what earlier ones wrote."),
+    ] = None,
+    conflict: Annotated[
+        Literal["file", "inline"] | None,
+        typer.Option(help="Where a merge conflict goes.", show_default="file"),
+    ] = None,
+    recreate: Annotated[bool, typer.Option("--recreate", help="Bring back what you deleted.")] = False,
+    locked: Annotated[bool, typer.Option("--locked", help="Fail (1) where kgen.lock would change.")] = False,
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="From kgen.lock alone, without the registry.")
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if it would.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show every file.")] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """Read the registry and write or update the typed package: models rewritten, flows merged, all or nothing.
+
+    Exit codes: 0 done, 1 something would change (--check, --locked), 2 error, 3 a merge conflict was left,
+    4 incompatible change refused.
+    """
+    _exclusive(locked=locked, frozen=frozen)
+    _exclusive(check=check, dry_run=dry_run)
+    console = Console(json, quiet, not no_color)
+    request = Request(
+        root=out,
+        registry=registry,
+        subjects=tuple(subject or ()),
+        package=package,
+        all_versions=all_versions,
+        conflict=conflict,
+        recreate=recreate,
+        pins=dict(map(_pin, at or ())),
+        allow=frozenset(allow_incompatible or ()),
+        frozen=frozen,
+        locked=locked,
+        dry=check or dry_run,
+        say=console.say,
+        progress=console.progress,
+    )
+    result = pull.run(request, lambda made: _show(console, made, files=False))
+    if request.dry:
+        _show(console, result.plan, files=dry_run)
+    console.data({**plan.as_json(result.plan), "written": result.written})
+    _finish(console, request, result, check)
+
+
+def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
+    if not made.changes and not made.conflicts and not made.refused:
+        for note in made.notes:
+            console.line(note)
+        console.line("nothing changed")
+        return
+    for line in plan.lines(made, files=files):
+        console.line(line)
+
+
+def _finish(console: Console, request: Request, result: pull.Result, check: bool) -> None:
+    made = result.plan
+    if request.dry:
+        pull.refuse_edited(made)
+    if request.locked and result.lock_changes:
+        console.say("kgen.lock is not up to date, and --locked forbids to change it")
+        raise typer.Exit(1)
+    if check and (made.changes or made.conflicts):
+        raise typer.Exit(1)
+    if made.conflicts and not request.dry:
+        first = made.conflicts[0].path
+        console.say(f"conflicts in {len(made.conflicts)} file(s); once solved: kgen resolve {first}")
+        raise typer.Exit(3)
+    _next(console, made, result.written)
+
+
+def _next(console: Console, made: plan.Plan, written: bool) -> None:
+    """After a first pull, how to run what was written."""
+    flows = [f.path for f in made.having("add") if f.path.startswith(f"{made.package}/flows/")]
+    flows = [f for f in flows if not f.endswith("__init__.py")]
+    if written and flows and any(f.path == "kgen.lock" and f.op == "add" for f in made.files):
+        console.say(
+            _NEXT.format(package=made.package, module=flows[0].rpartition("/")[2].removesuffix(".py"))
+        )
+
+
+def _exclusive(**flags: bool) -> None:
+    if all(flags.values()):
+        names = " and ".join("--" + name.replace("_", "-") for name in flags)
+        raise ConfigError(f"{names} exclude each other")
+
+
+def _pin(text: str) -> tuple[str, int | None]:
+    subject, equals, version = text.rpartition("=")
+    if version == "latest" and subject:
+        return subject, None
+    if not subject or not equals or not version.isascii() or not version.isdigit() or int(version) < 1:
+        raise ConfigError(
+            f"--at {text} is not understood", hint="--at orders-value=3, or --at orders-value=latest"
+        )
+    return subject, int(version)

@@ -1,0 +1,60 @@
+"""`kgen status` and `kgen outdated`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from .. import guard, status
+from ..pull import Request
+from . import options
+from .console import Console
+
+
+def command(
+    out: options.Out = Path(),
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """What differs from a fresh render of kgen.lock: drift, edits by hand, open conflicts, orphans. Exit 1 if any."""
+    console = Console(json, quiet, not no_color)
+    with guard.shared(out, console.say):
+        entries = status.drift(Request(out))
+    for entry in entries:
+        console.line(f"{entry.state:<9} {entry.path}  {entry.detail}")
+    if not entries:
+        console.line("everything is as the lock says")
+    console.data({"version": 1, "clean": not entries, "files": [asdict(e) for e in entries]})
+    if entries:
+        raise typer.Exit(1)
+
+
+def outdated(
+    registry: options.Registry = None,
+    out: options.Out = Path(),
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """List subjects with a newer version in the registry, new subjects, and ones that are gone. Exit 1 if any."""
+    console = Console(json, quiet, not no_color)
+    found = status.outdated(Request(out, registry=registry, say=console.say, progress=console.progress))
+    for newer in found:
+        console.line(_line(newer))
+    if not found:
+        console.line("everything is up to date")
+    console.data({"version": 1, "subjects": [asdict(n) for n in found]})
+    if found:
+        raise typer.Exit(1)
+
+
+def _line(newer: status.Newer) -> str:
+    if newer.locked is None:
+        return f"+ {newer.subject} v{newer.newest}  new"
+    if newer.newest is None:
+        return f"- {newer.subject} v{newer.locked}  gone from the registry"
+    pin = "  pinned in kgen.toml" if newer.pinned else ""
+    return f"~ {newer.subject} v{newer.locked} -> v{newer.newest}{pin}"

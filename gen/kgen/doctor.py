@@ -1,0 +1,117 @@
+"""Looks at what kgen needs: versions, the codec's engine, the registry, the brokers. Changes nothing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from . import __version__, config, registry
+from .errors import ConfigError, KgenError
+
+State: TypeAlias = Literal["ok", "warning", "error"]
+
+_TIMEOUT = 3.0  # seconds, for each broker
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what it is, how it is, and what to do where it is not well."""
+
+    name: str
+    state: State
+    detail: str
+    hint: str = ""
+
+
+def examine(root: Path, url: str | None = None) -> Iterator[Finding]:
+    """Every finding, in order. Raises nothing that a user could cause."""
+    yield _python()
+    yield Finding("kgen", "ok", __version__)
+    for name in ("bytewax", "confluent-kafka", "fastavro", "requests"):
+        yield _package(name)
+    yield _guarded("codec", _codec)
+    yield _guarded("registry", lambda: _registry(root, url))
+    yield _guarded("brokers", _brokers)
+    yield _guarded("project", lambda: _project(root))
+
+
+def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except KgenError as e:
+        return Finding(name, "error", e.what, e.hint or "")
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if (3, 10) <= sys.version_info[:2] <= (3, 12):
+        return Finding("python", "ok", version)
+    return Finding(
+        "python", "error", version, "use Python 3.10, 3.11 or 3.12: Bytewax has no wheels for others"
+    )
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, "ok", importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, "error", "not installed", "pip install 'kgen[gen]'")
+
+
+def _codec() -> Finding:
+    from kgen_runtime import codec
+
+    if codec.ENGINE == "native":
+        return Finding("codec", "ok", "native")
+    return Finding("codec", "warning", codec.ENGINE, "slower: install a C compiler and reinstall kgen")
+
+
+def _registry(root: Path, url: str | None) -> Finding:
+    settings = config.load(root)
+    known = url or (settings.registry.url if settings else "") or os.environ.get("KGEN_REGISTRY_URL", "")
+    if not known:
+        return Finding("registry", "warning", "none is set", "kgen pull --registry URL, or KGEN_REGISTRY_URL")
+    found = settings or config.Config(config.Registry(known))
+    client = registry.connect(config.with_url(found, known).registry, root, retries=0)
+    try:
+        count = len(registry.Api(client).subjects())
+    finally:
+        client.close()
+    return Finding("registry", "ok", f"{client.url} ({count} subject{'' if count == 1 else 's'})")
+
+
+def _brokers() -> Finding:
+    brokers = os.environ.get("KGEN_BROKERS", "")
+    if not brokers:
+        return Finding("brokers", "warning", "none are set", "KGEN_BROKERS=host:9092: flows need it")
+    failed = [b for b in brokers.split(",") if not _reachable(b.strip())]
+    if failed:
+        return Finding("brokers", "error", f"not reachable: {', '.join(failed)}", "is KGEN_BROKERS right?")
+    return Finding("brokers", "ok", brokers)
+
+
+def _reachable(broker: str) -> bool:
+    host, _, port = broker.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():
+        raise ConfigError(f"KGEN_BROKERS: {broker} is not host:port", hint="KGEN_BROKERS=host:9092")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT):
+            return True
+    except (OSError, OverflowError):
+        return False
+
+
+def _project(root: Path) -> Finding:
+    from . import lock
+
+    locked = lock.load(root)
+    if locked is None:
+        return Finding("project", "warning", "nothing pulled here yet", "kgen pull --registry URL")
+    count = len(locked.snapshot.subjects)
+    return Finding("project", "ok", f"{count} subject{'' if count == 1 else 's'} locked, schemas intact")

@@ -1,0 +1,50 @@
+"""The compatibility gate: a new version may not lose messages that the project could read before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from kgen_runtime.codec.resolve import check
+
+from .errors import IncompatibleError
+from .lock import Locked
+from .model.library import Library
+from .model.subjects import Snapshot
+
+_SHOWN = 3
+
+
+def refuse_incompatible(new: Snapshot, old: Locked | None, allowed: Collection[str]) -> None:
+    """Raises `IncompatibleError` where a subject's newest version cannot read what a locked version, readable so far, wrote.
+
+    Subjects in `allowed` pass. A registry whose level is NONE or FORWARD lets such versions in.
+    """
+    problems = dict(_problems(new, old, allowed)) if old else {}
+    if not problems:
+        return
+    names = list(problems)
+    what = f"incompatible change of {', '.join(names[:_SHOWN])}" + (
+        " and others" if len(names) > _SHOWN else ""
+    )
+    hint = f"`--allow-incompatible {names[0]}` takes it: messages of the old version will then go to `errs`"
+    raise IncompatibleError(what, where="; ".join(problems[n] for n in names[:_SHOWN]), hint=hint)
+
+
+def _problems(new: Snapshot, old: Locked, allowed: Collection[str]) -> Iterator[tuple[str, str]]:
+    before, after = Library(old.snapshot), Library(new)
+    for subject in new.subjects:
+        locked = old.subject(subject.name)
+        if locked is None or subject.name in allowed or locked.latest.text == subject.latest.text:
+            continue
+        reader = after.unit((subject.name, subject.latest.version)).schema
+        reader_before = before.unit((subject.name, locked.latest.version)).schema
+        for version in locked.versions:
+            writer = before.unit((subject.name, version.version)).schema
+            found = check(writer, reader)
+            if found and not check(writer, reader_before):
+                shown = "; ".join(f"{f.path or 'the root'}: {f.message}" for f in found[:_SHOWN])
+                yield (
+                    subject.name,
+                    f"{subject.name} v{subject.latest.version} cannot read v{version.version}: {shown}",
+                )
+                break

@@ -1,0 +1,283 @@
+"""What `kgen pull` does, from request to plan to files; `status`, `outdated` and `diff` share its steps. Prints nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from kgen import __version__
+
+from . import changes, config, gate, guard, history, lock, plan, registry, render, write
+from .config import Config, ConflictMode
+from .errors import ConfigError, EditedError, LockError, OutputError
+from .model import build, names
+from .model.project import Project, Settings
+from .model.subjects import Snapshot
+from .registry.fetch import Fetched, Progress
+
+
+def _quiet(_: str) -> None:
+    """Says nothing."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. None: as kgen.toml says."""
+
+    root: Path
+    registry: str | None = None
+    subjects: tuple[str, ...] = ()
+    package: str | None = None
+    all_versions: bool | None = None
+    conflict: ConflictMode | None = None
+    recreate: bool = False
+    pins: Mapping[str, int | None] = field(default_factory=dict)  # None: no longer pinned
+    allow: frozenset[str] = frozenset()
+    frozen: bool = False  # from the lock alone
+    locked: bool = False  # the lock must not change
+    dry: bool = False  # write nothing
+    say: Callable[[str], None] = _quiet
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """The plan, whether it was carried out, and how an interrupted earlier write ended (if there was one)."""
+
+    plan: plan.Plan
+    written: bool
+    lock_changes: bool = False
+    healed: write.Direction | None = None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The configuration in force and the text that kgen.toml should have (None: as it is)."""
+
+    config: Config
+    text: str | None
+
+
+def run(request: Request, show: Callable[[plan.Plan], None] | None = None) -> Result:
+    """Pull. `show` gets the plan before anything is written.
+
+    Raises:
+        KgenError: nothing was written.
+    """
+    root = request.root
+    if request.dry:
+        with guard.shared(root, request.say):
+            _refuse_interrupted(root)
+            return _planned(request, *_prepare(request))
+    if (root / ".kgen").exists():
+        with guard.exclusive(root, request.say):
+            healed = write.heal(root)
+            return _write(request, *_prepare(request), show, healed)
+    # Nothing is made in the folder before the registry has answered.
+    before = lock.read_text(root)
+    prepared = _prepare(request)
+    with _made(root), guard.exclusive(root, request.say):
+        if lock.read_text(root) != before:  # another first pull was quicker
+            prepared = _prepare(request)
+        return _write(request, *prepared, show, None)
+
+
+def _refuse_interrupted(root: Path) -> None:
+    if write.interrupted(root):
+        raise OutputError(
+            "a pull was interrupted here", where=str(root), hint="run `kgen pull`: it puts things right"
+        )
+
+
+@contextmanager
+def _made(root: Path) -> Iterator[None]:
+    """Leave no folder behind where the first pull fails."""
+    missing = next((p for p in reversed([root, *root.parents]) if not p.exists()), None)
+    try:
+        yield
+    except BaseException:
+        if not (root / lock.NAME).exists() and not write.interrupted(root):
+            _remove_traces(root, missing)
+        raise
+
+
+def _remove_traces(root: Path, missing: Path | None) -> None:
+    folder = root / guard.FOLDER
+    write.Disk().clear(folder)
+    for path in [folder.parent, *([root, *root.parents] if missing else [])]:
+        if missing is None or path == folder.parent or path.is_relative_to(missing):
+            write.Disk().rmdir(path)
+
+
+def _planned(request: Request, made: plan.Plan, lock_changes: bool) -> Result:
+    return Result(made, written=False, lock_changes=lock_changes)
+
+
+def _write(
+    request: Request,
+    made: plan.Plan,
+    lock_changes: bool,
+    show: Callable[[plan.Plan], None] | None,
+    healed: write.Direction | None,
+) -> Result:
+    if show:
+        show(made)
+    refuse_edited(made)
+    if request.locked and lock_changes:
+        return Result(made, written=False, lock_changes=True, healed=healed)
+    write.apply(request.root, made.writes())
+    return Result(made, written=True, lock_changes=lock_changes, healed=healed)
+
+
+def refuse_edited(made: plan.Plan) -> None:
+    """Raises `EditedError` where a generated file would be overwritten with an edit in it."""
+    if not made.refused:
+        return
+    first, count = made.refused[0], len(made.refused)
+    what = f"{first.path} was {first.reason}: kgen would overwrite it"
+    hint = "move the edit into a flow or a module of your own, delete the file and run `kgen pull`"
+    raise EditedError(
+        what + (f" (and {count - 1} more)" if count > 1 else ""), where=f"{first.path}:1", hint=hint
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------------- the steps
+
+
+def settle(request: Request) -> Settled:
+    """kgen.toml and the flags in one. Raises `ConfigError`."""
+    text = config.read_text(request.root)
+    if text is None:
+        first = _first(request)
+        return Settled(first, None if request.frozen else config.first_text(first))
+    found = config.parse(text)
+    if request.package not in (None, found.package):
+        hint = f'set package = "{request.package}" there and run `kgen pull`'
+        raise ConfigError(f'kgen.toml names the package "{found.package}"', where=config.NAME, hint=hint)
+    found = config.with_url(found, request.registry or found.registry.url or _url_of_env())
+    return Settled(
+        _overridden(found, request), config.with_pins(text, request.pins) if request.pins else None
+    )
+
+
+def _first(request: Request) -> Config:
+    url = request.registry or _url_of_env()
+    if not url and not request.frozen:
+        raise ConfigError(
+            "there is no kgen.toml here", where=str(request.root), hint="kgen pull --registry URL"
+        )
+    settings = config.Registry(url)
+    package = config.check_package(request.package or config.DEFAULT_PACKAGE)
+    return _overridden(Config(settings, package, request.subjects or ("*",)), request)
+
+
+def _url_of_env() -> str:
+    return os.environ.get("KGEN_REGISTRY_URL", "")
+
+
+def _overridden(found: Config, request: Request) -> Config:
+    return replace(
+        found,
+        all_versions=found.all_versions if request.all_versions is None else request.all_versions,
+        conflict=request.conflict or found.conflict,
+        pins=config.pinned(found.pins, request.pins),
+    )
+
+
+def _prepare(request: Request) -> tuple[plan.Plan, bool]:
+    settled = settle(request)
+    old = lock.load(request.root)
+    if request.frozen:
+        return _from_lock(request, settled, old)
+    fetched = read_registry(settled.config, request, old)
+    carried = history.carry(fetched, old)
+    gate.refuse_incompatible(carried.snapshot, old, request.allow)
+    notes = [*carried.notes, *_unmatched(fetched)]
+    settled = _with_new_globs(settled, request, fetched)
+    return _plan(request, settled, carried.snapshot, carried.deleted, old, notes)
+
+
+def _from_lock(request: Request, settled: Settled, old: lock.Locked | None) -> tuple[plan.Plan, bool]:
+    if old is None:
+        raise LockError(
+            "there is no kgen.lock here", where=str(request.root), hint="run `kgen pull --registry URL`"
+        )
+    return _plan(request, settled, old.snapshot, old.deleted, old, [])
+
+
+def read_registry(settings: Config, request: Request, old: lock.Locked | None) -> Fetched:
+    """What the registry holds now; with `--subject` in a project that has a lock, the others as they are locked. Raises."""
+    if not settings.registry.url:
+        raise ConfigError(
+            "no registry is set", where=config.NAME, hint='[registry] url = "http://localhost:8081"'
+        )
+    client = registry.connect(settings.registry, request.root)
+    try:
+        globs = request.subjects or settings.subjects
+        fetched = registry.fetch(
+            registry.Api(client),
+            globs,
+            settings.pins,
+            all_versions=settings.all_versions,
+            progress=request.progress,
+        )
+    finally:
+        client.close()
+    return history.with_others(fetched, old, globs) if request.subjects and old else fetched
+
+
+def _unmatched(fetched: Fetched) -> list[str]:
+    return [f"no subject matches {glob}" for glob in fetched.unmatched]
+
+
+def _with_new_globs(settled: Settled, request: Request, fetched: Fetched) -> Settled:
+    """kgen.toml takes on patterns of `--subject` that bring in what its own do not."""
+    known = settled.config.subjects
+    names = [s.name for s in fetched.snapshot.subjects]
+    uncovered = [n for n in names if not any(fnmatchcase(n, glob) for glob in known)]
+    added = [g for g in request.subjects if g not in known and any(fnmatchcase(n, g) for n in uncovered)]
+    text = settled.text if settled.text is not None else config.read_text(request.root)
+    if not added or text is None:
+        return settled
+    return Settled(replace(settled.config, subjects=(*known, *added)), config.with_subjects(text, added))
+
+
+def _plan(
+    request: Request,
+    settled: Settled,
+    snapshot: Snapshot,
+    deleted: frozenset[lock.Key],
+    old: lock.Locked | None,
+    notes: list[str],
+) -> tuple[plan.Plan, bool]:
+    settings = settled.config
+    project = model(settings, snapshot, old)
+    new = locked(snapshot, project, deleted)
+    rendered = render.render(project)
+    wanted = plan.Wanted(new, rendered, {p: render.kind(p) for p in rendered}, settings.package, settled.text)
+    options = plan.Options(settings.conflict, request.recreate)
+    files = plan.files(request.root, wanted, old, options)
+    skipped = {s.subject: s for s in (*snapshot.skipped, *project.skipped)}.values()
+    subjects = changes.subject_changes(old, new, project, files, skipped)
+    url = snapshot.registry_url
+    return plan.Plan(url, settings.package, files, subjects, tuple(notes)), _lock_changes(files)
+
+
+def _lock_changes(files: tuple[plan.FileAction, ...]) -> bool:
+    return any(f.kind in ("lock", "schema") and f.op != "keep" for f in files)
+
+
+def model(settings: Config, snapshot: Snapshot, old: lock.Locked | None) -> Project:
+    """The model of a snapshot, with the class names given so far."""
+    return build(snapshot, Settings(settings.package, __version__, settings.topics), old.names if old else {})
+
+
+def locked(snapshot: Snapshot, project: Project, deleted: frozenset[lock.Key]) -> lock.Locked:
+    """What goes into the lock."""
+    subjects = [*(s.name for s in snapshot.subjects), *(v.subject for v in snapshot.referenced)]
+    folders = {name: names.folder_name(name) for name in subjects}
+    return lock.Locked(replace(snapshot, skipped=()), __version__, folders, project.names, deleted)
