@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -15,7 +16,7 @@ from .edits import Edits, reindent
 from .inner import Inner, UnmergeableError
 from .match import Matches, match, match_named
 from .names import bound_by, loaded_by
-from .source import Source, indent_of, split_lines
+from .source import Source, split_lines
 from .units import LEAVES, Block, Unit, body_block, header_end, nested_units
 
 _BODIES = ("body", "orelse", "finalbody", "handlers")
@@ -109,7 +110,7 @@ class Blocks:
         old = b.source.comments(b.source.line_start(first), b.source.line_start(last))
         mine = o.source.comments(start, end)
         new = t.source.comments(*(t.source.line_start(n) for n in theirs))
-        if new in (old, mine):
+        if new in (old, mine) or _has_change(Counter(old), Counter(mine), Counter(new)):
             return
         texts = [
             reindent(s.source, x, y, _indent(s), _indent(o), o.source.indent_unit)
@@ -117,7 +118,11 @@ class Blocks:
         ]
         merged = lines.clean(
             lines.merge_lines(
-                split_lines(texts[0]), o.source.lines[slice(*ours)], split_lines(texts[1]), touching=True, union=True
+                split_lines(texts[0]),
+                o.source.lines[slice(*ours)],
+                split_lines(texts[1]),
+                touching=True,
+                union=True,
             )
         )
         if mine == old or merged is not None:
@@ -226,6 +231,11 @@ def _indent(place: Unit | Block) -> str:
     return place.units[0].indent if place.units else ""
 
 
+def _has_change(old: Counter[str], mine: Counter[str], new: Counter[str]) -> bool:
+    """Whether the user's comments have what the new render added and lack what it took away."""
+    return not (new - old) - mine and not (old - new) & mine
+
+
 def _only_grew(old: str, new: str) -> bool:
     codes = SequenceMatcher(None, _PIECE.findall(old), _PIECE.findall(new), autojunk=False).get_opcodes()
     return all(tag in ("equal", "insert") for tag, *_ in codes)
@@ -297,9 +307,8 @@ class _Insertion:
             if own := places.get(unit):
                 first = own is self.ours.units[0]
                 return source.line_start(own.start if first else own.lead), own.indent
-        indent = self.ours.units[0].indent if self.ours.units else indent_of(source.lines[self.ours.start])
-        last = self.ours.units[-1] if self.ours.units else None
-        return (self._after(last, None) if last else None) or (source.line_start(self.ours.tail), indent)
+        last = self.ours.units[-1:]
+        return (self._after(last[0], None) if last else None) or (source.line_start(self.ours.tail), "")
 
     def _fit(self, unit: Unit, at: tuple[int, str]) -> tuple[int, str]:
         """Not above what it uses, nor below what uses it, where the user reordered the body."""

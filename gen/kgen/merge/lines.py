@@ -116,7 +116,9 @@ def _next_group(
     return mine, other
 
 
-def _hunk(base: Sequence[str], start: int, end: int, mine: list[_Change], other: list[_Change], union: bool) -> Hunk:
+def _hunk(
+    base: Sequence[str], start: int, end: int, mine: list[_Change], other: list[_Change], union: bool
+) -> Hunk:
     ours, theirs = _apply(base, start, end, mine), _apply(base, start, end, other)
     if not mine:
         return Hunk(theirs)

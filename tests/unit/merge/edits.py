@@ -31,7 +31,9 @@ def words(text: str, old: str, new: str) -> str:
     out = []
     for line in text.splitlines(keepends=True):
         pieces = re.split(r"(\"[^\"]*\"|#.*)", line)
-        out.append("".join(p if p[:1] in '"#' else re.sub(rf"(?<![\w.]){old}\b(?!=[^=])", new, p) for p in pieces))
+        out.append(
+            "".join(p if p[:1] in '"#' else re.sub(rf"(?<![\w.]){old}\b(?!=[^=])", new, p) for p in pieces)
+        )
     return "".join(out)
 
 
@@ -39,20 +41,28 @@ def functions(text: str) -> dict[str, str]:
     """Top-level functions, each with its text."""
     lines = text.splitlines(keepends=True)
     tree = ast.parse(text)
-    return {n.name: "".join(lines[n.lineno - 1 : n.end_lineno]) for n in tree.body if isinstance(n, ast.FunctionDef)}
+    return {
+        n.name: "".join(lines[n.lineno - 1 : n.end_lineno])
+        for n in tree.body
+        if isinstance(n, ast.FunctionDef)
+    }
 
 
 def body(text: str) -> str:
     return swap(
         text,
         "    return order\n",
-        "    if order.amount < 0:\n        raise ValueError(f\"amount {order.amount} of {order.order_id}\")\n"
+        '    if order.amount < 0:\n        raise ValueError(f"amount {order.amount} of {order.order_id}")\n'
         "    order.tags = {**order.tags, 'checked': 'yes'}\n    return order\n",
     )
 
 
 def inserted_steps(text: str) -> str:
-    text = after(text, r"handled = ", '    large = op.filter("large", handled.oks, lambda m: m.value is not None and m.value.amount > 100)\n')
+    text = after(
+        text,
+        r"handled = ",
+        '    large = op.filter("large", handled.oks, lambda m: m.value is not None and m.value.amount > 100)\n',
+    )
     return swap(text, 'op.inspect("show", handled.oks)', 'op.inspect("show", large)')
 
 
@@ -65,8 +75,14 @@ def renamed_function(text: str) -> str:
 
 
 def added_imports(text: str) -> str:
-    text = swap(text, "import bytewax", "import json\nimport logging\nfrom collections.abc import Iterator\n\nimport bytewax")
-    return swap(text, "    return order\n", "    logging.info(json.dumps({'id': order.order_id}))\n    return order\n")
+    text = swap(
+        text,
+        "import bytewax",
+        "import json\nimport logging\nfrom collections.abc import Iterator\n\nimport bytewax",
+    )
+    return swap(
+        text, "    return order\n", "    logging.info(json.dumps({'id': order.order_id}))\n    return order\n"
+    )
 
 
 def reordered(text: str) -> str:
@@ -90,7 +106,15 @@ def black_140_tabs_of_two(text: str) -> str:
 
 
 def ruff(text: str, *settings: str) -> str:
-    command = [sys.executable, "-m", "ruff", "format", "--isolated", *(f"--config={s}" for s in settings), "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "format",
+        "--isolated",
+        *(f"--config={s}" for s in settings),
+        "-",
+    ]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
@@ -107,7 +131,10 @@ def ruff_and_edited(text: str) -> str:
 def decorated(text: str) -> str:
     text = swap(text, "def handle(", "@traced\ndef handle(")
     text = swap(text, "def build(", "@traced\n@functools.lru_cache(maxsize=None)  # once\ndef build(")
-    return swap(text, "import bytewax", "import functools\n\nimport bytewax") + "\n\ndef traced(f):\n    return f\n"
+    return (
+        swap(text, "import bytewax", "import functools\n\nimport bytewax")
+        + "\n\ndef traced(f):\n    return f\n"
+    )
 
 
 def comments(text: str) -> str:
@@ -117,7 +144,9 @@ def comments(text: str) -> str:
         code, inside = (not inside and '"""' not in line), inside ^ (line.count('"""') == 1)
         if code and line.strip() and not line.rstrip().endswith(("(", ",")) and not line.startswith(")"):
             blanks = line[: len(line) - len(line.lstrip())]
-            line = f"{blanks}# above {number}\n{line.rstrip()}  # beside {number}\n" if "#" not in line else line
+            line = (
+                f"{blanks}# above {number}\n{line.rstrip()}  # beside {number}\n" if "#" not in line else line
+            )
         out.append(line)
     return "".join([*out, "# the end\n"])
 
@@ -125,7 +154,11 @@ def comments(text: str) -> str:
 def split(text: str) -> str:
     """`handle` moved into a module of its own."""
     text = text.replace(functions(text)["handle"] + "\n\n", "")
-    return swap(text, "from .._generated import orders\n", "from .._generated import orders\nfrom .logic import handle\n")
+    return swap(
+        text,
+        "from .._generated import orders\n",
+        "from .._generated import orders\nfrom .logic import handle\n",
+    )
 
 
 def windows(text: str) -> str:
@@ -133,7 +166,9 @@ def windows(text: str) -> str:
 
 
 def tabs(text: str) -> str:
-    return re.sub(r"^( {4})+", lambda m: "\t" * (len(m.group()) // 4), inserted_steps(text), flags=re.MULTILINE)
+    return re.sub(
+        r"^( {4})+", lambda m: "\t" * (len(m.group()) // 4), inserted_steps(text), flags=re.MULTILINE
+    )
 
 
 def guarded(text: str) -> str:
@@ -176,12 +211,18 @@ def in_a_block(text: str) -> str:
 
 def sink(text: str) -> str:
     """What the comment suggests."""
-    return re.sub(r"    op\.inspect.*\n", '    rt.route("out_errs", rt.sink("out", handled.oks, orders.topic, kafka), policy=rt.Crash())\n', text)
+    return re.sub(
+        r"    op\.inspect.*\n",
+        '    rt.route("out_errs", rt.sink("out", handled.oks, orders.topic, kafka), policy=rt.Crash())\n',
+        text,
+    )
 
 
 def keyword_arguments(text: str) -> str:
     text = swap(text, "orders.topic, kafka)", "orders.topic, kafka, batch_size=50)")
-    return swap(text, "rt.DeadLetter(\"orders.dlq\", kafka)", "rt.DeadLetter(\"orders.dead\", kafka, headers='connect')")
+    return swap(
+        text, 'rt.DeadLetter("orders.dlq", kafka)', "rt.DeadLetter(\"orders.dead\", kafka, headers='connect')"
+    )
 
 
 EDITS: dict[str, Edit] = {

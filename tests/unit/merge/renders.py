@@ -64,19 +64,29 @@ def new_import(text: str) -> str:
 
 
 def class_renamed(text: str) -> str:
-    return swap(swap(text, "order: orders.Order", "order: orders.ShopOrder"), "-> orders.Order:", "-> orders.ShopOrder:")
+    return swap(
+        swap(text, "order: orders.Order", "order: orders.ShopOrder"),
+        "-> orders.Order:",
+        "-> orders.ShopOrder:",
+    )
 
 
 def union_value(text: str) -> str:
-    return swap(swap(text, "order: orders.Order", "order: orders.Value"), "-> orders.Order:", "-> orders.Value:")
+    return swap(
+        swap(text, "order: orders.Order", "order: orders.Value"), "-> orders.Order:", "-> orders.Value:"
+    )
 
 
 def comment(text: str) -> str:
-    return swap(text, "  # replace with rt.sink(\"out\", handled.oks, other.topic, kafka)", "  # here goes your sink")
+    return swap(
+        text, '  # replace with rt.sink("out", handled.oks, other.topic, kafka)', "  # here goes your sink"
+    )
 
 
 def comment_above(text: str) -> str:
-    return swap(text, "    read = rt.source", "    # Reads versions 1 to 4 as version 4.\n    read = rt.source")
+    return swap(
+        text, "    read = rt.source", "    # Reads versions 1 to 4 as version 4.\n    read = rt.source"
+    )
 
 
 def new_keyword(text: str) -> str:
@@ -88,7 +98,9 @@ def changed_argument(text: str) -> str:
 
 
 def function_doc(text: str) -> str:
-    return swap(text, "What it raises goes to `errs` with the message.", "What it raises is routed with the message.")
+    return swap(
+        text, "What it raises goes to `errs` with the message.", "What it raises is routed with the message."
+    )
 
 
 def step_dropped(text: str) -> str:

@@ -29,7 +29,9 @@ EVERY_EDIT = pytest.mark.parametrize("edit", EDITS)
 def tokens(text: str) -> Counter[str]:
     """Names, numbers, comments, and the words of strings: what a formatter leaves alone."""
     found: Counter[str] = Counter()
-    for token in tokenize.generate_tokens(io.StringIO(text.removeprefix("\ufeff").replace("\r\n", "\n")).readline):
+    for token in tokenize.generate_tokens(
+        io.StringIO(text.removeprefix("\ufeff").replace("\r\n", "\n")).readline
+    ):
         if token.type in (tokenize.NAME, tokenize.NUMBER, tokenize.COMMENT):
             found[token.string] += 1
         elif token.type not in (tokenize.OP, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT):
@@ -77,7 +79,9 @@ def twice_is_once(edit: str, ours: str, theirs: str, merged: str) -> None:
 
 
 @EVERY_EDIT
-@pytest.mark.parametrize(("change", "line"), [("new step", '"date"'), ("comment above", "# Reads versions 1")])
+@pytest.mark.parametrize(
+    ("change", "line"), [("new step", '"date"'), ("comment above", "# Reads versions 1")]
+)
 def test_where_nothing_changed_every_byte_stays(edit: str, change: str, line: str) -> None:
     ours = EDITS[edit](FLOW)
     merged = merge(FLOW, ours, CHANGES[change](FLOW)).text
@@ -89,7 +93,15 @@ def test_where_nothing_changed_every_byte_stays(edit: str, change: str, line: st
 @EVERY_EDIT
 def test_ten_changes_with_edits_between_are_one_pull_of_the_last(edit: str) -> None:
     """A chain: each render adds to the one before, the user edits in the middle of it."""
-    steps = ["doc", "new step", "new import", "comment above", "new keyword", "function doc", "last statement"]
+    steps = [
+        "doc",
+        "new step",
+        "new import",
+        "comment above",
+        "new keyword",
+        "function doc",
+        "last statement",
+    ]
     renders = [FLOW]
     for step in steps:
         renders.append(CHANGES[step](renders[-1]))
