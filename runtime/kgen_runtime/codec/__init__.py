@@ -1,14 +1,24 @@
-"""The Avro codec: a writer schema (and a reader schema and classes) become a reader; a schema and classes become a writer.
+"""The Avro codec: schemas and classes become readers and writers.
 
-Two engines stand behind one interface: the native one (Cython) and, where that is not compiled, fastavro. `ENGINE` says which.
+Two engines stand behind one interface: the native one (Cython) and, where that is not compiled, one in plain
+Python with the same results. `ENGINE` says which is in use; `KGEN_CODEC=python` asks for the second.
 """
 
 from __future__ import annotations
 
+import importlib
+import logging
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from types import ModuleType
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
+from .build import ReaderBuilder, WriterBuilder
+from .limits import MAX_DEPTH
+from .resolve import resolve
 from .schema import Schema
+
+EngineName: TypeAlias = Literal["native", "python"]
 
 
 class Reader(Protocol):
@@ -18,7 +28,10 @@ class Reader(Protocol):
         """One value from `data[offset:]`, all of it. Raises `DecodeError`."""
 
     def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> list[Any]:
-        """One value for each payload, in order; where one does not decode, its `DecodeError` stands in its place (not raised)."""
+        """One value for each payload, in order.
+
+        Where one does not decode, its `DecodeError` stands in its place (not raised).
+        """
 
 
 class Writer(Protocol):
@@ -33,20 +46,52 @@ def make_reader(
     reader: Schema | None = None,
     classes: Mapping[str, type[Any]] | None = None,
     *,
-    max_depth: int = 128,
-    engine: Literal["native", "fastavro"] | None = None,
+    max_depth: int = MAX_DEPTH,
+    engine: EngineName | None = None,
 ) -> Reader:
     """A reader of what `writer` wrote, as `reader` sees it.
 
-    `classes` maps full names of records and enums *of the reader schema* to dataclasses and Enum classes; a dataclass field whose name is not the wire
-    name has `metadata={"avro": "<wire name>"}`; an Enum's values are the wire symbols. Names without a class become dicts and strings.
-    Raises `ResolutionError` where the two schemas can never be resolved.
+    `classes` maps full names of records and enums *of the reader schema* to dataclasses and Enum classes; a
+    dataclass field whose name is not the wire name has `metadata={"avro": "<wire name>"}`; an Enum's values are
+    the wire symbols. Names without a class become dicts and strings.
+    Raises `ResolutionError` where the schemas can never be resolved, `SchemaError` where a class does not fit.
     """
-    raise NotImplementedError
+    nodes = _nodes(engine, "_reader")
+    resolution = resolve(writer, writer if reader is None else reader)
+    made: Reader = nodes.Reader(ReaderBuilder(nodes, resolution, classes or {}).root(), max_depth)
+    return made
 
 
 def make_writer(
-    schema: Schema, classes: Mapping[str, type[Any]] | None = None, *, engine: Literal["native", "fastavro"] | None = None
+    schema: Schema, classes: Mapping[str, type[Any]] | None = None, *, engine: EngineName | None = None
 ) -> Writer:
-    """A writer of values of `schema` (dataclasses as in `make_reader`; dicts and strings are accepted too)."""
-    raise NotImplementedError
+    """A writer of values of `schema`: objects of `classes` (as in `make_reader`), or dicts and strings instead.
+
+    A union takes the first branch that holds the value exactly, else the first that accepts it.
+    Raises `SchemaError` where a class does not fit.
+    """
+    nodes = _nodes(engine, "_writer")
+    made: Writer = nodes.Writer(WriterBuilder(nodes, schema, classes or {}).root())
+    return made
+
+
+def _choose() -> EngineName:
+    log = logging.getLogger("kgen.codec")
+    if os.environ.get("KGEN_CODEC") == "python":
+        log.info("the Avro codec runs in plain Python, as KGEN_CODEC asks")
+        return "python"
+    try:
+        importlib.import_module("._reader", __name__)
+        importlib.import_module("._writer", __name__)
+    except ImportError:
+        log.warning("the native Avro codec was not compiled: running in plain Python, about ten times slower")
+        return "python"
+    return "native"
+
+
+def _nodes(engine: EngineName | None, part: str) -> ModuleType:
+    return importlib.import_module(f".{part}" if (engine or ENGINE) == "native" else f"._py{part}", __name__)
+
+
+ENGINE: Final[EngineName] = _choose()
+"""The engine in use."""

@@ -1,8 +1,8 @@
 """How a reader schema reads what a writer schema wrote: the one place that knows Avro's rules.
 
-`resolve` makes a plan that both engines follow; `check` lists what stands in the way, for compatibility checks
-and messages. Source: Apache Avro 1.12 specification, "Schema Resolution" and "Aliases". Two choices where its
-letter would lose data, both as Java makes them:
+`resolve` makes a plan that both engines follow; `check` lists what stands in the way, for compatibility
+checks and messages. Source: Apache Avro 1.12 specification, "Schema Resolution" and "Aliases". Two choices
+where its letter would lose data, both as Java makes them:
 
 - In a reader's union the branch of the same type and full name goes first, then the same unqualified name or
   an alias, then the first promotion. ("The first schema that matches" would turn the strings of
@@ -157,7 +157,7 @@ class Resolution:
         if isinstance(reader, Union):
             branch = self._branch(mode, writer, reader)
             if branch is None:
-                return Never(f"{_title(writer)} is none of the reader's union {_title(reader)}")
+                return Never(f"{title(writer)} is none of the reader's union {title(reader)}")
             return self._plan(mode, writer, branch)
         if isinstance(writer, Ref) and isinstance(reader, Ref):
             return self._named(mode, writer.name, reader.name)
@@ -226,8 +226,8 @@ class Resolution:
 def resolve(writer: Schema, reader: Schema) -> Resolution:
     """The plan to read what `writer` wrote as `reader`.
 
-    Raises `ResolutionError`, naming the paths, where no data at all can be read. What fails only for some data
-    (a branch of a union, a symbol of an enum) is left to the message that holds it.
+    Raises `ResolutionError`, naming the paths, where no data at all can be read. What fails only for some
+    data (a branch of a union, a symbol of an enum) is left to the message that holds it.
     """
     resolution = Resolution(writer, reader)
     if resolution.fails(resolution.root):
@@ -261,12 +261,13 @@ def _dotted(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _title(node: Node) -> str:
+def title(node: Node) -> str:
+    """A type in a message: `int`, `shop.Order`, `[null, string]`."""
     return "[" + ", ".join(map(_kind, node.branches)) + "]" if isinstance(node, Union) else _kind(node)
 
 
 def _never(writer: Node, reader: Node) -> Never:
-    return Never(f"{_title(writer)} cannot be read as {_title(reader)}")
+    return Never(f"{title(writer)} cannot be read as {title(reader)}")
 
 
 class _Branches:

@@ -13,7 +13,7 @@ _Nanos = TypeVar("_Nanos", bound="_NanosBase")
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Avro's `duration`: months, days and milliseconds, each from 0 to 2^32-1, none convertible to another."""
+    """Avro's `duration`: months, days and milliseconds, each from 0 to 2^32-1, not convertible."""
 
     months: int = 0
     days: int = 0

@@ -1,0 +1,70 @@
+"""How the fields of a record become the attributes of a class."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import SchemaError
+from .schema import Record
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A class for a record: the attribute of each field, in the schema's order.
+
+    `plain`: a slotted dataclass whose `__init__` only stores its arguments: a reader may fill the slots itself.
+    """
+
+    cls: type[Any]
+    attributes: tuple[str, ...]
+    plain: bool
+
+
+def bind(record: Record, cls: type[Any]) -> Binding:
+    """Find an attribute of `cls` for each field.
+
+    Raises `SchemaError` where a dataclass lacks one, or needs more than them.
+    """
+    if not dataclasses.is_dataclass(cls):
+        return Binding(cls, tuple(field.name for field in record.fields), plain=False)
+    members = {member.metadata.get("avro", member.name): member for member in dataclasses.fields(cls)}
+    wanted = [field.name for field in record.fields]
+    _refuse(record, cls, "has no field for", [name for name in wanted if name not in members])
+    needed = [wire for wire, member in members.items() if wire not in wanted and _required(member)]
+    _refuse(record, cls, "needs a value that the schema does not have:", needed)
+    attributes = tuple(members[name].name for name in wanted)
+    return Binding(cls, attributes, len(members) == len(wanted) and _is_plain(cls))
+
+
+def _refuse(record: Record, cls: type[Any], what: str, names: list[str]) -> None:
+    if names:
+        raise SchemaError(f"{cls.__module__}.{cls.__qualname__} {what} {', '.join(names)}", where=record.name)
+
+
+def _required(member: dataclasses.Field[Any]) -> bool:
+    return (
+        member.init
+        and member.default is dataclasses.MISSING
+        and member.default_factory is dataclasses.MISSING
+    )
+
+
+def _is_plain(cls: type[Any]) -> bool:
+    """Whether calling the class does no more than store each argument in its slot."""
+    generated = getattr(cls.__init__, "__code__", None)
+    made_by: object = cls.__new__
+    return (
+        type(cls) is type
+        and made_by is object.__new__
+        and not hasattr(cls, "__post_init__")
+        and generated is not None
+        and generated.co_filename == "<string>"  # made by dataclass(), not written by hand
+        and all(_is_slot(cls, member) for member in dataclasses.fields(cls))
+    )
+
+
+def _is_slot(cls: type[Any], member: dataclasses.Field[Any]) -> bool:
+    return member.init and isinstance(getattr(cls, member.name, None), types.MemberDescriptorType)

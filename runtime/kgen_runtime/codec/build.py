@@ -1,0 +1,218 @@
+"""From plans and schemas to the nodes of an engine. Both engines offer the same classes of nodes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from types import ModuleType
+from typing import Any, Final
+from uuid import UUID
+
+from ..errors import DecodeError, ResolutionError, SchemaError
+from .bind import bind
+from .defaults import DefaultEncoder
+from .plan import Choice, Default, EnumValue, Fields, FixedValue, Key, Link, ListOf, MapOf, Plan, Value
+from .resolve import Resolution, title
+from .schema import (
+    NO_DEFAULT,
+    Array,
+    Enum,
+    Field,
+    Fixed,
+    Logical,
+    Map,
+    Named,
+    Node,
+    Primitive,
+    Record,
+    Schema,
+    Union,
+)
+from .values import Duration
+
+_IMMUTABLE: Final = (int, float, str, bytes, Decimal, dt.date, dt.time, UUID, Duration, enum.Enum, type(None))
+
+
+class ReaderBuilder:
+    """Builds the nodes of one reader with `engine`, the module of the native or of the Python nodes."""
+
+    def __init__(self, engine: ModuleType, resolution: Resolution, classes: Mapping[str, type[Any]]) -> None:
+        self._engine = engine
+        self._resolution = resolution
+        self._classes = classes
+        self._records: dict[Key, Any] = {}
+        self._waiting: list[Key] = []
+        self._defaults: list[tuple[str, Any]] = []
+
+    def root(self) -> Any:
+        """The node for the root of the plan, with all that it needs."""
+        root = self._node(self._resolution.root, skip=False)
+        while self._waiting:  # not recursion: a chain of records may be as long as the schema's text
+            key = self._waiting.pop()
+            self._fill(self._records[key], self._resolution.bodies[key], skip=key[0] == "skip")
+        for where, default in self._defaults:
+            self._settle(where, default)
+        return root
+
+    def _fill(self, record: Any, fields: Fields, skip: bool) -> None:
+        steps = tuple(
+            (
+                step.name,
+                self._node(step.plan, skip or step.target is None),
+                -1 if step.target is None else step.target,
+            )
+            for step in fields.steps
+        )
+        record.fill(steps, tuple(self._default(fields, default) for default in fields.defaults))
+
+    def _default(self, fields: Fields, default: Default) -> tuple[str, Any, int]:
+        name = fields.record.fields[default.target].name
+        node = self._engine.DefaultNode(default.data, self._node(default.plan, skip=False))
+        self._defaults.append((f"{fields.record.name}.{name}", node))
+        return name, node, default.target
+
+    def _settle(self, where: str, default: Any) -> None:
+        """Read a default once: to refuse it here and not at each message, and to share it where it is immutable."""
+        try:
+            value = default.probe()
+        except DecodeError as error:
+            raise ResolutionError(f"the default cannot be read: {error.what}", where=where) from error
+        if isinstance(value, _IMMUTABLE):
+            default.hold(value)
+
+    def _node(self, plan: Plan, skip: bool) -> Any:
+        engine = self._engine
+        if isinstance(plan, Value):
+            return engine.scalar(
+                _kind(plan), plan.writer == "int", -1, plan.logical.scale if plan.logical else 0
+            )
+        if isinstance(plan, FixedValue):
+            kind, scale = (plan.logical.name, plan.logical.scale) if plan.logical else ("fixed", 0)
+            return engine.scalar(kind, False, plan.size, scale)
+        if isinstance(plan, EnumValue):
+            return engine.EnumNode(*self._symbols(plan, skip))
+        if isinstance(plan, ListOf):
+            return engine.ListNode(self._node(plan.items, skip))
+        if isinstance(plan, MapOf):
+            return engine.MapNode(self._node(plan.values, skip))
+        if isinstance(plan, Choice):
+            return engine.ChoiceNode(tuple(self._branch(branch, skip) for branch in plan.branches))
+        if isinstance(plan, Link):
+            return self._record(plan.key)
+        return engine.NeverNode(plan.message)
+
+    def _branch(self, plan: Plan, skip: bool) -> Any:
+        if not self._resolution.fails(plan):
+            return self._node(plan, skip)
+        problem = next(iter(self._resolution.problems(plan)))
+        return self._engine.NeverNode(
+            f"{problem.path}: {problem.message}" if problem.path else problem.message
+        )
+
+    def _symbols(self, plan: EnumValue, skip: bool) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+        cls = None if skip else self._classes.get(plan.name)
+        reasons = tuple(
+            f"the reader's enum {plan.name} has no symbol {name} and no default" for name in plan.written
+        )
+        return plan.symbols if cls is None else _members(cls, plan.name, plan.symbols), reasons
+
+    def _record(self, key: Key) -> Any:
+        if key not in self._records:
+            self._records[key] = self._shell(self._resolution.bodies[key], skip=key[0] == "skip")
+            self._waiting.append(key)
+        return self._records[key]
+
+    def _shell(self, fields: Fields, skip: bool) -> Any:
+        cls = None if skip else self._classes.get(fields.record.name)
+        if cls is None:
+            return self._engine.DictRecordNode(None, tuple(field.name for field in fields.record.fields))
+        binding = bind(fields.record, cls)
+        kind = self._engine.SlotRecordNode if binding.plain else self._engine.CallRecordNode
+        return kind(cls, binding.attributes)
+
+
+class WriterBuilder:
+    """Builds the nodes of one writer with `engine`, the module of the native or of the Python nodes."""
+
+    def __init__(self, engine: ModuleType, schema: Schema, classes: Mapping[str, type[Any]]) -> None:
+        self._engine = engine
+        self._schema = schema
+        self._classes = classes
+        self._encoder = DefaultEncoder(schema.names)
+        self._records: dict[str, Any] = {}
+        self._waiting: list[Record] = []
+
+    def root(self) -> Any:
+        """The node for the root of the schema, with all that it needs."""
+        root = self._node(self._schema.root)
+        while self._waiting:
+            record = self._waiting.pop()
+            self._records[record.name].fill(
+                tuple(field.name for field in record.fields),
+                tuple(self._node(field.type) for field in record.fields),
+                tuple(self._default(field) for field in record.fields),
+            )
+        return root
+
+    def _default(self, field: Field) -> bytes | None:
+        return None if field.default is NO_DEFAULT else self._encoder.encode(field.type, field.default)
+
+    def _node(self, node: Node) -> Any:
+        if isinstance(node, Primitive):
+            return self._scalar(node.type, -1, node.logical)
+        if isinstance(node, Array):
+            return self._engine.ListNode(self._node(node.items))
+        if isinstance(node, Map):
+            return self._engine.MapNode(self._node(node.values))
+        if isinstance(node, Union):
+            branches = tuple(self._node(branch) for branch in node.branches)
+            return self._engine.UnionNode(branches, title(node))
+        return self._named(self._schema.names[node.name])
+
+    def _named(self, named: Named) -> Any:
+        if isinstance(named, Fixed):
+            return self._scalar("fixed", named.size, named.logical)
+        if isinstance(named, Enum):
+            return self._enum(named)
+        if named.name not in self._records:
+            self._records[named.name] = self._record(named)
+            self._waiting.append(named)
+        return self._records[named.name]
+
+    def _scalar(self, kind: str, size: int, logical: Logical | None) -> Any:
+        if logical is None:
+            return self._engine.scalar(kind, size, 0, 0)
+        return self._engine.scalar(logical.name, size, logical.precision, logical.scale)
+
+    def _enum(self, named: Enum) -> Any:
+        cls = self._classes.get(named.name)
+        members = () if cls is None else _members(cls, named.name, named.symbols)
+        return self._engine.EnumNode(named.name, named.symbols, cls, members)
+
+    def _record(self, record: Record) -> Any:
+        cls = self._classes.get(record.name)
+        if cls is None:
+            return self._engine.RecordNode(record.name, None, (), False)
+        binding = bind(record, cls)
+        return self._engine.RecordNode(record.name, cls, binding.attributes, binding.plain)
+
+
+def _members(cls: type[Any], name: str, symbols: Iterable[str | None]) -> tuple[Any, ...]:
+    """The members of an Enum class for its symbols (None for None)."""
+    try:
+        return tuple(None if symbol is None else cls(symbol) for symbol in symbols)
+    except ValueError as error:
+        raise SchemaError(
+            f"{cls.__module__}.{cls.__qualname__} lacks a symbol: {error}", where=name
+        ) from error
+
+
+def _kind(plan: Value) -> str:
+    """What a primitive is read as: a logical type, a promotion, or as it stands (a float wanted as a double)."""
+    if plan.logical:
+        return plan.logical.name
+    if plan.reader in ("float", "double"):
+        return f"integer-as-{plan.reader}" if plan.writer in ("int", "long") else plan.writer
+    return plan.reader

@@ -1,0 +1,44 @@
+"""Decimals as the whole numbers that Avro writes."""
+
+from __future__ import annotations
+
+import decimal
+from decimal import Decimal
+
+from .limits import DECIMAL_BYTES
+
+# Exact: no rounding, and no limit of the exponent that an Avro scale could pass.
+EXACT = decimal.Context(
+    prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.InvalidOperation]
+)
+_DIGITS = DECIMAL_BYTES * 2  # more than any decimal that could be read back
+
+
+def unscaled(value: Decimal | int, precision: int, scale: int) -> int:
+    """The whole number that stands for `value` at this scale. Raises ValueError where digits would go."""
+    exact = value if isinstance(value, Decimal) else Decimal(value)
+    if not exact.is_finite():
+        raise ValueError("is not a finite number")
+    if exact and exact.adjusted() + scale >= min(precision, _DIGITS):
+        raise ValueError(f"has more than {precision} digits at scale {scale}")
+    whole = exact.scaleb(scale, EXACT)
+    number = int(whole)
+    if number != whole:
+        raise ValueError(f"has digits below scale {scale}")
+    return number
+
+
+def unscaled_big(value: Decimal | int) -> tuple[int, int]:
+    """The whole number and the scale that stand for `value` as a big-decimal. Raises ValueError."""
+    exact = value if isinstance(value, Decimal) else Decimal(value)
+    exponent = exact.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError("is not a finite number")
+    if len(exact.as_tuple().digits) > _DIGITS or not -(1 << 31) < -exponent < 1 << 31:
+        raise ValueError("has too many digits or too large an exponent")
+    return int(exact.scaleb(-exponent, EXACT)), -exponent
+
+
+def number_bytes(number: int) -> bytes:
+    """The shortest big-endian two's complement form of a whole number."""
+    return number.to_bytes((number + (number < 0)).bit_length() // 8 + 1, "big", signed=True)
