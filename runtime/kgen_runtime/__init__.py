@@ -1,1 +1,43 @@
-"""kgen's runtime: what generated code imports."""
+"""kgen's runtime: what generated code imports, as `import kgen_runtime as rt`."""
+
+from .codec.values import Duration, LocalTimestampNanos, TimestampNanos
+from .errors import (
+    ConfigError,
+    DecodeError,
+    DeliveryError,
+    EncodeError,
+    FlowError,
+    FramingError,
+    KgenError,
+    ProcessingError,
+    RecoveryError,
+    RegistryError,
+    RegistryUnavailable,
+    ResolutionError,
+    SchemaError,
+    SerdeError,
+    SourceError,
+    UnknownSchema,
+)
+from .errs import check, route
+from .messages import Failure, Headers, Message, RawMessage, Stage
+from .policies import Crash, DeadLetter, Drop, Log, Policy
+from .serde import (
+    AvroSerde,
+    BytesSerde,
+    DoubleSerde,
+    IntSerde,
+    LongSerde,
+    NoneSerde,
+    Schemas,
+    SchemaStore,
+    Serde,
+    StringSerde,
+    WriterSchema,
+)
+from .settings import Kafka
+from .sink import sink
+from .source import source
+from .split import Split
+from .steps import deserialize, map_value, serialize
+from .topic import Topic

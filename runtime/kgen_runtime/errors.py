@@ -1,19 +1,20 @@
 """The exceptions of kgen.
 
-    KgenError                  what, where, hint; what the command line prints
-    ├── ConfigError            a setting is missing or wrong
-    ├── FlowError              the dataflow is built wrongly (an `errs` stream nothing reads, a bad step)
-    ├── SchemaError            a schema is not valid
-    │   └── ResolutionError    a reader schema cannot read what a writer schema wrote
-    ├── RegistryError          the registry answered with an error, or not at all
-    │   ├── RegistryUnavailable   could not be reached, or 408/429/5xx after the retries: transient
-    │   └── UnknownSchema      the registry does not know this id, subject or version: permanent
-    ├── SerdeError             a message cannot be decoded or encoded
-    │   ├── FramingError       the bytes do not begin with a known wire format
-    │   ├── DecodeError        the payload does not fit its writer schema
-    │   └── EncodeError        the value does not fit the schema
-    ├── DeliveryError          a message could not be delivered to the broker
-    └── RecoveryError          the recovery folder cannot be used
+KgenError                  what, where, hint; what the command line prints
+├── ConfigError            a setting is missing or wrong
+├── FlowError              the dataflow is built wrongly (an `errs` stream nothing reads, a bad step)
+├── SchemaError            a schema is not valid
+│   └── ResolutionError    a reader schema cannot read what a writer schema wrote
+├── RegistryError          the registry answered with an error, or not at all
+│   ├── RegistryUnavailable   could not be reached, or 408/429/5xx after the retries: transient
+│   └── UnknownSchema      the registry does not know this id, subject or version: permanent
+├── SerdeError             a message cannot be decoded or encoded
+│   ├── FramingError       the bytes do not begin with a known wire format
+│   ├── DecodeError        the payload does not fit its writer schema
+│   └── EncodeError        the value does not fit the schema
+├── SourceError            a topic cannot be read: absent, out of reach, messages or partitions gone
+├── DeliveryError          a message could not be delivered to the broker
+└── RecoveryError          the recovery folder cannot be used
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class ResolutionError(SchemaError):
 class RegistryError(KgenError):
     """The schema registry answered with an error, or not at all.
 
-    `status` is the HTTP status and `error_code` the registry's own code, where there was an answer and it had one.
+    `status` is the HTTP status and `error_code` the registry's own code, where there was an answer and it
+    had one.
     """
 
     def __init__(
@@ -105,7 +107,8 @@ class FramingError(SerdeError):
 class DecodeError(SerdeError):
     """The payload does not fit its writer schema.
 
-    `position` is the byte offset in the payload as given to the reader (framing included), `path` the field path (`order.lines[3].price`).
+    `position` is the byte offset in the payload as given to the reader (framing included), `path` the field
+    path (`order.lines[3].price`).
     """
 
     def __init__(self, what: str, *, position: int = -1, path: str = "", hint: str | None = None) -> None:
@@ -121,6 +124,14 @@ class EncodeError(SerdeError):
     def __init__(self, what: str, *, path: str = "", hint: str | None = None) -> None:
         super().__init__(what, where=f"field {path}" if path else None, hint=hint)
         self.path = path
+
+
+class SourceError(KgenError):
+    """A topic cannot be read: it is absent or out of reach, or messages or partitions of it are gone."""
+
+
+class ProcessingError(KgenError):
+    """A message failed, and the policy is to stop."""
 
 
 class DeliveryError(KgenError):

@@ -1,0 +1,124 @@
+"""Bytes to typed messages, a whole batch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, Generic, TypeVar
+
+from bytewax.connectors.kafka import KafkaSourceMessage
+
+from .failures import failure
+from .messages import Failure, Headers, Message, RawMessage
+from .serde.base import Decoder, Role
+from .settings import Kafka
+from .split import Batch
+from .topic import Topic
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class Columns:
+    """The parts of a batch of raw messages, one list for each; topics and partitions may repeat for ever."""
+
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    headers: Sequence[Headers]
+    timestamps: Sequence[int | None]
+    offsets: Sequence[int | None]
+    topics: Iterable[str]
+    partitions: Iterable[int | None]
+
+
+class BatchDecoder(Generic[K, V]):
+    """Decodes batches of one topic. Belongs to one worker thread."""
+
+    def __init__(self, step_id: str, topic: Topic[K, V], kafka: Kafka) -> None:
+        self._step_id = step_id
+        self._key: Decoder[K] = topic.key.decoder(kafka.store, "key")
+        self._value: Decoder[V] = topic.value.decoder(kafka.store, "value")
+
+    def decode(self, rows: Columns) -> Batch[Message[K, V]]:
+        """Typed messages, and failures for those that can never be decoded.
+
+        Raises `RegistryUnavailable`: nothing is lost, call again with the same batch.
+        """
+        keys, key_ids = self._key.decode_many(rows.keys, rows.headers)
+        values, value_ids = self._value.decode_many(rows.values, rows.headers)
+        origins = zip(rows.keys, rows.values, rows.headers, rows.timestamps)
+        oks: list[Message[K, V]] = [
+            Message(k, v, t, p, o, ts, h, ki, vi, None, None, origin)
+            for k, v, t, p, o, ts, h, ki, vi, origin in zip(
+                keys,
+                values,
+                rows.topics,
+                rows.partitions,
+                rows.offsets,
+                rows.timestamps,
+                rows.headers,
+                key_ids,
+                value_ids,
+                origins,
+            )
+        ]
+        if not _any_errors(keys) and not _any_errors(values):
+            return Batch(oks, [])
+        return self._separated(oks)
+
+    def _separated(self, messages: list[Message[Any, Any]]) -> Batch[Message[K, V]]:
+        batch: Batch[Message[K, V]] = Batch([], [])
+        for message in messages:
+            if isinstance(message.key, Exception):
+                batch.errs.append(self._failure(message, message.key, "key", message.key_schema_id))
+            elif isinstance(message.value, Exception):
+                batch.errs.append(self._failure(message, message.value, "value", message.value_schema_id))
+            else:
+                batch.oks.append(message)
+        return batch
+
+    def _failure(
+        self, message: Message[Any, Any], error: Exception, part: Role, schema_id: int | None
+    ) -> Failure:
+        raw = message.raw()
+        assert raw is not None
+        return failure(error, raw, step=self._step_id, part=part, schema_id=schema_id)
+
+
+def from_consumed(messages: Sequence[Any], topic: str, partition: int) -> Columns:
+    """Columns of what `Consumer.consume` gave for one partition."""
+    return Columns(
+        keys=[m.key() for m in messages],
+        values=[m.value() for m in messages],
+        headers=[tuple(h) if (h := m.headers()) else () for m in messages],
+        timestamps=[_timestamp(m.timestamp()) for m in messages],
+        offsets=[m.offset() for m in messages],
+        topics=repeat(topic),
+        partitions=repeat(partition),
+    )
+
+
+def from_messages(
+    messages: Sequence[RawMessage | KafkaSourceMessage[bytes | None, bytes | None]], topic: str
+) -> Columns:
+    """Columns of messages read by something else; `topic` is for those that do not say theirs."""
+    return Columns(
+        keys=[m.key for m in messages],
+        values=[m.value for m in messages],
+        headers=[tuple(m.headers) for m in messages],
+        timestamps=[_timestamp(t) if isinstance(t := m.timestamp, tuple) else t for m in messages],
+        offsets=[m.offset for m in messages],
+        topics=[m.topic or topic for m in messages],
+        partitions=[m.partition for m in messages],
+    )
+
+
+def _timestamp(of: tuple[int, int]) -> int | None:
+    kind, timestamp = of
+    return timestamp if kind else None  # kind 0: the message has none
+
+
+def _any_errors(values: Sequence[Any]) -> bool:
+    return any(issubclass(kind, Exception) for kind in set(map(type, values)))

@@ -1,0 +1,80 @@
+"""Routing what failed, and refusing flows that would lose it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow, Operator, Stream, operator
+
+from .errors import FlowError
+from .messages import Failure
+from .policies import Policy
+from .sink import sink
+from .source import source
+from .steps import deserialize, map_value, serialize
+
+_PORTS: Final[dict[Any, str]] = {
+    getattr(step, "_op_cls"): port  # noqa: B009 - Bytewax's decorator puts it there, unseen by type checkers
+    for step, port in (
+        (source, "errs"),
+        (deserialize, "errs"),
+        (serialize, "errs"),
+        (map_value, "errs"),
+        (sink, "down"),
+    )
+}
+"""Which output of kgen's steps carries the failures."""
+
+
+@operator
+def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy]) -> None:
+    """Do with failures what the policy says. Several policies each get every failure, for example
+    `(rt.Log(), rt.DeadLetter(...))`.
+
+    Raises `FlowError` without a stream or a policy.
+    """
+    policies = [policy] if isinstance(policy, Policy) else list(policy)
+    if not errs or not policies:
+        raise FlowError("route needs an errs stream and a policy", where=step_id)
+    up = op.merge("merge", *errs)
+    names: Counter[str] = Counter()
+    for each in policies:
+        names[each.name] += 1
+        number = names[each.name]
+        each.build(each.name if number == 1 else f"{each.name}_{number}", up)
+
+
+def check(flow: Dataflow) -> Dataflow:
+    """The flow itself, if something reads every `errs` stream of kgen's steps.
+
+    Raises `FlowError` naming the steps whose failures nobody would see.
+    """
+    steps = list(_steps(flow.substeps))
+    read = {stream for step in steps for stream in _inputs(step)}
+    lost = [step.step_id for step in steps if (errs := _failures(step)) is not None and errs not in read]
+    if lost:
+        raise FlowError(
+            f"nothing reads the failures of {', '.join(lost)}",
+            where=f"flow {flow.flow_id}",
+            hint='rt.route("errs", <step>.errs, policy=rt.Crash()) is the strictest way to read them.',
+        )
+    return flow
+
+
+def _steps(substeps: Sequence[Operator]) -> Iterator[Operator]:
+    for step in substeps:
+        yield step
+        yield from _steps(step.substeps)
+
+
+def _inputs(step: Operator) -> Iterator[str]:
+    for port in step.ups_names:
+        yield from getattr(step, port).stream_ids.values()
+
+
+def _failures(step: Operator) -> str | None:
+    port = _PORTS.get(type(step))
+    return None if port is None else getattr(step, port).stream_id

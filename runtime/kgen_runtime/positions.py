@@ -1,0 +1,148 @@
+"""Where reading a partition begins and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from .errors import FlowError, SourceError
+from .reader import TIMEOUT, Reader, unreadable, watermarks
+
+Start: TypeAlias = Literal["earliest", "latest", "stored"] | datetime | int
+"""`earliest`, `latest` (as of the first start), `stored` (what the consumer group has committed, else
+earliest),
+or the first message at or after a time: an aware datetime, or milliseconds since the epoch."""
+
+Stop: TypeAlias = Literal["never", "end"] | datetime | Mapping[int, int]
+"""`never`, `end` (as of this start), a time (an aware datetime: messages before it), or the offset to stop
+before, by partition.
+"""
+
+OnGap: TypeAlias = Literal["fail", "earliest", "latest"]
+
+_START_WORDS: Final = ("earliest", "latest", "stored")
+
+
+def check_start(start: Start, group_id: str | None) -> None:
+    """Raises `FlowError` for what cannot be meant."""
+    if isinstance(start, str) and start not in _START_WORDS:
+        raise FlowError(f"start={start!r} is not known", hint=f"Use {_listed(_START_WORDS)}, or a time.")
+    if isinstance(start, datetime):
+        _check_aware("start", start)
+    if start == "stored" and group_id is None:
+        raise FlowError("start='stored' needs a group", hint="Pass group_id=... with the group's name.")
+
+
+def check_stop(stop: Stop) -> None:
+    """Raises `FlowError` for what cannot be meant."""
+    if isinstance(stop, str) and stop not in ("never", "end"):
+        raise FlowError(
+            f"stop={stop!r} is not known", hint="Use 'never', 'end', a time, or {partition: offset}."
+        )
+    if isinstance(stop, datetime):
+        _check_aware("stop", stop)
+
+
+def check_on_gap(on_gap: OnGap) -> None:
+    """Raises `FlowError` for what cannot be meant."""
+    if on_gap not in get_args(OnGap):
+        raise FlowError(f"on_gap={on_gap!r} is not known", hint=f"Use {_listed(get_args(OnGap))}.")
+
+
+def first_offset(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
+    """The exact offset to begin at. Raises `SourceError` where the broker does not say."""
+    if start == "earliest":
+        return watermarks(consumer, topic, partition)[0]
+    if start == "latest":
+        return watermarks(consumer, topic, partition)[1]
+    try:
+        if start == "stored":
+            found = consumer.committed([TopicPartition(topic, partition)], timeout=TIMEOUT)[0]
+        else:
+            asked = TopicPartition(topic, partition, _millis(start))
+            found = consumer.offsets_for_times([asked], timeout=TIMEOUT)[0]
+    except KafkaException as error:
+        raise unreadable(topic, error.args[0], partition) from error
+    if found.error is not None:
+        raise unreadable(topic, found.error, partition)
+    if found.offset >= 0:
+        return found.offset
+    # Nothing committed yet: all of it. No message that late: what comes from now on.
+    return watermarks(consumer, topic, partition)[0 if start == "stored" else 1]
+
+
+class Bound:
+    """Decides where one partition ends."""
+
+    def __init__(self, stop: Stop, topic: str, partition: int, reader: Reader) -> None:
+        self._reader = reader
+        self._partition = partition
+        self._to_end = stop == "end"
+        self._until = _millis(stop) if isinstance(stop, datetime) else None
+        self._limit: int | None = None
+        self._passed = False
+        if isinstance(stop, Mapping):
+            self._limit = _limit(stop, topic, partition)
+
+    def cut(self, messages: Sequence[Any]) -> Sequence[Any]:
+        """Those that come before the end."""
+        if self._to_end and self._limit is None:
+            # As of the first fetch, which says it better than asking beforehand: some brokers list an older
+            # end.
+            self._limit = self._reader.high(self._partition)
+        kept = messages
+        if self._until is not None:
+            kept = _before(messages, self._until)
+        elif self._limit is not None and messages[-1].offset() >= self._limit:
+            kept = [message for message in messages if message.offset() < self._limit]
+        self._passed = len(kept) < len(messages)
+        return kept
+
+    def reached(self, position: int) -> bool:
+        """Nothing is left before the end, when all before `position` has been given on."""
+        if self._passed or (self._limit is not None and position >= self._limit):
+            return True
+        if not self._reader.at_end(self._partition):
+            return False
+        # The last offsets before the end may be no messages (markers of transactions, compacted ones).
+        if self._limit is not None:
+            return self._to_end or self._reader.high(self._partition) >= self._limit
+        return self._to_end or (self._until is not None and _now() >= self._until)
+
+
+def _limit(stop: Mapping[int, int], topic: str, partition: int) -> int:
+    if partition not in stop:
+        raise SourceError(
+            "stop= names no offset for a partition of the topic",
+            where=f"topic {topic}, partition {partition}",
+            hint=f"Add {{{partition}: <offset>}}; 0 reads nothing of it.",
+        )
+    return stop[partition]
+
+
+def _before(messages: Sequence[Any], until: int) -> Sequence[Any]:
+    for index, message in enumerate(messages):
+        kind, timestamp = message.timestamp()
+        if kind and timestamp >= until:
+            return messages[:index]
+    return messages
+
+
+def _millis(time: datetime | int | str) -> int:
+    return int(time.timestamp() * 1000) if isinstance(time, datetime) else int(time)
+
+
+def _now() -> int:
+    return _millis(datetime.now(timezone.utc))
+
+
+def _check_aware(name: str, time: datetime) -> None:
+    if time.tzinfo is None:
+        raise FlowError(f"{name}={time} has no time zone", hint="datetime(..., tzinfo=timezone.utc)")
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(repr(word) for word in words)

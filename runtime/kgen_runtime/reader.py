@@ -1,0 +1,239 @@
+"""One Kafka consumer for all partitions that a worker reads of a topic.
+
+librdkafka starts threads and connections per consumer, so there is one per worker and not one per
+partition. `consume` gives what has arrived for any of them; it is sorted into a buffer per partition, from
+which Bytewax takes batches partition by partition. Nothing here waits: a partition without messages costs
+one call.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from .errors import SourceError
+from .settings import Kafka
+
+TIMEOUT: Final = 10.0
+"""Seconds to wait for a broker when a flow starts."""
+
+log = logging.getLogger("kgen_runtime.source")
+
+_PASSING: Final = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError._MAX_POLL_EXCEEDED,  # the flow was held up; without a group nothing follows from it
+    }
+)
+
+
+@dataclass(slots=True)
+class Inbox:
+    """What has arrived for a partition and was not yet taken."""
+
+    messages: list[Message] = field(default_factory=list)
+    at_end: bool = False  # nothing follows the last of `messages`, as far as the broker says
+    lost: KafkaError | None = None  # the position is not on the broker any more
+    held: bool = False
+
+
+class Reader:
+    """Reads the partitions of one topic that belong to one worker thread; used by that thread only."""
+
+    def __init__(self, kafka: Kafka, topic: str, group_id: str | None, batch_size: int) -> None:
+        self._topic = topic
+        self._batch_size = batch_size
+        self.consumer = open_consumer(kafka, group_id)
+        self._inboxes: dict[int, Inbox] = {}
+        self._warned: set[int] = set()
+
+    def assign(self, partition: int, offset: int) -> None:
+        """Begin (or begin again) to read a partition at exactly `offset`."""
+        self.release(partition)
+        self._inboxes[partition] = Inbox()
+        self.consumer.incremental_assign([TopicPartition(self._topic, partition, offset)])
+
+    def release(self, partition: int) -> None:
+        """Read it no more."""
+        if self._inboxes.pop(partition, None) is not None:
+            self.consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+
+    @property
+    def idle(self) -> bool:
+        """No partition is read."""
+        return not self._inboxes
+
+    def close(self) -> None:
+        """Close the consumer."""
+        self.consumer.close()
+
+    def hold(self, partition: int, held: bool) -> None:
+        """Fetch no more for a partition that cannot go on for now, so that its messages do not fill the
+        memory.
+        """
+        inbox = self._inboxes[partition]
+        if inbox.held != held:
+            inbox.held = held
+            act = self.consumer.pause if held else self.consumer.resume
+            act([TopicPartition(self._topic, partition)])
+
+    def take(self, partition: int) -> list[Message]:
+        """At most a batch of messages of this partition; none where none has arrived. Never waits."""
+        inbox = self._inboxes[partition]
+        if not inbox.messages:
+            self._fill()
+        messages, size = inbox.messages, self._batch_size
+        if len(messages) <= size:
+            inbox.messages = []
+            return messages
+        inbox.messages = messages[size:]
+        return messages[:size]
+
+    def at_end(self, partition: int) -> bool:
+        """All there is of this partition has been taken."""
+        inbox = self._inboxes[partition]
+        return inbox.at_end and not inbox.messages
+
+    def lost(self, partition: int) -> KafkaError | None:
+        """The broker's answer where the position that follows what was taken is not there any more."""
+        inbox = self._inboxes[partition]
+        return None if inbox.messages else inbox.lost
+
+    def high(self, partition: int) -> int:
+        """The offset after the last message, as of the last fetch; negative where nothing was fetched yet."""
+        answer = self.consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+        return answer[1] if answer else -1
+
+    def range(self, partition: int) -> tuple[int, int]:
+        """The first offset there is and the one after the last. Raises `SourceError` where the broker is
+        away.
+        """
+        return watermarks(self.consumer, self._topic, partition)
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Tell the consumer group about durable offsets, in the background; `_on_commit` hears what came of
+        it.
+        """
+        self.consumer.commit(
+            offsets=[TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()],
+            asynchronous=True,
+        )
+
+    def _fill(self) -> None:
+        # A partition whose turn is late must not let the others' messages pile up: past a few batches
+        # they stay in librdkafka's queue, which is bounded in bytes and holds back the fetching.
+        inboxes = self._inboxes
+        waiting = sum(len(inbox.messages) for inbox in inboxes.values() if not inbox.held)
+        if waiting > 4 * self._batch_size:
+            return
+        for message in self.consumer.consume(self._batch_size, 0):
+            error = message.error()
+            if error is not None:
+                self._on_event(message, error)
+                continue
+            inbox = inboxes.get(message.partition() or 0)
+            if inbox is not None:  # else it was released after the fetch
+                inbox.messages.append(message)
+                inbox.at_end = False
+
+    def _on_event(self, message: Message, error: KafkaError) -> None:
+        """Events come in the stream of messages. They have offsets too, which say nothing of what was read.
+        """
+        partition = message.partition()
+        inbox = None if partition is None else self._inboxes.get(partition)
+        if error.code() == KafkaError._PARTITION_EOF:
+            if inbox is not None:
+                inbox.at_end = True
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            if inbox is not None:
+                inbox.lost = error
+        elif error.code() in _PASSING or error.retriable():
+            if error.code() not in self._warned:
+                self._warned.add(error.code())
+                log.warning("topic %s: %s (reading goes on when it has passed)", self._topic, error.str())
+        else:
+            raise unreadable(self._topic, error, partition)
+
+
+def open_consumer(kafka: Kafka, group_id: str | None) -> Consumer:
+    """A consumer that commits nothing by itself and reports ends and lost positions. Raises `ConfigError`."""
+    return kafka.consumer(
+        {
+            "group.id": group_id
+            or "kgen",  # librdkafka wants one; without commits the broker never hears of it
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            "on_commit": _on_commit,
+        }
+    )
+
+
+def partitions(consumer: Consumer, topic: str) -> list[int]:
+    """The partitions of a topic. Raises `SourceError` where the topic is absent or no broker answers."""
+    consumer.poll(0)  # lets librdkafka ask for an OAuth token, without which the next call would not end well
+    try:
+        found = consumer.list_topics(topic, timeout=TIMEOUT).topics[topic]
+    except KafkaException as error:
+        raise unreadable(topic, error.args[0]) from error
+    if found.error is not None:
+        raise unreadable(topic, found.error)
+    return sorted(found.partitions)
+
+
+def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """The first offset there is and the one after the last. Raises `SourceError`."""
+    try:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT)
+    except KafkaException as error:
+        raise unreadable(topic, error.args[0], partition) from error
+    return low, high
+
+
+def unreadable(topic: str, error: KafkaError, partition: int | None = None) -> SourceError:
+    """What a user can do about an error of the broker."""
+    where = f"topic {topic}" + (
+        f", partition {partition}" if partition is not None and partition >= 0 else ""
+    )
+    if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+        return SourceError(
+            "the topic is not on the broker", where=where, hint="Is the name right? Create the topic first."
+        )
+    if error.code() in _PASSING:
+        return SourceError(
+            f"no Kafka broker answers: {error.str()}",
+            where=where,
+            hint="Are they right (KGEN_BROKERS), running, and reachable with these security settings?",
+        )
+    return SourceError(f"the broker refuses to let it be read: {error.str()}", where=where)
+
+
+def _on_commit(error: KafkaError | None, offsets: list[Any]) -> None:
+    if error is not None:
+        log.warning("offsets could not be committed to the consumer group: %s", error.str())
+
+
+def new_partitions(kafka: Kafka, topic: str, known: int, found: list[int]) -> threading.Thread:
+    """A thread that looks for partitions beyond the `known` number, and puts their count into `found`."""
+
+    def look() -> None:
+        consumer = open_consumer(kafka, None)
+        try:
+            count = len(partitions(consumer, topic))
+        except SourceError as error:
+            log.info("topic %s: could not look for new partitions: %s", topic, error.what)
+        else:
+            found.extend([count] if count > known else [])
+        finally:
+            consumer.close()
+
+    return threading.Thread(target=look, name=f"kgen-partitions-{topic}", daemon=True)

@@ -1,0 +1,161 @@
+"""How to reach Kafka and the registry: the one place that makes confluent-kafka's clients."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from confluent_kafka import Consumer, KafkaException, Producer
+
+from .errors import ConfigError
+from .options import CONSUMER_ONLY, OURS, PRODUCER_ONLY, SHOWN, option_name
+from .serde.registry import RegistryClient
+from .serde.store import SchemaStore
+
+_PREFIX: Final = "KGEN_KAFKA_"
+
+log = logging.getLogger("kgen_runtime.kafka")
+
+
+class Kafka:
+    """The brokers, librdkafka's options and the registry, shared by the steps of a flow.
+
+    `brokers` is `host:port,host:port` or a list of `host:port`; `config` holds librdkafka options
+    (security, tuning) and confluent-kafka's callbacks, for consumers and producers alike; `registry` is a
+    URL, a `RegistryClient` or a `SchemaStore`; where it is None, `KGEN_REGISTRY_URL` is used, and without
+    that only the schemas vendored in the generated code are known. Making one connects to nothing. What is
+    missing is told when a flow starts, so that a flow can be imported and tested without a broker.
+    """
+
+    ends: bool = False
+    """True where the topics are finite: `stop="never"` then means at the end."""
+
+    def __init__(
+        self,
+        brokers: str | Sequence[str] | None = None,
+        *,
+        config: Mapping[str, Any] | None = None,
+        registry: str | RegistryClient | SchemaStore | None = None,
+    ) -> None:
+        self._brokers = _split(brokers)
+        self._config = dict(config or {})
+        self._registry = registry
+        self._store: SchemaStore | None = None
+        self._lock = threading.Lock()
+        for name in self._config:
+            if name in OURS:
+                raise ConfigError(f"the Kafka option {name} is set by kgen", hint=OURS[name])
+
+    @classmethod
+    def from_env(cls) -> Kafka:
+        """From `KGEN_BROKERS`, `KGEN_REGISTRY_URL` and `KGEN_KAFKA_<OPTION>` (`KGEN_KAFKA_SASL_PASSWORD` is
+        `sasl.password`).
+
+        Raises `ConfigError` for an option that kgen sets itself, but not for missing brokers: those are
+        asked for when the flow starts.
+        """
+        config = {
+            option_name(name[len(_PREFIX) :]): value
+            for name, value in os.environ.items()
+            if name.startswith(_PREFIX)
+        }
+        return cls(
+            os.environ.get("KGEN_BROKERS"), config=config, registry=os.environ.get("KGEN_REGISTRY_URL")
+        )
+
+    @property
+    def brokers(self) -> tuple[str, ...]:
+        """The bootstrap brokers. Raises `ConfigError` where there are none."""
+        if not self._brokers:
+            raise ConfigError(
+                "no Kafka brokers are given",
+                where="KGEN_BROKERS",
+                hint="Set KGEN_BROKERS=host:port[,host:port], or start a local broker with `kgen dev`.",
+            )
+        return self._brokers
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """librdkafka's options as given (a copy, secrets included)."""
+        return dict(self._config)
+
+    @property
+    def store(self) -> SchemaStore:
+        """The schema store that all steps with these settings share in this process."""
+        with self._lock:
+            if self._store is None:
+                self._store = self._make_store()
+            return self._store
+
+    def consumer(self, extra: Mapping[str, Any]) -> Consumer:
+        """A confluent-kafka consumer with these settings and `extra`. Raises `ConfigError`."""
+        consumer: Consumer = self._client(Consumer, PRODUCER_ONLY, extra)
+        return consumer
+
+    def producer(self, extra: Mapping[str, Any]) -> Producer:
+        """A confluent-kafka producer with these settings; `extra` gives way to what the user has set.
+        Raises `ConfigError`.
+        """
+        producer: Producer = self._client(Producer, CONSUMER_ONLY, {**extra, **self._config})
+        return producer
+
+    def _client(self, kind: Any, foreign: frozenset[str], extra: Mapping[str, Any]) -> Any:
+        config = {name: value for name, value in {**self._config, **extra}.items() if name not in foreign}
+        config["bootstrap.servers"] = ",".join(self.brokers)
+        config.setdefault("logger", log)
+        try:
+            return kind(config)
+        except (KafkaException, ValueError, TypeError) as error:
+            raise ConfigError(
+                f"librdkafka refuses the settings: {_reason(error)}",
+                where="rt.Kafka(config=...) or KGEN_KAFKA_<OPTION>",
+                hint="Options: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md",
+            ) from error
+
+    def _make_store(self) -> SchemaStore:
+        if isinstance(self._registry, SchemaStore):
+            return self._registry
+        if isinstance(self._registry, RegistryClient):
+            return SchemaStore(self._registry)
+        if self._registry is None:
+            return SchemaStore.from_env()
+        return SchemaStore(RegistryClient.from_env(self._registry))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_store")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _store=None, _lock=threading.Lock())
+
+    def __repr__(self) -> str:
+        config = {name: value if _may_show(name, value) else "***" for name, value in self._config.items()}
+        brokers, registry = ",".join(self._brokers), _shown(self._registry)
+        return f"{type(self).__name__}(brokers={brokers!r}, config={config!r}, registry={registry!r})"
+
+
+def _split(brokers: str | Sequence[str] | None) -> tuple[str, ...]:
+    parts = brokers.split(",") if isinstance(brokers, str) else list(brokers or ())
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def _may_show(name: str, value: object) -> bool:
+    # What is not known to be harmless is hidden: librdkafka gains options, and passwords, with every release.
+    return name in SHOWN or isinstance(value, (bool, int, float))
+
+
+def _shown(registry: object) -> object:
+    if isinstance(registry, RegistryClient):
+        return registry.url
+    if not isinstance(registry, str):
+        return registry
+    parts = urlsplit(registry)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _reason(error: BaseException) -> str:
+    first = error.args[0] if error.args else error
+    return first.str() if hasattr(first, "str") else str(first)

@@ -1,0 +1,299 @@
+"""Reading a Kafka topic: exact offsets, one consumer per worker, decoded in batches."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow, operator
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from .decoding import BatchDecoder, from_consumed
+from .errors import FlowError, RegistryUnavailable, SourceError
+from .messages import Message
+from .positions import Bound, OnGap, Start, Stop, check_on_gap, check_start, check_stop, first_offset
+from .reader import Reader, new_partitions, open_consumer, partitions
+from .settings import Kafka
+from .split import Batch, Split, split
+from .stopping import STOP
+from .topic import Topic
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+OnNewPartitions: TypeAlias = Literal["fail", "stop"]
+
+_IDLE: Final = (0.001, 0.05)
+"""Seconds between two looks at a partition without messages: the first time, and at most."""
+_AWAY: Final = (0.5, 30.0)
+"""Seconds between two tries while the registry is away."""
+_NEW_PARTITIONS_EVERY: Final = 60.0
+
+log = logging.getLogger("kgen_runtime.source")
+
+
+@operator
+def source(
+    step_id: str,
+    flow: Dataflow,
+    topic: Topic[K, V],
+    kafka: Kafka,
+    *,
+    start: Start = "earliest",
+    stop: Stop = "never",
+    batch_size: int = 1000,
+    on_gap: OnGap = "fail",
+    on_new_partitions: OnNewPartitions = "fail",
+    group_id: str | None = None,
+) -> Split[Message[K, V]]:
+    """Read a topic. Every partition is read by one worker; messages of a partition keep their order.
+
+    Delivery: at least once. With recovery, a restart begins exactly after the last message of the last
+    committed epoch; `start` counts only for partitions without a stored offset. Only committed transactions
+    are read.
+
+    - `start`: see `Start`. `stop`: see `Stop`.
+    - `on_gap`: what to do where the broker no longer has the next message (retention, a topic made anew):
+    `fail` with the offsets, or go on at the `earliest` or `latest` one, with a warning.
+    - `on_new_partitions`: when the topic gets more partitions (looked for once a minute), which only a
+    restart can read: `fail`, or `stop` cleanly; the runner then exits with 75. They are read from their
+    beginning.
+    - `group_id`: commit offsets to this consumer group once they are durable in the recovery store, so that
+    lag tools see the flow. The flow itself does not read them back, except with `start="stored"`.
+
+    `errs` gets what can never be decoded. While the registry is away and a schema is not known, reading
+    waits. Raises `FlowError` for arguments that cannot be meant; running, `ConfigError` and `SourceError`.
+    """
+    if batch_size < 1:
+        raise FlowError(f"batch_size={batch_size} must be at least 1", where=step_id)
+    check_start(start, group_id)
+    check_stop(stop)
+    check_on_gap(on_gap)
+    if stop == "never" and kafka.ends:
+        stop = "end"
+    batches = op.input(
+        "kafka",
+        flow,
+        KafkaSource(step_id, topic, kafka, start, stop, batch_size, on_gap, on_new_partitions, group_id),
+    )
+    return split("split", batches)
+
+
+class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], int]):
+    """The Bytewax source behind `source`: an item is a whole batch, a snapshot the next offset of a
+    partition.
+    """
+
+    def __init__(
+        self,
+        step_id: str,
+        topic: Topic[K, V],
+        kafka: Kafka,
+        start: Start,
+        stop: Stop,
+        batch_size: int,
+        on_gap: OnGap,
+        on_new_partitions: OnNewPartitions,
+        group_id: str | None,
+    ) -> None:
+        self.step_id = step_id
+        self.topic = topic
+        self.kafka = kafka
+        self.start = start
+        self.stop = stop
+        self.batch_size = batch_size
+        self.on_gap = on_gap
+        self.on_new_partitions = on_new_partitions
+        self.group_id = group_id
+        self.count = 0
+        self._resumed = False
+        self._lanes: dict[int, Lane[K, V]] = {}  # by thread: a worker is a thread
+
+    def list_parts(self) -> list[str]:
+        """`<topic>/<partition>`: these keys are in recovery stores and must not change."""
+        consumer = open_consumer(self.kafka, self.group_id)
+        try:
+            found = partitions(consumer, self.topic.name)
+        finally:
+            consumer.close()
+        self.count = len(found)
+        self._resumed = False
+        return [f"{self.topic.name}/{partition}" for partition in found]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> KafkaPartition[K, V]:
+        """Begin at the stored offset, else where `start` says."""
+        partition = int(for_part.rpartition("/")[2])
+        thread = threading.get_ident()
+        if thread not in self._lanes:
+            self._lanes[thread] = Lane(self, thread)
+        lane = self._lanes[thread]
+        if resume_state is not None:
+            self._resumed = True
+            offset = resume_state
+        else:
+            offset = first_offset(lane.reader.consumer, self.topic.name, partition, self._start())
+        return KafkaPartition(self, lane, partition, offset)
+
+    def _start(self) -> Start:
+        # Bytewax builds resumed partitions first. One without an offset beside them is new since the last
+        # run, so "latest" would lose what was written to it meanwhile.
+        return "earliest" if self._resumed and self.start == "latest" else self.start
+
+    def drop(self, thread: int) -> None:
+        """The lane of this thread reads nothing any more."""
+        self._lanes.pop(thread).reader.close()
+
+
+class Lane(Generic[K, V]):
+    """What the partitions on one worker share."""
+
+    def __init__(self, source: KafkaSource[K, V], thread: int) -> None:
+        self.thread = thread
+        self.reader = Reader(source.kafka, source.topic.name, source.group_id, source.batch_size)
+        self.decoder = BatchDecoder(source.step_id, source.topic, source.kafka)
+        self._source = source
+        self._found: list[int] = []
+        self._look_at = time.monotonic() + _NEW_PARTITIONS_EVERY
+
+    def check_partitions(self) -> None:
+        """Once in a while, look for partitions made since the start; they need a restart."""
+        source = self._source
+        if self._found:
+            what = f"the topic now has {self._found.pop()} partitions, this run reads {source.count}"
+            if source.on_new_partitions == "fail":
+                raise SourceError(what, where=f"topic {source.topic.name}", hint="Start the flow again.")
+            log.warning("topic %s: %s; stopping for a restart", source.topic.name, what)
+            STOP.request(restart=True)
+        elif time.monotonic() >= self._look_at and not source.kafka.ends:
+            self._look_at = time.monotonic() + _NEW_PARTITIONS_EVERY
+            new_partitions(source.kafka, source.topic.name, source.count, self._found).start()
+
+
+class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic[K, V]):
+    """One partition of the topic."""
+
+    def __init__(self, source: KafkaSource[K, V], lane: Lane[K, V], partition: int, offset: int) -> None:
+        self._source = source
+        self._topic = source.topic.name
+        self._lane = lane
+        self._reader = lane.reader
+        self._partition = partition
+        self._next = offset
+        self._bound = Bound(source.stop, self._topic, partition, self._reader)
+        self._held: Sequence[Any] = ()  # taken from the reader, not yet decoded: the registry is away
+        self._awake: datetime | None = None
+        self._wait = 0.0
+        self._snapshots = 0
+        self._quiet_at: int | None = None
+        self._committed: int | None = None
+        self._to_commit: int | None = None
+        self._reader.assign(partition, offset)
+        STOP.join(self)
+
+    def next_batch(self) -> list[Batch[Message[K, V]]]:
+        """The next messages, decoded, as one item. Never waits."""
+        self._commit()
+        if STOP.how is not None:
+            return self._leave(STOP.how)
+        self._lane.check_partitions()
+        if not self._held and self._bound.reached(self._next):
+            raise StopIteration
+        messages = self._held or self._take()
+        if not messages:
+            self._back_off(*_IDLE)
+            return []
+        return self._decoded(messages)
+
+    def next_awake(self) -> datetime | None:
+        """None: at once. While idle, later and later."""
+        return self._awake
+
+    def snapshot(self) -> int:
+        """The offset of the next message to give."""
+        self._snapshots += 1
+        self._to_commit = self._next
+        return self._next
+
+    def close(self) -> None:
+        """Stop fetching it; the last partition of a worker closes the consumer."""
+        STOP.leave(self)
+        self._reader.release(self._partition)
+        if self._reader.idle:
+            self._source.drop(self._lane.thread)
+
+    def _take(self) -> Sequence[Any]:
+        messages: Sequence[Any] = self._reader.take(self._partition)
+        if messages:
+            return self._bound.cut(messages)
+        lost = self._reader.lost(self._partition) is not None
+        if lost or (self._reader.at_end(self._partition) and self._beyond_end()):
+            self._gap()
+        return messages
+
+    def _beyond_end(self) -> bool:
+        # Kafka answers such a position with an error; a broker that does not would leave the flow waiting
+        # for ever.
+        return 0 <= self._reader.high(self._partition) < self._next
+
+    def _decoded(self, messages: Sequence[Any]) -> list[Batch[Message[K, V]]]:
+        try:
+            batch = self._lane.decoder.decode(from_consumed(messages, self._topic, self._partition))
+        except RegistryUnavailable as error:
+            self._hold(messages, error)
+            return []
+        if self._held:
+            self._held = ()
+            self._reader.hold(self._partition, False)
+        self._next = messages[-1].offset() + 1
+        self._awake, self._wait = None, 0.0
+        return [batch]
+
+    def _hold(self, messages: Sequence[Any], error: RegistryUnavailable) -> None:
+        """Nothing is wrong with the messages: keep them and try again."""
+        if not self._held:
+            self._held, self._wait = messages, 0.0
+            self._reader.hold(self._partition, True)
+        self._back_off(*_AWAY)
+        log.warning("%s/%s waits for the registry: %s", self._topic, self._partition, error.what)
+
+    def _back_off(self, least: float, most: float) -> None:
+        self._wait = min(max(self._wait * 2, least), most)
+        self._awake = datetime.now(timezone.utc) + timedelta(seconds=self._wait)
+
+    def _gap(self) -> None:
+        low, high = self._reader.range(self._partition)
+        to = {"earliest": low, "latest": high}.get(self._source.on_gap)
+        if low <= self._next <= high:
+            to = self._next  # the broker has it after all, for example after a change of leader
+        if to is None:
+            raise SourceError(
+                f"the next message, offset {self._next}, is not on the broker: it has {low} to {high - 1}",
+                where=f"topic {self._topic}, partition {self._partition}",
+                hint="Removed by retention, or a new topic? To go on: on_gap='earliest' or 'latest'.",
+            )
+        log.warning("%s/%s: offset %s is gone, going on at %s", self._topic, self._partition, self._next, to)
+        self._reader.assign(self._partition, to)
+        self._next = to
+
+    def _commit(self) -> None:
+        # Bytewax asks for more only when everything up to the last snapshot has gone through the whole flow
+        # and is in the recovery store: now that offset is durable.
+        offset, self._to_commit = self._to_commit, None
+        if self._source.group_id is not None and offset is not None and offset != self._committed:
+            self._reader.commit({self._partition: offset})
+            self._committed = offset
+
+    def _leave(self, how: str) -> list[Batch[Message[K, V]]]:
+        if how == "end":
+            raise StopIteration
+        if self._quiet_at is None:
+            self._quiet_at = self._snapshots
+        elif self._snapshots > self._quiet_at:
+            STOP.leave(self)
+        self._awake = datetime.now(timezone.utc) + timedelta(seconds=_IDLE[1])
+        return []

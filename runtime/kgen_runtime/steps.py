@@ -1,0 +1,128 @@
+"""Steps between: decoding and encoding for streams that begin or end elsewhere, and work on the value
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+import bytewax.operators as op
+from bytewax.connectors.kafka import KafkaSinkMessage, KafkaSourceMessage
+from bytewax.dataflow import Stream, operator
+from bytewax.inputs import AbortExecution
+
+from .decoding import BatchDecoder, from_messages
+from .encoding import PartError, encoder
+from .failures import code_place, failure, original_of
+from .messages import Failure, Message, RawMessage, Stage
+from .settings import Kafka
+from .sink import outgoing_headers
+from .split import Batch, Split, split
+from .topic import Topic
+from .waiting import PerThread, patiently
+
+K = TypeVar("K")
+V = TypeVar("V")
+W = TypeVar("W")
+
+Consumed: TypeAlias = "KafkaSourceMessage[bytes | None, bytes | None] | RawMessage"
+Produced: TypeAlias = "KafkaSinkMessage[bytes | None, bytes | None]"
+
+
+@operator
+def map_value(step_id: str, up: Stream[Message[K, V]], f: Callable[[V], W]) -> Split[Message[K, W]]:
+    """Apply `f` to the value of every message; key, headers and provenance stay. Tombstones (value None)
+    pass by.
+
+    What `f` raises goes to `errs`, with the message as it was read.
+    """
+
+    def mapped(messages: list[Message[K, V]]) -> list[Batch[Message[K, W]]]:
+        batch: Batch[Message[K, W]] = Batch([], [])
+        for message in messages:
+            try:
+                value = None if message.value is None else f(message.value)
+            except AbortExecution:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+                batch.errs.append(_process_failure(step_id, message, error, f))
+            else:
+                batch.oks.append(message.with_value(value))
+        return [batch]
+
+    return split("split", op.flat_map_batch("map", up, mapped))
+
+
+@operator
+def deserialize(
+    step_id: str, up: Stream[Consumed], topic: Topic[K, V], kafka: Kafka | None = None
+) -> Split[Message[K, V]]:
+    """Decode messages that were read by something else: `KafkaSourceMessage` or `RawMessage`.
+
+    `kafka` says which registry; the environment does where it is None. `errs` gets what can never be
+    decoded. While the registry is away and a schema is not known, the step waits.
+    """
+    settings = kafka or Kafka.from_env()
+    decoder = PerThread(lambda: BatchDecoder(step_id, topic, settings))
+
+    def decoded(messages: list[Consumed]) -> list[Batch[Message[K, V]]]:
+        rows = from_messages(messages, topic.name)
+        return [patiently(step_id, lambda: decoder.get().decode(rows))]
+
+    return split("split", op.flat_map_batch("decode", up, decoded))
+
+
+@operator
+def serialize(
+    step_id: str, up: Stream[Message[K, V]], topic: Topic[K, V], kafka: Kafka | None = None
+) -> Split[Produced]:
+    """Encode messages for something else to write: gives `KafkaSinkMessage`, for `kop.output` or `KafkaSink`.
+
+    `kafka` says which registry; the environment does where it is None. `errs` gets what cannot be encoded.
+    """
+    settings = kafka or Kafka.from_env()
+    encoders = PerThread(lambda: encoder(step_id, topic, settings))
+
+    def encoded(messages: list[Message[K, V]]) -> list[Batch[Produced]]:
+        encode = encoders.get()
+        batch: Batch[Produced] = Batch([], [])
+        for message in messages:
+            try:
+                key, value = encode(message)
+            except PartError as error:
+                batch.errs.append(_serialize_failure(step_id, message, error))
+            else:
+                batch.oks.append(_sink_message(message, key, value, topic.name))
+        return [batch]
+
+    return split("split", op.flat_map_batch("encode", up, encoded))
+
+
+def _sink_message(message: Message[Any, Any], key: bytes | None, value: bytes | None, topic: str) -> Produced:
+    return KafkaSinkMessage(
+        key=key,
+        value=value,
+        topic=message.target_topic or topic,
+        headers=outgoing_headers(message),  # type: ignore[arg-type]  # null header values are fine
+        partition=message.target_partition,
+        timestamp=message.timestamp or 0,
+    )
+
+
+def _process_failure(
+    step_id: str, message: Message[Any, Any], error: Exception, function: Callable[..., Any]
+) -> Failure:
+    return failure(
+        error,
+        original_of(message),
+        step=step_id,
+        stage=Stage.PROCESS,
+        part="value",
+        schema_id=message.value_schema_id,
+        place=code_place(error, function),
+    )
+
+
+def _serialize_failure(step_id: str, message: Message[Any, Any], error: PartError) -> Failure:
+    return failure(error.error, original_of(message), step=step_id, stage=Stage.SERIALIZE, part=error.part)
