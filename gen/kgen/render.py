@@ -51,11 +51,13 @@ def _generated(project: Project, sources: Iterable[Source], body: str) -> str:
 
 def _module(module: Module) -> str:
     defines = module.enums or module.records
+    name = module.topic and quote.string(module.topic.name)
     return _fill(
         "module.py",
         module=module,
         imports=list(_imports(module)),
         exports=list_of(map(quote.string, module.exports)),
+        topic=name and call("rt.Topic", name, key="key", value="value"),
         gap="\n" if defines else "",
     )
 
@@ -116,7 +118,7 @@ def _test(project: Project, module: Module, topic: TopicDef) -> str:
         package=project.package,
         module=module.name,
         memory=call("testing.Memory", samples),
-        dead_letter_topic=_dead_letters(topic),
+        dead_letters=call("kafka.produced.get", quote.string(_dead_letters(topic))),
     )
 
 
@@ -125,14 +127,17 @@ def _dead_letters(topic: TopicDef) -> str:
 
 
 def _assign(before: str, expr: Expr, indent: int = 0) -> str:
-    if isinstance(expr, str) and indent + len(before) + len(expr) > _WIDTH >= indent + 4 + len(expr):
+    used = len(before) - before.rfind("\n") - 1
+    if isinstance(expr, str) and indent + used + len(expr) > _WIDTH >= indent + 4 + len(expr):
         pad = " " * indent
         return f"{before}(\n{pad}    {expr}\n{pad})"
-    return before + layout(expr, indent, len(before), width=_WIDTH)
+    return before + layout(expr, indent, used, width=_WIDTH)
 
 
 def _assignment(field: FieldDef) -> str:
     before = f"{field.name}: {flat(field.annotation)}"
+    if len(before) + 9 > _WIDTH and " | " in before:
+        before = f"{field.name}: (\n        {flat(field.annotation)}\n    )"
     return before if field.default is None else _assign(f"{before} = ", field.default, 4)
 
 

@@ -47,6 +47,10 @@ class _Draft:
         ident = (unit.origins[name], name)
         return self.same.get(ident, ident)
 
+    def local(self, ident: Ident) -> str:
+        """What the module calls one of its own classes."""
+        return self.locals[self.same.get(ident, ident)]
+
     def classes(self, unit: Unit) -> dict[str, str]:
         """Full name -> class, as far as the module knows them."""
         idents = {name: self.ident(unit, name) for name in unit.classes}
@@ -135,7 +139,7 @@ class Drafts:
     def _candidates(self, draft: _Draft, ident: Ident) -> Iterator[str]:
         home = self._homes.of[ident[0]]
         if home != draft.identity:
-            yield self._drafts[home].locals[ident]
+            yield self._drafts[home].local(ident)
         yield from names.class_candidates(ident[1])
 
     def _classes(
@@ -220,12 +224,14 @@ class Drafts:
             home = self._homes.of[ident[0]]
             if home != draft.identity:
                 other = self._drafts[home]
-                yield Import(other.name, other.locals[ident], local, types.private_of(local))
+                yield Import(other.name, other.local(ident), local, types.private_of(local))
 
     def _doc(self, draft: _Draft) -> str:
         kind, _, name = draft.identity.partition(":")
         if draft.identity not in self._plans:
-            return f"Types of the {'topic' if kind == 'topic' else 'subject'} `{quote.inline(name)}`."
+            subject, _, version = name.rpartition(" v") if kind == "version" else (name, "", "")
+            of = f"{'topic' if kind == 'topic' else 'subject'} `{quote.inline(subject)}`"
+            return f"Types of the {of}, version {version}." if version else f"Types of the {of}."
         unit = draft.serdes.get("value")
         text = _first_line(unit) if unit else None
         return f"Topic `{quote.inline(name)}`: {text}" if text else f"Topic `{quote.inline(name)}`."

@@ -1,0 +1,19 @@
+"""Runs the flow of the topic `docs\"\"\" #` on sample messages of every known schema
+version. Yours to edit: `kgen pull` merges schema changes into it.
+"""
+
+from __future__ import annotations
+
+from kgen_runtime import testing
+
+from streams._generated import docs_e25b5917
+from streams.flows.docs_e25b5917 import build
+
+
+def test_every_known_version_is_read() -> None:
+    """No sample message ends among the dead letters."""
+    kafka = testing.Memory(
+        {docs_e25b5917.topic: testing.samples(docs_e25b5917.topic, n=20)},
+    )
+    testing.run(build(kafka))
+    assert not kafka.produced.get('docs"""\n#.dlq')

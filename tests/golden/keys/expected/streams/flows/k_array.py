@@ -1,0 +1,39 @@
+"""Dataflow for the topic `k_array`. Yours to edit: `kgen pull` merges schema changes
+into it.
+
+Run: python -m kgen_runtime.run streams.flows.k_array:flow --recovery .recovery
+"""
+
+from __future__ import annotations
+
+import bytewax.operators as op
+import kgen_runtime as rt
+from bytewax.dataflow import Dataflow
+
+from .._generated import k_array
+
+
+def handle(value: k_array.Value) -> k_array.Value:
+    """Your logic, one value at a time. What it raises goes to `errs` with the
+    message.
+    """
+    return value
+
+
+def build(kafka: rt.Kafka) -> Dataflow:
+    """The dataflow, on the given broker."""
+    flow = Dataflow("k_array")
+    read = rt.source("k_array", flow, k_array.topic, kafka)
+    handled = rt.map_value("handle", read.oks, handle)
+    rt.route(
+        "errs",
+        read.errs,
+        handled.errs,
+        policy=rt.DeadLetter("k_array.dlq", kafka),
+    )
+    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    op.inspect("show", handled.oks)
+    return rt.check(flow)
+
+
+flow = build(rt.Kafka.from_env())

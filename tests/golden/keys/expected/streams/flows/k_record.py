@@ -1,0 +1,39 @@
+"""Dataflow for the topic `k_record`. Yours to edit: `kgen pull` merges schema
+changes into it.
+
+Run: python -m kgen_runtime.run streams.flows.k_record:flow --recovery .recovery
+"""
+
+from __future__ import annotations
+
+import bytewax.operators as op
+import kgen_runtime as rt
+from bytewax.dataflow import Dataflow
+
+from .._generated import k_record
+
+
+def handle(body: k_record.Body) -> k_record.Body:
+    """Your logic, one body at a time. What it raises goes to `errs` with the
+    message.
+    """
+    return body
+
+
+def build(kafka: rt.Kafka) -> Dataflow:
+    """The dataflow, on the given broker."""
+    flow = Dataflow("k_record")
+    read = rt.source("k_record", flow, k_record.topic, kafka)
+    handled = rt.map_value("handle", read.oks, handle)
+    rt.route(
+        "errs",
+        read.errs,
+        handled.errs,
+        policy=rt.DeadLetter("k_record.dlq", kafka),
+    )
+    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    op.inspect("show", handled.oks)
+    return rt.check(flow)
+
+
+flow = build(rt.Kafka.from_env())

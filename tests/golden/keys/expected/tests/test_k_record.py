@@ -1,0 +1,17 @@
+"""Runs the flow of the topic `k_record` on sample messages of every known schema
+version. Yours to edit: `kgen pull` merges schema changes into it.
+"""
+
+from __future__ import annotations
+
+from kgen_runtime import testing
+
+from streams._generated import k_record
+from streams.flows.k_record import build
+
+
+def test_every_known_version_is_read() -> None:
+    """No sample message ends among the dead letters."""
+    kafka = testing.Memory({k_record.topic: testing.samples(k_record.topic, n=20)})
+    testing.run(build(kafka))
+    assert not kafka.produced.get("k_record.dlq")

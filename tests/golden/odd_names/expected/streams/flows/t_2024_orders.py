@@ -1,0 +1,40 @@
+"""Dataflow for the topic `2024.orders`. Yours to edit: `kgen pull` merges schema
+changes into it.
+
+Run: python -m kgen_runtime.run streams.flows.t_2024_orders:flow --recovery
+.recovery
+"""
+
+from __future__ import annotations
+
+import bytewax.operators as op
+import kgen_runtime as rt
+from bytewax.dataflow import Dataflow
+
+from .._generated import t_2024_orders
+
+
+def handle(value: t_2024_orders.Value) -> t_2024_orders.Value:
+    """Your logic, one value at a time. What it raises goes to `errs` with the
+    message.
+    """
+    return value
+
+
+def build(kafka: rt.Kafka) -> Dataflow:
+    """The dataflow, on the given broker."""
+    flow = Dataflow("t_2024_orders")
+    read = rt.source("t_2024_orders", flow, t_2024_orders.topic, kafka)
+    handled = rt.map_value("handle", read.oks, handle)
+    rt.route(
+        "errs",
+        read.errs,
+        handled.errs,
+        policy=rt.DeadLetter("2024.orders.dlq", kafka),
+    )
+    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    op.inspect("show", handled.oks)
+    return rt.check(flow)
+
+
+flow = build(rt.Kafka.from_env())

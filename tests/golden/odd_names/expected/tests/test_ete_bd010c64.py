@@ -1,0 +1,19 @@
+"""Runs the flow of the topic `été` on sample messages of every known schema version.
+Yours to edit: `kgen pull` merges schema changes into it.
+"""
+
+from __future__ import annotations
+
+from kgen_runtime import testing
+
+from streams._generated import ete_bd010c64
+from streams.flows.ete_bd010c64 import build
+
+
+def test_every_known_version_is_read() -> None:
+    """No sample message ends among the dead letters."""
+    kafka = testing.Memory(
+        {ete_bd010c64.topic: testing.samples(ete_bd010c64.topic, n=20)},
+    )
+    testing.run(build(kafka))
+    assert not kafka.produced.get("été.dlq")

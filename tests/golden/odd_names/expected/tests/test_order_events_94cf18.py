@@ -1,0 +1,19 @@
+"""Runs the flow of the topic `order-events` on sample messages of every known schema
+version. Yours to edit: `kgen pull` merges schema changes into it.
+"""
+
+from __future__ import annotations
+
+from kgen_runtime import testing
+
+from streams._generated import order_events_94cf18
+from streams.flows.order_events_94cf18 import build
+
+
+def test_every_known_version_is_read() -> None:
+    """No sample message ends among the dead letters."""
+    kafka = testing.Memory(
+        {order_events_94cf18.topic: testing.samples(order_events_94cf18.topic, n=20)},
+    )
+    testing.run(build(kafka))
+    assert not kafka.produced.get("order-events.dlq")

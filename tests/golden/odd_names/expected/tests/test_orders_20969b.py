@@ -1,0 +1,19 @@
+"""Runs the flow of the topic `Orders` on sample messages of every known schema
+version. Yours to edit: `kgen pull` merges schema changes into it.
+"""
+
+from __future__ import annotations
+
+from kgen_runtime import testing
+
+from streams._generated import orders_20969b
+from streams.flows.orders_20969b import build
+
+
+def test_every_known_version_is_read() -> None:
+    """No sample message ends among the dead letters."""
+    kafka = testing.Memory(
+        {orders_20969b.topic: testing.samples(orders_20969b.topic, n=20)},
+    )
+    testing.run(build(kafka))
+    assert not kafka.produced.get("Orders.dlq")

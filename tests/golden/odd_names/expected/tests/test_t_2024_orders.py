@@ -1,0 +1,19 @@
+"""Runs the flow of the topic `2024.orders` on sample messages of every known schema
+version. Yours to edit: `kgen pull` merges schema changes into it.
+"""
+
+from __future__ import annotations
+
+from kgen_runtime import testing
+
+from streams._generated import t_2024_orders
+from streams.flows.t_2024_orders import build
+
+
+def test_every_known_version_is_read() -> None:
+    """No sample message ends among the dead letters."""
+    kafka = testing.Memory(
+        {t_2024_orders.topic: testing.samples(t_2024_orders.topic, n=20)},
+    )
+    testing.run(build(kafka))
+    assert not kafka.produced.get("2024.orders.dlq")

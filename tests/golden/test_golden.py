@@ -1,0 +1,184 @@
+"""Golden cases: `case.json` (what the registry holds) beside `expected/` (the project it becomes, or
+`error.txt`).
+
+Every rendering, of the cases and of the real schemas of the corpus, also imports and passes `mypy --strict`
+and ruff.
+`KGEN_UPDATE_GOLDEN=1 python -m pytest tests/golden` writes the expected files anew.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kgen.errors import KgenError
+from kgen.generated import state
+from kgen.model import Project, Settings, TopicSettings, build
+from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
+from kgen.render import kind, render
+
+HERE = Path(__file__).parent
+REPO = HERE.parent.parent
+CORPUS = REPO.parent / "shared" / "corpus"
+CASES = sorted(path.parent for path in HERE.glob("*/case.json"))
+REFERENCES = {"player": (Reference("avro.examples.baseball.Position", "position-value", 1),)}
+"""What the corpus schemas refer to."""
+
+
+def project_of(case: Path, package: str = "streams") -> Project:
+    data = json.loads((case / "case.json").read_text(encoding="utf-8"))
+    topics = {topic: TopicSettings(**words) for topic, words in data.get("topics", {}).items()}
+    return build(snapshot_of(data), Settings(package, "0.1.0", topics), data.get("locked", {}))
+
+
+def snapshot_of(data: dict[str, Any]) -> Snapshot:
+    versions = [version_of(item) for item in data["schemas"]]
+    reached = {
+        (reference.subject, reference.version) for version in versions for reference in version.references
+    }
+    names = sorted({version.subject for version in versions} - set(data.get("referenced", ())))
+    subjects = (Subject(name, tuple(v for v in versions if v.subject == name)) for name in names)
+    referenced = tuple(v for v in versions if (v.subject, v.version) in reached)
+    return Snapshot("http://registry", tuple(subjects), referenced)
+
+
+def version_of(item: dict[str, Any]) -> SchemaVersion:
+    type_ = item.get("type", "AVRO")
+    text = item["schema"] if type_ != "AVRO" or item.get("text") else json.dumps(item["schema"])
+    references = tuple(Reference(**reference) for reference in item.get("references", ()))
+    return SchemaVersion(
+        item["subject"], item["version"], item["id"], type_, text, references, item.get("guid")
+    )
+
+
+def rendered(case: Path) -> dict[str, str]:
+    try:
+        project = project_of(case)
+    except KgenError as error:
+        return {"error.txt": f"{type(error).__name__}: {error}\n"}
+    skipped = "".join(f"{skip.subject!r}: {skip.reason}\n" for skip in project.skipped)
+    return {**render(project), **({"skipped.txt": skipped} if skipped else {})}
+
+
+def write_tree(files: dict[str, str], root: Path) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_tree(root: Path) -> dict[str, str]:
+    files = (path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in files}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_renders_as_committed(case: Path) -> None:
+    files = rendered(case)
+    if os.environ.get("KGEN_UPDATE_GOLDEN") == "1":
+        shutil.rmtree(case / "expected", ignore_errors=True)
+        write_tree(files, case / "expected")
+    assert read_tree(case / "expected") == files
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_generated_files_carry_their_hash_and_others_none(case: Path) -> None:
+    for path, text in rendered(case).items():
+        if path.endswith(".py"):
+            expected = "intact" if kind(path) == "generated" else "foreign"
+            assert state(text.encode()) == expected
+
+
+def corpus_project() -> Project | None:
+    """All real schemas as one registry; None where the corpus is not at hand."""
+    subjects = []
+    for number, path in enumerate(sorted(CORPUS.glob("*/*.avsc")), 1):
+        name = f"{path.stem}-value"
+        version = SchemaVersion(
+            name, 1, number, "AVRO", path.read_text(encoding="utf-8"), REFERENCES.get(path.stem, ())
+        )
+        subjects.append(Subject(name, (version,)))
+    snapshot = Snapshot("http://registry", tuple(sorted(subjects, key=lambda it: it.name)))
+    return build(snapshot, Settings("corpus", "0.1.0")) if subjects else None
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every rendering, each as a package of its own with its tests inside: one run of a tool sees them all."""
+    root = tmp_path_factory.mktemp("rendered")
+    good = [case for case in CASES if not (case / "expected" / "error.txt").exists()]
+    projects = [project_of(case, f"case_{case.name}") for case in good] + [corpus_project()]
+    for project in filter(None, projects):
+        files = render(project).items()
+        inside = {f"{project.package}/{p}" if p.startswith("tests/") else p: text for p, text in files}
+        write_tree(inside, root)
+    return root
+
+
+def run(folder: Path, module: str, *args: str) -> None:
+    env = os.environ | {"MYPYPATH": str(REPO / "runtime"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", module, *args],
+        cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_passes_mypy_strict(tree: Path) -> None:
+    cache = tree.parent / "mypy-cache"
+    run(
+        tree, "mypy", "--strict", "--warn-unreachable", "--config-file=", "--python-version=3.10",
+        "--follow-imports=silent", f"--cache-dir={cache}", ".",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "args", [["check"], ["check", "--select=E4,E7,E9,F,W,I"], ["format", "--check", "--diff"]], ids=" ".join
+)
+def test_passes_ruff(tree: Path, args: list[str]) -> None:
+    run(tree, "ruff", *args, "--isolated", "--no-cache", ".")
+
+
+def test_passes_ruff_as_kgen_itself_does(tree: Path) -> None:
+    """The stricter rules of this repository, but for names and docs, which are the schema's."""
+    config = str(REPO / "pyproject.toml")
+    run(tree, "ruff", "check", "--no-cache", f"--config={config}", "--ignore=E501,D1,N,S", ".")
+
+
+@pytest.fixture
+def importable(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.syspath_prepend(tree)
+    before = set(sys.modules)
+    yield tree
+    for name in set(sys.modules) - before:
+        if name.startswith(("case_", "corpus")):
+            del sys.modules[name]
+
+
+def modules_below(root: Path, part: str) -> list[str]:
+    paths = sorted(path for path in root.glob(f"*/{part}/*.py") if path.name != "__init__.py")
+    return [".".join(path.relative_to(root).with_suffix("").parts) for path in paths]
+
+
+def test_every_module_imports(importable: Path) -> None:
+    names = modules_below(importable, "_generated") + modules_below(importable, "flows")
+    assert len(names) > 100
+    for name in names:
+        importlib.import_module(name)
+
+
+def test_flows_say_what_is_missing_when_they_run_not_when_they_are_imported(
+    importable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KGEN_BROKERS", raising=False)
+    module = importlib.import_module("case_orders.flows.orders")
+    assert module.flow is not None
