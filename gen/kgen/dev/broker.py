@@ -17,6 +17,7 @@ import time
 import uuid
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -43,15 +44,16 @@ class Broker:
         self._port = port
         self._wait = wait
         self._guard: subprocess.Popen[bytes] | None = None
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
+        self._log: IO[bytes] | None = None
         self.address = ""
         self.pid = 0
 
     def start(self) -> Broker:
         """Start it and wait until it answers. Raises `BrokerError`, `ConfigError`."""
         binary = _binary()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         try:
-            return self._start(binary, self._port or _free_port())
+            return self._start(binary, self._port or _free_port(), self._log.fileno())
         except KgenError:
             self.stop()
             raise
@@ -59,19 +61,22 @@ class Broker:
     def stop(self) -> None:
         """Kill it: there is nothing to save, and tansu does not heed SIGTERM while clients are connected."""
         self._end()
-        self._log.close()
+        if self._log is not None:
+            self._log.close()
 
     def log(self) -> str:
-        """The end of what the broker has written."""
+        """The end of what the running broker has written."""
+        if self._log is None:
+            return ""
         self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, self._log.tell() - 4_000))
         return self._log.read().decode(errors="replace")
 
-    def _start(self, binary: str, port: int) -> Broker:
+    def _start(self, binary: str, port: int, log: int) -> Broker:
         _check_free(port)
         self.address = f"{HOST}:{port}"
         cluster = f"kgen-{uuid.uuid4()}"
-        self._guard = guard = _spawn(_command(binary, self.address, cluster), self._log.fileno())
+        self._guard = guard = _spawn(_command(binary, self.address, cluster), log)
         assert guard.stdout is not None
         self.pid = int(guard.stdout.readline() or 0)
         self._await(cluster)

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from confluent_kafka import Producer
-
 from kgen_runtime.codec import make_writer
 from kgen_runtime.codec.sample import sample
 from kgen_runtime.codec.schema import Schema, parse
-from kgen_runtime.errors import DeliveryError, RegistryError, SchemaError
+from kgen_runtime.errors import RegistryError, SchemaError
 from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.registry import RegistryClient
 
@@ -42,12 +40,18 @@ class Seeded:
 
 
 @dataclass(frozen=True)
-class _Registered:
+class Registered:
+    """A schema from a file, as the registry knows it.
+
+    `referenced` are the texts it refers to, in dependency order.
+    """
+
     schema: SeedSchema
     id: int
-    referenced: tuple[str, ...]  # the texts it refers to, in dependency order
+    referenced: tuple[str, ...]
 
     def parse(self) -> Schema:
+        """The schema as a tree. Raises `SchemaError`."""
         return parse(self.schema.text, self.referenced)
 
 
@@ -58,26 +62,30 @@ def seed(brokers: str, registry: str, folder: Path) -> Seeded:
     Raises `ConfigError` where the folder does not hold what it should, `RegistryError` where the registry
     refuses a schema.
     """
-    client = RegistryClient(registry)
-    try:
-        done = _register_all(client, load(folder))
-    finally:
-        client.close()
+    done = register(registry, folder)
     names = list(dict.fromkeys(filter(None, (_topic_of(r.schema.subject) for r in done))))
     topics.create(brokers, dict.fromkeys(names, PARTITIONS))
     return _produce_all(brokers, names, done)
 
 
-def _register_all(client: RegistryClient, schemas: Sequence[SeedSchema]) -> list[_Registered]:
-    done: dict[tuple[str, int], _Registered] = {}
-    for schema in schemas:
-        done[schema.subject, schema.version] = _register(client, schema, done)
+def register(registry: str, folder: Path) -> list[Registered]:
+    """Register every schema in `folder` with the registry at this URL, in dependency order.
+
+    Raises as `seed` does.
+    """
+    client = RegistryClient(registry)
+    done: dict[tuple[str, int], Registered] = {}
+    try:
+        for schema in load(folder):
+            done[schema.subject, schema.version] = _register(client, schema, done)
+    finally:
+        client.close()
     return list(done.values())
 
 
 def _register(
-    client: RegistryClient, schema: SeedSchema, done: dict[tuple[str, int], _Registered]
-) -> _Registered:
+    client: RegistryClient, schema: SeedSchema, done: dict[tuple[str, int], Registered]
+) -> Registered:
     body = {
         "schema": schema.text,
         "schemaType": schema.type,
@@ -88,10 +96,10 @@ def _register(
     except RegistryError as e:
         e.where = e.where or str(schema.path)
         raise
-    return _Registered(schema, answer["id"], _texts(schema.references, done))
+    return Registered(schema, answer["id"], _texts(schema.references, done))
 
 
-def _texts(references: Sequence[Reference], done: dict[tuple[str, int], _Registered]) -> tuple[str, ...]:
+def _texts(references: Sequence[Reference], done: dict[tuple[str, int], Registered]) -> tuple[str, ...]:
     targets = [done[r.subject, r.version] for r in references if (r.subject, r.version) in done]
     return tuple(dict.fromkeys(text for t in targets for text in (*t.referenced, t.schema.text)))
 
@@ -101,7 +109,7 @@ def _topic_of(subject: str) -> str | None:
     return topic if topic and part in ("key", "value") else None
 
 
-def _produce_all(brokers: str, names: Sequence[str], done: Sequence[_Registered]) -> Seeded:
+def _produce_all(brokers: str, names: Sequence[str], done: Sequence[Registered]) -> Seeded:
     messages: dict[str, int] = {}
     empty: dict[str, str] = {}
     for topic in names:
@@ -110,14 +118,15 @@ def _produce_all(brokers: str, names: Sequence[str], done: Sequence[_Registered]
         except SchemaError as e:
             payloads, empty[topic] = [], e.what
         if payloads:
-            messages[topic] = _produce(brokers, topic, payloads)
+            topics.write(brokers, topic, payloads)
+            messages[topic] = len(payloads)
         else:
             empty.setdefault(topic, "only Avro values are made up")
     subjects = [r.schema.subject for r in done]
     return Seeded({name: subjects.count(name) for name in sorted(set(subjects))}, messages, empty)
 
 
-def _payloads(topic: str, done: Sequence[_Registered]) -> list[tuple[bytes | None, bytes]]:
+def _payloads(topic: str, done: Sequence[Registered]) -> list[topics.KeyValue]:
     """Keys and values, framed; the same ones every time."""
     rng = random.Random(topic)  # noqa: S311 - made-up data
     avro = [r for r in done if r.schema.type == "AVRO"]
@@ -128,22 +137,7 @@ def _payloads(topic: str, done: Sequence[_Registered]) -> list[tuple[bytes | Non
     return [(keys[-1]() if keys else None, values[i % len(values)]()) for i in range(SAMPLES)]
 
 
-def _maker(registered: _Registered, rng: random.Random) -> Any:
+def _maker(registered: Registered, rng: random.Random) -> Any:
     schema = registered.parse()
     writer = make_writer(schema)
     return lambda: writer.encode(sample(schema, rng), id_prefix(registered.id))
-
-
-def _produce(brokers: str, topic: str, payloads: Sequence[tuple[bytes | None, bytes]]) -> int:
-    failed: list[str] = []
-
-    def delivered(error: Any, message: Any) -> None:
-        if error is not None:
-            failed.append(str(error))
-
-    producer = Producer({"bootstrap.servers": brokers, "log_level": 0, "message.timeout.ms": 30_000})
-    for key, value in payloads:
-        producer.produce(topic, key=key, value=value, on_delivery=delivered)
-    if producer.flush(35) or failed:
-        raise DeliveryError(f"sample messages were not delivered: {failed[:1] or 'no answer'}", where=topic)
-    return len(payloads)

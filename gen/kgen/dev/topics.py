@@ -1,17 +1,19 @@
-"""Topics of the local broker: make them, read them whole."""
+"""Topics of the local broker: make them, fill them, read them whole."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from kgen_runtime.errors import KgenError
+from kgen_runtime.errors import DeliveryError, KgenError
 from kgen_runtime.messages import RawMessage
+
+KeyValue: TypeAlias = "tuple[bytes | None, bytes | None]"
 
 
 def create(brokers: str, topics: Mapping[str, int]) -> None:
@@ -24,6 +26,22 @@ def create(brokers: str, topics: Mapping[str, int]) -> None:
         except KafkaException as e:
             if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise KgenError(f"topic {name} cannot be made: {e.args[0].str()}", where=brokers) from None
+
+
+def write(brokers: str, topic: str, messages: Sequence[KeyValue]) -> None:
+    """Produce keys and values. Raises `DeliveryError` where one is not delivered."""
+    failed: list[str] = []
+
+    def delivered(error: Any, message: Any) -> None:
+        if error is not None:
+            failed.append(str(error))
+
+    producer = Producer({"bootstrap.servers": brokers, "log_level": 0, "message.timeout.ms": 30_000})
+    for key, value in messages:
+        producer.produce(topic, key=key, value=value, on_delivery=delivered)
+        producer.poll(0)
+    if producer.flush(35) or failed:
+        raise DeliveryError(f"messages were not delivered: {failed[:1] or 'no answer'}", where=topic)
 
 
 def read(brokers: str, topic: str, *, wait: float = 30.0) -> list[RawMessage]:
