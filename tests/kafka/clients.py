@@ -168,6 +168,6 @@ class Account:
 
 
 def account(sent: Iterable[int], messages: Iterable[Message]) -> Account:
-    """Compare the ids that were sent with the values that arrived."""
-    seen = Counter(int(m.value() or b"-1") for m in messages)
+    """Compare the ids that were sent with the keys that arrived."""
+    seen = Counter(int(m.key() or b"-1") for m in messages)
     return Account(sorted(set(sent) - seen.keys()), {i: n for i, n in seen.items() if n > 1})

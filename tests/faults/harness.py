@@ -1,0 +1,187 @@
+"""Runs a flow in processes of its own, hurts it by its progress, and starts it again until it is done."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bytewax.recovery import init_db_dir
+from confluent_kafka import Consumer, TopicPartition
+
+from tests.faults.shape import Shape
+from tests.kafka.broker import KafkaBroker, KafkaCluster
+from tests.kafka.clients import QUIET, Account, account, numbered, partitions, read_all, send
+from tests.kafka.processes import spawn, tail
+
+ROOT = Path(__file__).parents[2]
+
+
+class Run:
+    """One start of the flow."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process, self.log = process, log
+
+    def kill(self) -> None:
+        """SIGKILL for all its processes at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+
+    def terminate(self) -> None:
+        """SIGTERM for the runner, which is to leave cleanly."""
+        self.process.terminate()
+
+    def wait(self, seconds: float = 120) -> int:
+        """Its exit code, when it leaves by itself. AssertionError, with its log, when it does not."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the flow still ran after {seconds:g} s\n{self.tail()}") from None
+
+    def text(self) -> str:
+        """All it has printed."""
+        return self.log.read_text(errors="replace")
+
+    def tail(self) -> str:
+        """The end of what it has printed, for failure messages."""
+        return f"--- log of the flow ---\n{tail(self.log)}"
+
+
+class Flow:
+    """A flow and its recovery folder, over as many starts as it takes."""
+
+    def __init__(
+        self,
+        broker: KafkaBroker | KafkaCluster,
+        shape: Shape,
+        root: Path,
+        *,
+        processes: int = 1,
+        workers: int = 1,
+        snapshot: float = 0.05,
+        env: Mapping[str, str] | None = None,
+        brokers: str | None = None,
+        runner: str = "kgen",
+    ) -> None:
+        self.bootstrap = broker.bootstrap  # the test's own way to the broker, whatever the flow's is
+        self.shape, self.root, self.snapshot = shape, root, snapshot
+        self.processes, self.workers, self.runner = processes, workers, runner
+        self.recovery = root / "recovery"
+        self.env = {"KGEN_BROKERS": brokers or broker.bootstrap, **(env or {})}
+        self.starts = 0
+        self._progress = Progress(self.bootstrap, shape.sink)
+
+    def start(self, *, file_limit: int | None = None, **changes: Any) -> Run:
+        """Start it; `changes` go to the shape. No file of its processes may exceed `file_limit` bytes."""
+        self.starts += 1
+        shape = replace(self.shape, **changes)
+        log = self.root / f"run{self.starts}.log"
+        command = self._command()
+        if file_limit is not None:
+            command = ["sh", "-c", 'ulimit -f "$0"; exec "$@"', str(file_limit // 512), *command]
+        return Run(spawn(command, log, env={**self.env, **shape.env()}, cwd=ROOT), log)
+
+    def finish(self, **changes: Any) -> Run:
+        """Run it to the end of its topic; it has to leave with 0."""
+        run = self.start(stop="end", **changes)
+        code = run.wait()
+        assert code == 0, f"the flow left with {code}\n{run.tail()}"
+        return run
+
+    def reached(self, count: int, run: Run, seconds: float = 120) -> None:
+        """Wait until the sink's topic holds so many messages, the run still being alive."""
+
+        def there() -> bool:
+            code = run.process.poll()
+            if code is not None:
+                raise AssertionError(f"the flow left with {code}\n{run.tail()}")
+            return self._progress.count() >= count
+
+        _until(there, f"{count} messages in {self.shape.sink}", seconds, run)
+
+    def count(self) -> int:
+        """How many messages the sink's topic holds, aborted and open transactions included."""
+        return self._progress.count()
+
+    def account(self, sent: range) -> Account:
+        """What a `read_committed` reader of the sink's topic finds."""
+        return account(sent, read_all(self.bootstrap, self.shape.sink))
+
+    def _command(self) -> list[str]:
+        if self.runner == "bytewax":
+            return self._bytewax()
+        return [
+            *(sys.executable, "-X", "faulthandler", "-m", "kgen_runtime.run", "tests.faults.flow:flow"),
+            *("--recovery", str(self.recovery), "--snapshot-interval", str(self.snapshot)),
+            *("--processes", str(self.processes), "--workers", str(self.workers)),
+        ]
+
+    def _bytewax(self) -> list[str]:
+        if not self.recovery.exists():
+            self.recovery.mkdir()
+            init_db_dir(self.recovery, 1)  # type: ignore[no-untyped-call]
+        options = ("-r", str(self.recovery), "-s", "1", "-b", "0", "-w", str(self.workers))
+        return [sys.executable, "-m", "bytewax.run", "tests.faults.flow:flow", *options]
+
+
+class Progress:
+    """How far a topic has come, cheap enough to ask a thousand times."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        # Uncommitted: a kill in the midst of a transaction has to be possible too.
+        config = {
+            "bootstrap.servers": bootstrap,
+            "group.id": "tests-progress",
+            "isolation.level": "read_uncommitted",
+        }
+        self._consumer = Consumer({**config, **QUIET})
+        self._places = [TopicPartition(topic, p) for p in partitions(self._consumer, topic)]
+
+    def count(self) -> int:
+        """The sum of the end offsets."""
+        return sum(self._consumer.get_watermark_offsets(place, timeout=30)[1] for place in self._places)
+
+
+def kill_rounds(
+    flow: Flow, rounds: int, total: int, seed: int, kill: Callable[[Run], None] = Run.kill
+) -> range:
+    """Feed the flow in lots and kill it in the midst of each, then let it finish. Returns the ids sent.
+
+    The moment is random, but counted in messages that came out, so that it falls while there is work to do.
+    """
+    rng, lot = random.Random(seed), total // rounds
+    for number in range(rounds):
+        feed(flow, range(number * lot, (number + 1) * lot))
+        goal = flow.count() + rng.randrange(1, lot)
+        run = flow.start(stop="never")
+        flow.reached(goal, run)
+        kill(run)
+    flow.finish()
+    return range(rounds * lot)
+
+
+def feed(flow: Flow, ids: range) -> None:
+    """Send these ids to the source's topic, dealt out to its partitions."""
+    places = partitions(flow._progress._consumer, flow.shape.source)
+    send(flow.bootstrap, flow.shape.source, numbered(ids, len(places)))
+
+
+def _until(ask: Callable[[], bool], what: str, seconds: float, run: Run) -> None:
+    """As `wait_for`, but what `ask` raises is raised at once."""
+    deadline = time.monotonic() + seconds
+    while not ask():
+        if time.monotonic() > deadline:
+            run.kill()
+            raise AssertionError(f"waited {seconds:g} s for {what}\n{run.tail()}")
+        time.sleep(0.005)  # between two looks

@@ -1,0 +1,100 @@
+"""The machine fails the flow: its disk is full, its clock is set back."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults import clock
+from tests.faults.harness import Flow, feed
+from tests.faults.shape import Shape
+from tests.kafka.broker import KafkaBroker
+
+pytestmark = pytest.mark.kafka
+
+TOTAL = 20_000
+HOUR = 3600
+
+
+@pytest.fixture
+def shape(new_topic: Callable[..., str]) -> Shape:
+    return Shape(source=new_topic("in", 4), sink=new_topic("out", 2), stop="never", batch_size=20)
+
+
+def test_the_recovery_store_cannot_grow(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+    """A limit on file sizes, which needs no privileges; SQLite sees a failed write, as on a full disk."""
+    flow = Flow(kafka, shape, tmp_path, snapshot=0.001)
+    feed(flow, range(TOTAL))
+    run = flow.start(file_limit=200_000)
+    assert run.wait() != 0
+    assert "recovery" in run.text().lower(), run.tail()
+    flow.finish()
+    assert flow.account(range(TOTAL)).lost == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], capture_output=True, text=True
+    )
+    if mount.returncode:
+        pytest.skip(f"only root may mount a small disk: {mount.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_the_disk_under_the_recovery_store_is_full(
+    kafka: KafkaBroker, shape: Shape, tmp_path: Path, small_disk: Path
+) -> None:
+    flow = Flow(kafka, shape, tmp_path, snapshot=0.001)
+    flow.recovery = small_disk / "recovery"
+    feed(flow, range(TOTAL))
+    run = flow.start()
+    assert run.wait() != 0
+    assert "recovery" in run.text().lower(), run.tail()
+    subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
+    flow.finish()
+    assert flow.account(range(TOTAL)).lost == []
+
+
+@pytest.fixture
+def wall(tmp_path: Path) -> clock.Clock:
+    if reason := clock.missing():
+        pytest.skip(reason)
+    return clock.Clock(tmp_path)
+
+
+def test_the_clock_is_set_back_between_runs(
+    kafka: KafkaBroker, shape: Shape, tmp_path: Path, wall: clock.Clock
+) -> None:
+    flow = Flow(kafka, shape, tmp_path, env=wall.env)
+    feed(flow, range(TOTAL // 2))
+    run = flow.start()
+    flow.reached(TOTAL // 4, run)
+    run.kill()
+    wall.shift(-24 * HOUR)
+    feed(flow, range(TOTAL // 2, TOTAL))
+    flow.finish()
+    assert flow.account(range(TOTAL)).lost == []
+
+
+def test_the_clock_is_set_back_while_the_flow_runs(
+    kafka: KafkaBroker, shape: Shape, tmp_path: Path, wall: clock.Clock
+) -> None:
+    """The flow was idle, which is when it has asked Bytewax to wake it at a time of that clock."""
+    flow = Flow(kafka, shape, tmp_path, env=wall.env)
+    feed(flow, range(TOTAL // 2))
+    run = flow.start()
+    flow.reached(TOTAL // 2, run)
+    wall.shift(-HOUR)
+    feed(flow, range(TOTAL // 2, TOTAL))
+    flow.reached(TOTAL, run)
+    run.terminate()
+    assert run.wait() == 0, run.tail()
+    flow.finish()
+    assert flow.account(range(TOTAL)).lost == []

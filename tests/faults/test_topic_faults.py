@@ -1,0 +1,107 @@
+"""The topics change under a running flow: deleted, shortened by retention, given more partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import Flow, feed
+from tests.faults.shape import Shape
+from tests.kafka.broker import KafkaBroker
+from tests.kafka.clients import add_partitions, create_topic, delete_before, delete_topic
+
+pytestmark = pytest.mark.kafka
+
+TOTAL = 20_000
+
+
+@pytest.fixture
+def shape(new_topic: Callable[..., str]) -> Shape:
+    return Shape(source=new_topic("in", 4), sink=new_topic("out", 2), stop="never")
+
+
+def test_the_topic_read_is_deleted(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+    flow = Flow(kafka, shape, tmp_path)
+    feed(flow, range(TOTAL))
+    run = flow.start()
+    flow.reached(TOTAL, run)
+    delete_topic(kafka.bootstrap, shape.source)
+    assert run.wait() != 0
+    assert f"topic {shape.source}" in run.text(), run.tail()
+    assert flow.account(range(TOTAL)).lost == []
+
+
+def test_the_topic_written_is_deleted(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+    """The flow fails, naming it. What it had not committed comes once the topic is there again."""
+    flow = Flow(kafka, shape, tmp_path, env={"KGEN_KAFKA_DELIVERY_TIMEOUT_MS": "5000"})
+    feed(flow, range(TOTAL // 2))
+    run = flow.start()
+    flow.reached(TOTAL // 2, run)
+    run.terminate()
+    assert run.wait() == 0, run.tail()
+    run = flow.start()
+    delete_topic(kafka.bootstrap, shape.sink)
+    feed(flow, range(TOTAL // 2, TOTAL))
+    assert run.wait() != 0
+    assert shape.sink in run.text(), run.tail()
+    create_topic(kafka.bootstrap, shape.sink, 2)
+    flow.finish()
+    assert flow.account(range(TOTAL // 2, TOTAL)).lost == []
+
+
+def _shortened(flow: Flow, kafka: KafkaBroker, source: str) -> None:
+    """10,000 ids read and committed; 10,000 more came meanwhile, retention took half of those."""
+    feed(flow, range(TOTAL // 2))
+    flow.finish()
+    feed(flow, range(TOTAL // 2, TOTAL))
+    delete_before(kafka.bootstrap, source, dict.fromkeys(range(4), TOTAL * 3 // 16))
+
+
+def test_retention_has_passed_the_stored_offset(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+    """Nothing is skipped unasked: the flow fails with the offset it wants and those that are there."""
+    flow = Flow(kafka, shape, tmp_path)
+    _shortened(flow, kafka, shape.source)
+    run = flow.start()
+    assert run.wait() != 0
+    assert "2500" in run.text(), run.tail()
+    assert "3750" in run.text(), run.tail()
+    assert "4999" in run.text(), run.tail()
+
+
+def test_a_gap_may_be_passed_over(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+    flow = Flow(kafka, shape, tmp_path)
+    _shortened(flow, kafka, shape.source)
+    run = flow.finish(on_gap="earliest")
+    assert "2500" in run.text(), run.tail()
+    assert flow.account(range(TOTAL)).lost == list(range(TOTAL // 2, TOTAL * 3 // 4))
+
+
+def test_a_gap_may_be_left_for_the_newest(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+    flow = Flow(kafka, shape, tmp_path)
+    _shortened(flow, kafka, shape.source)
+    flow.finish(on_gap="latest")
+    assert flow.account(range(TOTAL)).lost == list(range(TOTAL // 2, TOTAL))
+
+
+def test_partitions_are_added_while_the_flow_runs(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+    """It leaves with 75, asking its supervisor for a restart, then reads the new ones from the beginning."""
+    flow = Flow(kafka, shape, tmp_path)
+    feed(flow, range(TOTAL // 2))
+    run = flow.start(on_new_partitions="stop", look_for_partitions=0.2)
+    flow.reached(TOTAL // 4, run)
+    add_partitions(kafka.bootstrap, shape.source, 6)
+    feed(flow, range(TOTAL // 2, TOTAL))
+    assert run.wait() == 75, run.tail()
+    flow.finish()
+    found = flow.account(range(TOTAL))
+    assert (found.lost, found.repeated) == ([], {})
+
+
+def test_new_partitions_are_never_ignored(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+    flow = Flow(kafka, shape, tmp_path)
+    run = flow.start(look_for_partitions=0.2)
+    add_partitions(kafka.bootstrap, shape.source, 6)
+    assert run.wait() not in (0, 75)
+    assert "6 partitions" in run.text(), run.tail()
