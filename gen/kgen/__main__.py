@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import sys
 
 _NEEDED = ("typer", "jinja2", "tomlkit", "merge3")
@@ -15,6 +16,8 @@ def main() -> None:
         sys.stderr.write(f"error: the generator is not installed (missing: {', '.join(missing)})\n")
         sys.stderr.write("  hint: pip install 'kgen[gen]'\n")
         sys.exit(2)
+    # What the runtime logs is for flows: `kgen doctor` tells the same to people.
+    logging.getLogger("kgen_runtime").addHandler(logging.NullHandler())
     from .cli import run
 
     sys.exit(run())

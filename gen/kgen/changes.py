@@ -20,16 +20,24 @@ _VERBS = {
     ("owned", "change"): "rewritten",
     ("owned", "merge"): "merged",
     ("owned", "conflict"): "in conflict",
+    ("owned", "orphan"): "left: yours",
 }
 
 
 def subject_changes(
-    old: Locked | None, new: Locked, project: Project, files: Sequence[FileAction], skipped: Iterable[Skipped]
+    old: Locked | None,
+    new: Locked,
+    projects: Sequence[Project],
+    files: Sequence[FileAction],
+    skipped: Iterable[Skipped],
 ) -> tuple[SubjectChange, ...]:
-    """A change for each subject that is new, gone, skipped, of another version, or whose files change for another reason."""
+    """A change for each subject that is new, gone, skipped, of another version, or whose files change for another reason.
+
+    `projects` are the models that the files stem from: the new one, and the old one where subjects are gone.
+    """
     left_out = {s.subject: SubjectChange(s.subject, "skip", summary=s.reason) for s in skipped}
     found = {c.subject: c for c in _compared(old, new) if c.subject not in left_out} | left_out
-    for subject, effects in _effects(project, files, found).items():
+    for subject, effects in _effects(projects, files, found).items():
         change = found.get(subject) or _unchanged(new.subject(subject))
         if change:
             found[subject] = replace(change, effects=tuple(effects))
@@ -42,14 +50,10 @@ def _compared(old: Locked | None, new: Locked) -> Iterator[SubjectChange]:
     for name, subject in after.items():
         if name not in before:
             yield SubjectChange(name, "add", None, subject.latest.version, subject.compatibility)
-        elif _differ(before[name], subject):
+        elif before[name] != subject:
             yield _changed(before[name], subject)
     for name in before.keys() - after.keys():
         yield SubjectChange(name, "remove", before[name].latest.version)
-
-
-def _differ(before: Subject, after: Subject) -> bool:
-    return before != after
 
 
 def _changed(before: Subject, after: Subject) -> SubjectChange:
@@ -83,10 +87,10 @@ def _unchanged(subject: Subject | None) -> SubjectChange | None:
 
 
 def _effects(
-    project: Project, files: Sequence[FileAction], found: Mapping[str, SubjectChange]
+    projects: Sequence[Project], files: Sequence[FileAction], found: Mapping[str, SubjectChange]
 ) -> dict[str, list[str]]:
     """By subject, what happens to its files; where several subjects make a file, the last one that changes tells of it."""
-    made_from = _made_from(project)
+    made_from = {path: subjects for project in reversed(projects) for path, subjects in _made_from(project)}
     words: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for file in sorted(files, key=lambda f: (f.kind, _noun(f.path))):
         sources, verb = made_from.get(file.path), _VERBS.get((file.kind, file.op))
@@ -96,17 +100,12 @@ def _effects(
     return {s: [f"{_listed(nouns)} {verb}" for verb, nouns in by.items()] for s, by in words.items()}
 
 
-def _made_from(project: Project) -> dict[str, list[str]]:
-    paths: dict[str, list[str]] = {}
+def _made_from(project: Project) -> Iterator[tuple[str, list[str]]]:
     for module in project.modules:
         subjects = sorted({s.subject for s in module.sources})
-        for path in (
-            f"{project.package}/_generated/{module.name}.py",
-            f"{project.package}/flows/{module.name}.py",
-            f"tests/test_{module.name}.py",
-        ):
-            paths[path] = subjects
-    return paths
+        yield f"{project.package}/_generated/{module.name}.py", subjects
+        yield f"{project.package}/flows/{module.name}.py", subjects
+        yield f"tests/test_{module.name}.py", subjects
 
 
 def _noun(path: str) -> str:

@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-import click
 import typer
 
 from . import __version__
@@ -21,12 +20,13 @@ from .commands.console import safe
 from .errors import IncompatibleError, KgenError
 
 ERROR, INCOMPATIBLE, INTERRUPTED, BROKEN_PIPE = 2, 4, 130, 141
+# Typer brings its own copy of click or uses the one there is, as its version has it.
+_Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _REPORT = "this is a bug in kgen; KGEN_DEBUG=1 shows the traceback: please report it"
 
 app = typer.Typer(
     name="kgen",
     help="Typed Bytewax dataflows from a Kafka schema registry.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -46,13 +46,16 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _main(
+    context: typer.Context,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
     """Typed Bytewax dataflows from a Kafka schema registry."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -61,19 +64,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = typer.main.get_command(app).main(list(arguments), prog_name="kgen", standalone_mode=False)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return _interrupted() if code == INTERRUPTED else code if isinstance(code, int) else 0
     except BrokenPipeError:
         return _broken_pipe()
-    except (KeyboardInterrupt, click.Abort):
-        typer.echo("interrupted", err=True)
-        return INTERRUPTED
-    except click.ClickException as e:
-        return _usage(e, arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
     except KgenError as e:
         _tell(e, arguments)
         return INCOMPATIBLE if isinstance(e, IncompatibleError) else ERROR
     except SystemExit as e:
+        if isinstance(e.__context__, BrokenPipeError):
+            return _broken_pipe()
         return e.code if isinstance(e.code, int) else ERROR
+    except _Usage as e:
+        return _usage(e, arguments)
     except Exception as e:  # noqa: BLE001  (the last guard: users see an error, never a traceback)
         return _bug(e, arguments)
 
@@ -85,7 +89,7 @@ def _tell(error: KgenError, arguments: Sequence[str]) -> None:
     if error.hint:
         typer.echo(f"  hint: {safe(error.hint)}", err=True)
     if os.environ.get("KGEN_DEBUG") == "1":
-        traceback.print_exception(error)
+        traceback.print_exception(error.__cause__ or error)
     if "--json" in arguments:
         typer.echo(json.dumps({"version": 1, "error": _as_json(error)}, indent=2))
 
@@ -94,19 +98,25 @@ def _as_json(error: KgenError) -> dict[str, Any]:
     return {"kind": type(error).__name__, "what": error.what, "where": error.where, "hint": error.hint}
 
 
-def _usage(error: click.ClickException, arguments: Sequence[str]) -> int:
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        error.show()
-        return ERROR
+def _usage(error: Any, arguments: Sequence[str]) -> int:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "kgen"
-    _tell(KgenError(error.format_message(), hint=f"{command} --help"), arguments)
+    _tell(
+        KgenError(error.format_message(), hint=f"{context.command_path if context else 'kgen'} --help"),
+        arguments,
+    )
     return ERROR
 
 
 def _bug(error: Exception, arguments: Sequence[str]) -> int:
-    _tell(KgenError(f"unexpected {type(error).__name__}: {error}", hint=_REPORT), arguments)
+    told = KgenError(f"unexpected {type(error).__name__}: {error}", hint=_REPORT)
+    told.__cause__ = error
+    _tell(told, arguments)
     return ERROR
+
+
+def _interrupted() -> int:
+    typer.echo("interrupted", err=True)
+    return INTERRUPTED
 
 
 def _broken_pipe() -> int:

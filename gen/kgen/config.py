@@ -73,7 +73,7 @@ def read_text(root: Path) -> str | None:
     path = root / NAME
     try:
         return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except UnicodeDecodeError as e:
         raise ConfigError("kgen.toml is not UTF-8", where=str(path)) from e

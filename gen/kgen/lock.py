@@ -162,7 +162,7 @@ def read_text(root: Path) -> str | None:
     """The text of kgen.lock, or None where there is none."""
     try:
         return (root / NAME).read_bytes().decode("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as e:
         raise LockError(f"kgen.lock cannot be read: {e}", where=NAME, hint=_RESTORE) from e

@@ -43,7 +43,7 @@ def read(root: Path, path: str) -> bytes | None:
     """The content of `path`, or None where there is no such file. Raises `OutputError`."""
     try:
         return target(root, path).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as e:
         raise OutputError(f"cannot be read: {e.strerror or e}", where=path) from e

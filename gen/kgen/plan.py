@@ -251,7 +251,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "files": [
             {"path": f.path, "action": f.op, "kind": f.kind, "reason": f.reason}
             for f in plan.files
-            if f.kind != "internal"
+            if f.kind != "internal" and (f.op != "keep" or f.reason)
         ],
         "notes": list(plan.notes),
         "summary": counts(plan),

@@ -171,7 +171,7 @@ def _first(request: Request) -> Config:
             "there is no kgen.toml here", where=str(request.root), hint="kgen pull --registry URL"
         )
     settings = config.Registry(url)
-    package = config.check_package(request.package or config.DEFAULT_PACKAGE)
+    package = config.check_package(config.DEFAULT_PACKAGE if request.package is None else request.package)
     return _overridden(Config(settings, package, request.subjects or ("*",)), request)
 
 
@@ -262,9 +262,15 @@ def _plan(
     options = plan.Options(settings.conflict, request.recreate)
     files = plan.files(request.root, wanted, old, options)
     skipped = {s.subject: s for s in (*snapshot.skipped, *project.skipped)}.values()
-    subjects = changes.subject_changes(old, new, project, files, skipped)
+    subjects = changes.subject_changes(old, new, _models(project, new, settings, old), files, skipped)
     url = snapshot.registry_url
     return plan.Plan(url, settings.package, files, subjects, tuple(notes)), _lock_changes(files)
+
+
+def _models(project: Project, new: lock.Locked, settings: Config, old: lock.Locked | None) -> list[Project]:
+    """The new model, and the old one where subjects are gone: their files are known from it alone."""
+    gone = old and {s.name for s in old.snapshot.subjects} - {s.name for s in new.snapshot.subjects}
+    return [project, model(settings, old.snapshot, old)] if old and gone else [project]
 
 
 def _lock_changes(files: tuple[plan.FileAction, ...]) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from . import lock, plan, pull, registry, write
 from .errors import LockError, UnknownSchema
 from .pull import Request
-from .registry.fetch import concurrently
+from .registry.fetch import SUPPORTED, concurrently
 
 State: TypeAlias = Literal["missing", "stale", "edited", "conflict", "orphan", "deleted"]
 
@@ -79,17 +79,21 @@ def outdated(request: Request) -> list[Newer]:
     try:
         api = registry.Api(client)
         present = [n for n in api.subjects() if any(fnmatchcase(n, glob) for glob in settings.subjects)]
-        newest = dict(
-            zip(present, concurrently([partial(_newest, api, name) for name in present], request.progress))
-        )
+        known = {s.name for s in locked.snapshot.subjects}
+        jobs = [partial(_newest, api, name, name in known) for name in present]
+        newest = dict(zip(present, concurrently(jobs, request.progress)))
     finally:
         client.close()
     return _compared(locked, newest, settings.pins)
 
 
-def _newest(api: registry.Api, name: str) -> int | None:
+def _newest(api: registry.Api, name: str, known: bool) -> int | None:
+    """The newest version; None where it has none any more, or is new and of a type that cannot be pulled."""
     try:
-        return api.versions(name)[-1]
+        if known:
+            return api.versions(name)[-1]
+        latest = api.schema(name, -1)
+        return latest.version if latest.type in SUPPORTED else None
     except UnknownSchema:
         return None
 

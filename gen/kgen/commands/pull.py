@@ -13,6 +13,10 @@ from ..pull import Request
 from . import options
 from .console import Console
 
+_HEALED = {
+    "forward": "an earlier pull had been interrupted; it was finished first",
+    "back": "an earlier pull had been interrupted; what it had written was undone first",
+}
 _NEXT = "next: python -m kgen_runtime.run {package}.flows.{module}:flow"
 
 
@@ -96,10 +100,13 @@ def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
 
 def _finish(console: Console, request: Request, result: pull.Result, check: bool) -> None:
     made = result.plan
+    if result.healed:
+        console.say(_HEALED[result.healed])
     if request.dry:
         pull.refuse_edited(made)
     if request.locked and result.lock_changes:
-        console.say("kgen.lock is not up to date, and --locked forbids to change it")
+        console.say("error: kgen.lock is not up to date, and --locked forbids to change it")
+        console.say("  hint: run `kgen pull`, and commit what it writes")
         raise typer.Exit(1)
     if check and (made.changes or made.conflicts):
         raise typer.Exit(1)

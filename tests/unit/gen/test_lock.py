@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import tomlkit as toml
-
 import pytest
+import tomlkit as toml
 
 from kgen import lock
 from kgen.errors import LockError
@@ -66,7 +65,7 @@ def test_the_text_is_toml_and_vendored_files_are_as_received(tmp_path):
 
 def test_no_lock(tmp_path):
     assert lock.load(tmp_path) is None
-    with pytest.raises(LockError, match="no kgen.lock"):
+    with pytest.raises(LockError, match="there is no"):
         lock.snapshot(tmp_path)
 
 

@@ -1,0 +1,166 @@
+"""How a command line can end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import kgen
+from kgen import cli
+from kgen.commands import console
+from kgen.commands import pull as pull_command
+
+
+def test_the_version_is_that_of_the_distribution(capsys):
+    import importlib.metadata
+
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"kgen {kgen.__version__}\n"
+    assert importlib.metadata.version("kgen") == kgen.__version__
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonesuch"], ["pull", "--nonesuch"], ["pull", "--conflict", "x"], ["resolve"]]
+)
+def test_wrong_usage(capsys, arguments):
+    assert cli.run(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert "--help" in err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["pull", "--help"], ["doctor", "--help"]])
+def test_help(capsys, arguments):
+    assert cli.run(arguments) == 0
+    assert "Usage: kgen" in capsys.readouterr().out
+
+
+def test_a_bug_is_an_error_without_a_traceback(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(pull_command.pull, "run", lambda *_: 1 / 0)
+    assert cli.run(["pull", "--out", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert "unexpected ZeroDivisionError" in err
+    assert "please report it" in err
+    assert "Traceback" not in err
+    monkeypatch.setenv("KGEN_DEBUG", "1")
+    assert cli.run(["pull", "--out", str(tmp_path)]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interrupt(capsys, monkeypatch, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pull_command.pull, "run", interrupted)
+    assert cli.run(["pull", "--out", str(tmp_path)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_errors_as_json(capsys, tmp_path):
+    assert cli.run(["pull", "--json", "--out", str(tmp_path)]) == 2
+    got = json.loads(capsys.readouterr().out)
+    assert got["version"] == 1
+    assert got["error"]["kind"] == "ConfigError"
+    assert got["error"]["hint"] == "kgen pull --registry URL"
+
+
+def test_a_closed_pipe(tmp_path):
+    script = f"{sys.executable} -m kgen doctor --out {tmp_path}; echo code $? >&2"
+    done = subprocess.run(f"({script}) | head -c 0", shell=True, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+    assert "code 141" in done.stderr
+
+
+def test_ctrl_c_while_the_registry_is_silent(registry, tmp_path):
+    import threading
+
+    asked, go = threading.Event(), threading.Event()
+
+    def silent():
+        asked.set()
+        go.wait(30)
+        return 200, []
+
+    registry.override("*", silent)
+    command = [sys.executable, "-m", "kgen", "pull", "--registry", registry.url, "--out", str(tmp_path / "p")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert asked.wait(30)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    go.set()
+    assert (process.returncode, err) == (130, "interrupted\n")
+    assert not (tmp_path / "p").exists()
+
+
+def test_without_the_extra(tmp_path):
+    code = (
+        "import importlib.util, sys\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda n, *a: None if n == 'typer' else find(n, *a)\n"
+        "from kgen.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "pip install 'kgen[gen]'" in done.stderr
+
+
+def test_what_a_registry_sends_cannot_drive_the_terminal():
+    assert console.safe("a\x1b[31mb\rc\nd\u202ee é") == "a\\x1b[31mb\\rc\\nd\\u202ee é"
+
+
+def test_colours_only_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    console.Console().line("+ a")
+    assert "\x1b[32m" in capsys.readouterr().out
+    console.Console(color=False).line("+ a")
+    assert capsys.readouterr().out == "+ a\n"
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    console.Console().line("+ a")
+    assert capsys.readouterr().out == "+ a\n"
+
+
+def test_progress_past_a_second_on_a_terminal(capsys, monkeypatch):
+    shown = console.Console()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    shown.progress(1, 10)
+    assert capsys.readouterr().err == ""
+    shown._began -= 2
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    shown.progress(5, 10)
+    assert "5/10 subjects" in capsys.readouterr().err
+
+
+def test_doctor(registry, capsys, tmp_path, monkeypatch):
+    registry.add("a-value", '"string"')
+    code = cli.run(["doctor", "--registry", registry.url, "--out", str(tmp_path), "--json"])
+    got = json.loads(capsys.readouterr().out)
+    findings = {f["name"]: f for f in got["findings"]}
+    assert code == (0 if got["ok"] else 2)
+    assert findings["registry"]["detail"] == f"{registry.url} (1 subject)"
+    assert findings["brokers"]["state"] == "warning"
+    assert findings["codec"]["detail"]
+    port = registry.url.rpartition(":")[2]
+    monkeypatch.setenv("KGEN_BROKERS", f"127.0.0.1:{port}")
+    assert cli.run(["doctor", "--out", str(tmp_path)]) == 0
+    assert f"ok  brokers          127.0.0.1:{port}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("brokers", ["127.0.0.1:1", "nonsense", "a:b"])
+def test_doctor_and_brokers_that_are_not_there(capsys, tmp_path, monkeypatch, brokers):
+    monkeypatch.setenv("KGEN_BROKERS", brokers)
+    assert cli.run(["doctor", "--out", str(tmp_path)]) == 2
+    assert "!!  brokers" in capsys.readouterr().out
+
+
+def test_doctor_and_a_registry_that_is_not_there(capsys, tmp_path):
+    assert cli.run(["doctor", "--registry", "http://127.0.0.1:1", "--out", str(tmp_path)]) == 2
+    assert "!!  registry" in capsys.readouterr().out

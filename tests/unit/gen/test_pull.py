@@ -1,0 +1,672 @@
+"""`kgen pull` and its kin from flags to files, against a registry in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kgen import cli, guard, lock, write
+
+ADDRESS = {
+    "type": "record",
+    "name": "Address",
+    "namespace": "shop",
+    "fields": [{"name": "city", "type": "string"}],
+}
+
+
+def order(*extra: Any, **more: Any) -> dict[str, Any]:
+    fields = [{"name": "id", "type": "string"}, {"name": "ship_to", "type": "shop.Address"}, *extra]
+    return {"type": "record", "name": "Order", "namespace": "shop", "fields": fields, **more}
+
+
+NOTE = {"name": "note", "type": "string", "default": ""}
+REFERENCE = [("shop.Address", "address", 1)]
+
+
+@pytest.fixture
+def shop(registry):
+    registry.add("address", ADDRESS)
+    registry.add("orders-key", '"string"')
+    registry.add("orders-value", order(), references=REFERENCE)
+    return registry
+
+
+@pytest.fixture
+def kgen(tmp_path, capsys):
+    """Runs kgen in the project and gives exit code, stdout and stderr."""
+
+    def run(*arguments: str, out: Path | None = None) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.run([*arguments, "--out", str(out or tmp_path / "p")])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def project(tmp_path, shop, kgen):
+    assert kgen("pull", "--registry", shop.url)[0] == 0
+    return tmp_path / "p"
+
+
+def error(result: tuple[int, str, str]) -> str:
+    code, out, err = result
+    assert code == 2
+    assert "Traceback" not in err
+    assert err.startswith("error: ")
+    assert len(err.splitlines()) <= 3
+    return err
+
+
+def reseal(path: Path, change: tuple[str, str]) -> None:
+    """Change a generated file and its hash, as another kgen version would have written it."""
+    head, _, body = path.read_text().partition("# kgen:sha256=")
+    body = body.partition("\n")[2].replace(*change)
+    path.write_text(f"{head}# kgen:sha256={hashlib.sha256(body.encode()).hexdigest()}\n{body}")
+
+
+# ------------------------------------------------------------------------------------------------------------ the main job
+
+
+def test_the_first_pull_writes_everything_and_the_second_nothing(shop, kgen, tmp_path, tree):
+    code, out, err = kgen("pull", "--registry", shop.url)
+    assert code == 0
+    assert "+ orders-value v1 (BACKWARD)  models, flow and test written" in out
+    assert out.splitlines()[-1] == "3 added, 0 changed, 0 removed"
+    assert "kgen_runtime.run streams.flows.orders:flow" in err
+    first = tree(tmp_path / "p")
+    for path in (
+        "kgen.toml",
+        "kgen.lock",
+        "schemas/orders-value/v1.avsc",
+        "streams/_generated/orders.py",
+        "streams/flows/orders.py",
+        "tests/test_orders.py",
+        ".kgen/base/streams/flows/orders.py",
+    ):
+        assert path in first
+    assert kgen("pull")[:2] == (0, "nothing changed\n")
+    assert tree(tmp_path / "p") == first
+    assert kgen("pull", "--check")[0] == 0
+    assert kgen("status")[:2] == (0, "everything is as the lock says\n")
+    assert kgen("outdated")[:2] == (0, "everything is up to date\n")
+
+
+def test_a_new_version(project, shop, kgen, tree):
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    before = tree(project)
+    code, out, _ = kgen("outdated")
+    assert (code, out) == (1, "~ orders-value v1 -> v2\n")
+    code, out, _ = kgen("pull", "--check")
+    assert code == 1
+    assert tree(project) == before
+    code, out, _ = kgen("pull", "--dry-run")
+    assert code == 0
+    assert "~ streams/_generated/orders.py" in out
+    assert tree(project) == before
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert out.startswith("~ orders-value v1 -> v2 (BACKWARD")
+    assert "models rewritten" in out
+    assert "0 added, 1 changed, 0 removed" in out
+    assert "note" in (project / "streams/_generated/orders.py").read_text()
+    assert (project / "schemas/orders-value/v1.avsc").exists()
+
+
+def test_json_is_a_plan_on_stdout(shop, kgen):
+    shop.add("x-value", "{}", kind="JSON")
+    code, out, _ = kgen("pull", "--registry", shop.url, "--json")
+    got = json.loads(out)
+    assert (code, got["version"], got["written"], got["changes"]) == (0, 1, True, True)
+    assert got["summary"] == {"added": 3, "changed": 0, "removed": 0}
+    skipped = [s for s in got["subjects"] if s["action"] == "skip"]
+    assert [(s["subject"], s["summary"]) for s in skipped] == [
+        ("x-value", "JSON schemas are not supported yet")
+    ]
+    assert {"path": "kgen.lock", "action": "add", "kind": "lock", "reason": ""} in got["files"]
+    assert json.loads(kgen("pull", "--json")[1])["files"] == []
+
+
+def test_quiet(shop, kgen):
+    assert kgen("pull", "--registry", shop.url, "--quiet") == (0, "", "")
+
+
+def test_the_same_bytes_from_another_registry_that_spells_otherwise(project, shop, kgen, tree):
+    before = tree(project)
+    for versions in shop.subjects.values():
+        for body in versions.values():
+            body["schema"] = json.dumps(json.loads(body["schema"]), sort_keys=True, separators=(",", ":"))
+    assert kgen("pull")[1] == "nothing changed\n"
+    assert tree(project) == before
+
+
+def test_narrowed_to_some_subjects_the_others_stay_as_locked(project, shop, kgen):
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    shop.add("payments-value", {**ADDRESS, "name": "Payment"})
+    code, out, _ = kgen("pull", "--subject", "payments-*")
+    assert code == 0
+    assert "1 added, 0 changed, 0 removed" in out
+    assert [s.latest.version for s in lock.snapshot(project).subjects] == [1, 1, 1, 1]
+
+
+def test_a_new_pattern_goes_into_kgen_toml(shop, kgen, tmp_path):
+    kgen("pull", "--registry", shop.url, "--subject", "orders-*")
+    toml = tmp_path / "p/kgen.toml"
+    toml.write_text("# mine\n" + toml.read_text())
+    assert [s.name for s in lock.snapshot(tmp_path / "p").subjects] == ["orders-key", "orders-value"]
+    assert kgen("pull", "--subject", "addr*")[0] == 0
+    assert toml.read_text().startswith("# mine\n")
+    assert 'subjects = ["orders-*", "addr*"]' in toml.read_text()
+    assert kgen("pull")[1] == "nothing changed\n"
+
+
+def test_only_the_latest(shop, kgen, tmp_path):
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    kgen("pull", "--registry", shop.url, "--latest")
+    assert not (tmp_path / "p/schemas/orders-value/v1.avsc").exists()
+    assert "all_versions = false" in (tmp_path / "p/kgen.toml").read_text()
+    shop.add("orders-value", order(NOTE, {**NOTE, "name": "more"}), references=REFERENCE)
+    kgen("pull")
+    assert [v.version for v in lock.snapshot(tmp_path / "p").subjects[-1].versions] == [2, 3]
+
+
+# ----------------------------------------------------------------------------------------------------------- lock and modes
+
+
+def test_frozen_needs_no_registry_and_gives_the_same_bytes(project, shop, kgen, tree, monkeypatch):
+    before = tree(project)
+    shop.override("*", (500, {}))
+    for path in (
+        "streams/_generated/orders.py",
+        "streams/flows/orders.py",
+        ".kgen/base/streams/flows/orders.py",
+    ):
+        (project / path).unlink()
+    requests = len(shop.requests)
+    assert kgen("pull", "--frozen")[0] == 0
+    assert tree(project) == before
+    assert len(shop.requests) == requests
+
+
+def test_locked_verifies_and_never_rewrites(project, shop, kgen, tree):
+    assert kgen("pull", "--locked")[0] == 0
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    before = tree(project)
+    code, _, err = kgen("pull", "--locked")
+    assert code == 1
+    assert "--locked" in err
+    assert tree(project) == before
+
+
+def test_frozen_without_a_lock(kgen):
+    assert "no kgen.lock" in error(kgen("pull", "--frozen"))
+
+
+def test_modes_that_exclude_each_other(kgen):
+    assert "exclude" in error(kgen("pull", "--frozen", "--locked"))
+    assert "exclude" in error(kgen("pull", "--check", "--dry-run"))
+
+
+def test_pins(project, shop, kgen):
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    assert kgen("pull", "--at", "orders-value=1")[0] == 0
+    assert "orders-value = 1" in (project / "kgen.toml").read_text()
+    assert kgen("pull")[1] == "nothing changed\n"
+    assert kgen("outdated")[:2] == (1, "~ orders-value v1 -> v2  pinned in kgen.toml\n")
+    assert "has no version 9" in error(kgen("pull", "--at", "orders-value=9"))
+    code, out, _ = kgen("pull", "--at", "orders-value=latest")
+    assert (code, out.splitlines()[0][:26]) == (0, "~ orders-value v1 -> v2 (B")
+    assert "orders-value = " not in (project / "kgen.toml").read_text()
+
+
+@pytest.mark.parametrize("pin", ["x", "x=", "=3", "x=0", "x=two", "x=-1", "x=²"])
+def test_pins_that_are_none(kgen, pin):
+    error(kgen("pull", "--at", pin))
+
+
+def test_an_incompatible_version_is_refused(project, shop, kgen, tree):
+    shop.add("orders-value", {**ADDRESS, "name": "Order", "fields": [{"name": "id", "type": "int"}]})
+    before = tree(project)
+    code, _, err = kgen("pull")
+    assert code == 4
+    assert "v2 cannot read v1: id:" in err
+    assert "--allow-incompatible orders-value" in err
+    assert kgen("pull", "--check")[0] == 4
+    assert tree(project) == before
+    assert kgen("pull", "--allow-incompatible", "orders-value")[0] == 0
+    assert kgen("pull")[1] == "nothing changed\n"
+
+
+# -------------------------------------------------------------------------------------------------------------- what moves
+
+
+def test_a_subject_that_is_gone(project, shop, kgen, tree):
+    flow = (project / "streams/flows/orders.py").read_bytes()
+    del shop.subjects["orders-value"], shop.subjects["orders-key"]
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "- orders-value v1" in out
+    assert "models removed" in out
+    assert "yours, left as it is" in out
+    assert "0 added, 0 changed, 2 removed" in out
+    assert not (project / "streams/_generated/orders.py").exists()
+    assert not (project / "schemas/orders-value").exists()
+    assert (project / "streams/flows/orders.py").read_bytes() == flow
+    assert kgen("pull")[1] == "nothing changed\n"
+    code, out, _ = kgen("status")
+    assert code == 1
+    assert "orphan    streams/flows/orders.py" in out
+
+
+def test_an_edited_generated_file_of_a_subject_that_is_gone_stays(project, shop, kgen):
+    path = project / "streams/_generated/orders.py"
+    path.write_text(path.read_text() + "# mine\n")
+    del shop.subjects["orders-value"], shop.subjects["orders-key"]
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "edited by hand: left as it is" in out
+    assert path.read_text().endswith("# mine\n")
+
+
+def test_a_version_that_was_deleted_stays_readable(project, shop, kgen):
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    kgen("pull")
+    shop.deleted.add(("orders-value", 1))
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "orders-value v1 was deleted in the registry" in out
+    assert (project / "schemas/orders-value/v1.avsc").exists()
+    assert kgen("pull")[1] == "nothing changed\n"
+
+
+def test_a_subject_registered_anew_under_another_id(project, shop, kgen):
+    shop.subjects["orders-value"][1]["id"] = 77
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "~ orders-value v1 (BACKWARD, id 3 -> 77)" in out
+    assert "registered anew under id 77 (was 3)" in out
+    assert kgen("pull")[1] == "nothing changed\n"
+
+
+def test_a_subject_deleted_for_good_and_begun_again(project, shop, kgen):
+    for extra in ([NOTE], [NOTE, {**NOTE, "name": "more"}]):
+        shop.add("orders-value", order(*extra), references=REFERENCE)
+    kgen("pull")
+    del shop.subjects["orders-value"]
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    code, _, _ = kgen("pull", "--allow-incompatible", "orders-value")
+    assert code == 0
+    assert [v.version for v in lock.snapshot(project).subjects[-1].versions] == [1]
+
+
+def test_a_renamed_topic(project, shop, kgen):
+    shop.subjects["purchases-value"] = shop.subjects.pop("orders-value")
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "orders-value is gone and purchases-value has its schema: renamed?" in out
+    assert (project / "streams/flows/orders.py").exists()
+    assert (project / "streams/flows/purchases.py").exists()
+
+
+def test_another_compatibility_level(project, shop, kgen):
+    shop.level = "FULL"
+    assert "~ orders-value v1 (FULL, was BACKWARD)" in kgen("pull")[1]
+
+
+def test_a_subject_deleted_while_it_is_read(shop, kgen):
+    shop.override("/subjects/orders-key/versions", (404, {"error_code": 40401, "message": "gone"}))
+    code, out, _ = kgen("pull", "--registry", shop.url)
+    assert code == 0
+    assert "! orders-key (deleted while it was being read)" in out
+
+
+# ------------------------------------------------------------------------------------------------------------ users' files
+
+
+def test_an_edited_generated_file_is_refused(project, shop, kgen, tree):
+    path = project / "streams/_generated/orders.py"
+    path.write_text(path.read_text() + "# mine\n")
+    before = tree(project)
+    for flags in ((), ("--check",), ("--dry-run",), ("--frozen",)):
+        err = error(kgen("pull", *flags))
+        assert "streams/_generated/orders.py was edited by hand" in err
+        assert "hint: " in err
+    assert tree(project) == before
+    code, out, _ = kgen("status")
+    assert code == 1
+    assert "edited    streams/_generated/orders.py" in out
+
+
+def test_a_file_in_the_way_that_kgen_never_made(shop, kgen, tmp_path):
+    path = tmp_path / "p/streams/_generated/orders.py"
+    path.parent.mkdir(parents=True)
+    path.write_text("mine = 1\n")
+    assert "was not made by kgen" in error(kgen("pull", "--registry", shop.url))
+    assert path.read_text() == "mine = 1\n"
+    assert not (tmp_path / "p/kgen.toml").exists()
+
+
+def test_a_file_of_another_kgen_is_rewritten(project, kgen):
+    reseal(project / "streams/_generated/orders.py", ("class Order", "class Ordre"))
+    code, out, _ = kgen("status")
+    assert code == 1
+    assert "stale     streams/_generated/orders.py" in out
+    assert kgen("pull", "--check")[0] == 1
+    assert "~ orders-value v1 (BACKWARD)  models rewritten" in kgen("pull")[1]
+    assert kgen("status")[0] == 0
+
+
+def test_line_ends_that_git_changed_are_no_change(project, kgen):
+    for path in [*(project / "streams").rglob("*.py"), project / "kgen.lock"]:
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert kgen("pull")[1] == "nothing changed\n"
+
+
+def test_a_flow_that_was_edited_stays(project, shop, kgen):
+    flow = project / "streams/flows/orders.py"
+    flow.write_text(flow.read_text() + "\n# mine\n")
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    assert kgen("pull")[0] == 0
+    assert flow.read_text().endswith("\n# mine\n")
+
+
+def test_what_was_deleted_stays_so_until_recreated(project, shop, kgen):
+    flow = project / "streams/flows/orders.py"
+    flow.unlink()
+    assert kgen("pull")[1] == "nothing changed\n"
+    assert not flow.exists()
+    code, out, _ = kgen("pull", "--recreate")
+    assert code == 0
+    assert "flow written" in out
+    assert flow.exists()
+
+
+def test_a_flow_that_kgen_never_made(shop, kgen, tmp_path):
+    flow = tmp_path / "p/streams/flows/orders.py"
+    flow.parent.mkdir(parents=True)
+    flow.write_text("mine = 1\n")
+    code, out, _ = kgen("pull", "--registry", shop.url)
+    assert code == 0
+    assert "! streams/flows/orders.py  not made by kgen: left as it is" in out
+    assert flow.read_text() == "mine = 1\n"
+
+
+def test_a_vendored_schema_that_was_tampered_with(project, kgen):
+    path = project / "schemas/orders-value/v1.avsc"
+    path.write_text(path.read_text().replace("id", "di"))
+    for command in (("pull",), ("pull", "--frozen"), ("status",), ("outdated",)):
+        assert "schemas/orders-value/v1.avsc" in error(kgen(*command))
+
+
+# --------------------------------------------------------------------------------------------------------------- conflicts
+
+
+@pytest.fixture
+def clash(project, shop, kgen):
+    """The flow's last render says one thing, the user another, and the new render a third."""
+    flow, base = project / "streams/flows/orders.py", project / ".kgen/base/streams/flows/orders.py"
+    rendered = flow.read_text()
+    line = next(x for x in rendered.splitlines() if "Dataflow(" in x)
+    base.write_text(rendered.replace(line, line.replace('"orders"', '"older"')))
+    flow.write_text(rendered.replace(line, line.replace('"orders"', '"mine"')))
+    return flow, base, rendered
+
+
+def test_a_conflict_leaves_the_file_and_exits_3(clash, project, kgen, tree):
+    flow, base, rendered = clash
+    mine, old_base = flow.read_text(), base.read_text()
+    code, out, err = kgen("pull")
+    assert code == 3
+    assert "! streams/flows/orders.py  1 place: solve .kgen/conflicts/streams/flows/orders.py" in out
+    assert "kgen resolve streams/flows/orders.py" in err
+    assert (flow.read_text(), base.read_text()) == (mine, old_base)
+    marked = project / ".kgen/conflicts/streams/flows/orders.py"
+    assert "<<<<<<<" in marked.read_text()
+    before = tree(project)
+    assert kgen("pull")[0] == 3
+    assert tree(project) == before
+    assert "conflict  streams/flows/orders.py" in kgen("status")[1]
+
+    assert "marker is still there" in error(kgen("resolve", "streams/flows/orders.py"))
+    marked.write_text("def broken(:\n")
+    assert "not valid Python" in error(kgen("resolve", "streams/flows/orders.py"))
+    marked.write_text(mine + "\n# solved\n")
+    assert kgen("pull")[0] == 3  # a half-solved text is never overwritten
+    assert marked.read_text().endswith("# solved\n")
+    assert kgen("resolve", "streams/flows/orders.py")[0] == 0
+    assert flow.read_text() == mine + "\n# solved\n"
+    assert base.read_text() == rendered
+    assert not (project / ".kgen/conflicts").exists()
+    assert kgen("pull")[1] == "nothing changed\n"
+    assert kgen("status")[0] == 0
+
+
+def test_a_conflict_written_into_the_file(clash, project, kgen):
+    flow, base, rendered = clash
+    mine = flow.read_text()
+    assert kgen("pull", "--conflict", "inline")[0] == 3
+    assert "<<<<<<<" in flow.read_text()
+    assert kgen("pull")[0] == 3
+    assert "<<<<<<<" in flow.read_text()
+    flow.write_text(mine)
+    assert kgen("pull")[0] == 0
+    assert (flow.read_text(), base.read_text()) == (mine, rendered)
+    assert not (project / ".kgen/conflicts").exists()
+
+
+def test_a_solution_in_the_file_itself(clash, project, kgen):
+    flow, base, rendered = clash
+    assert kgen("pull")[0] == 3
+    flow.write_text(flow.read_text() + "# later\n")
+    marked = project / ".kgen/conflicts/streams/flows/orders.py"
+    marked.write_text("x = 1\n")
+    assert "changed since" in error(kgen("resolve", "streams/flows/orders.py"))
+    assert kgen("resolve", "--mine", "streams/flows/orders.py")[0] == 0
+    assert flow.read_text().endswith("# later\n")
+    assert base.read_text() == rendered
+
+
+def test_resolve_without_a_conflict(project, kgen):
+    assert "no open conflicts" in error(kgen("resolve", "streams/flows/orders.py"))
+
+
+# --------------------------------------------------------------------------------------------------------------- bad input
+
+
+def empty(path: Path) -> bool:
+    return not path.exists() or list(path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ((401, {"error_code": 401, "message": "no"}), "401"),
+        ((403, {"error_code": 403, "message": "no"}), "403"),
+        ((404, b"<html>"), "404"),
+        ((200, b"<html>hello</html>"), "is this a schema registry"),
+        ((200, {"a": 1}), "not a list"),
+        ((200, []), "no subject matches"),
+    ],
+)
+def test_registries_that_are_none(registry, kgen, tmp_path, answer, message):
+    registry.override("*", answer)
+    assert message in error(kgen("pull", "--registry", registry.url))
+    assert empty(tmp_path)
+
+
+@pytest.mark.parametrize("url", ["localhost:8081", "ftp://x", "http://", "http://host:port"])
+def test_urls_that_are_none(kgen, tmp_path, url):
+    error(kgen("pull", "--registry", url))
+    assert empty(tmp_path)
+
+
+def test_no_registry_at_all(kgen, tmp_path):
+    assert "kgen pull --registry URL" in error(kgen("pull"))
+    assert empty(tmp_path)
+
+
+def test_credentials_in_the_url_are_used_and_never_stored_or_shown(shop, kgen, tmp_path, tree):
+    url = shop.url.replace("//", "//me:s3cret@") + "?token=s3cret"
+    code, out, err = kgen("pull", "--registry", url)
+    assert code == 0
+    assert "s3cret" not in out + err
+    assert "Basic bWU6czNjcmV0" in shop.auth
+    assert not any(b"s3cret" in content for content in tree(tmp_path / "p").values())
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "{",
+        '{"type": "record"}',
+        '{"type": "nonesuch"}',
+        '"nonesuch"',
+        "[" * 100_000,
+        '{"type": "record", "name": "A b", "fields": []}',
+    ],
+)
+def test_a_schema_that_does_not_parse(registry, kgen, tmp_path, schema):
+    registry.add("a-value", schema)
+    err = error(kgen("pull", "--registry", registry.url))
+    assert "a-value" in err
+    assert "v1" in err
+    assert empty(tmp_path)
+
+
+def test_an_unknown_reference(registry, kgen, tmp_path):
+    registry.add("a-value", order(), references=[("shop.Address", "address", 3)])
+    err = error(kgen("pull", "--registry", registry.url))
+    assert "address v3" in err
+    assert "a-value v1" in err
+    assert empty(tmp_path)
+
+
+ODD = [
+    "../../x-value",
+    "con-value",
+    "a b/c-value",
+    "/etc/x",
+    "..",
+    ".",
+    "nul",
+    "COM1.txt-value",
+    "a:b\\c",
+    "🎈" * 80,
+    "a\nb",
+    "\x1b[31mred",
+]
+
+
+def test_odd_names_stay_inside(registry, kgen, tmp_path):
+    for name in ODD:
+        registry.add(name, {**ADDRESS, "name": "X", "doc": '"""\\ \' """\nimport os; os.abort()'})
+    code, out, err = kgen("pull", "--registry", registry.url)
+    assert code == 0, err
+    assert "\x1b" not in out
+    assert {p.name for p in tmp_path.iterdir()} == {"p"}
+    assert {p.name for p in (tmp_path / "p").iterdir()} == {
+        "kgen.toml",
+        "kgen.lock",
+        "schemas",
+        "streams",
+        "tests",
+        ".kgen",
+    }
+    assert kgen("pull")[1] == "nothing changed\n"
+    for path in (tmp_path / "p").rglob("*.py"):
+        compile(path.read_bytes(), str(path), "exec")
+
+
+def test_an_output_that_cannot_be_written(shop, kgen, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "not writable" in error(kgen("pull", "--registry", shop.url, out=tmp_path / "file/p"))
+    assert "not writable" in error(kgen("pull", "--registry", shop.url, out=Path("/proc/kgen")))
+
+
+def test_a_link_out_of_the_project(shop, kgen, tmp_path, tree):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/streams").symlink_to(outside)
+    assert "leads out of the project" in error(kgen("pull", "--registry", shop.url))
+    assert empty(outside)
+    assert tree(tmp_path / "p") == {}
+
+
+@pytest.mark.parametrize("package", ["a-b", "class", "json", "kgen", "../x", "", "a.b"])
+def test_packages_that_are_none(shop, kgen, tmp_path, package):
+    error(kgen("pull", "--registry", shop.url, "--package", package))
+    assert empty(tmp_path)
+
+
+def test_another_package_than_kgen_toml_names(project, kgen):
+    assert 'names the package "streams"' in error(kgen("pull", "--package", "other"))
+
+
+def test_a_lock_with_merge_markers(project, kgen):
+    path = project / "kgen.lock"
+    path.write_text("<<<<<<< HEAD\n" + path.read_text() + "=======\n>>>>>>> other\n")
+    assert "merge conflict" in error(kgen("pull"))
+
+
+# -------------------------------------------------------------------------------------------------- interrupted, two at once
+
+
+def test_a_killed_pull_is_healed_by_the_next(project, shop, kgen, tree, monkeypatch):
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    old = tree(project)
+
+    class Kill(BaseException):
+        pass
+
+    def replace(self, source, target):
+        original(self, source, target)
+        if target.name == "orders.py":
+            monkeypatch.setattr(write.Disk, "replace", dead)
+            raise Kill
+
+    def dead(self, *_):
+        raise Kill
+
+    original = write.Disk.replace
+    monkeypatch.setattr(write.Disk, "replace", replace)
+    with pytest.raises(Kill):
+        cli.run(["pull", "--out", str(project)])
+    monkeypatch.undo()
+    assert tree(project) != old
+    assert "interrupted" in error(kgen("pull", "--check"))
+    assert "interrupted" in kgen("status")[1]
+    code, out, err = kgen("pull")
+    assert code == 0
+    assert "finished" in err
+    assert out == "nothing changed\n"
+    assert kgen("status")[0] == 0
+
+
+def test_two_first_pulls_at_once(shop, tmp_path):
+    command = [sys.executable, "-m", "kgen", "pull", "--registry", shop.url, "--out", str(tmp_path / "p")]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    ends = [(p.communicate(timeout=60), p.returncode) for p in running]
+    assert [code for _, code in ends] == [0, 0, 0], ends
+    outs = sorted(out for (out, _), _ in ends)
+    assert sum("3 added" in out for out in outs) == 1
+    assert sum(out == "nothing changed\n" for out in outs) == 2
+
+
+def test_a_pull_waits_for_another(project, shop, tmp_path):
+    command = [sys.executable, "-m", "kgen", "pull", "--out", str(project)]
+    with guard.exclusive(project, print):
+        second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert "another kgen" in second.stderr.readline()
+    out, _ = second.communicate(timeout=60)
+    assert (second.returncode, out) == (0, "nothing changed\n")
