@@ -124,7 +124,8 @@ class DeadLetter(Policy):
 
         # As large as the broker takes: a message that was read must also fit with headers added.
         options = {"message.max.bytes": _DLQ_MAX_BYTES}
-        deliver(step_id, up, Mail(self.kafka, encode, refused, options))
+        unsent = deliver(step_id, up, Mail(self.kafka, encode, refused, options))
+        op.output(f"{step_id}_end", unsent, _End())  # Bytewax wants a flow to have an output
 
 
 def described(failure: Failure) -> str:
