@@ -52,9 +52,9 @@ def make_reader(
     """A reader of what `writer` wrote, as `reader` sees it.
 
     `classes` maps full names of records and enums *of the reader schema* to dataclasses and Enum classes; a
-    dataclass field whose name is not the wire name has `metadata={"avro": "<wire name>"}`; an Enum's values are
-    the wire symbols. Names without a class become dicts and strings.
-    Raises `ResolutionError` where the schemas can never be resolved, `SchemaError` where a class does not fit.
+    dataclass field whose name is not the wire name has `metadata={"avro": "<wire name>"}`; an Enum's values
+    are the wire symbols. Names without a class become dicts and strings.
+    Raises `ResolutionError` where the schemas can never be resolved, `SchemaError` where a class is wrong.
     """
     nodes = _nodes(engine, "_reader")
     resolution = resolve(writer, writer if reader is None else reader)
@@ -65,7 +65,7 @@ def make_reader(
 def make_writer(
     schema: Schema, classes: Mapping[str, type[Any]] | None = None, *, engine: EngineName | None = None
 ) -> Writer:
-    """A writer of values of `schema`: objects of `classes` (as in `make_reader`), or dicts and strings instead.
+    """A writer of values of `schema`: objects of `classes` (as in `make_reader`), or dicts and strings.
 
     A union takes the first branch that holds the value exactly, else the first that accepts it.
     Raises `SchemaError` where a class does not fit.
@@ -90,7 +90,9 @@ def _choose() -> EngineName:
 
 
 def _nodes(engine: EngineName | None, part: str) -> ModuleType:
-    return importlib.import_module(f".{part}" if (engine or ENGINE) == "native" else f"._py{part}", __name__)
+    return importlib.import_module(
+        f".{part}" if (engine or ENGINE) == "native" else f"._py{part[1:]}", __name__
+    )
 
 
 ENGINE: Final[EngineName] = _choose()

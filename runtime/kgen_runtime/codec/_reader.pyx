@@ -19,6 +19,7 @@ import decimal
 import uuid
 
 from ..errors import DecodeError
+from . import reasons
 from .decimals import EXACT as EXACT_CONTEXT
 from .limits import DECIMAL_BYTES, EMPTY_ITEMS, MAX_DEPTH
 from .paths import field_path
@@ -126,20 +127,20 @@ cdef long long END_MICRO = 253402300800000000LL
 cdef long long FIRST_DAY = -719162
 cdef long long END_DAY = 2932897
 
-cdef object ENDS = "the data ends too early"
-cdef object OVERLONG = "a number is longer than 64 bits"
-cdef object NOT_INT = "a number does not fit the 32 bits of an int"
-cdef object NEGATIVE = "a length is negative"
-cdef object NOT_BOOLEAN = "a boolean is neither 0 nor 1"
-cdef object NOT_UTF8 = "a string is not valid UTF-8"
-cdef object BAD_BLOCK = "the size of a block is wrong"
-cdef object TOO_DEEP = "the data is nested too deeply"
-cdef object TOO_EMPTY = "too many items that take no bytes"
-cdef object NO_BRANCH = "the union has no such branch"
-cdef object NO_SYMBOL = "the enum has no such symbol"
-cdef object BAD_DATE = "a date or time is outside what Python holds"
-cdef object BAD_DECIMAL = "a decimal is empty, too long or not well formed"
-cdef object BAD_UUID = "a string is not a UUID"
+cdef object ENDS = reasons.ENDS
+cdef object OVERLONG = reasons.OVERLONG
+cdef object NOT_INT = reasons.NOT_INT
+cdef object NEGATIVE = reasons.NEGATIVE
+cdef object NOT_BOOLEAN = reasons.NOT_BOOLEAN
+cdef object NOT_UTF8 = reasons.NOT_UTF8
+cdef object BAD_BLOCK = reasons.BAD_BLOCK
+cdef object TOO_DEEP = reasons.TOO_DEEP
+cdef object TOO_EMPTY = reasons.TOO_EMPTY
+cdef object NO_BRANCH = reasons.NO_BRANCH
+cdef object NO_SYMBOL = reasons.NO_SYMBOL
+cdef object BAD_DATE = reasons.BAD_DATE
+cdef object BAD_DECIMAL = reasons.BAD_DECIMAL
+cdef object BAD_UUID = reasons.BAD_UUID
 
 cdef object Decimal = decimal.Decimal
 cdef object UUID = uuid.UUID

@@ -15,7 +15,7 @@ from .schema import Record
 class Binding:
     """A class for a record: the attribute of each field, in the schema's order.
 
-    `plain`: a slotted dataclass whose `__init__` only stores its arguments: a reader may fill the slots itself.
+    `plain`: a slotted dataclass whose `__init__` only stores its arguments, so a reader may fill the slots.
     """
 
     cls: type[Any]

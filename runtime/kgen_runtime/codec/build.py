@@ -74,7 +74,7 @@ class ReaderBuilder:
         return name, node, default.target
 
     def _settle(self, where: str, default: Any) -> None:
-        """Read a default once: to refuse it here and not at each message, and to share it where it is immutable."""
+        """Read a default once, to refuse it now if it must be, and to share it where it is immutable."""
         try:
             value = default.probe()
         except DecodeError as error:
@@ -210,7 +210,7 @@ def _members(cls: type[Any], name: str, symbols: Iterable[str | None]) -> tuple[
 
 
 def _kind(plan: Value) -> str:
-    """What a primitive is read as: a logical type, a promotion, or as it stands (a float wanted as a double)."""
+    """What a primitive is read as: a logical type, a promotion, or as it stands."""
     if plan.logical:
         return plan.logical.name
     if plan.reader in ("float", "double"):

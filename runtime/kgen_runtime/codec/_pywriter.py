@@ -1,0 +1,530 @@
+"""The writer in plain Python, where no C compiler was: nodes, results and errors as in `_writer.pyx`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import struct
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from ..errors import EncodeError
+from .decimals import number_bytes, unscaled, unscaled_big
+from .defaults import zigzag
+from .limits import MAX_DEPTH
+from .paths import Part, field_path
+from .values import Duration, LocalTimestampNanos, TimestampNanos
+
+NOT, ACCEPTED, EXACT = 0, 1, 2
+_FLOAT = struct.Struct("<f")
+_DOUBLE = struct.Struct("<d")
+_DURATION = struct.Struct("<III")
+_EPOCH = dt.datetime(1970, 1, 1)
+_UTC_EPOCH = _EPOCH.replace(tzinfo=dt.timezone.utc)
+_EPOCH_DAY = _EPOCH.toordinal()
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class RefusedError(Exception):
+    """Why a value was not written, and the parts of its field path, innermost first."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+        self.parts: list[Part] = []
+
+
+def _unwanted(wanted: str, value: Any) -> RefusedError:
+    return RefusedError(f"expected {wanted}, not {type(value).__name__}")
+
+
+class Out:
+    """What was written so far, and how much deeper it may go."""
+
+    def __init__(self, prefix: bytes) -> None:
+        self.data = bytearray(prefix)
+        self.depth = MAX_DEPTH
+
+    def enter(self) -> None:
+        """Go one record, array or map deeper."""
+        if self.depth <= 0:
+            raise RefusedError(f"the value is nested more than {MAX_DEPTH} deep, or holds itself")
+        self.depth -= 1
+
+
+class Node:
+    """Writes one kind of value.
+
+    `fit` says how well a value suits a branch of a union: EXACT, ACCEPTED or NOT. `types` are the Python
+    types whose values it may write.
+    """
+
+    types: tuple[type[Any], ...] = ()
+
+    def write(self, out: Out, value: Any) -> None:
+        """Add the value. Raises `RefusedError`."""
+        raise NotImplementedError
+
+    def fit(self, value: Any, depth: int) -> int:
+        """How well the value suits."""
+        raise NotImplementedError
+
+
+class LeafNode(Node):
+    """What holds no other values: `grade` is its `fit`, `pack` makes the bytes of what fits."""
+
+    def __init__(
+        self,
+        types: tuple[type[Any], ...],
+        wanted: str,
+        grade: Callable[[Any], int],
+        pack: Callable[[Any], bytes],
+    ) -> None:
+        self.types = types
+        self.wanted = wanted
+        self.grade = grade
+        self.pack = pack
+
+    def write(self, out: Out, value: Any) -> None:
+        """Add the value."""
+        if self.grade(value) == NOT:
+            raise _unwanted(self.wanted, value)
+        out.data += self.pack(value)
+
+    def fit(self, value: Any, depth: int) -> int:
+        """How well the value suits."""
+        return self.grade(value)
+
+
+class EnumNode(Node):
+    """`members` are the class's in the order of the symbols; the symbols are accepted too."""
+
+    def __init__(
+        self, name: str, symbols: tuple[str, ...], cls: type[Any] | None, members: tuple[Any, ...]
+    ) -> None:
+        self.name = name
+        self.cls = cls
+        self.types = (str,) if cls is None else (cls, str)
+        self.symbols = {symbol: number for number, symbol in enumerate(symbols)}
+        self.places = {id(member): number for number, member in enumerate(members)}
+
+    def _place(self, value: Any) -> int:
+        if self.cls is not None and type(value) is self.cls:
+            return self.places.get(id(value), -1)
+        return self.symbols.get(value, -1) if isinstance(value, str) else -1
+
+    def write(self, out: Out, value: Any) -> None:
+        """Add the symbol's number."""
+        place = self._place(value)
+        if place < 0:
+            raise RefusedError(f"expected a symbol of {self.name}, not {repr(value)[:200]}")
+        out.data += zigzag(place)
+
+    def fit(self, value: Any, depth: int) -> int:
+        """How well the value suits."""
+        if self._place(value) < 0:
+            return NOT
+        return EXACT if self.cls is None or type(value) is self.cls else ACCEPTED
+
+
+class ListNode(Node):
+    """An array."""
+
+    types = (list, tuple)
+
+    def __init__(self, items: Node) -> None:
+        self.items = items
+
+    def write(self, out: Out, value: Any) -> None:
+        """Add the items, in one block."""
+        if not isinstance(value, list | tuple):
+            raise _unwanted("list", value)
+        out.enter()
+        if value:
+            out.data += zigzag(len(value))
+        for number, item in enumerate(tuple(value)):
+            try:
+                self.items.write(out, item)
+            except RefusedError as error:
+                error.parts.append(number)
+                raise
+        out.data += b"\0"
+        out.depth += 1
+
+    def fit(self, value: Any, depth: int) -> int:
+        """How well the value suits."""
+        if depth <= 0 or not isinstance(value, list | tuple):
+            return NOT
+        own = EXACT if type(value) is list else ACCEPTED
+        return min([own, *(self.items.fit(item, depth - 1) for item in value)])
+
+
+class MapNode(Node):
+    """A map."""
+
+    types = (dict,)
+
+    def __init__(self, values: Node) -> None:
+        self.keys = scalar("string", -1, 0, 0)
+        self.values = values
+
+    def write(self, out: Out, value: Any) -> None:
+        """Add the items, in one block."""
+        if not isinstance(value, dict):
+            raise _unwanted("dict", value)
+        out.enter()
+        if value:
+            out.data += zigzag(len(value))
+        for key, item in tuple(value.items()):
+            try:
+                self.keys.write(out, key)
+                self.values.write(out, item)
+            except RefusedError as error:
+                error.parts.append((str(key),))
+                raise
+        out.data += b"\0"
+        out.depth += 1
+
+    def fit(self, value: Any, depth: int) -> int:
+        """How well the value suits."""
+        if depth <= 0 or not isinstance(value, dict):
+            return NOT
+        best = EXACT if type(value) is dict else ACCEPTED
+        for key, item in value.items():
+            best = min(best, self.keys.fit(key, 0), self.values.fit(item, depth - 1))
+            if best == NOT:
+                break
+        return best
+
+
+class RecordNode(Node):
+    """A record: an object of `cls` by its attributes, or a dict by the names of the fields."""
+
+    def __init__(self, name: str, cls: type[Any] | None, attributes: tuple[str, ...], plain: bool) -> None:
+        self.name = name
+        self.cls = cls
+        self.types = (dict,) if cls is None else (cls, dict)
+        self.attributes = attributes
+
+    def fill(
+        self, names: tuple[str, ...], nodes: tuple[Node, ...], defaults: tuple[bytes | None, ...]
+    ) -> None:
+        """`defaults`: the Avro binary of each field's default, or None."""
+        self.fields = tuple(zip(names, self.attributes or names, nodes, defaults))
+        self.names = frozenset(names)
+
+    def write(self, out: Out, value: Any) -> None:
+        """Add the fields."""
+        out.enter()
+        if self.cls is not None and isinstance(value, self.cls):
+            self._object(out, value)
+        elif isinstance(value, dict):
+            self._dict(out, value)
+        else:
+            raise _unwanted("dict" if self.cls is None else self.cls.__qualname__, value)
+        out.depth += 1
+
+    def _object(self, out: Out, value: Any) -> None:
+        for name, attribute, node, _ in self.fields:
+            try:
+                if not hasattr(value, attribute):
+                    raise RefusedError("the field is not set")
+                node.write(out, getattr(value, attribute))
+            except RefusedError as error:
+                error.parts.append(name)
+                raise
+
+    def _dict(self, out: Out, value: dict[str, Any]) -> None:
+        unknown = [key for key in value if key not in self.names]
+        if unknown:
+            raise RefusedError(f"{self.name} has no field {str(unknown[0])[:200]}")
+        for name, _, node, default in self.fields:
+            try:
+                self._entry(out, value, name, node, default)
+            except RefusedError as error:
+                error.parts.append(name)
+                raise
+
+    def _entry(self, out: Out, value: dict[str, Any], name: str, node: Node, default: bytes | None) -> None:
+        if name in value:
+            node.write(out, value[name])
+        elif default is None:
+            raise RefusedError("the field is missing")
+        else:
+            out.data += default
+
+    def fit(self, value: Any, depth: int) -> int:
+        """How well the value suits."""
+        if self.cls is not None and isinstance(value, self.cls):
+            return EXACT if type(value) is self.cls else ACCEPTED
+        if depth <= 0 or not isinstance(value, dict) or any(key not in self.names for key in value):
+            return NOT
+        best = EXACT if self.cls is None and type(value) is dict else ACCEPTED
+        return min([best, *(self._fit(value, depth, *field) for field in self.fields)])
+
+    def _fit(
+        self, value: dict[str, Any], depth: int, name: str, attribute: str, node: Node, default: bytes | None
+    ) -> int:
+        if name in value:
+            return node.fit(value[name], depth - 1)
+        return NOT if default is None else ACCEPTED
+
+
+class UnionNode(Node):
+    """A union. A type that only one branch takes leads straight to it.
+
+    Else it is the first branch that holds the value exactly, else the first that accepts it.
+    """
+
+    def __init__(self, branches: tuple[Node, ...], title: str) -> None:
+        self.branches = branches
+        self.title = title
+        takers: dict[type[Any], list[int]] = {}
+        for number, branch in enumerate(branches):
+            for taken in branch.types:
+                takers.setdefault(taken, []).append(number)
+        self.by_type = {taken: numbers[0] for taken, numbers in takers.items() if len(numbers) == 1}
+
+    def _best(self, value: Any, depth: int) -> tuple[int, int]:
+        """How well the best branch suits, and its number."""
+        best, place = NOT, -1
+        for number, branch in enumerate(self.branches):
+            fit = branch.fit(value, depth)
+            if fit > best:
+                best, place = fit, number
+            if fit == EXACT:
+                break
+        return best, place
+
+    def write(self, out: Out, value: Any) -> None:
+        """Add the branch's number, and the value."""
+        place = self.by_type.get(type(value), -1)
+        if place < 0:
+            place = self._best(value, MAX_DEPTH)[1]
+        if place < 0:
+            raise _unwanted(f"one of {self.title}", value)
+        out.data += zigzag(place)
+        self.branches[place].write(out, value)
+
+    def fit(self, value: Any, depth: int) -> int:
+        """How well the value suits."""
+        return self._best(value, depth)[0]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _exact_for(*types: type[Any]) -> Callable[[Any], int]:
+    """EXACT for values of the first type itself, ACCEPTED for its subclasses and the other types."""
+    return lambda value: EXACT if type(value) is types[0] else ACCEPTED if isinstance(value, types) else NOT
+
+
+def _integer(bits: int) -> LeafNode:
+    def grade(value: Any) -> int:
+        if not _number(value) or not -(1 << bits - 1) <= value < 1 << bits - 1:
+            return NOT
+        return EXACT if type(value) is int else ACCEPTED
+
+    return LeafNode((int,), f"an int of {bits} bits", grade, zigzag)
+
+
+def _real(form: struct.Struct) -> LeafNode:
+    def grade(value: Any) -> int:
+        if not isinstance(value, float) and not _number(value):
+            return NOT
+        try:
+            back = form.unpack(form.pack(value))[0]
+        except (OverflowError, struct.error):
+            return NOT
+        return EXACT if isinstance(value, float) and (back == value or math.isnan(value)) else ACCEPTED
+
+    return LeafNode((float, int), f"a number that {form.size * 8} bits hold", grade, form.pack)
+
+
+def _bytes(size: int) -> LeafNode:
+    types = (bytes, bytearray, memoryview)
+
+    def grade(value: Any) -> int:
+        if not isinstance(value, types) or (size >= 0 and len(bytes(value)) != size):
+            return NOT
+        return EXACT if isinstance(value, bytes) else ACCEPTED
+
+    def pack(value: Any) -> bytes:
+        data = bytes(value)
+        return data if size >= 0 else zigzag(len(data)) + data
+
+    return LeafNode(types, "bytes" if size < 0 else f"{size} bytes", grade, pack)
+
+
+def _string() -> LeafNode:
+    def pack(value: Any) -> bytes:
+        try:
+            data = value.encode()
+        except UnicodeEncodeError:
+            raise RefusedError("the string holds a lone surrogate") from None
+        return zigzag(len(data)) + bytes(data)
+
+    return LeafNode((str,), "str", _exact_for(str), pack)
+
+
+def _date() -> LeafNode:
+    def grade(value: Any) -> int:
+        return EXACT if isinstance(value, dt.date) and not isinstance(value, dt.datetime) else NOT
+
+    return LeafNode((dt.date,), "date", grade, lambda value: zigzag(value.toordinal() - _EPOCH_DAY))
+
+
+def _time(unit: int) -> LeafNode:
+    def micros(value: dt.time) -> int:
+        return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
+
+    def grade(value: Any) -> int:
+        if not isinstance(value, dt.time) or value.tzinfo is not None:
+            return NOT
+        return ACCEPTED if micros(value) % unit else EXACT
+
+    return LeafNode(
+        (dt.time,), "a time without a time zone", grade, lambda value: zigzag(micros(value) // unit)
+    )
+
+
+def _micros(value: Any, utc: bool) -> int | None:
+    """Microseconds since the epoch, where `value` is a datetime of the right kind."""
+    if not isinstance(value, dt.datetime):
+        return None
+    if not utc:
+        return (value - _EPOCH) // _MICROSECOND if value.tzinfo is None else None
+    return None if value.utcoffset() is None else (value - _UTC_EPOCH) // _MICROSECOND
+
+
+def _wanted(utc: bool) -> str:
+    return "a datetime with a time zone" if utc else "a datetime without a time zone"
+
+
+def _timestamp(unit: int, utc: bool) -> LeafNode:
+    def grade(value: Any) -> int:
+        micros = _micros(value, utc)
+        return NOT if micros is None else ACCEPTED if micros % unit else EXACT
+
+    return LeafNode(
+        (dt.datetime,), _wanted(utc), grade, lambda value: zigzag((_micros(value, utc) or 0) // unit)
+    )
+
+
+def _nanos(cls: type[int], utc: bool) -> LeafNode:
+    def number(value: Any) -> int | None:
+        if _number(value):
+            found: int | None = int(value)
+        else:
+            micros = _micros(value, utc)
+            found = None if micros is None else micros * 1000
+        return found if found is not None and -(1 << 63) <= found < 1 << 63 else None
+
+    def grade(value: Any) -> int:
+        return NOT if number(value) is None else EXACT if type(value) is cls else ACCEPTED
+
+    wanted = f"{cls.__name__}, or {_wanted(utc)} that 64 bits of nanoseconds hold"
+    return LeafNode((cls, int, dt.datetime), wanted, grade, lambda value: zigzag(number(value) or 0))
+
+
+def _uuid(text: bool) -> LeafNode:
+    def pack(value: UUID) -> bytes:
+        return zigzag(36) + str(value).encode() if text else value.bytes
+
+    return LeafNode((UUID,), "UUID", _exact_for(UUID), pack)
+
+
+def _raw_decimal(size: int, precision: int, scale: int) -> Callable[[Any], bytes]:
+    def raw(value: Any) -> bytes:
+        number = unscaled(value, precision, scale)
+        return number_bytes(number) if size < 0 else number.to_bytes(size, "big", signed=True)
+
+    return raw
+
+
+def _raw_big(value: Any) -> bytes:
+    number, scale = unscaled_big(value)
+    data = number_bytes(number)
+    return zigzag(len(data)) + data + zigzag(scale)
+
+
+def _decimal(size: int, raw: Callable[[Any], bytes]) -> LeafNode:
+    def grade(value: Any) -> int:
+        if not isinstance(value, Decimal) and not _number(value):
+            return NOT
+        try:
+            raw(value)
+        except (ValueError, OverflowError):
+            return NOT
+        return EXACT if isinstance(value, Decimal) else ACCEPTED
+
+    def pack(value: Any) -> bytes:
+        data = raw(value)
+        return data if size >= 0 else zigzag(len(data)) + data
+
+    return LeafNode((Decimal, int), "a Decimal of the schema's precision and scale", grade, pack)
+
+
+def _duration() -> LeafNode:
+    def grade(value: Any) -> int:
+        if not isinstance(value, Duration):
+            return NOT
+        parts = (value.months, value.days, value.millis)
+        return EXACT if all(isinstance(part, int) and 0 <= part < 1 << 32 for part in parts) else NOT
+
+    return LeafNode(
+        (Duration,),
+        "a Duration whose parts fit 32 bits each",
+        grade,
+        lambda value: _DURATION.pack(value.months, value.days, value.millis),
+    )
+
+
+_LEAVES: dict[str, Callable[[], LeafNode]] = {
+    "null": lambda: LeafNode((type(None),), "None", _exact_for(type(None)), lambda value: b""),
+    "boolean": lambda: LeafNode((bool,), "bool", _exact_for(bool), lambda value: b"\1" if value else b"\0"),
+    "int": lambda: _integer(32),
+    "long": lambda: _integer(64),
+    "float": lambda: _real(_FLOAT),
+    "double": lambda: _real(_DOUBLE),
+    "string": _string,
+    "date": _date,
+    "time-millis": lambda: _time(1000),
+    "time-micros": lambda: _time(1),
+    "timestamp-millis": lambda: _timestamp(1000, True),
+    "timestamp-micros": lambda: _timestamp(1, True),
+    "timestamp-nanos": lambda: _nanos(TimestampNanos, True),
+    "local-timestamp-millis": lambda: _timestamp(1000, False),
+    "local-timestamp-micros": lambda: _timestamp(1, False),
+    "local-timestamp-nanos": lambda: _nanos(LocalTimestampNanos, False),
+    "duration": _duration,
+    "big-decimal": lambda: _decimal(-1, _raw_big),
+}
+
+
+def scalar(kind: str, size: int, precision: int, scale: int) -> LeafNode:
+    """The node for a primitive or logical type; `size` of a fixed or -1."""
+    if kind in _LEAVES:
+        return _LEAVES[kind]()
+    if kind == "uuid":
+        return _uuid(size < 0)
+    return _decimal(size, _raw_decimal(size, precision, scale)) if kind == "decimal" else _bytes(size)
+
+
+class Writer:
+    """Encodes with a tree of nodes. Its methods are those of `codec.Writer`."""
+
+    def __init__(self, root: Node) -> None:
+        self._root = root
+
+    def encode(self, value: Any, prefix: bytes = b"") -> bytes:
+        """`prefix` and then the value in Avro binary. Raises `EncodeError`."""
+        out = Out(prefix)
+        try:
+            self._root.write(out, value)
+        except RefusedError as error:
+            raise EncodeError(error.why, path=field_path(error.parts)) from None
+        return bytes(out.data)
