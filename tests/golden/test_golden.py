@@ -113,7 +113,7 @@ def corpus_project() -> Project | None:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every rendering, each as a package of its own with its tests inside: one run of a tool sees them all."""
+    """Every rendering, each a package of its own with its tests inside: one run of a tool sees them all."""
     root = tmp_path_factory.mktemp("rendered")
     good = [case for case in CASES if not (case / "expected" / "error.txt").exists()]
     projects = [project_of(case, f"case_{case.name}") for case in good] + [corpus_project()]

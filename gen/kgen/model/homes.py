@@ -32,7 +32,7 @@ def find(library: Library, readable: Usable, topics: Iterable[TopicPlan]) -> Hom
     primary |= {name: versions[-1].version for name, versions in readable.versions.items()}
     split: set[str] = set()
     while True:
-        homes = {pair: _home(pair, primary, split) for pair in units}
+        homes = {pair: _home(pair, primary, plans, split) for pair in units}
         graph = _graph(units, homes, plans, primary)
         try:
             order = tuple(TopologicalSorter(graph).static_order())
@@ -54,14 +54,16 @@ def _needed(library: Library, pulled: list[Pair]) -> dict[Pair, Unit]:
     return {pair: units[pair] for pair in sorted(units)}
 
 
-def _home(pair: Pair, primary: Mapping[str, int], split: set[str]) -> str:
+def _home(pair: Pair, primary: Mapping[str, int], plans: Mapping[str, TopicPlan], split: set[str]) -> str:
     subject, version = pair
     if version != primary[subject]:
         return f"version:{subject} v{version}"
-    topic, _ = topic_of(subject) or (None, None)
-    if topic is None or f"topic:{topic}" in split or subject.startswith(":."):
-        return f"subject:{subject}"
-    return f"topic:{topic}"
+    topic, role = topic_of(subject) or ("", "")
+    identity = f"topic:{topic}"
+    plan = plans.get(identity)
+    # A topic that several registry contexts know has the subjects of one of them.
+    elsewhere = subject.startswith(":.") and not (plan and plan.subjects.get(role) == subject)
+    return identity if topic and not elsewhere and identity not in split else f"subject:{subject}"
 
 
 def _graph(

@@ -20,7 +20,7 @@ def _words(text: str) -> frozenset[str]:
 
 # The builtins of every supported Python version, in lower case too: what a generated module or class must
 # not hide.
-_BUILTINS = _words(
+BUILTINS = _words(
     """
     abs aiter all anext any ascii bin bool breakpoint bytearray bytes callable chr classmethod
     compile complex copyright credits delattr dict dir divmod enumerate eval exec exit filter float
@@ -82,7 +82,7 @@ def folder_name(subject: str) -> str:
     """
     if _PLAIN_FOLDER.match(subject) and len(subject) <= _FOLDER_LENGTH and not _unsafe(subject):
         return subject
-    readable = re.sub(r"[^A-Za-z0-9_-]+", "_", subject).strip("_")[:48]
+    readable = re.sub(r"[^A-Za-z0-9_-]+", "_", subject).strip("_-")[:48]
     return f"{readable or 'subject'}~{digest(subject, 12)}"
 
 
@@ -106,7 +106,7 @@ def _snake(text: str) -> str:
 
 
 def _reserved_module(name: str) -> bool:
-    taken = keyword.iskeyword(name) or name in _BUILTINS or name in _FLOW_NAMES
+    taken = keyword.iskeyword(name) or name in BUILTINS or name in _FLOW_NAMES
     return taken or name == "none" or _unsafe(name)
 
 
@@ -129,13 +129,13 @@ def class_name(short: str) -> str:
     """
     name = ascii_name(short, "T")
     if not name[0].isupper():
-        name = pascal(name)
-    return f"{name}_" if name in MODULE_NAMES | _BUILTINS | _AMBIGUOUS or keyword.iskeyword(name) else name
+        name = ascii_name(pascal(name), "T")
+    return f"{name}_" if name in MODULE_NAMES | BUILTINS | _AMBIGUOUS or keyword.iskeyword(name) else name
 
 
 def pascal(name: str) -> str:
     """`order_line` -> `OrderLine`; `orderLine` -> `OrderLine`."""
-    return "".join(part[0].upper() + part[1:] for part in name.split("_") if part) or "T"
+    return "".join(part[0].upper() + part[1:] for part in name.split("_") if part)
 
 
 def class_candidates(fullname: str) -> Iterable[str]:

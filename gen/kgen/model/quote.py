@@ -12,6 +12,7 @@ import textwrap
 from unicodedata import ucd_3_2_0
 
 _EMOJI = range(0x1F300, 0x1FB00)
+_SINCE_HIDDEN = "\xad\u06dd"  # format characters that Unicode 3.2 took for punctuation
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 
@@ -76,7 +77,8 @@ def _escaped(char: str) -> str:
 
 
 def _printable(char: str) -> bool:
-    return ucd_3_2_0.category(char)[0] in "LMNPS" or ord(char) in _EMOJI
+    known = ucd_3_2_0.category(char)[0] in "LMNPS" and char not in _SINCE_HIDDEN
+    return known or ord(char) in _EMOJI
 
 
 def _byte(byte: int, quote: str) -> str:

@@ -1,0 +1,130 @@
+"""Names from outside become names that are safe in Python and on every disk, and stay apart."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgen.model import names
+
+AVRO_NAME = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True)
+WILD = [
+    "../../x", "con", "CON", "con.txt", "nul", "a b/c", "a\\b", "é", "e", "", ".", "..", "-", "_", "Orders",
+    "orders", "ORDERS", "order.events", "order-events", "order_events", "2024", "class", "x" * 300, "x" * 301,
+    "a.", "a ", " a", ".a", "~", "a~b", "orders~0123456789ab", "\ud800", "a\nb", ":.ctx:orders-value", "lpt1",
+    "\u202eabc", "aux.tar.gz", "COM9", "k" * 80, "k" * 81,
+]  # fmt: skip
+ANY_TEXT = st.text(max_size=100) | st.sampled_from(WILD) | st.text("aAbB._-/~ ", max_size=8)
+
+
+@given(ANY_TEXT)
+def test_a_folder_name_is_safe_everywhere(subject: str) -> None:
+    folder = names.folder_name(subject)
+    assert re.fullmatch(r"[A-Za-z0-9._~-]{1,80}", folder)
+    assert not folder.startswith((".", "-", "~"))
+    assert not folder.endswith(".")
+    assert folder.split(".")[0].lower() not in {"con", "prn", "aux", "nul", "com1", "com9", "lpt1"}
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_two_subjects_never_share_a_folder_even_where_case_does_not_count(a: str, b: str) -> None:
+    if a != b:
+        assert names.folder_name(a).lower() != names.folder_name(b).lower()
+
+
+def test_wild_subjects_never_share_a_folder() -> None:
+    folders = {names.folder_name(subject).lower() for subject in WILD}
+    assert len(folders) == len(WILD)
+
+
+@pytest.mark.parametrize("subject", ["orders-value", "shop.orders-key", "a_b", "0a"])
+def test_a_plain_subject_is_its_own_folder(subject: str) -> None:
+    assert names.folder_name(subject) == subject
+
+
+@given(ANY_TEXT)
+def test_a_module_name_is_a_safe_identifier(topic: str) -> None:
+    module = names.module_name(topic)
+    assert re.fullmatch(r"[a-z][a-z0-9_]{0,61}", module)
+    assert not keyword.iskeyword(module)
+    assert not hasattr(builtins, module)
+    assert module not in {"con", "nul", "flow", "build", "op", "rt", "testing", "topic"}
+
+
+@given(st.sets(ANY_TEXT, max_size=30))
+def test_no_two_topics_share_a_module(topics: set[str]) -> None:
+    wanted = {f"topic:{topic}": names.module_name(topic) for topic in topics}
+    found = names.module_names(wanted)
+    assert found.keys() == wanted.keys()
+    assert len(set(found.values())) == len(topics)
+    assert found == names.module_names(dict(reversed(wanted.items())))
+
+
+@pytest.mark.parametrize(
+    ("topic", "module"),
+    [
+        ("orders", "orders"),
+        ("order-events", "order_events"),
+        ("shop.orders.v1", "shop_orders_v1"),
+        ("OrderEvents", "order_events"),
+        ("HTTPRequests", "http_requests"),
+        ("2024.orders", "t_2024_orders"),
+        ("class", "class_"),
+        ("con", "con_"),
+        ("list", "list_"),
+        ("_schemas", "schemas"),
+        ("__init__", "init"),
+    ],
+)
+def test_modules_read_well(topic: str, module: str) -> None:
+    assert names.module_name(topic) == module
+
+
+def test_who_is_called_like_the_module_gets_it() -> None:
+    found = names.module_names({f"topic:{t}": names.module_name(t) for t in ("order-events", "order_events")})
+    assert found["topic:order_events"] == "order_events"
+    assert re.fullmatch("order_events_[0-9a-f]{6}", found["topic:order-events"])
+
+
+@given(AVRO_NAME)
+def test_fields_symbols_and_classes_are_identifiers(wire: str) -> None:
+    for name in (names.field_name(wire), names.symbol_name(wire), names.class_name(wire)):
+        assert name.isidentifier()
+        assert not keyword.iskeyword(name)
+        assert not name.startswith("__")
+
+
+@given(
+    st.lists(AVRO_NAME | st.sampled_from(["class", "class_", "__x", "x", "x_", "name", "name_"]), unique=True)
+)
+def test_names_stay_apart_and_plain_ones_stay(wires: list[str]) -> None:
+    found = names.unique(wires, {wire: names.symbol_name(wire) for wire in wires})
+    assert list(found) == wires
+    assert len(set(found.values())) == len(wires)
+    assert all(found[wire] == wire for wire in wires if names.symbol_name(wire) == wire)
+
+
+def test_class_candidates_take_more_and_more_of_the_namespace() -> None:
+    candidates = iter(names.class_candidates("shop.eu_north.order"))
+    assert [next(candidates) for _ in range(5)] == [
+        "Order",
+        "EuNorthOrder",
+        "ShopEuNorthOrder",
+        "ShopEuNorthOrder",
+        "ShopEuNorthOrder2",
+    ]
+
+
+def test_every_builtin_of_this_python_is_known() -> None:
+    public = {name for name in dir(builtins) if not name.startswith("_")} - {"True", "False", "None"}
+    assert public <= names.BUILTINS
+
+
+@pytest.mark.parametrize("name", ["", "class", "_A", "a", "A b", "A\n", "Decimal", "rt", "É"])
+def test_a_lock_cannot_bring_in_a_bad_class_name(name: str) -> None:
+    assert not names.Scope().lock(name)
