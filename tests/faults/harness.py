@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from bytewax.recovery import init_db_dir
 from confluent_kafka import Consumer, TopicPartition
@@ -78,19 +78,25 @@ class Flow:
         self.shape, self.root, self.snapshot = shape, root, snapshot
         self.processes, self.workers, self.runner = processes, workers, runner
         self.recovery = root / "recovery"
-        self.env = {"KGEN_BROKERS": brokers or broker.bootstrap, **(env or {})}
-        self.starts = 0
+        self.env = {"KGEN_BROKERS": brokers or broker.bootstrap, "RUST_BACKTRACE": "0", **(env or {})}
+        self.runs: list[Run] = []
         self._progress = Progress(self.bootstrap, shape.sink)
 
     def start(self, *, file_limit: int | None = None, **changes: Any) -> Run:
         """Start it; `changes` go to the shape. No file of its processes may exceed `file_limit` bytes."""
-        self.starts += 1
         shape = replace(self.shape, **changes)
-        log = self.root / f"run{self.starts}.log"
+        log = self.root / f"run{len(self.runs)}.log"
         command = self._command()
         if file_limit is not None:
             command = ["sh", "-c", 'ulimit -f "$0"; exec "$@"', str(file_limit // 512), *command]
-        return Run(spawn(command, log, env={**self.env, **shape.env()}, cwd=ROOT), log)
+        self.runs.append(Run(spawn(command, log, env={**self.env, **shape.env()}, cwd=ROOT), log))
+        return self.runs[-1]
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        for run in self.runs:
+            run.kill()
+        self._progress.close()
 
     def finish(self, **changes: Any) -> Run:
         """Run it to the end of its topic; it has to leave with 0."""
@@ -135,6 +141,9 @@ class Flow:
         return [sys.executable, "-m", "bytewax.run", "tests.faults.flow:flow", *options]
 
 
+NewFlow: TypeAlias = "Callable[..., Flow]"
+
+
 class Progress:
     """How far a topic has come, cheap enough to ask a thousand times."""
 
@@ -151,6 +160,10 @@ class Progress:
     def count(self) -> int:
         """The sum of the end offsets."""
         return sum(self._consumer.get_watermark_offsets(place, timeout=30)[1] for place in self._places)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
 
 
 def kill_rounds(

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import Flow, feed
+from tests.faults.harness import Flow, NewFlow, feed
 from tests.faults.shape import Shape
 from tests.kafka.broker import KafkaBroker
 from tests.kafka.clients import Record, create_topic, numbered, read_all, send
-from tests.kafka.fixtures import NewCluster
+from tests.kafka.fixtures import NewCluster, NewTopic
 from tests.kafka.proxy import Proxy
 
 pytestmark = pytest.mark.kafka
@@ -41,7 +40,7 @@ def _goes_on(flow: Flow, hurt: Callable[[], object]) -> None:
     assert flow.account(IDS).lost == []
 
 
-def test_the_broker_is_killed_and_comes_back(new_kafka: NewCluster, tmp_path: Path) -> None:
+def test_the_broker_is_killed_and_comes_back(new_kafka: NewCluster, new_flow: NewFlow) -> None:
     """librdkafka and Kafka 4 agree again after a SIGKILL: the log has the sequence numbers."""
     broker = new_kafka().brokers[0]
 
@@ -49,10 +48,10 @@ def test_the_broker_is_killed_and_comes_back(new_kafka: NewCluster, tmp_path: Pa
         broker.kill()
         broker.restart()
 
-    _goes_on(Flow(broker, _shape(broker.bootstrap), tmp_path), hurt)
+    _goes_on(new_flow(broker, _shape(broker.bootstrap)), hurt)
 
 
-def test_the_broker_is_paused(new_kafka: NewCluster, tmp_path: Path) -> None:
+def test_the_broker_is_paused(new_kafka: NewCluster, new_flow: NewFlow) -> None:
     """Requests in flight time out (their timeout is shorter than the pause here) and are sent again."""
     broker = new_kafka().brokers[0]
     env = {"KGEN_KAFKA_SOCKET_TIMEOUT_MS": "3000", "KGEN_KAFKA_REQUEST_TIMEOUT_MS": "2000"}
@@ -62,20 +61,20 @@ def test_the_broker_is_paused(new_kafka: NewCluster, tmp_path: Path) -> None:
         time.sleep(PAUSE)  # the fault itself
         broker.cont()
 
-    _goes_on(Flow(broker, _shape(broker.bootstrap), tmp_path, env=env), hurt)
+    _goes_on(new_flow(broker, _shape(broker.bootstrap), env=env), hurt)
 
 
-def test_one_of_three_brokers_is_killed(new_kafka: NewCluster, tmp_path: Path) -> None:
+def test_one_of_three_brokers_is_killed(new_kafka: NewCluster, new_flow: NewFlow) -> None:
     cluster = new_kafka(nodes=3)
-    _goes_on(Flow(cluster, _shape(cluster.bootstrap, 3), tmp_path), cluster.brokers[0].kill)
+    _goes_on(new_flow(cluster, _shape(cluster.bootstrap, 3)), cluster.brokers[0].kill)
 
 
 @pytest.mark.parametrize("way", ["up", "down"], ids=["mid-produce", "mid-fetch"])
-def test_connections_are_cut_again_and_again(new_kafka: NewCluster, tmp_path: Path, way: str) -> None:
+def test_connections_are_cut_again_and_again(new_kafka: NewCluster, new_flow: NewFlow, way: str) -> None:
     """Requests and answers are smaller than the distance between two cuts, or none would get through."""
     broker = new_kafka().brokers[0]
     env = {"KGEN_KAFKA_BATCH_SIZE": "10000", "KGEN_KAFKA_MAX_PARTITION_FETCH_BYTES": "20000"}
-    flow = Flow(broker, _shape(broker.bootstrap), tmp_path, brokers=broker.proxied, env=env)
+    flow = new_flow(broker, _shape(broker.bootstrap), brokers=broker.proxied, env=env)
     feed(flow, IDS)
     with Proxy(broker.proxied_port, broker.behind) as proxy:
         proxy.cut_after(**{way: 100_000}, repeat=True)
@@ -90,13 +89,11 @@ def test_connections_are_cut_again_and_again(new_kafka: NewCluster, tmp_path: Pa
     assert flow.account(IDS).lost == []
 
 
-def test_the_broker_stays_away_beyond_the_bound(new_kafka: NewCluster, tmp_path: Path) -> None:
+def test_the_broker_stays_away_beyond_the_bound(new_kafka: NewCluster, new_flow: NewFlow) -> None:
     """The flow fails and says why; nothing of the open epoch was committed, so the next run delivers it."""
     broker = new_kafka().brokers[0]
     shape = _shape(broker.bootstrap)
-    flow = Flow(
-        broker, shape, tmp_path, brokers=broker.proxied, env={"KGEN_KAFKA_DELIVERY_TIMEOUT_MS": "3000"}
-    )
+    flow = new_flow(broker, shape, brokers=broker.proxied, env={"KGEN_KAFKA_DELIVERY_TIMEOUT_MS": "3000"})
     feed(flow, IDS)
     with Proxy(broker.proxied_port, broker.behind) as proxy:
         run = flow.start()
@@ -109,19 +106,17 @@ def test_the_broker_stays_away_beyond_the_bound(new_kafka: NewCluster, tmp_path:
     assert flow.account(IDS).lost == []
 
 
-def test_the_local_queue_is_full(kafka: KafkaBroker, new_topic: Callable[..., str], tmp_path: Path) -> None:
+def test_the_local_queue_is_full(kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow) -> None:
     """librdkafka's queue holds 50 messages, a batch of the flow 1,000: it goes as fast as the broker."""
     shape = Shape(source=new_topic("in", 4), sink=new_topic("out", 2), batch_size=1000)
-    flow = Flow(kafka, shape, tmp_path, env={"KGEN_KAFKA_QUEUE_BUFFERING_MAX_MESSAGES": "50"})
+    flow = new_flow(kafka, shape, env={"KGEN_KAFKA_QUEUE_BUFFERING_MAX_MESSAGES": "50"})
     feed(flow, IDS)
     flow.finish()
     found = flow.account(IDS)
     assert (found.lost, found.repeated) == ([], {})
 
 
-def test_a_message_over_the_brokers_limit(
-    kafka: KafkaBroker, new_topic: Callable[..., str], tmp_path: Path
-) -> None:
+def test_a_message_over_the_brokers_limit(kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow) -> None:
     """Only that message goes to the dead letters.
 
     The broker's limit is on a batch: it refuses, with the large message, the small ones beside it.
@@ -132,7 +127,7 @@ def test_a_message_over_the_brokers_limit(
         dead_letters=new_topic("dlq"),
     )
     large = [Record(value=b"x" * 50_000, key=b"%d" % i) for i in (TOTAL, TOTAL + 1, TOTAL + 2)]
-    flow = Flow(kafka, shape, tmp_path)
+    flow = new_flow(kafka, shape)
     send(kafka.bootstrap, shape.source, [*numbered(range(1000), 4), *large, *numbered(range(1000, TOTAL), 4)])
     flow.finish()
     assert flow.account(IDS).lost == []

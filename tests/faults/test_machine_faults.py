@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults import clock
-from tests.faults.harness import Flow, feed
+from tests.faults.harness import NewFlow, feed
 from tests.faults.shape import Shape
 from tests.kafka.broker import KafkaBroker
+from tests.kafka.fixtures import NewTopic
 
 pytestmark = pytest.mark.kafka
 
@@ -20,13 +21,13 @@ HOUR = 3600
 
 
 @pytest.fixture
-def shape(new_topic: Callable[..., str]) -> Shape:
+def shape(new_topic: NewTopic) -> Shape:
     return Shape(source=new_topic("in", 4), sink=new_topic("out", 2), stop="never", batch_size=20)
 
 
-def test_the_recovery_store_cannot_grow(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+def test_the_recovery_store_cannot_grow(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """A limit on file sizes, which needs no privileges; SQLite sees a failed write, as on a full disk."""
-    flow = Flow(kafka, shape, tmp_path, snapshot=0.001)
+    flow = new_flow(kafka, shape, snapshot=0.001)
     feed(flow, range(TOTAL))
     run = flow.start(file_limit=200_000)
     assert run.wait() != 0
@@ -49,9 +50,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_disk_under_the_recovery_store_is_full(
-    kafka: KafkaBroker, shape: Shape, tmp_path: Path, small_disk: Path
+    kafka: KafkaBroker, shape: Shape, new_flow: NewFlow, small_disk: Path
 ) -> None:
-    flow = Flow(kafka, shape, tmp_path, snapshot=0.001)
+    flow = new_flow(kafka, shape, snapshot=0.001)
     flow.recovery = small_disk / "recovery"
     feed(flow, range(TOTAL))
     run = flow.start()
@@ -70,9 +71,9 @@ def wall(tmp_path: Path) -> clock.Clock:
 
 
 def test_the_clock_is_set_back_between_runs(
-    kafka: KafkaBroker, shape: Shape, tmp_path: Path, wall: clock.Clock
+    kafka: KafkaBroker, shape: Shape, new_flow: NewFlow, wall: clock.Clock
 ) -> None:
-    flow = Flow(kafka, shape, tmp_path, env=wall.env)
+    flow = new_flow(kafka, shape, env=wall.env)
     feed(flow, range(TOTAL // 2))
     run = flow.start()
     flow.reached(TOTAL // 4, run)
@@ -84,10 +85,10 @@ def test_the_clock_is_set_back_between_runs(
 
 
 def test_the_clock_is_set_back_while_the_flow_runs(
-    kafka: KafkaBroker, shape: Shape, tmp_path: Path, wall: clock.Clock
+    kafka: KafkaBroker, shape: Shape, new_flow: NewFlow, wall: clock.Clock
 ) -> None:
     """The flow was idle, which is when it has asked Bytewax to wake it at a time of that clock."""
-    flow = Flow(kafka, shape, tmp_path, env=wall.env)
+    flow = new_flow(kafka, shape, env=wall.env)
     feed(flow, range(TOTAL // 2))
     run = flow.start()
     flow.reached(TOTAL // 2, run)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import Flow, Run, feed, kill_rounds
+from tests.faults.harness import NewFlow, Run, feed, kill_rounds
 from tests.faults.shape import Shape
 from tests.kafka.broker import KafkaBroker
+from tests.kafka.fixtures import NewTopic
 from tests.kafka.processes import wait_for
 
 pytestmark = pytest.mark.kafka
@@ -20,7 +20,7 @@ TOTAL = 20_000
 
 
 @pytest.fixture
-def shape(new_topic: Callable[..., str]) -> Shape:
+def shape(new_topic: NewTopic) -> Shape:
     return Shape(source=new_topic("in", 4), sink=new_topic("out", 2), stop="never")
 
 
@@ -44,7 +44,7 @@ def _workers(run: Run) -> list[int]:
     return sorted(_group(run) - {run.process.pid})
 
 
-def test_one_of_two_processes_is_killed(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+def test_one_of_two_processes_is_killed(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """A Bytewax cluster does not live on without one of its processes: all of it leaves, with an error."""
 
     def kill_one(run: Run) -> None:
@@ -52,12 +52,12 @@ def test_one_of_two_processes_is_killed(kafka: KafkaBroker, shape: Shape, tmp_pa
         assert run.wait() != 0
         wait_for(lambda: not _group(run), "the other processes to leave", explain=run.tail)
 
-    flow = Flow(kafka, shape, tmp_path, processes=2)
+    flow = new_flow(kafka, shape, processes=2)
     sent = kill_rounds(flow, 2, TOTAL, 1, kill_one)
     assert flow.account(sent).lost == []
 
 
-def test_only_the_runner_is_killed(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+def test_only_the_runner_is_killed(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """Its workers leave too, or the next run would meet them."""
 
     def kill_runner(run: Run) -> None:
@@ -65,15 +65,15 @@ def test_only_the_runner_is_killed(kafka: KafkaBroker, shape: Shape, tmp_path: P
         run.process.wait()
         wait_for(lambda: not _group(run), "the workers to leave", explain=run.tail)
 
-    flow = Flow(kafka, shape, tmp_path, processes=2)
+    flow = new_flow(kafka, shape, processes=2)
     sent = kill_rounds(flow, 2, TOTAL, 2, kill_runner)
     assert flow.account(sent).lost == []
 
 
 def test_a_second_runner_on_the_same_folder_is_refused(
-    kafka: KafkaBroker, shape: Shape, tmp_path: Path
+    kafka: KafkaBroker, shape: Shape, new_flow: NewFlow
 ) -> None:
-    flow = Flow(kafka, shape, tmp_path)
+    flow = new_flow(kafka, shape)
     feed(flow, range(1000))
     first = flow.start()
     flow.reached(1, first)
@@ -85,9 +85,9 @@ def test_a_second_runner_on_the_same_folder_is_refused(
     assert first.wait() == 0, first.tail()
 
 
-def test_workers_come_and_go(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+def test_workers_come_and_go(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """1 -> 3 -> 2 workers, each time killed in the midst: offsets follow their partitions."""
-    flow = Flow(kafka, shape, tmp_path)
+    flow = new_flow(kafka, shape)
     lot = TOTAL // 4
     for number, workers in enumerate((1, 3, 2)):
         flow.workers = workers

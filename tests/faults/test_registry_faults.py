@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 import pytest
 import requests
 
 from kgen.dev.server import RegistryServer
 from kgen.dev.store import Store
-from tests.faults.harness import Flow
+from tests.faults.harness import Flow, NewFlow
 from tests.faults.shape import Shape
 from tests.kafka.broker import KafkaBroker
 from tests.kafka.clients import Record, read_all, send
+from tests.kafka.fixtures import NewTopic
 from tests.kafka.processes import free_port, wait_for
 
 pytestmark = pytest.mark.kafka
@@ -64,7 +64,7 @@ def _framed(ids: Iterable[int], schema_id: int) -> Iterator[Record]:
 
 
 @pytest.fixture
-def flow(kafka: KafkaBroker, new_topic: Callable[..., str], registry: Registry, tmp_path: Path) -> Flow:
+def flow(kafka: KafkaBroker, new_topic: NewTopic, registry: Registry, new_flow: NewFlow) -> Flow:
     shape = Shape(
         source=new_topic("in", 4),
         sink=new_topic("out", 2),
@@ -72,7 +72,7 @@ def flow(kafka: KafkaBroker, new_topic: Callable[..., str], registry: Registry, 
         avro=True,
         stop="never",
     )
-    return Flow(kafka, shape, tmp_path, env={"KGEN_REGISTRY_URL": registry.url})
+    return new_flow(kafka, shape, env={"KGEN_REGISTRY_URL": registry.url})
 
 
 def _dead(flow: Flow) -> set[int]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
-from tests.faults.harness import Flow, feed
+from tests.faults.harness import Flow, NewFlow, feed
 from tests.faults.shape import Shape
 from tests.kafka.broker import KafkaBroker
 from tests.kafka.clients import add_partitions, create_topic, delete_before, delete_topic
+from tests.kafka.fixtures import NewTopic
 
 pytestmark = pytest.mark.kafka
 
@@ -18,12 +16,12 @@ TOTAL = 20_000
 
 
 @pytest.fixture
-def shape(new_topic: Callable[..., str]) -> Shape:
+def shape(new_topic: NewTopic) -> Shape:
     return Shape(source=new_topic("in", 4), sink=new_topic("out", 2), stop="never")
 
 
-def test_the_topic_read_is_deleted(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
-    flow = Flow(kafka, shape, tmp_path)
+def test_the_topic_read_is_deleted(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+    flow = new_flow(kafka, shape)
     feed(flow, range(TOTAL))
     run = flow.start()
     flow.reached(TOTAL, run)
@@ -33,9 +31,9 @@ def test_the_topic_read_is_deleted(kafka: KafkaBroker, shape: Shape, tmp_path: P
     assert flow.account(range(TOTAL)).lost == []
 
 
-def test_the_topic_written_is_deleted(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+def test_the_topic_written_is_deleted(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """The flow fails, naming it. What it had not committed comes once the topic is there again."""
-    flow = Flow(kafka, shape, tmp_path, env={"KGEN_KAFKA_DELIVERY_TIMEOUT_MS": "5000"})
+    flow = new_flow(kafka, shape, env={"KGEN_KAFKA_DELIVERY_TIMEOUT_MS": "5000"})
     feed(flow, range(TOTAL // 2))
     run = flow.start()
     flow.reached(TOTAL // 2, run)
@@ -59,9 +57,9 @@ def _shortened(flow: Flow, kafka: KafkaBroker, source: str) -> None:
     delete_before(kafka.bootstrap, source, dict.fromkeys(range(4), TOTAL * 3 // 16))
 
 
-def test_retention_has_passed_the_stored_offset(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+def test_retention_has_passed_the_stored_offset(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """Nothing is skipped unasked: the flow fails with the offset it wants and those that are there."""
-    flow = Flow(kafka, shape, tmp_path)
+    flow = new_flow(kafka, shape)
     _shortened(flow, kafka, shape.source)
     run = flow.start()
     assert run.wait() != 0
@@ -70,24 +68,24 @@ def test_retention_has_passed_the_stored_offset(kafka: KafkaBroker, shape: Shape
     assert "4999" in run.text(), run.tail()
 
 
-def test_a_gap_may_be_passed_over(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
-    flow = Flow(kafka, shape, tmp_path)
+def test_a_gap_may_be_passed_over(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+    flow = new_flow(kafka, shape)
     _shortened(flow, kafka, shape.source)
     run = flow.finish(on_gap="earliest")
     assert "2500" in run.text(), run.tail()
     assert flow.account(range(TOTAL)).lost == list(range(TOTAL // 2, TOTAL * 3 // 4))
 
 
-def test_a_gap_may_be_left_for_the_newest(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
-    flow = Flow(kafka, shape, tmp_path)
+def test_a_gap_may_be_left_for_the_newest(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+    flow = new_flow(kafka, shape)
     _shortened(flow, kafka, shape.source)
     flow.finish(on_gap="latest")
     assert flow.account(range(TOTAL)).lost == list(range(TOTAL // 2, TOTAL))
 
 
-def test_partitions_are_added_while_the_flow_runs(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
+def test_partitions_are_added_in_flight(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """It leaves with 75, asking its supervisor for a restart, then reads the new ones from the beginning."""
-    flow = Flow(kafka, shape, tmp_path)
+    flow = new_flow(kafka, shape)
     feed(flow, range(TOTAL // 2))
     run = flow.start(on_new_partitions="stop", look_for_partitions=0.2)
     flow.reached(TOTAL // 4, run)
@@ -99,8 +97,8 @@ def test_partitions_are_added_while_the_flow_runs(kafka: KafkaBroker, shape: Sha
     assert (found.lost, found.repeated) == ([], {})
 
 
-def test_new_partitions_are_never_ignored(kafka: KafkaBroker, shape: Shape, tmp_path: Path) -> None:
-    flow = Flow(kafka, shape, tmp_path)
+def test_new_partitions_are_never_ignored(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+    flow = new_flow(kafka, shape)
     run = flow.start(look_for_partitions=0.2)
     add_partitions(kafka.bootstrap, shape.source, 6)
     assert run.wait() not in (0, 75)

@@ -18,6 +18,7 @@ from tests.kafka.clients import create_topic
 _SHARED = pytest.StashKey[KafkaBroker]()
 
 NewCluster: TypeAlias = "Callable[..., KafkaCluster]"
+NewTopic: TypeAlias = "Callable[..., str]"
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def new_kafka(kafka_here: None, tmp_path: Path) -> Iterator[NewCluster]:
 
 
 @pytest.fixture
-def new_topic(kafka: KafkaBroker, request: pytest.FixtureRequest) -> Callable[..., str]:
+def new_topic(kafka: KafkaBroker, request: pytest.FixtureRequest) -> NewTopic:
     """Makes topics on the shared broker, named after the test: `new_topic("in", partitions=4)`."""
     prefix = "".join(c if c.isalnum() else "-" for c in request.node.name)[:80]
 
