@@ -88,7 +88,7 @@ def _flow(project: Project, module: Module, topic: TopicDef) -> str:
         "Yours to edit: `kgen pull` merges schema changes into it.\n\n"
         f"Run: python -m kgen_runtime.run {project.package}.flows.{module.name}:flow --recovery .recovery"
     )
-    policy = call("rt.DeadLetter", quote.string(_dead_letters(topic)), "kafka")
+    policy = call("rt.DeadLetter", quote.string(f"{topic.name}.dlq"), "kafka")
     route = call("rt.route", '"errs"', "read.errs", "handled.errs", policy=policy)
     handle = Group("def handle(", ((f"{topic.parameter}: ", topic.value_type),), f") -> {topic.value_type}:")
     noun = topic.parameter.replace("_", " ")
@@ -111,19 +111,19 @@ def _test(project: Project, module: Module, topic: TopicDef) -> str:
         "Yours to edit: `kgen pull` merges schema changes into it."
     )
     name = f"{module.name}.topic"
-    samples = dict_of([(name, call("testing.samples", name, n="20"))])
+    samples = dict_of([(name, call("testing.samples", name, n=str(_samples(topic))))])
     return _fill(
         "test.py",
         doc=doc,
         package=project.package,
         module=module.name,
         memory=call("testing.Memory", samples),
-        dead_letters=call("kafka.produced.get", quote.string(_dead_letters(topic))),
     )
 
 
-def _dead_letters(topic: TopicDef) -> str:
-    return f"{topic.name}.dlq"
+def _samples(topic: TopicDef) -> int:
+    # More than there are versions, and seldom another number.
+    return next(n for n in (20, 200, 2000, topic.versions) if n >= topic.versions)
 
 
 def _assign(before: str, expr: Expr, indent: int = 0) -> str:

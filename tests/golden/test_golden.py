@@ -148,6 +148,11 @@ def test_passes_ruff(tree: Path, args: list[str]) -> None:
     run(tree, "ruff", *args, "--isolated", "--no-cache", ".")
 
 
+def test_its_own_tests_pass(tree: Path) -> None:
+    """Flows run on sample messages of every version, from bytes to classes and through to the end."""
+    run(tree, "pytest", "-q", "-x", "-W", "error", "-p", "no:cacheprovider", "--rootdir", ".", ".")
+
+
 def test_passes_ruff_as_kgen_itself_does(tree: Path) -> None:
     """The stricter rules of this repository, but for names and docs, which are the schema's."""
     config = str(REPO / "pyproject.toml")

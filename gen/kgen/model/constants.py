@@ -39,6 +39,10 @@ class Constants:
         """The constant of a subject."""
         return self._names[subject]
 
+    def versions(self, subject: str) -> int:
+        """How many versions of a subject there are."""
+        return len(self._versions[subject])
+
     def all(self) -> tuple[SchemaConstant, ...]:
         """Every constant, in the order to write them."""
         texts = (

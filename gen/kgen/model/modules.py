@@ -165,7 +165,8 @@ class Drafts:
         plain = plan.formats.get("value")
         value_type = FORMATS[plain][0] if plain else f"{draft.name}.{value.type}"
         parameter = "value" if plain else names.parameter(str(value.type), draft.name)
-        return TopicDef(plan.name, key, value, value_type, parameter)
+        versions = max(map(self._constants.versions, plan.subjects.values()), default=1)
+        return TopicDef(plan.name, key, value, value_type, parameter, versions)
 
     def _serde(self, draft: _Draft, types: ModuleTypes, plan: TopicPlan, role: str) -> SerdeDef:
         if role in plan.formats:

@@ -93,7 +93,7 @@ def _unsafe(name: str) -> bool:
 def module_name(name: str) -> str:
     """The module of a topic or subject, taken alone. Two may want the same one: see `module_names`."""
     slug = re.sub(r"_{2,}", "_", _snake(ascii_name(name, "t"))).strip("_") or "t"
-    if slug[0].isdigit():
+    if slug[0].isdigit() or slug.startswith("test_"):  # pytest would collect it
         slug = f"t_{slug}"
     if not re.match(r"[A-Za-z0-9._-]*\Z", name) or len(slug) > _MODULE_LENGTH:
         slug = f"{slug[: _MODULE_LENGTH - 20].strip('_')}_{digest(name, 8)}"
@@ -106,7 +106,7 @@ def _snake(text: str) -> str:
 
 
 def _reserved_module(name: str) -> bool:
-    taken = keyword.iskeyword(name) or name in BUILTINS or name in _FLOW_NAMES
+    taken = keyword.iskeyword(name) or name in BUILTINS | _FLOW_NAMES or name.endswith("_test")
     return taken or name == "none" or _unsafe(name)
 
 

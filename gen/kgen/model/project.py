@@ -100,7 +100,7 @@ class SerdeDef:
 @dataclass(frozen=True)
 class TopicDef:
     """A topic with its flow. `value_type` is the value's type as the flow writes it, `parameter` a name for
-    one value.
+    one value, `versions` how many versions its key or value has.
     """
 
     name: str
@@ -108,6 +108,7 @@ class TopicDef:
     value: SerdeDef
     value_type: str
     parameter: str
+    versions: int
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ SHORT_NAMES = [
 ]  # fmt: skip
 SPACES = ["a", "b", "a.b", "shop.eu-north"]
 FIELD_NAMES = [
-    "id", "class", "class_", "list", "dict", "int", "str", "float", "bytes", "date", "time", "datetime", "self",
-    "Decimal", "UUID", "field", "rt", "dt", "builtins", "__x", "_", "_0", "l", "Order", "Thing", "Value", "None",
+    "id", "class", "class_", "list", "dict", "int", "str", "float", "bytes", "date", "time", "datetime",
+    "Decimal", "UUID", "field", "rt", "dt", "builtins", "__x", "_", "_0", "l", "Order", "Thing", "Value",
+    "None", "self",
 ]  # fmt: skip
 SYMBOLS = ["A", "B", "name", "value", "mro", "None", "class", "_x_", "__y", "I", "a"]
 TEXT = st.text("a\"'\\\né{", max_size=4)

@@ -74,6 +74,8 @@ def test_no_two_topics_share_a_module(topics: set[str]) -> None:
         ("OrderEvents", "order_events"),
         ("HTTPRequests", "http_requests"),
         ("2024.orders", "t_2024_orders"),
+        ("test-orders", "t_test_orders"),
+        ("orders.test", "orders_test_"),
         ("class", "class_"),
         ("con", "con_"),
         ("list", "list_"),

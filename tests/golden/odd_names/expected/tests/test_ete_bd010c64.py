@@ -16,4 +16,4 @@ def test_every_known_version_is_read() -> None:
         {ete_bd010c64.topic: testing.samples(ete_bd010c64.topic, n=20)},
     )
     testing.run(build(kafka))
-    assert not kafka.produced.get("été.dlq")
+    assert not kafka.dead_letters

@@ -16,4 +16,4 @@ def test_every_known_version_is_read() -> None:
         {order_events.topic: testing.samples(order_events.topic, n=20)},
     )
     testing.run(build(kafka))
-    assert not kafka.produced.get("order_events.dlq")
+    assert not kafka.dead_letters

@@ -16,4 +16,4 @@ def test_every_known_version_is_read() -> None:
         {order_events_94cf18.topic: testing.samples(order_events_94cf18.topic, n=20)},
     )
     testing.run(build(kafka))
-    assert not kafka.produced.get("order-events.dlq")
+    assert not kafka.dead_letters

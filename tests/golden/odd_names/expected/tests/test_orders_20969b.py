@@ -16,4 +16,4 @@ def test_every_known_version_is_read() -> None:
         {orders_20969b.topic: testing.samples(orders_20969b.topic, n=20)},
     )
     testing.run(build(kafka))
-    assert not kafka.produced.get("Orders.dlq")
+    assert not kafka.dead_letters

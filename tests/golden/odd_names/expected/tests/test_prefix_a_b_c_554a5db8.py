@@ -21,4 +21,4 @@ def test_every_known_version_is_read() -> None:
         },
     )
     testing.run(build(kafka))
-    assert not kafka.produced.get("prefix/a b/c.dlq")
+    assert not kafka.dead_letters

@@ -16,4 +16,4 @@ def test_every_known_version_is_read() -> None:
         {t_2024_orders.topic: testing.samples(t_2024_orders.topic, n=20)},
     )
     testing.run(build(kafka))
-    assert not kafka.produced.get("2024.orders.dlq")
+    assert not kafka.dead_letters
