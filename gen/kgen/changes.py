@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from .diff import Change, schema_diff, summary
 from .lock import Locked, text_hash
+from .model.library import Library
 from .model.project import Project
 from .model.subjects import Skipped, Subject
 from .plan import FileAction, SubjectChange
@@ -47,22 +49,50 @@ def subject_changes(
 def _compared(old: Locked | None, new: Locked) -> Iterator[SubjectChange]:
     before = {s.name: s for s in old.snapshot.subjects} if old else {}
     after = {s.name: s for s in new.snapshot.subjects}
+    schemas = Schemas(old, new)
     for name, subject in after.items():
         if name not in before:
             yield SubjectChange(name, "add", None, subject.latest.version, subject.compatibility)
         elif before[name] != subject:
-            yield _changed(before[name], subject)
+            yield _changed(before[name], subject, schemas)
     for name in before.keys() - after.keys():
         yield SubjectChange(name, "remove", before[name].latest.version)
 
 
-def _changed(before: Subject, after: Subject) -> SubjectChange:
-    summary = ""
+class Schemas:
+    """The newest schemas of subjects, before and after, parsed when asked for."""
+
+    def __init__(self, old: Locked | None, new: Locked) -> None:
+        self._old = Library(old.snapshot) if old else None
+        self._new = Library(new.snapshot)
+
+    def diff(self, before: Subject, after: Subject) -> tuple[Change, ...]:
+        """What changed in meaning."""
+        if self._old is None or not {before.latest.type, after.latest.type} <= {"AVRO"}:
+            return ()
+        old = self._old.unit((before.name, before.latest.version)).schema
+        return schema_diff(old, self._new.unit((after.name, after.latest.version)).schema)
+
+
+def _changed(before: Subject, after: Subject, schemas: Schemas) -> SubjectChange:
+    parts = [summary(schemas.diff(before, after))] if before.latest.text != after.latest.text else []
     if before.latest.version == after.latest.version:
-        summary = _lesser_change(before, after)
-    return SubjectChange(
-        after.name, "change", before.latest.version, after.latest.version, after.compatibility, summary
-    )
+        parts.append(_lesser_change(before, after))
+    numbers = before.latest.version, after.latest.version
+    return SubjectChange(after.name, "change", *numbers, after.compatibility, ", ".join(filter(None, parts)))
+
+
+def moved(old: Locked | None, new: Locked) -> Iterator[str]:
+    """Types of the newest schemas that are in another namespace now."""
+    before = {s.name: s for s in old.snapshot.subjects} if old else {}
+    schemas = Schemas(old, new)
+    for subject in new.snapshot.subjects:
+        known = before.get(subject.name)
+        if known is None or known.latest.text == subject.latest.text:
+            continue
+        for change in schemas.diff(known, subject):
+            if change.kind == "type moved":
+                yield f"{subject.name}: {change.before} is {change.after} now"
 
 
 def _lesser_change(before: Subject, after: Subject) -> str:

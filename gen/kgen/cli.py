@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from . import __version__
-from .commands import dev, doctor, pull, resolve, status
+from .commands import dev, diff, doctor, pull, resolve, status
 from .commands.console import safe
 from .errors import IncompatibleError, KgenError
 
@@ -33,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("pull")(pull.command)
+app.command("diff")(diff.command)
 app.command("status")(status.command)
 app.command("outdated")(status.outdated)
 app.command("resolve")(resolve.command)

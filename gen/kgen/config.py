@@ -112,6 +112,9 @@ def _config(data: Mapping[str, Any]) -> Config:
 def _registry(table: Mapping[str, Any]) -> Registry:
     _known(table, {"url", "user_env", "password_env", "token_env", "ca", "cert", "key"}, "registry.")
     texts = {key: _get(table, key, str, "", "registry.") for key in table}
+    if "@" in texts.get("url", "").partition("://")[2].partition("/")[0]:
+        hint = "take it out, and set KGEN_REGISTRY_USER and KGEN_REGISTRY_PASSWORD"
+        raise ConfigError("registry.url holds a user or a password", where=NAME, hint=hint)
     return Registry(**{"url": "", **texts})
 
 

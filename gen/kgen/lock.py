@@ -172,10 +172,15 @@ def snapshot(root: Path) -> Snapshot:
     """The snapshot that `root` holds, without a registry. Raises `LockError`, also where nothing is locked yet."""
     locked = load(root)
     if locked is None:
-        raise LockError(
-            "there is no kgen.lock here", where=str(root), hint="run `kgen pull --registry URL` first"
-        )
+        raise absent(root)
     return locked.snapshot
+
+
+def absent(root: Path) -> LockError:
+    """The error for a project without a lock."""
+    return LockError(
+        "there is no kgen.lock here", where=str(root), hint="run `kgen pull --registry URL` first"
+    )
 
 
 def _toml(text: str) -> dict[str, Any]:

@@ -18,25 +18,26 @@ def target(root: Path, path: str) -> Path:
     relative = PurePosixPath(path)
     if relative.is_absolute() or ".." in relative.parts or not relative.parts:
         raise OutputError("a path that leaves the project folder", where=path)
-    base, real = _real(root, path), _real(root / relative, path)
-    if not real.is_relative_to(base):
+    # os.path, not pathlib: a project has thousands of files, and this is asked for each of them.
+    base = os.path.realpath(root)
+    real = os.path.realpath(os.path.join(base, path))  # noqa: PTH118
+    if not real.startswith(base.rstrip(os.sep) + os.sep):
         raise OutputError(
             "a link leads out of the project folder", where=f"{path} -> {real}", hint="remove the link"
         )
-    if real.is_dir():
+    _check_place(base, real, path)
+    return Path(real)
+
+
+def _check_place(base: str, real: str, path: str) -> None:
+    if os.path.islink(real):  # noqa: PTH114
+        raise OutputError("the path cannot be followed", where=path, hint="is it a link to itself?")
+    if os.path.isdir(real):  # noqa: PTH112
         raise OutputError("a folder stands where a file must be", where=path, hint="move it away")
-    for parent in real.relative_to(base).parents:
-        above = base / parent
-        if above.exists() and not above.is_dir():
-            raise OutputError("a file stands where a folder must be", where=str(parent), hint="move it away")
-    return real
-
-
-def _real(path: Path, shown: str) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError) as e:  # RuntimeError: links in a circle, before Python 3.13
-        raise OutputError("the path cannot be followed", where=shown, hint="is it a link to itself?") from e
+    above = _nearest(Path(real).parent)
+    if not above.is_dir():
+        shown = os.path.relpath(above, base)
+        raise OutputError("a file stands where a folder must be", where=shown, hint="move it away")
 
 
 def read(root: Path, path: str) -> bytes | None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from kgen import __version__
 
-from . import changes, config, gate, guard, history, lock, plan, registry, render, write
+from . import changes, config, gate, guard, history, lock, paths, plan, registry, render, write
 from .config import Config, ConflictMode
-from .errors import ConfigError, EditedError, LockError, OutputError
+from .errors import ConfigError, EditedError, OutputError
 from .model import build, names
 from .model.project import Project, Settings
 from .model.subjects import Snapshot
@@ -40,6 +40,7 @@ class Request:
     frozen: bool = False  # from the lock alone
     locked: bool = False  # the lock must not change
     dry: bool = False  # write nothing
+    lenient: bool = False  # plan incompatible versions too
     say: Callable[[str], None] = _quiet
     progress: Progress | None = None
 
@@ -52,6 +53,20 @@ class Result:
     written: bool
     lock_changes: bool = False
     healed: write.Direction | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan, and the two states that it leads from and to."""
+
+    plan: plan.Plan
+    old: lock.Locked | None
+    new: lock.Locked
+
+    @property
+    def lock_changes(self) -> bool:
+        """Whether kgen.lock or a vendored schema would change."""
+        return any(f.kind in ("lock", "schema") and f.op != "keep" for f in self.plan.files)
 
 
 @dataclass(frozen=True)
@@ -70,20 +85,20 @@ def run(request: Request, show: Callable[[plan.Plan], None] | None = None) -> Re
     """
     root = request.root
     if request.dry:
-        with guard.shared(root, request.say):
-            _refuse_interrupted(root)
-            return _planned(request, *_prepare(request))
+        prepared = prepare(request)
+        return Result(prepared.plan, written=False, lock_changes=prepared.lock_changes)
+    paths.check_writable(root, [root / lock.NAME])
     if (root / ".kgen").exists():
         with guard.exclusive(root, request.say):
             healed = write.heal(root)
-            return _write(request, *_prepare(request), show, healed)
+            return _write(request, _prepare(request), show, healed)
     # Nothing is made in the folder before the registry has answered.
     before = lock.read_text(root)
     prepared = _prepare(request)
     with _made(root), guard.exclusive(root, request.say):
         if lock.read_text(root) != before:  # another first pull was quicker
             prepared = _prepare(request)
-        return _write(request, *prepared, show, None)
+        return _write(request, prepared, show, None)
 
 
 def _refuse_interrupted(root: Path) -> None:
@@ -113,17 +128,13 @@ def _remove_traces(root: Path, missing: Path | None) -> None:
             write.Disk().rmdir(path)
 
 
-def _planned(request: Request, made: plan.Plan, lock_changes: bool) -> Result:
-    return Result(made, written=False, lock_changes=lock_changes)
-
-
 def _write(
     request: Request,
-    made: plan.Plan,
-    lock_changes: bool,
+    prepared: Prepared,
     show: Callable[[plan.Plan], None] | None,
     healed: write.Direction | None,
 ) -> Result:
+    made, lock_changes = prepared.plan, prepared.lock_changes
     if show:
         show(made)
     refuse_edited(made)
@@ -188,24 +199,30 @@ def _overridden(found: Config, request: Request) -> Config:
     )
 
 
-def _prepare(request: Request) -> tuple[plan.Plan, bool]:
+def prepare(request: Request) -> Prepared:
+    """Plan and write nothing. Raises `KgenError`, also where an interrupted write left the project half-way."""
+    with guard.shared(request.root, request.say):
+        _refuse_interrupted(request.root)
+        return _prepare(request)
+
+
+def _prepare(request: Request) -> Prepared:
     settled = settle(request)
     old = lock.load(request.root)
     if request.frozen:
         return _from_lock(request, settled, old)
     fetched = read_registry(settled.config, request, old)
     carried = history.carry(fetched, old)
-    gate.refuse_incompatible(carried.snapshot, old, request.allow)
-    notes = [*carried.notes, *_unmatched(fetched)]
+    if not request.lenient:
+        gate.refuse_incompatible(carried.snapshot, old, request.allow)
+    notes = [*carried.notes, *_unmatched(fetched, settled.config)]
     settled = _with_new_globs(settled, request, fetched)
     return _plan(request, settled, carried.snapshot, carried.deleted, old, notes)
 
 
-def _from_lock(request: Request, settled: Settled, old: lock.Locked | None) -> tuple[plan.Plan, bool]:
+def _from_lock(request: Request, settled: Settled, old: lock.Locked | None) -> Prepared:
     if old is None:
-        raise LockError(
-            "there is no kgen.lock here", where=str(request.root), hint="run `kgen pull --registry URL`"
-        )
+        raise lock.absent(request.root)
     return _plan(request, settled, old.snapshot, old.deleted, old, [])
 
 
@@ -230,8 +247,14 @@ def read_registry(settings: Config, request: Request, old: lock.Locked | None) -
     return history.with_others(fetched, old, globs) if request.subjects and old else fetched
 
 
-def _unmatched(fetched: Fetched) -> list[str]:
-    return [f"no subject matches {glob}" for glob in fetched.unmatched]
+def _unmatched(fetched: Fetched, settings: Config) -> Iterator[str]:
+    yield from (f"no subject matches {glob}" for glob in fetched.unmatched)
+    names = {s.name for s in fetched.snapshot.subjects}
+    yield from (
+        f"kgen.toml pins {name}, which is not among the subjects"
+        for name in settings.pins
+        if name not in names
+    )
 
 
 def _with_new_globs(settled: Settled, request: Request, fetched: Fetched) -> Settled:
@@ -253,28 +276,25 @@ def _plan(
     deleted: frozenset[lock.Key],
     old: lock.Locked | None,
     notes: list[str],
-) -> tuple[plan.Plan, bool]:
+) -> Prepared:
     settings = settled.config
     project = model(settings, snapshot, old)
     new = locked(snapshot, project, deleted)
     rendered = render.render(project)
     wanted = plan.Wanted(new, rendered, {p: render.kind(p) for p in rendered}, settings.package, settled.text)
-    options = plan.Options(settings.conflict, request.recreate)
-    files = plan.files(request.root, wanted, old, options)
+    files = plan.files(request.root, wanted, old, plan.Options(settings.conflict, request.recreate))
     skipped = {s.subject: s for s in (*snapshot.skipped, *project.skipped)}.values()
     subjects = changes.subject_changes(old, new, _models(project, new, settings, old), files, skipped)
-    url = snapshot.registry_url
-    return plan.Plan(url, settings.package, files, subjects, tuple(notes)), _lock_changes(files)
+    made = plan.Plan(
+        snapshot.registry_url, settings.package, files, subjects, (*notes, *changes.moved(old, new))
+    )
+    return Prepared(made, old, new)
 
 
 def _models(project: Project, new: lock.Locked, settings: Config, old: lock.Locked | None) -> list[Project]:
     """The new model, and the old one where subjects are gone: their files are known from it alone."""
     gone = old and {s.name for s in old.snapshot.subjects} - {s.name for s in new.snapshot.subjects}
     return [project, model(settings, old.snapshot, old)] if old and gone else [project]
-
-
-def _lock_changes(files: tuple[plan.FileAction, ...]) -> bool:
-    return any(f.kind in ("lock", "schema") and f.op != "keep" for f in files)
 
 
 def model(settings: Config, snapshot: Snapshot, old: lock.Locked | None) -> Project:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from . import lock, plan, pull, registry, write
-from .errors import LockError, UnknownSchema
+from .errors import UnknownSchema
 from .pull import Request
 from .registry.fetch import SUPPORTED, concurrently
 
@@ -71,9 +71,7 @@ def outdated(request: Request) -> list[Newer]:
     """Subjects whose newest live version is not the locked one, new ones and ones that are gone. Raises `KgenError`."""
     locked = lock.load(request.root)
     if locked is None:
-        raise LockError(
-            "there is no kgen.lock here", where=str(request.root), hint="run `kgen pull --registry URL`"
-        )
+        raise lock.absent(request.root)
     settings = pull.settle(request).config
     client = registry.connect(settings.registry, request.root)
     try:

@@ -17,7 +17,9 @@ _PATIENCE = 1.0  # seconds before progress is shown
 
 def safe(text: str) -> str:
     """One line of printable text: control characters, which could drive the terminal, are written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+    return "".join(
+        c if c.isprintable() or c == "\t" else c.encode("unicode_escape", "replace").decode() for c in text
+    )
 
 
 @dataclass

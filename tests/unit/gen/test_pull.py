@@ -670,3 +670,86 @@ def test_a_pull_waits_for_another(project, shop, tmp_path):
         assert "another kgen" in second.stderr.readline()
     out, _ = second.communicate(timeout=60)
     assert (second.returncode, out) == (0, "nothing changed\n")
+
+
+# -------------------------------------------------------------------------------------------------------------------- diff
+
+
+def test_diff_of_registry_and_lock(project, shop, kgen, tree):
+    assert kgen("diff")[:2] == (0, "no difference\n")
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    shop.add("payments-value", {**ADDRESS, "name": "Payment"})
+    before = tree(project)
+    code, out, _ = kgen("diff")
+    assert code == 0
+    assert "~ orders-value v1 -> v2\n" in out
+    assert "+ `shop.Order.note`: string" in out
+    assert "new reads old: yes" in out
+    assert "allowed at BACKWARD: yes" in out
+    assert "+ payments-value v1" in out
+    assert "+++ b/streams/_generated/orders.py" in out
+    assert tree(project) == before
+    got = json.loads(kgen("diff", "orders-value", "--json")[1])
+    assert [(s["subject"], s["from"], s["to"]) for s in got["subjects"]] == [("orders-value", 1, 2)]
+    assert got["subjects"][0]["changes"][0]["kind"] == "field added"
+    assert got["subjects"][0]["level"] == {"level": "BACKWARD", "allowed": True, "problems": {}}
+
+
+def test_diff_shows_what_pull_refuses(project, shop, kgen):
+    shop.add("orders-value", {**ADDRESS, "name": "Order", "fields": [{"name": "id", "type": "int"}]})
+    code, out, _ = kgen("diff")
+    assert code == 0
+    assert "new reads old: no" in out
+    assert "allowed at BACKWARD: no" in out
+
+
+def test_diff_of_any_two_versions(project, shop, kgen):
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    shop.add("orders-value", order(NOTE, {**NOTE, "name": "more"}), references=REFERENCE)
+    assert "+ `shop.Order.more`" in kgen("diff", "orders-value", "2..3")[1]
+    assert "- `shop.Order.more`" in kgen("diff", "orders-value", "3..1")[1]
+    kgen("pull")
+    shop.override("*", (500, {}))
+    assert "+ `shop.Order.note`" in kgen("diff", "orders-value", "1..2")[1]
+    assert "no pair of versions" in error(kgen("diff", "orders-value", "1-2"))
+
+
+def test_diff_of_versions_that_are_not_there(project, kgen):
+    assert "orders-value has no version" in error(kgen("diff", "orders-value", "1..9"))
+    assert "no subject matches nope" in error(kgen("diff", "nope", "1..2"))
+
+
+# ------------------------------------------------------------------------------------------------------------ what a plan says
+
+
+def test_a_type_in_another_namespace(project, shop, kgen):
+    shop.add("orders-value", {**order(), "namespace": "store"}, references=REFERENCE)
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "orders-value: shop.Order is store.Order now" in out
+    assert "class Order:" in (project / "streams/_generated/orders.py").read_text()
+
+
+def test_a_pin_of_nothing_is_told(project, kgen):
+    with (project / "kgen.toml").open("a") as file:
+        file.write("\n[pins]\nnope = 3\n")
+    assert "kgen.toml pins nope, which is not among the subjects" in kgen("pull")[1]
+
+
+def test_a_secret_in_kgen_toml_is_refused(project, kgen):
+    toml = project / "kgen.toml"
+    toml.write_text(toml.read_text().replace("http://", "http://me:s3cret@"))
+    err = error(kgen("pull"))
+    assert "s3cret" not in err
+    assert "KGEN_REGISTRY_PASSWORD" in err
+
+
+def test_a_read_only_project_can_be_checked(project, kgen, monkeypatch, tree):
+    import os
+
+    before = tree(project)
+    monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
+    for command in (("pull", "--check"), ("pull", "--dry-run"), ("status",), ("outdated",), ("diff",)):
+        assert kgen(*command)[0] == 0
+    assert "not writable" in error(kgen("pull"))
+    assert tree(project) == before

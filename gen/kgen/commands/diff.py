@@ -1,0 +1,54 @@
+"""`kgen diff`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import compare
+from ..errors import ConfigError
+from ..pull import Request
+from . import options
+from .console import Console
+
+_RANGE = re.compile(r"(\d+)\.\.(\d+)\Z", re.ASCII)
+
+
+def command(
+    subject: Annotated[str | None, typer.Argument(help="One subject; all where there is none.")] = None,
+    versions: Annotated[
+        str | None,
+        typer.Argument(metavar="[FROM..TO]", help="Two of its versions, as 2..4; else lock to registry."),
+    ] = None,
+    registry: options.Registry = None,
+    out: options.Out = Path(),
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """What changed in meaning, whether old and new versions read each other, and the text that `kgen pull` would write."""
+    console = Console(json, quiet, not no_color)
+    subjects = (subject,) if subject else ()
+    request = Request(out, registry, subjects, say=console.say, progress=console.progress)
+    if subject and versions:
+        found, text = [compare.versions(request, subject, *_range(versions))], ""
+    else:
+        found, text = compare.with_registry(request)
+    for diff in found:
+        for line in diff.lines():
+            console.line(line)
+    for line in text.splitlines():
+        console.line(line)
+    if not found and not text:
+        console.line("no difference")
+    console.data({"version": 1, "subjects": [diff.as_json() for diff in found], "text": text})
+
+
+def _range(text: str) -> tuple[int, int]:
+    match = _RANGE.match(text)
+    if match is None:
+        raise ConfigError(f"{text} is no pair of versions", hint="kgen diff orders-value 2..4")
+    return int(match[1]), int(match[2])

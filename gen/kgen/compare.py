@@ -1,0 +1,106 @@
+"""`kgen diff`: what changed in meaning, what that does to readers and writers, and the text that a pull would write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import paths, pull, textdiff
+from .diff import Change, schema_diff
+from .errors import UnknownSchema
+from .lock import load
+from .model.library import Library
+from .model.subjects import Snapshot, Subject
+from .plan import FileAction
+from .pull import Request
+from .verdict import Both, Verdict, at_level, both_ways
+
+
+@dataclass(frozen=True)
+class SubjectDiff:
+    """Two versions of a subject. `before` or `after` is None where the subject is new or gone; then there is nothing else."""
+
+    subject: str
+    before: int | None
+    after: int | None
+    changes: tuple[Change, ...] = ()
+    both: Both | None = None
+    verdict: Verdict | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Its stable form."""
+        return {
+            "subject": self.subject,
+            "from": self.before,
+            "to": self.after,
+            "changes": [change.as_json() for change in self.changes],
+            "compatibility": self.both.as_json() if self.both else None,
+            "level": self.verdict.as_json() if self.verdict else None,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        if self.before is None or self.after is None:
+            yield f"{'+' if self.before is None else '-'} {self.subject} v{self.after or self.before}"
+            return
+        yield f"~ {self.subject} v{self.before} -> v{self.after}"
+        yield from (f"    {change.text}" for change in self.changes)
+        yield from (f"    {line}" for line in (self.both.lines() if self.both else ()))
+        if self.verdict:
+            yield f"    allowed at {self.verdict.level}: {'yes' if self.verdict.allowed else 'no'}"
+
+
+def with_registry(request: Request) -> tuple[list[SubjectDiff], str]:
+    """What a pull would change: by subject, and as a unified diff of the files. Raises `KgenError`."""
+    prepared = pull.prepare(replace(request, lenient=True, dry=True))
+    before = prepared.old.snapshot if prepared.old else Snapshot(prepared.plan.registry, ())
+    subjects = list(_subjects(before, prepared.new.snapshot))
+    return subjects, _text(request, [f for f in prepared.plan.files if f.kind != "internal"])
+
+
+def versions(request: Request, subject: str, before: int, after: int) -> SubjectDiff:
+    """Any two versions of a subject: from the lock where it has both, else from the registry. Raises `KgenError`."""
+    old = load(request.root)
+    found = old.subject(subject) if old else None
+    snapshot = old.snapshot if old else None
+    if snapshot is None or found is None or not {before, after} <= {v.version for v in found.versions}:
+        wanted = replace(request, subjects=(subject,), pins={subject: max(before, after)}, all_versions=True)
+        snapshot = pull.read_registry(pull.settle(wanted).config, wanted, None).snapshot
+        found = next((s for s in snapshot.subjects if s.name == subject), None)
+    if found is None or not {before, after} <= {v.version for v in found.versions}:
+        raise UnknownSchema(
+            f"{subject} has no version {min(before, after)} and {max(before, after)}", where=subject
+        )
+    return _diff(Library(snapshot), found, before, Library(snapshot), found, after)
+
+
+def _subjects(before: Snapshot, after: Snapshot) -> Iterator[SubjectDiff]:
+    old, new = Library(before), Library(after)
+    known = {s.name: s for s in before.subjects}
+    present = {s.name: s for s in after.subjects}
+    for name in sorted({*known, *present}):
+        was, now = known.get(name), present.get(name)
+        if was and now:
+            if was.latest.text != now.latest.text:
+                yield _diff(old, was, was.latest.version, new, now, now.latest.version)
+        else:
+            yield SubjectDiff(name, was.latest.version if was else None, now.latest.version if now else None)
+
+
+def _diff(old: Library, was: Subject, before: int, new: Library, now: Subject, after: int) -> SubjectDiff:
+    first, second = old.unit((was.name, before)).schema, new.unit((now.name, after)).schema
+    history = [(v.version, new.unit((now.name, v.version)).schema) for v in now.versions if v.version < after]
+    level = now.compatibility
+    verdict = at_level(level, history, second) if level and history else None
+    return SubjectDiff(now.name, before, after, schema_diff(first, second), both_ways(first, second), verdict)
+
+
+def _text(request: Request, files: Sequence[FileAction]) -> str:
+    changed = [f for f in files if f.op in ("add", "change", "merge", "remove")]
+    before = {f.path: _decoded(paths.read(request.root, f.path)) for f in changed}
+    return textdiff.text_diff(before, {f.path: _decoded(f.content) for f in changed})
+
+
+def _decoded(content: bytes | None) -> str | None:
+    return None if content is None else content.decode("utf-8", "replace")
