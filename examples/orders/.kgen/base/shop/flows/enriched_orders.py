@@ -1,0 +1,42 @@
+"""Dataflow for the topic `enriched-orders`. Yours to edit: `kgen pull` merges schema
+changes into it.
+
+Run: python -m kgen_runtime.run shop.flows.enriched_orders:flow --recovery
+.recovery
+"""
+
+from __future__ import annotations
+
+import bytewax.operators as op
+import kgen_runtime as rt
+from bytewax.dataflow import Dataflow
+
+from .._generated import enriched_orders
+
+
+def handle(
+    enriched_order: enriched_orders.EnrichedOrder,
+) -> enriched_orders.EnrichedOrder:
+    """Your logic, one enriched order at a time. What it raises goes to `errs` with
+    the message.
+    """
+    return enriched_order
+
+
+def build(kafka: rt.Kafka) -> Dataflow:
+    """The dataflow, on the given broker."""
+    flow = Dataflow("enriched_orders")
+    read = rt.source("enriched_orders", flow, enriched_orders.topic, kafka)
+    handled = rt.map_value("handle", read.oks, handle)
+    rt.route(
+        "errs",
+        read.errs,
+        handled.errs,
+        policy=rt.DeadLetter("enriched-orders.dlq", kafka),
+    )
+    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    op.inspect("show", handled.oks)
+    return rt.check(flow)
+
+
+flow = build(rt.Kafka.from_env())

@@ -1,0 +1,101 @@
+"""The project on disk, and its flow as a process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kgen.dev import Dev
+
+HERE = Path(__file__).parents[1]
+FLOW = Path("shop/flows/orders.py")
+RECOVERY = ("-r", ".recovery", "-s", "1")  # a commit every second
+_OURS = (".kgen", "kgen.toml", "shop/__init__.py", "shop/flows", "tests")  # what a pull does not make anew
+
+
+class Stuck(Exception):  # noqa: N818 - it is the demo's own word for: this went wrong, here is why
+    """Something did not happen; the message says what, and what the process wrote."""
+
+
+class Project:
+    """A copy of the example as its author would check it in, but without anything that a pull writes anew."""
+
+    def __init__(self, folder: Path, dev: Dev) -> None:
+        self.folder = folder
+        self._env = {**os.environ, **dev.env}
+        self._registry = dev.registry
+        shutil.rmtree(folder, ignore_errors=True)
+        for name in _OURS:
+            source, target = HERE / name, folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, target)
+
+    def pull(self) -> str:
+        """Run `kgen pull`; what it printed."""
+        command = [sys.executable, "-m", "kgen", "pull", "--registry", self._registry, "--no-color"]
+        done = subprocess.run(command, cwd=self.folder, env=self._env, capture_output=True, text=True)
+        if done.returncode:
+            raise Stuck(f"kgen pull ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    @contextmanager
+    def running(self) -> Iterator[Running]:
+        """The flow, from where the last run's recovery store left it; killed if it still runs at the end."""
+        log = self.folder / "flow.log"
+        command = [sys.executable, "-m", "kgen_runtime.run", "shop.flows.orders:flow", *RECOVERY]
+        with (
+            log.open("ab") as out,
+            subprocess.Popen(
+                command, cwd=self.folder, env=self._env, stdout=out, stderr=subprocess.STDOUT
+            ) as process,
+        ):
+            try:
+                yield Running(process, log)
+            finally:
+                process.kill()
+
+
+class Running:
+    """A flow at work."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    def until(self, holds: Callable[[], bool], what: str, seconds: float = 120) -> None:
+        """Wait. Raises `Stuck` where the flow ends first or it takes too long."""
+        end = time.monotonic() + seconds
+        while not holds():
+            if self._process.poll() is not None:
+                raise self._stuck(f"the flow ended with {self._process.returncode}")
+            if time.monotonic() > end:
+                raise self._stuck(f"{what}: not within {seconds:g} s")
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        """SIGKILL: no time to say goodbye."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, and wait until it has left. Raises `Stuck` where it leaves with an error."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            raise self._stuck("the flow did not stop") from None
+        if code:
+            raise self._stuck(f"the flow stopped with {code}")
+
+    def _stuck(self, what: str) -> Stuck:
+        return Stuck(f"{what}; its log ends:\n{self._log.read_text(errors='replace')[-3_000:]}")
