@@ -22,6 +22,7 @@ from .errors import (
 from .errs import check, route
 from .messages import Failure, Headers, Message, RawMessage, Stage
 from .policies import Crash, DeadLetter, Drop, Log, Policy
+from .recovery import Recovery
 from .serde import (
     AvroSerde,
     BytesSerde,
@@ -69,6 +70,7 @@ __all__ = [
     "Policy",
     "ProcessingError",
     "RawMessage",
+    "Recovery",
     "RecoveryError",
     "RegistryError",
     "RegistryUnavailable",

@@ -88,11 +88,11 @@ class RegistryError(KgenError):
         self.error_code = error_code
 
 
-class RegistryUnavailable(RegistryError):
+class RegistryUnavailable(RegistryError):  # noqa: N818 - what it says is no error of the message
     """The registry could not be reached, or kept answering 408, 429 or 5xx: worth trying again."""
 
 
-class UnknownSchema(RegistryError):
+class UnknownSchema(RegistryError):  # noqa: N818
     """The registry does not know this id, subject or version."""
 
 

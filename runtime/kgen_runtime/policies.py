@@ -125,7 +125,9 @@ class DeadLetter(Policy):
         # As large as the broker takes: a message that was read must also fit with headers added.
         options = {"message.max.bytes": _DLQ_MAX_BYTES}
         unsent = deliver(step_id, up, Mail(self.kafka, encode, refused, options))
-        op.output(f"{step_id}_end", unsent, _End())  # Bytewax wants a flow to have an output
+        consume(
+            f"{step_id}_end", unsent, lambda _: None
+        )  # nothing comes; Bytewax wants a flow to have an output
 
 
 def described(failure: Failure) -> str:
@@ -193,4 +195,5 @@ def consume(step_id: str, up: Stream[X], act: Callable[[list[X]], None]) -> None
         act(items)
         return []
 
-    op.output("end", op.flat_map_batch("act", up, acted), _End())
+    nothing: Stream[tuple[str, Any]] = op.flat_map_batch("act", up, acted)
+    op.output("end", nothing, _End())

@@ -122,10 +122,7 @@ class Reader:
         """Tell the consumer group about durable offsets, in the background; `_on_commit` hears what came of
         it.
         """
-        self.consumer.commit(
-            offsets=[TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()],
-            asynchronous=True,
-        )
+        self.consumer.commit(offsets=_positions(self._topic, offsets), asynchronous=True)
 
     def _fill(self) -> None:
         # A partition whose turn is late must not let the others' messages pile up: past a few batches
@@ -145,8 +142,7 @@ class Reader:
                 inbox.at_end = False
 
     def _on_event(self, message: Message, error: KafkaError) -> None:
-        """Events come in the stream of messages. They have offsets too, which say nothing of what was read.
-        """
+        """Events come among the messages. They have offsets too, which say nothing of what was read."""
         partition = message.partition()
         inbox = None if partition is None else self._inboxes.get(partition)
         if error.code() == KafkaError._PARTITION_EOF:
@@ -188,6 +184,18 @@ def partitions(consumer: Consumer, topic: str) -> list[int]:
     if found.error is not None:
         raise unreadable(topic, found.error)
     return sorted(found.partitions)
+
+
+def commit_now(consumer: Consumer, topic: str, offsets: Mapping[int, int]) -> None:
+    """Commit to the consumer group and wait for it. What fails is logged: the group is for watching only."""
+    try:
+        consumer.commit(offsets=_positions(topic, offsets), asynchronous=False)
+    except KafkaException as error:
+        _on_commit(error.args[0], [])
+
+
+def _positions(topic: str, offsets: Mapping[int, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
 
 
 def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, operator
@@ -17,7 +17,7 @@ from .decoding import BatchDecoder, from_consumed
 from .errors import FlowError, RegistryUnavailable, SourceError
 from .messages import Message
 from .positions import Bound, OnGap, Start, Stop, check_on_gap, check_start, check_stop, first_offset
-from .reader import Reader, new_partitions, open_consumer, partitions
+from .reader import Reader, commit_now, new_partitions, open_consumer, partitions
 from .settings import Kafka
 from .split import Batch, Split, split
 from .stopping import STOP
@@ -32,7 +32,8 @@ _IDLE: Final = (0.001, 0.05)
 """Seconds between two looks at a partition without messages: the first time, and at most."""
 _AWAY: Final = (0.5, 30.0)
 """Seconds between two tries while the registry is away."""
-_NEW_PARTITIONS_EVERY: Final = 60.0
+_NEW_PARTITIONS_EVERY: Final = 60_000
+"""Milliseconds, where `topic.metadata.refresh.interval.ms` is not set."""
 
 log = logging.getLogger("kgen_runtime.source")
 
@@ -112,6 +113,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], int]):
         self.group_id = group_id
         self.count = 0
         self._resumed = False
+        self._ended: dict[int, int] = {}
         self._lanes: dict[int, Lane[K, V]] = {}  # by thread: a worker is a thread
 
     def list_parts(self) -> list[str]:
@@ -123,6 +125,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], int]):
             consumer.close()
         self.count = len(found)
         self._resumed = False
+        STOP.list()
         return [f"{self.topic.name}/{partition}" for partition in found]
 
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> KafkaPartition[K, V]:
@@ -138,6 +141,24 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], int]):
         else:
             offset = first_offset(lane.reader.consumer, self.topic.name, partition, self._start())
         return KafkaPartition(self, lane, partition, offset)
+
+    def ended(self, partition: int, offset: int) -> None:
+        """A partition has been read to where it ends."""
+        self._ended[partition] = offset
+
+    def commit_ended(self) -> None:
+        """Once a run has ended well: tell the consumer group of partitions that were read to their end.
+
+        Until then nothing says that their last messages are durable, and afterwards no one is there to be
+        asked.
+        """
+        if self.group_id is None or not self._ended:
+            return
+        consumer = open_consumer(self.kafka, self.group_id)
+        try:
+            commit_now(consumer, self.topic.name, self._ended)
+        finally:
+            consumer.close()
 
     def _start(self) -> Start:
         # Bytewax builds resumed partitions first. One without an offset beside them is new since the last
@@ -158,7 +179,9 @@ class Lane(Generic[K, V]):
         self.decoder = BatchDecoder(source.step_id, source.topic, source.kafka)
         self._source = source
         self._found: list[int] = []
-        self._look_at = time.monotonic() + _NEW_PARTITIONS_EVERY
+        every = source.kafka.config.get("topic.metadata.refresh.interval.ms", _NEW_PARTITIONS_EVERY)
+        self._look_every = float(every) / 1000
+        self._look_at = time.monotonic() + self._look_every
 
     def check_partitions(self) -> None:
         """Once in a while, look for partitions made since the start; they need a restart."""
@@ -170,7 +193,7 @@ class Lane(Generic[K, V]):
             log.warning("topic %s: %s; stopping for a restart", source.topic.name, what)
             STOP.request(restart=True)
         elif time.monotonic() >= self._look_at and not source.kafka.ends:
-            self._look_at = time.monotonic() + _NEW_PARTITIONS_EVERY
+            self._look_at = time.monotonic() + self._look_every
             new_partitions(source.kafka, source.topic.name, source.count, self._found).start()
 
 
@@ -202,7 +225,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
             return self._leave(STOP.how)
         self._lane.check_partitions()
         if not self._held and self._bound.reached(self._next):
-            raise StopIteration
+            self._end()
         messages = self._held or self._take()
         if not messages:
             self._back_off(*_IDLE)
@@ -288,9 +311,13 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
             self._reader.commit({self._partition: offset})
             self._committed = offset
 
+    def _end(self) -> NoReturn:
+        self._source.ended(self._partition, self._next)
+        raise StopIteration
+
     def _leave(self, how: str) -> list[Batch[Message[K, V]]]:
         if how == "end":
-            raise StopIteration
+            self._end()
         if self._quiet_at is None:
             self._quiet_at = self._snapshots
         elif self._snapshots > self._quiet_at:

@@ -27,27 +27,47 @@ class Stop:
         self._lock = threading.RLock()  # a signal handler may come while the main thread holds it
         self.reset()
 
-    def reset(self, way: How = "end", on_drained: Callable[[], None] = lambda: None) -> None:
+    def reset(
+        self,
+        way: How = "end",
+        on_request: Callable[[], None] = lambda: None,
+        on_drained: Callable[[], None] = lambda: None,
+        on_nobody: Callable[[], None] = lambda: None,
+    ) -> None:
         """Forget earlier requests; the next one will be answered in this `way`."""
         with self._lock:
             self.how = None
             self.restart = False
-            self._way = way
+            self._way: How = way
+            self._on_request = on_request
             self._on_drained = on_drained
+            self._on_nobody = on_nobody
             self._reading: set[object] = set()
+            self.listed = False
+            self.joined = False
 
     def request(self, *, restart: bool = False) -> None:
         """Ask the sources to stop; `restart` says that a supervisor should start the flow again."""
         with self._lock:
             self.restart |= restart
-            if self.how is None:
-                self.how = self._way
+            if self.how is not None:
+                return
+            self.how = self._way
+            self._on_request()
+            if self.joined:
                 self._check()
+            else:
+                self._on_nobody()
+
+    def list(self) -> None:
+        """A source has looked which partitions there are: the run has begun."""
+        self.listed = True
 
     def join(self, partition: object) -> None:
         """A partition is being read."""
         with self._lock:
             self._reading.add(partition)
+            self.joined = True
 
     def leave(self, partition: object) -> None:
         """A partition is at its end, closed, or quiet with everything it gave durable. May be said twice."""

@@ -1,0 +1,118 @@
+"""The arguments of the runner: names and environment variables as `bytewax.run` has them where they mean
+the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Raises `SystemExit` (code 2) with the usage where they cannot be meant."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.processes > 1 and (args.addresses or args.process_id is not None):
+        parser.error("--processes starts the cluster itself: leave out --process-id and --addresses")
+    if (args.process_id is None) != (args.addresses is None):
+        parser.error("--process-id and --addresses go together")
+    return args
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m kgen_runtime.run",
+        description="Run a dataflow.",
+        epilog="Exit codes: 0 ended or stopped cleanly, 2 error, 75 start it again, 130 interrupted.",
+    )
+    parser.add_argument("flow", metavar="MODULE[:FLOW]", help="the flow, or a function that makes it")
+    parser.add_argument("--log-level", default="INFO", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR")
+    parser.add_argument(
+        "--control", type=Path, help=argparse.SUPPRESS
+    )  # from the one who starts the processes
+    _add_scale(parser.add_argument_group("scale"))
+    _add_recovery(parser.add_argument_group("recovery"))
+    return parser
+
+
+def _add_scale(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-w",
+        "--workers",
+        "--workers-per-process",
+        type=_count,
+        metavar="N",
+        help="worker threads in each process (1)",
+        default=_env("BYTEWAX_WORKERS_PER_PROCESS", "1"),
+    )
+    group.add_argument(
+        "-p",
+        "--processes",
+        type=_count,
+        metavar="N",
+        help="processes on this machine (1)",
+        default=_env("BYTEWAX_PROCESSES", "1"),
+    )
+    group.add_argument(
+        "-i",
+        "--process-id",
+        type=int,
+        metavar="I",
+        help="which process this is, in a cluster that something else starts",
+        default=_env("BYTEWAX_PROCESS_ID"),
+    )
+    group.add_argument(
+        "-a",
+        "--addresses",
+        metavar="HOST:PORT;...",
+        help="all processes of that cluster",
+        default=_env("BYTEWAX_ADDRESSES"),
+    )
+
+
+def _add_recovery(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-r",
+        "--recovery",
+        "--recovery-directory",
+        type=Path,
+        metavar="DIR",
+        help="where state and positions are kept; made on first use",
+        default=_env("BYTEWAX_RECOVERY_DIRECTORY"),
+    )
+    group.add_argument(
+        "-s",
+        "--epoch-interval",
+        "--snapshot-interval",
+        type=_seconds,
+        metavar="SECONDS",
+        help="between two commits: what a crash repeats at most (10)",
+        default=_env("BYTEWAX_SNAPSHOT_INTERVAL", "10"),
+    )
+    group.add_argument(
+        "-b",
+        "--backup-interval",
+        type=_seconds,
+        metavar="SECONDS",
+        help="how long to keep state that is no longer needed, for backups (0)",
+        default=_env("BYTEWAX_RECOVERY_BACKUP_INTERVAL", "0"),
+    )
+
+
+def _env(name: str, default: str | None = None) -> str | None:
+    # argparse runs `type` over a default that is a string, so a bad variable is told like a bad argument.
+    return os.environ.get(name, default)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return count
+
+
+def _seconds(text: str) -> timedelta:
+    return timedelta(seconds=float(text))

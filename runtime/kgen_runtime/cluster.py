@@ -1,0 +1,126 @@
+"""Several processes on this machine as one Bytewax cluster: started together, stopped together."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from .leaving import INTERRUPTED
+
+DONE, FAILED, RESTART = 0, 2, 75
+
+_LOOK_EVERY: Final = 0.02
+
+log = logging.getLogger("kgen_runtime.run")
+
+
+def run_cluster(args: argparse.Namespace) -> int:
+    """Run `args.processes` processes to their end; the exit code. One that dies takes all down."""
+    addresses = ";".join(f"127.0.0.1:{port}" for port in _free_ports(args.processes))
+    with tempfile.TemporaryDirectory(prefix="kgen-run-") as folder, _signals() as seen, ExitStack() as stack:
+        control = Path(folder)
+        children = []
+        for index in range(args.processes):
+            child = subprocess.Popen(_command(args, index, addresses, control), stdin=subprocess.PIPE)  # noqa: S603
+            stack.callback(_end, child)
+            children.append(child)
+        return Watch(children, control, seen).run()
+
+
+class Watch:
+    """Looks after the processes."""
+
+    def __init__(
+        self, children: list[subprocess.Popen[bytes]], control: Path, signals: Sequence[int]
+    ) -> None:
+        self._children = children
+        self._control = control
+        self._signals = signals
+        self._told: set[bytes] = set()
+
+    def run(self) -> int:
+        """Until all have ended, one has died, or a second signal came."""
+        while True:
+            codes = [child.poll() for child in self._children]
+            for index, code in enumerate(codes):
+                if code not in (None, DONE, RESTART):
+                    log.error("process %s ended with code %s; stopping all", index, code)
+                    return FAILED
+            if None not in codes:
+                return RESTART if RESTART in codes else DONE
+            if len(self._signals) > 1:
+                return INTERRUPTED
+            self._pass_on()
+            time.sleep(_LOOK_EVERY)
+
+    def _pass_on(self) -> None:
+        if self._signals or any(self._control.glob("*.stopping")):
+            self._tell(b"s")
+        # Only when all are ready: one that leaves before takes the epoch of the others along.
+        if len(list(self._control.glob("*.drained"))) == len(self._children):
+            self._tell(b"l")
+
+    def _tell(self, command: bytes) -> None:
+        if command in self._told:
+            return
+        self._told.add(command)
+        for child in self._children:
+            assert child.stdin is not None
+            try:
+                child.stdin.write(command)
+                child.stdin.flush()
+            except OSError:
+                continue  # it has just ended
+
+
+def _command(args: argparse.Namespace, index: int, addresses: str, control: Path) -> list[str]:
+    command: list[Any] = [sys.executable, "-m", "kgen_runtime.run", args.flow]
+    command += ["--process-id", index, "--addresses", addresses, "--control", control, "--processes", 1]
+    command += ["--workers", args.workers, "--log-level", args.log_level]
+    command += ["--epoch-interval", args.epoch_interval.total_seconds()]
+    command += ["--backup-interval", args.backup_interval.total_seconds()]
+    if args.recovery is not None:
+        command += ["--recovery", args.recovery]
+    return [str(part) for part in command]
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    child.wait()
+    if child.stdin is not None:
+        child.stdin.close()
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """The SIGINT and SIGTERM that came so far."""
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

@@ -1,0 +1,187 @@
+"""The recovery folder: made on first use, checked before a run, and never used by two runs at once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from bytewax.dataflow import Dataflow, Operator
+from bytewax.recovery import (
+    InconsistentPartitionsError,
+    MissingPartitionsError,
+    NoPartitionsError,
+    RecoveryConfig,
+    init_db_dir,
+)
+
+from .errors import KgenError, RecoveryError
+
+_ABOUT: Final = "kgen.json"
+_FORMAT: Final = 1
+
+log = logging.getLogger("kgen_runtime.recovery")
+
+
+class Recovery:
+    """A folder with Bytewax's recovery partitions.
+
+    `partitions` counts only when the folder is made: it is fixed then, and independent of the number of
+    workers. `backup_interval` is how long state that is no longer needed is kept, for backups of the
+    folder.
+    """
+
+    def __init__(
+        self, path: str | Path, *, partitions: int = 4, backup_interval: timedelta = timedelta(0)
+    ) -> None:
+        self.path = Path(path)
+        self._partitions = partitions
+        self._backup_interval = backup_interval
+        self._making = (
+            self.path / ".making"
+        )  # there while the partitions are made: a crash then leaves half a set
+
+    def config(self, *, prepared: bool = False) -> RecoveryConfig:
+        """For `run_main`, `cluster_main` and `cli_main`. The folder is made or checked, unless that is done.
+
+        Raises `RecoveryError`.
+        """
+        if not prepared:
+            self.prepare()
+        return RecoveryConfig(self.path, self._backup_interval)  # type: ignore[no-untyped-call]
+
+    def prepare(self) -> None:
+        """Make the partitions where there are none, else see that they are whole. Raises `RecoveryError`."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if self._files() and not self._making.exists():
+                self._check()
+            else:
+                self._make()
+        except OSError as error:
+            raise RecoveryError(
+                f"the recovery folder cannot be used: {error.strerror}", where=str(self.path)
+            ) from error
+
+    @contextmanager
+    def lock(self, name: str = "run") -> Iterator[None]:
+        """Keep other runs away. Raises `RecoveryError` where there is one."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / f".{name}.lock").open("a+") as file:
+            if not _try_lock(file.fileno()):
+                file.seek(0)
+                raise RecoveryError(
+                    f"another run uses the recovery folder (process {file.read().strip() or 'unknown'})",
+                    where=str(self.path),
+                    hint="Stop it first, or give this one a folder of its own.",
+                )
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def unknown_steps(self, flow: Dataflow) -> list[str]:
+        """Steps that have state in the folder but are not in the flow: renamed ones would begin anew."""
+        stored: set[str] = set()
+        for file in self._files():
+            with closing(_read_only(file)) as db:
+                stored.update(row[0] for row in db.execute("SELECT DISTINCT step_id FROM snaps"))
+        return sorted(stored - set(_step_ids(flow.substeps)))
+
+    def _files(self) -> list[Path]:
+        return sorted(self.path.glob("part-*.sqlite3"))
+
+    def _make(self) -> None:
+        self._making.touch()
+        for file in self._files():
+            file.unlink()
+        init_db_dir(self.path, self._partitions)  # type: ignore[no-untyped-call]
+        about = {"format": _FORMAT, "partitions": self._partitions}
+        (self.path / _ABOUT).write_text(json.dumps(about) + "\n", encoding="utf-8")
+        self._making.unlink()
+
+    def _check(self) -> None:
+        about = self.path / _ABOUT
+        kept = json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
+        if kept.get("format", _FORMAT) > _FORMAT:
+            raise RecoveryError(
+                f"the recovery folder has format {kept['format']}, this kgen knows {_FORMAT}",
+                where=str(self.path),
+                hint="Use the kgen that made it, or a newer one.",
+            )
+        found = [_part(file) for file in self._files()]
+        count = kept.get("partitions", found[0][1])
+        missing = sorted(set(range(count)) - {index for index, _ in found})
+        if missing:
+            raise RecoveryError(
+                f"recovery partitions {', '.join(map(str, missing))} of {count} are missing",
+                where=str(self.path),
+                hint="Restore the whole folder from one backup; without it, begin with an empty folder.",
+            )
+
+
+def explained(error: BaseException) -> KgenError | None:
+    """What an error of Bytewax's recovery means, and what to do; None where it is none."""
+    if isinstance(error, NoPartitionsError):
+        return RecoveryError(
+            "the recovery folder has no partitions", hint="Is it the right folder? rt.Recovery makes them."
+        )
+    if isinstance(error, MissingPartitionsError):
+        return RecoveryError(
+            f"recovery partitions are missing: {error}", hint="Restore the whole folder from one backup."
+        )
+    if isinstance(error, InconsistentPartitionsError):
+        return RecoveryError(
+            "the recovery partitions are of different times",
+            hint="They must come from one backup: restore them together, or begin with an empty folder.",
+        )
+    if "routing map" in str(error):
+        return RecoveryError(
+            f"the recovery folder has a position in a partition that is gone: {error}",
+            hint="Was the topic made anew with fewer partitions? Begin with an empty recovery folder.",
+        )
+    return None
+
+
+def _part(file: Path) -> tuple[int, int]:
+    """A partition's index and how many there are."""
+    try:
+        with closing(_read_only(file)) as db:
+            index, count = db.execute("SELECT part_index, part_count FROM parts").fetchone()
+    except (sqlite3.Error, TypeError) as error:
+        raise RecoveryError(
+            f"not a recovery partition: {error}", where=str(file), hint="Restore it from a backup."
+        ) from error
+    return int(index), int(count)
+
+
+def _read_only(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _step_ids(steps: Sequence[Operator]) -> Iterator[str]:
+    for step in steps:
+        yield step.step_id
+        yield from _step_ids(step.substeps)
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,174 @@
+"""Running a flow: `python -m kgen_runtime.run MODULE:FLOW [--workers N] [--processes N] [--recovery DIR]`.
+
+As `python -m bytewax.run`, with recovery partitions made on first use, several local processes, and a stop
+that keeps everything. Exit codes: 0 the flow ended or was stopped cleanly (SIGTERM, SIGINT); 2 an error; 75
+it was stopped to be started again (`on_new_partitions`); 130 interrupted by a second signal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import logging
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from bytewax.dataflow import Dataflow, Operator
+from bytewax.recovery import RecoveryConfig
+from bytewax.run import cli_main
+
+from . import arguments
+from .cluster import DONE, FAILED, RESTART, run_cluster
+from .errors import ConfigError, KgenError
+from .errs import check
+from .leaving import INTERRUPTED, Leaver, Left
+from .recovery import Recovery, explained
+from .source import KafkaSource
+from .stopping import STOP
+
+log = logging.getLogger("kgen_runtime.run")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what the arguments say; the exit code."""
+    args = arguments.parse(argv)
+    logging.basicConfig(level=args.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        return _run_processes(args) if args.processes > 1 else _run_here(args)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - here errors become text and a code; a panic is no Exception
+        _tell(error)
+        return FAILED
+
+
+def load(name: str) -> Dataflow:
+    """The flow called `package.module:attribute` or `path/to/file.py:attribute`. Raises `ConfigError`."""
+    module_name, _, attribute = name.partition(":")
+    attribute = attribute or "flow"
+    found = getattr(importlib.import_module(_importable(module_name)), attribute, None)
+    if not isinstance(found, Dataflow) and callable(found):
+        found = found()
+    if not isinstance(found, Dataflow):
+        raise ConfigError(
+            f"{attribute} is not a Dataflow, nor a function that makes one",
+            where=module_name,
+            hint="python -m kgen_runtime.run package.module:name",
+        )
+    return found
+
+
+def _importable(module: str) -> str:
+    """The module's name, its folder being on the path."""
+    if module.endswith(".py"):
+        return _importable_file(Path(module).resolve())
+    sys.path.insert(0, str(Path.cwd()))
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        raise ConfigError(f"no module named {module}", hint="Run it in the folder that holds its package.")
+    return module
+
+
+def _importable_file(path: Path) -> str:
+    if not path.exists():
+        raise ConfigError(f"there is no file {path}")
+    parts = [path.stem]
+    while (path.parent / "__init__.py").exists():
+        path = path.parent
+        parts.insert(0, path.name)
+    sys.path.insert(0, str(path.parent))
+    return ".".join(parts)
+
+
+def _run_processes(args: argparse.Namespace) -> int:
+    with ExitStack() as stack:
+        if args.recovery is not None:
+            recovery = Recovery(args.recovery)
+            stack.enter_context(recovery.lock())
+            recovery.prepare()
+        return run_cluster(args)
+
+
+def _run_here(args: argparse.Namespace) -> int:
+    flow = check(load(args.flow))
+    with ExitStack() as stack:
+        config = _recovery(args, flow, stack)
+        drain = config is not None
+        stack.enter_context(
+            Leaver(drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id)
+        )
+        _run(args, flow, config)
+    for source in _sources(flow.substeps):
+        source.commit_ended()
+    return RESTART if STOP.restart else DONE
+
+
+def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> RecoveryConfig | None:
+    """The recovery folder, ready for use. In a cluster the first process makes it."""
+    if args.recovery is None:
+        return None
+    recovery = Recovery(args.recovery, backup_interval=args.backup_interval)
+    if args.control is None:
+        stack.enter_context(recovery.lock(f"run-{args.process_id}" if args.process_id else "run"))
+    if not args.process_id:
+        recovery.prepare()
+        for step in recovery.unknown_steps(flow):
+            log.warning(
+                "%s has state of step %s, which the flow does not have: was it renamed?", args.recovery, step
+            )
+    return recovery.config(prepared=True)
+
+
+def _run(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
+    try:
+        cli_main(  # type: ignore[no-untyped-call]
+            flow,
+            workers_per_process=args.workers,
+            process_id=args.process_id,
+            # A list even without addresses: Bytewax then runs the worker in a thread of its own, and errors
+            # and signals come out as exceptions without the noise of a panic.
+            addresses=args.addresses.split(";") if args.addresses else [],
+            epoch_interval=args.epoch_interval,
+            recovery_config=config,
+        )
+    except Left:
+        log.info("stopped: what was read is durable")
+
+
+def _sources(steps: Sequence[Operator]) -> Iterator[KafkaSource[Any, Any]]:
+    for step in steps:
+        source = getattr(step, "source", None)
+        if isinstance(source, KafkaSource):
+            yield source
+        yield from _sources(step.substeps)
+
+
+def _tell(error: BaseException) -> None:
+    """What, where and a hint; a traceback for errors that are not kgen's."""
+    causes = list(_causes(error))
+    for cause in reversed(causes):
+        known = cause if isinstance(cause, KgenError) else explained(cause)
+        if known is not None:
+            sys.stderr.write(f"error: {known}\n")
+            return
+    root = causes[-1]
+    traceback.print_exception(type(root), root, root.__traceback__)
+    if root is not error:
+        sys.stderr.write(f"error: {error}\n")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """From the outermost, which Bytewax made, to the first one."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

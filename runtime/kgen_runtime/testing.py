@@ -1,0 +1,277 @@
+"""Running flows without a broker: topics in memory, and sample messages for them.
+
+kafka = testing.Memory({orders.topic: testing.samples(orders.topic)})
+testing.run(build(kafka))
+assert not kafka.dead_letters
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, Final, TypeVar, cast
+
+from bytewax.dataflow import Dataflow
+from bytewax.testing import run_main
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+
+from .codec import make_writer
+from .codec.sample import sample
+from .dlqheaders import PREFIXES
+from .errors import ConfigError
+from .messages import Headers, RawMessage
+from .recovery import Recovery
+from .serde.avro import AvroSerde
+from .serde.base import Role, Serde
+from .serde.framing import id_prefix
+from .serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
+from .serde.store import SchemaStore
+from .settings import Kafka
+from .topic import Topic
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_FIRST_TIMESTAMP: Final = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+
+
+class Memory(Kafka):
+    """Topics in memory instead of a broker; only the schemas in the generated code are known.
+
+    Sources read `inputs` and end there. What flows write is in `produced`, by topic name. Partition and
+    offset of an input message are used where given, else it is the next of partition 0. Reading needs no
+    recovery; a stored position works as on a broker.
+    """
+
+    ends = True
+
+    def __init__(self, inputs: Mapping[Topic[Any, Any], Sequence[RawMessage]] | None = None) -> None:
+        super().__init__("memory:0", registry=SchemaStore(None))
+        self._topics = {topic.name: _partitions(topic.name, raw) for topic, raw in (inputs or {}).items()}
+        self.produced: dict[str, list[RawMessage]] = {}
+        self.committed: dict[tuple[str, int], int] = {}
+
+    @property
+    def dead_letters(self) -> list[RawMessage]:
+        """What `rt.DeadLetter` wrote, whatever the topic."""
+        written = itertools.chain.from_iterable(self.produced.values())
+        return [m for m in written if any(name.startswith(PREFIXES) for name, _ in m.headers)]
+
+    def consumer(self, extra: Mapping[str, Any]) -> Consumer:
+        """Reads the inputs."""
+        return cast(Consumer, _Consumer(self._topics, self.committed))
+
+    def producer(self, extra: Mapping[str, Any]) -> Producer:
+        """Writes to `produced`."""
+        return cast(Producer, _Producer(self.produced))
+
+
+def run(flow: Dataflow, *, recovery: Recovery | None = None, epoch_interval: timedelta | None = None) -> None:
+    """Run a flow to its end in this thread, with one worker."""
+    config = None if recovery is None else recovery.config()
+    run_main(flow, epoch_interval=epoch_interval, recovery_config=config)  # type: ignore[no-untyped-call]
+
+
+def samples(topic: Topic[K, V], n: int = 10, seed: int = 0) -> list[RawMessage]:
+    """`n` messages as producers of every known schema version would write them; the same for the same seed.
+
+    Raises `ConfigError` for a serde whose messages cannot be made up.
+    """
+    rng = random.Random(seed)  # noqa: S311 - nothing secret
+    keys, values = _sampler(topic.key, "key", rng), _sampler(topic.value, "value", rng)
+    return [
+        RawMessage(
+            key=next(keys),
+            value=next(values),
+            topic=topic.name,
+            partition=0,
+            offset=i,
+            timestamp=_FIRST_TIMESTAMP + 1000 * i,
+        )
+        for i in range(n)
+    ]
+
+
+def _sampler(serde: Serde[Any], role: Role, rng: random.Random) -> Iterator[bytes | None]:
+    if isinstance(serde, AvroSerde):
+        return _avro_sampler(serde, rng)
+    for kind, make in _PLAIN.items():
+        if isinstance(serde, kind):
+            encoder = serde.encoder(SchemaStore(None), role)
+            return (encoder.encode(make(i)) for i in itertools.count())
+    raise ConfigError(f"no samples can be made for {serde!r}", hint="Pass RawMessages of your own.")
+
+
+def _avro_sampler(serde: AvroSerde[Any], rng: random.Random) -> Iterator[bytes]:
+    for version in itertools.cycle(serde.schemas.versions):
+        schema = version.parse()
+        yield make_writer(schema).encode(sample(schema, rng), id_prefix(version.id))
+
+
+_PLAIN: Final[dict[type[Serde[Any]], Callable[[int], Any]]] = {
+    StringSerde: lambda i: f"key-{i}",
+    LongSerde: lambda i: i,
+    IntSerde: lambda i: i,
+    DoubleSerde: lambda i: i + 0.5,
+    BytesSerde: lambda i: f"key-{i}".encode(),
+    NoneSerde: lambda i: None,
+}
+
+
+class _Message:
+    """As `confluent_kafka.Message`."""
+
+    def __init__(self, raw: RawMessage, partition: int, offset: int, error: KafkaError | None = None) -> None:
+        self._raw = raw
+        self._partition = partition
+        self._offset = offset
+        self._error = error
+
+    def error(self) -> KafkaError | None:
+        return self._error
+
+    def key(self) -> bytes | None:
+        return self._raw.key
+
+    def value(self) -> bytes | None:
+        return self._raw.value
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        return list(self._raw.headers) or None
+
+    def timestamp(self) -> tuple[int, int]:
+        return (0, 0) if self._raw.timestamp is None else (1, self._raw.timestamp)
+
+    def partition(self) -> int:
+        return self._partition
+
+    def offset(self) -> int:
+        return self._offset
+
+
+def _partitions(topic: str, messages: Sequence[RawMessage]) -> dict[int, list[_Message]]:
+    found: dict[int, list[_Message]] = {0: []}
+    for raw in messages:
+        partition = raw.partition or 0
+        there = found.setdefault(partition, [])
+        following = there[-1].offset() + 1 if there else 0
+        offset = following if raw.offset is None else raw.offset
+        if offset < following:
+            raise ConfigError(
+                f"offset {offset} comes after {following - 1}", where=f"topic {topic}, partition {partition}"
+            )
+        there.append(_Message(raw, partition, offset))
+    return found
+
+
+class _Consumer:
+    """As much of `confluent_kafka.Consumer` as the source uses."""
+
+    def __init__(
+        self, topics: Mapping[str, dict[int, list[_Message]]], committed: dict[tuple[str, int], int]
+    ) -> None:
+        self._topics = topics
+        self._committed = committed
+        self._assigned: dict[tuple[str, int], int] = {}
+
+    def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
+        partitions = self._topics.get(topic)
+        error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART) if partitions is None else None
+        return SimpleNamespace(topics={topic: SimpleNamespace(error=error, partitions=partitions)})
+
+    def get_watermark_offsets(
+        self, at: TopicPartition, timeout: float = 0, cached: bool = False
+    ) -> tuple[int, int]:
+        there = self._topics[at.topic][at.partition]
+        return (there[0].offset(), there[-1].offset() + 1) if there else (0, 0)
+
+    def offsets_for_times(self, at: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        there = self._topics[at[0].topic][at[0].partition]
+        late = (m.offset() for m in there if m.timestamp()[1] >= at[0].offset)
+        return [TopicPartition(at[0].topic, at[0].partition, next(late, -1))]
+
+    def committed(self, at: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        offset = self._committed.get((at[0].topic, at[0].partition), -1001)
+        return [TopicPartition(at[0].topic, at[0].partition, offset)]
+
+    def commit(self, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        self._committed.update({(at.topic, at.partition): at.offset for at in offsets})
+
+    def incremental_assign(self, at: list[TopicPartition]) -> None:
+        self._assigned.update({(tp.topic, tp.partition): tp.offset for tp in at})
+
+    def incremental_unassign(self, at: list[TopicPartition]) -> None:
+        for tp in at:
+            self._assigned.pop((tp.topic, tp.partition))
+
+    def consume(self, count: int, timeout: float) -> list[_Message]:
+        given: list[_Message] = []
+        for (topic, partition), position in self._assigned.items():
+            there = (m for m in self._topics[topic][partition] if m.offset() >= position)
+            messages = list(itertools.islice(there, count - len(given)))
+            given += messages
+            if messages:
+                self._assigned[topic, partition] = messages[-1].offset() + 1
+            elif len(given) < count:
+                nothing = RawMessage(key=None, value=None, topic=topic)
+                given.append(_Message(nothing, partition, position, KafkaError(KafkaError._PARTITION_EOF)))
+        return given
+
+    def pause(self, at: list[TopicPartition]) -> None:
+        """What was given stays given; no more is asked for meanwhile."""
+
+    def resume(self, at: list[TopicPartition]) -> None:
+        """See `pause`."""
+
+    def poll(self, timeout: float) -> None:
+        """There are no events."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class _Producer:
+    """As much of `confluent_kafka.Producer` as the sink uses; everything is delivered at once."""
+
+    def __init__(self, produced: dict[str, list[RawMessage]]) -> None:
+        self._produced = produced
+
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int,
+        callback: object,
+        on_delivery: object,
+        timestamp: int,
+        headers: list[tuple[str, bytes | None]] | None,
+    ) -> None:
+        there = self._produced.setdefault(topic, [])
+        carried: Headers = tuple(headers or ())
+        there.append(
+            RawMessage(
+                key=key,
+                value=value,
+                topic=topic,
+                partition=max(partition, 0),
+                offset=len(there),
+                timestamp=timestamp or None,
+                headers=carried,
+            )
+        )
+
+    def poll(self, timeout: float) -> int:
+        return 0
+
+    def flush(self, timeout: float) -> int:
+        return 0
+
+    def purge(self) -> None:
+        """Nothing waits."""
+
+    def __len__(self) -> int:
+        return 0
