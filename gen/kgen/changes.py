@@ -32,13 +32,15 @@ def subject_changes(
     projects: Sequence[Project],
     files: Sequence[FileAction],
     skipped: Iterable[Skipped],
+    known: Mapping[str, Sequence[Change]],
 ) -> tuple[SubjectChange, ...]:
     """A change for each subject that is new, gone, skipped, of another version, or whose files change for another reason.
 
-    `projects` are the models that the files stem from: the new one, and the old one where subjects are gone.
+    `projects` are the models that the files stem from: the new one, and the old one where subjects are gone;
+    `known` what changed in the schemas (`schema_changes`).
     """
     left_out = {s.subject: SubjectChange(s.subject, "skip", summary=s.reason) for s in skipped}
-    found = {c.subject: c for c in _compared(old, new) if c.subject not in left_out} | left_out
+    found = {c.subject: c for c in _compared(old, new, known) if c.subject not in left_out} | left_out
     for subject, effects in _effects(projects, files, found).items():
         change = found.get(subject) or _unchanged(new.subject(subject))
         if change:
@@ -46,15 +48,16 @@ def subject_changes(
     return tuple(found[name] for name in sorted(found))
 
 
-def _compared(old: Locked | None, new: Locked) -> Iterator[SubjectChange]:
+def _compared(
+    old: Locked | None, new: Locked, known: Mapping[str, Sequence[Change]]
+) -> Iterator[SubjectChange]:
     before = {s.name: s for s in old.snapshot.subjects} if old else {}
     after = {s.name: s for s in new.snapshot.subjects}
-    schemas = Schemas(old, new)
     for name, subject in after.items():
         if name not in before:
             yield SubjectChange(name, "add", None, subject.latest.version, subject.compatibility)
         elif before[name] != subject:
-            yield _changed(before[name], subject, schemas)
+            yield _changed(before[name], subject, known.get(name, ()))
     for name in before.keys() - after.keys():
         yield SubjectChange(name, "remove", before[name].latest.version)
 
@@ -74,25 +77,28 @@ class Schemas:
         return schema_diff(old, self._new.unit((after.name, after.latest.version)).schema)
 
 
-def _changed(before: Subject, after: Subject, schemas: Schemas) -> SubjectChange:
-    parts = [summary(schemas.diff(before, after))] if before.latest.text != after.latest.text else []
+def _changed(before: Subject, after: Subject, known: Sequence[Change]) -> SubjectChange:
+    parts = [summary(known)]
     if before.latest.version == after.latest.version:
         parts.append(_lesser_change(before, after))
     numbers = before.latest.version, after.latest.version
     return SubjectChange(after.name, "change", *numbers, after.compatibility, ", ".join(filter(None, parts)))
 
 
-def moved(old: Locked | None, new: Locked) -> Iterator[str]:
-    """Types of the newest schemas that are in another namespace now."""
+def schema_changes(old: Locked | None, new: Locked) -> dict[str, tuple[Change, ...]]:
+    """By subject, what changed in the meaning of its newest schema; subjects that did not change are left out."""
     before = {s.name: s for s in old.snapshot.subjects} if old else {}
     schemas = Schemas(old, new)
-    for subject in new.snapshot.subjects:
-        known = before.get(subject.name)
-        if known is None or known.latest.text == subject.latest.text:
-            continue
-        for change in schemas.diff(known, subject):
+    pairs = [(before[s.name], s) for s in new.snapshot.subjects if s.name in before]
+    return {a.name: schemas.diff(b, a) for b, a in pairs if b.latest.text != a.latest.text}
+
+
+def moved(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
+    """A line for each type that is in another namespace now."""
+    for subject, found in changes.items():
+        for change in found:
             if change.kind == "type moved":
-                yield f"{subject.name}: {change.before} is {change.after} now"
+                yield f"{subject}: {change.before} is {change.after} now"
 
 
 def _lesser_change(before: Subject, after: Subject) -> str:

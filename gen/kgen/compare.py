@@ -9,6 +9,7 @@ from typing import Any
 from . import paths, pull, textdiff
 from .diff import Change, schema_diff
 from .errors import UnknownSchema
+from .impact import Use
 from .lock import load
 from .model.library import Library
 from .model.subjects import Snapshot, Subject
@@ -51,12 +52,31 @@ class SubjectDiff:
             yield f"    allowed at {self.verdict.level}: {'yes' if self.verdict.allowed else 'no'}"
 
 
-def with_registry(request: Request) -> tuple[list[SubjectDiff], str]:
-    """What a pull would change: by subject, and as a unified diff of the files. Raises `KgenError`."""
+@dataclass(frozen=True)
+class Diff:
+    """What a pull would change: by subject, in the user's lines, and as a unified diff of the files."""
+
+    subjects: list[SubjectDiff]
+    impact: tuple[Use, ...] = ()
+    text: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Its stable form."""
+        return {
+            "version": 1,
+            "subjects": [subject.as_json() for subject in self.subjects],
+            "impact": [use.as_json() for use in self.impact],
+            "text": self.text,
+        }
+
+
+def with_registry(request: Request) -> Diff:
+    """Between lock and registry. Raises `KgenError`."""
     prepared = pull.prepare(replace(request, lenient=True, dry=True))
     before = prepared.old.snapshot if prepared.old else Snapshot(prepared.plan.registry, ())
     subjects = list(_subjects(before, prepared.new.snapshot))
-    return subjects, _text(request, [f for f in prepared.plan.files if f.kind != "internal"])
+    text = _text(request, [f for f in prepared.plan.files if f.kind != "internal"])
+    return Diff(subjects, prepared.plan.impact, text)
 
 
 def versions(request: Request, subject: str, before: int, after: int) -> SubjectDiff:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from . import config, generated, lock, owned, paths
 from .config import ConflictMode
+from .impact import Use
 from .write import Write
 
 Op: TypeAlias = Literal["add", "change", "remove", "keep", "merge", "conflict", "refuse", "orphan"]
@@ -49,6 +50,7 @@ class Plan:
     files: tuple[FileAction, ...]
     subjects: tuple[SubjectChange, ...] = ()
     notes: tuple[str, ...] = ()
+    impact: tuple[Use, ...] = ()  # lines of the user's that use what changes
 
     def having(self, *ops: Op) -> list[FileAction]:
         """The actions of these kinds."""
@@ -254,6 +256,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
             if f.kind != "internal" and (f.op != "keep" or f.reason)
         ],
         "notes": list(plan.notes),
+        "impact": [use.as_json() for use in plan.impact],
         "summary": counts(plan),
         "changes": plan.changes,
     }
@@ -274,6 +277,7 @@ def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:
     for subject in plan.subjects:
         yield _subject_line(subject)
     yield from (f"  {note}" for note in plan.notes)
+    yield from (f"! {use}" for use in plan.impact)
     removed = any(s.op == "remove" for s in plan.subjects)
     for action in plan.files:
         if _notable(action, removed):

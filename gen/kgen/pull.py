@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kgen import __version__
 
-from . import changes, config, gate, guard, history, lock, paths, plan, registry, render, write
+from . import changes, config, gate, guard, history, lock, paths, plan, registry, render, usage, write
 from .config import Config, ConflictMode
 from .errors import ConfigError, EditedError, OutputError
 from .model import build, names
@@ -284,9 +284,16 @@ def _plan(
     wanted = plan.Wanted(new, rendered, {p: render.kind(p) for p in rendered}, settings.package, settled.text)
     files = plan.files(request.root, wanted, old, plan.Options(settings.conflict, request.recreate))
     skipped = {s.subject: s for s in (*snapshot.skipped, *project.skipped)}.values()
-    subjects = changes.subject_changes(old, new, _models(project, new, settings, old), files, skipped)
+    known = changes.schema_changes(old, new)
+    subjects = changes.subject_changes(old, new, _models(project, new, settings, old), files, skipped, known)
+    every = [change for found in known.values() for change in found]
     made = plan.Plan(
-        snapshot.registry_url, settings.package, files, subjects, (*notes, *changes.moved(old, new))
+        snapshot.registry_url,
+        settings.package,
+        files,
+        subjects,
+        (*notes, *changes.moved(known)),
+        usage.uses(request.root, files, every, merged=not request.dry),
     )
     return Prepared(made, old, new)
 

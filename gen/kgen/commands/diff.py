@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -34,17 +35,21 @@ def command(
     subjects = (subject,) if subject else ()
     request = Request(out, registry, subjects, say=console.say, progress=console.progress)
     if subject and versions:
-        found, text = [compare.versions(request, subject, *_range(versions))], ""
+        found = compare.Diff([compare.versions(request, subject, *_range(versions))])
     else:
-        found, text = compare.with_registry(request)
-    for diff in found:
-        for line in diff.lines():
-            console.line(line)
-    for line in text.splitlines():
+        found = compare.with_registry(request)
+    for line in _lines(found):
         console.line(line)
-    if not found and not text:
-        console.line("no difference")
-    console.data({"version": 1, "subjects": [diff.as_json() for diff in found], "text": text})
+    console.data(found.as_json())
+
+
+def _lines(found: compare.Diff) -> Iterator[str]:
+    for subject in found.subjects:
+        yield from subject.lines()
+    yield from (f"! {use}" for use in found.impact)
+    yield from found.text.splitlines()
+    if not found.subjects and not found.text:
+        yield "no difference"
 
 
 def _range(text: str) -> tuple[int, int]:

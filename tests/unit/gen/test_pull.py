@@ -753,3 +753,31 @@ def test_a_read_only_project_can_be_checked(project, kgen, monkeypatch, tree):
         assert kgen(*command)[0] == 0
     assert "not writable" in error(kgen("pull"))
     assert tree(project) == before
+
+
+def test_the_lines_that_use_what_changed(project, shop, kgen):
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    kgen("pull")
+    helper = project / "helper.py"
+    helper.write_text(
+        "from streams._generated import orders\n\n\ndef f(order: orders.Order) -> str:\n    return order.note\n"
+    )
+    shop.add("orders-value", order(), references=REFERENCE)
+    code, out, _ = kgen("diff")
+    assert "! helper.py:5: Order.note removed in v3" in out
+    code, out, _ = kgen("pull", "--json")
+    assert json.loads(out)["impact"] == [
+        {"path": "helper.py", "line": 5, "what": "Order.note removed in v3", "certain": True}
+    ]
+
+
+def test_a_rename_by_alias_is_told_as_such(project, shop, kgen):
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    kgen("pull")
+    flow = project / "streams/flows/orders.py"
+    flow.write_text(flow.read_text() + "\n\ndef note(order: orders.Order) -> str:\n    return order.note\n")
+    shop.add("orders-value", order({**NOTE, "name": "remark", "aliases": ["note"]}), references=REFERENCE)
+    code, out, _ = kgen("pull")
+    line = len(flow.read_text().splitlines())
+    assert f"! streams/flows/orders.py:{line}: Order.note renamed to remark in v3" in out
+    assert "1 renamed" in out

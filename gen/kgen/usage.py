@@ -1,0 +1,95 @@
+"""The user's lines that a plan's changes to generated modules reach: gathers what `kgen.impact` reads."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from . import paths
+from .diff import Change
+from .impact import Use, generated_changes, impact
+from .plan import FileAction
+
+_SKIPPED = {"__pycache__", "node_modules", "build", "dist", "site-packages", "_generated"}
+_MOST_FILES = 5_000
+_MOST_BYTES = 2 << 20  # of one file
+
+
+def uses(
+    root: Path, actions: Sequence[FileAction], changes: Iterable[Change], *, merged: bool
+) -> tuple[Use, ...]:
+    """The lines that use what changes. With `merged` they are numbered as in the files that the plan writes, else as on disk."""
+    touched = [a for a in actions if a.kind == "generated" and a.op in ("change", "remove") and a.before]
+    if not touched:
+        return ()
+    before = {a.path: _text(paths.read(root, a.path)) for a in actions if a.kind == "generated"}
+    after = {a.path: _text(a.content) for a in actions if a.kind == "generated" and a.content is not None}
+    old = _parsed({path: text for path, text in before.items() if text})
+    affected = generated_changes(old, _parsed(after), _renames(changes))
+    if not affected:
+        return ()
+    planned = {a.path: a.content for a in actions if a.kind == "owned"} if merged else {}
+    return impact(affected, old, dict(_files(root, planned)))
+
+
+def _parsed(texts: Mapping[str, str]) -> dict[str, str]:
+    """Those that are Python: a generated file may have been edited into something else."""
+    return {path: text for path, text in texts.items() if _is_python(path, text)}
+
+
+def _is_python(path: str, text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return path.endswith(".py")
+
+
+def _renames(changes: Iterable[Change]) -> dict[str, str]:
+    found = {}
+    for change in changes:
+        if change.kind == "field renamed":
+            owner, _, name = change.path.rpartition(".")
+            found[f"{owner}.{change.before}"] = name
+        elif change.kind in ("type renamed", "type moved"):
+            found[str(change.before)] = str(change.after)
+    return found
+
+
+def _files(root: Path, planned: Mapping[str, bytes | None]) -> Iterator[tuple[str, str]]:
+    """The project's own Python files."""
+    for path in _python_files(root):
+        content = planned.get(path)
+        yield path, _text(content if content is not None else paths.read(root, path))
+    for path, content in planned.items():
+        if content is not None and not (root / path).exists():
+            yield path, _text(content)
+
+
+def _python_files(root: Path) -> Iterator[str]:
+    left = _MOST_FILES
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if _is_source(Path(folder, f)))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if (
+                name.endswith(".py")
+                and path.is_file()
+                and not path.is_symlink()
+                and path.stat().st_size < _MOST_BYTES
+            ):
+                left -= 1
+                if left < 0:
+                    return
+                yield path.relative_to(root).as_posix()
+
+
+def _is_source(folder: Path) -> bool:
+    hidden = folder.name.startswith(".") or folder.name in _SKIPPED
+    return not hidden and not folder.is_symlink() and not (folder / "pyvenv.cfg").exists()
+
+
+def _text(content: bytes | None) -> str:
+    return (content or b"").decode("utf-8", "replace")
