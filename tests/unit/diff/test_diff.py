@@ -1,4 +1,6 @@
-"""The semantic diff: each kind of change, followed through renames, with its line and its place in the summary."""
+"""The semantic diff: each kind of change, followed through renames, with its line and its place in the
+summary.
+"""
 
 from __future__ import annotations
 

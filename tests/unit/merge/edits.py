@@ -61,7 +61,7 @@ def inserted_steps(text: str) -> str:
     text = after(
         text,
         r"handled = ",
-        '    large = op.filter("large", handled.oks, lambda m: m.value is not None and m.value.amount > 100)\n',
+        '    large = op.filter("large", handled.oks, lambda m: m.value and m.value.amount > 100)\n',
     )
     return swap(text, 'op.inspect("show", handled.oks)', 'op.inspect("show", large)')
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tests.unit.merge.edits import after, swap
 
-FLOW = '''"""Dataflow for the topic `orders`: an order placed in the shop. Yours to edit: `kgen pull` merges schema changes into it.
+FLOW = '''"""Dataflow for the topic `orders`: an order placed in the shop. Yours to edit.
 
 Run: python -m kgen_runtime.run streams.flows.orders:flow --recovery .recovery
 """
@@ -52,7 +52,8 @@ def new_step(text: str) -> str:
 
 
 def new_step_and_function(text: str) -> str:
-    helper = 'def fill(order: orders.Order) -> orders.Order:\n    """Values for what older versions lack."""\n    return order\n\n\n'
+    head = "def fill(order: orders.Order) -> orders.Order:\n"
+    helper = f'{head}    """Values for what older versions lack."""\n    return order\n\n\n'
     text = swap(text, "def build(", helper + "def build(")
     text = after(text, "read = ", '    filled = rt.map_value("fill", read.oks, fill)\n')
     return swap(text, '"errs", read.errs, handled.errs', '"errs", read.errs, handled.errs, filled.errs')

@@ -1,4 +1,6 @@
-"""Every kind of user edit against every kind of change in a render: nothing of the user's is lost, and conflicts are real ones."""
+"""Every kind of user edit against every kind of change in a render: nothing of the user's is lost, and conflicts
+are real ones.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,15 @@ import ast
 import io
 import tokenize
 from collections import Counter
+from itertools import pairwise
 
 import pytest
-
-from kgen.merge import merge
 from tests.unit.merge.edits import EDITS
 from tests.unit.merge.renders import CHANGES, FLOW
 
-# Where both sides change one statement: the user changed what the new render drops, or the same argument or comment.
+from kgen.merge import merge
+
+# Where both sides change one statement: the user changed what the new render drops, or the same argument.
 CLASHES = {
     ("inserted steps", "step dropped"),
     ("ruff and edited", "step dropped"),
@@ -107,7 +110,7 @@ def test_ten_changes_with_edits_between_are_one_pull_of_the_last(edit: str) -> N
         renders.append(CHANGES[step](renders[-1]))
     ours = EDITS[edit](FLOW)
     at_once = merge(FLOW, ours, renders[-1])
-    for before, after in zip(renders, renders[1:]):
+    for before, after in pairwise(renders):
         merged = merge(before, ours, after)
         assert not merged.conflicts
         ours = merged.text

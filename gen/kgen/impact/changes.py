@@ -1,0 +1,255 @@
+"""What changed in generated classes, read from the old and the new text of their modules: what user code
+could trip over.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Effect: TypeAlias = Literal[
+    "removed", "renamed", "retyped", "nullable", "not nullable", "required", "symbol added", "gone"
+]
+
+_SOURCE = re.compile(r"(\S+) v(\d+) \(id \d+\)")
+_DEPTH = 8  # of aliases in aliases
+
+
+@dataclass(frozen=True)
+class Affected:
+    """A generated name that user code may use and that is not what it was.
+
+    `owner` is the class, or empty where `name` is the module's own; `module` is dotted. `effect` is `gone`
+    for a class or alias that is no more.
+    """
+
+    module: str
+    owner: str
+    name: str
+    effect: Effect
+    before: str = ""
+    after: str = ""
+    since: str = ""  # `in v4`
+
+    def __str__(self) -> str:
+        title = f"{self.owner}.{self.name}" if self.owner else self.name
+        return f"{title}{_WORDS[self.effect].format(self.before, self.after)} {self.since}".rstrip()
+
+
+_WORDS: Mapping[Effect, str] = {
+    "removed": " removed",
+    "gone": " removed",
+    "renamed": " renamed to {1}",
+    "retyped": ": {0} -> {1}",
+    "nullable": " may be None",
+    "not nullable": " may not be None any more",
+    "required": " is required",
+    "symbol added": " added",
+}
+
+
+@dataclass(frozen=True)
+class _Field:
+    types: tuple[str, ...]  # the members of its union, sorted
+    shown: str
+    required: bool
+    wire: str
+
+
+@dataclass(frozen=True)
+class _Class:
+    fields: Mapping[str, _Field]
+    symbols: Mapping[str, str]  # name -> wire symbol
+    is_enum: bool
+
+
+@dataclass(frozen=True)
+class _Module:
+    sources: Mapping[str, int]  # subject -> version
+    classes: Mapping[str, _Class]
+    aliases: Mapping[str, str]
+    names: frozenset[str]
+    full_names: Mapping[str, str]  # full name -> class
+
+
+def generated_changes(
+    old: Mapping[str, str], new: Mapping[str, str], renames: Mapping[str, str] | None = None
+) -> tuple[Affected, ...]:
+    """What changed between two sets of generated modules, `{relative path: text}`.
+
+    `renames` are those that only the schema knows, by aliases: `{"shop.Order.discount": "rebate"}` for a
+    field, `{"shop.Line": "shop.Item"}` for a type.
+    """
+    known = renames or {}
+    before, after = ({_dotted(path): _read(text) for path, text in side.items()} for side in (old, new))
+    everywhere = {**_full_names(before), **_full_names(after)}
+    found: list[Affected] = []
+    for name, module in before.items():
+        found += _module_changes(name, module, after.get(name), known, everywhere)
+    return tuple(found)
+
+
+def _dotted(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _full_names(modules: Mapping[str, _Module]) -> dict[str, str]:
+    return {full: name for module in modules.values() for full, name in module.full_names.items()}
+
+
+def _module_changes(
+    name: str, old: _Module, new: _Module | None, renames: Mapping[str, str], full_names: Mapping[str, str]
+) -> Iterator[Affected]:
+    since = _since(old, new)
+    for alias, text in old.aliases.items():
+        if new and alias in new.aliases and new.aliases[alias] != text:
+            yield Affected(name, "", alias, "retyped", text, new.aliases[alias], since)
+    for gone in sorted(old.names - (new.names if new else frozenset())):
+        known = renames.get(_full_name(gone, full_names), "")
+        later = full_names.get(known, "")
+        yield Affected(name, "", gone, "renamed" if later else "gone", gone, later, since)
+    for class_name, class_ in old.classes.items():
+        if new and class_name in new.classes:
+            full = _full_name(class_name, full_names)
+            own = {
+                k.rpartition(".")[2]: v for k, v in renames.items() if full and k.rpartition(".")[0] == full
+            }
+            yield from _class_changes(name, class_name, class_, new.classes[class_name], own, since)
+
+
+def _full_name(class_name: str, full_names: Mapping[str, str]) -> str:
+    return next((full for full, name in full_names.items() if name == class_name), "")
+
+
+def _since(old: _Module, new: _Module | None) -> str:
+    later = {s: v for s, v in new.sources.items() if old.sources.get(s) != v} if new else {}
+    if len(later) == 1:
+        return f"in v{next(iter(later.values()))}"
+    return "in " + ", ".join(f"{s} v{v}" for s, v in later.items()) if later else ""
+
+
+def _class_changes(
+    module: str, owner: str, old: _Class, new: _Class, renames: Mapping[str, str], since: str
+) -> Iterator[Affected]:
+    by_wire = {field.wire: name for name, field in new.fields.items()}
+    for name, field in old.fields.items():
+        later = by_wire.get(renames.get(field.wire, ""), "")
+        if name in new.fields:
+            yield from _field_changes(module, owner, name, field, new.fields[name], since)
+        elif later or field.wire in by_wire:
+            yield Affected(module, owner, name, "renamed", name, later or by_wire[field.wire], since)
+        else:
+            yield Affected(module, owner, name, "removed", field.shown, "", since)
+    taken = {by_wire.get(renames.get(f.wire, f.wire)) for f in old.fields.values()}
+    for name, field in new.fields.items():
+        if field.required and name not in taken and name not in old.fields:
+            yield Affected(module, owner, name, "required", "", field.shown, since)
+    yield from _symbol_changes(module, owner, old, new, since)
+
+
+def _field_changes(
+    module: str, owner: str, name: str, old: _Field, new: _Field, since: str
+) -> Iterator[Affected]:
+    if set(old.types) != set(new.types):
+        effect: Effect = "retyped"
+        if set(old.types) ^ set(new.types) == {"None"}:
+            effect = "nullable" if "None" in new.types else "not nullable"
+        shown = (old.shown, new.shown)
+        if old.shown == new.shown:  # an alias that changed
+            shown = (" | ".join(old.types), " | ".join(new.types))
+        yield Affected(module, owner, name, effect, *shown, since)
+    if new.required and not old.required:
+        yield Affected(module, owner, name, "required", "", new.shown, since)
+
+
+def _symbol_changes(module: str, owner: str, old: _Class, new: _Class, since: str) -> Iterator[Affected]:
+    for name, wire in old.symbols.items():
+        if name not in new.symbols:
+            yield Affected(module, owner, name, "removed", wire, "", since)
+    for name, wire in new.symbols.items():
+        if name not in old.symbols and new.is_enum and old.is_enum:
+            yield Affected(module, owner, name, "symbol added", "", wire, since)
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def _read(text: str) -> _Module:
+    tree = ast.parse(text)
+    aliases = dict(_aliases(tree))
+    classes = {n.name: _class(n, aliases) for n in tree.body if isinstance(n, ast.ClassDef)}
+    sources = {subject: int(version) for subject, version in _SOURCE.findall(text.partition("\n")[0])}
+    shown = {name: ast.unparse(node) for name, node in aliases.items() if not name.startswith("_")}
+    return _Module(sources, classes, shown, frozenset(_public(tree)), dict(_mapped(tree)))
+
+
+def _public(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield from (alias.asname or alias.name for alias in node.names if alias.name != "_schemas")
+
+
+def _aliases(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Type aliases, and other names for classes."""
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            if ast.unparse(node.annotation) == "TypeAlias":
+                yield node.target.id, node.value
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+            yield ast.unparse(node.targets[0]), node.value
+
+
+def _mapped(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Full names and classes, as the serdes have them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "rt.AvroSerde" and len(node.args) > 1:
+            classes = node.args[1]
+            if isinstance(classes, ast.Dict):
+                for key, value in zip(classes.keys, classes.values):
+                    if isinstance(key, ast.Constant) and isinstance(value, ast.Name):
+                        yield str(key.value), value.id
+
+
+def _class(node: ast.ClassDef, aliases: Mapping[str, ast.expr]) -> _Class:
+    is_enum = any(ast.unparse(base) == "Enum" for base in node.bases)
+    fields, symbols = {}, {}
+    for item in node.body:
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            fields[item.target.id] = _field(item.target.id, item, aliases)
+        elif is_enum and isinstance(item, ast.Assign) and isinstance(item.targets[0], ast.Name):
+            symbols[item.targets[0].id] = str(ast.literal_eval(item.value))
+    return _Class(fields, symbols, is_enum)
+
+
+def _field(name: str, node: ast.AnnAssign, aliases: Mapping[str, ast.expr]) -> _Field:
+    types = tuple(sorted(set(_members(node.annotation, aliases, _DEPTH))))
+    keywords = node.value.keywords if isinstance(node.value, ast.Call) else []
+    given = {k.arg: k.value for k in keywords}
+    is_field = isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "field"
+    required = node.value is None or (is_field and not given.keys() & {"default", "default_factory"})
+    metadata = ast.literal_eval(given["metadata"]) if is_field and "metadata" in given else {}
+    return _Field(types, ast.unparse(node.annotation), required, str(metadata.get("avro", name)))
+
+
+def _members(node: ast.expr, aliases: Mapping[str, ast.expr], depth: int) -> Iterator[str]:
+    """The members of a union, aliases opened."""
+    if isinstance(node, ast.BinOp):
+        yield from _members(node.left, aliases, depth)
+        yield from _members(node.right, aliases, depth)
+    elif isinstance(node, ast.Name) and node.id in aliases and depth:
+        yield from _members(aliases[node.id], aliases, depth - 1)
+    elif isinstance(node, ast.Subscript) and depth:
+        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        parts = (" | ".join(sorted(set(_members(i, aliases, depth - 1)))) for i in inner)
+        yield f"{ast.unparse(node.value)}[{', '.join(parts)}]"
+    else:
+        yield ast.unparse(node)
