@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
@@ -33,8 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with kgen.dev.up() as dev:
             return 0 if first_act(dev, options.folder, options.orders) else 1
     except (Stuck, KgenError) as e:
-        sys.stderr.write(f"\nThe demo failed. {e}\n")
+        sys.stderr.write(f"\nThe demo failed: {e}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return 130
 
 
 def first_act(dev: Dev, folder: Path, orders: int) -> bool:
@@ -71,28 +74,29 @@ def _pull(project: Project) -> None:
 def _run(dev: Dev, project: Project, writer: Writer, orders: int) -> None:
     """Orders keep coming, poison among them, while the flow is killed and started again."""
     _title("the flow, with recovery; killed on the way")
-    _say("python -m kgen_runtime.run shop.flows.orders:flow " + " ".join(RECOVERY))
+    _say(f"python -m kgen_runtime.run shop.flows.orders:flow {' '.join(RECOVERY)}")
+    messages = writer.messages(orders)
+    step = len(messages) // PORTIONS + 1
     with ThreadPoolExecutor(1) as others:
         with project.running() as flow:
-            produced = others.submit(_produce, dev, writer.messages(orders), lambda: written(dev) > 0)
+            topics.write(dev.brokers, "orders", messages[:step])
+            flow.until(lambda: written(dev) > 0, "the first result")
+            produced = others.submit(_produce, dev, messages[step:], step)
             flow.until(lambda: written(dev) > orders // 4, "a quarter of the results")
             flow.kill()
         _say(f"killed (SIGKILL) with {written(dev):,} messages written; started again")
         with project.running() as flow:
             flow.until(lambda: produced.done() and keep(dev).settled, "the last result")
             flow.stop()
-        _say(f"{produced.result():,} messages were produced, and every one has come out")
+    produced.result()
+    _say(f"{len(messages):,} messages were produced, and every one has come out")
 
 
-def _produce(dev: Dev, messages: Sequence[topics.KeyValue], awake: Callable[[], bool]) -> int:
-    """As other teams do: a few at a time, for some seconds, once the flow is awake; how many in all."""
-    step = len(messages) // PORTIONS + 1
+def _produce(dev: Dev, messages: Sequence[topics.KeyValue], step: int) -> None:
+    """As other teams do: a few at a time, for some seconds."""
     for begin in range(0, len(messages), step):
         topics.write(dev.brokers, "orders", messages[begin : begin + step])
         time.sleep(PAUSE)
-        while not begin and not awake():
-            time.sleep(PAUSE)
-    return len(messages)
 
 
 def _show_output(books: Books) -> None:

@@ -27,15 +27,6 @@ from kgen_runtime.errors import ConfigError, RegistryError
 
 pytestmark = pytest.mark.broker
 
-SERVE = """
-import sys
-from pathlib import Path
-from kgen.dev import serve
-serve(seed_dir=Path(sys.argv[1]) if sys.argv[1:] else None, as_json=True,
-      out=lambda line: print(line, flush=True), note=lambda line: print(line, file=sys.stderr, flush=True))
-print("stopped", flush=True)
-"""
-
 
 def test_messages_go_through(dev: Dev) -> None:
     create(dev.brokers, {"dev.through": 3})
@@ -123,7 +114,7 @@ def test_seed_says_which_file_the_registry_refuses(dev: Dev, tmp_path: Path) -> 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_until_told_to_stop(number: signal.Signals, tmp_path: Path) -> None:
     _seed_folder(tmp_path)
-    with _serving(str(tmp_path)) as process:
+    with _serving("--seed", str(tmp_path)) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         urls = json.loads(line)
@@ -132,8 +123,21 @@ def test_serve_until_told_to_stop(number: signal.Signals, tmp_path: Path) -> Non
         assert len(read(urls["brokers"], "seed.orders")) == SAMPLES
         process.send_signal(number)
         rest, _ = process.communicate(timeout=20)
-        assert (rest, process.returncode) == ("stopped\n", 0)
+        assert (rest, process.returncode) == ("", 0)
     assert not _answers(urls["brokers"])
+
+
+def test_it_prints_what_to_export() -> None:
+    command = [sys.executable, "-m", "kgen", "dev"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().strip() for _ in range(5)]
+        process.send_signal(signal.SIGINT)
+        _, notes = process.communicate(timeout=20)
+    brokers, registry = (line.split()[1] for line in lines[:2])
+    assert lines[3:] == [f"export KGEN_BROKERS={brokers}", f"export KGEN_REGISTRY_URL={registry}"]
+    assert "Ctrl-C" in notes
+    assert process.returncode == 0
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
@@ -150,7 +154,7 @@ def test_the_broker_dies_with_a_killed_parent() -> None:
 @contextmanager
 def _serving(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-c", SERVE, *arguments],
+        [sys.executable, "-m", "kgen", "dev", "--json", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
