@@ -1,4 +1,6 @@
-"""`kgen`, and `python -m kgen`: part of the base install, so it may import nothing of the extra `gen` before looking for it."""
+"""`kgen`, and `python -m kgen`: part of the base install, so it may import nothing of the extra `gen`
+before looking for it.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ def subject_changes(
     skipped: Iterable[Skipped],
     known: Mapping[str, Sequence[Change]],
 ) -> tuple[SubjectChange, ...]:
-    """A change for each subject that is new, gone, skipped, of another version, or whose files change for another reason.
+    """A change for each subject that is new, gone, skipped, of another version, or whose files change for
+    another reason.
 
     `projects` are the models that the files stem from: the new one, and the old one where subjects are gone;
     `known` what changed in the schemas (`schema_changes`).
@@ -86,7 +87,9 @@ def _changed(before: Subject, after: Subject, known: Sequence[Change]) -> Subjec
 
 
 def schema_changes(old: Locked | None, new: Locked) -> dict[str, tuple[Change, ...]]:
-    """By subject, what changed in the meaning of its newest schema; subjects that did not change are left out."""
+    """By subject, what changed in the meaning of its newest schema; subjects that did not change are left
+    out.
+    """
     before = {s.name: s for s in old.snapshot.subjects} if old else {}
     schemas = Schemas(old, new)
     pairs = [(before[s.name], s) for s in new.snapshot.subjects if s.name in before]
@@ -125,7 +128,9 @@ def _unchanged(subject: Subject | None) -> SubjectChange | None:
 def _effects(
     projects: Sequence[Project], files: Sequence[FileAction], found: Mapping[str, SubjectChange]
 ) -> dict[str, list[str]]:
-    """By subject, what happens to its files; where several subjects make a file, the last one that changes tells of it."""
+    """By subject, what happens to its files; where several subjects make a file, the last one that changes
+    tells of it.
+    """
     made_from = {path: subjects for project in reversed(projects) for path, subjects in _made_from(project)}
     words: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for file in sorted(files, key=lambda f: (f.kind, _noun(f.path))):

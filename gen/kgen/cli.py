@@ -1,6 +1,8 @@
-"""The command line: wires the commands, and turns every way they can end into an exit code and at most three lines.
+"""The command line: wires the commands, and turns every way they can end into an exit code and at most
+three lines.
 
-Exit codes: 0 done; 1 something would change; 2 error; 3 a merge conflict was left; 4 incompatible change refused; 130 interrupted.
+Exit codes: 0 done; 1 something would change; 2 error; 3 a merge conflict was left; 4 incompatible change
+refused; 130 interrupted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""`kgen diff`: what changed in meaning, what that does to readers and writers, and the text that a pull would write."""
+"""`kgen diff`: what changed in meaning, what that does to readers and writers, and the text that a pull
+would write.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from .verdict import Both, Verdict, at_level, both_ways
 
 @dataclass(frozen=True)
 class SubjectDiff:
-    """Two versions of a subject. `before` or `after` is None where the subject is new or gone; then there is nothing else."""
+    """Two versions of a subject. `before` or `after` is None where the subject is new or gone; then there
+    is nothing else.
+    """
 
     subject: str
     before: int | None
@@ -80,7 +84,9 @@ def with_registry(request: Request) -> Diff:
 
 
 def versions(request: Request, subject: str, before: int, after: int) -> SubjectDiff:
-    """Any two versions of a subject: from the lock where it has both, else from the registry. Raises `KgenError`."""
+    """Any two versions of a subject: from the lock where it has both, else from the registry. Raises
+    `KgenError`.
+    """
     old = load(request.root)
     found = old.subject(subject) if old else None
     snapshot = old.snapshot if old else None

@@ -1,4 +1,6 @@
-"""kgen.toml: which registry, which subjects, which package. Secrets stand in it only as names of environment variables."""
+"""kgen.toml: which registry, which subjects, which package. Secrets stand in it only as names of
+environment variables.
+"""
 
 from __future__ import annotations
 
@@ -170,7 +172,9 @@ def check_package(name: str) -> str:
 
 
 def clean_url(url: str) -> str:
-    """`url` without userinfo, query and fragment: what may be stored and shown. Raises `ConfigError` where it is no http(s) URL."""
+    """`url` without userinfo, query and fragment: what may be stored and shown. Raises `ConfigError` where
+    it is no http(s) URL.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

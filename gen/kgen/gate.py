@@ -15,7 +15,8 @@ _SHOWN = 3
 
 
 def refuse_incompatible(new: Snapshot, old: Locked | None, allowed: Collection[str]) -> None:
-    """Raises `IncompatibleError` where a subject's newest version cannot read what a locked version, readable so far, wrote.
+    """Raises `IncompatibleError` where a subject's newest version cannot read what a locked version,
+    readable so far, wrote.
 
     Subjects in `allowed` pass. A registry whose level is NONE or FORWARD lets such versions in.
     """

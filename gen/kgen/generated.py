@@ -1,4 +1,6 @@
-"""Files that are always overwritten carry a hash of themselves, so that an edit by hand is seen before it is lost."""
+"""Files that are always overwritten carry a hash of themselves, so that an edit by hand is seen before it
+is lost.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ State: TypeAlias = Literal["intact", "edited", "foreign"]
 
 
 def state(content: bytes) -> State:
-    """Whether the file is as kgen wrote it, was edited since, or was never made by kgen. Line ends do not count: git may change them."""
+    """Whether the file is as kgen wrote it, was edited since, or was never made by kgen. Line ends do not
+    count: git may change them.
+    """
     text = content.replace(b"\r\n", b"\n")
     lines = text.split(b"\n", _HEAD)
     for number, line in enumerate(lines[:_HEAD]):

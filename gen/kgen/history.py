@@ -1,4 +1,6 @@
-"""What a project already holds, carried into a fresh snapshot: old versions stay readable, and what moved is named."""
+"""What a project already holds, carried into a fresh snapshot: old versions stay readable, and what moved
+is named.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ class Carried:
 
 
 def carry(fetched: Fetched, locked: Locked | None) -> Carried:
-    """The fetched snapshot, with the locked versions that messages may still be written with, and the vendored texts where they are equal.
+    """The fetched snapshot, with the locked versions that messages may still be written with, and the
+    vendored texts where they are equal.
 
-    Two registries give one schema in different spellings; the text that was vendored first stays, so that nothing changes.
+    Two registries give one schema in different spellings; the text that was vendored first stays, so that
+    nothing changes.
     """
     if locked is None:
         return Carried(fetched.snapshot, frozenset(), ())
@@ -48,7 +52,9 @@ def carry(fetched: Fetched, locked: Locked | None) -> Carried:
 
 
 def _kept(subject: Subject, old: Subject) -> list[SchemaVersion]:
-    """Locked versions that the snapshot does not hold; none where the subject was deleted for good and registered anew."""
+    """Locked versions that the snapshot does not hold; none where the subject was deleted for good and
+    registered anew.
+    """
     fresh = {v.version: v for v in subject.versions}
     if any(v.version in fresh and fresh[v.version].id != v.id for v in old.versions):
         return []
@@ -79,7 +85,8 @@ def _referenced(
 
 def _notes(subject: Subject, old: Subject | None, gone: Sequence[int]) -> Iterator[str]:
     for number in gone:
-        yield f"{subject.name} v{number} was deleted in the registry: its schema stays for messages already written"
+        name = f"{subject.name} v{number}"
+        yield f"{name} was deleted in the registry: its schema stays for messages already written"
     if old is None:
         return
     before = {v.version: v for v in old.versions}

@@ -1,8 +1,11 @@
 """kgen.lock and the vendored schemas: everything a rendering needs, so that it needs no registry.
 
-The lock is TOML, sorted, without timestamps and credentials. Schemas stand beside it as `schemas/<folder>/v<N>.avsc`, byte for byte as
-received. Each is locked by two hashes: of its text, which finds files that were tampered with, and of its normalised JSON, which is the
-same on registries that reorder keys or spaces. (Avro's own canonical form ignores defaults, docs, aliases and logical types.)
+The lock is TOML, sorted, without timestamps and credentials. Schemas stand beside it as
+`schemas/<folder>/v<N>.avsc`, byte for byte as
+received. Each is locked by two hashes: of its text, which finds files that were tampered with, and of its
+normalised JSON, which is the
+same on registries that reorder keys or spaces. (Avro's own canonical form ignores defaults, docs, aliases
+and logical types.)
 """
 
 from __future__ import annotations
@@ -35,7 +38,9 @@ Key = tuple[str, int]  # subject and version
 
 @dataclass(frozen=True)
 class Locked:
-    """What a project holds: a snapshot, the class names given so far, and what the registry has deleted since."""
+    """What a project holds: a snapshot, the class names given so far, and what the registry has deleted
+    since.
+    """
 
     snapshot: Snapshot
     kgen_version: str
@@ -75,7 +80,7 @@ def normal_hash(text: str) -> str:
     return text_hash(json.dumps(value, sort_keys=True, separators=(",", ":")))
 
 
-# ------------------------------------------------------------------------------------------------------------------- writing
+# -------------------------------------------------------------------------------------------------- writing
 
 
 def dump(locked: Locked) -> str:
@@ -145,7 +150,7 @@ def _bool(value: bool) -> str:
     return "true" if value else "false"
 
 
-# ------------------------------------------------------------------------------------------------------------------- reading
+# -------------------------------------------------------------------------------------------------- reading
 
 
 def load(root: Path) -> Locked | None:
@@ -169,7 +174,9 @@ def read_text(root: Path) -> str | None:
 
 
 def snapshot(root: Path) -> Snapshot:
-    """The snapshot that `root` holds, without a registry. Raises `LockError`, also where nothing is locked yet."""
+    """The snapshot that `root` holds, without a registry. Raises `LockError`, also where nothing is locked
+    yet.
+    """
     locked = load(root)
     if locked is None:
         raise absent(root)
@@ -269,7 +276,7 @@ def _vendored(root: Path, relative: PurePosixPath, sha256: str, subject: str) ->
         what = f"the vendored schema of {subject} cannot be read: {e.strerror or e}"
         raise LockError(what, where=str(relative), hint=_RESTORE) from e
     if hashlib.sha256(content).hexdigest() != sha256:
-        hint = "restore it from version control (git must not change its line ends), or delete kgen.lock and run `kgen pull`"
+        hint = f"{_RESTORE}; git must not change its line ends"
         raise LockError(
             f"the vendored schema of {subject} is not the one that was locked", where=str(relative), hint=hint
         )

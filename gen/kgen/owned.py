@@ -1,6 +1,7 @@
 """What becomes of a file that the user owns: kept, merged, or a conflict. Decides; writes nothing.
 
-`.kgen/base/<path>` is the render the user's file stems from. While a conflict is open, `.kgen/conflicts/<path>` holds the merged text with
+`.kgen/base/<path>` is the render the user's file stems from. While a conflict is open,
+`.kgen/conflicts/<path>` holds the merged text with
 markers (in `inline` mode the file itself does) and `.kgen/conflicts/<path>.json` what is needed to close it.
 """
 
@@ -28,7 +29,9 @@ Outcome: TypeAlias = Literal["add", "change", "merge", "keep", "deleted", "confl
 
 @dataclass(frozen=True)
 class Record:
-    """An open conflict: the render that becomes the base once it is solved, and the hashes of the file and of the text with markers."""
+    """An open conflict: the render that becomes the base once it is solved, and the hashes of the file and
+    of the text with markers.
+    """
 
     base: str
     ours: str
@@ -38,7 +41,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Decision:
-    """The new contents, by path, of the user's file and what kgen keeps about it (None: remove); and what happened."""
+    """The new contents, by path, of the user's file and what kgen keeps about it (None: remove); and what
+    happened.
+    """
 
     outcome: Outcome
     contents: dict[str, bytes | None]
@@ -89,7 +94,9 @@ def open_conflicts(root: Path) -> list[str]:
 def decide(
     root: Path, path: str, theirs: str, *, mode: ConflictMode = "file", recreate: bool = False
 ) -> Decision:
-    """What to do with the owned file at `path`, of which `theirs` is the fresh render. Raises `OutputError`."""
+    """What to do with the owned file at `path`, of which `theirs` is the fresh render. Raises
+    `OutputError`.
+    """
     noted = record(root, path)
     ours, base = _text(root, path), _text(root, base_path(path))
     if noted is not None:
@@ -166,14 +173,15 @@ def _text(root: Path, path: str) -> str | None:
         raise OutputError("not UTF-8 text: kgen cannot merge it", where=path, hint=hint) from e
 
 
-# ------------------------------------------------------------------------------------------------------------------ resolve
+# -------------------------------------------------------------------------------------------------- resolve
 
 
 def resolve(root: Path, path: str, *, mine: bool = False) -> list[Write]:
     """Close the conflict of `path` with the solved text; with `mine`, with the user's file as it stands.
 
     Raises:
-        OutputError: there is no conflict, it is not solved yet, or the file changed while it was being solved elsewhere.
+        OutputError: there is no conflict, it is not solved yet, or the file changed while it was being
+        solved elsewhere.
     """
     noted = record(root, path)
     if noted is None:

@@ -1,4 +1,6 @@
-"""A fresh rendering against what is on disk: the file actions that `pull` takes, `--check` counts and `status` lists."""
+"""A fresh rendering against what is on disk: the file actions that `pull` takes, `--check` counts and
+`status` lists.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ Kind: TypeAlias = Literal["config", "lock", "schema", "generated", "owned", "int
 
 @dataclass(frozen=True)
 class FileAction:
-    """What happens to one file. `content` is the new one (None: none), `before` the sha256 of the present one."""
+    """What happens to one file. `content` is the new one (None: none), `before` the sha256 of the present
+    one.
+    """
 
     path: str
     op: Op
@@ -221,7 +225,7 @@ def _bases(root: Path) -> Iterator[str]:
     yield from sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
-# ---------------------------------------------------------------------------------------------------------------- shown
+# ---------------------------------------------------------------------------------------------------- shown
 
 
 def counts(plan: Plan) -> dict[str, int]:
@@ -273,7 +277,9 @@ def _notable(action: FileAction, removed: bool) -> bool:
 
 
 def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:
-    """The plan for people: a line for each subject that changes, with `files` one for each file, and the count."""
+    """The plan for people: a line for each subject that changes, with `files` one for each file, and the
+    count.
+    """
     for subject in plan.subjects:
         yield _subject_line(subject)
     yield from (f"  {note}" for note in plan.notes)

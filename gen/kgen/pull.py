@@ -1,4 +1,6 @@
-"""What `kgen pull` does, from request to plan to files; `status`, `outdated` and `diff` share its steps. Prints nothing."""
+"""What `kgen pull` does, from request to plan to files; `status`, `outdated` and `diff` share its steps.
+Prints nothing.
+"""
 
 from __future__ import annotations
 
@@ -156,7 +158,7 @@ def refuse_edited(made: plan.Plan) -> None:
     )
 
 
-# ----------------------------------------------------------------------------------------------------------------- the steps
+# ------------------------------------------------------------------------------------------------ the steps
 
 
 def settle(request: Request) -> Settled:
@@ -200,7 +202,9 @@ def _overridden(found: Config, request: Request) -> Config:
 
 
 def prepare(request: Request) -> Prepared:
-    """Plan and write nothing. Raises `KgenError`, also where an interrupted write left the project half-way."""
+    """Plan and write nothing. Raises `KgenError`, also where an interrupted write left the project
+    half-way.
+    """
     with guard.shared(request.root, request.say):
         _refuse_interrupted(request.root)
         return _prepare(request)
@@ -227,7 +231,9 @@ def _from_lock(request: Request, settled: Settled, old: lock.Locked | None) -> P
 
 
 def read_registry(settings: Config, request: Request, old: lock.Locked | None) -> Fetched:
-    """What the registry holds now; with `--subject` in a project that has a lock, the others as they are locked. Raises."""
+    """What the registry holds now; with `--subject` in a project that has a lock, the others as they are
+    locked. Raises.
+    """
     if not settings.registry.url:
         raise ConfigError(
             "no registry is set", where=config.NAME, hint='[registry] url = "http://localhost:8081"'

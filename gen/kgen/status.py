@@ -1,4 +1,6 @@
-"""How a project stands: what drifted from a fresh render of the lock, what was edited, what is open; and what the registry has that is newer."""
+"""How a project stands: what drifted from a fresh render of the lock, what was edited, what is open; and
+what the registry has that is newer.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ class Newer:
 
 
 def drift(request: Request) -> list[Entry]:
-    """What differs between the disk and a fresh render of the lock; no registry needed. Raises `KgenError`."""
+    """What differs between the disk and a fresh render of the lock, without a registry. Raises `KgenError`."""
     if write.interrupted(request.root):
         return [Entry(lock.NAME, "stale", "a pull was interrupted: `kgen pull` puts things right")]
     made = pull.run(replace(request, frozen=True, dry=True)).plan
@@ -68,7 +70,9 @@ def _entries(made: plan.Plan) -> Iterator[Entry]:
 
 
 def outdated(request: Request) -> list[Newer]:
-    """Subjects whose newest live version is not the locked one, new ones and ones that are gone. Raises `KgenError`."""
+    """Subjects whose newest live version is not the locked one, new ones and ones that are gone. Raises
+    `KgenError`.
+    """
     locked = lock.load(request.root)
     if locked is None:
         raise lock.absent(request.root)

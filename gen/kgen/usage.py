@@ -20,7 +20,9 @@ _MOST_BYTES = 2 << 20  # of one file
 def uses(
     root: Path, actions: Sequence[FileAction], changes: Iterable[Change], *, merged: bool
 ) -> tuple[Use, ...]:
-    """The lines that use what changes. With `merged` they are numbered as in the files that the plan writes, else as on disk."""
+    """The lines that use what changes. With `merged` they are numbered as in the files that the plan
+    writes, else as on disk.
+    """
     touched = [a for a in actions if a.kind == "generated" and a.op in ("change", "remove") and a.before]
     if not touched:
         return ()

@@ -4,8 +4,10 @@
 2. `.kgen/tmp/journal.json` is renamed into place: from here on the change counts as made.
 3. Files are renamed into place and removed; then the journal goes.
 
-Killed before 2, the old tree stands. Killed after it, the next run finds the journal and finishes (`heal`). What fails without a kill (a
-full disk, a folder that refuses) is undone at once: the journal is turned round first, so that a kill while undoing is undone as well.
+Killed before 2, the old tree stands. Killed after it, the next run finds the journal and finishes (`heal`).
+What fails without a kill (a
+full disk, a folder that refuses) is undone at once: the journal is turned round first, so that a kill while
+undoing is undone as well.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ Direction: TypeAlias = Literal["forward", "back"]
 
 @dataclass(frozen=True)
 class Write:
-    """A file to write, or to remove where `content` is None. `before` is the sha256 of what the plan saw there (None: nothing)."""
+    """A file to write, or to remove where `content` is None. `before` is the sha256 of what the plan saw
+    there (None: nothing).
+    """
 
     path: str
     content: bytes | None
@@ -124,7 +128,8 @@ def interrupted(root: Path) -> bool:
 
 
 def heal(root: Path, disk: Disk | None = None) -> Direction | None:
-    """Finish what a killed run began, or undo it where it cannot be finished. Says which; None where nothing was left.
+    """Finish what a killed run began, or undo it where it cannot be finished. Says which; None where
+    nothing was left.
 
     Raises:
         OutputError: both would lose what was edited since.
@@ -227,7 +232,7 @@ class _Run:
                 "the journal of an interrupted pull is damaged", where=str(path), hint=hint
             ) from e
 
-    # ---------------------------------------------------------------------------------------------- after the journal is there
+    # --------------------------------------------------------------------------- after the journal is there
 
     def forward(self, journal: _Journal) -> None:
         """Finish. Steps already taken are left alone, so this may run again and again."""

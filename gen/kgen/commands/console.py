@@ -1,4 +1,6 @@
-"""What commands print through: data on stdout, everything else on stderr, and nothing that a registry could smuggle to a terminal."""
+"""What commands print through: data on stdout, everything else on stderr, and nothing that a registry could
+smuggle to a terminal.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _PATIENCE = 1.0  # seconds before progress is shown
 
 
 def safe(text: str) -> str:
-    """One line of printable text: control characters, which could drive the terminal, are written as escapes."""
+    """One line of printable text: control characters, which could drive the terminal, are written as
+    escapes.
+    """
     return "".join(
         c if c.isprintable() or c == "\t" else c.encode("unicode_escape", "replace").decode() for c in text
     )

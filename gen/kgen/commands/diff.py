@@ -30,7 +30,9 @@ def command(
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """What changed in meaning, whether old and new versions read each other, and the text that `kgen pull` would write."""
+    """What changed in meaning, whether old and new versions read each other, and the text that `kgen pull`
+    would write.
+    """
     console = Console(json, quiet, not no_color)
     subjects = (subject,) if subject else ()
     request = Request(out, registry, subjects, say=console.say, progress=console.progress)

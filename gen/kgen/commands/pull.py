@@ -57,7 +57,8 @@ def command(
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """Read the registry and write or update the typed package: models rewritten, flows merged, all or nothing.
+    """Read the registry and write or update the typed package: models rewritten, flows merged, all or
+    nothing.
 
     Exit codes: 0 done, 1 something would change (--check, --locked), 2 error, 3 a merge conflict was left,
     4 incompatible change refused.

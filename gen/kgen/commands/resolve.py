@@ -21,7 +21,9 @@ def command(
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """Take the solved text of a merge conflict, from .kgen/conflicts or from the file itself, and close the conflict."""
+    """Take the solved text of a merge conflict, from .kgen/conflicts or from the file itself, and close the
+    conflict.
+    """
     console = Console(json, quiet, not no_color)
     name = _name(out, path)
     if not (out / owned.CONFLICTS).is_dir():
@@ -35,7 +37,9 @@ def command(
 
 
 def _name(root: Path, path: str) -> str:
-    """The file, whether given as such or as its copy in .kgen/conflicts, relative to the project or to here."""
+    """The file, whether given as such or as its copy in .kgen/conflicts, relative to the project or to
+    here.
+    """
     given = Path(path)
     try:
         relative = given.resolve().relative_to(root.resolve()) if given.exists() else given

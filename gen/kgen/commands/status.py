@@ -19,7 +19,9 @@ def command(
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """What differs from a fresh render of kgen.lock: drift, edits by hand, open conflicts, orphans. Exit 1 if any."""
+    """What differs from a fresh render of kgen.lock: drift, edits by hand, open conflicts, orphans. Exit 1
+    if any.
+    """
     console = Console(json, quiet, not no_color)
     with guard.shared(out, console.say):
         entries = status.drift(Request(out))
@@ -39,7 +41,9 @@ def outdated(
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """List subjects with a newer version in the registry, new subjects, and ones that are gone. Exit 1 if any."""
+    """List subjects with a newer version in the registry, new subjects, and ones that are gone. Exit 1 if
+    any.
+    """
     console = Console(json, quiet, not no_color)
     found = status.outdated(Request(out, registry=registry, say=console.say, progress=console.progress))
     for newer in found:

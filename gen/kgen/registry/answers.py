@@ -1,4 +1,6 @@
-"""The registry's answers, checked: it is untrusted, so nothing of another shape or of an unreasonable size goes on."""
+"""The registry's answers, checked: it is untrusted, so nothing of another shape or of an unreasonable size
+goes on.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def version_numbers(answer: Any, subject: str) -> tuple[int, ...]:
 
 
 def schema_version(answer: Any, subject: str) -> SchemaVersion:
-    """What `GET /subjects/{subject}/versions/{version}` answered. References to `latest` (-1) stay as they are."""
+    """What `GET /subjects/{subject}/versions/{version}` answered. References to `latest` (-1) stay as they
+    are.
+    """
     where = f"{subject}, schema"
     if not isinstance(answer, dict):
         raise _odd(where, "not an object")

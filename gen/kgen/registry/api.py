@@ -1,4 +1,6 @@
-"""The registry's API as the generator uses it: named calls, checked answers, and what this registry can do, found by asking."""
+"""The registry's API as the generator uses it: named calls, checked answers, and what this registry can do,
+found by asking.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ class Api:
         return sorted(found)
 
     def versions(self, subject: str) -> tuple[int, ...]:
-        """The live versions of a subject, ascending. Raises `UnknownSchema` where it is not there (any more)."""
+        """The live versions of a subject, ascending. Raises `UnknownSchema` where it is not there (any
+        more).
+        """
         found = answers.version_numbers(self._http.get(f"{_path(subject)}/versions"), subject)
         if not found:
             raise UnknownSchema("the subject has no versions", where=subject)
@@ -69,7 +73,9 @@ class Api:
         return got
 
     def compatibility(self, subject: str) -> str | None:
-        """The level set for the subject itself; None where it has none of its own or the registry will not say."""
+        """The level set for the subject itself; None where it has none of its own or the registry will not
+        say.
+        """
         return self._level(f"/config/{quote(subject, safe='')}")
 
     def default_compatibility(self) -> str | None:
@@ -80,7 +86,8 @@ class Api:
         try:
             return answers.compatibility(self._http.get(path))
         except RegistryError as e:
-            # Absent (404), not for this user (401, 403) or not in this registry (405, 501): unsupported, not a failure.
+            # Absent (404), not for this user (401, 403) or not in this registry (405, 501): unsupported,
+            # not a failure.
             if isinstance(e, UnknownSchema) or e.status in (401, 403, 404, 405, 501):
                 return None
             raise

@@ -27,7 +27,8 @@ _HINT_EMPTY = (
 class Fetched:
     """What the registry has.
 
-    `live` are the versions it lists for each pulled subject (the snapshot ends at the pinned one, and may hold the latest only);
+    `live` are the versions it lists for each pulled subject (the snapshot ends at the pinned one, and may
+    hold the latest only);
     `unmatched` the patterns that no subject matches.
     """
 
@@ -50,7 +51,8 @@ def fetch(
     all_versions: bool = True,
     progress: Progress | None = None,
 ) -> Fetched:
-    """Read the subjects that match `globs`, up to their pinned version, and all they refer to. The result does not depend on timing.
+    """Read the subjects that match `globs`, up to their pinned version, and all they refer to. The result
+    does not depend on timing.
 
     Raises:
         RegistryError: the registry cannot be reached, answers nonsense, or holds no subject that matches.
@@ -129,7 +131,9 @@ def _schema(api: Api, name: str, version: int) -> SchemaVersion | None:
 
 
 def concurrently(jobs: Iterable[Callable[[], T]], progress: Progress | None) -> list[T]:
-    """The jobs' results, in the order of the jobs. The first failure is raised and what has not begun is dropped."""
+    """The jobs' results, in the order of the jobs. The first failure is raised and what has not begun is
+    dropped.
+    """
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="kgen-registry")
     try:
         futures: list[Future[T]] = [pool.submit(job) for job in jobs]

@@ -19,7 +19,8 @@ MAX_REFERENCED = 10_000
 def resolve(
     subjects: Sequence[Subject], get: Get, run: Run
 ) -> tuple[tuple[SchemaVersion, ...], tuple[Subject, ...]]:
-    """Every version that the subjects reach by references, sorted, and the subjects with their references to `latest` made exact.
+    """Every version that the subjects reach by references, sorted, and the subjects with their references
+    to `latest` made exact.
 
     Raises:
         UnknownSchema: a reference leads nowhere; says whose it is.

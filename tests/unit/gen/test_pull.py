@@ -58,7 +58,7 @@ def project(tmp_path, shop, kgen):
 
 
 def error(result: tuple[int, str, str]) -> str:
-    code, out, err = result
+    code, _out, err = result
     assert code == 2
     assert "Traceback" not in err
     assert err.startswith("error: ")
@@ -73,7 +73,7 @@ def reseal(path: Path, change: tuple[str, str]) -> None:
     path.write_text(f"{head}# kgen:sha256={hashlib.sha256(body.encode()).hexdigest()}\n{body}")
 
 
-# ------------------------------------------------------------------------------------------------------------ the main job
+# --------------------------------------------------------------------------------------------- the main job
 
 
 def test_the_first_pull_writes_everything_and_the_second_nothing(shop, kgen, tmp_path, tree):
@@ -178,7 +178,7 @@ def test_only_the_latest(shop, kgen, tmp_path):
     assert [v.version for v in lock.snapshot(tmp_path / "p").subjects[-1].versions] == [2, 3]
 
 
-# ----------------------------------------------------------------------------------------------------------- lock and modes
+# ------------------------------------------------------------------------------------------- lock and modes
 
 
 def test_frozen_needs_no_registry_and_gives_the_same_bytes(project, shop, kgen, tree, monkeypatch):
@@ -245,7 +245,7 @@ def test_an_incompatible_version_is_refused(project, shop, kgen, tree):
     assert kgen("pull")[1] == "nothing changed\n"
 
 
-# -------------------------------------------------------------------------------------------------------------- what moves
+# ----------------------------------------------------------------------------------------------- what moves
 
 
 def test_a_subject_that_is_gone(project, shop, kgen, tree):
@@ -328,7 +328,7 @@ def test_a_subject_deleted_while_it_is_read(shop, kgen):
     assert "! orders-key (deleted while it was being read)" in out
 
 
-# ------------------------------------------------------------------------------------------------------------ users' files
+# --------------------------------------------------------------------------------------------- users' files
 
 
 def test_an_edited_generated_file_is_refused(project, shop, kgen, tree):
@@ -406,7 +406,7 @@ def test_a_vendored_schema_that_was_tampered_with(project, kgen):
         assert "schemas/orders-value/v1.avsc" in error(kgen(*command))
 
 
-# --------------------------------------------------------------------------------------------------------------- conflicts
+# ------------------------------------------------------------------------------------------------ conflicts
 
 
 @pytest.fixture
@@ -478,7 +478,7 @@ def test_resolve_without_a_conflict(project, kgen):
     assert "no open conflicts" in error(kgen("resolve", "streams/flows/orders.py"))
 
 
-# --------------------------------------------------------------------------------------------------------------- bad input
+# ------------------------------------------------------------------------------------------------ bad input
 
 
 def empty(path: Path) -> bool:
@@ -617,7 +617,7 @@ def test_a_lock_with_merge_markers(project, kgen):
     assert "merge conflict" in error(kgen("pull"))
 
 
-# -------------------------------------------------------------------------------------------------- interrupted, two at once
+# --------------------------------------------------------------------------------- interrupted, two at once
 
 
 def test_a_killed_pull_is_healed_by_the_next(project, shop, kgen, tree, monkeypatch):
@@ -672,7 +672,7 @@ def test_a_pull_waits_for_another(project, shop, tmp_path):
     assert (second.returncode, out) == (0, "nothing changed\n")
 
 
-# -------------------------------------------------------------------------------------------------------------------- diff
+# ----------------------------------------------------------------------------------------------------- diff
 
 
 def test_diff_of_registry_and_lock(project, shop, kgen, tree):
@@ -719,7 +719,7 @@ def test_diff_of_versions_that_are_not_there(project, kgen):
     assert "no subject matches nope" in error(kgen("diff", "nope", "1..2"))
 
 
-# ------------------------------------------------------------------------------------------------------------ what a plan says
+# ----------------------------------------------------------------------------------------- what a plan says
 
 
 def test_a_type_in_another_namespace(project, shop, kgen):
@@ -760,12 +760,13 @@ def test_the_lines_that_use_what_changed(project, shop, kgen):
     kgen("pull")
     helper = project / "helper.py"
     helper.write_text(
-        "from streams._generated import orders\n\n\ndef f(order: orders.Order) -> str:\n    return order.note\n"
+        "from streams._generated import orders\n\n\n"
+        "def f(order: orders.Order) -> str:\n    return order.note\n"
     )
     shop.add("orders-value", order(), references=REFERENCE)
     code, out, _ = kgen("diff")
     assert "! helper.py:5: Order.note removed in v3" in out
-    code, out, _ = kgen("pull", "--json")
+    _code, out, _ = kgen("pull", "--json")
     assert json.loads(out)["impact"] == [
         {"path": "helper.py", "line": 5, "what": "Order.note removed in v3", "certain": True}
     ]
@@ -777,7 +778,7 @@ def test_a_rename_by_alias_is_told_as_such(project, shop, kgen):
     flow = project / "streams/flows/orders.py"
     flow.write_text(flow.read_text() + "\n\ndef note(order: orders.Order) -> str:\n    return order.note\n")
     shop.add("orders-value", order({**NOTE, "name": "remark", "aliases": ["note"]}), references=REFERENCE)
-    code, out, _ = kgen("pull")
+    _code, out, _ = kgen("pull")
     line = len(flow.read_text().splitlines())
     assert f"! streams/flows/orders.py:{line}: Order.note renamed to remark in v3" in out
     assert "1 renamed" in out

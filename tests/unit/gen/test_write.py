@@ -1,4 +1,6 @@
-"""All or nothing: a run that dies between any two steps on the disk leaves, once healed, the old tree or the new one."""
+"""All or nothing: a run that dies between any two steps on the disk leaves, once healed, the old tree or
+the new one.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +125,9 @@ def test_killed_while_healing_too(tmp_path, tree):
 
 
 class Failing(Disk):
-    """Refuses the n-th rename, as a full disk or a folder without permission would; then maybe dies while undoing."""
+    """Refuses the n-th rename, as a full disk or a folder without permission would; then maybe dies while
+    undoing.
+    """
 
     def __init__(self, fail: int, die: int | None = None) -> None:
         self.fail, self.die, self.failed = fail, die, False
