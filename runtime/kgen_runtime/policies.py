@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Callable, Final, Literal, TypeAlias, TypeVar  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
 
 import bytewax.operators as op
 from bytewax.dataflow import Stream, operator

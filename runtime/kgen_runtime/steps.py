@@ -4,8 +4,7 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Callable, TypeAlias, TypeVar  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
 
 import bytewax.operators as op
 from bytewax.connectors.kafka import KafkaSinkMessage, KafkaSourceMessage
