@@ -1,0 +1,184 @@
+"""`kgen pull` as a user runs it: a process, the development registry, and the result put to work."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kgen_runtime
+from kgen import cli
+from kgen.dev import RegistryServer
+from kgen_runtime.serde.registry import RegistryClient
+
+ADDRESS = {
+    "type": "record",
+    "name": "Address",
+    "namespace": "shop",
+    "fields": [{"name": "city", "type": "string"}],
+}
+STATUS = {
+    "type": "enum",
+    "name": "Status",
+    "namespace": "shop",
+    "symbols": ["PLACED", "PAID"],
+    "default": "PLACED",
+}
+FIELDS: list[dict[str, Any]] = [
+    {"name": "order_id", "type": "string"},
+    {"name": "placed_at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+    {"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}},
+    {"name": "status", "type": STATUS, "default": "PLACED"},
+    {"name": "ship_to", "type": ["null", "shop.Address"], "default": None},
+]
+NOTE = {"name": "note", "type": ["null", "string"], "default": None}
+# Real kills, at random steps of the writing; the evidence run takes 200.
+ROUNDS = int(os.environ.get("KGEN_KILL_ROUNDS", "5"))
+RUNTIME = Path(kgen_runtime.__file__).parents[1]
+
+
+def order(*more: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "record", "name": "Order", "namespace": "shop", "fields": [*FIELDS, *more]}
+
+
+class Shop:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client = RegistryClient(url)
+
+    def register(self, subject: str, schema: Any, *references: tuple[str, str, int]) -> None:
+        body = {"schema": schema if isinstance(schema, str) else json.dumps(schema)}
+        refs = [dict(zip(("name", "subject", "version"), r)) for r in references]
+        self.client.post(f"/subjects/{subject}/versions", {**body, **({"references": refs} if refs else {})})
+
+    def orders(self, *more: dict[str, Any]) -> None:
+        self.register("orders-value", order(*more), ("shop.Address", "address", 1))
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with RegistryServer() as server:
+        made = Shop(server.url)
+        made.register("address", ADDRESS)
+        made.register("orders-key", '"string"')
+        made.orders()
+        yield made
+        made.client.close()
+
+
+def run(folder: Path, *command: str, code: int = 0) -> str:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("KGEN_")}
+    if "site-packages" not in RUNTIME.parts:
+        env["MYPYPATH"] = str(RUNTIME)  # mypy does not follow editable installs
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, *command], cwd=folder, env=env, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    files = {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    return {
+        p: c
+        for p, c in files.items()
+        if not p.startswith((".kgen/tmp/", ".mypy_cache", ".pytest_cache")) and "__pycache__" not in p
+    }
+
+
+def test_from_nothing_to_a_package_that_works(shop: Shop, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    out = run(project, "-m", "kgen", "pull", "--registry", shop.url)
+    assert out.splitlines()[-1] == "3 added, 0 changed, 0 removed"
+    shop.orders(NOTE)
+    assert run(project, "-m", "kgen", "outdated", code=1) == "~ orders-value v1 -> v2\n"
+    assert "~ orders-value v1 -> v2 (BACKWARD, +1 field)" in run(project, "-m", "kgen", "pull")
+    assert run(project, "-m", "kgen", "pull") == "nothing changed\n"
+    run(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
+    run(project, "-m", "mypy", "--strict", "--no-incremental", "streams", "tests")
+
+
+def test_the_same_bytes_offline(shop: Shop, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    run(first, "-m", "kgen", "pull", "--registry", shop.url)
+    second.mkdir()
+    for name in ("kgen.toml", "kgen.lock"):
+        shutil.copy(first / name, second / name)
+    shutil.copytree(first / "schemas", second / "schemas")
+    text = (second / "kgen.toml").read_text()
+    (second / "kgen.toml").write_text(text.replace(shop.url, "http://127.0.0.1:9"))
+    run(second, "-m", "kgen", "pull", "--frozen")
+    (second / "kgen.toml").write_text(text)
+    assert tree(first) == tree(second)
+
+
+def test_soft_deleted_versions_and_subjects(shop: Shop, tmp_path: Path) -> None:
+    run(tmp_path, "-m", "kgen", "pull", "--registry", shop.url)
+    shop.orders(NOTE)
+    run(tmp_path, "-m", "kgen", "pull")
+    shop.client.request("DELETE", "/subjects/orders-value/versions/1")
+    assert "orders-value v1 was deleted in the registry" in run(tmp_path, "-m", "kgen", "pull")
+    shop.client.request("DELETE", "/subjects/orders-value")
+    assert "- orders-value v2" in run(tmp_path, "-m", "kgen", "pull")
+    assert (tmp_path / "streams/flows/orders.py").exists()
+
+
+KILLED = """
+import os, signal, sys
+from kgen import cli, write
+
+left = int(sys.argv[1])
+
+def dying(method):
+    def step(self, *arguments):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        method(self, *arguments)
+    return step
+
+for name in ("mkdir", "write", "replace", "unlink", "rmdir", "sync", "clear"):
+    setattr(write.Disk, name, dying(getattr(write.Disk, name)))
+sys.exit(cli.run(["pull", "--quiet", *sys.argv[2:]]))
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_random_points(shop: Shop, tmp_path: Path) -> None:
+    """After each kill and the run that heals it, the tree is the new one, and the edit is still there."""
+    rng = random.Random(ROUNDS)
+    project, reference = tmp_path / "project", tmp_path / "reference"
+    run(project, "-m", "kgen", "pull", "--registry", shop.url)
+    flow = project / "streams/flows/orders.py"
+    flow.write_text(flow.read_text() + "\n# mine\n")
+    extra: list[dict[str, Any]] = []
+    for number in range(ROUNDS):
+        extra.append({**NOTE, "name": f"note{number}"})
+        shop.orders(*extra)
+        old = tree(project)
+        shutil.rmtree(reference, ignore_errors=True)
+        shutil.copytree(project, reference)
+        assert cli.run(["pull", "--quiet", "--out", str(reference)]) == 0
+        new = tree(reference)
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED, str(rng.randrange(1, 60)), "--out", str(project)],
+            check=False,
+            timeout=300,
+        )
+        assert killed.returncode in (0, -signal.SIGKILL)
+        interrupted = (project / ".kgen/tmp/journal.json").exists()
+        assert interrupted or tree(project) in (old, new)
+        assert cli.run(["pull", "--quiet", "--out", str(project)]) == 0
+        assert tree(project) == new
+        assert flow.read_text().endswith("\n# mine\n")
