@@ -29,11 +29,12 @@ def uses(
     before = {a.path: _text(paths.read(root, a.path)) for a in actions if a.kind == "generated"}
     after = {a.path: _text(a.content) for a in actions if a.kind == "generated" and a.content is not None}
     old = _parsed({path: text for path, text in before.items() if text})
-    affected = generated_changes(old, _parsed(after), _renames(changes))
+    new = _parsed(after)
+    affected = generated_changes(old, new, _renames(changes))
     if not affected:
         return ()
     planned = {a.path: a.content for a in actions if a.kind == "owned"} if merged else {}
-    return impact(affected, old, dict(_files(root, planned)))
+    return impact(affected, old, dict(_files(root, planned)), new)
 
 
 def _parsed(texts: Mapping[str, str]) -> dict[str, str]:

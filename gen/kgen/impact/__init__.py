@@ -39,18 +39,26 @@ class Use:
 
 
 def impact(
-    affected: Iterable[Affected], generated: Mapping[str, str], files: Mapping[str, str]
+    affected: Iterable[Affected],
+    generated: Mapping[str, str],
+    files: Mapping[str, str],
+    new: Mapping[str, str] | None = None,
 ) -> tuple[Use, ...]:
     """The uses, by file and line.
 
     `generated` are the generated modules as they were when the code was written, `files` the project's other
-    Python files, both `{relative path: text}`. A file that does not parse is told as such.
+    Python files, both `{relative path: text}`; `new`, the generated modules to come, tell what names mean
+    that only a merged file has. A file that does not parse is told as such.
     """
     changed = list(affected)
     if not changed:
         return ()
     found = _Found(changed)
-    texts = {**_texts(generated, found), **_texts(files, found)}
+    later = _texts(new or {}, found)
+    texts = {**later, **_texts(generated, found)}
+    for path in later.keys() & generated.keys():
+        texts[path].join(later[path])
+    texts |= _texts(files, found)
     world = World({text.name: text for text in texts.values()})
     shapes = Shapes(world)
     modules = {a.module for a in changed}
@@ -119,7 +127,10 @@ class _Found:
     def touch(self, node: ast.AST, how: How, owner: Class | None, name: str, given: frozenset[str]) -> None:
         """A use of a member."""
         for change in self.affected:
-            if change.owner and _concerns(change, how, owner, name, given):
+            if change.effect == "joined":
+                if how == "missing" and owner and owner.name == change.after:
+                    self._add(node, change, certain=True)
+            elif change.owner and _concerns(change, how, owner, name, given):
                 self._add(node, change, certain=owner is not None)
 
     def touch_name(self, node: ast.AST, module: str, name: str) -> None:

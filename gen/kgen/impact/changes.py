@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Effect: TypeAlias = Literal[
-    "removed", "renamed", "retyped", "nullable", "not nullable", "required", "symbol added", "gone"
-]
+    "removed", "renamed", "retyped", "nullable", "not nullable", "required", "symbol added", "gone", "joined"
+]  # fmt: skip
 
 _SOURCE = re.compile(r"(\S+) v(\d+) \(id \d+\)")
 _DEPTH = 8  # of aliases in aliases
@@ -48,6 +48,7 @@ _WORDS: Mapping[Effect, str] = {
     "not nullable": " may not be None any more",
     "required": " is required",
     "symbol added": " added",
+    "joined": " may be {1}, too,",
 }
 
 
@@ -73,6 +74,7 @@ class _Module:
     aliases: Mapping[str, str]
     names: frozenset[str]
     full_names: Mapping[str, str]  # full name -> class
+    value: frozenset[str] = frozenset()  # what the topic's value may be
 
 
 def generated_changes(
@@ -111,6 +113,8 @@ def _module_changes(
         known = renames.get(_full_name(gone, full_names), "")
         later = full_names.get(known, "")
         yield Affected(name, "", gone, "renamed" if later else "gone", gone, later, since)
+    for joined in sorted(new.value - old.value - {"None"}) if new else ():
+        yield Affected(name, "", "value", "joined", "", joined, since)
     for class_name, class_ in old.classes.items():
         if new and class_name in new.classes:
             full = _full_name(class_name, full_names)
@@ -183,7 +187,16 @@ def _read(text: str) -> _Module:
     classes = {n.name: _class(n, aliases) for n in tree.body if isinstance(n, ast.ClassDef)}
     sources = {subject: int(version) for subject, version in _SOURCE.findall(text.partition("\n")[0])}
     shown = {name: ast.unparse(node) for name, node in aliases.items() if not name.startswith("_")}
-    return _Module(sources, classes, shown, frozenset(_public(tree)), dict(_mapped(tree)))
+    value = frozenset(_value(tree, aliases))
+    return _Module(sources, classes, shown, frozenset(_public(tree)), dict(_mapped(tree)), value)
+
+
+def _value(tree: ast.Module, aliases: Mapping[str, ast.expr]) -> Iterator[str]:
+    """The members of the value's type."""
+    for node in tree.body:
+        declared = isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "value" and node.annotation
+        if isinstance(declared, ast.Subscript):
+            yield from _members(declared.slice, aliases, _DEPTH)
 
 
 def _public(tree: ast.Module) -> Iterator[str]:

@@ -27,7 +27,7 @@ from .kinds import (
 from .shapes import Shapes
 from .world import Text, World
 
-How: TypeAlias = Literal["load", "store", "call", "never"]
+How: TypeAlias = Literal["load", "store", "call", "never", "missing"]
 Touch: TypeAlias = Callable[[ast.AST, How, "Class | None", str, "frozenset[str]"], None]
 """Told of a use: where, how, of which class (None: unknown), which member; for calls, the keywords given."""
 Callable_: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -64,6 +64,7 @@ class Expressions:
     scopes: dict[Callable_, Scope] = field(default_factory=dict)
     waiting: dict[Callable_, None] = field(default_factory=dict)  # functions that nothing has called yet
     _calls: list[object] = field(default_factory=list)
+    _sites: dict[Kind, ast.AST] = field(default_factory=dict)  # where functions were handed over
 
     def kind(self, node: ast.expr | None, scope: Scope) -> Kind:
         """What an expression is; every use in it is told."""
@@ -129,6 +130,9 @@ class Expressions:
     def attribute(self, node: ast.AST, owner: Kind, name: str, how: How) -> Kind:
         """What `owner.name` is."""
         found = [self._member(node, member, name, how) for member in members(owner)]
+        for member in members(owner) if len(found) > 1 else ():
+            if isinstance(member, Instance) and self.shapes.owner(member.of, name) is None:
+                self.touch(node, "missing", member.of, name, _NOTHING)
         if owner is None:
             self.touch(node, how, None, name, _NOTHING)
         return either(*found)
@@ -224,6 +228,7 @@ class Expressions:
         owner, function = self._function(node.func, scope)
         args = [self.kind(a, scope) for a in node.args]
         named = {k.arg or "": self.kind(k.value, scope) for k in node.keywords}
+        self._sites = {function: node, **dict(zip(args, node.args))}
         if isinstance(function, Class):
             return self._made(node, function, named)
         if isinstance(function, External):
@@ -238,6 +243,19 @@ class Expressions:
             owner = self.kind(node.value, scope)
             return owner, self.attribute(node, owner, node.attr, "load")
         return None, self.kind(node, scope)
+
+    def _arguments(self, function: Function, args: Sequence[Kind]) -> None:
+        """Hold what a function is called with against its annotations."""
+        site = self._sites.get(function)
+        for parameter, given in zip(function.node.args.args[function.bound :], args) if site else ():
+            self.fits(site, self.world.annotation(function.module, parameter.annotation), given)
+
+    def fits(self, node: ast.AST | None, declared: Kind, given: Kind) -> None:
+        """Tell where an object may be of a class that the annotation of its place does not name."""
+        known = [k for k in members(declared) if isinstance(k, Instance)]
+        for member in members(given) if node and known else ():
+            if isinstance(member, Instance) and member not in known:
+                self.touch(node, "missing", member.of, "", _NOTHING)  # type: ignore[arg-type]
 
     def _made(self, node: ast.Call, class_: Class, named: Mapping[str, Kind]) -> Kind:
         """An object is made; an enum's member is looked up by its value."""
@@ -282,6 +300,7 @@ class Expressions:
         node = function.node
         returns = None if isinstance(node, ast.Lambda) else node.returns
         declared = self.world.annotation(function.module, returns)
+        self._arguments(function, args)
         scope = self.scopes.get(node)
         key = (node, tuple(args))
         if scope is None or key in self._calls or len(self._calls) >= _DEPTH or (returns and annotated(node)):

@@ -99,6 +99,7 @@ class Reader(Expressions):
     def _on_ann_assign(self, node: ast.AnnAssign, scope: Scope) -> None:
         value = self.kind(node.value, scope)
         declared = self.annotation(node.annotation, scope)
+        self.fits(node, declared, value)
         self.bind(node.target, value if declared is None else declared, scope)
 
     def _on_for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:

@@ -67,6 +67,19 @@ class Text:
         nodes = _top_level(self.tree.body)
         return [n for n in nodes if isinstance(n, ast.ImportFrom) and n.names[0].name == "*"]
 
+    def join(self, later: Text) -> None:
+        """Take on the names that only a later version of the module has; a value may be what either says."""
+        for name, (_, statement) in later.bindings.items():
+            if name not in self.bindings:
+                self.tree.body.append(statement)
+        old, new = self.bindings.get("value"), later.bindings.get("value")
+        self.__dict__.pop("bindings", None)
+        if old and new and isinstance(old[0], ast.AnnAssign) and isinstance(new[0], ast.AnnAssign):
+            first, second = old[0].annotation, new[0].annotation
+            if isinstance(first, ast.Subscript) and isinstance(second, ast.Subscript):
+                # `rt.Serde[A]` and `rt.Serde[B]` make `rt.Serde[A | B]`
+                first.slice = ast.BinOp(first.slice, ast.BitOr(), second.slice)
+
     def absolute(self, node: ast.ImportFrom) -> str:
         """The module that a `from … import` names, dotted."""
         if not node.level:

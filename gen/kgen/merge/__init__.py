@@ -84,7 +84,9 @@ def _merge(base: str, ours: str, theirs: str, recreate: bool, path: str) -> Merg
 
 def _by_meaning(base: Source, ours: Source, theirs: Source, recreate: bool, path: str) -> Merged | None:
     """None where something of the user's would be lost."""
-    base, theirs = rename.follow(base, ours, theirs)
+    rendered = base
+    base, theirs = rename.follow(rendered, ours, theirs)
+    theirs = rename.keep(rendered, base, ours, theirs)
     keep: frozenset[str] = frozenset()
     while True:
         edits = Edits(ours, path)

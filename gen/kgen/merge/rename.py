@@ -1,5 +1,5 @@
-"""Names that the user changed: found by what carries them, and changed alike in the old and the new render
-before the merge.
+"""Names that the user changed, found by what carries them and changed alike in the old and the new render
+before the merge; and names that the new render changed in what the user wrote on.
 """
 
 from __future__ import annotations
@@ -24,6 +24,27 @@ def follow(base: Source, ours: Source, theirs: Source) -> tuple[Source, Source]:
     return _applied(base, edits[0]), _applied(theirs, edits[1])
 
 
+def keep(rendered: Source, base: Source, ours: Source, theirs: Source) -> Source:
+    """The new render with the names that the old one had, in functions that the user changed: what the user
+    wrote there uses them. `base` is the old render, `rendered`, with the user's names.
+    """
+    edits: dict[int, tuple[int, str]] = {}
+    b, o, t = (module_block(s) for s in (base, ours, theirs))
+    to_ours, to_theirs = match(b.units, o.units, inside=True), match(b.units, t.units)
+    for before, unit in zip(module_block(rendered).units, b.units):
+        own, new = to_ours.get(unit), to_theirs.get(unit)
+        if (
+            own
+            and new
+            and before.meaning != own.meaning
+            and isinstance(unit.node, DEFS)
+            and isinstance(new.node, DEFS)
+        ):
+            pairs = {v: k for k, v in _function_pairs(unit, new).items()}
+            _rename(theirs, new.node, _free(pairs, [unit.node, own.node], [new.node]), edits)
+    return _applied(theirs, edits)
+
+
 def _scopes(b: Block, o: Block, t: Block) -> Iterator[tuple[ast.AST, ast.AST, Renames]]:
     """The file and its functions, each with what was renamed in it."""
     to_ours, to_theirs = match(b.units, o.units, inside=True), match(b.units, t.units)
@@ -32,8 +53,12 @@ def _scopes(b: Block, o: Block, t: Block) -> Iterator[tuple[ast.AST, ast.AST, Re
     for unit, own in to_ours.items():
         new = to_theirs.get(unit)
         if new and isinstance(unit.node, DEFS) and isinstance(own.node, DEFS):
-            pairs = {**dict(_parameters(unit.node, own.node)), **dict(_body_pairs(unit, own))}
-            yield unit.node, new.node, _valid(pairs, unit.node, own.node, new.node)
+            yield unit.node, new.node, _valid(_function_pairs(unit, own), unit.node, own.node, new.node)
+
+
+def _function_pairs(unit: Unit, other: Unit) -> Renames:
+    """The names that a function has in one version and in another."""
+    return {**dict(_parameters(unit.node, other.node)), **dict(_body_pairs(unit, other))}
 
 
 def _body_pairs(unit: Unit, own: Unit) -> Iterator[tuple[str, str]]:
@@ -69,10 +94,16 @@ def _parameters(old: ast.stmt, new: ast.stmt) -> Iterator[tuple[str, str]]:
 
 def _valid(pairs: Mapping[str, str], b: ast.AST, o: ast.AST, t: ast.AST) -> Renames:
     """A name counts as renamed where the user has it nowhere any more and the new one is no other thing's."""
+    return _free(pairs, [o], [b, t])
+
+
+def _free(
+    pairs: Mapping[str, str], without_old: Sequence[ast.AST], without_new: Sequence[ast.AST]
+) -> Renames:
     changed = {old: new for old, new in pairs.items() if old != new}
     if not changed:
         return {}
-    own, others = _names(o), _names(b) | _names(t)
+    own, others = ({n for tree in trees for n in _names(tree)} for trees in (without_old, without_new))
     return {old: new for old, new in changed.items() if old not in own and new not in others}
 
 

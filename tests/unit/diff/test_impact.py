@@ -500,3 +500,29 @@ def test_circles_end() -> None:
         "class D(C):\n    def f(self): return self.f().discount\n",
     }
     assert impact(generated_changes(OLD, DISCOUNT), OLD, files) is not None
+
+
+def test_a_topic_whose_value_becomes_a_union() -> None:
+    new = later(
+        ("value: rt.Serde[Order]", "value: rt.Serde[Value]"),
+        ("Note: TypeAlias = str | int", "Note: TypeAlias = str | int\nValue: TypeAlias = Order | Address"),
+    )
+    body = """
+def handle(order: orders.Value) -> orders.Value:
+    print(order.amount)  #!
+    if isinstance(order, orders.Order):
+        print(order.amount)
+    mine: orders.Order = order  #!
+    return mine
+def narrow(order: orders.Order) -> orders.Order:
+    return order
+def build(kafka: rt.Kafka) -> None:
+    read = rt.source("orders", Dataflow("x"), orders.topic, kafka)
+    op.map("a", read.oks, lambda m: m.value.amount)  #!
+    rt.map_value("b", read.oks, narrow)  #!
+"""
+    text = HEAD + body
+    found = impact(generated_changes(OLD, new), OLD, {"streams/flows/orders.py": text}, new)
+    marked = {n for n, line in enumerate(text.splitlines(), 1) if line.endswith("#!")}
+    assert {u.line for u in found} == marked
+    assert {u.what for u in found} == {"value may be Address, too, in v4"}

@@ -1,4 +1,4 @@
-"""Every kind of user edit against every kind of change in a render: nothing of the user's is lost, and conflicts
+"""Every kind of user edit against every kind of change in a render: nothing of the user's is lost, conflicts
 are real ones.
 """
 
