@@ -40,13 +40,13 @@ def subject_changes(
     `projects` are the models that the files stem from: the new one, and the old one where subjects are gone;
     `known` what changed in the schemas (`schema_changes`).
     """
-    left_out = {s.subject: SubjectChange(s.subject, "skip", summary=s.reason) for s in skipped}
-    found = {c.subject: c for c in _compared(old, new, known) if c.subject not in left_out} | left_out
+    found = {c.subject: c for c in _compared(old, new, known)}
     for subject, effects in _effects(projects, files, found).items():
         change = found.get(subject) or _unchanged(new.subject(subject))
         if change:
             found[subject] = replace(change, effects=tuple(effects))
-    return tuple(found[name] for name in sorted(found))
+    left_out = [SubjectChange(s.subject, "skip", summary=s.reason) for s in skipped]
+    return tuple(sorted([*found.values(), *left_out], key=lambda c: c.subject))
 
 
 def _compared(

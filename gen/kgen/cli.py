@@ -17,7 +17,7 @@ from typing import Any
 import typer
 
 from . import __version__
-from .commands import dev, diff, doctor, pull, resolve, status
+from .commands import dev, diff, doctor, pull, resolve, sample, status
 from .commands.console import safe
 from .errors import IncompatibleError, KgenError
 
@@ -39,6 +39,7 @@ app.command("diff")(diff.command)
 app.command("status")(status.command)
 app.command("outdated")(status.outdated)
 app.command("resolve")(resolve.command)
+app.command("sample")(sample.command)
 app.command("doctor")(doctor.command)
 app.command("dev")(dev.command)
 

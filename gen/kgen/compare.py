@@ -4,13 +4,16 @@ would write.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kgen_runtime.codec.schema import Schema
+
 from . import paths, pull, textdiff
 from .diff import Change, schema_diff
-from .errors import UnknownSchema
+from .errors import SchemaError, UnknownSchema
 from .impact import Use
 from .lock import load
 from .model.library import Library
@@ -116,10 +119,17 @@ def _subjects(before: Snapshot, after: Snapshot) -> Iterator[SubjectDiff]:
 
 def _diff(old: Library, was: Subject, before: int, new: Library, now: Subject, after: int) -> SubjectDiff:
     first, second = old.unit((was.name, before)).schema, new.unit((now.name, after)).schema
-    history = [(v.version, new.unit((now.name, v.version)).schema) for v in now.versions if v.version < after]
+    history = list(_history(new, now, after))
     level = now.compatibility
     verdict = at_level(level, history, second) if level and history else None
     return SubjectDiff(now.name, before, after, schema_diff(first, second), both_ways(first, second), verdict)
+
+
+def _history(library: Library, subject: Subject, before: int) -> Iterator[tuple[int, Schema]]:
+    for version in subject.versions:
+        if version.version < before:
+            with contextlib.suppress(SchemaError):  # an old version that no reader takes
+                yield version.version, library.unit((subject.name, version.version)).schema
 
 
 def _text(request: Request, files: Sequence[FileAction]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from kgen_runtime.codec.resolve import check
+from kgen_runtime.codec.schema import Schema
 
-from .errors import IncompatibleError
+from .errors import IncompatibleError, SchemaError
 from .lock import Locked
 from .model.library import Library
 from .model.subjects import Snapshot
@@ -40,12 +41,20 @@ def _problems(new: Snapshot, old: Locked, allowed: Collection[str]) -> Iterator[
         reader = after.unit((subject.name, subject.latest.version)).schema
         reader_before = before.unit((subject.name, locked.latest.version)).schema
         for version in locked.versions:
-            writer = before.unit((subject.name, version.version)).schema
-            found = check(writer, reader)
-            if found and not check(writer, reader_before):
+            writer = _schema(before, (subject.name, version.version))
+            found = check(writer, reader) if writer else []
+            if writer and found and not check(writer, reader_before):
                 shown = "; ".join(f"{f.path or 'the root'}: {f.message}" for f in found[:_SHOWN])
                 yield (
                     subject.name,
                     f"{subject.name} v{subject.latest.version} cannot read v{version.version}: {shown}",
                 )
                 break
+
+
+def _schema(library: Library, pair: tuple[str, int]) -> Schema | None:
+    """The schema, or None where an old version does not parse: nobody could read that one before either."""
+    try:
+        return library.unit(pair).schema
+    except SchemaError:
+        return None

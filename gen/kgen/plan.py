@@ -197,19 +197,24 @@ def _internal(found: _Files, path: str, content: bytes | None) -> None:
 
 def _orphans(found: _Files, wanted: Wanted) -> None:
     """Files made from what is gone: generated ones go, unless they were edited; what users own stays."""
-    for path in generated.existing(found.root, wanted.package):
-        if path in wanted.rendered:
-            continue
-        state = generated.state(paths.read(found.root, path) or b"")
-        if state == "intact":
-            found.add(path, None, "generated", reason="its subject is gone")
-        elif state == "edited":
-            found.keep(
-                path, "generated", reason="its subject is gone, but it was edited by hand: left as it is"
-            )
-    for path in _bases(found.root):
+    bases = list(_bases(found.root))
+    packages = {wanted.package, *(path.split("/")[0] for path in bases if "/flows/" in path)}
+    for package in sorted(packages):
+        why = "its subject is gone" if package == wanted.package else f"the package is {wanted.package} now"
+        for path in generated.existing(found.root, package):
+            if path not in wanted.rendered:
+                _orphan_generated(found, path, why)
+    for path in bases:
         if path not in wanted.rendered:
             _orphan_base(found, path)
+
+
+def _orphan_generated(found: _Files, path: str, why: str) -> None:
+    state = generated.state(paths.read(found.root, path) or b"")
+    if state == "intact":
+        found.add(path, None, "generated", reason=why)
+    elif state == "edited":
+        found.keep(path, "generated", "orphan", f"{why}, but it was edited by hand: left as it is")
 
 
 def _orphan_base(found: _Files, path: str) -> None:
@@ -217,7 +222,7 @@ def _orphan_base(found: _Files, path: str) -> None:
     if present is None:
         _internal(found, owned.base_path(path), None)
     else:
-        found.keep(path, "owned", "orphan", "its subject is gone: yours, left as it is")
+        found.keep(path, "owned", "orphan", "nothing makes it any more: yours, left as it is")
 
 
 def _bases(root: Path) -> Iterator[str]:
@@ -284,7 +289,8 @@ def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:
         yield _subject_line(subject)
     yield from (f"  {note}" for note in plan.notes)
     yield from (f"! {use}" for use in plan.impact)
-    removed = any(s.op == "remove" for s in plan.subjects)
+    removed = any(f.op == "remove" and f.kind == "generated" for f in plan.files)
+    files = files or not any(counts(plan).values())  # what changes no subject is told by its files
     for action in plan.files:
         if _notable(action, removed):
             yield f"! {action.path}  {action.reason}"

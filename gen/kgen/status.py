@@ -55,7 +55,7 @@ class Newer:
 
 
 def drift(request: Request) -> list[Entry]:
-    """What differs between the disk and a fresh render of the lock, without a registry. Raises `KgenError`."""
+    """What differs between the disk and a fresh render of the lock; offline. Raises `KgenError`."""
     if write.interrupted(request.root):
         return [Entry(lock.NAME, "stale", "a pull was interrupted: `kgen pull` puts things right")]
     made = pull.run(replace(request, frozen=True, dry=True)).plan

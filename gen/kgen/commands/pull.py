@@ -65,6 +65,7 @@ def command(
     """
     _exclusive(locked=locked, frozen=frozen)
     _exclusive(check=check, dry_run=dry_run)
+    _exclusive(frozen=frozen, at=bool(at))
     console = Console(json, quiet, not no_color)
     request = Request(
         root=out,

@@ -764,7 +764,7 @@ def test_the_lines_that_use_what_changed(project, shop, kgen):
         "def f(order: orders.Order) -> str:\n    return order.note\n"
     )
     shop.add("orders-value", order(), references=REFERENCE)
-    code, out, _ = kgen("diff")
+    _, out, _ = kgen("diff")
     assert "! helper.py:5: Order.note removed in v3" in out
     _code, out, _ = kgen("pull", "--json")
     assert json.loads(out)["impact"] == [
@@ -782,3 +782,43 @@ def test_a_rename_by_alias_is_told_as_such(project, shop, kgen):
     line = len(flow.read_text().splitlines())
     assert f"! streams/flows/orders.py:{line}: Order.note renamed to remark in v3" in out
     assert "1 renamed" in out
+
+
+def test_another_package_in_kgen_toml(project, kgen):
+    toml = project / "kgen.toml"
+    toml.write_text(toml.read_text().replace('"streams"', '"shop"'))
+    flow = (project / "streams/flows/orders.py").read_bytes()
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "! streams/flows/orders.py  nothing makes it any more: yours, left as it is" in out
+    assert not list((project / "streams/_generated").glob("*.py"))
+    assert (project / "streams/flows/orders.py").read_bytes() == flow
+    assert (project / "shop/flows/orders.py").exists()
+    assert kgen("pull")[1] == "nothing changed\n"
+
+
+def test_another_registry(project, shop, kgen, monkeypatch):
+    other = shop.url.replace("127.0.0.1", "localhost")
+    code, out, _ = kgen("pull", "--registry", other)
+    assert code == 0
+    assert f"registry {shop.url} -> {other}" in out
+    assert "~ kgen.lock" in out
+
+
+def test_an_old_version_that_does_not_parse(shop, kgen):
+    shop.add("a-value", '{"type": "nonesuch"}')
+    shop.add("a-value", {**ADDRESS, "name": "A"})
+    assert kgen("pull", "--registry", shop.url)[0] == 0
+    shop.add("a-value", {**ADDRESS, "name": "A", "doc": "more"})
+    assert kgen("diff")[0] == 0
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "~ a-value v2 -> v3 (BACKWARD, docs)" in out
+
+
+def test_text_that_utf8_cannot_hold(shop, kgen):
+    shop.add("a-value", json.dumps({**ADDRESS, "name": "A", "doc": "half \ud800 of a pair"}))
+    code, _, err = kgen("pull", "--registry", shop.url)
+    assert code in (0, 2)
+    assert "unexpected" not in err
+    assert "--at exclude" in error(kgen("pull", "--frozen", "--at", "a=1"))
