@@ -1,4 +1,4 @@
-"""The native codec: optional, so that an install without a C compiler still works (the codec then runs on fastavro)."""
+"""The native codec: optional, so that an install without a C compiler works, on the plain Python codec."""
 
 import os
 from pathlib import Path
@@ -14,13 +14,13 @@ def extensions() -> list[Extension]:
         return []
     from Cython.Build import cythonize
 
-    return cythonize(
-        [
-            Extension(f"kgen_runtime.codec.{Path(s).stem}", [s], optional=True, extra_compile_args=["-O2"])
-            for s in SOURCES
-        ],
+    modules: list[Extension] = cythonize(
+        [Extension(f"kgen_runtime.codec.{Path(s).stem}", [s], extra_compile_args=["-O2"]) for s in SOURCES],
         language_level=3,
     )
+    for module in modules:
+        module.optional = True  # cythonize makes new ones and drops what it does not know
+    return modules
 
 
 setup(ext_modules=extensions())
