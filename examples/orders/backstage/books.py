@@ -38,6 +38,11 @@ class Books:
         return self.read == len(self.enriched) + self.filtered + len(self.dead)
 
     @property
+    def accounts(self) -> dict[str, enriched_orders.EnrichedOrder]:
+        """Each customer's last order, which shows how the account stands."""
+        return {o.customer_id: o for o in sorted(self.enriched, key=lambda o: o.customer_orders)}
+
+    @property
     def balanced(self) -> bool:
         """Whether every message has come out, none in the wrong place, and every total is right."""
         return self.settled and not self.lost and not self.wrong_totals

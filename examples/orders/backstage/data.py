@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -24,16 +24,24 @@ class Writer:
 
     key: Callable[[str], bytes]
     value: Callable[[dict[str, Any]], bytes]
+    schema: Registered  # of the value
+    version: int = 1
 
     @classmethod
     def of(cls, registered: list[Registered]) -> Writer:
-        """With the schemas `orders-key` and `orders-value` (its newest version) of a registry."""
-        by_subject = {r.schema.subject: r for r in registered}
-        return cls(_writer(by_subject["orders-key"]), _writer(by_subject["orders-value"]))
+        """With the schemas `orders-key` and `orders-value` of a registry."""
+        schema = _of_orders(registered)
+        key = next(r for r in registered if r.schema.subject == "orders-key")
+        return cls(_writer(key), _writer(schema), schema)
+
+    def moved_on(self, registered: list[Registered]) -> Writer:
+        """Those who write with the next version of `orders-value`."""
+        schema = _of_orders(registered)
+        return replace(self, value=_writer(schema), schema=schema, version=self.version + 1)
 
     def order(self, number: int) -> tuple[bytes, bytes]:
         """Order `number`: the same one every time."""
-        order = _order(number)
+        order = _order(number) if self.version == 1 else _order_v2(number)
         return self.key(order["customer_id"]), self.value(order)
 
     def messages(self, orders: int) -> list[tuple[bytes, bytes]]:
@@ -59,6 +67,10 @@ class Writer:
         }
 
 
+def _of_orders(registered: list[Registered]) -> Registered:
+    return next(r for r in registered if r.schema.subject == "orders-value")
+
+
 def _writer(registered: Registered) -> Callable[[Any], bytes]:
     writer = make_writer(registered.parse())
     return lambda value: writer.encode(value, id_prefix(registered.id))
@@ -76,6 +88,14 @@ def _order(number: int) -> dict[str, Any]:
         "ship_to": {"street": f"Storgatan {rng.randint(1, 99)}", "city": city, "country": country},
         "coupon": rng.choice((None, None, "SPRING")),
     }
+
+
+def _order_v2(number: int) -> dict[str, Any]:
+    order = _order(number)
+    voucher, status = order.pop("coupon"), order["status"]
+    if status == "PAID" and number % 4 == 1:
+        status = "SHIPPED"
+    return {**order, "status": status, "voucher": voucher, "gift": number % 3 == 0}
 
 
 def _line(rng: random.Random) -> dict[str, Any]:

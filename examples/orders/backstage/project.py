@@ -16,6 +16,7 @@ from kgen.dev import Dev
 
 HERE = Path(__file__).parents[1]
 FLOW = Path("shop/flows/orders.py")
+TEST = Path("tests/test_orders.py")
 RECOVERY = ("-r", ".recovery", "-s", "1")  # a commit every second
 _OURS = (".kgen", "kgen.toml", "shop/__init__.py", "shop/flows", "tests")  # what a pull does not make anew
 
@@ -29,7 +30,8 @@ class Project:
 
     def __init__(self, folder: Path, dev: Dev) -> None:
         self.folder = folder
-        self._env = {**os.environ, **dev.env}
+        # The project's tests need no plugins of pytest, and some take seconds to load.
+        self._env = {**os.environ, **dev.env, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         self._registry = dev.registry
         shutil.rmtree(folder, ignore_errors=True)
         for name in _OURS:
@@ -42,10 +44,36 @@ class Project:
 
     def pull(self) -> str:
         """Run `kgen pull`; what it printed."""
-        command = [sys.executable, "-m", "kgen", "pull", "--registry", self._registry, "--no-color"]
+        return self._python("kgen", "pull", "--registry", self._registry, "--no-color")
+
+    def diff(self, subject: str) -> str:
+        """Run `kgen diff`; what it printed."""
+        return self._python("kgen", "diff", subject, "--registry", self._registry, "--no-color")
+
+    def test(self) -> str:
+        """Run the project's own tests; what pytest said in the end."""
+        return self._python("pytest", "-q", "-p", "no:cacheprovider", "tests").splitlines()[-1]
+
+    def read(self, path: Path) -> str:
+        """The text of a file of the project."""
+        return (self.folder / path).read_text("utf-8")
+
+    def mend(self, path: Path, line: int, old: str, new: str) -> tuple[str, str]:
+        """Edit one line, as its author would; the line before and after."""
+        lines = self.read(path).splitlines(keepends=True)
+        before = lines[line - 1]
+        if old not in before:
+            raise Stuck(f"there is no {old} in {path}:{line}, but: {before}")
+        lines[line - 1] = before.replace(old, new)
+        (self.folder / path).write_text("".join(lines), "utf-8")
+        return before.strip(), lines[line - 1].strip()
+
+    def _python(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", *arguments]
         done = subprocess.run(command, cwd=self.folder, env=self._env, capture_output=True, text=True)
         if done.returncode:
-            raise Stuck(f"kgen pull ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+            what = " ".join(arguments[:2])
+            raise Stuck(f"{what} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
 
     @contextmanager

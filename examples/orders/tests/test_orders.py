@@ -24,6 +24,7 @@ ORDER = orders.Order(
         orders.Line(sku="B", quantity=1, price=Decimal("100.00")),
     ],
     ship_to=orders.Address(street="Storgatan 1", city="Malmö", country="SE"),
+    coupon="SPRING",
 )
 
 
@@ -40,6 +41,7 @@ def test_an_order_is_enriched() -> None:
     enriched = handle(ORDER)
     assert (enriched.pieces, enriched.total) == (3, Decimal("119.90"))
     assert total(ORDER) == enriched.total
+    assert enriched.coupon == "SPRING"
 
 
 def test_an_order_without_lines_is_refused() -> None:

@@ -46,6 +46,7 @@ def handle(order: orders.Order) -> enriched_orders.EnrichedOrder:
         customer_id=order.customer_id,
         placed_at=order.placed_at,
         ship_to=order.ship_to,
+        coupon=order.coupon,
         pieces=sum(line.quantity for line in order.lines),
         total=total(order),
     )
