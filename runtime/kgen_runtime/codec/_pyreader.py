@@ -326,16 +326,15 @@ class ListNode(Node):
 
     def _items(self, c: Cursor, count: int, out: list[Any]) -> None:
         read = self.items.read
-        try:
-            for _ in range(count):
-                start = c.at
+        for _ in range(count):
+            start = c.at
+            try:
                 out.append(read(c))
-                if c.at == start:
-                    c.spend(start)
-        except DamagedError as error:
-            if error.what is not reasons.TOO_EMPTY or error.parts:
+            except DamagedError as error:
                 error.parts.append(len(out))
-            raise
+                raise
+            if c.at == start:
+                c.spend(start)
 
     def skip(self, c: Cursor) -> None:
         """Move past the items."""

@@ -54,6 +54,18 @@ class Out:
         self.depth -= 1
 
 
+class Memo:
+    """How well values suit nodes, as found while one union looks for a branch.
+
+    Each pair is asked once, else unions inside unions would ask exponentially often, and values that hold
+    themselves for ever.
+    """
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[int, int], int] = {}
+        self.depth = MAX_DEPTH
+
+
 class Node:
     """Writes one kind of value.
 
@@ -67,7 +79,7 @@ class Node:
         """Add the value. Raises `RefusedError`."""
         raise NotImplementedError
 
-    def fit(self, value: Any, depth: int) -> int:
+    def fit(self, value: Any, memo: Memo) -> int:
         """How well the value suits."""
         raise NotImplementedError
 
@@ -93,7 +105,7 @@ class LeafNode(Node):
             raise _unwanted(self.wanted, value)
         out.data += self.pack(value)
 
-    def fit(self, value: Any, depth: int) -> int:
+    def fit(self, value: Any, memo: Memo) -> int:
         """How well the value suits."""
         return self.grade(value)
 
@@ -122,14 +134,35 @@ class EnumNode(Node):
             raise RefusedError(f"expected a symbol of {self.name}, not {repr(value)[:200]}")
         out.data += zigzag(place)
 
-    def fit(self, value: Any, depth: int) -> int:
+    def fit(self, value: Any, memo: Memo) -> int:
         """How well the value suits."""
         if self._place(value) < 0:
             return NOT
         return EXACT if self.cls is None or type(value) is self.cls else ACCEPTED
 
 
-class ListNode(Node):
+class ContainerNode(Node):
+    """What holds other values: `weigh` is its `fit`, asked once for a value."""
+
+    def fit(self, value: Any, memo: Memo) -> int:
+        """How well the value suits."""
+        key = (id(self), id(value))
+        if key in memo.seen:
+            return memo.seen[key]
+        if memo.depth <= 0:
+            return NOT
+        memo.seen[key] = NOT
+        memo.depth -= 1
+        found = memo.seen[key] = self.weigh(value, memo)
+        memo.depth += 1
+        return found
+
+    def weigh(self, value: Any, memo: Memo) -> int:
+        """How well the value suits, by what it holds."""
+        raise NotImplementedError
+
+
+class ListNode(ContainerNode):
     """An array."""
 
     types = (list, tuple)
@@ -153,15 +186,15 @@ class ListNode(Node):
         out.data += b"\0"
         out.depth += 1
 
-    def fit(self, value: Any, depth: int) -> int:
+    def weigh(self, value: Any, memo: Memo) -> int:
         """How well the value suits."""
-        if depth <= 0 or not isinstance(value, list | tuple):
+        if not isinstance(value, list | tuple):
             return NOT
         own = EXACT if type(value) is list else ACCEPTED
-        return min([own, *(self.items.fit(item, depth - 1) for item in value)])
+        return min([own, *(self.items.fit(item, memo) for item in value)])
 
 
-class MapNode(Node):
+class MapNode(ContainerNode):
     """A map."""
 
     types = (dict,)
@@ -187,19 +220,19 @@ class MapNode(Node):
         out.data += b"\0"
         out.depth += 1
 
-    def fit(self, value: Any, depth: int) -> int:
+    def weigh(self, value: Any, memo: Memo) -> int:
         """How well the value suits."""
-        if depth <= 0 or not isinstance(value, dict):
+        if not isinstance(value, dict):
             return NOT
         best = EXACT if type(value) is dict else ACCEPTED
         for key, item in value.items():
-            best = min(best, self.keys.fit(key, 0), self.values.fit(item, depth - 1))
+            best = min(best, self.keys.fit(key, memo), self.values.fit(item, memo))
             if best == NOT:
                 break
         return best
 
 
-class RecordNode(Node):
+class RecordNode(ContainerNode):
     """A record: an object of `cls` by its attributes, or a dict by the names of the fields."""
 
     def __init__(self, name: str, cls: type[Any] | None, attributes: tuple[str, ...], plain: bool) -> None:
@@ -255,20 +288,24 @@ class RecordNode(Node):
         else:
             out.data += default
 
-    def fit(self, value: Any, depth: int) -> int:
+    def fit(self, value: Any, memo: Memo) -> int:
         """How well the value suits."""
         if self.cls is not None and isinstance(value, self.cls):
             return EXACT if type(value) is self.cls else ACCEPTED
-        if depth <= 0 or not isinstance(value, dict) or any(key not in self.names for key in value):
+        return super().fit(value, memo)
+
+    def weigh(self, value: Any, memo: Memo) -> int:
+        """How well a dict suits."""
+        if not isinstance(value, dict) or any(key not in self.names for key in value):
             return NOT
         best = EXACT if self.cls is None and type(value) is dict else ACCEPTED
-        return min([best, *(self._fit(value, depth, *field) for field in self.fields)])
+        return min([best, *(self._fit(value, memo, *field) for field in self.fields)])
 
     def _fit(
-        self, value: dict[str, Any], depth: int, name: str, attribute: str, node: Node, default: bytes | None
+        self, value: dict[str, Any], memo: Memo, name: str, attribute: str, node: Node, default: bytes | None
     ) -> int:
         if name in value:
-            return node.fit(value[name], depth - 1)
+            return node.fit(value[name], memo)
         return NOT if default is None else ACCEPTED
 
 
@@ -287,11 +324,11 @@ class UnionNode(Node):
                 takers.setdefault(taken, []).append(number)
         self.by_type = {taken: numbers[0] for taken, numbers in takers.items() if len(numbers) == 1}
 
-    def _best(self, value: Any, depth: int) -> tuple[int, int]:
+    def _best(self, value: Any, memo: Memo) -> tuple[int, int]:
         """How well the best branch suits, and its number."""
         best, place = NOT, -1
         for number, branch in enumerate(self.branches):
-            fit = branch.fit(value, depth)
+            fit = branch.fit(value, memo)
             if fit > best:
                 best, place = fit, number
             if fit == EXACT:
@@ -302,15 +339,15 @@ class UnionNode(Node):
         """Add the branch's number, and the value."""
         place = self.by_type.get(type(value), -1)
         if place < 0:
-            place = self._best(value, MAX_DEPTH)[1]
+            place = self._best(value, Memo())[1]
         if place < 0:
             raise _unwanted(f"one of {self.title}", value)
         out.data += zigzag(place)
         self.branches[place].write(out, value)
 
-    def fit(self, value: Any, depth: int) -> int:
+    def fit(self, value: Any, memo: Memo) -> int:
         """How well the value suits."""
-        return self._best(value, depth)[0]
+        return self._best(value, memo)[0]
 
 
 def _number(value: Any) -> bool:

@@ -240,10 +240,7 @@ cdef inline int take_block(Cursor *c, int64_t *count, Py_ssize_t *size) noexcept
         c.at = start
         return worse(c, BAD_BLOCK)
     count[0] = -count[0]
-    if take_size(c, size) < 0:
-        c.what = <PyObject *>BAD_BLOCK if c.what != <PyObject *>ENDS else c.what
-        return -1
-    return 0
+    return take_size(c, size)
 
 
 cdef inline int enter(Cursor *c) noexcept:
@@ -1206,20 +1203,26 @@ cdef class Reader:
 cdef object failure(Cursor *c, Py_ssize_t position):
     """The `DecodeError` for what stands in the cursor or is set as a Python exception. Out of memory and such pass through."""
     cdef list parts = []
-    if c.path != NULL:
-        parts = <list>c.path
-        Py_DECREF(c.path)
-    path = field_path(parts)
-    if PyErr_Occurred() == NULL:
-        return DecodeError("out of memory" if c.what == NULL else <object>c.what, position=position, path=path)
+    cdef object cause = None
     try:
-        reraise()
+        if PyErr_Occurred() != NULL:
+            reraise()
     except MemoryError:
         raise
-    except Exception as error:
-        refused = DecodeError(f"the value was refused: {type(error).__name__}: {error}", position=position, path=path)
-        refused.__cause__ = error
-        return refused
+    except Exception as error:  # of a constructor of the user's
+        cause = error
+    finally:
+        if c.path != NULL:
+            parts = <list>c.path
+            Py_DECREF(c.path)
+    what = f"the value was refused: {type(cause).__name__}: {cause}" if cause is not None else reason(c)
+    refused = DecodeError(what, position=position, path=field_path(parts))
+    refused.__cause__ = cause
+    return refused
+
+
+cdef object reason(Cursor *c):
+    return "out of memory" if c.what == NULL else <object>c.what
 
 
 cdef int reraise() except -1:

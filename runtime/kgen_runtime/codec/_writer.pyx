@@ -188,13 +188,26 @@ cdef unwanted(str wanted, object value):
 
 # Nodes --------------------------------------------------------------------------------------------------------------------------
 
+cdef class Memo:
+    """How well values suit nodes, as found while one union looks for a branch: each pair is asked once, else unions inside
+    unions would ask exponentially often, and values that hold themselves for ever.
+    """
+
+    cdef dict seen
+    cdef int depth
+
+    def __init__(self):
+        self.seen = {}
+        self.depth = DEPTH
+
+
 cdef class Node:
     """Writes one kind of value."""
 
     cdef int write(self, Out *out, object value) except -1:
         raise NotImplementedError
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         return NOT
 
     def types(self):
@@ -208,7 +221,7 @@ cdef class NullNode(Node):
             raise unwanted("None", value)
         return 0
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         return EXACT if value is None else NOT
 
     def types(self):
@@ -222,7 +235,7 @@ cdef class BooleanNode(Node):
             raise unwanted("bool", value)
         return put(out, &byte, 1)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         return EXACT if PyBool_Check(value) else NOT
 
     def types(self):
@@ -250,7 +263,7 @@ cdef class IntegerNode(Node):
             raise Refused(f"the number does not fit {self.bits} bits")
         return put_long(out, number)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         cdef int64_t number = 0
         if not PyLong_Check(value) or PyBool_Check(value) or not self.holds(value, &number):
             return NOT
@@ -281,7 +294,7 @@ cdef class DoubleNode(Node):
             raise unwanted("a float or an int that a double holds", value)
         return put(out, &number, 8)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         cdef double number = 0
         return NOT if not real(value, &number) else EXACT if PyFloat_Check(value) else ACCEPTED
 
@@ -303,7 +316,7 @@ cdef class FloatNode(Node):
         single = <float>number
         return put(out, &single, 4)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         cdef double number = 0
         if not self.holds(value, &number):
             return NOT
@@ -335,7 +348,7 @@ cdef class BytesNode(Node):
             raise Refused(f"expected {self.size} bytes, not {size}")
         return put(out, PyBytes_AS_STRING(value), size)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         if not isinstance(value, (bytes, bytearray, memoryview)):
             return NOT
         if self.size >= 0 and len(bytes(value)) != self.size:
@@ -358,7 +371,7 @@ cdef class StringNode(Node):
             raise Refused("the string holds a lone surrogate") from None
         return put_run(out, data, size)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         return EXACT if type(value) is str else ACCEPTED if PyUnicode_Check(value) else NOT
 
     def types(self):
@@ -373,7 +386,7 @@ cdef class DateNode(Node):
             raise unwanted("date", value)
         return put_long(out, kgen_days(value))
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         return EXACT if PyDate_Check(value) and not PyDateTime_Check(value) else NOT
 
     def types(self):
@@ -393,7 +406,7 @@ cdef class TimeNode(Node):
             raise unwanted("a time without a time zone", value)
         return put_long(out, kgen_time_micros(value) // self.unit)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         if not PyTime_Check(value) or not kgen_naive_time(value):
             return NOT
         return ACCEPTED if kgen_time_micros(value) % self.unit else EXACT
@@ -444,7 +457,7 @@ cdef class TimestampNode(Node):
             raise unwanted(self.wanted(), value)
         return put_long(out, floor_div(micros, self.unit))
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         cdef int64_t micros = 0
         if not self.micros(value, &micros):
             return NOT
@@ -480,7 +493,7 @@ cdef class NanosNode(TimestampNode):
             raise unwanted(f"{self.cls.__name__}, or {self.wanted()} that 64 bits of nanoseconds hold", value)
         return put_long(out, nanos)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         cdef int64_t nanos = 0
         if not self.nanos(value, &nanos):
             return NOT
@@ -518,7 +531,7 @@ cdef class UuidNode(Node):
             at += 2
         return put(out, text, 37)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         return EXACT if type(value) is UUID else ACCEPTED if isinstance(value, UUID) else NOT
 
     def types(self):
@@ -551,7 +564,7 @@ cdef class DecimalNode(Node):
             raise Refused(f"the decimal {error}") from None
         return put_run(out, PyBytes_AS_STRING(data), len(data)) if self.size < 0 else put(out, PyBytes_AS_STRING(data), len(data))
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         if not isinstance(value, (Decimal, int)) or PyBool_Check(value):
             return NOT
         try:
@@ -574,12 +587,12 @@ cdef class BigDecimalNode(DecimalNode):
 cdef class DurationNode(Node):
     cdef int write(self, Out *out, object value) except -1:
         cdef uint32_t parts[3]
-        if self.fit(value, 0) == NOT:
+        if self.fit(value, None) == NOT:
             raise unwanted("a Duration whose parts fit 32 bits each", value)
         parts[0], parts[1], parts[2] = value.months, value.days, value.millis
         return put(out, parts, 12)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         if not isinstance(value, Duration):
             return NOT
         for part in (value.months, value.days, value.millis):
@@ -627,7 +640,7 @@ cdef class EnumNode(Node):
             raise Refused(f"expected a symbol of {self.name}, not {str(repr(value))[:200]}")
         return put_long(out, place)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         if self.place(value) < 0:
             return NOT
         return EXACT if self.cls is None or type(value) is self.cls else ACCEPTED
@@ -636,7 +649,29 @@ cdef class EnumNode(Node):
         return (str,) if self.cls is None else (self.cls, str)
 
 
-cdef class ListNode(Node):
+cdef class ContainerNode(Node):
+    """What holds other values: `weigh` is its `fit`, asked once for a value."""
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        cdef int found
+        key = (id(self), id(value))
+        known = memo.seen.get(key)
+        if known is not None:
+            return known
+        if memo.depth <= 0:
+            return NOT
+        memo.seen[key] = NOT
+        memo.depth -= 1
+        found = self.weigh(value, memo)
+        memo.depth += 1
+        memo.seen[key] = found
+        return found
+
+    cdef int weigh(self, object value, Memo memo) except -1:
+        return NOT
+
+
+cdef class ListNode(ContainerNode):
     cdef Node items
 
     def __init__(self, Node items not None):
@@ -666,12 +701,12 @@ cdef class ListNode(Node):
         out.depth += 1
         return put_long(out, 0)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int weigh(self, object value, Memo memo) except -1:
         cdef int best = EXACT if type(value) is list else ACCEPTED
-        if depth <= 0 or not isinstance(value, (list, tuple)):
+        if not isinstance(value, (list, tuple)):
             return NOT
         for item in value:
-            best = min(best, self.items.fit(item, depth - 1))
+            best = min(best, self.items.fit(item, memo))
             if best == NOT:
                 break
         return best
@@ -680,7 +715,7 @@ cdef class ListNode(Node):
         return (list, tuple)
 
 
-cdef class MapNode(Node):
+cdef class MapNode(ContainerNode):
     cdef Node values
     cdef StringNode keys
 
@@ -716,12 +751,12 @@ cdef class MapNode(Node):
         out.depth += 1
         return put_long(out, 0)
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int weigh(self, object value, Memo memo) except -1:
         cdef int best = EXACT if type(value) is dict else ACCEPTED
-        if depth <= 0 or not PyDict_Check(value):
+        if not PyDict_Check(value):
             return NOT
         for key, item in value.items():
-            best = min(best, self.keys.fit(key, 0), self.values.fit(item, depth - 1))
+            best = min(best, self.keys.fit(key, memo), self.values.fit(item, memo))
             if best == NOT:
                 break
         return best
@@ -737,7 +772,7 @@ cdef inline int enter(Out *out) except -1:
     return 0
 
 
-cdef class RecordNode(Node):
+cdef class RecordNode(ContainerNode):
     """A record: an object of `cls` by its attributes, or a dict by the names of the fields.
 
     Objects of a `plain` slotted dataclass are read slot by slot.
@@ -841,21 +876,24 @@ cdef class RecordNode(Node):
                 raise Refused(f"{self.name} has no field {str(key)[:200]}")
         return 0
 
-    cdef int fit(self, object value, int depth) except -1:
+    cdef int fit(self, object value, Memo memo) except -1:
         if self.cls is not None and isinstance(value, self.cls):
             return EXACT if type(value) is self.cls else ACCEPTED
-        if depth <= 0 or not PyDict_Check(value):
-            return NOT
-        return self.fit_items(value, depth)
+        return ContainerNode.fit(self, value, memo)
 
-    cdef int fit_items(self, dict value, int depth) except -1:
+    cdef int weigh(self, object value, Memo memo) except -1:
+        if not PyDict_Check(value):
+            return NOT
+        return self.fit_items(value, memo)
+
+    cdef int fit_items(self, dict value, Memo memo) except -1:
         cdef int best = EXACT if self.cls is None and type(value) is dict else ACCEPTED
         for key in value:
             if key not in self.known_names:
                 return NOT
         for name, node, default in zip(self.names, self.nodes, self.defaults):
             if name in value:
-                best = min(best, (<Node>node).fit(value[name], depth - 1))
+                best = min(best, (<Node>node).fit(value[name], memo))
             elif default is not None:
                 best = min(best, ACCEPTED)
             else:
@@ -891,27 +929,27 @@ cdef class UnionNode(Node):
         if known != NULL:
             number = <object>known
         else:
-            number = self.best(value, DEPTH)
+            number = self.best(value, Memo())
         if number < 0:
             raise unwanted(f"one of {self.title}", value)
         put_long(out, number)
         return (<Node>PyTuple_GET_ITEM(self.branches, number)).write(out, value)
 
-    cdef Py_ssize_t best(self, object value, int depth) except -2:
+    cdef Py_ssize_t best(self, object value, Memo memo) except -2:
         """The first branch that holds the value exactly, else the first that accepts it, else -1."""
         cdef Py_ssize_t i, accepting = -1
         cdef int fit
         for i in range(PyTuple_GET_SIZE(self.branches)):
-            fit = (<Node>PyTuple_GET_ITEM(self.branches, i)).fit(value, depth)
+            fit = (<Node>PyTuple_GET_ITEM(self.branches, i)).fit(value, memo)
             if fit == EXACT:
                 return i
             if fit == ACCEPTED and accepting < 0:
                 accepting = i
         return accepting
 
-    cdef int fit(self, object value, int depth) except -1:
-        cdef Py_ssize_t number = self.best(value, depth)
-        return NOT if number < 0 else (<Node>PyTuple_GET_ITEM(self.branches, number)).fit(value, depth)
+    cdef int fit(self, object value, Memo memo) except -1:
+        cdef Py_ssize_t number = self.best(value, memo)
+        return NOT if number < 0 else (<Node>PyTuple_GET_ITEM(self.branches, number)).fit(value, memo)
 
 
 # What Python sees ---------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,211 @@
+"""No bytes crash, hang or swell the codec: each gives a value or a `DecodeError` with position and path."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tracemalloc
+from typing import Any
+
+import pytest
+from tests.unit.codec.test_codec import POINT, fixed, logical, record, schema
+
+from kgen_runtime.codec import make_reader
+from kgen_runtime.codec.schema import parse
+from kgen_runtime.errors import DecodeError
+
+HUGE = b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"  # 2^63 - 1
+LEAST = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"  # -2^63
+MANY = b"\x80\x80\x80\x80\x80\x80\x80\x80\x20"  # 2^60
+INTS = {"type": "array", "items": "int"}
+NULLS = {"type": "array", "items": "null"}
+TREE = record(("kids", {"type": "array", "items": "R"}))
+LINE = record(("n", "int"), ("next", ["null", "R"]))
+
+DAMAGED: list[tuple[Any, bytes, int, str, str]] = [
+    ("int", b"", 0, "", "ends too early"),
+    ("int", b"\x80", 0, "", "ends too early"),
+    ("int", b"\xff\xff\xff\xff\x1f", 0, "", "32 bits"),
+    ("long", b"\x80" * 9 + b"\x02", 0, "", "64 bits"),
+    ("long", b"\x80" * 10 + b"\x01", 0, "", "64 bits"),
+    ("boolean", b"\x02", 0, "", "neither 0 nor 1"),
+    ("boolean", b"", 0, "", "ends too early"),
+    ("float", b"123", 0, "", "ends too early"),
+    ("double", b"1234567", 0, "", "ends too early"),
+    ("string", b"\x08abc", 0, "", "ends too early"),
+    ("string", HUGE, 0, "", "ends too early"),
+    ("string", b"\x01", 0, "", "negative"),
+    ("string", LEAST, 0, "", "negative"),
+    ("string", b"\x02\xff", 0, "", "UTF-8"),
+    ("string", b"\x06\xed\xa0\x80", 0, "", "UTF-8"),  # a surrogate
+    ("string", b"\x04\xc0\x80", 0, "", "UTF-8"),  # overlong
+    ("bytes", HUGE + b"a", 0, "", "ends too early"),
+    (fixed(4), b"abc", 0, "", "ends too early"),
+    (fixed(2**31 - 1), b"abc", 0, "", "ends too early"),
+    ({"type": "enum", "name": "E", "symbols": ["A"]}, b"\x02", 0, "", "no such symbol"),
+    ({"type": "enum", "name": "E", "symbols": ["A"]}, b"\x01", 0, "", "no such symbol"),
+    (["null", "int"], b"\x04", 0, "", "no such branch"),
+    (["null", "int"], b"\x01", 0, "", "no such branch"),
+    ([], b"\x00", 0, "", "no such branch"),
+    ("null", b"\x00", 0, "", "1 bytes are left over"),
+    ("int", b"\x02\x02", 1, "", "1 bytes are left over"),
+    (INTS, b"\x02", 1, "[0]", "ends too early"),
+    (INTS, b"\x04\x02", 2, "[1]", "ends too early"),
+    (INTS, b"\x04\x02\x04", 3, "", "ends too early"),
+    (INTS, HUGE + b"\x02", 11, "[1]", "ends too early"),
+    (INTS, LEAST + b"\x02", 0, "", "block"),
+    (INTS, b"\x01\x01\x02\x00", 1, "", "negative"),
+    (INTS, b"\x01\x40\x02\x00", 1, "", "ends too early"),
+    (NULLS, MANY + b"\x00", 9, "", "take no bytes"),
+    ({"type": "array", "items": record(name="N")}, MANY + b"\x00", 9, "[32768]", "take no bytes"),
+    ({"type": "array", "items": fixed(0)}, MANY + b"\x00", 9, "", "take no bytes"),
+    ({"type": "map", "values": "null"}, MANY + b"\x02a", 11, "", "ends too early"),
+    ({"type": "map", "values": "int"}, b"\x02\x02k", 3, "['k']", "ends too early"),
+    ({"type": "map", "values": "int"}, b"\x02\x02\xff\x00\x00", 1, "", "UTF-8"),
+    (record(("a", "int"), ("b", "string")), b"\x02\x02", 1, "b", "ends too early"),
+    (record(("l", {"type": "array", "items": POINT})), b"\x04" + b"\0" * 20, 17, "l[1].x", "ends too early"),
+    (LINE, b"\x00\x02" * 200 + b"\x00\x00", 256, "next." * 127 + "next", "nested too deeply"),
+    (TREE, b"\x02" * 200, 64, "", "nested too deeply"),
+    (record(("r", "R")), b"", 0, "r." * 127 + "r", "nested too deeply"),
+    (logical("int", "date"), b"\xfe\xff\xff\xff\x0f", 0, "", "outside what Python holds"),
+    (logical("int", "time-millis"), b"\x01", 0, "", "outside"),
+    (logical("int", "time-millis"), b"\x80\xf0\xb2\x52", 0, "", "outside"),
+    (logical("long", "timestamp-millis"), HUGE, 0, "", "outside"),
+    (logical("long", "timestamp-millis"), LEAST, 0, "", "outside"),
+    (logical("long", "local-timestamp-micros"), HUGE, 0, "", "outside"),
+    (logical("string", "uuid"), b"\x02x", 0, "", "UUID"),
+    (logical("string", "uuid"), b"\x48" + b"g" * 36, 0, "", "UUID"),
+    (logical("string", "uuid"), b"\x02\xff", 0, "", "UUID"),
+    (logical("bytes", "decimal", precision=4), b"\x00", 0, "", "decimal"),
+    (logical("bytes", "decimal", precision=4), b"\x82\x80\x02" + b"1" * 16385, 0, "", "decimal"),
+    (logical("bytes", "big-decimal"), b"\x02\x00", 0, "", "decimal"),
+    (logical("bytes", "big-decimal"), b"\x08\x02\x01\x00\x00", 0, "", "decimal"),
+]
+
+
+@pytest.mark.parametrize(("kind", "data", "position", "path", "message"), DAMAGED)
+def test_damage_is_told_with_position_and_path(
+    engine: Any, kind: Any, data: bytes, position: int, path: str, message: str
+) -> None:
+    reader = make_reader(schema(kind), engine=engine)
+    with pytest.raises(DecodeError) as caught:
+        reader.decode(b"___" + data, 3)
+    assert message in caught.value.what
+    assert caught.value.position == position + 3
+    assert caught.value.path == path or message == "nested too deeply"
+    [error] = reader.decode_many([b"___" + data], 3)
+    assert (error.what, error.position, error.path) == (
+        caught.value.what,
+        caught.value.position,
+        caught.value.path,
+    )
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize("offset", [-1, 4])
+def test_an_offset_outside_the_data_is_an_error(engine: Any, offset: int) -> None:
+    with pytest.raises(DecodeError):
+        make_reader(schema("null"), engine=engine).decode(b"abc", offset)
+
+
+@pytest.mark.parametrize("data", [None, "a", bytearray(b"a"), 5])
+def test_only_bytes_are_payloads(engine: Any, data: Any) -> None:
+    with pytest.raises(TypeError):
+        make_reader(schema("null"), engine=engine).decode(data)
+
+
+def test_skipped_fields_are_checked_and_bounded_too(engine: Any) -> None:
+    def skipping(kind: Any, data: bytes) -> None:
+        reader = make_reader(schema(record(("gone", kind))), schema(record()), engine=engine)
+        with pytest.raises(DecodeError) as caught:
+            reader.decode(data)
+        assert caught.value.path.startswith("gone")
+
+    skipping(NULLS, MANY + b"\x00")
+    skipping("string", HUGE)
+    skipping(INTS, b"\x01\x7e")
+    skipping(INTS, LEAST)
+    skipping(["null"], b"\x02")
+    skipping({"type": "map", "values": "int"}, HUGE)
+    skipping(fixed(9), b"a")
+    skipping(record(("n", ["null", "S"]), name="S"), b"\x02" * 300 + b"\x00")
+
+
+def bomb(levels: int) -> Any:
+    """A schema whose value takes no bytes and holds 2^levels records."""
+    inner: Any = record(name="B0")
+    for n in range(levels):
+        inner = record(("a", inner), ("b", f"B{n}"), name=f"B{n + 1}")
+    return inner
+
+
+def test_a_schema_that_multiplies_without_bytes_is_bounded(engine: Any) -> None:
+    with pytest.raises(DecodeError, match="take no bytes"):
+        make_reader(schema(bomb(40)), engine=engine).decode(b"")
+
+
+def test_a_limit_of_depth_can_be_chosen(engine: Any) -> None:
+    data = b"\x00\x02" * 5 + b"\x00\x00"
+    assert make_reader(schema(LINE), engine=engine, max_depth=6).decode(data)
+    with pytest.raises(DecodeError, match="nested too deeply"):
+        make_reader(schema(LINE), engine=engine, max_depth=5).decode(data)
+
+
+def test_counts_in_the_data_reserve_no_memory(engine: Any) -> None:
+    nested: Any = "int"
+    for _ in range(30):
+        nested = {"type": "array", "items": nested}
+    reader = make_reader(schema(nested), engine=engine)
+    data = HUGE * 30 + b"\x02"
+    tracemalloc.start()
+    with pytest.raises(DecodeError):
+        reader.decode(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_nothing_leaks(engine: Any) -> None:
+    """Objects and errors, made and dropped many times over, leave no memory behind."""
+    kind = record(
+        ("l", {"type": "array", "items": POINT}), ("m", {"type": "map", "values": ["null", "string"]})
+    )
+    reader = make_reader(schema(kind), engine=engine)
+    good = b"\x02" + b"\0" * 16 + b"\x00" + b"\x02\x02k\x02\x02v\x00"
+    batch = [good, good[:-3], b"\x02" + good, good + b"x", b""]
+
+    def rounds(n: int) -> int:
+        for _ in range(n):
+            reader.decode_many(batch)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    rounds(50)
+    before = rounds(50)
+    after = rounds(500)
+    tracemalloc.stop()
+    assert after - before < 4_000
+
+
+def test_the_fallback_announces_itself() -> None:
+    code = (
+        "import logging; logging.basicConfig(level='INFO');"
+        "from kgen_runtime import codec; from kgen_runtime.codec.schema import parse;"
+        "assert codec.ENGINE == 'python';"
+        "assert codec.make_reader(parse('\"int\"')).decode(b'\\x02') == 1"
+    )
+    env = {**os.environ, "KGEN_CODEC": "python"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("kgen.codec") == 1
+
+
+def test_schemas_without_end_decode_to_errors_only(engine: Any) -> None:
+    text = json.dumps(record(("a", record(("r", "R"), name="S"))))
+    with pytest.raises(DecodeError, match="nested too deeply"):
+        make_reader(parse(text), engine=engine).decode(b"")
