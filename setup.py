@@ -5,7 +5,17 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
+# `KGEN_SANITIZE=1` builds for gcc's sanitizers, which must be loaded before Python: see `make sanitize`.
+SANITIZE = [
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined",
+    "-fno-omit-frame-pointer",
+    "-g",
+    "-O1",
+]
+FLAGS = SANITIZE if os.environ.get("KGEN_SANITIZE") == "1" else ["-O2"]
 SOURCES = sorted(str(p) for p in Path("runtime/kgen_runtime/codec").glob("*.pyx"))
+INCLUDED = sorted(str(p) for p in Path("runtime/kgen_runtime/codec").glob("*.pxi"))
 
 
 def extensions() -> list[Extension]:
@@ -15,7 +25,16 @@ def extensions() -> list[Extension]:
     from Cython.Build import cythonize
 
     modules: list[Extension] = cythonize(
-        [Extension(f"kgen_runtime.codec.{Path(s).stem}", [s], extra_compile_args=["-O2"]) for s in SOURCES],
+        [
+            Extension(
+                f"kgen_runtime.codec.{Path(source).stem}",
+                [source],
+                depends=INCLUDED,
+                extra_compile_args=FLAGS,
+                extra_link_args=FLAGS if FLAGS is SANITIZE else [],
+            )
+            for source in SOURCES
+        ],
         language_level=3,
     )
     for module in modules:

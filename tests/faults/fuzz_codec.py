@@ -103,7 +103,7 @@ def _seeds() -> dict[str, bytes]:
     tags = _number(2) + _text("a") + b"\x00" + _text("b") + b"\x02" + _text("v") + b"\x00"
     deep = _number(1) + _number(1) + _text("k") + b"\x04\x01\x00\x00\x00\x00"
     everything = (
-        text("order") + _text("data") + b"\x02" + b"12345" + b"\x04" + point * 2 + b"\x00" + tags + deep
+        _text("order") + _text("data") + b"\x02" + b"12345" + b"\x04" + point * 2 + b"\x00" + tags + deep
     )
     leaf = b"\x00\x00\x02"
     uuid = _text("12345678-1234-5678-1234-567812345678")

@@ -89,7 +89,7 @@ def defines(schema: Json) -> bool:
 
 
 def ambiguous(schema: Json) -> bool:
-    """Whether a union holds a type after one that it could be promoted to: there the rules part (see above)."""
+    """Whether a union holds a type after one it could be promoted to: there the rules part (see above)."""
     if isinstance(schema, dict):
         return any(map(ambiguous, [*schema.values(), *schema.get("fields", ())]))
     if not isinstance(schema, list):
