@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,7 +21,7 @@ from confluent_kafka import Consumer, TopicPartition
 from tests.faults.shape import Shape
 from tests.kafka.broker import KafkaBroker, KafkaCluster
 from tests.kafka.clients import QUIET, Account, account, numbered, partitions, read_all, send
-from tests.kafka.processes import spawn, tail
+from tests.kafka.processes import spawn, tail, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -159,7 +160,11 @@ class Progress:
 
     def count(self) -> int:
         """The sum of the end offsets."""
-        return sum(self._consumer.get_watermark_offsets(place, timeout=30)[1] for place in self._places)
+        return sum(self._end(place) for place in self._places)
+
+    def _end(self, place: TopicPartition) -> int:
+        ask = partial(self._consumer.get_watermark_offsets, place, timeout=5)
+        return wait_for(ask, f"the end of {place}")[1]  # asked again while a broker is down
 
     def close(self) -> None:
         """Leave the broker."""
