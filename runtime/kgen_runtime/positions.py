@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -22,7 +22,9 @@ before, by partition.
 """
 
 OnGap: TypeAlias = Literal["fail", "earliest", "latest"]
+OnNewPartitions: TypeAlias = Literal["fail", "stop"]
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _START_WORDS: Final = ("earliest", "latest", "stored")
 
 
@@ -46,10 +48,10 @@ def check_stop(stop: Stop) -> None:
         _check_aware("stop", stop)
 
 
-def check_on_gap(on_gap: OnGap) -> None:
-    """Raises `FlowError` for what cannot be meant."""
-    if on_gap not in get_args(OnGap):
-        raise FlowError(f"on_gap={on_gap!r} is not known", hint=f"Use {_listed(get_args(OnGap))}.")
+def check_word(name: str, given: str, known: object) -> None:
+    """Raises `FlowError` where `given` is none of the words of the `Literal` type `known`."""
+    if given not in get_args(known):
+        raise FlowError(f"{name}={given!r} is not known", hint=f"Use {_listed(get_args(known))}.")
 
 
 def first_offset(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
@@ -132,7 +134,7 @@ def _before(messages: Sequence[Any], until: int) -> Sequence[Any]:
 
 
 def _millis(time: datetime | int | str) -> int:
-    return int(time.timestamp() * 1000) if isinstance(time, datetime) else int(time)
+    return (time - _EPOCH) // timedelta(milliseconds=1) if isinstance(time, datetime) else int(time)
 
 
 def _now() -> int:

@@ -11,12 +11,13 @@ import argparse
 import importlib
 import importlib.util
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bytewax.dataflow import Dataflow, Operator
 from bytewax.recovery import RecoveryConfig
@@ -26,10 +27,13 @@ from . import arguments
 from .cluster import DONE, FAILED, RESTART, run_cluster
 from .errors import ConfigError, KgenError
 from .errs import check
+from .failures import class_name
 from .leaving import INTERRUPTED, Leaver, Left
 from .recovery import Recovery, explained
 from .source import KafkaSource
 from .stopping import STOP
+
+_STEP: Final = re.compile(r'step "?([\w.-]+)')  # in what Bytewax says
 
 log = logging.getLogger("kgen_runtime.run")
 
@@ -159,8 +163,8 @@ def _tell(error: BaseException) -> None:
             return
     root = causes[-1]
     traceback.print_exception(type(root), root, root.__traceback__)
-    if root is not error:
-        sys.stderr.write(f"error: {error}\n")
+    steps = [found[1] for cause in causes if (found := _STEP.search(str(cause)))]
+    sys.stderr.write(f"error: {class_name(root)}: {root}\n" + "".join(f"  at step {s}\n" for s in steps[:1]))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

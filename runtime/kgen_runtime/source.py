@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, operator
@@ -16,7 +16,17 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from .decoding import BatchDecoder, from_consumed
 from .errors import FlowError, RegistryUnavailable, SourceError
 from .messages import Message
-from .positions import Bound, OnGap, Start, Stop, check_on_gap, check_start, check_stop, first_offset
+from .positions import (
+    Bound,
+    OnGap,
+    OnNewPartitions,
+    Start,
+    Stop,
+    check_start,
+    check_stop,
+    check_word,
+    first_offset,
+)
 from .reader import Reader, commit_now, new_partitions, open_consumer, partitions
 from .settings import Kafka
 from .split import Batch, Split, split
@@ -25,8 +35,6 @@ from .topic import Topic
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-OnNewPartitions: TypeAlias = Literal["fail", "stop"]
 
 _IDLE: Final = (0.001, 0.05)
 """Seconds between two looks at a partition without messages: the first time, and at most."""
@@ -74,7 +82,8 @@ def source(
         raise FlowError(f"batch_size={batch_size} must be at least 1", where=step_id)
     check_start(start, group_id)
     check_stop(stop)
-    check_on_gap(on_gap)
+    check_word("on_gap", on_gap, OnGap)
+    check_word("on_new_partitions", on_new_partitions, OnNewPartitions)
     if stop == "never" and kafka.ends:
         stop = "end"
     batches = op.input(
@@ -253,15 +262,14 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
         messages: Sequence[Any] = self._reader.take(self._partition)
         if messages:
             return self._bound.cut(messages)
-        lost = self._reader.lost(self._partition) is not None
-        if lost or (self._reader.at_end(self._partition) and self._beyond_end()):
+        if self._reader.lost(self._partition) is not None or self._beyond_end():
             self._gap()
         return messages
 
     def _beyond_end(self) -> bool:
         # Kafka answers such a position with an error; a broker that does not would leave the flow waiting
-        # for ever.
-        return 0 <= self._reader.high(self._partition) < self._next
+        # for ever. Asked only after some idleness: a follower may be behind for a moment.
+        return self._wait >= _IDLE[1] and 0 <= self._reader.high(self._partition) < self._next
 
     def _decoded(self, messages: Sequence[Any]) -> list[Batch[Message[K, V]]]:
         try:

@@ -1,0 +1,133 @@
+"""Topics of text, and brokers that misbehave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+import kgen_runtime as rt
+from kgen_runtime import testing
+from kgen_runtime.stopping import STOP
+
+
+@pytest.fixture(autouse=True)
+def fresh_stop() -> Iterator[None]:
+    STOP.reset()
+    yield
+    STOP.reset()
+
+
+@pytest.fixture
+def orders() -> rt.Topic[str, str]:
+    return rt.Topic("orders", key=rt.StringSerde(), value=rt.StringSerde())
+
+
+@pytest.fixture
+def out() -> rt.Topic[str, str]:
+    return rt.Topic("out", key=rt.StringSerde(), value=rt.StringSerde())
+
+
+def texts(count: int, topic: str = "orders", partition: int = 0) -> list[rt.RawMessage]:
+    return [
+        rt.RawMessage(
+            key=f"k{i}".encode(), value=f"v{i}".encode(), topic=topic, partition=partition, timestamp=1000 + i
+        )
+        for i in range(count)
+    ]
+
+
+def raw(value: bytes | None, key: bytes | None = b"k", **more: Any) -> rt.RawMessage:
+    return rt.RawMessage(key=key, value=value, topic="orders", **more)
+
+
+class Report:
+    """A delivery report's message."""
+
+    def __init__(self, topic: str, value: bytes | None, key: bytes | None, timestamp: int) -> None:
+        self._parts = topic, value, key, timestamp
+
+    def topic(self) -> str:
+        return self._parts[0]
+
+    def value(self) -> bytes | None:
+        return self._parts[1]
+
+    def key(self) -> bytes | None:
+        return self._parts[2]
+
+    def timestamp(self) -> tuple[int, int]:
+        return (1, self._parts[3])
+
+
+class Broker(testing.Memory):
+    """A broker whose answer to each message is `verdict(value)`: None takes it, an error code refuses it
+    later.
+
+    `room` bounds the local queue, which empties on `poll`; `away`: nothing is ever answered.
+    """
+
+    def __init__(self, *inputs: Any, verdict: Callable[[bytes | None], int | None] = lambda _: None) -> None:
+        super().__init__(*inputs)
+        self.verdict = verdict
+        self.refused_at_once: dict[bytes, int] = {}
+        self.room: int | None = None
+        self.away = False
+        self.buffer_errors = 0
+        self.flushes = 0
+        self.purged = 0
+
+    def producer(self, extra: Any) -> Any:
+        self.options = dict(extra)
+        return Producer(self, super().producer(extra))
+
+
+class Producer:
+    def __init__(self, broker: Broker, inner: Any) -> None:
+        self._broker = broker
+        self._inner = inner
+        self._waiting: list[Any] = []
+
+    def produce(
+        self,
+        topic: str,
+        value: Any,
+        key: Any,
+        partition: int,
+        heard: Any,
+        _: None,
+        timestamp: int,
+        headers: Any,
+    ) -> None:
+        if value in self._broker.refused_at_once:
+            raise KafkaException(KafkaError(self._broker.refused_at_once[value]))
+        if self._broker.room is not None and len(self._waiting) >= self._broker.room:
+            self._broker.buffer_errors += 1
+            raise BufferError("Local: Queue full")
+        self._waiting.append((topic, value, key, partition, heard, timestamp, headers))
+
+    def poll(self, timeout: float) -> int:
+        if self._broker.away:
+            return 0
+        waiting, self._waiting = self._waiting, []
+        for topic, value, key, partition, heard, timestamp, headers in waiting:
+            code = self._broker.verdict(value)
+            if code is None:
+                self._inner.produce(topic, value, key, partition, None, None, timestamp, headers)
+            else:
+                heard(KafkaError(code), Report(topic, value, key, timestamp))
+        return len(waiting)
+
+    def flush(self, timeout: float) -> int:
+        self._broker.flushes += 1
+        self.poll(0)
+        return len(self._waiting)
+
+    def purge(self) -> None:
+        self._broker.purged += 1
+        self._waiting = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)

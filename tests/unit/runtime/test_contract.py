@@ -1,0 +1,67 @@
+"""What recovery stores are keyed by. A change here loses the state of every flow that runs: do not make
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow, Operator, Stream
+from bytewax.testing import TestingSource
+
+import kgen_runtime as rt
+from kgen_runtime import delivery, testing
+from kgen_runtime.policies import _End
+from kgen_runtime.source import KafkaSource
+
+
+def step_ids(steps: list[Operator]) -> Iterator[str]:
+    for step in steps:
+        yield step.step_id
+        yield from step_ids(step.substeps)
+
+
+def test_step_ids(orders: rt.Topic[str, str], out: rt.Topic[str, str]) -> None:
+    kafka = testing.Memory()
+    flow = Dataflow("flow")
+    read = rt.source("read", flow, orders, kafka)
+    handled = rt.map_value("handle", read.oks, str.upper)
+    errs = rt.sink("out", handled.oks, out, kafka)
+    policies = (rt.Log(), rt.Drop(), rt.Crash(), rt.DeadLetter("a", kafka), rt.DeadLetter("b", kafka))
+    rt.route("errs", read.errs, handled.errs, errs, policy=policies)
+    stateful = {
+        "flow.read.kafka",
+        "flow.out.deliver.gate",
+        "flow.errs.log.end",
+        "flow.errs.drop.end",
+        "flow.errs.crash.end",
+        "flow.errs.dead_letter.gate",
+        "flow.errs.dead_letter_2.gate",
+    }
+    assert stateful <= set(step_ids(flow.substeps))
+
+
+def test_partition_keys(orders: rt.Topic[str, str]) -> None:
+    inputs = [rt.RawMessage(key=None, value=b"v", topic="orders", partition=p) for p in (0, 1)]
+    source: Any = KafkaSource(
+        "s", orders, testing.Memory({orders: inputs}), "earliest", "end", 10, "fail", "fail", None
+    )
+    assert source.list_parts() == ["orders/0", "orders/1"]
+    part = source.build_part("s", "orders/1", None)
+    assert part.snapshot() == 0  # an int: the next offset
+    part.close()
+    assert _End().list_parts() == ["end"]
+
+
+def test_gates(out: rt.Topic[str, str]) -> None:
+    flow = Dataflow("flow")
+    up: Stream[Any] = op.input("in", flow, TestingSource([]))
+    rt.sink("out", up, out, testing.Memory())
+    assert delivery.GATES == 512
+    office: Any = delivery.PostOffice(
+        "s", delivery.Mail(testing.Memory(), lambda: lambda x: x, lambda x, e: None)
+    )
+    keys = [key for key, _ in office.produce([])]
+    assert sorted(keys) == [f"{i:03}" for i in range(512)]

@@ -1,0 +1,223 @@
+"""Writing: every message delivered before its epoch counts, and what cannot be delivered."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import bytewax.operators as op
+import pytest
+from bytewax.dataflow import Dataflow
+from bytewax.testing import TestingSink, TestingSource
+from confluent_kafka import KafkaError
+
+import kgen_runtime as rt
+from kgen_runtime import delivery, testing
+
+from .conftest import Broker
+
+Out = rt.Topic[str, str]
+
+
+def write(
+    kafka: rt.Kafka, topic: Out, messages: list[Any], batch: int = 2, recovery: rt.Recovery | None = None
+) -> list[rt.Failure]:
+    errs: list[rt.Failure] = []
+    flow = Dataflow("flow")
+    up: Any = op.input("in", flow, TestingSource(messages, batch))
+    op.output("errs", rt.sink("out", up, topic, kafka), TestingSink(errs))
+    testing.run(flow, recovery=recovery)
+    return errs
+
+
+def written(kafka: testing.Memory, topic: str = "out") -> list[bytes | None]:
+    return [message.value for message in kafka.produced.get(topic, [])]
+
+
+def test_all_of_a_message_is_written(out: Out) -> None:
+    kafka = Broker()
+    headers = (("a", b"1"), ("__value_schema_id", b"x"), ("n", None))
+    read_from: dict[str, Any] = {"topic": "orders", "partition": 4, "offset": 17}
+    write(kafka, out, [rt.Message("k", "v", timestamp=12, headers=headers, **read_from)])
+    (message,) = kafka.produced["out"]
+    assert (message.key, message.value, message.timestamp) == (b"k", b"v", 12)
+    assert message.headers == (("a", b"1"), ("n", None))
+
+
+def test_null_keys_and_tombstones_are_written(out: Out) -> None:
+    kafka = Broker()
+    write(kafka, out, [rt.Message(None, None)])
+    (message,) = kafka.produced["out"]
+    assert (message.key, message.value) == (None, None)
+
+
+def test_a_message_may_say_where_it_goes(out: Out) -> None:
+    kafka = Broker()
+    write(kafka, out, [rt.Message("k", "v", target_topic="other", target_partition=3)])
+    (message,) = kafka.produced["other"]
+    assert message.partition == 3
+
+
+def test_the_producer_is_idempotent_unless_told_otherwise(out: Out) -> None:
+    kafka = Broker()
+    write(kafka, out, [rt.Message("k", "v")])
+    assert kafka.options["enable.idempotence"] is True
+    assert kafka.options["delivery.report.only.error"] is True
+
+
+def test_a_full_queue_makes_the_flow_wait(out: Out) -> None:
+    kafka = Broker()
+    kafka.room = 3
+    assert write(kafka, out, [rt.Message("k", f"v{i}") for i in range(50)], batch=10) == []
+    assert written(kafka) == [f"v{i}".encode() for i in range(50)]
+    assert kafka.buffer_errors > 0
+
+
+def test_what_cannot_be_encoded_goes_to_errs_and_the_rest_is_written(out: Out) -> None:
+    kafka = Broker()
+    origin = (b"key", b"value", (("h", b"1"),), 5)
+    bad: Any = rt.Message("k", 17, topic="orders", partition=1, offset=2, origin=origin)
+    (failure,) = write(kafka, out, [rt.Message("k", "a"), bad, rt.Message("k", "b")], batch=3)
+    assert written(kafka) == [b"a", b"b"]
+    assert (failure.stage, failure.part, failure.step) == (rt.Stage.SERIALIZE, "value", "flow.out")
+    assert failure.original.value == b"value"
+    assert failure.original.offset == 2
+
+
+def test_a_message_made_in_the_flow_fails_with_its_repr(out: Out) -> None:
+    bad: Any = rt.Message("k", 17)
+    (failure,) = write(Broker(), out, [bad])
+    assert failure.original.value == b"17"
+    assert failure.original.key == b"'k'"
+
+
+def test_an_oversize_message_goes_to_errs(out: Out) -> None:
+    kafka = Broker()
+    kafka.refused_at_once = {b"big": KafkaError.MSG_SIZE_TOO_LARGE}
+    (failure,) = write(kafka, out, [rt.Message("k", "big"), rt.Message("k", "v")])
+    assert failure.stage == rt.Stage.OVERSIZE
+    assert not failure.transient
+    assert written(kafka) == [b"v"]
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+def test_what_the_broker_refuses_for_good_goes_to_errs_even_at_the_very_end(out: Out, batch: int) -> None:
+    kafka = Broker(verdict=lambda value: KafkaError.INVALID_RECORD if value in (b"v3", b"v9") else None)
+    failures = write(kafka, out, [rt.Message(f"k{i}", f"v{i}") for i in range(10)], batch=batch)
+    assert [failure.original.value for failure in failures] == [b"'v3'", b"'v9'"]
+    assert {failure.stage for failure in failures} == {rt.Stage.PRODUCE}
+    assert len(written(kafka)) == 8
+
+
+def test_equal_messages_that_are_refused_are_each_told(out: Out) -> None:
+    kafka = Broker(verdict=lambda value: KafkaError.INVALID_RECORD)
+    messages: list[Any] = [
+        rt.Message("k", "v", topic="orders", offset=i, timestamp=1, origin=(b"k", b"v", (), 1))
+        for i in range(3)
+    ]
+    failures = write(kafka, out, messages, batch=3)
+    assert sorted(failure.original.offset or 0 for failure in failures) == [0, 1, 2]
+
+
+def test_an_unknown_topic_is_the_messages_fault_only_where_it_named_it(out: Out) -> None:
+    kafka = Broker(verdict=lambda value: KafkaError.UNKNOWN_TOPIC_OR_PART)
+    (failure,) = write(kafka, out, [rt.Message("k", "v", target_topic="nowhere")])
+    assert failure.stage == rt.Stage.PRODUCE
+    with pytest.raises(RuntimeError) as caught:
+        write(kafka, out, [rt.Message("k", "v")])
+    error = cause(caught.value, rt.DeliveryError)
+    assert "Create the topic" in str(error)
+
+
+def test_a_lost_delivery_fails_the_flow(out: Out) -> None:
+    kafka = Broker(verdict=lambda value: KafkaError._MSG_TIMED_OUT if value == b"v5" else None)
+    with pytest.raises(RuntimeError) as caught:
+        write(kafka, out, [rt.Message("k", f"v{i}") for i in range(10)])
+    error = cause(caught.value, rt.DeliveryError)
+    assert "step flow.out" in str(error)
+    assert kafka.purged == 1
+
+
+def test_a_broker_that_never_answers_fails_the_flow(out: Out) -> None:
+    kafka = Broker()
+    kafka.away = True
+    with pytest.raises(RuntimeError) as caught:
+        write(kafka, out, [rt.Message("k", "v")])
+    assert "1 message(s) were not delivered" in str(cause(caught.value, rt.DeliveryError))
+
+
+def test_with_recovery_a_lost_delivery_comes_again(out: Out, tmp_path: Path) -> None:
+    messages = [rt.Message("k", f"v{i}") for i in range(10)]
+    kafka = Broker(verdict=lambda value: KafkaError._MSG_TIMED_OUT if value == b"v5" else None)
+    recovery = rt.Recovery(tmp_path)
+    with pytest.raises(RuntimeError):
+        write(kafka, out, messages, recovery=recovery)
+    kafka.verdict = lambda value: None
+    write(kafka, out, messages, recovery=recovery)
+    assert set(written(kafka)) == {f"v{i}".encode() for i in range(10)}
+
+
+def test_a_flow_may_run_again_in_the_same_thread(out: Out) -> None:
+    kafka = Broker()
+    flow = Dataflow("flow")
+    up: Any = op.input("in", flow, TestingSource([rt.Message("k", "v")]))
+    rt.route("errs", rt.sink("out", up, out, kafka), policy=rt.Crash())
+    testing.run(flow)
+    testing.run(flow)
+    assert len(written(kafka)) == 2
+
+
+def test_refused_messages_found_when_the_epoch_closes_are_durable(out: Out) -> None:
+    """They cannot be sent on from `snapshot`: they are its state, and the next run sends them on."""
+    kafka = Broker(verdict=lambda value: KafkaError.INVALID_RECORD)
+    office = office_of(out, kafka)
+    office.produce([rt.Message("k", "early")])  # wakes all gates: none is known yet
+    gate = office.gate(None)
+    gate.on_batch([("007", [])])
+    kafka.away = True  # not answered yet
+    assert office.produce([rt.Message("k", "v")]) == [("007", ("007", []))]
+    kafka.away = False
+    key, kept = gate.snapshot()
+    assert [failure.stage for failure in kept] == [rt.Stage.PRODUCE]
+    resumed = office_of(out, kafka).gate((key, kept))
+    assert resumed.notify_at() is not None
+    sent, _ = resumed.on_notify()
+    assert sent == kept
+    assert resumed.snapshot() == (key, [])
+
+
+def test_a_gate_that_the_worker_does_not_need_goes(out: Out) -> None:
+    office = office_of(out, Broker())
+    first, second = office.gate(None), office.gate(None)
+    assert first.on_batch([("001", [])]) == ([], False)
+    assert second.on_batch([("002", [])]) == ([], True)
+
+
+def test_a_registry_at_fault_fails_the_flow(out: Out) -> None:
+    def encode() -> Any:
+        def fail(item: Any) -> Any:
+            raise rt.UnknownSchema("not registered")
+
+        return fail
+
+    office: Any = delivery.PostOffice("flow.out", delivery.Mail(Broker(), encode, lambda item, error: None))
+    with pytest.raises(rt.UnknownSchema):
+        office.produce(["x"])
+
+
+def office_of(out: Out, kafka: rt.Kafka) -> Any:
+    module: Any = sys.modules["kgen_runtime.sink"]  # the attribute of the package is the function
+    mail = delivery.Mail(
+        kafka,
+        lambda: module._outgoing("flow.out", out, kafka),
+        lambda message, error: module._refused("flow.out", message, error),
+    )
+    return delivery.PostOffice("flow.out", mail)
+
+
+def cause(error: BaseException | None, kind: type[Exception]) -> BaseException:
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__
+    assert error is not None
+    return error

@@ -1,0 +1,115 @@
+"""The recovery folder: made once, checked, and used by one run."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import bytewax.operators as op
+import pytest
+from bytewax.dataflow import Dataflow
+from bytewax.recovery import InconsistentPartitionsError, MissingPartitionsError, NoPartitionsError
+from bytewax.testing import TestingSink, TestingSource
+
+import kgen_runtime as rt
+from kgen_runtime import testing
+from kgen_runtime.recovery import explained
+
+
+def flow(step: str = "in") -> Dataflow:
+    built = Dataflow("flow")
+    op.output("out", op.input(step, built, TestingSource([1, 2])), TestingSink([]))
+    return built
+
+
+def test_partitions_are_made_on_first_use(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    rt.Recovery(folder, partitions=3).prepare()
+    assert sorted(file.name for file in folder.glob("part-*")) == [f"part-{i}.sqlite3" for i in range(3)]
+    rt.Recovery(folder, partitions=5).prepare()  # fixed by then
+    assert len(list(folder.glob("part-*.sqlite3"))) == 3
+
+
+def test_a_missing_partition_is_told(tmp_path: Path) -> None:
+    rt.Recovery(tmp_path).prepare()
+    (tmp_path / "part-2.sqlite3").unlink()
+    with pytest.raises(rt.RecoveryError, match="partitions 2 of 4 are missing") as caught:
+        rt.Recovery(tmp_path).prepare()
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_missing_partition_is_told_without_kgens_note_too(tmp_path: Path) -> None:
+    rt.Recovery(tmp_path).prepare()
+    (tmp_path / "kgen.json").unlink()
+    rt.Recovery(tmp_path).prepare()  # made by bytewax.recovery, as far as one can see
+    (tmp_path / "part-0.sqlite3").unlink()
+    with pytest.raises(rt.RecoveryError, match="partitions 0 of 4"):
+        rt.Recovery(tmp_path).prepare()
+
+
+def test_a_half_made_folder_is_made_again(tmp_path: Path) -> None:
+    rt.Recovery(tmp_path).prepare()
+    (tmp_path / ".making").touch()
+    (tmp_path / "part-1.sqlite3").unlink()
+    rt.Recovery(tmp_path).prepare()
+    assert len(list(tmp_path.glob("part-*.sqlite3"))) == 4
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    rt.Recovery(tmp_path).prepare()
+    (tmp_path / "kgen.json").write_text(json.dumps({"format": 2, "partitions": 4}))
+    with pytest.raises(rt.RecoveryError, match="format 2"):
+        rt.Recovery(tmp_path).prepare()
+
+
+def test_a_file_that_is_no_partition_is_told(tmp_path: Path) -> None:
+    rt.Recovery(tmp_path).prepare()
+    (tmp_path / "part-1.sqlite3").write_bytes(b"not a database" * 100)
+    with pytest.raises(rt.RecoveryError, match="not a recovery partition"):
+        rt.Recovery(tmp_path).prepare()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(rt.RecoveryError, match="cannot be used"):
+        rt.Recovery(tmp_path / "file" / "folder").prepare()
+
+
+def test_two_runs_on_one_folder_are_refused(tmp_path: Path) -> None:
+    with rt.Recovery(tmp_path).lock():
+        said = r"another run uses the recovery folder \(process \d+\)"
+        with pytest.raises(rt.RecoveryError, match=said), rt.Recovery(tmp_path).lock():
+            pass
+        with rt.Recovery(tmp_path).lock("other"):
+            pass
+    with rt.Recovery(tmp_path).lock():
+        pass
+
+
+def test_steps_that_are_gone_are_named(tmp_path: Path) -> None:
+    recovery = rt.Recovery(tmp_path)
+    testing.run(flow(), recovery=recovery, epoch_interval=timedelta(0))
+    assert recovery.unknown_steps(flow()) == []
+    assert recovery.unknown_steps(flow("renamed")) == ["flow.in"]
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (NoPartitionsError("x"), "no partitions"),
+        (MissingPartitionsError("x"), "missing"),
+        (InconsistentPartitionsError("x"), "different times"),
+        (
+            RuntimeError('Key StateKey("orders/3") is not in this worker\'s routing map'),
+            "partition that is gone",
+        ),
+    ],
+)
+def test_bytewax_errors_are_explained(error: Any, says: str) -> None:
+    known = explained(error)
+    assert known is not None
+    assert says in known.what
+    assert known.hint
+    assert explained(ValueError("other")) is None

@@ -1,0 +1,112 @@
+"""Where Kafka is, without showing secrets."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+import kgen_runtime as rt
+from kgen_runtime.serde.registry import RegistryClient
+from kgen_runtime.serde.store import SchemaStore
+
+SECRETS = {
+    "sasl.password": "hunter2",
+    "ssl.key.password": "hunter2",
+    "ssl.key.pem": "hunter2",
+    "sasl.oauthbearer.client.secret": "hunter2",
+    "sasl.oauthbearer.config": "secret=hunter2",
+    "some.future.option": "hunter2",
+    "sasl.username": "hunter2",
+}
+
+
+def test_from_env_reads_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KGEN_BROKERS", " a:1, b:2,")
+    monkeypatch.setenv("KGEN_KAFKA_SASL_PASSWORD", "hunter2")
+    monkeypatch.setenv("KGEN_KAFKA_LOG_LEVEL", "3")
+    kafka = rt.Kafka.from_env()
+    assert kafka.brokers == ("a:1", "b:2")
+    assert kafka.config == {"sasl.password": "hunter2", "log_level": "3"}
+
+
+def test_missing_brokers_are_told_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KGEN_BROKERS", raising=False)
+    kafka = rt.Kafka.from_env()
+    with pytest.raises(rt.ConfigError, match="no Kafka brokers") as caught:
+        kafka.consumer({"group.id": "g"})
+    assert "KGEN_BROKERS" in str(caught.value)
+
+
+def test_brokers_may_be_text_or_a_list() -> None:
+    assert rt.Kafka("a:1,b:2").brokers == rt.Kafka(["a:1", "b:2"]).brokers == ("a:1", "b:2")
+
+
+def test_secrets_are_not_shown() -> None:
+    kafka = rt.Kafka("a:1", config=SECRETS, registry="http://me:hunter2@registry:8081/?token=hunter2")
+    for text in (repr(kafka), str(kafka), repr({"kafka": kafka})):
+        assert "hunter2" not in text
+    assert "registry:8081" in repr(kafka)
+    assert "sasl.password" in repr(kafka)
+
+
+def test_what_is_harmless_is_shown() -> None:
+    shown = repr(rt.Kafka("a:1", config={"security.protocol": "SASL_SSL", "linger.ms": 5}))
+    assert "SASL_SSL" in shown
+    assert "5" in shown
+
+
+@pytest.mark.parametrize(
+    "option", ["group.id", "auto.offset.reset", "enable.auto.commit", "bootstrap.servers"]
+)
+def test_options_that_kgen_needs_are_refused_with_a_hint(option: str) -> None:
+    with pytest.raises(rt.ConfigError, match=option) as caught:
+        rt.Kafka("a:1", config={option: "x"})
+    assert caught.value.hint
+
+
+def test_an_option_librdkafka_does_not_know_is_told() -> None:
+    with pytest.raises(rt.ConfigError, match=r"no\.such\.option") as caught:
+        rt.Kafka("a:1", config={"no.such.option": "x"}).producer({})
+    assert "CONFIGURATION.md" in str(caught.value)
+
+
+def test_settings_travel_between_processes() -> None:
+    kafka = rt.Kafka("a:1", config={"linger.ms": 5}, registry="http://r:1")
+    _ = kafka.store
+    again = pickle.loads(pickle.dumps(kafka))
+    assert (again.brokers, again.config) == (kafka.brokers, kafka.config)
+    assert isinstance(again.store, SchemaStore)
+
+
+def test_consumers_and_producers_get_only_their_options(caplog: pytest.LogCaptureFixture) -> None:
+    kafka = rt.Kafka("127.0.0.1:1", config={"linger.ms": 5, "fetch.min.bytes": 1, "log_level": 0})
+    kafka.producer({}).poll(0)
+    consumer = kafka.consumer({"group.id": "g"})
+    consumer.poll(0)
+    consumer.close()
+    assert "CONFWARN" not in caplog.text
+
+
+def test_the_users_options_win_over_the_producers_defaults() -> None:
+    seen: dict[str, Any] = {}
+
+    class Kafka(rt.Kafka):
+        def _client(self, kind: Any, foreign: Any, extra: Any) -> Any:
+            seen.update(extra)
+
+    Kafka("a:1", config={"enable.idempotence": False}).producer({"enable.idempotence": True, "acks": "all"})
+    assert seen == {"enable.idempotence": False, "acks": "all"}
+
+
+def test_the_registry_may_be_a_url_a_client_or_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KGEN_REGISTRY_URL", raising=False)
+    assert rt.Kafka("a:1").store.registry is None
+    by_url = rt.Kafka("a:1", registry="http://r:1").store.registry
+    assert by_url is not None
+    assert by_url.url == "http://r:1"
+    client = RegistryClient("http://r:2")
+    assert rt.Kafka("a:1", registry=client).store.registry is client
+    store = SchemaStore(None)
+    assert rt.Kafka("a:1", registry=store).store is store

@@ -1,0 +1,400 @@
+"""Reading: exact offsets, bounds, gaps, events, and what cannot be decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import bytewax.operators as op
+import pytest
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import AbortExecution
+from bytewax.testing import TestingSink
+from confluent_kafka import KafkaError, KafkaException
+
+import kgen_runtime as rt
+from kgen_runtime import testing
+from kgen_runtime.policies import consume
+from kgen_runtime.source import KafkaSource
+from kgen_runtime.stopping import STOP
+
+from .conftest import raw, texts
+
+Orders = rt.Topic[str, str]
+
+
+def read(
+    kafka: rt.Kafka, topic: Orders, **options: Any
+) -> tuple[list[rt.Message[str, str]], list[rt.Failure]]:
+    oks: list[rt.Message[str, str]] = []
+    errs: list[rt.Failure] = []
+    run(kafka, topic, oks, errs, **options)
+    return oks, errs
+
+
+def run(
+    kafka: rt.Kafka,
+    topic: Orders,
+    oks: list[rt.Message[str, str]],
+    errs: list[rt.Failure],
+    recovery: rt.Recovery | None = None,
+    **options: Any,
+) -> None:
+    flow = Dataflow("flow")
+    split = rt.source("read", flow, topic, kafka, **options)
+    op.output("oks", split.oks, TestingSink(oks))
+    op.output("errs", split.errs, TestingSink(errs))
+    testing.run(flow, recovery=recovery, epoch_interval=timedelta(0))
+
+
+def partition(kafka: rt.Kafka, topic: Orders, state: int | None = None, **options: Any) -> Any:
+    """A partition as Bytewax makes it, without a flow."""
+    given: dict[str, Any] = {"start": "earliest", "stop": "never", "batch_size": 3, "on_gap": "fail"}
+    given |= {"on_new_partitions": "fail", "group_id": None, **options}
+    source = KafkaSource("flow.read", topic, kafka, **given)
+    keys = source.list_parts()
+    return source.build_part("flow.read.kafka", keys[0], state)
+
+
+def drain(part: Any) -> None:
+    for _ in range(100):
+        part.next_batch()
+
+
+def values(messages: Sequence[rt.Message[str, str]]) -> list[str | None]:
+    return [message.value for message in messages]
+
+
+def test_messages_keep_all_that_the_broker_gave(orders: Orders) -> None:
+    headers = (("a", b"1"), ("b", None))
+    kafka = testing.Memory({orders: [raw(b"v", b"k", partition=2, offset=17, timestamp=5, headers=headers)]})
+    (message,), errs = read(kafka, orders)
+    assert not errs
+    assert message == rt.Message(
+        "k", "v", topic="orders", partition=2, offset=17, timestamp=5, headers=headers
+    )
+    assert message.raw() == raw(b"v", b"k", partition=2, offset=17, timestamp=5, headers=headers)
+
+
+def test_null_keys_tombstones_and_missing_timestamps_are_read(orders: Orders) -> None:
+    oks, errs = read(testing.Memory({orders: [raw(None, None)]}), orders)
+    assert (oks[0].key, oks[0].value, oks[0].timestamp) == (None, None, None)
+    assert not errs
+
+
+def test_what_cannot_be_decoded_goes_to_errs_byte_for_byte(orders: Orders) -> None:
+    bad = raw(b"\xff\xfe", b"key", partition=0, offset=1, timestamp=9, headers=(("h", b"\x00"),))
+    kafka = testing.Memory({orders: [raw(b"ok"), bad, raw(b"ok", b"\xff")]})
+    oks, errs = read(kafka, orders)
+    assert values(oks) == ["ok"]
+    assert errs[0].original == bad
+    assert (errs[0].stage, errs[0].part, errs[0].step, errs[0].transient) == (
+        rt.Stage.DECODE,
+        "value",
+        "flow.read",
+        False,
+    )
+    assert errs[0].error_class == "kgen_runtime.errors.DecodeError"
+    assert errs[1].part == "key"
+
+
+def test_partitions_are_read_each_in_order(orders: Orders) -> None:
+    inputs = texts(50, partition=0) + texts(30, partition=1) + texts(1, partition=2)
+    oks, _ = read(testing.Memory({orders: inputs}), orders, batch_size=7)
+    for number, count in ((0, 50), (1, 30), (2, 1)):
+        assert [m.offset for m in oks if m.partition == number] == list(range(count))
+
+
+def test_a_restart_goes_on_after_the_last_message(orders: Orders, tmp_path: Path) -> None:
+    recovery = rt.Recovery(tmp_path)
+    first, second = read_twice(orders, recovery, 5, 8)
+    assert first == [f"v{i}" for i in range(5)]
+    assert second == ["v5", "v6", "v7"]
+
+
+def read_twice(orders: Orders, recovery: rt.Recovery, before: int, after: int, **options: Any) -> Any:
+    found = []
+    for count in (before, after):
+        oks: list[rt.Message[str, str]] = []
+        run(testing.Memory({orders: texts(count)}), orders, oks, [], recovery, **options)
+        found.append(values(oks))
+    return found
+
+
+def test_latest_is_pinned_at_the_first_start(orders: Orders, tmp_path: Path) -> None:
+    first, second = read_twice(orders, rt.Recovery(tmp_path), 5, 8, start="latest")
+    assert first == []
+    assert second == ["v5", "v6", "v7"]  # written while the flow was down
+
+
+def test_a_partition_that_is_new_since_the_last_run_is_read_whole(orders: Orders, tmp_path: Path) -> None:
+    recovery = rt.Recovery(tmp_path)
+    run(testing.Memory({orders: texts(2)}), orders, [], [], recovery, start="latest")
+    oks: list[rt.Message[str, str]] = []
+    grown = testing.Memory({orders: texts(2) + texts(3, partition=1)})
+    run(grown, orders, oks, [], recovery, start="latest")
+    assert [(m.partition, m.offset) for m in oks] == [(1, 0), (1, 1), (1, 2)]
+
+
+def test_the_snapshot_is_the_next_offset_whatever_the_events(orders: Orders) -> None:
+    part = partition(testing.Memory({orders: texts(4)}), orders)
+    assert part.snapshot() == 0
+    assert len(part.next_batch()[0].oks) == 3
+    assert part.snapshot() == 3
+    part.next_batch()
+    for _ in range(3):
+        assert part.next_batch() == []  # ends of the partition
+    assert part.snapshot() == 4
+
+
+def test_the_start_may_be_a_time(orders: Orders) -> None:
+    at = datetime.fromtimestamp(1.003, timezone.utc)
+    for start in (at, 1003):
+        oks, _ = read(testing.Memory({orders: texts(6)}), orders, start=start)
+        assert values(oks) == ["v3", "v4", "v5"]
+    late = read(testing.Memory({orders: texts(6)}), orders, start=9999)
+    assert late == ([], [])
+
+
+def test_the_start_may_be_what_the_group_has_committed(orders: Orders) -> None:
+    kafka = testing.Memory({orders: texts(6)})
+    assert len(read(kafka, orders, start="stored", group_id="g")[0]) == 6
+    kafka.committed["orders", 0] = 4
+    assert values(read(kafka, orders, start="stored", group_id="g")[0]) == ["v4", "v5"]
+
+
+def test_the_stop_may_be_an_offset_or_a_time(orders: Orders) -> None:
+    assert values(read(testing.Memory({orders: texts(6)}), orders, stop={0: 2})[0]) == ["v0", "v1"]
+    assert read(testing.Memory({orders: texts(6)}), orders, stop={0: 0})[0] == []
+    until = datetime.fromtimestamp(1.004, timezone.utc)
+    for size in (1, 2, 100):
+        oks, _ = read(testing.Memory({orders: texts(6)}), orders, stop=until, batch_size=size)
+        assert values(oks) == ["v0", "v1", "v2", "v3"]
+
+
+def test_a_stop_offset_that_is_no_message_is_passed(orders: Orders) -> None:
+    """Offsets that compaction or transaction markers took are never read."""
+    inputs = [raw(b"a", offset=0), raw(b"b", offset=5)]
+    assert values(read(testing.Memory({orders: inputs}), orders, stop={0: 3})[0]) == ["a"]
+    assert values(read(testing.Memory({orders: inputs}), orders, stop={0: 6})[0]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("policy", "given"), [("earliest", ["v"]), ("latest", [])])
+def test_a_gap_is_passed_as_told(orders: Orders, policy: Any, given: list[str], caplog: Any) -> None:
+    part = partition(testing.Memory({orders: [raw(b"v", offset=7)]}), orders, state=99, on_gap=policy)
+    while (batch := part.next_batch()) == [] and part.snapshot() == 99:
+        pass
+    batch = batch or part.next_batch()
+    assert [m.value for b in batch for m in b.oks] == given
+    assert part.snapshot() == 8
+    assert "offset 99 is gone" in caplog.text
+
+
+def test_a_gap_fails_with_the_numbers(orders: Orders) -> None:
+    part = partition(testing.Memory({orders: [raw(b"v", offset=7)]}), orders, state=99)
+    with pytest.raises(rt.SourceError, match=r"offset 99, is not on the broker: it has 7 to 7") as caught:
+        drain(part)
+    assert "partition 0" in str(caught.value)
+    assert "on_gap" in str(caught.value)
+
+
+def test_a_lost_position_told_by_the_broker_is_a_gap(orders: Orders) -> None:
+    kafka = Eventful(orders, [raw(b"v", offset=7)], [KafkaError._AUTO_OFFSET_RESET])
+    part = partition(kafka, orders, state=3)
+    with pytest.raises(rt.SourceError, match="offset 3"):
+        part.next_batch()
+
+
+def test_passing_events_are_logged_once_and_change_nothing(orders: Orders, caplog: Any) -> None:
+    kafka = Eventful(
+        orders, texts(2), [KafkaError._TRANSPORT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN]
+    )
+    part = partition(kafka, orders)
+    taken = [m.value for _ in range(5) for batch in part.next_batch() for m in batch.oks]
+    assert taken == ["v0", "v1"]
+    assert part.snapshot() == 2
+    assert len(caplog.records) == 2
+
+
+def test_a_deleted_topic_fails(orders: Orders) -> None:
+    part = partition(Eventful(orders, texts(2), [KafkaError.UNKNOWN_TOPIC_OR_PART]), orders)
+    with pytest.raises(rt.SourceError, match="not on the broker"):
+        part.next_batch()
+
+
+class Eventful(testing.Memory):
+    """Gives events before its messages."""
+
+    ends = False
+
+    def __init__(self, topic: Orders, inputs: list[rt.RawMessage], events: list[int]) -> None:
+        super().__init__({topic: inputs})
+        self._events = events
+
+    def consumer(self, extra: Any) -> Any:
+        consumer: Any = super().consumer(extra)
+        consume_messages = consumer.consume
+
+        def consume(count: int, timeout: float) -> list[Any]:
+            if self._events:
+                nothing = raw(None)
+                return [testing._Message(nothing, 0, 41, KafkaError(self._events.pop(0)))]
+            given: list[Any] = consume_messages(count, timeout)
+            return given
+
+        consumer.consume = consume
+        return consumer
+
+
+def test_an_absent_topic_and_an_absent_broker_are_told(orders: Orders) -> None:
+    with pytest.raises(rt.SourceError, match="not on the broker") as caught:
+        partition(testing.Memory(), orders)
+    assert "topic orders" in str(caught.value)
+
+    class Away(testing.Memory):
+        def consumer(self, extra: Any) -> Any:
+            consumer: Any = super().consumer(extra)
+
+            def list_topics(topic: str, timeout: float) -> None:
+                assert timeout > 0
+                raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+            consumer.list_topics = list_topics
+            return consumer
+
+    with pytest.raises(rt.SourceError, match="no Kafka broker answers") as caught:
+        partition(Away(), orders)
+    assert "KGEN_BROKERS" in str(caught.value)
+
+
+def test_an_idle_partition_is_looked_at_less_and_less_often(orders: Orders) -> None:
+    part = partition(testing.Memory({orders: []}), orders)
+    waits = []
+    for _ in range(10):
+        assert part.next_batch() == []
+        waits.append(part._wait)
+    assert waits == sorted(waits)
+    assert waits[0] < 0.01 < waits[-1] <= 0.05
+
+
+def test_offsets_are_committed_to_the_group_once_they_are_durable(orders: Orders) -> None:
+    kafka = testing.Memory({orders: texts(6)})
+    part = partition(kafka, orders, group_id="g")
+    part.next_batch()
+    part.snapshot()
+    assert kafka.committed == {}  # the epoch may still fail
+    part.next_batch()
+    assert kafka.committed == {("orders", 0): 3}
+
+
+def test_without_a_group_nothing_is_committed(orders: Orders) -> None:
+    kafka = testing.Memory({orders: texts(6)})
+    part = partition(kafka, orders)
+    part.next_batch()
+    part.snapshot()
+    part.next_batch()
+    assert kafka.committed == {}
+
+
+class Registry:
+    """A decoder whose registry is away for a while."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def decode_many(self, payloads: Any, headers: Any = None) -> Any:
+        self.tries += 1
+        if self.tries <= 2:
+            raise rt.RegistryUnavailable("the registry is away")
+        return [payload.decode() for payload in payloads], [7] * len(payloads)
+
+
+def test_while_the_registry_is_away_messages_are_held(orders: Orders) -> None:
+    part = partition(testing.Memory({orders: texts(4)}), orders)
+    part._lane.decoder._value = registry = Registry()
+    assert part.next_batch() == part.next_batch() == []
+    assert part.snapshot() == 0
+    assert part.next_awake() > datetime.now(timezone.utc) + timedelta(milliseconds=300)
+    (batch,) = part.next_batch()
+    assert values(batch.oks) == ["v0", "v1", "v2"]
+    assert batch.oks[0].value_schema_id == 7
+    assert registry.tries == 3
+    assert values(part.next_batch()[0].oks) == ["v3"]
+
+
+def test_new_partitions_stop_or_fail(orders: Orders) -> None:
+    for way in ("fail", "stop"):
+        part = partition(testing.Memory({orders: texts(9)}), orders, on_new_partitions=way)
+        part._lane._found.append(2)
+        if way == "fail":
+            with pytest.raises(rt.SourceError, match="now has 2 partitions, this run reads 1"):
+                part.next_batch()
+        else:
+            part.next_batch()
+            assert STOP.how == "end"
+            assert STOP.restart
+            with pytest.raises(StopIteration):
+                part.next_batch()
+
+
+def test_draining_goes_quiet_and_waits_for_a_durable_snapshot(orders: Orders) -> None:
+    drained: list[int] = []
+    STOP.reset("drain", on_drained=lambda: drained.append(1))
+    part = partition(testing.Memory({orders: texts(9)}), orders)
+    part.next_batch()
+    STOP.request()
+    assert part.next_batch() == []
+    assert not drained
+    assert part.snapshot() == 3
+    assert part.next_batch() == []  # asked for more: the snapshot is durable
+    assert drained == [1]
+
+
+def test_an_abort_of_the_flow_loses_nothing(orders: Orders, tmp_path: Path) -> None:
+    seen: list[str | None] = []
+
+    def flow(crash_at: str | None) -> Dataflow:
+        built = Dataflow("flow")
+        split = rt.source("read", built, orders, testing.Memory({orders: texts(40)}), batch_size=4)
+
+        def act(messages: list[rt.Message[str, str]]) -> None:
+            if crash_at in values(messages):
+                raise AbortExecution
+            seen.extend(values(messages))
+
+        consume("act", split.oks, act)
+        rt.route("errs", split.errs, policy=rt.Crash())
+        return built
+
+    recovery = rt.Recovery(tmp_path)
+    with pytest.raises(RuntimeError):
+        testing.run(flow("v21"), recovery=recovery, epoch_interval=timedelta(0))
+    testing.run(flow(None), recovery=recovery, epoch_interval=timedelta(0))
+    assert set(seen) == {f"v{i}" for i in range(40)}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"start": "begin"},
+        {"start": datetime(2026, 1, 1)},
+        {"start": "stored"},
+        {"stop": "now"},
+        {"stop": datetime(2026, 1, 1)},
+        {"on_gap": "ignore"},
+        {"on_new_partitions": "ignore"},
+        {"batch_size": 0},
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused_when_the_flow_is_built(
+    orders: Orders, options: Any
+) -> None:
+    with pytest.raises(rt.FlowError):
+        rt.source("read", Dataflow("flow"), orders, testing.Memory(), **options)
+
+
+def test_a_stop_that_forgets_a_partition_is_told(orders: Orders) -> None:
+    with pytest.raises(rt.SourceError, match="names no offset"):
+        partition(testing.Memory({orders: []}), orders, stop={1: 5})
