@@ -14,6 +14,12 @@ from tests.kafka.broker import KafkaBroker, KafkaCluster
 from tests.kafka.fixtures import kafka, kafka_here, new_kafka, new_topic  # noqa: F401
 
 
+@pytest.fixture(params=["at-least-once", "exactly-once"])
+def delivery(request: pytest.FixtureRequest) -> str:
+    """What the sink promises; `Flow.assert_delivered` holds it to it."""
+    return str(request.param)
+
+
 @pytest.fixture
 def new_flow(tmp_path: Path) -> Iterator[NewFlow]:
     """Makes flows, each with a recovery folder of its own; nothing of them runs after the test."""

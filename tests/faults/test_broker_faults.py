@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.faults.harness import Flow, NewFlow, feed
 from tests.faults.shape import Shape
-from tests.kafka.broker import KafkaBroker
+from tests.kafka.broker import KafkaBroker, KafkaCluster
 from tests.kafka.clients import Record, create_topic, numbered, read_all, send
-from tests.kafka.fixtures import NewCluster, NewTopic
+from tests.kafka.fixtures import NewCluster, NewTopic, named_after
 from tests.kafka.proxy import Proxy
 
 pytestmark = pytest.mark.kafka
@@ -22,9 +22,22 @@ PAUSE = float(os.environ.get("KGEN_FAULT_PAUSE", "6"))
 IDS = range(TOTAL)
 
 
-def _shape(bootstrap: str, replication: int = 1) -> Shape:
-    source = create_topic(bootstrap, "in", 4, replication)
-    return Shape(source=source, sink=create_topic(bootstrap, "out", 2, replication), stop="never")
+@pytest.fixture(scope="module")
+def broker(kafka_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """One that these tests hurt in turn; each leaves it whole."""
+    with KafkaCluster(tmp_path_factory.mktemp("fragile")) as cluster:
+        yield cluster.brokers[0]
+
+
+@pytest.fixture
+def shape(request: pytest.FixtureRequest, broker: KafkaBroker, delivery: str) -> Shape:
+    return _shape(broker.bootstrap, delivery, named_after(request, ""))
+
+
+def _shape(bootstrap: str, delivery: str, prefix: str = "", replication: int = 1) -> Shape:
+    source = create_topic(bootstrap, f"{prefix}in", 4, replication)
+    sink = create_topic(bootstrap, f"{prefix}out", 2, replication)
+    return Shape(source=source, sink=sink, stop="never", delivery=delivery)
 
 
 def _goes_on(flow: Flow, hurt: Callable[[], object]) -> None:
@@ -37,23 +50,21 @@ def _goes_on(flow: Flow, hurt: Callable[[], object]) -> None:
     run.terminate()
     assert run.wait() == 0, run.tail()
     flow.finish()
-    assert flow.account(IDS).lost == []
+    flow.assert_delivered(IDS)
 
 
-def test_the_broker_is_killed_and_comes_back(new_kafka: NewCluster, new_flow: NewFlow) -> None:
+def test_the_broker_is_killed_and_comes_back(broker: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """librdkafka and Kafka 4 agree again after a SIGKILL: the log has the sequence numbers."""
-    broker = new_kafka().brokers[0]
 
     def hurt() -> None:
         broker.kill()
         broker.restart()
 
-    _goes_on(new_flow(broker, _shape(broker.bootstrap)), hurt)
+    _goes_on(new_flow(broker, shape), hurt)
 
 
-def test_the_broker_is_paused(new_kafka: NewCluster, new_flow: NewFlow) -> None:
+def test_the_broker_is_paused(broker: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """Requests in flight time out (their timeout is shorter than the pause here) and are sent again."""
-    broker = new_kafka().brokers[0]
     env = {"KGEN_KAFKA_SOCKET_TIMEOUT_MS": "3000", "KGEN_KAFKA_REQUEST_TIMEOUT_MS": "2000"}
 
     def hurt() -> None:
@@ -61,20 +72,22 @@ def test_the_broker_is_paused(new_kafka: NewCluster, new_flow: NewFlow) -> None:
         time.sleep(PAUSE)  # the fault itself
         broker.cont()
 
-    _goes_on(new_flow(broker, _shape(broker.bootstrap), env=env), hurt)
+    _goes_on(new_flow(broker, shape, env=env), hurt)
 
 
-def test_one_of_three_brokers_is_killed(new_kafka: NewCluster, new_flow: NewFlow) -> None:
+def test_one_of_three_brokers_is_killed(new_kafka: NewCluster, new_flow: NewFlow, delivery: str) -> None:
     cluster = new_kafka(nodes=3)
-    _goes_on(new_flow(cluster, _shape(cluster.bootstrap, 3)), cluster.brokers[0].kill)
+    shape = _shape(cluster.bootstrap, delivery, replication=3)
+    _goes_on(new_flow(cluster, shape), cluster.brokers[0].kill)
 
 
 @pytest.mark.parametrize("way", ["up", "down"], ids=["mid-produce", "mid-fetch"])
-def test_connections_are_cut_again_and_again(new_kafka: NewCluster, new_flow: NewFlow, way: str) -> None:
+def test_connections_are_cut_again_and_again(
+    broker: KafkaBroker, shape: Shape, new_flow: NewFlow, way: str
+) -> None:
     """Requests and answers are smaller than the distance between two cuts, or none would get through."""
-    broker = new_kafka().brokers[0]
     env = {"KGEN_KAFKA_BATCH_SIZE": "10000", "KGEN_KAFKA_MAX_PARTITION_FETCH_BYTES": "20000"}
-    flow = new_flow(broker, _shape(broker.bootstrap), brokers=broker.proxied, env=env)
+    flow = new_flow(broker, shape, brokers=broker.proxied, env=env)
     feed(flow, IDS)
     with Proxy(broker.proxied_port, broker.behind) as proxy:
         proxy.cut_after(**{way: 100_000}, repeat=True)
@@ -86,13 +99,11 @@ def test_connections_are_cut_again_and_again(new_kafka: NewCluster, new_flow: Ne
         assert run.wait() == 0, run.tail()
         flow.finish()
     assert cuts > 1
-    assert flow.account(IDS).lost == []
+    flow.assert_delivered(IDS)
 
 
-def test_the_broker_stays_away_beyond_the_bound(new_kafka: NewCluster, new_flow: NewFlow) -> None:
+def test_the_broker_stays_away_beyond_the_bound(broker: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """The flow fails and says why; nothing of the open epoch was committed, so the next run delivers it."""
-    broker = new_kafka().brokers[0]
-    shape = _shape(broker.bootstrap)
     flow = new_flow(broker, shape, brokers=broker.proxied, env={"KGEN_KAFKA_DELIVERY_TIMEOUT_MS": "3000"})
     feed(flow, IDS)
     with Proxy(broker.proxied_port, broker.behind) as proxy:
@@ -103,7 +114,7 @@ def test_the_broker_stays_away_beyond_the_bound(new_kafka: NewCluster, new_flow:
         assert shape.sink in run.text(), run.tail()
         proxy.accept()
         flow.finish()
-    assert flow.account(IDS).lost == []
+    flow.assert_delivered(IDS)
 
 
 def test_the_local_queue_is_full(kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow) -> None:
@@ -130,7 +141,7 @@ def test_a_message_over_the_brokers_limit(kafka: KafkaBroker, new_topic: NewTopi
     flow = new_flow(kafka, shape)
     send(kafka.bootstrap, shape.source, [*numbered(range(1000), 4), *large, *numbered(range(1000, TOTAL), 4)])
     flow.finish()
-    assert flow.account(IDS).lost == []
+    flow.assert_delivered(IDS)
     letters = read_all(kafka.bootstrap, shape.dead_letters or "")
     assert {m.key() for m in letters} == {r.key for r in large}
     assert {m.value() for m in letters} == {large[0].value}

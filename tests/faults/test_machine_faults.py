@@ -22,8 +22,9 @@ HOUR = 3600
 
 
 @pytest.fixture
-def shape(new_topic: NewTopic) -> Shape:
-    return Shape(source=new_topic("in", 4), sink=new_topic("out", 2), stop="never", batch_size=20)
+def shape(new_topic: NewTopic, delivery: str) -> Shape:
+    source, sink = new_topic("in", 4), new_topic("out", 2)
+    return Shape(source=source, sink=sink, stop="never", batch_size=20, delivery=delivery)
 
 
 def test_the_recovery_store_cannot_grow(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
@@ -34,7 +35,7 @@ def test_the_recovery_store_cannot_grow(kafka: KafkaBroker, shape: Shape, new_fl
     assert run.wait() != 0
     assert "recovery" in run.text().lower(), run.tail()
     flow.finish()
-    assert flow.account(range(TOTAL)).lost == []
+    flow.assert_delivered(range(TOTAL))
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_the_disk_under_the_recovery_store_is_full(
     assert "recovery" in run.text().lower(), run.tail()
     subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
     flow.finish()
-    assert flow.account(range(TOTAL)).lost == []
+    flow.assert_delivered(range(TOTAL))
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_the_clock_is_set_back_between_runs(
     wall.shift(-24 * HOUR)
     feed(flow, range(TOTAL // 2, TOTAL))
     flow.finish()
-    assert flow.account(range(TOTAL)).lost == []
+    flow.assert_delivered(range(TOTAL))
 
 
 def test_the_clock_is_set_back_while_the_flow_runs(
@@ -102,4 +103,4 @@ def test_the_clock_is_set_back_while_the_flow_runs(
     run.terminate()
     assert run.wait() in (0, 75), run.tail()
     flow.finish()
-    assert flow.account(range(TOTAL)).lost == []
+    flow.assert_delivered(range(TOTAL))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import requests
 
 from kgen.dev.server import RegistryServer
 from kgen.dev.store import Store
-from tests.faults.harness import Flow, NewFlow
+from tests.faults.harness import Flow, NewFlow, framed
 from tests.faults.shape import Shape
 from tests.kafka.broker import KafkaBroker
-from tests.kafka.clients import Record, read_all, send
+from tests.kafka.clients import read_all, send
 from tests.kafka.fixtures import NewTopic
 from tests.kafka.processes import free_port, wait_for
 
@@ -56,13 +55,6 @@ def registry() -> Iterator[Registry]:
     registry.stop()
 
 
-def _framed(ids: Iterable[int], schema_id: int) -> Iterator[Record]:
-    """Avro strings (bytes look the same), in the wire format of the registry."""
-    for i in ids:
-        text = b"%d" % i
-        yield Record(value=struct.pack(">bIb", 0, schema_id, len(text) * 2) + text, key=text, partition=i % 4)
-
-
 @pytest.fixture
 def flow(kafka: KafkaBroker, new_topic: NewTopic, registry: Registry, new_flow: NewFlow) -> Flow:
     shape = Shape(
@@ -81,7 +73,7 @@ def _dead(flow: Flow) -> set[int]:
 
 def test_a_registry_away_at_the_start_does_not_hold_known_schemas(flow: Flow, registry: Registry) -> None:
     registry.stop()
-    send(flow.bootstrap, flow.shape.source, _framed(range(TOTAL), KNOWN))
+    send(flow.bootstrap, flow.shape.source, framed(range(TOTAL), KNOWN))
     flow.finish()
     assert flow.account(range(TOTAL)).lost == []
     assert _dead(flow) == set()
@@ -92,11 +84,11 @@ def test_unknown_schemas_wait_for_the_registry(flow: Flow, registry: Registry, a
     half = TOTAL // 2
     if away == "from-the-start":
         registry.stop()
-    send(flow.bootstrap, flow.shape.source, _framed(range(half), KNOWN))
+    send(flow.bootstrap, flow.shape.source, framed(range(half), KNOWN))
     run = flow.start()
     flow.reached(half, run)
     registry.stop()
-    send(flow.bootstrap, flow.shape.source, _framed(range(half, TOTAL), NEWER))
+    send(flow.bootstrap, flow.shape.source, framed(range(half, TOTAL), NEWER))
     wait_for(lambda: "waits for the registry" in run.text(), "the flow to wait", explain=run.tail)
     assert flow.count() == half
     registry.start()
@@ -109,8 +101,8 @@ def test_unknown_schemas_wait_for_the_registry(flow: Flow, registry: Registry, a
 
 def test_a_flow_killed_while_it_waits_loses_nothing(flow: Flow, registry: Registry) -> None:
     half = TOTAL // 2
-    send(flow.bootstrap, flow.shape.source, _framed(range(half), KNOWN))
-    send(flow.bootstrap, flow.shape.source, _framed(range(half, TOTAL), NEWER))
+    send(flow.bootstrap, flow.shape.source, framed(range(half), KNOWN))
+    send(flow.bootstrap, flow.shape.source, framed(range(half, TOTAL), NEWER))
     registry.stop()
     run = flow.start()
     wait_for(lambda: "waits for the registry" in run.text(), "the flow to wait", explain=run.tail)
@@ -122,8 +114,8 @@ def test_a_flow_killed_while_it_waits_loses_nothing(flow: Flow, registry: Regist
 
 
 def test_what_the_registry_does_not_know_becomes_a_dead_letter(flow: Flow) -> None:
-    send(flow.bootstrap, flow.shape.source, _framed(range(100), KNOWN))
-    send(flow.bootstrap, flow.shape.source, _framed(range(100, 110), NOBODYS))
+    send(flow.bootstrap, flow.shape.source, framed(range(100), KNOWN))
+    send(flow.bootstrap, flow.shape.source, framed(range(100, 110), NOBODYS))
     flow.finish()
     assert flow.account(range(100)).lost == []
     assert _dead(flow) == set(range(100, 110))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
-from tests.faults.harness import NewFlow, kill_rounds
+from tests.faults.harness import Flow, NewFlow, framed, kill_rounds
 from tests.faults.shape import Shape
 from tests.kafka.broker import KafkaBroker
+from tests.kafka.clients import account, read_all, send
 from tests.kafka.fixtures import NewTopic
 
 pytestmark = pytest.mark.kafka
@@ -20,19 +22,41 @@ SEED = int(os.environ.get("KGEN_FAULT_SEED", "1"))
 
 @pytest.mark.parametrize("steps", [2, 40], ids=["shallow", "deep"])
 @pytest.mark.parametrize("processes", [1, 2], ids=["one", "two"])
-def test_nothing_is_lost_when_the_flow_is_killed(
-    kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow, processes: int, steps: int
+def test_the_flow_is_killed(
+    kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow, delivery: str, processes: int, steps: int
 ) -> None:
-    shape = Shape(source=new_topic("in", 4), sink=new_topic("out", 2), steps=steps)
+    shape = Shape(source=new_topic("in", 4), sink=new_topic("out", 2), steps=steps, delivery=delivery)
     flow = new_flow(kafka, shape, processes=processes)
     sent = kill_rounds(flow, ROUNDS, TOTAL, SEED)
-    assert flow.account(sent).lost == []
+    flow.assert_delivered(sent)
 
 
-def test_nothing_is_lost_under_bytewaxs_own_runner(
-    kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow
+def test_dead_letters_keep_the_same_promise(
+    kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow, delivery: str
 ) -> None:
-    shape = Shape(source=new_topic("in", 4), sink=new_topic("out", 2), steps=40)
+    """Every fiftieth message cannot be decoded."""
+    topics = {name: new_topic(name, 4) for name in ("in", "out", "dlq")}
+    shape = Shape(
+        source=topics["in"], sink=topics["out"], dead_letters=topics["dlq"], avro=True, delivery=delivery
+    )
+    flow = new_flow(kafka, shape)
+    sent = kill_rounds(flow, ROUNDS, TOTAL, SEED, feed=_feed_some_poison)
+    good = account([i for i in sent if i % 50], read_all(kafka.bootstrap, topics["out"]))
+    poison = account([i for i in sent if i % 50 == 0], read_all(kafka.bootstrap, topics["dlq"]))
+    assert (good.lost, poison.lost) == ([], [])
+    assert delivery == "at-least-once" or (good.repeated, poison.repeated) == ({}, {})
+
+
+def _feed_some_poison(flow: Flow, ids: range) -> None:
+    records = framed(ids, 1)
+    poisoned = (replace(r, value=b"poison") if int(r.key or b"") % 50 == 0 else r for r in records)
+    send(flow.bootstrap, flow.shape.source, poisoned)
+
+
+def test_bytewaxs_own_runner_is_killed(
+    kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow, delivery: str
+) -> None:
+    shape = Shape(source=new_topic("in", 4), sink=new_topic("out", 2), steps=40, delivery=delivery)
     flow = new_flow(kafka, shape, workers=2, runner="bytewax")
     sent = kill_rounds(flow, ROUNDS, TOTAL, SEED)
-    assert flow.account(sent).lost == []
+    flow.assert_delivered(sent)

@@ -58,9 +58,13 @@ def new_kafka(kafka_here: None, tmp_path: Path) -> Iterator[NewCluster]:
 @pytest.fixture
 def new_topic(kafka: KafkaBroker, request: pytest.FixtureRequest) -> NewTopic:
     """Makes topics on the shared broker, named after the test: `new_topic("in", partitions=4)`."""
-    prefix = "".join(c if c.isalnum() else "-" for c in request.node.name)[:80]
 
     def make(name: str, partitions: int = 1, **config: Any) -> str:
-        return create_topic(kafka.bootstrap, f"{prefix}.{name}", partitions, **config)
+        return create_topic(kafka.bootstrap, named_after(request, name), partitions, **config)
 
     return make
+
+
+def named_after(request: pytest.FixtureRequest, name: str) -> str:
+    """A topic's name that no other test has."""
+    return "".join(c if c.isalnum() else "-" for c in request.node.name)[:80] + f".{name}"
