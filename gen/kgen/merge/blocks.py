@@ -17,9 +17,8 @@ from .inner import Inner, UnmergeableError
 from .match import Matches, match, match_named
 from .names import bound_by, loaded_by
 from .source import Source, split_lines
-from .units import LEAVES, Block, Unit, body_block, header_end, nested_units
+from .units import BODIES, LEAVES, Block, Unit, body_block, header_end, nested_units
 
-_BODIES = ("body", "orelse", "finalbody", "handlers")
 _PIECE = re.compile(r"\w+|[^\S\r\n]+|\r\n|.", re.DOTALL)
 
 
@@ -35,7 +34,9 @@ class Blocks:
 
     def merge(self, b: Block, o: Block, t: Block) -> None:
         """Make the body `o` follow what changed from `b` to `t`."""
-        to_ours, to_theirs = match(b.units, o.units, inside=True), match(b.units, t.units)
+        to_theirs = match(b.units, t.units)
+        added = [u for u in t.units if u not in to_theirs.values()]
+        to_ours = match(b.units, o.units, inside=True, apart=match_named(added, o.units).values())
         for unit in b.units:
             if not unit.is_import:
                 self._unit(unit, to_ours.get(unit), to_theirs.get(unit))
@@ -51,10 +52,10 @@ class Blocks:
             self.notes.append(f"{_title(b)} is gone from your file: what changed in it was left out")
 
     def _both(self, b: Unit, o: Unit, t: Unit) -> None:
-        if o.text == b.text:
+        if o.text == b.text and not self.recreate:
             if t.text != b.text:
-                self._take(o, t, lead=True)
-        elif t.whole_meaning != b.whole_meaning:
+                self._take(o, t)
+        elif t.whole_meaning != b.whole_meaning or self.recreate:
             self._lines(b, o, t, b.lead, b.start, (o.lead, o.start), (t.lead, t.start))
             self._statement(b, o, t)
 
@@ -66,8 +67,13 @@ class Blocks:
         else:
             self._head(b, o, t, [u.end for u in (b, o, t)], whole=True)
 
-    def _take(self, o: Unit, t: Unit, *, lead: bool) -> None:
-        first, theirs = (o.lead, t.lead) if lead else (o.start, t.start)
+    def _take(self, o: Unit, t: Unit) -> None:
+        """The new text; blank lines above it are the user's, but for ones that the new render has more of."""
+        texts = ["".join(u.source.lines[u.lead : u.start]) for u in (o, t)]
+        blank = not any(text.strip() for text in texts) and len(split_lines(texts[0])) >= len(
+            split_lines(texts[1])
+        )
+        first, theirs = (o.start, t.start) if blank else (o.lead, t.lead)
         text = reindent(t.source, theirs, t.end, t.indent, o.indent, o.source.indent_unit)
         self.edits.replace(o.source.line_start(first), o.source.line_start(o.end), text)
 
@@ -137,9 +143,11 @@ class Blocks:
         if theirs.meaning in (base.meaning, ours.meaning):
             return
         text = reindent(t.source, t.start, ends[2], t.indent, o.indent, o.source.indent_unit)
+        if self._by_meaning(base, ours, theirs):
+            return
         if ours.meaning == base.meaning:
             self.edits.replace(*ours.span, text)
-        elif not self._by_meaning(base, ours, theirs) and not self._by_lines(base, ours, text):
+        elif not self._by_lines(base, ours, text):
             what = f"{_title(o)}: changed by you and by the new render"
             self.edits.clash(*ours.span, what, base.as_at(o), text)
 
@@ -148,7 +156,8 @@ class Blocks:
         try:
             if not len(b.unit.nodes) == len(o.unit.nodes) == len(t.unit.nodes) == 1:
                 return False
-            Inner(b.source, o.source, t.source, trial).merge(b.unit.node, o.unit.node, t.unit.node)
+            inner = Inner(b.source, o.source, t.source, trial)
+            inner.statement(b.unit.node, o.unit.node, t.unit.node, whole=o.whole)
             _comments(trial, b, o, t)
         except UnmergeableError:
             return False
@@ -193,7 +202,7 @@ class _Region:
 
     def _header(self) -> str:
         node = self.unit.node
-        fields = [getattr(node, name, None) for name in node._fields if name not in _BODIES]
+        fields = [getattr(node, name, None) for name in node._fields if name not in BODIES]
         return "\n".join([type(node).__name__, *(_dump(part) for part in fields)])
 
     def as_at(self, o: Unit) -> str:
@@ -281,7 +290,8 @@ class _Insertion:
         at: tuple[int, str] | None = None
         for index, unit in enumerate(self.theirs.units):
             if unit not in new:
-                at = self._after(places.get(unit), at) if not unit.is_import else self._after_imports() or at
+                after = self._after_imports() if unit.is_import else self._after(places.get(unit))
+                at = after or self._before_next(index + 1, new, places) or at
                 continue
             place, indent = self._fit(unit, at or self._before(index, places))
             text = reindent(
@@ -289,9 +299,17 @@ class _Insertion:
             )
             self.blocks.edits.replace(place, place, text)
 
-    def _after(self, own: Unit | None, at: tuple[int, str] | None) -> tuple[int, str] | None:
+    def _before_next(
+        self, index: int, new: set[Unit], places: dict[Unit, Unit | None]
+    ) -> tuple[int, str] | None:
+        """What the new units follow is not there: before what they precede, if that is."""
+        unit = next((u for u in self.theirs.units[index:] if u not in new), None)
+        own = places.get(unit) if unit else None
+        return (self.ours.source.line_start(own.above), own.indent) if own else None
+
+    def _after(self, own: Unit | None) -> tuple[int, str] | None:
         if own is None:
-            return at
+            return None
         source = self.ours.source
         line = own.lead if isinstance(own.nodes[-1], LEAVES) else own.end
         return source.line_start(line), own.indent
@@ -305,10 +323,9 @@ class _Insertion:
         source = self.ours.source
         for unit in self.theirs.units[index:]:
             if own := places.get(unit):
-                first = own is self.ours.units[0]
-                return source.line_start(own.start if first else own.lead), own.indent
+                return source.line_start(own.above), own.indent
         last = self.ours.units[-1:]
-        return (self._after(last[0], None) if last else None) or (source.line_start(self.ours.tail), "")
+        return (self._after(last[0]) if last else None) or (source.line_start(self.ours.end), "")
 
     def _fit(self, unit: Unit, at: tuple[int, str]) -> tuple[int, str]:
         """Not above what it uses, nor below what uses it, where the user reordered the body."""

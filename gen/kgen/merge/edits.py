@@ -29,12 +29,13 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Edit:
-    """Put `text` where the user's text has `start` to `end`."""
+    """Put `text` where the user's text has `start` to `end`. At one place, `first` edits go first."""
 
     start: int
     end: int
     text: str
     conflict: Conflict | None = None
+    first: bool = False
 
 
 @dataclass
@@ -48,9 +49,9 @@ class Edits:
     def __post_init__(self) -> None:
         self.newline = newline_of(self.source.text)
 
-    def replace(self, start: int, end: int, text: str) -> None:
+    def replace(self, start: int, end: int, text: str, *, first: bool = False) -> None:
         """Replace a span of the user's text."""
-        self.found.append(Edit(start, end, self.own_ends(text)))
+        self.found.append(Edit(start, end, self.own_ends(text), first=first))
 
     def clash(self, start: int, end: int, what: str, base: str, theirs: str) -> None:
         """Leave a span as it is and say that both sides changed it."""
@@ -77,7 +78,7 @@ class Edits:
         Raises `TangledError` where two edits concern the same span.
         """
         text, at, parts = self.source.text, 0, []
-        for edit in sorted(self.found, key=lambda e: (e.start, e.end > e.start)):
+        for edit in sorted(self.found, key=lambda e: (e.start, e.end > e.start, not e.first)):
             if edit.start < at:
                 raise TangledError(f"two edits meet at {edit.start}")
             parts += [text[at : edit.start], self._text(edit) if marked else edit.text]

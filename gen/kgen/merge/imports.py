@@ -61,11 +61,12 @@ class _Imports:
         self.block, self.new_block = module_block(self.source), module_block(theirs)
         self.base, self.ours, self.theirs = map(_imports, (module_block(base), self.block, self.new_block))
         rest = [n for n in result.body if not isinstance(n, (ast.Import, ast.ImportFrom))]
-        self.used = loaded_by(rest)
+        self.used, self.used_before = loaded_by(rest), loaded_by([self.source.tree])
         self.mentioned = self.used | words_in_strings(result)
         self.bound = bound_anywhere(result)
         self.drop: dict[Unit, list[_Import]] = {}
         self.add: list[_Import] = []
+        self.instead: dict[_Import, Unit] = {}  # what comes for something that goes, by the latter's place
 
     def merge(self) -> None:
         """Find what goes and what comes, then write it."""
@@ -86,6 +87,7 @@ class _Imports:
         changed = old is None or old.meaning != new.meaning
         if own is None:
             missing = new.bound not in self.bound and new.bound in self.used
+            missing = missing and (changed or new.bound not in self.used_before)
             if missing or (new.always and changed):
                 self.add.append(new)
         elif changed and own.meaning != new.meaning:
@@ -94,6 +96,7 @@ class _Imports:
             else:
                 self.drop.setdefault(own.unit, []).append(own)
                 self.add.append(new)
+                self.instead[new] = own.unit
 
     def _clash(self, new: _Import, old: _Import | None, own: _Import) -> None:
         start, end = self.source.line_start(own.unit.start), self.source.line_start(own.unit.end)
@@ -136,10 +139,12 @@ class _Imports:
     def _new_lines(self, added: list[_Import]) -> None:
         for new in added:
             place, text = self._place(new)
-            self.edits.replace(place, place, text)
+            self.edits.replace(place, place, text, first=True)
 
     def _place(self, new: _Import) -> tuple[int, str]:
         """After the import that it follows in the new render, else after the docstring."""
+        if new in self.instead:
+            return self.source.line_start(self.instead[new].end), new.text() + "\n"
         units = self.new_block.units
         at = units.index(new.unit)
         gap = "".join(
@@ -151,7 +156,7 @@ class _Imports:
                     gap if unit is units[at - 1] else ""
                 ) + new.text() + "\n"
         doc = next((u for u in self.block.units[:1] if u.keys == (("doc",),)), None)
-        first = self.block.units[0].start if self.block.units else self.block.tail
+        first = self.block.units[0].above if self.block.units else self.block.tail
         return self.source.line_start(doc.end if doc else first), ("\n" if doc else "") + new.text() + "\n"
 
     def _counterpart(self, unit: Unit) -> Unit | None:

@@ -15,9 +15,8 @@ from difflib import SequenceMatcher
 
 from .edits import Edits, reindent
 from .source import Source, Token, indent_of
-from .units import DEFS
+from .units import BODIES, DEFS
 
-_BODIES = {"body", "orelse", "finalbody", "handlers"}
 _CLOSED = (  # what needs no brackets wherever it is put
     ast.Name, ast.Constant, ast.Call, ast.Attribute, ast.Subscript, ast.JoinedStr, ast.List, ast.Dict,
     ast.Set, ast.Tuple, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.keyword, ast.arg,
@@ -26,6 +25,7 @@ _LOOSE = (  # where nothing needs brackets
     ast.keyword, ast.Assign, ast.AnnAssign, ast.Return, ast.List, ast.Set, ast.Dict, ast.Tuple, ast.Call,
     ast.arguments,
 )  # fmt: skip
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 _OPEN, _SHUT = set("([{"), set(")]}")
 
 
@@ -53,16 +53,48 @@ class Inner:
     theirs: Source
     edits: Edits
 
+    def statement(self, b: ast.stmt, o: ast.stmt, t: ast.stmt, *, whole: bool) -> None:
+        """Make the statement `o` follow what changed from `b` to `t`; its body, too, where it is `whole`."""
+        if isinstance(o, _ASSIGNMENTS) and isinstance(b, _ASSIGNMENTS) and type(o) is not type(b) is type(t):
+            self._value(b, o, t)
+        elif whole:
+            self.merge(b, o, t)
+        elif type(b) is type(o) is type(t):
+            self._fields(b, o, t, BODIES)
+        else:
+            raise UnmergeableError
+
+    def _value(self, b: ast.stmt, o: ast.stmt, t: ast.stmt) -> None:
+        """The user gave an assignment an annotation, or took it away: the values are merged."""
+        values = [getattr(node, "value", None) or node for node in (b, o, t)]
+        same = _target(b) == _target(t) and getattr(b, "annotation", None) is getattr(t, "annotation", None)
+        if not same or not all(isinstance(value, ast.expr) for value in values):
+            raise UnmergeableError
+        self.merge(values[0], values[1], values[2], o)
+
     def merge(self, b: ast.AST, o: ast.AST, t: ast.AST, parent: ast.AST | None = None) -> None:
         """Make `o` follow what changed from `b` to `t`."""
         if self.base.dump(b) == self.theirs.dump(t) or self.ours.dump(o) == self.theirs.dump(t):
             return
         if isinstance(o, ast.expr) and self._untouched(b, o):
-            self._take(o, t, parent)
+            if not self._finer(b, o, t):
+                self._take(o, t, parent)
         elif not (type(b) is type(o) is type(t)) or isinstance(o, (ast.Constant, ast.JoinedStr)):
             raise UnmergeableError
         else:
             self._fields(b, o, t)
+
+    def _finer(self, b: ast.AST, o: ast.AST, t: ast.AST) -> bool:
+        """Keep the user's layout around what changed, if the change is inside."""
+        before = len(self.edits.found)
+        if type(o) is not type(t) or isinstance(o, (ast.Constant, ast.JoinedStr)):
+            return False
+        try:
+            self._fields(b, o, t)
+        except UnmergeableError:
+            del self.edits.found[before:]
+            return False
+        return True
 
     def _untouched(self, b: ast.AST, o: ast.AST) -> bool:
         same = self.base.dump(b) == self.ours.dump(o)
@@ -85,12 +117,12 @@ class Inner:
         head = start - theirs.line_start(first) - len(old) + len(new)
         return moved[head : len(moved) - (theirs.line_start(last) - end)]
 
-    def _fields(self, b: ast.AST, o: ast.AST, t: ast.AST) -> None:
+    def _fields(self, b: ast.AST, o: ast.AST, t: ast.AST, skipped: tuple[str, ...] = ()) -> None:
         bracketed = _bracketed(o)
         if bracketed:
             self._list(b, o, t)
         for name in o._fields:
-            if name not in _BODIES and name not in bracketed:
+            if name not in skipped and name not in bracketed:
                 self._field(getattr(b, name, None), getattr(o, name, None), getattr(t, name, None), o)
 
     def _field(self, b: object, o: object, t: object, parent: ast.AST) -> None:
@@ -219,6 +251,11 @@ class _Listing:
             edits.replace(place, place, ",".join(texts))
         else:
             edits.replace(before.end, before.end, "".join(f",{text}" for text in texts))
+
+
+def _target(node: ast.stmt) -> str:
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
+    return ", ".join(map(ast.unparse, targets))
 
 
 def _plain(value: object) -> object:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import takewhile
 
 from .units import Unit, nested_units
 
 _WORD = re.compile(r"\w+")
 _TELLING = {"def", "step", "name"}
 LIKE = 0.6  # from here on two statements without a common name are one that was edited
+LIKE_IN_PLACE = 0.3  # the same where both stand between the same neighbours
 LIKE_INSIDE = 0.4  # the same for a statement of the same name that moved into another one's body
 
 Matches = dict[Unit, Unit]
 
 
-def match(old: Sequence[Unit], new: Sequence[Unit], *, inside: bool = False) -> Matches:
-    """Pairs of units; with `inside`, also those that were moved into the body of a new unit."""
+def match(
+    old: Sequence[Unit], new: Sequence[Unit], *, inside: bool = False, apart: Iterable[Unit] = ()
+) -> Matches:
+    """Pairs of units; with `inside`, also those that were moved into the body of a new unit.
+
+    Those of `new` that are `apart` are known by name to be others: likeness does not count for them.
+    """
     found: Matches = {}
     _equal(_without_imports(old), _without_imports(new), found)
     _named(old, new, found)
     if inside:
         left = [u for u in new if u not in found.values()]
         _moved_inside(old, list(nested_units(left)), found)
-    _alike(old, new, found)
+    like = [u for u in new if u not in set(apart)]
+    _alike(old, like, found)
+    _in_place(old, like, found)
     return found
 
 
@@ -92,10 +102,35 @@ def _alike(old: Sequence[Unit], new: Sequence[Unit], found: Matches) -> None:
         (likeness(a, b), -i, -j, a, b)
         for i, a in enumerate(left)
         for j, b in enumerate(right)
-        if type(a.node) is type(b.node)
-        and len(a.nodes) == len(b.nodes)
-        and ("doc",) not in (*a.keys, *b.keys)
+        if _kind(a) is _kind(b) and len(a.nodes) == len(b.nodes) and ("doc",) not in (*a.keys, *b.keys)
     ]
     for ratio, _, _, a, b in sorted(pairs, key=lambda p: p[:3], reverse=True):
         if ratio >= LIKE and a not in found and b not in found.values():
             found[a] = b
+
+
+def _in_place(old: Sequence[Unit], new: Sequence[Unit], found: Matches) -> None:
+    """A nameless statement between neighbours that stayed, where one of its kind is between them now."""
+    back = {v: k for k, v in found.items()}
+    for before, after in list(_gaps(old, new, found, back)):
+        alone = len(before) == len(after) == 1 and _kind(before[0]) is _kind(after[0])
+        nameless = alone and not (before[0].keys or after[0].keys)
+        if nameless and likeness(before[0], after[0]) >= LIKE_IN_PLACE:
+            found[before[0]] = after[0]
+
+
+def _gaps(
+    old: Sequence[Unit], new: Sequence[Unit], found: Matches, back: Matches
+) -> Iterator[tuple[list[Unit], list[Unit]]]:
+    """What is unmatched between one matched unit and the next, on both sides."""
+    for start in [None, *(u for u in old if u in found)]:
+        if start is None or found[start] in new:
+            first, second = (old.index(start) + 1, new.index(found[start]) + 1) if start else (0, 0)
+            yield (
+                list(takewhile(lambda u: u not in found, old[first:])),
+                list(takewhile(lambda u: u not in back, new[second:])),
+            )
+
+
+def _kind(unit: Unit) -> type[ast.AST]:
+    return ast.Assign if isinstance(unit.node, ast.AnnAssign) else type(unit.node)

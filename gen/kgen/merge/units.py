@@ -5,6 +5,7 @@ blanks above it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -25,6 +26,8 @@ Bodied: TypeAlias = (
 DEFS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 BODIED = (*DEFS, ast.With, ast.AsyncWith, ast.If, ast.For, ast.AsyncFor, ast.While)
+_MARK = re.compile(r"#!|#.*coding[:=]")  # what must stay on the first lines of a file
+BODIES = ("body", "orelse", "finalbody", "handlers")
 LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -58,6 +61,12 @@ class Unit:
     def body_text(self) -> str:
         """The text without what stands above it."""
         return self.source.text[self.source.line_start(self.start) : self.source.line_start(self.end)]
+
+    @property
+    def above(self) -> int:
+        """The line before which something may be put: that of its comments, but below the marks of a file."""
+        marks = sum(bool(_MARK.match(line)) for line in self.source.lines[:2]) if self.lead == 0 else 0
+        return min(self.lead + marks, self.start)
 
     @property
     def meaning(self) -> str:

@@ -127,7 +127,7 @@ def words(text: str) -> Counter[str]:
     return Counter(re.findall(r"\w+", text))
 
 
-quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def parses(text: str) -> bool:
@@ -177,6 +177,22 @@ def test_the_outcome_parses_and_has_every_word_of_the_user(three: tuple[str, str
     assert parses(merged.text)
     assert not (words(ours) - words(base)) - words(merged.text)
     assert merge(theirs, merged.text, theirs).text == merged.text
+
+
+def code(text: str) -> Counter[str]:
+    """The words of a text without its comments and imports."""
+    body = [n for n in ast.parse(text).body if not isinstance(n, (ast.Import, ast.ImportFrom))]
+    return words(ast.unparse(ast.Module(body, [])))
+
+
+@quick
+@given(triples())
+def test_what_the_new_render_adds_arrives_or_is_told(three: tuple[str, str, str]) -> None:
+    base, ours, theirs = three
+    if all(map(parses, three)):
+        merged = merge(base, ours, theirs)
+        if not merged.conflicts and not merged.notes:
+            assert not (code(theirs) - code(base)) - code(merged.text)
 
 
 @quick
