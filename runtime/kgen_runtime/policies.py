@@ -11,7 +11,8 @@ import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from .delivery import Mail, Outgoing, deliver
+from .counter import Mail, Outgoing
+from .delivery import deliver
 from .dlqheaders import PROFILES, Profile
 from .errors import DeliveryError, FlowError, ProcessingError
 from .messages import Failure, Headers, RawMessage

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any, Final, Literal, TypeVar
 
 from bytewax.dataflow import Stream, operator
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 
-from .delivery import Mail, Outgoing, deliver
+from .counter import Mail, Outgoing
+from .delivery import deliver
 from .encoding import PartError, encoder
 from .errors import FlowError
 from .failures import failure, original_of
 from .messages import Failure, Message, Stage
+from .producers import TOO_LARGE
 from .settings import Kafka
 from .topic import Topic
 
@@ -20,11 +22,6 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 _SCHEMA_HEADERS: Final = frozenset({"__key_schema_id", "__value_schema_id"})
-_OVERSIZE: Final = (
-    KafkaError.MSG_SIZE_TOO_LARGE,
-    KafkaError.RECORD_LIST_TOO_LARGE,
-    KafkaError.INVALID_MSG_SIZE,
-)
 
 
 @operator
@@ -94,5 +91,5 @@ def _refused(step_id: str, message: Message[Any, Any], error: Exception) -> Fail
     if isinstance(error, PartError):
         part, error = error.part, error.error
     elif isinstance(error, KafkaException):
-        stage = Stage.OVERSIZE if error.args[0].code() in _OVERSIZE else Stage.PRODUCE
+        stage = Stage.OVERSIZE if error.args[0].code() in TOO_LARGE else Stage.PRODUCE
     return failure(error, original_of(message), step=step_id, stage=stage, part=part)

@@ -101,6 +101,23 @@ def test_an_oversize_message_goes_to_errs(out: Out) -> None:
     assert written(kafka) == [b"v"]
 
 
+class Strict(Broker):
+    """Refuses every batch that may hold more than one message, and the message `big` always."""
+
+    def producer(self, extra: Any) -> Any:
+        alone = self.config.get("batch.num.messages") == 1
+        self.verdict = lambda value: None if alone and value != b"big" else KafkaError.MSG_SIZE_TOO_LARGE
+        return super().producer(extra)
+
+
+def test_small_messages_in_a_batch_that_is_too_large_are_sent_alone(out: Out) -> None:
+    kafka = Strict()
+    values = ["a", "big", "b", "c"]
+    (failure,) = write(kafka, out, [rt.Message("k", value) for value in values], batch=4)
+    assert written(kafka) == [b"a", b"b", b"c"]
+    assert (failure.stage, failure.original.value) == (rt.Stage.OVERSIZE, b"'big'")
+
+
 @pytest.mark.parametrize("batch", [1, 10])
 def test_what_the_broker_refuses_for_good_goes_to_errs_even_at_the_very_end(out: Out, batch: int) -> None:
     kafka = Broker(verdict=lambda value: KafkaError.INVALID_RECORD if value in (b"v3", b"v9") else None)
@@ -174,9 +191,10 @@ def test_refused_messages_found_when_the_epoch_closes_are_durable(out: Out) -> N
     office = office_of(out, kafka)
     office.produce([rt.Message("k", "early")])  # wakes all gates: none is known yet
     gate = office.gate(None)
-    gate.on_batch([("007", [])])
+    gate.on_batch([delivery.Ticket("007", [])])
     kafka.away = True  # not answered yet
-    assert office.produce([rt.Message("k", "v")]) == [("007", ("007", []))]
+    ((key, ticket),) = office.produce([rt.Message("k", "v")])
+    assert (key, ticket.key, ticket.failures, ticket.number) == ("007", "007", [], 2)
     kafka.away = False
     key, kept = gate.snapshot()
     assert [failure.stage for failure in kept] == [rt.Stage.PRODUCE]
@@ -190,8 +208,8 @@ def test_refused_messages_found_when_the_epoch_closes_are_durable(out: Out) -> N
 def test_a_gate_that_the_worker_does_not_need_goes(out: Out) -> None:
     office = office_of(out, Broker())
     first, second = office.gate(None), office.gate(None)
-    assert first.on_batch([("001", [])]) == ([], False)
-    assert second.on_batch([("002", [])]) == ([], True)
+    assert first.on_batch([delivery.Ticket("001", [])]) == ([], False)
+    assert second.on_batch([delivery.Ticket("002", [])]) == ([], True)
 
 
 def test_a_registry_at_fault_fails_the_flow(out: Out) -> None:

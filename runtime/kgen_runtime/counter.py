@@ -1,0 +1,324 @@
+"""What a worker knows of its deliveries: one counter for each worker and delivering step."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+import uuid
+import weakref
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as KafkaMessage
+
+from .errors import DeliveryError, RegistryError
+from .messages import Failure
+from .producers import TOO_LARGE, delivery_seconds, hint, is_permanent, open_producer, open_single
+from .settings import Kafka
+
+X = TypeVar("X")
+
+log = logging.getLogger("kgen_runtime.sink")
+
+Heard: TypeAlias = "Callable[[KafkaError | None, KafkaMessage], None]"
+Place: TypeAlias = "tuple[str, int, int]"
+"""Topic, partition and offset of the input that an item was made of."""
+
+
+class Outgoing(NamedTuple):
+    """A message in bytes, in the order of `Producer.produce`. `chosen`: the message itself says where it
+    goes.
+    """
+
+    topic: str
+    value: bytes | None
+    key: bytes | None
+    partition: int  # -1: by the key
+    timestamp: int  # ms since the epoch, 0: now
+    headers: list[tuple[str, str | bytes | None]] | None
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Mail(Generic[X]):
+    """What a step delivers and how: given to `deliver`.
+
+    `encode` makes the function that turns an item into bytes, one for each worker. `refused` says what
+    becomes of an item that could not be encoded or that the broker refuses for good: a failure for `errs`,
+    or None, which stops the flow. `place` says of which input an item was made, None where it does not
+    tell; only exactly-once delivery asks.
+    """
+
+    kafka: Kafka
+    encode: Callable[[], Callable[[X], Outgoing]]
+    refused: Callable[[X, Exception], Failure | None]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    place: Callable[[X], Place | None] = lambda _: None
+    topic: str = ""
+
+
+class Keyed(Protocol):
+    """As much of a gate as its counter wants to know."""
+
+    key: str
+
+
+class Counter(ABC, Generic[X]):
+    """Sends a worker's items and hears what became of them. Belongs to one worker thread.
+
+    `drop` makes the step forget it, so that nothing more is sent by it after a failure.
+    """
+
+    def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
+        self.name = uuid.uuid4().hex
+        self.sent = 0
+        """How many batches."""
+        self._step_id = step_id
+        self._mail = mail
+        self._drop = drop
+        self._encode = mail.encode()
+        self._bound = delivery_seconds(mail.kafka) + 5  # librdkafka gives up first, and says why
+        self._failures: list[Failure] = []
+        self._lost: list[tuple[str, KafkaError | None]] = []
+        self._gate: Callable[[], Keyed | None] | None = None
+
+    @property
+    def gate(self) -> str | None:
+        """The key of this thread's gate, while there is one."""
+        gate = None if self._gate is None else self._gate()
+        return None if gate is None else gate.key
+
+    @property
+    def over(self) -> bool:
+        """It had a gate, which is gone: so is the run."""
+        return self._gate is not None and self._gate() is None
+
+    def adopt(self, gate: Keyed) -> None:
+        """Take this gate as the thread's, unless it has one."""
+        if self.gate is None:
+            self._gate = weakref.ref(gate)  # weak: when a run ends, Bytewax drops its gates
+
+    @property
+    @abstractmethod
+    def waiting(self) -> bool:
+        """Some deliveries are not known yet, or some failures were not sent on."""
+
+    @abstractmethod
+    def send(self, items: list[X]) -> None:
+        """Encode and queue a batch; waits where the queue is full."""
+
+    @abstractmethod
+    def poll(self) -> None:
+        """Hear of deliveries. Never waits."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """There may be no gate here to wait for what was sent."""
+
+    @abstractmethod
+    def close_epoch(self, seen: int) -> None:
+        """The epoch may be committed only if this returns. `seen`: how many batches belong to it and to
+        those before. Raises `DeliveryError`.
+        """
+
+    def take_failures(self) -> list[Failure]:
+        """What failed for good since the last call. Raises `DeliveryError` where something was lost."""
+        self.check()
+        failures, self._failures = self._failures, []
+        return failures
+
+    def give_back(self, failures: list[Failure]) -> None:
+        """Failures of an earlier run that were not sent on."""
+        self._failures.extend(failures)
+
+    def check(self) -> None:
+        """Raises `DeliveryError` where a message was lost for a reason that is not its own."""
+        if self._lost:
+            what, error = self._lost[0]
+            self._fail(f"{len(self._lost)} message(s) lost: {what}", error)
+
+    @abstractmethod
+    def _abandon(self) -> None:
+        """Whatever is under way must not be delivered any more."""
+
+    def _fail(self, what: str, error: KafkaError | None = None) -> NoReturn:
+        # The epoch will come again, so nothing of it may be delivered late by a producer that lives on.
+        self._abandon()
+        self._drop()
+        raise DeliveryError(what, where=f"step {self._step_id}", hint=hint(error))
+
+    def _lose(self, topic: str | None, error: KafkaError) -> None:
+        self._lost.append((f"not delivered to {topic}: {error.str()}", error))
+
+    def _refuse(self, item: X, error: Exception) -> None:
+        # Called by librdkafka too, from where nothing should be raised: `check` does.
+        failure = self._mail.refused(item, error)
+        if failure is not None:
+            self._failures.append(failure)
+        elif isinstance(error, KafkaException):
+            self._lost.append((error.args[0].str(), error.args[0]))
+        else:
+            self._lost.append((str(error), None))
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._lost.append((error.str(), error))
+        else:
+            log.warning("%s: %s", self._step_id, error.str())
+
+    def _put(self, producer: Producer, out: Outgoing, heard: Heard) -> None:
+        """Queue a message; while librdkafka's queue is full, the flow goes as fast as the broker takes."""
+        topic, value, key, partition, timestamp, headers, _ = out
+        deadline = time.monotonic() + self._bound
+        while time.monotonic() < deadline:
+            try:
+                producer.produce(topic, value, key, partition, heard, None, timestamp, headers)
+            except BufferError:
+                producer.poll(0.05)
+                self.check()
+                continue
+            return
+        self._fail("the queue of the producer stayed full")
+
+
+class Sent(Generic[X]):
+    """A batch under way. One for a batch, not for each message: a hundred thousand may be waiting, and
+    garbage collection visits all of them. So which one failed has to be found, but few fail.
+    """
+
+    def __init__(self, items: list[X]) -> None:
+        self._items = items
+        self._left: dict[tuple[str, bytes | None, bytes | None], deque[X]] | None = None
+
+    def find(self, message: KafkaMessage, encode: Callable[[X], Outgoing]) -> X | None:
+        """The item that became this message, each item once. (Reports of failures tell no timestamp.)"""
+        if self._left is None:
+            self._left = {}
+            for item in self._items:
+                try:
+                    out = encode(item)
+                except Exception:  # noqa: BLE001, S112 - it was refused before
+                    continue
+                self._left.setdefault((out.topic, out.value, out.key), deque()).append(item)
+        same = self._left.get((message.topic() or "", message.value(), message.key()))
+        return same.popleft() if same else None
+
+
+class AtLeastOnce(Counter[X]):
+    """One idempotent producer. At the end of an epoch everything has to be acknowledged.
+
+    The broker's limit on size is on a batch: it refuses, with a message that is too large, the small ones
+    beside it, and even a batch of small ones where the topic's `max.message.bytes` is below the producer's
+    `batch.size`. So what was refused for its size is sent again alone, and only what is refused then is too
+    large. Such messages come after later ones of their partition.
+    """
+
+    def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
+        super().__init__(step_id, mail, drop)
+        self._producer = open_producer(mail.kafka, mail.options, self._on_error)
+        self._single: Producer | None = None
+        self._again: deque[tuple[X, int]] = deque()
+
+    @property
+    def waiting(self) -> bool:
+        """See the base."""
+        return bool(self._failures or self._lost or len(self._producer) or self._again or self._singles)
+
+    @property
+    def _singles(self) -> int:
+        return 0 if self._single is None else len(self._single)
+
+    def send(self, items: list[X]) -> None:
+        """See the base."""
+        self.sent += 1
+        heard = functools.partial(self._on_delivery, Sent(items))
+        produce, encode = self._producer.produce, self._encode
+        for item in items:
+            try:
+                topic, value, key, partition, timestamp, headers, _ = out = encode(item)
+                produce(topic, value, key, partition, heard, None, timestamp, headers)
+            except BufferError:
+                self._put(self._producer, out, heard)
+            except KafkaException as error:
+                self._failed(item, error.args[0])
+            except (RegistryError, DeliveryError):
+                raise  # not this message's fault: every other one would fail too
+            except Exception as error:  # noqa: BLE001 - any value may make any serde fail
+                self._refuse(item, error)
+
+    def poll(self) -> None:
+        """See the base."""
+        self._producer.poll(0)
+        self._send_again()
+        if self._single is not None:
+            self._single.poll(0)
+
+    def settle(self) -> None:
+        """Wait for it now."""
+        self._flush()
+
+    def close_epoch(self, seen: int) -> None:
+        """Wait until everything is delivered."""
+        self._flush()
+
+    def _flush(self) -> None:
+        left = self._producer.flush(self._bound)
+        self._send_again()
+        if self._single is not None:
+            left += self._single.flush(self._bound)
+        if left:
+            self._fail(f"{left} message(s) were not delivered within {self._bound:.0f} s")
+        self.check()
+
+    def _abandon(self) -> None:
+        self._producer.purge()
+        if self._single is not None:
+            self._single.purge()
+
+    def _send_again(self) -> None:
+        """Those of a batch that was too large, each alone."""
+        while self._again:
+            item, partition = self._again.popleft()
+            heard = functools.partial(self._on_single, item)
+            try:
+                self._put(self._open_single(), self._encode(item)._replace(partition=partition), heard)
+            except KafkaException as error:
+                self._failed(item, error.args[0])
+
+    def _open_single(self) -> Producer:
+        if self._single is None:
+            log.warning(
+                "%s: the broker refuses a batch for its size; what was in it is sent again one by one, out of"
+                " order and slowly. Set batch.size below the topic's max.message.bytes.",
+                self._step_id,
+            )
+            self._single = open_single(self._mail.kafka, self._mail.options, self._on_error)
+        return self._single
+
+    def _on_delivery(self, sent: Sent[X], error: KafkaError | None, message: KafkaMessage) -> None:
+        if error is None:
+            return
+        item = sent.find(message, self._encode)
+        partition = message.partition()
+        if item is None:
+            self._lose(message.topic(), error)
+        elif error.code() in TOO_LARGE and partition is not None and partition >= 0:
+            self._again.append((item, partition))
+        else:
+            self._failed(item, error)
+
+    def _on_single(self, item: X, error: KafkaError | None, message: KafkaMessage) -> None:
+        if error is not None:
+            self._failed(item, error)
+
+    def _failed(self, item: X, error: KafkaError) -> None:
+        out = self._encode(item)
+        if is_permanent(error, out.chosen):
+            self._refuse(item, KafkaException(error))
+        else:
+            self._lose(out.topic, error)

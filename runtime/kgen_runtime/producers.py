@@ -1,0 +1,82 @@
+"""Making producers, and what their errors mean."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, Producer
+
+from .settings import Kafka
+
+_DELIVERY_SECONDS: Final = 60.0
+
+TOO_LARGE: Final = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+    }
+)
+_PERMANENT: Final = TOO_LARGE | {
+    KafkaError.INVALID_TIMESTAMP,
+    KafkaError.INVALID_RECORD,
+    KafkaError.POLICY_VIOLATION,
+}
+_NO_SUCH_PLACE: Final = frozenset(
+    {
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.TOPIC_EXCEPTION,
+    }
+)
+
+
+def open_producer(
+    kafka: Kafka, options: Mapping[str, Any], on_error: Callable[[KafkaError], None]
+) -> Producer:
+    """A producer that keeps order, duplicates nothing by itself, and reports what fails. Raises
+    `ConfigError`.
+    """
+    ours: dict[str, Any] = {
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",  # as Java's: a key has one partition, whoever writes it
+        "delivery.timeout.ms": int(_DELIVERY_SECONDS * 1000),
+        "delivery.report.only.error": True,
+        "error_cb": on_error,
+    }
+    if "message.timeout.ms" in kafka.config:  # another name of delivery.timeout.ms
+        del ours["delivery.timeout.ms"]
+    return kafka.producer({**ours, **options})
+
+
+def open_single(kafka: Kafka, options: Mapping[str, Any], on_error: Callable[[KafkaError], None]) -> Producer:
+    """A producer that sends every message alone, whatever the user's settings of batches."""
+    changed = copy.copy(kafka)
+    changed._config = {**kafka.config, "batch.num.messages": 1}
+    return open_producer(changed, options, on_error)
+
+
+def delivery_seconds(kafka: Kafka) -> float:
+    """How long librdkafka tries to deliver a message."""
+    config = kafka.config
+    milliseconds = config.get(
+        "delivery.timeout.ms", config.get("message.timeout.ms", _DELIVERY_SECONDS * 1000)
+    )
+    return float(milliseconds) / 1000 or 3600.0  # 0 means for ever
+
+
+def is_permanent(error: KafkaError, chosen: bool) -> bool:
+    """The message itself is at fault: the same one would fail again, another one would not. `chosen`: it
+    says itself where it goes.
+    """
+    return error.code() in _PERMANENT or (chosen and error.code() in _NO_SUCH_PLACE)
+
+
+def hint(error: KafkaError | None) -> str:
+    """What a user can do about a lost message."""
+    if error is not None and error.code() in _NO_SUCH_PLACE:
+        return "Create the topic first, or mend its name."
+    return "Nothing of this epoch was committed; it comes again when the flow is started with recovery."
