@@ -1,0 +1,1 @@
+from tests.kafka.fixtures import kafka, kafka_here, new_kafka, new_topic  # noqa: F401

@@ -1,0 +1,60 @@
+"""The sink on Apache Kafka: what is written, where, and what becomes of what the broker refuses."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.kafka_flows import write
+from tests.kafka.broker import KafkaBroker
+from tests.kafka.clients import read_all
+from tests.kafka.fixtures import NewTopic
+
+import kgen_runtime as rt
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def rt_kafka(kafka: KafkaBroker) -> rt.Kafka:
+    return rt.Kafka(kafka.bootstrap)
+
+
+def test_every_part_of_a_message_arrives(kafka: KafkaBroker, rt_kafka: rt.Kafka, new_topic: NewTopic) -> None:
+    topic, elsewhere = new_topic("out", 3), new_topic("elsewhere", 3)
+    headers = (("a", b"1"), ("a", b"2"), ("none", None), ("empty", b""))
+    messages = [
+        rt.Message(key="k", value="v", timestamp=1_700_000_000_123, headers=headers, target_partition=2),
+        rt.Message(key="gone", value=None),
+        rt.Message(key=None, value="keyless"),
+        rt.Message(key="k", value="there", target_topic=elsewhere, target_partition=1),
+    ]
+    assert write(rt_kafka, topic, messages) == []
+    found = {(m.key(), m.value()): m for m in read_all(kafka.bootstrap, topic)}
+    assert found.keys() == {(b"k", b"v"), (b"gone", None), (None, b"keyless")}
+    first = found[b"k", b"v"]
+    assert (first.partition(), first.timestamp()[1], tuple(first.headers() or ())) == (
+        2,
+        1_700_000_000_123,
+        headers,
+    )
+    assert [(m.value(), m.partition()) for m in read_all(kafka.bootstrap, elsewhere)] == [(b"there", 1)]
+
+
+def test_keys_choose_the_partition_that_java_would(
+    kafka: KafkaBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
+) -> None:
+    """Expected: `Utils.toPositive(Utils.murmur2(key)) % 12` of kafka-clients 4.3.1."""
+    expected = {"order-1": 10, "a": 4, "köln": 5, "": 9, "42": 4}
+    topic = new_topic("out", 12)
+    write(rt_kafka, topic, [rt.Message(key=key, value="v") for key in expected])
+    found = {(m.key() or b"").decode(): m.partition() for m in read_all(kafka.bootstrap, topic)}
+    assert found == expected
+
+
+def test_a_partition_that_is_not_there_is_the_messages_own_fault(
+    kafka: KafkaBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
+) -> None:
+    topic = new_topic("out", 2)
+    messages = [rt.Message(key="k", value=str(n), target_partition=n) for n in (0, 7, 1)]
+    failures = write(rt_kafka, topic, messages)
+    assert [f.stage for f in failures] == [rt.Stage.PRODUCE]
+    assert sorted(m.value() or b"" for m in read_all(kafka.bootstrap, topic)) == [b"0", b"1"]

@@ -1,0 +1,177 @@
+"""The source on Apache Kafka: where it begins and ends, what it reads of transactions, what a group hears."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from tests.integration.kafka_flows import ids, read
+from tests.kafka.broker import KafkaBroker
+from tests.kafka.clients import QUIET, Record, numbered, send
+from tests.kafka.fixtures import NewTopic
+
+import kgen_runtime as rt
+
+pytestmark = pytest.mark.kafka
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def rt_kafka(kafka: KafkaBroker) -> rt.Kafka:
+    return rt.Kafka(kafka.bootstrap)
+
+
+def _at(minute: int) -> int:
+    return int((NOON + timedelta(minutes=minute)).timestamp() * 1000)
+
+
+@pytest.fixture
+def minutes(kafka: KafkaBroker, new_topic: NewTopic) -> str:
+    """A topic with one message a minute from noon on, ids 0 to 59, in three partitions."""
+    topic = new_topic("minutes", 3)
+    records = (Record(b"%d" % i, b"%d" % i, i % 3, _at(i)) for i in range(60))
+    send(kafka.bootstrap, topic, records)
+    return topic
+
+
+def test_begins_at_the_earliest(rt_kafka: rt.Kafka, minutes: str) -> None:
+    assert ids(read(rt_kafka, minutes)) == list(range(60))
+
+
+def test_begins_at_a_time(rt_kafka: rt.Kafka, minutes: str) -> None:
+    assert ids(read(rt_kafka, minutes, start=NOON + timedelta(minutes=50))) == list(range(50, 60))
+    assert ids(read(rt_kafka, minutes, start=_at(58))) == [58, 59]
+    assert read(rt_kafka, minutes, start=NOON + timedelta(days=1)) == []
+
+
+def test_ends_at_a_time(rt_kafka: rt.Kafka, minutes: str) -> None:
+    assert ids(read(rt_kafka, minutes, stop=NOON + timedelta(minutes=10))) == list(range(10))
+
+
+def test_ends_at_offsets(rt_kafka: rt.Kafka, minutes: str) -> None:
+    assert ids(read(rt_kafka, minutes, stop={0: 2, 1: 1, 2: 0})) == [0, 1, 3]
+
+
+def test_provenance_is_exact(rt_kafka: rt.Kafka, minutes: str) -> None:
+    for message in read(rt_kafka, minutes):
+        number = int(message.value or "")
+        where = (message.topic, message.partition, message.offset)
+        assert where == (minutes, number % 3, number // 3)
+        assert message.timestamp == _at(number)
+
+
+def test_latest_is_pinned_at_the_first_start(
+    kafka: KafkaBroker, rt_kafka: rt.Kafka, minutes: str, tmp_path: Path
+) -> None:
+    """What arrives while the flow is down is read, though it never had a message before."""
+    assert read(rt_kafka, minutes, tmp_path / "r", start="latest") == []
+    send(kafka.bootstrap, minutes, numbered(range(60, 80), 3))
+    assert ids(read(rt_kafka, minutes, tmp_path / "r", start="latest")) == list(range(60, 80))
+    assert read(rt_kafka, minutes, tmp_path / "r", start="latest") == []
+
+
+def test_a_group_hears_how_far_the_flow_is(
+    kafka: KafkaBroker, rt_kafka: rt.Kafka, minutes: str, tmp_path: Path
+) -> None:
+    """Kafka 4 takes commits from a consumer with assigned partitions, without members in the group."""
+    group = f"{minutes}.group"
+    read(rt_kafka, minutes, tmp_path / "r", group_id=group)
+    assert _committed(kafka, group, minutes) == [20, 20, 20]
+    send(kafka.bootstrap, minutes, numbered(range(60, 90), 3))
+    assert ids(read(rt_kafka, minutes, start="stored", group_id=group)) == list(range(60, 90))
+
+
+def test_stored_without_a_commit_begins_at_the_earliest(rt_kafka: rt.Kafka, minutes: str) -> None:
+    messages = read(rt_kafka, minutes, start="stored", group_id=f"{minutes}.never")
+    assert ids(messages) == list(range(60))
+
+
+def _committed(kafka: KafkaBroker, group: str, topic: str) -> list[int]:
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group, **QUIET})
+    try:
+        return [
+            p.offset for p in consumer.committed([TopicPartition(topic, p) for p in range(3)], timeout=10)
+        ]
+    finally:
+        consumer.close()
+
+
+class Transactions:
+    """A transactional producer."""
+
+    def __init__(self, kafka: KafkaBroker, topic: str) -> None:
+        self.topic = topic
+        config = {"bootstrap.servers": kafka.bootstrap, "transactional.id": topic, **QUIET}
+        self.producer = Producer(config)
+        self.producer.init_transactions(30)
+
+    def begin(self, numbers: range) -> None:
+        self.producer.begin_transaction()
+        for number in numbers:
+            self.producer.produce(self.topic, b"%d" % number, b"%d" % number, number % 3)
+        assert self.producer.flush(30) == 0
+
+    def commit(self, numbers: range) -> None:
+        self.begin(numbers)
+        self.producer.commit_transaction(30)
+
+    def abort(self, numbers: range) -> None:
+        self.begin(numbers)
+        self.producer.abort_transaction(30)
+
+
+@pytest.fixture
+def transactions(kafka: KafkaBroker, new_topic: NewTopic) -> Transactions:
+    return Transactions(kafka, new_topic("tx", 3))
+
+
+def test_only_committed_messages_are_read(rt_kafka: rt.Kafka, transactions: Transactions) -> None:
+    """The end of the topic is a marker, and before it there is a stretch without a visible message."""
+    transactions.commit(range(30))
+    transactions.abort(range(30, 60))
+    transactions.commit(range(60, 90))
+    transactions.abort(range(90, 120))
+    assert ids(read(rt_kafka, transactions.topic)) == [*range(30), *range(60, 90)]
+
+
+def test_restarts_between_transactions_repeat_nothing(
+    rt_kafka: rt.Kafka, transactions: Transactions, tmp_path: Path
+) -> None:
+    """Stored offsets may point at a marker, or at an aborted stretch that ends the topic."""
+    found = []
+    for lot in (range(30), range(30, 60), range(60, 90)):
+        transactions.commit(lot)
+        found += ids(read(rt_kafka, transactions.topic, tmp_path / "r"))
+        transactions.abort(lot)
+        found += ids(read(rt_kafka, transactions.topic, tmp_path / "r"))
+    assert found == list(range(90))
+
+
+def test_an_open_transaction_is_not_read(
+    rt_kafka: rt.Kafka, transactions: Transactions, tmp_path: Path
+) -> None:
+    """`stop="end"` ends before it; the next run finds it, committed meanwhile."""
+    transactions.commit(range(30))
+    transactions.begin(range(30, 60))
+    assert ids(read(rt_kafka, transactions.topic, tmp_path / "r")) == list(range(30))
+    transactions.producer.commit_transaction(30)
+    assert ids(read(rt_kafka, transactions.topic, tmp_path / "r")) == list(range(30, 60))
+
+
+def test_uncommitted_may_be_asked_for(kafka: KafkaBroker, transactions: Transactions) -> None:
+    transactions.abort(range(30))
+    eager = rt.Kafka(kafka.bootstrap, config={"isolation.level": "read_uncommitted"})
+    assert ids(read(eager, transactions.topic)) == list(range(30))
+
+
+def test_an_empty_topic_ends_at_once(rt_kafka: rt.Kafka, new_topic: NewTopic, tmp_path: Path) -> None:
+    assert read(rt_kafka, new_topic("empty", 3), tmp_path / "r") == []
+
+
+def test_many_partitions(kafka: KafkaBroker, rt_kafka: rt.Kafka, new_topic: NewTopic) -> None:
+    topic = new_topic("many", 64)
+    send(kafka.bootstrap, topic, numbered(range(2000), 64))
+    assert ids(read(rt_kafka, topic)) == list(range(2000))
