@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, Generic, TypeVar
 
 from bytewax.connectors.kafka import KafkaSourceMessage
 
+from .codec import make_rows
 from .failures import failure
-from .messages import Failure, Headers, Message, RawMessage
+from .messages import Consumed, Failure, Headers, Message, Origin, RawMessage
 from .serde.base import Decoder, Role
 from .settings import Kafka
 from .split import Batch
@@ -22,15 +22,16 @@ V = TypeVar("V")
 
 @dataclass(slots=True)
 class Columns:
-    """The parts of a batch of raw messages, one list for each; topics and partitions may repeat for ever."""
+    """The parts of a batch of raw messages: a list of each; one value where it is the same in all."""
 
-    keys: Sequence[bytes | None]
-    values: Sequence[bytes | None]
-    headers: Sequence[Headers]
-    timestamps: Sequence[int | None]
-    offsets: Sequence[int | None]
-    topics: Iterable[str]
-    partitions: Iterable[int | None]
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    headers: list[Headers]
+    timestamps: list[int | None]
+    offsets: list[int | None]
+    topics: list[str] | str
+    partitions: list[int | None] | int
+    origins: list[Origin] | list[Consumed]
 
 
 class BatchDecoder(Generic[K, V]):
@@ -40,6 +41,7 @@ class BatchDecoder(Generic[K, V]):
         self._step_id = step_id
         self._key: Decoder[K] = topic.key.decoder(kafka.store, "key")
         self._value: Decoder[V] = topic.value.decoder(kafka.store, "value")
+        self._rows = make_rows(Message)
 
     def decode(self, rows: Columns) -> Batch[Message[K, V]]:
         """Typed messages, and failures for those that can never be decoded.
@@ -48,10 +50,9 @@ class BatchDecoder(Generic[K, V]):
         """
         keys, key_ids = self._key.decode_many(rows.keys, rows.headers)
         values, value_ids = self._value.decode_many(rows.values, rows.headers)
-        origins = zip(rows.keys, rows.values, rows.headers, rows.timestamps)
-        oks: list[Message[K, V]] = [
-            Message(k, v, t, p, o, ts, h, ki, vi, None, None, origin)
-            for k, v, t, p, o, ts, h, ki, vi, origin in zip(
+        oks: list[Message[K, V]] = self._rows.make(
+            len(values),
+            (
                 keys,
                 values,
                 rows.topics,
@@ -61,9 +62,11 @@ class BatchDecoder(Generic[K, V]):
                 rows.headers,
                 key_ids,
                 value_ids,
-                origins,
-            )
-        ]
+                None,
+                None,
+                rows.origins,
+            ),
+        )
         if not _any_errors(keys) and not _any_errors(values):
             return Batch(oks, [])
         return self._separated(oks)
@@ -93,10 +96,11 @@ def from_consumed(messages: Sequence[Any], topic: str, partition: int) -> Column
         keys=[m.key() for m in messages],
         values=[m.value() for m in messages],
         headers=[tuple(h) if (h := m.headers()) else () for m in messages],
-        timestamps=[_timestamp(m.timestamp()) for m in messages],
+        timestamps=[t[1] if t[0] else None for t in [m.timestamp() for m in messages]],
         offsets=[m.offset() for m in messages],
-        topics=repeat(topic),
-        partitions=repeat(partition),
+        topics=topic,
+        partitions=partition,
+        origins=list(messages),
     )
 
 
@@ -104,14 +108,19 @@ def from_messages(
     messages: Sequence[RawMessage | KafkaSourceMessage[bytes | None, bytes | None]], topic: str
 ) -> Columns:
     """Columns of messages read by something else; `topic` is for those that do not say theirs."""
+    keys = [m.key for m in messages]
+    values = [m.value for m in messages]
+    headers = [tuple(m.headers) for m in messages]
+    timestamps = [_timestamp(t) if isinstance(t := m.timestamp, tuple) else t for m in messages]
     return Columns(
-        keys=[m.key for m in messages],
-        values=[m.value for m in messages],
-        headers=[tuple(m.headers) for m in messages],
-        timestamps=[_timestamp(t) if isinstance(t := m.timestamp, tuple) else t for m in messages],
+        keys=keys,
+        values=values,
+        headers=headers,
+        timestamps=timestamps,
         offsets=[m.offset for m in messages],
         topics=[m.topic or topic for m in messages],
         partitions=[m.partition for m in messages],
+        origins=list(zip(keys, values, headers, timestamps)),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -13,6 +14,29 @@ W = TypeVar("W")
 Headers: TypeAlias = "tuple[tuple[str, bytes | None], ...]"
 Origin: TypeAlias = "tuple[bytes | None, bytes | None, Headers, int | None]"
 """Key, value, headers and timestamp as read: a plain tuple, because every message carries one."""
+
+
+class Consumed(Protocol):
+    """As much of `confluent_kafka.Message` as a message needs to tell what it was."""
+
+    def key(self) -> bytes | None:
+        """The key's bytes."""
+
+    def value(self) -> bytes | None:
+        """The value's bytes."""
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        """None where it has none."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """Kind (0: it has none) and milliseconds."""
+
+
+def consumed_origin(message: Consumed) -> Origin:
+    """What a consumer read, byte for byte."""
+    kind, timestamp = message.timestamp()
+    headers = tuple(message.headers() or ())
+    return message.key(), message.value(), headers, timestamp if kind else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +77,7 @@ class Message(Generic[K, V]):
     value_schema_id: int | None = None
     target_topic: str | None = None
     target_partition: int | None = None
-    origin: Origin | None = field(default=None, repr=False, compare=False)
+    origin: Origin | Consumed | None = field(default=None, repr=False, compare=False)
 
     def with_value(self, value: W | None) -> Message[K, W]:
         """The same message (key, headers, provenance, original bytes) with another value."""
@@ -74,9 +98,10 @@ class Message(Generic[K, V]):
 
     def raw(self) -> RawMessage | None:
         """The message as it was read, byte for byte; None where it was made in the flow."""
-        if self.origin is None:
+        origin = self._origin()
+        if origin is None:
             return None
-        key, value, headers, timestamp = self.origin
+        key, value, headers, timestamp = origin
         return RawMessage(
             key=key,
             value=value,
@@ -86,6 +111,17 @@ class Message(Generic[K, V]):
             timestamp=timestamp,
             headers=headers,
         )
+
+    def _origin(self) -> Origin | None:
+        origin = self.origin
+        return origin if origin is None or isinstance(origin, tuple) else consumed_origin(origin)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What passes between workers is pickled message by message: values alone, without their names."""
+        return type(self), (*_BEFORE_ORIGIN(self), self._origin())
+
+
+_BEFORE_ORIGIN = attrgetter(*(member.name for member in fields(Message) if member.name != "origin"))
 
 
 class Stage(str, enum.Enum):

@@ -41,6 +41,15 @@ class Writer(Protocol):
         """`prefix` and then the value in Avro binary. Raises `EncodeError`."""
 
 
+class Rows(Protocol):
+    """Makes objects of a dataclass from columns."""
+
+    def make(self, count: int, columns: tuple[Any, ...]) -> list[Any]:
+        """`count` objects. `columns` has one entry for each field, in order: a list with a value for each
+        object, or, where it is no list, the value of all.
+        """
+
+
 def make_reader(
     writer: Schema,
     reader: Schema | None = None,
@@ -75,14 +84,20 @@ def make_writer(
     return made
 
 
+def make_rows(cls: type[Any], *, engine: EngineName | None = None) -> Rows:
+    """Many objects of a slotted dataclass at once, for one whose `__init__` only stores its arguments."""
+    made: Rows = _nodes(engine, "_rows").Rows(cls)
+    return made
+
+
 def _choose() -> EngineName:
     log = logging.getLogger("kgen.codec")
     if os.environ.get("KGEN_CODEC") == "python":
         log.info("the Avro codec runs in plain Python, as KGEN_CODEC asks")
         return "python"
     try:
-        importlib.import_module("._reader", __name__)
-        importlib.import_module("._writer", __name__)
+        for part in ("._reader", "._writer", "._rows"):
+            importlib.import_module(part, __name__)
     except ImportError:
         log.warning("the native Avro codec was not compiled: running in plain Python, about ten times slower")
         return "python"

@@ -1,0 +1,93 @@
+"""Messages: what they hold of the original, and how they pass between workers."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from typing import Any
+
+import confluent_kafka
+import pytest
+
+import kgen_runtime as rt
+from kgen_runtime.decoding import BatchDecoder, from_consumed, from_messages
+from kgen_runtime.split import Batch
+
+HEADERS: rt.Headers = (("a", b"1"), ("a", None))
+RAW = rt.RawMessage(
+    key=b"k", value=b"v", topic="orders", partition=2, offset=17, timestamp=5, headers=HEADERS
+)
+
+
+def decoded(orders: rt.Topic[str, str], columns: Any) -> Batch[rt.Message[str, str]]:
+    return BatchDecoder("in", orders, rt.Kafka("x", registry=rt.SchemaStore(None))).decode(columns)
+
+
+def consumed(value: bytes | None = b"v", timestamp: tuple[int, int] = (1, 5), **more: Any) -> Any:
+    return confluent_kafka.Message(
+        topic="orders", partition=2, offset=17, key=b"k", value=value, timestamp=timestamp, **more
+    )
+
+
+@pytest.fixture(params=["consumer", "elsewhere", "flow"])
+def message(request: pytest.FixtureRequest, orders: rt.Topic[str, str]) -> rt.Message[str, str]:
+    """A message read by a consumer, one that something else has read, and one made in the flow."""
+    if request.param == "flow":
+        return rt.Message("k", "v", "orders", 2, 17, 5, HEADERS, target_topic="there")
+    columns = (
+        from_consumed([consumed(headers=list(HEADERS))], "orders", 2)
+        if request.param == "consumer"
+        else from_messages([RAW], "orders")
+    )
+    (made,) = decoded(orders, columns).oks
+    assert made.raw() == RAW
+    return made
+
+
+def test_a_copy_is_equal_and_holds_the_original(message: rt.Message[str, str]) -> None:
+    for again in (pickle.loads(pickle.dumps(message)), copy.copy(message), copy.deepcopy(message)):
+        assert type(again) is rt.Message
+        assert again == message
+        assert again.raw() == message.raw()
+        assert repr(again) == repr(message)
+
+
+def test_another_value_keeps_the_rest(message: rt.Message[str, str]) -> None:
+    changed = message.with_value(7)
+    assert (changed.value, changed.key, changed.headers, changed.target_topic) == (
+        7,
+        message.key,
+        message.headers,
+        message.target_topic,
+    )
+    assert changed.raw() == message.raw()
+    assert dataclasses.replace(changed, value="v") == message
+
+
+def test_the_original_is_no_part_of_equality_and_repr(orders: rt.Topic[str, str]) -> None:
+    one, other = (
+        decoded(orders, from_messages([RAW], "orders")).oks[0],
+        decoded(orders, from_consumed([consumed(headers=list(HEADERS))], "orders", 2)).oks[0],
+    )
+    assert one == other
+    assert "origin" not in repr(one)
+
+
+@pytest.mark.parametrize("timestamp", [(0, 0), (1, 5)])
+def test_a_consumed_message_without_timestamp_or_headers(
+    orders: rt.Topic[str, str], timestamp: tuple[int, int]
+) -> None:
+    (message,) = decoded(orders, from_consumed([consumed(timestamp=timestamp)], "orders", 2)).oks
+    assert message.timestamp == (timestamp[1] if timestamp[0] else None)
+    assert message.headers == ()
+    assert message.raw() == dataclasses.replace(RAW, timestamp=message.timestamp, headers=())
+
+
+def test_a_failure_holds_what_the_consumer_read(orders: rt.Topic[str, str]) -> None:
+    messages = [consumed(), consumed(b"\xff", headers=list(HEADERS)), consumed(None)]
+    batch = decoded(orders, from_consumed(messages, "orders", 2))
+    assert [message.value for message in batch.oks] == ["v", None]
+    (failure,) = batch.errs
+    assert failure.original == dataclasses.replace(RAW, value=b"\xff")
+    assert failure.part == "value"
