@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,6 +22,8 @@ from .settings import Kafka
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for a broker when a flow starts."""
+
+_CONFIRM_AFTER: Final = 2.0
 
 log = logging.getLogger("kgen_runtime.source")
 
@@ -43,6 +46,10 @@ class Inbox:
     at_end: bool = False  # nothing follows the last of `messages`, as far as the broker says
     lost: KafkaError | None = None  # the position is not on the broker any more
     held: bool = False
+
+
+class AbsentTopicError(SourceError):
+    """The topic is not on the broker."""
 
 
 class Reader:
@@ -213,7 +220,7 @@ def unreadable(topic: str, error: KafkaError, partition: int | None = None) -> S
         f", partition {partition}" if partition is not None and partition >= 0 else ""
     )
     if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
-        return SourceError(
+        return AbsentTopicError(
             "the topic is not on the broker", where=where, hint="Is the name right? Create the topic first."
         )
     if error.code() in _PASSING:
@@ -230,18 +237,47 @@ def _on_commit(error: KafkaError | None, offsets: list[Any]) -> None:
         log.warning("offsets could not be committed to the consumer group: %s", error.str())
 
 
-def new_partitions(kafka: Kafka, topic: str, known: int, found: list[int]) -> threading.Thread:
-    """A thread that looks for partitions beyond the `known` number, and puts their count into `found`."""
+class Watch:
+    """Looks now and then, in the background, whether the partitions of a topic are still the ones that are
+    read.
 
-    def look() -> None:
-        consumer = open_consumer(kafka, None)
+    librdkafka says nothing of new partitions to a consumer that was told which to read, nor of a deleted
+    topic.
+    """
+
+    def __init__(self, kafka: Kafka, topic: str, known: int, every: float) -> None:
+        self._kafka = kafka
+        self._topic = topic
+        self._known = known
+        self._every = every
+        self._look_at = time.monotonic() + every
+        self._looking: threading.Thread | None = None
+        self._gone: SourceError | None = None
+        self._count = known
+
+    def check(self) -> int | None:
+        """The number of partitions where it has changed. Raises `SourceError` where the topic is gone."""
+        if self._gone is not None:
+            raise self._gone
+        if self._count != self._known:
+            return self._count
+        if time.monotonic() >= self._look_at and (self._looking is None or not self._looking.is_alive()):
+            self._look_at = time.monotonic() + self._every
+            self._looking = threading.Thread(target=self._look, name=f"kgen-watch-{self._topic}", daemon=True)
+            self._looking.start()
+        return None
+
+    def _look(self) -> None:
+        consumer = open_consumer(self._kafka, None)
         try:
-            count = len(partitions(consumer, topic))
+            try:
+                self._count = len(partitions(consumer, self._topic))
+            except AbsentTopicError:
+                time.sleep(_CONFIRM_AFTER)  # a broker that has just started may not know of it yet
+                self._count = len(partitions(consumer, self._topic))
+        except AbsentTopicError as error:
+            self._gone = error
         except SourceError as error:
-            log.info("topic %s: could not look for new partitions: %s", topic, error.what)
-        else:
-            found.extend([count] if count > known else [])
+            log.info("topic %s: could not look for its partitions: %s", self._topic, error.what)
         finally:
             consumer.close()
-
-    return threading.Thread(target=look, name=f"kgen-partitions-{topic}", daemon=True)

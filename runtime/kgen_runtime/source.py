@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final, Generic, NoReturn, TypeVar
@@ -27,7 +26,7 @@ from .positions import (
     check_word,
     first_offset,
 )
-from .reader import Reader, commit_now, new_partitions, open_consumer, partitions
+from .reader import Reader, Watch, commit_now, open_consumer, partitions
 from .settings import Kafka
 from .split import Batch, Split, split
 from .stopping import STOP
@@ -40,8 +39,8 @@ _IDLE: Final = (0.001, 0.05)
 """Seconds between two looks at a partition without messages: the first time, and at most."""
 _AWAY: Final = (0.5, 30.0)
 """Seconds between two tries while the registry is away."""
-_NEW_PARTITIONS_EVERY: Final = 60_000
-"""Milliseconds, where `topic.metadata.refresh.interval.ms` is not set."""
+_LOOK_EVERY: Final = 60.0
+"""Seconds, where `topic.metadata.refresh.interval.ms` is not set."""
 
 log = logging.getLogger("kgen_runtime.source")
 
@@ -187,23 +186,21 @@ class Lane(Generic[K, V]):
         self.reader = Reader(source.kafka, source.topic.name, source.group_id, source.batch_size)
         self.decoder = BatchDecoder(source.step_id, source.topic, source.kafka)
         self._source = source
-        self._found: list[int] = []
-        every = source.kafka.config.get("topic.metadata.refresh.interval.ms", _NEW_PARTITIONS_EVERY)
-        self._look_every = float(every) / 1000
-        self._look_at = time.monotonic() + self._look_every
+        milliseconds = source.kafka.config.get("topic.metadata.refresh.interval.ms")
+        every = _LOOK_EVERY if milliseconds is None else float(milliseconds) / 1000
+        self._watch = Watch(source.kafka, source.topic.name, source.count, every)
 
     def check_partitions(self) -> None:
-        """Once in a while, look for partitions made since the start; they need a restart."""
+        """Other partitions than at the start need a restart. Raises `SourceError`."""
         source = self._source
-        if self._found:
-            what = f"the topic now has {self._found.pop()} partitions, this run reads {source.count}"
-            if source.on_new_partitions == "fail":
-                raise SourceError(what, where=f"topic {source.topic.name}", hint="Start the flow again.")
-            log.warning("topic %s: %s; stopping for a restart", source.topic.name, what)
-            STOP.request(restart=True)
-        elif time.monotonic() >= self._look_at and not source.kafka.ends:
-            self._look_at = time.monotonic() + self._look_every
-            new_partitions(source.kafka, source.topic.name, source.count, self._found).start()
+        count = None if source.kafka.ends else self._watch.check()
+        if count is None or STOP.how is not None:
+            return
+        what = f"the topic now has {count} partitions, this run reads {source.count}"
+        if source.on_new_partitions == "fail" or count < source.count:
+            raise SourceError(what, where=f"topic {source.topic.name}", hint="Start the flow again.")
+        log.warning("topic %s: %s; stopping for a restart", source.topic.name, what)
+        STOP.request(restart=True)
 
 
 class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic[K, V]):

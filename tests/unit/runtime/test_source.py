@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bytewax.operators as op
@@ -15,7 +17,7 @@ from bytewax.testing import TestingSink
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
-from kgen_runtime import testing
+from kgen_runtime import reader, testing
 from kgen_runtime.policies import consume
 from kgen_runtime.source import KafkaSource
 from kgen_runtime.stopping import STOP
@@ -324,19 +326,67 @@ def test_while_the_registry_is_away_messages_are_held(orders: Orders) -> None:
     assert values(part.next_batch()[0].oks) == ["v3"]
 
 
-def test_new_partitions_stop_or_fail(orders: Orders) -> None:
-    for way in ("fail", "stop"):
-        part = partition(testing.Memory({orders: texts(9)}), orders, on_new_partitions=way)
-        part._lane._found.append(2)
-        if way == "fail":
-            with pytest.raises(rt.SourceError, match="now has 2 partitions, this run reads 1"):
-                part.next_batch()
-        else:
-            part.next_batch()
-            assert STOP.how == "end"
-            assert STOP.restart
-            with pytest.raises(StopIteration):
-                part.next_batch()
+class Growing(testing.Memory):
+    """A topic whose partitions change while it is read."""
+
+    ends = False
+
+    def __init__(self, topic: Orders) -> None:
+        super().__init__({topic: texts(900)})
+        self.config_ = {"topic.metadata.refresh.interval.ms": 0}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.config_
+
+    def become(self, count: int) -> None:
+        there = {p: [] for p in range(count)} if count else None
+        error = None if count else KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+        self.listed = SimpleNamespace(topics={"orders": SimpleNamespace(error=error, partitions=there)})
+
+    def consumer(self, extra: Any) -> Any:
+        consumer: Any = super().consumer(extra)
+        if hasattr(self, "listed"):
+            consumer.list_topics = lambda topic, timeout: self.listed
+        return consumer
+
+
+def until_raised(part: Any) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        part.next_batch()
+        time.sleep(0.001)
+
+
+def test_new_partitions_fail(orders: Orders) -> None:
+    kafka = Growing(orders)
+    part = partition(kafka, orders, batch_size=1)
+    part.next_batch()
+    kafka.become(2)
+    with pytest.raises(rt.SourceError, match="now has 2 partitions, this run reads 1"):
+        until_raised(part)
+
+
+def test_new_partitions_stop_for_a_restart(orders: Orders) -> None:
+    kafka = Growing(orders)
+    part = partition(kafka, orders, batch_size=1, on_new_partitions="stop")
+    part.next_batch()
+    kafka.become(2)
+    with pytest.raises(StopIteration):
+        until_raised(part)
+    assert STOP.restart
+
+
+def test_a_topic_that_is_gone_fails_after_a_second_look(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_CONFIRM_AFTER", 0.01)
+    kafka = Growing(orders)
+    part = partition(kafka, orders, batch_size=1)
+    part.next_batch()
+    kafka.become(0)
+    with pytest.raises(rt.SourceError, match="not on the broker"):
+        until_raised(part)
 
 
 def test_draining_goes_quiet_and_waits_for_a_durable_snapshot(orders: Orders) -> None:
