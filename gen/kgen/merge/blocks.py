@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 from . import lines
 from .edits import Edits, reindent
 from .inner import Inner, UnmergeableError
-from .match import Matches, match, match_named
+from .match import REWRITTEN, Matches, likeness, match, match_named
 from .names import bound_by, loaded_by
 from .source import Source, split_lines
 from .units import BODIES, LEAVES, Block, Unit, body_block, header_end, nested_units
@@ -170,6 +170,9 @@ class Blocks:
         texts = b.as_at(o.unit), o.source.text[slice(*o.span)], theirs
         if prose and _only_grew(theirs, texts[1]):
             return True  # it has the change, and more
+        if prose and likeness(b.unit, o.unit) < REWRITTEN:
+            self.notes.append("the docstring is your own: what changed in it was left out")
+            return True
         merged = lines.clean(lines.merge_lines(*map(split_lines, texts), touching=prose))
         if merged is None and prose and _only_grew(texts[0], texts[1]):
             merged = lines.clean(lines.merge_lines(*map(_PIECE.findall, texts), touching=True))

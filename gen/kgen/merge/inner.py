@@ -122,7 +122,8 @@ class Inner:
         if bracketed:
             self._list(b, o, t)
         for name in o._fields:
-            if name not in skipped and name not in bracketed:
+            deleted = name in ("annotation", "returns") and getattr(o, name) is None  # stays so
+            if name not in skipped and name not in bracketed and not deleted:
                 self._field(getattr(b, name, None), getattr(o, name, None), getattr(t, name, None), o)
 
     def _field(self, b: object, o: object, t: object, parent: ast.AST) -> None:

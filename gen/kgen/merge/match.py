@@ -13,6 +13,7 @@ from .units import Unit, nested_units
 _WORD = re.compile(r"\w+")
 _TELLING = {"def", "step", "name"}
 LIKE = 0.6  # from here on two statements without a common name are one that was edited
+REWRITTEN = 0.4  # below this a docstring has nothing to do with the old one
 LIKE_IN_PLACE = 0.3  # the same where both stand between the same neighbours
 LIKE_INSIDE = 0.4  # the same for a statement of the same name that moved into another one's body
 

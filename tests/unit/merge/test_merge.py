@@ -228,6 +228,25 @@ def test_bodies_on_one_line_and_branches() -> None:
     ) == branches.replace("b()", "b(1)").replace("c()", "c(2)")
 
 
+def test_a_docstring_of_your_own_stays() -> None:
+    base = 'def f():\n    """Your logic, one order at a time."""\n    return 1\n'
+    outcome = merged(
+        base, base.replace("Your logic, one order at a time", "Adds up"), base.replace("order", "item")
+    )
+    assert outcome.text == base.replace("Your logic, one order at a time", "Adds up")
+    assert outcome.notes == ("the docstring is your own: what changed in it was left out",)
+    both = merged(base, base.replace("Your logic", "My logic"), base.replace("Your logic", "Our logic"))
+    assert both.conflicts[0].what == "the docstring: changed by you and by the new render"
+    grown = text(base, base.replace("time.", "time. Adds up."), base.replace("order", "item"))
+    assert '"""Your logic, one item at a time. Adds up."""' in grown
+
+
+def test_an_annotation_that_you_deleted_stays_deleted() -> None:
+    base = "def f(a: A, b: B) -> A:\n    return a\n"
+    ours, theirs = "def f(a, b: B):\n    return a\n", "def f(a: C, b: D) -> C:\n    return a\n"
+    assert text(base, ours, theirs) == "def f(a, b: D):\n    return a\n"
+
+
 # ---- imports
 
 
