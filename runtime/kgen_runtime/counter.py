@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
@@ -26,6 +26,7 @@ X = TypeVar("X")
 log = logging.getLogger("kgen_runtime.sink")
 
 Heard: TypeAlias = "Callable[[KafkaError | None, KafkaMessage], None]"
+Delivery: TypeAlias = Literal["at-least-once", "exactly-once"]
 Place: TypeAlias = "tuple[str, int, int]"
 """Topic, partition and offset of the input that an item was made of."""
 
@@ -50,16 +51,18 @@ class Mail(Generic[X]):
 
     `encode` makes the function that turns an item into bytes, one for each worker. `refused` says what
     becomes of an item that could not be encoded or that the broker refuses for good: a failure for `errs`,
-    or None, which stops the flow. `place` says of which input an item was made, None where it does not
-    tell; only exactly-once delivery asks.
+    or None, which stops the flow. `delivery` is None where the step does as the flow's sinks do. For exactly
+    once, `topic` names the transactions, and `place` says of which input an item was made (None: it does not
+    tell).
     """
 
     kafka: Kafka
     encode: Callable[[], Callable[[X], Outgoing]]
     refused: Callable[[X, Exception], Failure | None]
     options: Mapping[str, Any] = field(default_factory=dict)
-    place: Callable[[X], Place | None] = lambda _: None
+    delivery: Delivery | None = "at-least-once"
     topic: str = ""
+    place: Callable[[X], Place | None] = lambda _: None
 
 
 class Keyed(Protocol):

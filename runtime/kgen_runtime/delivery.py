@@ -19,11 +19,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import bytewax.operators as op
-from bytewax.dataflow import Stream, operator
+from bytewax.dataflow import Dataflow, Stream, operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from .conditions import check_flow, is_exactly_once
 from .counter import AtLeastOnce, Counter, Mail
 from .messages import Failure
+from .transactions import ExactlyOnce
 
 X = TypeVar("X")
 
@@ -48,7 +50,7 @@ class Ticket(NamedTuple):
 @operator
 def deliver(step_id: str, up: Stream[X], mail: Mail[X]) -> Stream[Failure]:
     """Produce every item; what comes out is what failed for good. See the module's text for the guarantee."""
-    office = PostOffice(step_id, mail)
+    office = PostOffice(step_id, mail, up.flow())
     tickets = op.flat_map_batch("produce", up, office.produce)
     failures: KeyedStream[Failure] = op.stateful_batch("gate", tickets, office.gate)
     return op.map("errs", failures, lambda keyed: keyed[1])
@@ -57,9 +59,10 @@ def deliver(step_id: str, up: Stream[X], mail: Mail[X]) -> Stream[Failure]:
 class PostOffice(Generic[X]):
     """The counters (one per worker thread) of one delivering step."""
 
-    def __init__(self, step_id: str, mail: Mail[X]) -> None:
+    def __init__(self, step_id: str, mail: Mail[X], flow: Dataflow) -> None:
         self._step_id = step_id
         self._mail = mail
+        self._flow = flow
         self._counters: dict[int, Counter[X]] = {}
 
     def produce(self, items: list[X]) -> list[tuple[str, Ticket]]:
@@ -85,9 +88,17 @@ class PostOffice(Generic[X]):
         thread = threading.get_ident()
         counter = self._counters.get(thread)
         if counter is None or counter.over:
-            counter = AtLeastOnce(self._step_id, self._mail, lambda: self._counters.pop(thread, None))
+            kind = self._kind()
+            counter = kind(self._step_id, self._mail, lambda: self._counters.pop(thread, None))
             self._counters[thread] = counter
         return counter
+
+    def _kind(self) -> type[AtLeastOnce[X] | ExactlyOnce[X]]:
+        # Asked when the run starts: only then is the flow complete.
+        if not is_exactly_once(self._flow, self._mail):
+            return AtLeastOnce
+        check_flow(self._flow)
+        return ExactlyOnce
 
 
 class Gate(StatefulBatchLogic[Ticket, Failure, "tuple[str, list[Failure]]"], Generic[X]):

@@ -9,6 +9,7 @@ from typing import Any, Final
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator, Stream, operator
 
+from .conditions import check_flow
 from .errors import FlowError
 from .messages import Failure
 from .policies import Policy
@@ -50,8 +51,10 @@ def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy
 def check(flow: Dataflow) -> Dataflow:
     """The flow itself, if something reads every `errs` stream of kgen's steps.
 
-    Raises `FlowError` naming the steps whose failures nobody would see.
+    Raises `FlowError` naming the steps whose failures nobody would see, and where something cannot be
+    delivered exactly once.
     """
+    check_flow(flow)
     steps = list(_steps(flow.substeps))
     read = {stream for step in steps for stream in _inputs(step)}
     lost = [step.step_id for step in steps if (errs := _failures(step)) is not None and errs not in read]

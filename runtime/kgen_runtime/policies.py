@@ -11,12 +11,13 @@ import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from .counter import Mail, Outgoing
+from .counter import Delivery, Mail, Outgoing, Place
 from .delivery import deliver
 from .dlqheaders import PROFILES, Profile
 from .errors import DeliveryError, FlowError, ProcessingError
 from .messages import Failure, Headers, RawMessage
 from .settings import Kafka
+from .sink import place_of
 from .topic import Topic
 
 log = logging.getLogger("kgen_runtime.errs")
@@ -96,21 +97,28 @@ class DeadLetter(Policy):
     and headers that say why.
 
     `headers` is the form of those: kgen's own (`__kgen.error.*`), or what tools for Kafka Connect, Kafka
-    Streams or Spring read. Delivery: at least once, as the sink's; an epoch is not committed before its
-    dead letters are on the broker, and one that cannot be written stops the flow. Failures that may pass
-    (registry or broker away) are not the message's fault: they stop the flow too.
+    Streams or Spring read. `delivery`: as of `rt.sink`; where it is None, exactly once in a flow with a sink
+    that is, else at least once. An epoch is not committed before its dead letters are on the broker, and one
+    that cannot be written stops the flow. Failures that may pass (registry or broker away) are not the
+    message's fault: they stop the flow too.
     """
 
     name = "dead_letter"
 
     def __init__(
-        self, topic: str | Topic[Any, Any], kafka: Kafka, *, headers: HeaderProfile = "kgen"
+        self,
+        topic: str | Topic[Any, Any],
+        kafka: Kafka,
+        *,
+        headers: HeaderProfile = "kgen",
+        delivery: Delivery | None = None,
     ) -> None:
         if headers not in PROFILES:
             raise FlowError(f"headers={headers!r} is not known", hint=f"Use one of {', '.join(PROFILES)}.")
         self.topic = topic if isinstance(topic, str) else topic.name
         self.kafka = kafka
         self.headers = headers
+        self.delivery = delivery
 
     def build(self, step_id: str, up: Stream[Failure]) -> None:
         """Add the steps."""
@@ -124,7 +132,8 @@ class DeadLetter(Policy):
 
         # As large as the broker takes: a message that was read must also fit with headers added.
         options = {"message.max.bytes": _DLQ_MAX_BYTES}
-        unsent = deliver(step_id, up, Mail(self.kafka, encode, refused, options))
+        mail = Mail(self.kafka, encode, refused, options, self.delivery, self.topic, _place)
+        unsent = deliver(step_id, up, mail)
         consume(
             f"{step_id}_end", unsent, lambda _: None
         )  # nothing comes; Bytewax wants a flow to have an output
@@ -160,6 +169,10 @@ def _dead_letter(failure: Failure, topic: str, profile: Profile) -> Outgoing:
     raw = failure.original
     headers = _headers(raw, profile(failure, raw))
     return Outgoing(topic, raw.value, raw.key, -1, raw.timestamp or 0, headers, False)
+
+
+def _place(failure: Failure) -> Place | None:
+    return place_of(failure.original)
 
 
 def _headers(raw: RawMessage, added: Headers) -> list[tuple[str, str | bytes | None]]:

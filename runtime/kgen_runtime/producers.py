@@ -32,6 +32,9 @@ _NO_SUCH_PLACE: Final = frozenset(
         KafkaError.TOPIC_EXCEPTION,
     }
 )
+_FENCED: Final = frozenset(
+    {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
+)
 
 
 def open_producer(
@@ -79,4 +82,6 @@ def hint(error: KafkaError | None) -> str:
     """What a user can do about a lost message."""
     if error is not None and error.code() in _NO_SUCH_PLACE:
         return "Create the topic first, or mend its name."
+    if error is not None and error.code() in _FENCED:
+        return "Another run of this flow has taken over, or the transaction took longer than its timeout."
     return "Nothing of this epoch was committed; it comes again when the flow is started with recovery."

@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from .errors import ConfigError
 from .options import CONSUMER_ONLY, OURS, PRODUCER_ONLY, SHOWN, option_name
@@ -17,6 +18,7 @@ from .serde.registry import RegistryClient
 from .serde.store import SchemaStore
 
 _PREFIX: Final = "KGEN_KAFKA_"
+_ASKING: Final = 10.0
 
 log = logging.getLogger("kgen_runtime.kafka")
 
@@ -102,6 +104,20 @@ class Kafka:
         """
         producer: Producer = self._client(Producer, CONSUMER_ONLY, {**extra, **self._config})
         return producer
+
+    def message_limit(self, topic: str) -> int | None:
+        """The largest batch, in bytes, that the broker takes for a topic; None where it does not say."""
+        wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        try:
+            client: AdminClient = self._client(AdminClient, CONSUMER_ONLY | PRODUCER_ONLY, {})
+            found = client.describe_configs([wanted], request_timeout=_ASKING)[wanted].result()
+        except KafkaException as error:
+            log.info(
+                "topic %s: the broker does not tell its max.message.bytes: %s", topic, error.args[0].str()
+            )
+            return None
+        limit = found.get("max.message.bytes")
+        return None if limit is None else int(limit.value)
 
     def _client(self, kind: Any, foreign: frozenset[str], extra: Mapping[str, Any]) -> Any:
         config = {name: value for name, value in {**self._config, **extra}.items() if name not in foreign}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from bytewax.dataflow import Stream, operator
 from confluent_kafka import KafkaException
 
-from .counter import Mail, Outgoing
+from .conditions import check_sink
+from .counter import Delivery, Mail, Outgoing, Place
 from .delivery import deliver
 from .encoding import PartError, encoder
 from .errors import FlowError
 from .failures import failure, original_of
-from .messages import Failure, Message, Stage
+from .messages import Failure, Message, RawMessage, Stage
 from .producers import TOO_LARGE
 from .settings import Kafka
 from .topic import Topic
@@ -21,6 +22,7 @@ from .topic import Topic
 K = TypeVar("K")
 V = TypeVar("V")
 
+_DELIVERIES: Final = "Use 'at-least-once' or 'exactly-once'."
 _SCHEMA_HEADERS: Final = frozenset({"__key_schema_id", "__value_schema_id"})
 
 
@@ -31,23 +33,38 @@ def sink(
     topic: Topic[K, V],
     kafka: Kafka,
     *,
-    delivery: Literal["at-least-once"] = "at-least-once",
+    delivery: Literal["at-least-once", "exactly-once"] = "at-least-once",
 ) -> Stream[Failure]:
     """Write messages to a topic. Gives the stream of those that failed for good.
 
     Key, value, headers and timestamp are written; a message with `target_topic` or `target_partition` goes
-    there instead.
+    there instead. A message that cannot be encoded or is too large goes to the errs. While the broker is
+    away the flow waits, at most for `delivery.timeout.ms` (60 s unless set), then fails with `DeliveryError`
+    and nothing of the epoch committed. Without recovery, everything is delivered when the flow ends.
 
-    Delivery: at least once. The producer is idempotent; an epoch is committed only when the broker has
-    acknowledged all its messages. A message that cannot be encoded, is too large, or is refused by the
-    broker for itself goes to the errs. While the broker is away the flow waits, at most for
-    `delivery.timeout.ms` (60 s unless set), then fails with `DeliveryError` and nothing of the epoch
-    committed. Without recovery, everything is delivered when the flow ends.
+    `delivery`:
+    - `at-least-once`: the producer is idempotent; an epoch is committed only when the broker has
+    acknowledged all its messages. After a failure the messages of an epoch come again. One that the broker
+    refuses for itself goes to the errs.
+    - `exactly-once`: for readers at `read_committed`, every input's outputs are there once, whatever crashed,
+    was started twice or rescaled. Outputs appear when their epoch ends. It holds for flows whose outputs
+    depend on single inputs: `rt.source`, stateless and deterministic steps that keep the messages'
+    provenance, this sink, on the same brokers. How far each source partition has come is kept on the broker,
+    as offsets of the consumer group `kgen.<flow>.<step>.deliver.<topic>`, inside the transactions: what it
+    has passed is never written again, also where the recovery folder is lost or there is none. (To write
+    again on purpose, delete that group.) The broker keeps such offsets for `offsets.retention.minutes`, 7
+    days, after they were last written: a flow that crashed and stays down longer may repeat its last epoch.
+    `transaction.timeout.ms` (60 s) has to be well above the epoch interval. One producer per source
+    partition is the price of being safe from runs that only seemed dead. A message that the broker refuses
+    for another reason than its size stops the flow. Sizes are counted before compression.
+    Dead letters do the same (`rt.DeadLetter`).
 
-    Raises `FlowError` for another `delivery`.
+    Raises `FlowError` for another `delivery`, and for a flow of which that cannot be held.
     """
-    if delivery != "at-least-once":
-        raise FlowError(f"delivery={delivery!r} is not known", where=step_id, hint="Use 'at-least-once'.")
+    if delivery not in get_args(Delivery):
+        raise FlowError(f"delivery={delivery!r} is not known", where=step_id, hint=_DELIVERIES)
+    if delivery == "exactly-once":
+        check_sink(step_id, up.stream_id, up.flow(), kafka)
 
     def encode() -> Callable[[Message[K, V]], Outgoing]:
         return _outgoing(step_id, topic, kafka)
@@ -55,7 +72,14 @@ def sink(
     def refused(message: Message[K, V], error: Exception) -> Failure:
         return _refused(step_id, message, error)
 
-    return deliver("deliver", up, Mail(kafka, encode, refused))
+    mail = Mail(kafka, encode, refused, delivery=delivery, topic=topic.name, place=place_of)
+    return deliver("deliver", up, mail)
+
+
+def place_of(message: Message[Any, Any] | RawMessage) -> Place | None:
+    """Of which input a message was made."""
+    topic, partition, offset = message.topic, message.partition, message.offset
+    return None if topic is None or partition is None or offset is None else (topic, partition, offset)
 
 
 def _outgoing(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Message[K, V]], Outgoing]:

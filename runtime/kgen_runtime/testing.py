@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar, cast
@@ -31,6 +32,7 @@ from .serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneS
 from .serde.store import SchemaStore
 from .settings import Kafka
 from .topic import Topic
+from .transactions import GROUP_PREFIX
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -53,6 +55,7 @@ class Memory(Kafka):
         self._topics = {topic.name: _partitions(topic.name, raw) for topic, raw in (inputs or {}).items()}
         self.produced: dict[str, list[RawMessage]] = {}
         self.committed: dict[tuple[str, int], int] = {}
+        self._markers: dict[str, dict[tuple[str, int], int]] = {}
 
     @property
     def dead_letters(self) -> list[RawMessage]:
@@ -62,11 +65,19 @@ class Memory(Kafka):
 
     def consumer(self, extra: Mapping[str, Any]) -> Consumer:
         """Reads the inputs."""
-        return cast(Consumer, _Consumer(self._topics, self.committed))
+        group = extra.get("group.id", "")
+        ours = group.startswith(GROUP_PREFIX)
+        offsets = self._markers.setdefault(group, {}) if ours else self.committed
+        return cast(Consumer, _Consumer(self._topics, offsets))
 
     def producer(self, extra: Mapping[str, Any]) -> Producer:
-        """Writes to `produced`."""
-        return cast(Producer, _Producer(self.produced))
+        """Writes to `produced`; in transactions, when they are committed."""
+        kind = _TransactionalProducer if "transactional.id" in extra else _Producer
+        return cast(Producer, kind(self.produced))
+
+    def message_limit(self, topic: str) -> int | None:
+        """None: there is no limit."""
+        return None
 
 
 def run(flow: Dataflow, *, recovery: Recovery | None = None, epoch_interval: timedelta | None = None) -> None:
@@ -197,6 +208,9 @@ class _Consumer:
         offset = self._committed.get((at[0].topic, at[0].partition), -1001)
         return [TopicPartition(at[0].topic, at[0].partition, offset)]
 
+    def consumer_group_metadata(self) -> _Consumer:
+        return self
+
     def commit(self, offsets: list[TopicPartition], asynchronous: bool) -> None:
         self._committed.update({(at.topic, at.partition): at.offset for at in offsets})
 
@@ -275,3 +289,31 @@ class _Producer:
 
     def __len__(self) -> int:
         return 0
+
+
+class _TransactionalProducer(_Producer):
+    """Nothing is in the topics before the commit. There are no other producers to fence."""
+
+    def __init__(self, produced: dict[str, list[RawMessage]]) -> None:
+        super().__init__({})
+        self._topics = produced
+        self._offsets: list[TopicPartition] = []
+
+    def init_transactions(self, timeout: float) -> None:
+        """Nothing is open."""
+
+    def begin_transaction(self) -> None:
+        self.abort_transaction(0)
+
+    def send_offsets_to_transaction(self, at: list[TopicPartition], group: _Consumer, timeout: float) -> None:
+        self._offsets, self._group = at, group
+
+    def commit_transaction(self, timeout: float) -> None:
+        for topic, messages in self._produced.items():
+            there = self._topics.setdefault(topic, [])
+            there += [replace(message, offset=len(there) + i) for i, message in enumerate(messages)]
+        self._group.commit(self._offsets, asynchronous=False)
+        self._produced.clear()
+
+    def abort_transaction(self, timeout: float) -> None:
+        self._produced.clear()

@@ -61,7 +61,7 @@ def test_gates(out: rt.Topic[str, str]) -> None:
     rt.sink("out", up, out, testing.Memory())
     assert delivery.GATES == 512
     office: Any = delivery.PostOffice(
-        "s", delivery.Mail(testing.Memory(), lambda: lambda x: x, lambda x, e: None)
+        "s", delivery.Mail(testing.Memory(), lambda: lambda x: x, lambda x, e: None), flow
     )
     keys = [key for key, _ in office.produce([])]
     assert sorted(keys) == [f"{i:03}" for i in range(512)]

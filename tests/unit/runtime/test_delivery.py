@@ -219,7 +219,9 @@ def test_a_registry_at_fault_fails_the_flow(out: Out) -> None:
 
         return fail
 
-    office: Any = delivery.PostOffice("flow.out", delivery.Mail(Broker(), encode, lambda item, error: None))
+    office: Any = delivery.PostOffice(
+        "flow.out", delivery.Mail(Broker(), encode, lambda item, error: None), Dataflow("f")
+    )
     with pytest.raises(rt.UnknownSchema):
         office.produce(["x"])
 
@@ -231,7 +233,7 @@ def office_of(out: Out, kafka: rt.Kafka) -> Any:
         lambda: module._outgoing("flow.out", out, kafka),
         lambda message, error: module._refused("flow.out", message, error),
     )
-    return delivery.PostOffice("flow.out", mail)
+    return delivery.PostOffice("flow.out", mail, Dataflow("f"))
 
 
 def cause(error: BaseException | None, kind: type[Exception]) -> BaseException:

@@ -1,0 +1,285 @@
+"""Exactly-once delivery: outputs and the place of their input, in one transaction per source partition.
+
+The marker of a source partition (the offset after the last input whose outputs were written) is the offset
+of a consumer group that belongs to the step, committed inside the transaction that holds the outputs. When
+the epoch closes, the transaction is committed. What then comes again, because the recovery store heard of
+the epoch or not, is left out where the marker has passed it. That is exact because a closed epoch is a
+prefix of each source partition: all outputs of an input lie in one epoch, and Bytewax's sources begin the
+next one only when the whole flow is done with it.
+
+Every source partition has a transactional id of its own. Whoever reads the partition next takes that id
+over, which ends the transaction of whoever had it, also of one that only seemed dead and wakes up later;
+only then is the marker read. So it does not matter how many workers there were before.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, Generic, NoReturn, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Message as KafkaMessage
+
+from .conditions import transaction_ms
+from .counter import Counter, Mail, Outgoing
+from .errors import DeliveryError, RegistryError
+from .producers import open_producer
+from .settings import Kafka
+from .sizes import batch_limit, record_size
+
+X = TypeVar("X")
+
+GROUP_PREFIX: Final = "kgen."
+_AT_ONCE: Final = 16
+"""Partitions whose transactions are opened or committed at the same time."""
+_HELD: Final = 10_000
+"""Messages kept while a transactional producer is being opened."""
+_START: Final = 60.0
+_ABORT: Final = 5.0
+_NO_LIMIT: Final = 1 << 40
+
+log = logging.getLogger("kgen_runtime.sink")
+
+
+def group_of(step_id: str, topic: str) -> str:
+    """The consumer group with the markers of a step: with the transactional ids, a contract with earlier
+    runs.
+    """
+    return f"{GROUP_PREFIX}{step_id}.{topic}"
+
+
+class Markers:
+    """Reads the markers, and names them to transactions."""
+
+    def __init__(self, kafka: Kafka, group: str) -> None:
+        options = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed"}
+        self._consumer = kafka.consumer(options)
+        self.group: Any = self._consumer.consumer_group_metadata()
+
+    def read(self, topic: str, partition: int) -> int:
+        """The first offset whose outputs were not written; waits for transactions that are being ended."""
+        (found,) = self._consumer.committed([TopicPartition(topic, partition)], timeout=_START)
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return max(found.offset, 0)
+
+
+class Lane:
+    """The transactions of one source partition."""
+
+    def __init__(self, topic: str, partition: int, producer: Producer, markers: Markers) -> None:
+        self.topic, self.partition = topic, partition
+        self.producer = producer
+        self.opening: Future[int] | None = None
+        self.held: list[tuple[int, Outgoing]] = []
+        self.busy = False
+        self.written = 0
+        """All outputs of inputs before this offset were written: what comes again is left out."""
+        self.next = 0
+        """What `written` is to be after the next commit."""
+        self._markers = markers
+        self._began = 0.0
+
+    def take_over(self) -> int:
+        """End whatever transaction is open on this partition, then read its marker."""
+        self.producer.init_transactions(_START)
+        return self._markers.read(self.topic, self.partition)
+
+    def begin(self) -> None:
+        """Begin a transaction, unless one is open."""
+        if not self.busy:
+            self.producer.begin_transaction()
+            self.busy, self._began = True, time.monotonic()
+
+    def commit(self, seconds: float) -> float:
+        """Commit the outputs and the marker; for how long the transaction was open."""
+        marker = TopicPartition(self.topic, self.partition, self.next)
+        _patiently(
+            lambda: self.producer.send_offsets_to_transaction([marker], self._markers.group, seconds), seconds
+        )
+        _patiently(lambda: self.producer.commit_transaction(seconds), seconds)
+        self.busy, self.written = False, self.next
+        return time.monotonic() - self._began
+
+    def abort(self) -> None:
+        """So that readers need not wait until the transaction times out."""
+        try:
+            self.producer.abort_transaction(_ABORT)
+        except KafkaException as error:
+            log.debug("%s/%s: not aborted: %s", self.topic, self.partition, error)
+
+
+class ExactlyOnce(Counter[X], Generic[X]):
+    """A transactional producer for each source partition that this worker has outputs of."""
+
+    def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
+        super().__init__(step_id, mail, drop)
+        self._group = group_of(step_id, mail.topic)
+        self._markers = Markers(mail.kafka, self._group)
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kgen-transactions")
+        self._local_limit = int({**mail.options, **mail.kafka.config}.get("message.max.bytes", 1_000_000))
+        self._limits: dict[str, int] = {}
+        self._timeout = transaction_ms(mail.kafka) / 1000
+
+    @property
+    def waiting(self) -> bool:
+        """See the base."""
+        return bool(
+            self._failures or self._lost or any(lane.busy or lane.held for lane in self._lanes.values())
+        )
+
+    def send(self, items: list[X]) -> None:
+        """Queue what the marker has not passed. What cannot be sent is told on a repetition as well: whoever
+        takes the failures knows what it has.
+        """
+        self.sent += 1
+        for item in items:
+            lane, offset = self._lane(item)
+            try:
+                out = self._encode(item)
+            except (RegistryError, DeliveryError):
+                raise
+            except Exception as error:  # noqa: BLE001 - any value may make any serde fail
+                self._refuse(item, error)
+                continue
+            if self._too_large(out):
+                self._refuse(item, KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)))
+            elif lane.opening is None:
+                self._produce(lane, offset, out)
+            else:
+                self._hold(lane, offset, out)
+
+    def poll(self) -> None:
+        """See the base."""
+        for lane in self._lanes.values():
+            if lane.opening is not None and lane.opening.done():
+                self._release(lane)
+            if lane.busy:
+                lane.producer.poll(0)
+
+    def settle(self) -> None:
+        """The epoch is not over: the gate that is being woken will commit."""
+
+    def close_epoch(self, seen: int) -> None:
+        """Commit, all partitions at once."""
+        if seen != self.sent:
+            self._fail(f"a transaction holds messages of another epoch ({seen} batches of {self.sent})")
+        for lane in self._lanes.values():
+            self._release(lane)
+        self.check()
+        busy = [lane for lane in self._lanes.values() if lane.busy]
+        commits = [self._pool.submit(lane.commit, self._bound) for lane in busy]
+        errors = [error for commit in commits if (error := commit.exception()) is not None]
+        self.check()
+        for error in errors:
+            self._broken(error)
+        self._check_time(max((commit.result() for commit in commits), default=0.0))
+
+    def _check_time(self, seconds: float) -> None:
+        if seconds > self._timeout / 2:
+            log.warning(
+                "%s: a transaction took %.1f s and may take %g s (transaction.timeout.ms): make it longer, "
+                "or the epochs shorter",
+                *(self._step_id, seconds, self._timeout),
+            )
+
+    def _lane(self, item: X) -> tuple[Lane, int]:
+        place = self._mail.place(item)
+        if place is None:
+            raise DeliveryError(
+                "a message does not tell which input it was made of, so it cannot be delivered exactly once",
+                where=f"step {self._step_id}",
+                hint="Make it with message.with_value(...) or dataclasses.replace(message, ...).",
+            )
+        topic, partition, offset = place
+        return self._lanes.get((topic, partition)) or self._open(topic, partition), offset
+
+    def _open(self, topic: str, partition: int) -> Lane:
+        limit = self._limit(self._mail.topic)
+        options = {
+            **self._mail.options,
+            "transactional.id": f"{self._group}/{topic}/{partition}",
+            "transaction.timeout.ms": transaction_ms(self._mail.kafka),
+            "delivery.timeout.ms": min(60_000, transaction_ms(self._mail.kafka)),
+            "batch.size": batch_limit(limit),
+        }
+        producer = open_producer(self._mail.kafka, options, self._on_error)
+        lane = self._lanes[topic, partition] = Lane(topic, partition, producer, self._markers)
+        lane.opening = self._pool.submit(lane.take_over)
+        return lane
+
+    def _hold(self, lane: Lane, offset: int, out: Outgoing) -> None:
+        lane.held.append((offset, out))
+        if len(lane.held) >= _HELD:
+            self._release(lane)
+
+    def _release(self, lane: Lane) -> None:
+        """Wait until the partition is taken over, and send what came meanwhile."""
+        if lane.opening is None:
+            return
+        try:
+            lane.written = lane.next = lane.opening.result()
+        except KafkaException as error:
+            self._broken(error)
+        held, lane.held, lane.opening = lane.held, [], None
+        if held and held[0][0] < lane.next:
+            log.info(
+                "%s: outputs of %s/%s before offset %s were written by an earlier run",
+                *(self._step_id, lane.topic, lane.partition, lane.next),
+            )
+        for offset, out in held:
+            self._produce(lane, offset, out)
+
+    def _produce(self, lane: Lane, offset: int, out: Outgoing) -> None:
+        if offset < lane.written:
+            return
+        try:
+            lane.begin()
+            self._put(lane.producer, out, self._on_delivery)
+        except KafkaException as error:
+            self._broken(error)
+        if offset >= lane.next:
+            lane.next = offset + 1
+
+    def _on_delivery(self, error: KafkaError | None, message: KafkaMessage) -> None:
+        if error is not None:
+            self._lose(message.topic(), error)
+
+    def _broken(self, error: BaseException) -> NoReturn:
+        if not isinstance(error, KafkaException):
+            raise error
+        self._fail(f"the transaction failed: {error.args[0].str()}", error.args[0])
+
+    def _abandon(self) -> None:
+        list(self._pool.map(Lane.abort, [lane for lane in self._lanes.values() if lane.busy]))
+        self._pool.shutdown(wait=False)
+
+    def _too_large(self, out: Outgoing) -> bool:
+        # Found before it is sent: what the broker refuses breaks the whole transaction.
+        size = len(out.value or b"") + len(out.key or b"")
+        limit = self._limits.get(out.topic) or self._limit(out.topic)
+        return size > self._local_limit or (
+            (2 * size > limit or bool(out.headers)) and record_size(out) > limit
+        )
+
+    def _limit(self, topic: str) -> int:
+        if topic not in self._limits:
+            self._limits[topic] = self._mail.kafka.message_limit(topic) or _NO_LIMIT
+        return self._limits[topic]
+
+
+def _patiently(call: Callable[[], object], seconds: float) -> None:
+    """Again, while the broker says that it may pass."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            call()
+        except KafkaException as error:
+            if not error.args[0].retriable() or time.monotonic() > deadline:
+                raise
+        else:
+            return

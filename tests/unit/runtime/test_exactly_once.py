@@ -1,0 +1,259 @@
+"""Exactly-once delivery: what it refuses, and what comes again after a failure, on topics in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import bytewax.operators as op
+import pytest
+from bytewax.dataflow import Dataflow, Stream
+from bytewax.testing import TestingSource
+from confluent_kafka import KafkaError, KafkaException
+
+import kgen_runtime as rt
+from kgen_runtime import testing
+from kgen_runtime.conditions import check_interval
+from kgen_runtime.counter import Outgoing
+from kgen_runtime.sizes import batch_limit, record_size
+from kgen_runtime.transactions import group_of
+
+from .conftest import texts
+
+Text = rt.Message[str, str]
+Topic = rt.Topic[str, str]
+Steps = Callable[[Stream[Text]], Stream[Any]]
+
+
+def build(
+    kafka: rt.Kafka,
+    orders: Topic,
+    out: Topic,
+    steps: Steps = lambda up: up,
+    policy: rt.Policy | None = None,
+    delivery: Any = "exactly-once",
+) -> Dataflow:
+    flow = Dataflow("flow")
+    read = rt.source("in", flow, orders, kafka)
+    refused = rt.sink("out", steps(read.oks), out, kafka, delivery=delivery)
+    rt.route("errs", read.errs, refused, policy=policy or rt.Crash())
+    return rt.check(flow)
+
+
+def values(kafka: testing.Memory, topic: str = "out") -> list[bytes | None]:
+    return [message.value for message in kafka.produced.get(topic, [])]
+
+
+def counted(up: Stream[Text]) -> Stream[Any]:
+    keyed = op.key_on("key", up, lambda message: message.key or "")
+    return op.stateful_map("count", keyed, lambda n, message: ((n or 0) + 1, message))
+
+
+def test_every_input_is_written_once_however_often_it_is_read(orders: Topic, out: Topic) -> None:
+    kafka = testing.Memory({orders: texts(50) + texts(50, partition=1)})
+    for _ in range(3):  # without recovery: from the beginning each time
+        testing.run(build(kafka, orders, out))
+    assert Counter(values(kafka)) == {f"v{i}".encode(): 2 for i in range(50)}
+
+
+def test_outputs_appear_when_the_epoch_is_committed(orders: Topic, out: Topic, tmp_path: Path) -> None:
+    """What a failed epoch had written is not there; the next run writes it."""
+    kafka, recovery = testing.Memory({orders: texts(30)}), rt.Recovery(tmp_path)
+    seen = []
+
+    def failing(message: Text) -> Text:
+        seen.append(message)
+        if len(seen) == 17:
+            raise ValueError("now")
+        return message
+
+    flow = build(kafka, orders, out, lambda up: op.map("fail", up, failing))
+    for epoch in (timedelta(0), timedelta(hours=1)):
+        del seen[:]
+        with pytest.raises(RuntimeError):
+            testing.run(flow, recovery=recovery, epoch_interval=epoch)
+        assert values(kafka) == []
+    testing.run(build(kafka, orders, out), recovery=recovery)
+    assert values(kafka) == [f"v{i}".encode() for i in range(30)]
+
+
+def test_several_outputs_of_an_input(orders: Topic, out: Topic) -> None:
+    def twice(message: Text) -> list[Text]:
+        return [message, replace(message, value=f"{message.value}again")]
+
+    kafka = testing.Memory({orders: texts(3)})
+    for _ in range(2):
+        testing.run(build(kafka, orders, out, lambda up: op.flat_map("twice", up, twice)))
+    assert values(kafka) == [b"v0", b"v0again", b"v1", b"v1again", b"v2", b"v2again"]
+
+
+def test_dead_letters_are_written_once_too(orders: Topic, out: Topic) -> None:
+    def broken(up: Stream[Text]) -> Stream[Any]:
+        return op.map(
+            "break", up, lambda message: message.with_value(17) if message.value == "v3" else message
+        )
+
+    kafka = testing.Memory({orders: texts(5)})
+    for _ in range(2):
+        testing.run(build(kafka, orders, out, broken, rt.DeadLetter("dlq", kafka)))
+    assert values(kafka, "dlq") == [b"v3"]
+    assert values(kafka) == [b"v0", b"v1", b"v2", b"v4"]
+
+
+def test_a_failure_is_told_again_where_its_letter_was_not_written(orders: Topic, out: Topic) -> None:
+    """The sink's transaction may be committed and the letters' not: the sink leaves out what it has written,
+    but not what it could not write.
+    """
+
+    class Torn(testing.Memory):
+        torn = True
+
+        def producer(self, extra: Any) -> Any:
+            producer: Any = super().producer(extra)
+            if self.torn and ".dead_letter." in extra.get("transactional.id", ""):
+                producer.commit_transaction = tear
+            return producer
+
+    def tear(timeout: float) -> None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    def broken(up: Stream[Text]) -> Stream[Any]:
+        return op.map(
+            "break", up, lambda message: message.with_value(17) if message.value == "v1" else message
+        )
+
+    kafka = Torn({orders: texts(3)})
+    with pytest.raises(RuntimeError):
+        testing.run(build(kafka, orders, out, broken, rt.DeadLetter("dlq", kafka)))
+    assert values(kafka, "dlq") == []
+    kafka.torn = False
+    testing.run(build(kafka, orders, out, broken, rt.DeadLetter("dlq", kafka)))
+    assert values(kafka, "dlq") == [b"v1"]
+    assert values(kafka) == [b"v0", b"v2"]
+
+
+def test_what_is_too_large_for_the_topic_is_found_before_it_is_sent(orders: Topic, out: Topic) -> None:
+    class Small(testing.Memory):
+        def message_limit(self, topic: str) -> int | None:
+            return 100 if topic == "out" else None
+
+    large = rt.RawMessage(key=b"k", value=b"x" * 100, topic="orders")
+    kafka = Small({orders: [*texts(2), large]})
+    testing.run(build(kafka, orders, out, policy=rt.DeadLetter("dlq", kafka)))
+    assert values(kafka) == [b"v0", b"v1"]
+    assert values(kafka, "dlq") == [large.value]
+    assert (b"oversize") in dict(kafka.produced["dlq"][0].headers).values()
+
+
+def test_a_message_that_does_not_tell_its_input_stops_the_flow(orders: Topic, out: Topic) -> None:
+    kafka = testing.Memory({orders: texts(1)})
+    made: Steps = lambda up: op.map("make", up, lambda message: rt.Message("k", "v"))  # noqa: E731
+    with pytest.raises(RuntimeError) as caught:
+        testing.run(build(kafka, orders, out, made))
+    error: BaseException | None = caught.value
+    while error is not None and not isinstance(error, rt.DeliveryError):
+        error = error.__cause__
+    assert "with_value" in str(error)
+    assert values(kafka) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "named"),
+    [
+        (lambda up: op.key_rm("rm", counted(up)), "flow.count"),
+        (lambda up: op.redistribute("spread", up), "flow.spread"),
+    ],
+    ids=["stateful", "exchange"],
+)
+def test_steps_that_cannot_be_held_are_refused(orders: Topic, out: Topic, steps: Steps, named: str) -> None:
+    with pytest.raises(rt.FlowError, match=rf"cannot deliver exactly once.*{named}"):
+        build(testing.Memory({orders: []}), orders, out, steps)
+
+
+def test_stateful_steps_beside_the_sink_are_fine(orders: Topic, out: Topic) -> None:
+    def beside(up: Stream[Text]) -> Stream[Text]:
+        op.inspect("see", counted(up), lambda step_id, item: None)
+        return up
+
+    kafka = testing.Memory({orders: texts(3)})
+    testing.run(build(kafka, orders, out, beside))
+    assert len(values(kafka)) == 3
+
+
+def test_a_source_that_is_not_kgens_is_refused(out: Topic) -> None:
+    flow = Dataflow("flow")
+    up: Any = op.input("in", flow, TestingSource([]))
+    with pytest.raises(rt.FlowError, match="is not an rt"):
+        rt.sink("out", up, out, testing.Memory(), delivery="exactly-once")
+
+
+def test_other_brokers_than_the_sources_are_refused(orders: Topic, out: Topic) -> None:
+    flow = Dataflow("flow")
+    read = rt.source("in", flow, orders, rt.Kafka("a:1"))
+    with pytest.raises(rt.FlowError, match="other brokers"):
+        rt.sink("out", read.oks, out, rt.Kafka("b:1"), delivery="exactly-once")
+    rt.sink("same", read.oks, out, rt.Kafka(["a:1"]), delivery="exactly-once")
+
+
+def test_a_topic_that_is_read_twice_is_refused(orders: Topic, out: Topic) -> None:
+    flow, kafka = Dataflow("flow"), rt.Kafka("a:1")
+    first, second = (rt.source(name, flow, orders, kafka) for name in ("a", "b"))
+    with pytest.raises(rt.FlowError, match="read twice"):
+        rt.sink("out", op.merge("both", first.oks, second.oks), out, kafka, delivery="exactly-once")
+
+
+def test_dead_letters_of_stateful_steps_are_refused_unless_told_otherwise(orders: Topic, out: Topic) -> None:
+    def flow(delivery: Any) -> Dataflow:
+        flow, kafka = Dataflow("flow"), rt.Kafka("a:1")
+        read = rt.source("in", flow, orders, kafka)
+        errs = rt.sink("out", read.oks, out, kafka, delivery="exactly-once")
+        windowed = rt.map_value("more", op.key_rm("rm", counted(read.oks)), str)
+        op.inspect("see", windowed.oks, lambda step_id, item: None)
+        rt.route(
+            "errs", read.errs, errs, windowed.errs, policy=rt.DeadLetter("dlq", kafka, delivery=delivery)
+        )
+        return flow
+
+    with pytest.raises(rt.FlowError, match=r"flow.count.*"):
+        rt.check(flow(None))
+    rt.check(flow("at-least-once"))
+
+
+def test_an_unknown_delivery_is_refused(orders: Topic, out: Topic) -> None:
+    with pytest.raises(rt.FlowError, match="'twice' is not known"):
+        build(testing.Memory({orders: []}), orders, out, delivery="twice")
+
+
+def test_a_transaction_has_to_outlast_an_epoch(orders: Topic, out: Topic) -> None:
+    kafka = rt.Kafka("a:1", config={"transaction.timeout.ms": 15_000})
+    flow = build(kafka, orders, out)
+    check_interval(flow, timedelta(seconds=7))
+    with pytest.raises(rt.ConfigError, match="is 15 s, an epoch 10 s"):
+        check_interval(flow, timedelta(seconds=10))
+    check_interval(build(kafka, orders, out, delivery="at-least-once"), timedelta(seconds=10))
+
+
+def test_names_on_the_broker_are_a_contract(orders: Topic, out: Topic) -> None:
+    names = []
+
+    class Named(testing.Memory):
+        def producer(self, extra: Any) -> Any:
+            names.append(extra["transactional.id"])
+            return super().producer(extra)
+
+    testing.run(build(Named({orders: texts(1)}), orders, out))
+    assert names == ["kgen.flow.out.deliver.out/orders/0"]
+    assert group_of("flow.out.deliver", "out") == "kgen.flow.out.deliver.out"
+
+
+def test_sizes_are_those_of_kafka() -> None:
+    out = Outgoing("t", b"v" * 1000, b"key", -1, 0, [("h", b"12"), ("n", None)], False)
+    # 61, then: length 2; attributes, deltas 3; key 1+3; value 2+1000; count 1; headers 1+1+1+2, 1+1+1
+    assert record_size(out) == 61 + 2 + 3 + 4 + 1002 + 1 + 5 + 3
+    assert record_size(Outgoing("t", None, None, -1, 0, None, False)) == 61 + 1 + 3 + 1 + 1 + 1
+    assert batch_limit(20_000) < 20_000
+    assert batch_limit(1 << 40) == 1_000_000
