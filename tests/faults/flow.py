@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import bytewax.operators as op
@@ -26,8 +25,6 @@ def build(shape: Shape, kafka: rt.Kafka) -> Dataflow:
 
 
 def _read(shape: Shape, flow: Dataflow, kafka: rt.Kafka) -> rt.Split[rt.Message[str, str]]:
-    # A minute, for users. (`kgen_runtime.source` as an attribute is the operator, not the module.)
-    vars(import_module("kgen_runtime.source"))["_LOOK_EVERY"] = shape.look_for_partitions
     names = ("stop", "batch_size", "on_gap", "on_new_partitions", "group_id")
     options: dict[str, Any] = {name: getattr(shape, name) for name in names}
     return rt.source("in", flow, _topic(shape.source, shape.avro), kafka, **options)

@@ -25,8 +25,6 @@ class Shape:
     group_id: str | None = None
     dead_letters: str | None = None
     """The topic of a `rt.DeadLetter`; `rt.Crash()` where it is None."""
-    look_for_partitions: float = 60.0
-    """Seconds between two looks for new partitions."""
     avro: bool = False
     """Values are Avro strings, framed with schema ids."""
 

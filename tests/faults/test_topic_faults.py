@@ -13,6 +13,7 @@ from tests.kafka.fixtures import NewTopic
 pytestmark = pytest.mark.kafka
 
 TOTAL = 20_000
+LOOK_OFTEN = {"KGEN_KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": "200"}  # for new partitions: a minute, else
 
 
 @pytest.fixture
@@ -22,9 +23,9 @@ def shape(new_topic: NewTopic) -> Shape:
 
 def test_the_topic_read_is_deleted(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """librdkafka 2.16 says nothing of it to a consumer with assigned partitions: the source has to look."""
-    flow = new_flow(kafka, shape)
+    flow = new_flow(kafka, shape, env=LOOK_OFTEN)
     feed(flow, range(TOTAL))
-    run = flow.start(look_for_partitions=0.2)
+    run = flow.start()
     flow.reached(TOTAL, run)
     delete_topic(kafka.bootstrap, shape.source)
     assert run.wait() != 0
@@ -86,9 +87,9 @@ def test_a_gap_may_be_left_for_the_newest(kafka: KafkaBroker, shape: Shape, new_
 
 def test_partitions_are_added_in_flight(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
     """It leaves with 75, asking its supervisor for a restart, then reads the new ones from the beginning."""
-    flow = new_flow(kafka, shape)
+    flow = new_flow(kafka, shape, env=LOOK_OFTEN)
     feed(flow, range(TOTAL // 2))
-    run = flow.start(on_new_partitions="stop", look_for_partitions=0.2)
+    run = flow.start(on_new_partitions="stop")
     flow.reached(TOTAL // 4, run)
     add_partitions(kafka.bootstrap, shape.source, 6)
     feed(flow, range(TOTAL // 2, TOTAL))
@@ -99,9 +100,9 @@ def test_partitions_are_added_in_flight(kafka: KafkaBroker, shape: Shape, new_fl
 
 
 def test_new_partitions_are_never_ignored(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
-    flow = new_flow(kafka, shape)
+    flow = new_flow(kafka, shape, env=LOOK_OFTEN)
     feed(flow, range(1000))
-    run = flow.start(look_for_partitions=0.2)
+    run = flow.start()
     flow.reached(1, run)
     add_partitions(kafka.bootstrap, shape.source, 6)
     assert run.wait() not in (0, 75)
