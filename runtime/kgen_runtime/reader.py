@@ -25,6 +25,11 @@ TIMEOUT: Final = 10.0
 
 _CONFIRM_AFTER: Final = 2.0
 
+_FETCH_BACKOFF: Final = 50
+"""Milliseconds that librdkafka fetches no more of a partition when enough of it waits to be taken. Its own
+1000 leaves the consumer without messages for most of that second: 100,000 of them are soon decoded.
+"""
+
 log = logging.getLogger("kgen_runtime.source")
 
 _PASSING: Final = frozenset(
@@ -59,6 +64,7 @@ class Reader:
         self._topic = topic
         self._batch_size = batch_size
         self.consumer = open_consumer(kafka, group_id)
+        self.busy = False  # the last look found messages, of whatever partition
         self._inboxes: dict[int, Inbox] = {}
         self._warned: set[int] = set()
 
@@ -138,15 +144,27 @@ class Reader:
         waiting = sum(len(inbox.messages) for inbox in inboxes.values() if not inbox.held)
         if waiting > 4 * self._batch_size:
             return
-        for message in self.consumer.consume(self._batch_size, 0):
+        found = self.consumer.consume(self._batch_size, 0)
+        of = [message.partition() or 0 for message in found if message.error() is None]
+        self.busy = bool(of)
+        if of and of.count(of[0]) == len(found):
+            self._deliver(of[0], found)  # most often: a fetch brings many of one partition
+        else:
+            self._sort(found)
+
+    def _sort(self, found: list[Message]) -> None:
+        for message in found:
             error = message.error()
-            if error is not None:
+            if error is None:
+                self._deliver(message.partition() or 0, [message])
+            else:
                 self._on_event(message, error)
-                continue
-            inbox = inboxes.get(message.partition() or 0)
-            if inbox is not None:  # else it was released after the fetch
-                inbox.messages.append(message)
-                inbox.at_end = False
+
+    def _deliver(self, partition: int, messages: list[Message]) -> None:
+        inbox = self._inboxes.get(partition)
+        if inbox is not None:  # else it was released after the fetch
+            inbox.messages += messages
+            inbox.at_end = False
 
     def _on_event(self, message: Message, error: KafkaError) -> None:
         """Events come among the messages. They have offsets too, which say nothing of what was read."""
@@ -176,6 +194,7 @@ def open_consumer(kafka: Kafka, group_id: str | None) -> Consumer:
             "enable.auto.offset.store": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
+            "fetch.queue.backoff.ms": kafka.config.get("fetch.queue.backoff.ms", _FETCH_BACKOFF),
             "on_commit": _on_commit,
         }
     )

@@ -234,7 +234,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
             self._end()
         messages = self._held or self._take()
         if not messages:
-            self._back_off(*_IDLE)
+            self._idle()
             return []
         return self._decoded(messages)
 
@@ -288,6 +288,13 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
             self._reader.hold(self._partition, True)
         self._back_off(*_AWAY)
         log.warning("%s/%s waits for the registry: %s", self._topic, self._partition, error.what)
+
+    def _idle(self) -> None:
+        self._back_off(*_IDLE)
+        if self._reader.busy:
+            # Messages of this one may be next. They come in a row with those of others, who could not go on
+            # while this one sleeps.
+            self._awake = datetime.now(timezone.utc)
 
     def _back_off(self, least: float, most: float) -> None:
         self._wait = min(max(self._wait * 2, least), most)

@@ -1,0 +1,79 @@
+"""The one consumer of a worker: what it fetches goes to the right partition, and nobody waits for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer
+
+import kgen_runtime as rt
+from kgen_runtime import testing
+from kgen_runtime.reader import Reader
+from kgen_runtime.source import KafkaSource
+
+from .conftest import texts
+
+Orders = rt.Topic[str, str]
+
+
+def offsets(messages: list[Any]) -> list[tuple[int, int]]:
+    return [(message.partition(), message.offset()) for message in messages]
+
+
+@pytest.fixture
+def two(orders: Orders) -> testing.Memory:
+    """Twelve messages in a row of one partition, then three of another."""
+    return testing.Memory({orders: [*texts(12, partition=0), *texts(3, partition=1)]})
+
+
+def test_messages_go_to_their_partitions_in_order(two: testing.Memory) -> None:
+    reader = Reader(two, "orders", None, 5)
+    for partition in (0, 1):
+        reader.assign(partition, 0)
+    taken: dict[int, list[Any]] = {0: [], 1: []}
+    while not all(reader.at_end(partition) for partition in taken):
+        for partition, messages in taken.items():
+            messages += reader.take(partition)
+    assert offsets(taken[0]) == [(0, offset) for offset in range(12)]
+    assert offsets(taken[1]) == [(1, offset) for offset in range(3)]
+
+
+def test_what_was_fetched_of_a_released_partition_is_dropped(two: testing.Memory) -> None:
+    reader = Reader(two, "orders", None, 20)
+    for partition in (0, 1):
+        reader.assign(partition, 0)
+    reader._inboxes.pop(0)  # released between the fetch and its delivery
+    assert offsets(reader.take(1)) == [(1, offset) for offset in range(3)]
+
+
+def test_a_partition_stays_awake_while_messages_of_another_stand_before_its_own(
+    orders: Orders, two: testing.Memory
+) -> None:
+    source = KafkaSource("flow.read", orders, two, "earliest", "never", 3, "fail", "fail", None)
+    first, second = (source.build_part("flow.read.kafka", key, None) for key in source.list_parts())
+    assert second.next_batch() == []
+    assert second.next_awake() is not None
+    assert second.next_awake() <= datetime.now(timezone.utc)
+    while batches := first.next_batch():
+        assert len(batches[0].oks) == 3
+    assert second.next_batch()
+    while second.next_batch():
+        pass
+    assert not second._reader.busy
+
+
+@pytest.mark.parametrize(
+    ("config", "backoff"), [({}, 50), ({"fetch.queue.backoff.ms": 7}, 7)], ids=["default", "the user's"]
+)
+def test_a_full_queue_is_fetched_again_soon(config: dict[str, Any], backoff: int, orders: Orders) -> None:
+    class Kafka(rt.Kafka):
+        def consumer(self, extra: Mapping[str, Any]) -> Consumer:
+            given.update(extra)
+            return super().consumer(extra)
+
+    given: dict[str, Any] = {}
+    Reader(Kafka("127.0.0.1:1", config=config), "orders", None, 3).close()
+    assert given["fetch.queue.backoff.ms"] == backoff
