@@ -15,7 +15,7 @@ SANITIZE = [
 ]
 FLAGS = SANITIZE if os.environ.get("KGEN_SANITIZE") == "1" else ["-O2"]
 SOURCES = sorted(str(p) for p in Path("runtime/kgen_runtime/codec").glob("*.pyx"))
-INCLUDED = sorted(str(p) for p in Path("runtime/kgen_runtime/codec").glob("*.pxi"))
+INCLUDED = [str(p) for kind in ("pxi", "h") for p in Path("runtime/kgen_runtime/codec").glob(f"*.{kind}")]
 
 
 def extensions() -> list[Extension]:

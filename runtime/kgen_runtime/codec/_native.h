@@ -1,0 +1,104 @@
+/* What the native codec needs of C: datetime's C API, and the slots of objects. */
+#ifndef KGEN_NATIVE_H
+#define KGEN_NATIVE_H
+
+#include <Python.h>
+#include <datetime.h>
+#include <float.h>
+#include <structmember.h>
+#include <string.h>
+
+#ifdef __GNUC__
+#define KGEN_STATIC static __attribute__((unused))
+#else
+#define KGEN_STATIC static
+#endif
+
+#define KGEN_SLOT(object, offset) ((PyObject **)((char *)(object) + (offset)))
+#define KGEN_ALLOC(type) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), 0))
+
+KGEN_STATIC int kgen_datetime_import(void) { PyDateTime_IMPORT; return PyDateTimeAPI ? 0 : -1; }
+
+/* The offset of a __slots__ member in its objects, or -1 where the descriptor is something else. */
+KGEN_STATIC Py_ssize_t kgen_slot_offset(PyObject *descriptor) {
+    if (Py_TYPE(descriptor) != &PyMemberDescr_Type) return -1;
+    PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
+    return member->type == T_OBJECT_EX ? member->offset : -1;
+}
+
+/* Days since 1970-01-01 to year, month, day (Howard Hinnant's days_to_civil). */
+KGEN_STATIC void kgen_civil(long long days, int *year, int *month, int *day) {
+    long long z = days + 719468;
+    long long era = (z >= 0 ? z : z - 146096) / 146097;
+    unsigned doe = (unsigned)(z - era * 146097);
+    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    unsigned mp = (5 * doy + 2) / 153;
+    *day = (int)(doy - (153 * mp + 2) / 5 + 1);
+    *month = (int)(mp < 10 ? mp + 3 : mp - 9);
+    *year = (int)((long long)yoe + era * 400 + (*month <= 2));
+}
+
+KGEN_STATIC PyObject *kgen_date(long long days) {
+    int year, month, day;
+    kgen_civil(days, &year, &month, &day);
+    return PyDateTimeAPI->Date_FromDate(year, month, day, PyDateTimeAPI->DateType);
+}
+
+KGEN_STATIC PyObject *kgen_time(long long micros) {
+    int seconds = (int)(micros / 1000000);
+    return PyDateTimeAPI->Time_FromTime(
+        seconds / 3600, seconds / 60 % 60, seconds % 60, (int)(micros % 1000000), Py_None, PyDateTimeAPI->TimeType);
+}
+
+KGEN_STATIC PyObject *kgen_datetime(long long micros, int utc) {
+    long long days = micros / 86400000000LL, rest = micros % 86400000000LL;
+    int year, month, day, seconds;
+    if (rest < 0) { rest += 86400000000LL; days -= 1; }
+    kgen_civil(days, &year, &month, &day);
+    seconds = (int)(rest / 1000000);
+    return PyDateTimeAPI->DateTime_FromDateAndTime(
+        year, month, day, seconds / 3600, seconds / 60 % 60, seconds % 60, (int)(rest % 1000000),
+        utc ? PyDateTimeAPI->TimeZone_UTC : Py_None, PyDateTimeAPI->DateTimeType);
+}
+
+/* Whether `text` is the ASCII string of these bytes. */
+KGEN_STATIC int kgen_is_text(PyObject *text, const unsigned char *bytes, Py_ssize_t size) {
+    return PyUnicode_GET_LENGTH(text) == size && memcmp(PyUnicode_1BYTE_DATA(text), bytes, (size_t)size) == 0;
+}
+
+/* For the writer. */
+
+/* Year, month, day to days since 1970-01-01 (Howard Hinnant's days_from_civil). */
+KGEN_STATIC long long kgen_days(PyObject *date) {
+    long long y = PyDateTime_GET_YEAR(date);
+    unsigned m = PyDateTime_GET_MONTH(date), d = PyDateTime_GET_DAY(date);
+    y -= m <= 2;
+    long long era = (y >= 0 ? y : y - 399) / 400;
+    unsigned yoe = (unsigned)(y - era * 400);
+    unsigned doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+    return era * 146097 + (long long)(yoe * 365 + yoe / 4 - yoe / 100 + doy) - 719468;
+}
+
+KGEN_STATIC long long kgen_time_micros(PyObject *t) {
+    return ((PyDateTime_TIME_GET_HOUR(t) * 60LL + PyDateTime_TIME_GET_MINUTE(t)) * 60 + PyDateTime_TIME_GET_SECOND(t)) * 1000000
+        + PyDateTime_TIME_GET_MICROSECOND(t);
+}
+
+KGEN_STATIC long long kgen_datetime_micros(PyObject *t) {
+    return ((kgen_days(t) * 24 + PyDateTime_DATE_GET_HOUR(t)) * 60 + PyDateTime_DATE_GET_MINUTE(t)) * 60000000LL
+        + PyDateTime_DATE_GET_SECOND(t) * 1000000LL + PyDateTime_DATE_GET_MICROSECOND(t);
+}
+
+KGEN_STATIC int kgen_naive(PyObject *t) { return PyDateTime_DATE_GET_TZINFO(t) == Py_None; }
+KGEN_STATIC int kgen_naive_time(PyObject *t) { return PyDateTime_TIME_GET_TZINFO(t) == Py_None; }
+KGEN_STATIC PyObject *kgen_type(PyObject *value) { return (PyObject *)Py_TYPE(value); }
+
+KGEN_STATIC int kgen_uuid_bytes(PyObject *number, unsigned char *data) {
+    if (!PyLong_Check(number)) { PyErr_SetString(PyExc_TypeError, "a UUID holds an int"); return -1; }
+    return _PyLong_AsByteArray((PyLongObject *)number, data, 16, 0, 0);
+}
+
+KGEN_STATIC int kgen_is_utc(PyObject *t) { return PyDateTime_DATE_GET_TZINFO(t) == PyDateTimeAPI->TimeZone_UTC; }
+
+#endif

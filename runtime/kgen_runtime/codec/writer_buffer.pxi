@@ -1,0 +1,117 @@
+"""C declarations, limits, and the growing buffer that nodes write to."""
+
+cdef extern from "_native.h":
+    int kgen_datetime_import() except -1
+    Py_ssize_t kgen_slot_offset(PyObject *descriptor) noexcept
+    PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
+    long long kgen_days(object date) noexcept
+    long long kgen_time_micros(object time) noexcept
+    long long kgen_datetime_micros(object moment) noexcept
+    bint kgen_naive(object moment) noexcept
+    bint kgen_naive_time(object time) noexcept
+    bint kgen_is_utc(object moment) noexcept
+    bint PyDate_Check(object value) noexcept
+    bint PyDateTime_Check(object value) noexcept
+    bint PyTime_Check(object value) noexcept
+    bint PyLong_Check(object value) noexcept
+    bint PyBool_Check(object value) noexcept
+    bint PyFloat_Check(object value) noexcept
+    bint PyUnicode_Check(object value) noexcept
+    bint PyBytes_Check(object value) noexcept
+    bint PyList_Check(object value) noexcept
+    bint PyTuple_Check(object value) noexcept
+    bint PyDict_Check(object value) noexcept
+    double PyFloat_AS_DOUBLE(object value) noexcept
+    double PyLong_AsDouble(object value) except? -1.0
+    long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
+    const char *PyUnicode_AsUTF8AndSize(object value, Py_ssize_t *size) except NULL
+    PyObject *PyDict_GetItemWithError(object items, object key) except? NULL
+    int PyDict_Next(object items, Py_ssize_t *at, PyObject **key, PyObject **value) noexcept
+    PyObject *kgen_type(object value) noexcept
+    int kgen_uuid_bytes(object number, uint8_t *data) except -1
+    PyObject *PyTuple_GET_ITEM(object items, Py_ssize_t index) noexcept
+    PyObject *PyList_GET_ITEM(object items, Py_ssize_t index) noexcept
+    Py_ssize_t PyList_GET_SIZE(object items) noexcept
+    Py_ssize_t PyTuple_GET_SIZE(object items) noexcept
+    double FLT_MAX
+
+kgen_datetime_import()
+
+cdef enum:
+    SMALL = 1024  # most messages fit a buffer on the stack
+    NOT = 0
+    ACCEPTED = 1
+    EXACT = 2
+
+cdef int DEPTH = MAX_DEPTH
+cdef object MICROSECOND = dt.timedelta(microseconds=1)
+cdef object UUID = uuid.UUID
+cdef const char *HEX = b"0123456789abcdef"
+# Half a unit in the last place above the largest float of 32 bits: what rounds to infinity.
+cdef double FLT_LIMIT = FLT_MAX * (1 + 2.0 ** -25)
+cdef double INFINITE = float("inf")
+cdef int64_t NANO_LIMIT = 9223372036854775
+
+ctypedef struct Out:
+    uint8_t *data
+    Py_ssize_t size
+    Py_ssize_t room
+    bint heap
+    int depth
+
+
+cdef int grow(Out *out, Py_ssize_t more) except -1:
+    cdef Py_ssize_t room = out.room
+    cdef uint8_t *data
+    if more > (<Py_ssize_t>1 << 62) - out.size:
+        raise MemoryError
+    while room < out.size + more:
+        room *= 2
+    data = <uint8_t *>(PyMem_Realloc(out.data, room) if out.heap else PyMem_Malloc(room))
+    if data == NULL:
+        raise MemoryError
+    if not out.heap:
+        memcpy(data, out.data, out.size)
+    out.data = data
+    out.room = room
+    out.heap = True
+    return 0
+
+
+cdef inline int put(Out *out, const void *data, Py_ssize_t size) except -1:
+    if out.room - out.size < size:
+        grow(out, size)
+    memcpy(out.data + out.size, data, size)
+    out.size += size
+    return 0
+
+
+cdef inline int put_long(Out *out, int64_t value) except -1:
+    cdef uint64_t n = (<uint64_t>value << 1) ^ <uint64_t>(value >> 63)
+    if out.room - out.size < 10:
+        grow(out, 10)
+    while n > 0x7F:
+        out.data[out.size] = <uint8_t>(n | 0x80)
+        out.size += 1
+        n >>= 7
+    out.data[out.size] = <uint8_t>n
+    out.size += 1
+    return 0
+
+
+cdef inline int put_run(Out *out, const void *data, Py_ssize_t size) except -1:
+    """A length, and that many bytes."""
+    put_long(out, size)
+    return put(out, data, size)
+
+
+class Refused(Exception):
+    """Why a value was not written, and the parts of its field path, innermost first."""
+
+    def __init__(self, why, *parts):
+        self.why = why
+        self.parts = list(parts)
+
+
+cdef unwanted(str wanted, object value):
+    return Refused(f"expected {wanted}, not {type(value).__name__}")

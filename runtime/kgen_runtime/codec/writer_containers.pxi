@@ -1,0 +1,346 @@
+"""Nodes that write enums, arrays, maps, records and unions."""
+
+cdef class EnumNode(Node):
+    """`members` are the class's in the order of the symbols, or None where there is no class; the symbols are accepted too."""
+
+    cdef str name
+    cdef object cls
+    cdef tuple members
+    cdef dict symbols
+    cdef dict places
+
+    def __init__(self, str name, tuple symbols, cls, tuple members):
+        self.name = name
+        self.cls = cls
+        self.members = members
+        self.symbols = {symbol: number for number, symbol in enumerate(symbols)}
+        self.places = {id(member): number for number, member in enumerate(members)}
+
+    cdef int place(self, object value) except -2:
+        """The number of the symbol, or -1."""
+        cdef Py_ssize_t i
+        if type(value) is self.cls:
+            for i in range(PyTuple_GET_SIZE(self.members)):
+                if i == 16:
+                    break
+                if PyTuple_GET_ITEM(self.members, i) == <PyObject *>value:
+                    return i
+            return self.places.get(id(value), -1)
+        return self.symbols.get(value, -1) if PyUnicode_Check(value) else -1
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef int place = self.place(value)
+        if place < 0:
+            raise Refused(f"expected a symbol of {self.name}, not {str(repr(value))[:200]}")
+        return put_long(out, place)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        if self.place(value) < 0:
+            return NOT
+        return EXACT if self.cls is None or type(value) is self.cls else ACCEPTED
+
+    def types(self):
+        return (str,) if self.cls is None else (self.cls, str)
+
+
+cdef class ContainerNode(Node):
+    """What holds other values: `weigh` is its `fit`, asked once for a value."""
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        cdef int found
+        key = (id(self), id(value))
+        known = memo.seen.get(key)
+        if known is not None:
+            return known
+        if memo.depth <= 0:
+            return NOT
+        memo.seen[key] = NOT
+        memo.depth -= 1
+        found = self.weigh(value, memo)
+        memo.depth += 1
+        memo.seen[key] = found
+        return found
+
+    cdef int weigh(self, object value, Memo memo) except -1:
+        return NOT
+
+
+cdef class ListNode(ContainerNode):
+    cdef Node items
+
+    def __init__(self, Node items not None):
+        self.items = items
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef Py_ssize_t i = -1
+        cdef Py_ssize_t count
+        if PyTuple_Check(value):
+            value = list(value)
+        if not PyList_Check(value):
+            raise unwanted("list", value)
+        count = PyList_GET_SIZE(value)
+        if count == 0:
+            return put_long(out, 0)
+        enter(out)
+        put_long(out, count)
+        try:
+            for i in range(count):
+                if i >= PyList_GET_SIZE(value):
+                    raise Refused("the list changed while it was written")
+                item = <object>PyList_GET_ITEM(value, i)
+                self.items.write(out, item)
+        except Refused as refused:
+            refused.parts.append(i)
+            raise
+        out.depth += 1
+        return put_long(out, 0)
+
+    cdef int weigh(self, object value, Memo memo) except -1:
+        cdef int best = EXACT if type(value) is list else ACCEPTED
+        if not isinstance(value, (list, tuple)):
+            return NOT
+        for item in value:
+            best = min(best, self.items.fit(item, memo))
+            if best == NOT:
+                break
+        return best
+
+    def types(self):
+        return (list, tuple)
+
+
+cdef class MapNode(ContainerNode):
+    cdef Node values
+    cdef StringNode keys
+
+    def __init__(self, Node values not None):
+        self.values = values
+        self.keys = StringNode()
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef PyObject *key_at
+        cdef PyObject *item_at
+        cdef Py_ssize_t at = 0
+        cdef Py_ssize_t count = 0
+        cdef Py_ssize_t size
+        key = None
+        if not PyDict_Check(value):
+            raise unwanted("dict", value)
+        size = len(<dict>value)
+        if size == 0:
+            return put_long(out, 0)
+        enter(out)
+        put_long(out, size)
+        try:
+            while PyDict_Next(value, &at, &key_at, &item_at):
+                key, item = <object>key_at, <object>item_at
+                self.keys.write(out, key)
+                self.values.write(out, item)
+                count += 1
+        except Refused as refused:
+            refused.parts.append((str(key),))
+            raise
+        if count != size:
+            raise Refused("the dict changed while it was written")
+        out.depth += 1
+        return put_long(out, 0)
+
+    cdef int weigh(self, object value, Memo memo) except -1:
+        cdef int best = EXACT if type(value) is dict else ACCEPTED
+        if not PyDict_Check(value):
+            return NOT
+        for key, item in value.items():
+            best = min(best, self.keys.fit(key, memo), self.values.fit(item, memo))
+            if best == NOT:
+                break
+        return best
+
+    def types(self):
+        return (dict,)
+
+
+cdef inline int enter(Out *out) except -1:
+    if out.depth <= 0:
+        raise Refused(f"the value is nested more than {DEPTH} deep, or holds itself")
+    out.depth -= 1
+    return 0
+
+
+cdef class RecordNode(ContainerNode):
+    """A record: an object of `cls` by its attributes, or a dict by the names of the fields.
+
+    Objects of a `plain` slotted dataclass are read slot by slot.
+    """
+
+    cdef str name
+    cdef object cls
+    cdef tuple names
+    cdef frozenset known_names
+    cdef tuple attributes
+    cdef tuple nodes
+    cdef tuple defaults
+    cdef Py_ssize_t *offsets
+
+    def __cinit__(self, *args):
+        self.offsets = NULL
+
+    def __init__(self, str name, cls, tuple attributes, bint plain):
+        self.name = name
+        self.cls = cls
+        self.attributes = attributes
+        self.names = self.nodes = self.defaults = ()
+        if plain:
+            self.offsets = <Py_ssize_t *>PyMem_Malloc((len(attributes) + 1) * sizeof(Py_ssize_t))
+            if self.offsets == NULL:
+                raise MemoryError
+            self.find_slots()
+
+    def __dealloc__(self):
+        PyMem_Free(self.offsets)
+
+    def find_slots(self):
+        for i in range(len(self.attributes)):
+            descriptor = getattr(self.cls, self.attributes[i])
+            self.offsets[i] = kgen_slot_offset(<PyObject *>descriptor)
+            if self.offsets[i] < 0:
+                raise TypeError(f"{self.cls.__qualname__}.{self.attributes[i]} is not a slot")
+
+    def fill(self, tuple names, tuple nodes, tuple defaults):
+        """`defaults`: the Avro binary of each field's default, or None."""
+        for node in nodes:
+            if not isinstance(node, Node):
+                raise TypeError("a field needs a node")
+        if not len(names) == len(nodes) == len(defaults) or (self.cls is not None and len(self.attributes) != len(names)):
+            raise ValueError("the fields of a record do not agree")
+        self.names, self.nodes, self.defaults = names, nodes, defaults
+        self.known_names = frozenset(names)
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef Py_ssize_t i = 0
+        enter(out)
+        try:
+            if self.offsets != NULL and kgen_type(value) == <PyObject *>self.cls:
+                for i in range(PyTuple_GET_SIZE(self.nodes)):
+                    self.slot(out, value, i)
+            elif self.cls is not None and isinstance(value, self.cls):
+                for i in range(PyTuple_GET_SIZE(self.nodes)):
+                    self.attribute(out, value, i)
+            elif PyDict_Check(value):
+                i = -1
+                self.known(value)
+                for i in range(PyTuple_GET_SIZE(self.nodes)):
+                    self.entry(out, value, i)
+            else:
+                i = -1
+                raise unwanted("dict" if self.cls is None else self.cls.__qualname__, value)
+        except Refused as refused:
+            if i >= 0:
+                refused.parts.append(self.names[i])
+            raise
+        out.depth += 1
+        return 0
+
+    cdef inline int slot(self, Out *out, object value, Py_ssize_t i) except -1:
+        cdef PyObject *item = KGEN_SLOT(<PyObject *>value, self.offsets[i])[0]
+        if item == NULL:
+            raise Refused("the field is not set")
+        held = <object>item
+        return (<Node>PyTuple_GET_ITEM(self.nodes, i)).write(out, held)
+
+    cdef int attribute(self, Out *out, object value, Py_ssize_t i) except -1:
+        try:
+            item = getattr(value, self.attributes[i])
+        except AttributeError:
+            raise Refused("the field is not set") from None
+        return (<Node>PyTuple_GET_ITEM(self.nodes, i)).write(out, item)
+
+    cdef int entry(self, Out *out, object value, Py_ssize_t i) except -1:
+        cdef PyObject *found = PyDict_GetItemWithError(value, self.names[i])
+        if found != NULL:
+            item = <object>found
+            return (<Node>PyTuple_GET_ITEM(self.nodes, i)).write(out, item)
+        default = self.defaults[i]
+        if default is None:
+            raise Refused("the field is missing")
+        return put(out, PyBytes_AS_STRING(default), PyBytes_GET_SIZE(default))
+
+    cdef int known(self, dict value) except -1:
+        for key in value:
+            if key not in self.known_names:
+                raise Refused(f"{self.name} has no field {str(key)[:200]}")
+        return 0
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        if self.cls is not None and isinstance(value, self.cls):
+            return EXACT if type(value) is self.cls else ACCEPTED
+        return ContainerNode.fit(self, value, memo)
+
+    cdef int weigh(self, object value, Memo memo) except -1:
+        if not PyDict_Check(value):
+            return NOT
+        return self.fit_items(value, memo)
+
+    cdef int fit_items(self, dict value, Memo memo) except -1:
+        cdef int best = EXACT if self.cls is None and type(value) is dict else ACCEPTED
+        for key in value:
+            if key not in self.known_names:
+                return NOT
+        for name, node, default in zip(self.names, self.nodes, self.defaults):
+            if name in value:
+                best = min(best, (<Node>node).fit(value[name], memo))
+            elif default is not None:
+                best = min(best, ACCEPTED)
+            else:
+                return NOT
+        return best
+
+    def types(self):
+        return (dict,) if self.cls is None else (self.cls, dict)
+
+
+cdef class UnionNode(Node):
+    """A union. A type that only one branch takes leads straight to it; else the branches are asked."""
+
+    cdef tuple branches
+    cdef dict by_type
+    cdef str title
+
+    def __init__(self, tuple branches, str title):
+        for branch in branches:
+            if not isinstance(branch, Node):
+                raise TypeError("a branch needs a node")
+        self.branches = branches
+        self.title = title
+        takers = {}
+        for number, branch in enumerate(branches):
+            for taken in branch.types():
+                takers.setdefault(taken, []).append(number)
+        self.by_type = {taken: numbers[0] for taken, numbers in takers.items() if len(numbers) == 1}
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef PyObject *known = PyDict_GetItemWithError(self.by_type, <object>kgen_type(value))
+        cdef Py_ssize_t number
+        if known != NULL:
+            number = <object>known
+        else:
+            number = self.best(value, Memo())
+        if number < 0:
+            raise unwanted(f"one of {self.title}", value)
+        put_long(out, number)
+        return (<Node>PyTuple_GET_ITEM(self.branches, number)).write(out, value)
+
+    cdef Py_ssize_t best(self, object value, Memo memo) except -2:
+        """The first branch that holds the value exactly, else the first that accepts it, else -1."""
+        cdef Py_ssize_t i, accepting = -1
+        cdef int fit
+        for i in range(PyTuple_GET_SIZE(self.branches)):
+            fit = (<Node>PyTuple_GET_ITEM(self.branches, i)).fit(value, memo)
+            if fit == EXACT:
+                return i
+            if fit == ACCEPTED and accepting < 0:
+                accepting = i
+        return accepting
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        cdef Py_ssize_t number = self.best(value, memo)
+        return NOT if number < 0 else (<Node>PyTuple_GET_ITEM(self.branches, number)).fit(value, memo)

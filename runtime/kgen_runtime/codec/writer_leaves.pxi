@@ -1,0 +1,414 @@
+"""Nodes that write what holds no other values: primitives and logical types."""
+
+cdef class Memo:
+    """How well values suit nodes, as found while one union looks for a branch: each pair is asked once, else unions inside
+    unions would ask exponentially often, and values that hold themselves for ever.
+    """
+
+    cdef dict seen
+    cdef int depth
+
+    def __init__(self):
+        self.seen = {}
+        self.depth = DEPTH
+
+
+cdef class Node:
+    """Writes one kind of value."""
+
+    cdef int write(self, Out *out, object value) except -1:
+        raise NotImplementedError
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        return NOT
+
+    def types(self):
+        """The Python types whose values this node may write."""
+        return ()
+
+
+cdef class NullNode(Node):
+    cdef int write(self, Out *out, object value) except -1:
+        if value is not None:
+            raise unwanted("None", value)
+        return 0
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        return EXACT if value is None else NOT
+
+    def types(self):
+        return (type(None),)
+
+
+cdef class BooleanNode(Node):
+    cdef int write(self, Out *out, object value) except -1:
+        cdef uint8_t byte = value is True
+        if not PyBool_Check(value):
+            raise unwanted("bool", value)
+        return put(out, &byte, 1)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        return EXACT if PyBool_Check(value) else NOT
+
+    def types(self):
+        return (bool,)
+
+
+cdef class IntegerNode(Node):
+    """An int or a long: `bits` is 32 or 64."""
+
+    cdef int bits
+
+    def __init__(self, int bits):
+        self.bits = bits
+
+    cdef bint holds(self, object value, int64_t *number) except -1:
+        cdef int overflow = 0
+        number[0] = PyLong_AsLongLongAndOverflow(value, &overflow)
+        return overflow == 0 and (self.bits == 64 or number[0] == <int32_t>number[0])
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef int64_t number = 0
+        if not PyLong_Check(value) or PyBool_Check(value):
+            raise unwanted("int", value)
+        if not self.holds(value, &number):
+            raise Refused(f"the number does not fit {self.bits} bits")
+        return put_long(out, number)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        cdef int64_t number = 0
+        if not PyLong_Check(value) or PyBool_Check(value) or not self.holds(value, &number):
+            return NOT
+        return EXACT if type(value) is int else ACCEPTED
+
+    def types(self):
+        return (int,)
+
+
+cdef bint real(object value, double *number) except -1:
+    """Whether `value` is a float, or an int that a double can hold."""
+    if PyFloat_Check(value):
+        number[0] = PyFloat_AS_DOUBLE(value)
+        return True
+    if not PyLong_Check(value) or PyBool_Check(value):
+        return False
+    try:
+        number[0] = PyLong_AsDouble(value)
+    except OverflowError:
+        return False
+    return True
+
+
+cdef class DoubleNode(Node):
+    cdef int write(self, Out *out, object value) except -1:
+        cdef double number = 0
+        if not real(value, &number):
+            raise unwanted("a float or an int that a double holds", value)
+        return put(out, &number, 8)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        cdef double number = 0
+        return NOT if not real(value, &number) else EXACT if PyFloat_Check(value) else ACCEPTED
+
+    def types(self):
+        return (float, int)
+
+
+cdef class FloatNode(Node):
+    cdef bint holds(self, object value, double *number) except -1:
+        if not real(value, number):
+            return False
+        return not FLT_LIMIT <= abs(number[0]) < INFINITE
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef double number = 0
+        cdef float single
+        if not self.holds(value, &number):
+            raise unwanted("a number that a float of 32 bits holds", value)
+        single = <float>number
+        return put(out, &single, 4)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        cdef double number = 0
+        if not self.holds(value, &number):
+            return NOT
+        exact = PyFloat_Check(value) and (number != number or <double><float>number == number)
+        return EXACT if exact else ACCEPTED
+
+    def types(self):
+        return (float, int)
+
+
+cdef class BytesNode(Node):
+    """Bytes, or a fixed where `size` is not -1."""
+
+    cdef Py_ssize_t size
+
+    def __init__(self, Py_ssize_t size):
+        self.size = size
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef Py_ssize_t size
+        if not PyBytes_Check(value):
+            if not isinstance(value, (bytearray, memoryview)):
+                raise unwanted("bytes", value)
+            value = bytes(value)
+        size = PyBytes_GET_SIZE(value)
+        if self.size < 0:
+            return put_run(out, PyBytes_AS_STRING(value), size)
+        if size != self.size:
+            raise Refused(f"expected {self.size} bytes, not {size}")
+        return put(out, PyBytes_AS_STRING(value), size)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            return NOT
+        if self.size >= 0 and len(bytes(value)) != self.size:
+            return NOT
+        return EXACT if PyBytes_Check(value) else ACCEPTED
+
+    def types(self):
+        return (bytes, bytearray, memoryview)
+
+
+cdef class StringNode(Node):
+    cdef int write(self, Out *out, object value) except -1:
+        cdef Py_ssize_t size = 0
+        cdef const char *data
+        if not PyUnicode_Check(value):
+            raise unwanted("str", value)
+        try:
+            data = PyUnicode_AsUTF8AndSize(value, &size)
+        except UnicodeEncodeError:
+            raise Refused("the string holds a lone surrogate") from None
+        return put_run(out, data, size)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        return EXACT if type(value) is str else ACCEPTED if PyUnicode_Check(value) else NOT
+
+    def types(self):
+        return (str,)
+
+
+cdef class DateNode(Node):
+    cdef int write(self, Out *out, object value) except -1:
+        if not PyDate_Check(value) or PyDateTime_Check(value):
+            raise unwanted("date", value)
+        return put_long(out, kgen_days(value))
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        return EXACT if PyDate_Check(value) and not PyDateTime_Check(value) else NOT
+
+    def types(self):
+        return (dt.date,)
+
+
+cdef class TimeNode(Node):
+    """A time of day; `unit` is in microseconds."""
+
+    cdef int64_t unit
+
+    def __init__(self, int64_t unit):
+        self.unit = unit
+
+    cdef int write(self, Out *out, object value) except -1:
+        if not PyTime_Check(value) or not kgen_naive_time(value):
+            raise unwanted("a time without a time zone", value)
+        return put_long(out, kgen_time_micros(value) // self.unit)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        if not PyTime_Check(value) or not kgen_naive_time(value):
+            return NOT
+        return ACCEPTED if kgen_time_micros(value) % self.unit else EXACT
+
+    def types(self):
+        return (dt.time,)
+
+
+cdef inline int64_t floor_div(int64_t number, int64_t unit) noexcept:
+    cdef int64_t whole = number // unit
+    return whole - 1 if number % unit < 0 else whole
+
+
+cdef class TimestampNode(Node):
+    """An instant (`utc`) or a wall-clock time; `unit` is in microseconds. What is finer is cut off, towards the past."""
+
+    cdef int64_t unit
+    cdef bint utc
+
+    def __init__(self, int64_t unit, bint utc):
+        self.unit = unit
+        self.utc = utc
+
+    cdef bint micros(self, object value, int64_t *out) except -1:
+        """Microseconds since the epoch, where `value` is a datetime of the right kind."""
+        if not PyDateTime_Check(value):
+            return False
+        if kgen_naive(value):
+            out[0] = kgen_datetime_micros(value)
+            return not self.utc
+        if not self.utc:
+            return False
+        if kgen_is_utc(value):
+            out[0] = kgen_datetime_micros(value)
+            return True
+        offset = value.utcoffset()
+        if offset is None:
+            return False
+        out[0] = kgen_datetime_micros(value) - offset // MICROSECOND
+        return True
+
+    cdef str wanted(self):
+        return "a datetime with a time zone" if self.utc else "a datetime without a time zone"
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef int64_t micros = 0
+        if not self.micros(value, &micros):
+            raise unwanted(self.wanted(), value)
+        return put_long(out, floor_div(micros, self.unit))
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        cdef int64_t micros = 0
+        if not self.micros(value, &micros):
+            return NOT
+        return ACCEPTED if micros % self.unit else EXACT
+
+    def types(self):
+        return (dt.datetime,)
+
+
+cdef class NanosNode(TimestampNode):
+    """Nanoseconds since the epoch: a number of its own class, or a plain int, or a datetime."""
+
+    cdef object cls
+
+    def __init__(self, cls, bint utc):
+        self.cls = cls
+        self.unit = 1
+        self.utc = utc
+
+    cdef bint nanos(self, object value, int64_t *out) except -1:
+        cdef int overflow = 0
+        if PyLong_Check(value) and not PyBool_Check(value):
+            out[0] = PyLong_AsLongLongAndOverflow(value, &overflow)
+            return overflow == 0
+        if not self.micros(value, out) or not -NANO_LIMIT < out[0] < NANO_LIMIT:
+            return False
+        out[0] *= 1000
+        return True
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef int64_t nanos = 0
+        if not self.nanos(value, &nanos):
+            raise unwanted(f"{self.cls.__name__}, or {self.wanted()} that 64 bits of nanoseconds hold", value)
+        return put_long(out, nanos)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        cdef int64_t nanos = 0
+        if not self.nanos(value, &nanos):
+            return NOT
+        return EXACT if type(value) is self.cls else ACCEPTED
+
+    def types(self):
+        return (self.cls, int, dt.datetime)
+
+
+cdef class UuidNode(Node):
+    """A UUID as text, or as 16 bytes."""
+
+    cdef bint text
+
+    def __init__(self, bint text):
+        self.text = text
+
+    cdef int write(self, Out *out, object value) except -1:
+        cdef uint8_t raw[16]
+        cdef uint8_t text[37]
+        cdef int i, at = 1
+        if not isinstance(value, UUID):
+            raise unwanted("UUID", value)
+        number = value.int
+        kgen_uuid_bytes(number, raw)
+        if not self.text:
+            return put(out, raw, 16)
+        text[0] = 72  # the length 36, as a zigzag varint
+        for i in range(16):
+            if i == 4 or i == 6 or i == 8 or i == 10:
+                text[at] = c'-'
+                at += 1
+            text[at] = HEX[raw[i] >> 4]
+            text[at + 1] = HEX[raw[i] & 15]
+            at += 2
+        return put(out, text, 37)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        return EXACT if type(value) is UUID else ACCEPTED if isinstance(value, UUID) else NOT
+
+    def types(self):
+        return (UUID,)
+
+
+cdef class DecimalNode(Node):
+    """A decimal on bytes (`size` -1) or fixed."""
+
+    cdef Py_ssize_t size
+    cdef object precision
+    cdef object scale
+
+    def __init__(self, Py_ssize_t size, precision, scale):
+        self.size = size
+        self.precision = precision
+        self.scale = scale
+
+    cdef object raw(self, object value):
+        """The bytes of the unscaled number. Raises ValueError."""
+        number = unscaled(value, self.precision, self.scale)
+        return number_bytes(number) if self.size < 0 else number.to_bytes(self.size, "big", signed=True)
+
+    cdef int write(self, Out *out, object value) except -1:
+        if not isinstance(value, (Decimal, int)) or PyBool_Check(value):
+            raise unwanted("Decimal", value)
+        try:
+            data = self.raw(value)
+        except (ValueError, OverflowError) as error:
+            raise Refused(f"the decimal {error}") from None
+        return put_run(out, PyBytes_AS_STRING(data), len(data)) if self.size < 0 else put(out, PyBytes_AS_STRING(data), len(data))
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        if not isinstance(value, (Decimal, int)) or PyBool_Check(value):
+            return NOT
+        try:
+            self.raw(value)
+        except (ValueError, OverflowError):
+            return NOT
+        return EXACT if isinstance(value, Decimal) else ACCEPTED
+
+    def types(self):
+        return (Decimal, int)
+
+
+cdef class BigDecimalNode(DecimalNode):
+    cdef object raw(self, object value):
+        number, scale = unscaled_big(value)
+        data = number_bytes(number)
+        return zigzag(len(data)) + data + zigzag(scale)
+
+
+cdef class DurationNode(Node):
+    cdef int write(self, Out *out, object value) except -1:
+        cdef uint32_t parts[3]
+        if self.fit(value, None) == NOT:
+            raise unwanted("a Duration whose parts fit 32 bits each", value)
+        parts[0], parts[1], parts[2] = value.months, value.days, value.millis
+        return put(out, parts, 12)
+
+    cdef int fit(self, object value, Memo memo) except -1:
+        if not isinstance(value, Duration):
+            return NOT
+        for part in (value.months, value.days, value.millis):
+            if not isinstance(part, int) or not 0 <= part < 1 << 32:
+                return NOT
+        return EXACT
+
+    def types(self):
+        return (Duration,)
