@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
+from .globs import wanted
 from .lock import Key, Locked, normal_hash
 from .model.subjects import SchemaVersion, Snapshot, Subject
 from .registry.fetch import Fetched
@@ -117,7 +117,7 @@ def _renames(snapshot: Snapshot, locked: Locked) -> Iterator[str]:
 
 def with_others(fetched: Fetched, locked: Locked, globs: Sequence[str]) -> Fetched:
     """`fetched`, which was narrowed to `globs`, with the project's other subjects as they are locked."""
-    others = [s for s in locked.snapshot.subjects if not any(fnmatchcase(s.name, glob) for glob in globs)]
+    others = [s for s in locked.snapshot.subjects if not wanted(s.name, globs)]
     subjects = sorted([*fetched.snapshot.subjects, *others], key=lambda s: s.name)
     live = {
         s.name: tuple(v.version for v in s.versions if (s.name, v.version) not in locked.deleted)

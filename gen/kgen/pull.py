@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from kgen import __version__
@@ -16,6 +15,7 @@ from kgen import __version__
 from . import changes, config, gate, guard, history, lock, paths, plan, registry, render, usage, write
 from .config import Config, ConflictMode
 from .errors import ConfigError, EditedError, OutputError
+from .globs import fits, wanted
 from .model import build, names
 from .model.project import Project, Settings
 from .model.subjects import Snapshot
@@ -267,8 +267,8 @@ def _with_new_globs(settled: Settled, request: Request, fetched: Fetched) -> Set
     """kgen.toml takes on patterns of `--subject` that bring in what its own do not."""
     known = settled.config.subjects
     names = [s.name for s in fetched.snapshot.subjects]
-    uncovered = [n for n in names if not any(fnmatchcase(n, glob) for glob in known)]
-    added = [g for g in request.subjects if g not in known and any(fnmatchcase(n, g) for n in uncovered)]
+    uncovered = [n for n in names if not wanted(n, known)]
+    added = [g for g in request.subjects if g not in known and any(fits(n, g) for n in uncovered)]
     text = settled.text if settled.text is not None else config.read_text(request.root)
     if not added or text is None:
         return settled
@@ -287,8 +287,8 @@ def _plan(
     project = model(settings, snapshot, old)
     new = locked(snapshot, project, deleted)
     rendered = render.render(project)
-    wanted = plan.Wanted(new, rendered, {p: render.kind(p) for p in rendered}, settings.package, settled.text)
-    files = plan.files(request.root, wanted, old, plan.Options(settings.conflict, request.recreate))
+    want = plan.Wanted(new, rendered, {p: render.kind(p) for p in rendered}, settings.package, settled.text)
+    files = plan.files(request.root, want, old, plan.Options(settings.conflict, request.recreate))
     skipped = {s.subject: s for s in (*snapshot.skipped, *project.skipped)}.values()
     known = changes.schema_changes(old, new)
     subjects = changes.subject_changes(old, new, _models(project, new, settings, old), files, skipped, known)

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Literal, TypeAlias
 
 from . import lock, plan, pull, registry, write
 from .errors import UnknownSchema
+from .globs import wanted
 from .pull import Request
 from .registry.fetch import SUPPORTED, concurrently
 
@@ -80,7 +80,7 @@ def outdated(request: Request) -> list[Newer]:
     client = registry.connect(settings.registry, request.root)
     try:
         api = registry.Api(client)
-        present = [n for n in api.subjects() if any(fnmatchcase(n, glob) for glob in settings.subjects)]
+        present = [n for n in api.subjects() if wanted(n, settings.subjects)]
         known = {s.name for s in locked.snapshot.subjects}
         jobs = [partial(_newest, api, name, name in known) for name in present]
         newest = dict(zip(present, concurrently(jobs, request.progress)))

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from bytewax.dataflow import Dataflow, Operator
@@ -33,6 +34,7 @@ from .recovery import Recovery, explained
 from .source import KafkaSource
 from .stopping import STOP
 
+_HINT_FOLDER: Final = "Is the name right? Run it in the folder that holds its package."
 _STEP: Final = re.compile(r'step "?([\w.-]+)')  # in what Bytewax says
 
 log = logging.getLogger("kgen_runtime.run")
@@ -57,7 +59,7 @@ def load(name: str) -> Dataflow:
     """The flow called `package.module:attribute` or `path/to/file.py:attribute`. Raises `ConfigError`."""
     module_name, _, attribute = name.partition(":")
     attribute = attribute or "flow"
-    found = getattr(importlib.import_module(_importable(module_name)), attribute, None)
+    found = getattr(_imported(_importable(module_name)), attribute, None)
     if not isinstance(found, Dataflow) and callable(found):
         found = found()
     if not isinstance(found, Dataflow):
@@ -69,13 +71,22 @@ def load(name: str) -> Dataflow:
     return found
 
 
+def _imported(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            raise ConfigError(f"no module named {error.name}", hint=_HINT_FOLDER) from None
+        raise  # of something that the user's module imports
+
+
 def _importable(module: str) -> str:
     """The module's name, its folder being on the path."""
     if module.endswith(".py"):
         return _importable_file(Path(module).resolve())
     sys.path.insert(0, str(Path.cwd()))
     if importlib.util.find_spec(module.partition(".")[0]) is None:
-        raise ConfigError(f"no module named {module}", hint="Run it in the folder that holds its package.")
+        raise ConfigError(f"no module named {module}", hint=_HINT_FOLDER)
     return module
 
 

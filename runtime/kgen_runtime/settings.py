@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 
 from .errors import ConfigError
 from .options import CONSUMER_ONLY, OURS, PRODUCER_ONLY, SHOWN, option_name
+from .repeats import OncePer
 from .serde.registry import RegistryClient
 from .serde.store import SchemaStore
 
@@ -21,6 +22,7 @@ _PREFIX: Final = "KGEN_KAFKA_"
 _ASKING: Final = 10.0
 
 log = logging.getLogger("kgen_runtime.kafka")
+log.addFilter(OncePer(10))
 
 
 class Kafka:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TypeVar
 
+from .. import globs as patterns
 from ..errors import RegistryError, UnknownSchema
 from ..model.subjects import SchemaVersion, Skipped, Snapshot, Subject
 from .api import Api
@@ -51,16 +51,15 @@ def fetch(
     all_versions: bool = True,
     progress: Progress | None = None,
 ) -> Fetched:
-    """Read the subjects that match `globs`, up to their pinned version, and all they refer to. The result
-    does not depend on timing.
+    """Read the subjects that match `globs` (see `kgen.globs`), up to their pinned version, and all they refer
+    to. The result does not depend on timing.
 
     Raises:
         RegistryError: the registry cannot be reached, answers nonsense, or holds no subject that matches.
         UnknownSchema: a pinned version or a reference is not there.
     """
     names = api.subjects()
-    wanted = [n for n in names if any(fnmatchcase(n, g) for g in globs)]
-    unmatched = tuple(g for g in globs if not any(fnmatchcase(n, g) for n in names))
+    wanted = [n for n in names if patterns.wanted(n, globs)]
     if not wanted:
         shown = ", ".join(globs)
         raise RegistryError(
@@ -76,7 +75,7 @@ def fetch(
     return Fetched(
         Snapshot(api.url, subjects, referenced, skipped),
         {r.subject.name: r.live for r in read},
-        unmatched,
+        patterns.unmatched(globs, names),
     )
 
 

@@ -75,7 +75,7 @@ def _get(
         raise UnknownSchema(
             f'unknown reference: {reference.subject} {_label(reference.version)}, used as "{reference.name}"',
             where=f"{user.subject} v{user.version}",
-            hint="register it, or leave the subject out with --subject",
+            hint=f"register it, or leave the subject out: --subject '!{user.subject}'",
         ) from e
 
 

@@ -54,6 +54,8 @@ _LOGICAL = {
     "duration": {"fixed"},
 }
 _LOGICAL_SIZE = {"uuid": 16, "duration": 12}
+# Of a decimal; with more it is taken for an invalid logical type. Python converts no longer integers to text.
+_MOST_DIGITS = 4_000
 
 
 def load_json(text: str, limits: Limits) -> Any:
@@ -311,6 +313,8 @@ def logical(value: dict[str, Any], kind: str, size: int) -> Logical | None:
 def _decimal(value: dict[str, Any], kind: str, size: int) -> Logical | None:
     precision, scale = value.get("precision"), value.get("scale", 0)
     if type(precision) is not int or type(scale) is not int or not 0 <= scale <= precision or precision < 1:
+        return None
+    if precision > _MOST_DIGITS:
         return None
     # From the specification: a fixed of n bytes holds floor(log10(2^(8n-1) - 1)) digits.
     if kind == "fixed" and precision > (math.floor(math.log10(2) * (8 * size - 1)) if size else 0):

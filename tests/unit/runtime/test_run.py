@@ -50,7 +50,9 @@ def test_the_flow_is_found(module: str, flow: str) -> None:
     assert run.load(flow.format(module)).flow_id == "flow"
 
 
-@pytest.mark.parametrize("flow", ["{}:number", "{}:absent", "no_such_module:flow", "no/such/file.py"])
+@pytest.mark.parametrize(
+    "flow", ["{}:number", "{}:absent", "no_such_module:flow", "bytewax.no_such:flow", "no/such/file.py"]
+)
 def test_what_is_no_flow_is_told(module: str, flow: str) -> None:
     with pytest.raises(rt.ConfigError):
         run.load(flow.format(module))
