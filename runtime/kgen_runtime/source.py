@@ -15,6 +15,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from .decoding import BatchDecoder, from_consumed
 from .errors import FlowError, RegistryUnavailable, SourceError
 from .messages import Message
+from .metrics import PartitionCounts, gap, waiting
 from .positions import (
     Bound,
     OnGap,
@@ -221,6 +222,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
         self._quiet_at: int | None = None
         self._committed: int | None = None
         self._to_commit: int | None = None
+        self._counts = PartitionCounts(self._topic, partition)
         self._reader.assign(partition, offset)
         STOP.join(self)
 
@@ -230,6 +232,8 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
         if STOP.how is not None:
             return self._leave(STOP.how)
         self._lane.check_partitions()
+        if self._counts.due():
+            self._counts.lag(self._reader.high(self._partition), self._next)
         if not self._held and self._bound.reached(self._next):
             self._end()
         messages = self._held or self._take()
@@ -245,12 +249,15 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
     def snapshot(self) -> int:
         """The offset of the next message to give."""
         self._snapshots += 1
+        self._counts.epoch()
         self._to_commit = self._next
         return self._next
 
     def close(self) -> None:
         """Stop fetching it; the last partition of a worker closes the consumer."""
         STOP.leave(self)
+        waiting(self._source.step_id, -len(self._held))
+        self._counts.close()
         self._reader.release(self._partition)
         if self._reader.idle:
             self._source.drop(self._lane.thread)
@@ -275,6 +282,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
             self._hold(messages, error)
             return []
         if self._held:
+            waiting(self._source.step_id, -len(self._held))
             self._held = ()
             self._reader.hold(self._partition, False)
         self._next = messages[-1].offset() + 1
@@ -285,16 +293,18 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
         """Nothing is wrong with the messages: keep them and try again."""
         if not self._held:
             self._held, self._wait = messages, 0.0
+            waiting(self._source.step_id, len(messages))
             self._reader.hold(self._partition, True)
         self._back_off(*_AWAY)
         log.warning("%s/%s waits for the registry: %s", self._topic, self._partition, error.what)
 
     def _idle(self) -> None:
-        self._back_off(*_IDLE)
         if self._reader.busy:
             # Messages of this one may be next. They come in a row with those of others, who could not go on
             # while this one sleeps.
             self._awake = datetime.now(timezone.utc)
+        else:
+            self._back_off(*_IDLE)
 
     def _back_off(self, least: float, most: float) -> None:
         self._wait = min(max(self._wait * 2, least), most)
@@ -312,6 +322,8 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
                 hint="Removed by retention, or a new topic? To go on: on_gap='earliest' or 'latest'.",
             )
         log.warning("%s/%s: offset %s is gone, going on at %s", self._topic, self._partition, self._next, to)
+        if to != self._next:
+            gap(self._topic)
         self._reader.assign(self._partition, to)
         self._next = to
 

@@ -22,6 +22,10 @@ class _PrimitiveSerde(Serde[T]):
     def read(self, payload: bytes) -> T | None:
         """The value of one payload. Raises `DecodeError`."""
 
+    def read_many(self, payloads: Sequence[bytes | None]) -> list[T | None]:
+        """The values of many payloads; None stays None. Raises what `read` raises."""
+        return [None if payload is None else self.read(payload) for payload in payloads]
+
     @abstractmethod
     def write(self, value: T) -> bytes | None:
         """The payload of one value. Raises `EncodeError`."""
@@ -41,6 +45,7 @@ class _PrimitiveSerde(Serde[T]):
 class _Coder(Generic[T]):
     def __init__(self, serde: _PrimitiveSerde[T]) -> None:
         self._read = serde.read
+        self._read_many = serde.read_many
         self._write = serde.write
 
     def decode_many(
@@ -48,7 +53,7 @@ class _Coder(Generic[T]):
     ) -> tuple[list[Any], list[int | None]]:
         """See `Decoder.decode_many`."""
         try:
-            values: list[Any] = [None if payload is None else self._read(payload) for payload in payloads]
+            values: list[Any] = self._read_many(payloads)
         except DecodeError:
             values = [None if payload is None else self._try(payload) for payload in payloads]
         return values, [None] * len(payloads)
@@ -67,6 +72,10 @@ class _Coder(Generic[T]):
 class BytesSerde(_PrimitiveSerde[bytes]):
     """Bytes as they are."""
 
+    def read_many(self, payloads: Sequence[bytes | None]) -> list[bytes | None]:
+        """The payloads themselves."""
+        return list(payloads)
+
     def read(self, payload: bytes) -> bytes:
         """The payload itself."""
         return payload
@@ -80,6 +89,13 @@ class BytesSerde(_PrimitiveSerde[bytes]):
 
 class StringSerde(_PrimitiveSerde[str]):
     """UTF-8."""
+
+    def read_many(self, payloads: Sequence[bytes | None]) -> list[str | None]:
+        """See `read`. Keys are most often text, so without a call in Python for each."""
+        try:
+            return list(map(bytes.decode, payloads))  # type: ignore[arg-type]  # a None raises
+        except (TypeError, UnicodeDecodeError):
+            return super().read_many(payloads)
 
     def read(self, payload: bytes) -> str:
         """The text. Raises `DecodeError` where it is not UTF-8."""
