@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Generic, TypeVar
 
 from bytewax.connectors.kafka import KafkaSourceMessage
@@ -11,6 +12,7 @@ from bytewax.connectors.kafka import KafkaSourceMessage
 from .codec import make_rows
 from .failures import failure
 from .messages import Consumed, Failure, Headers, Message, Origin, RawMessage
+from .metrics import ReadCounts
 from .serde.base import Decoder, Role
 from .settings import Kafka
 from .split import Batch
@@ -42,6 +44,7 @@ class BatchDecoder(Generic[K, V]):
         self._key: Decoder[K] = topic.key.decoder(kafka.store, "key")
         self._value: Decoder[V] = topic.value.decoder(kafka.store, "value")
         self._rows = make_rows(Message)
+        self._counts = ReadCounts(topic.name)
 
     def decode(self, rows: Columns) -> Batch[Message[K, V]]:
         """Typed messages, and failures for those that can never be decoded.
@@ -68,7 +71,11 @@ class BatchDecoder(Generic[K, V]):
             ),
         )
         if not _any_errors(keys) and not _any_errors(values):
+            self._counts.add(value_ids, rows.keys, rows.values)
             return Batch(oks, [])
+        good = [not isinstance(m.key, Exception) and not isinstance(m.value, Exception) for m in oks]
+        ids, *parts = value_ids, rows.keys, rows.values
+        self._counts.add(list(compress(ids, good)), *(list(compress(part, good)) for part in parts))
         return self._separated(oks)
 
     def _separated(self, messages: list[Message[Any, Any]]) -> Batch[Message[K, V]]:

@@ -19,6 +19,7 @@ from .errors import (
     UnknownSchema,
 )
 from .messages import Failure, Message, RawMessage, Stage
+from .metrics import failed
 
 MAX_MESSAGE: Final = 1_000
 MAX_TRACEBACK: Final = 4_000
@@ -43,8 +44,11 @@ def failure(
     place: str | None = None,
     attributes: dict[str, Any] | None = None,
 ) -> Failure:
-    """What became of `original`. `stage` and `place` are found from the error where they are not given."""
+    """What became of `original`, counted. `stage` and `place` are found from the error where they are not
+    given.
+    """
     stage = stage or stage_of(error)
+    failed(original.topic, stage.value, schema_id)
     name = class_name(error)
     return Failure(
         stage=stage,

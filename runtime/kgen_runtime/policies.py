@@ -16,6 +16,7 @@ from .delivery import deliver
 from .dlqheaders import PROFILES, Profile
 from .errors import DeliveryError, FlowError, ProcessingError
 from .messages import Failure, Headers, RawMessage
+from .metrics import handled
 from .settings import Kafka
 from .sink import place_of
 from .topic import Topic
@@ -46,7 +47,11 @@ class Crash(Policy):
 
     def build(self, step_id: str, up: Stream[Failure]) -> None:
         """Add the steps."""
-        consume(step_id, up, _crash)
+        consume(step_id, up, self._crash)
+
+    def _crash(self, failures: list[Failure]) -> None:
+        _count(self, failures)
+        _crash(failures)
 
 
 class Log(Policy):
@@ -62,6 +67,7 @@ class Log(Policy):
         consume(step_id, up, self._log)
 
     def _log(self, failures: list[Failure]) -> None:
+        _count(self, failures)
         for failure in failures:
             log.log(self._level, "%s", described(failure))
 
@@ -82,6 +88,7 @@ class Drop(Policy):
         consume(step_id, up, self._drop)
 
     def _drop(self, failures: list[Failure]) -> None:
+        _count(self, failures)
         self.dropped.update((failure.stage.value, failure.error_class) for failure in failures)
         total = sum(self.dropped.values())
         if failures and total >= 2 * self._said:
@@ -125,7 +132,7 @@ class DeadLetter(Policy):
         profile = PROFILES[self.headers]
 
         def encode() -> Callable[[Failure], Outgoing]:
-            return lambda failure: _dead_letter(failure, self.topic, profile)
+            return lambda failure: self._letter(failure, profile)
 
         def refused(failure: Failure, error: Exception) -> None:
             return None
@@ -138,6 +145,11 @@ class DeadLetter(Policy):
             f"{step_id}_end", unsent, lambda _: None
         )  # nothing comes; Bytewax wants a flow to have an output
 
+    def _letter(self, failure: Failure, profile: Profile) -> Outgoing:
+        letter = _dead_letter(failure, self.topic, profile)
+        _count(self, [failure])
+        return letter
+
 
 def described(failure: Failure) -> str:
     """One line on a failure, and its traceback where there is one."""
@@ -147,6 +159,10 @@ def described(failure: Failure) -> str:
     )
     text = f"{failure.step} {failure.stage.value} {at}: {failure.error_class}: {failure.message}"
     return f"{text}\n{failure.traceback}" if failure.traceback else text
+
+
+def _count(policy: Policy, failures: list[Failure]) -> None:
+    handled(policy.name, (failure.stage.value for failure in failures))
 
 
 def _crash(failures: list[Failure]) -> None:

@@ -67,7 +67,7 @@ def deserialize(
 
     def decoded(messages: list[Consumed]) -> list[Batch[Message[K, V]]]:
         rows = from_messages(messages, topic.name)
-        return [patiently(step_id, lambda: decoder.get().decode(rows))]
+        return [patiently(step_id, lambda: decoder.get().decode(rows), messages=len(messages))]
 
     return split("split", op.flat_map_batch("decode", up, decoded))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from .errors import RegistryUnavailable
+from .metrics import waiting
 from .stopping import STOP
 
 R = TypeVar("R")
@@ -18,8 +19,11 @@ log = logging.getLogger("kgen_runtime.serde")
 _LEAST, _MOST = 0.5, 30.0
 
 
-def patiently(step_id: str, call: Callable[[], R], sleep: Callable[[float], None] = time.sleep) -> R:
-    """What `call` gives, tried again until the registry answers: nothing is wrong with the messages.
+def patiently(
+    step_id: str, call: Callable[[], R], sleep: Callable[[float], None] = time.sleep, messages: int = 1
+) -> R:
+    """What `call` gives, tried again until the registry answers: nothing is wrong with the `messages` (how
+    many) that wait meanwhile.
 
     Holds up the worker, and so the sources. Raises `RegistryUnavailable` only where the flow is asked to
     stop.
@@ -32,7 +36,11 @@ def patiently(step_id: str, call: Callable[[], R], sleep: Callable[[float], None
             if STOP.how is not None:
                 raise
             log.warning("%s waits for the registry: %s", step_id, error.what)
-        sleep(wait)
+        waiting(step_id, messages)
+        try:
+            sleep(wait)
+        finally:
+            waiting(step_id, -messages)
         wait = min(wait * 2, _MOST)
 
 
