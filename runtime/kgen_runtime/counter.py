@@ -18,6 +18,7 @@ from confluent_kafka import Message as KafkaMessage
 
 from .errors import DeliveryError, RegistryError
 from .messages import Failure
+from .metrics import ProducedCounts
 from .producers import TOO_LARGE, delivery_seconds, hint, is_permanent, open_producer, open_single
 from .settings import Kafka
 
@@ -86,6 +87,7 @@ class Counter(ABC, Generic[X]):
         self._drop = drop
         self._encode = mail.encode()
         self._bound = delivery_seconds(mail.kafka) + 5  # librdkafka gives up first, and says why
+        self.counts = ProducedCounts(mail.topic)
         self._failures: list[Failure] = []
         self._lost: list[tuple[str, KafkaError | None]] = []
         self._gate: Callable[[], Keyed | None] | None = None
@@ -182,11 +184,16 @@ class Counter(ABC, Generic[X]):
             try:
                 producer.produce(topic, value, key, partition, heard, None, timestamp, headers)
             except BufferError:
-                producer.poll(0.05)
+                self._make_room(producer)
                 self.check()
                 continue
             return
         self._fail("the queue of the producer stayed full")
+
+    def _make_room(self, producer: Producer) -> None:
+        began = time.monotonic()
+        producer.poll(0.05)
+        self.counts.queue_was_full(time.monotonic() - began)
 
 
 class Sent(Generic[X]):
@@ -241,9 +248,12 @@ class AtLeastOnce(Counter[X]):
         self.sent += 1
         heard = functools.partial(self._on_delivery, Sent(items))
         produce, encode = self._producer.produce, self._encode
+        count = size = 0
         for item in items:
             try:
                 topic, value, key, partition, timestamp, headers, _ = out = encode(item)
+                count += 1
+                size += len(value or b"") + len(key or b"")
                 produce(topic, value, key, partition, heard, None, timestamp, headers)
             except BufferError:
                 self._put(self._producer, out, heard)
@@ -253,6 +263,7 @@ class AtLeastOnce(Counter[X]):
                 raise  # not this message's fault: every other one would fail too
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
                 self._refuse(item, error)
+        self.counts.add(count, size)
 
     def poll(self) -> None:
         """See the base."""

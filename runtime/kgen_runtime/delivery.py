@@ -15,6 +15,7 @@ epoch, and sent to `errs` at once afterwards, also by the next run.
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime, timedelta, timezone
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -127,7 +128,7 @@ class Gate(StatefulBatchLogic[Ticket, Failure, "tuple[str, list[Failure]]"], Gen
 
     def on_eof(self) -> tuple[list[Failure], bool]:
         """The last chance to send failures on."""
-        self._counter.close_epoch(self._seen)
+        self._close_epoch()
         return self._counter.take_failures(), StatefulBatchLogic.DISCARD
 
     def notify_at(self) -> datetime | None:
@@ -142,7 +143,13 @@ class Gate(StatefulBatchLogic[Ticket, Failure, "tuple[str, list[Failure]]"], Gen
 
     def snapshot(self) -> tuple[str, list[Failure]]:
         """Called when the epoch closes, before it can be committed: raising here makes it come again."""
-        self._counter.close_epoch(self._seen)
+        self._close_epoch()
         failures = self._counter.take_failures()
         self._counter.give_back(failures)
         return self.key, failures
+
+    def _close_epoch(self) -> None:
+        began = time.monotonic()
+        self._counter.close_epoch(self._seen)
+        if not self._spare:
+            self._counter.counts.waited(time.monotonic() - began)
