@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ from .leaving import INTERRUPTED
 DONE, FAILED, RESTART = 0, 2, 75
 
 _LOOK_EVERY: Final = 0.02
+_PORT: Final = "BYTEWAX_DATAFLOW_API_PORT"
+_USUAL_PORT: Final = 3030
 
 log = logging.getLogger("kgen_runtime.run")
 
@@ -32,7 +35,8 @@ def run_cluster(args: argparse.Namespace) -> int:
         control = Path(folder)
         children = []
         for index in range(args.processes):
-            child = subprocess.Popen(_command(args, index, addresses, control), stdin=subprocess.PIPE)  # noqa: S603
+            command, env = _command(args, index, addresses, control), _environment(index)
+            child = subprocess.Popen(command, env=env, stdin=subprocess.PIPE)  # noqa: S603
             stack.callback(_end, child)
             children.append(child)
         return Watch(children, control, seen).run()
@@ -93,6 +97,12 @@ def _command(args: argparse.Namespace, index: int, addresses: str, control: Path
     if args.recovery is not None:
         command += ["--recovery", args.recovery]
     return [str(part) for part in command]
+
+
+def _environment(index: int) -> dict[str, str]:
+    """This process's, with a port of its own for Bytewax's endpoint (of metrics, for example)."""
+    port = int(os.environ.get(_PORT) or _USUAL_PORT)
+    return {**os.environ, _PORT: str(port + index)}
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
