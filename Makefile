@@ -3,7 +3,7 @@ PYTHON ?= $(shell sh scripts/find-python.sh)
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 STAMP = $(VENV)/.kgen-installed
-SOURCES = pyproject.toml setup.py scripts/make-venv.sh $(wildcard runtime/kgen_runtime/codec/*.pyx)
+SOURCES = pyproject.toml setup.py scripts/make-venv.sh $(wildcard runtime/kgen_runtime/codec/*.pyx runtime/kgen_runtime/codec/*.pxi runtime/kgen_runtime/codec/*.h)
 PYTEST = $(RUN) -m pytest -p no:cacheprovider
 TYPED = gen runtime templates examples
 
@@ -37,6 +37,12 @@ faults: $(STAMP) ## the fault tests with more and longer rounds (needs Java 17 a
 bench: $(STAMP) ## speed against the peers, in one run, as ratios
 	@$(RUN) -m pip install -q --disable-pip-version-check --group bench
 	$(RUN) -m tests.bench
+
+fuzz: $(STAMP) ## a million damaged payloads through the codec: values or DecodeError, nothing else
+	$(RUN) -m tests.faults.fuzz_codec 1000000
+
+sanitize: $(STAMP) ## the codec's tests on a build with gcc's address and undefined-behaviour sanitizers
+	sh scripts/sanitize.sh $(RUN)
 
 format: $(STAMP) ## let ruff mend what it can
 	$(RUN) -m ruff check --fix .
