@@ -99,7 +99,7 @@ def _choose() -> EngineName:
         for part in ("._reader", "._writer", "._rows"):
             importlib.import_module(part, __name__)
     except ImportError:
-        log.warning("the native Avro codec was not compiled: running in plain Python, about ten times slower")
+        log.warning("the native Avro codec was not compiled: running in plain Python, many times slower")
         return "python"
     return "native"
 

@@ -15,7 +15,7 @@ from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.schema import parse
 from kgen_runtime.errors import DecodeError
 
-QUICK = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def fast_write(schema: Json, value: Any) -> bytes:

@@ -28,7 +28,7 @@ from kgen_runtime.codec.resolve import PROMOTIONS, check
 from kgen_runtime.codec.schema import parse
 from kgen_runtime.errors import DecodeError, ResolutionError
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 WIDER = {
     "int": ["long", "double"],
     "long": ["double"],
