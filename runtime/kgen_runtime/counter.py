@@ -248,12 +248,14 @@ class AtLeastOnce(Counter[X]):
         self.sent += 1
         heard = functools.partial(self._on_delivery, Sent(items))
         produce, encode = self._producer.produce, self._encode
-        count = size = 0
+        count, size = len(items), 0
         for item in items:
             try:
                 topic, value, key, partition, timestamp, headers, _ = out = encode(item)
-                count += 1
-                size += len(value or b"") + len(key or b"")
+                if value:
+                    size += len(value)
+                if key:
+                    size += len(key)
                 produce(topic, value, key, partition, heard, None, timestamp, headers)
             except BufferError:
                 self._put(self._producer, out, heard)
@@ -263,6 +265,7 @@ class AtLeastOnce(Counter[X]):
                 raise  # not this message's fault: every other one would fail too
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
                 self._refuse(item, error)
+                count -= 1
         self.counts.add(count, size)
 
     def poll(self) -> None:

@@ -147,8 +147,7 @@ class ReadCounts:
         if not ids:
             return
         if ids.count(ids[0]) == len(ids):
-            size = sum(map(len, filter(None, values))) + sum(map(len, filter(None, keys)))
-            self._add(ids[0], len(ids), size)
+            self._add(ids[0], len(ids), _size(keys) + _size(values))
             return
         sizes: Count[int | None] = Count()
         for id_, key, value in zip(ids, keys, values):
@@ -252,6 +251,13 @@ def gap(topic: str) -> None:
 def waiting(step: str, messages: int) -> None:
     """So many more (or fewer, if negative) wait for the registry."""
     _WAITING.labels(step).inc(messages)
+
+
+def _size(parts: Sequence[bytes | None]) -> int:
+    try:
+        return sum(map(len, parts))  # type: ignore[arg-type]  # a None raises
+    except TypeError:
+        return sum(map(len, filter(None, parts)))
 
 
 def _label(schema_id: int | None) -> str:
