@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from .errors import FlowError, SourceError
-from .reader import TIMEOUT, Reader, unreadable, watermarks
+from .reader import Reader, asked, watermarks
 
 Start: TypeAlias = Literal["earliest", "latest", "stored"] | datetime | int
 """`earliest`, `latest` (as of the first start), `stored` (what the consumer group has committed, else
@@ -60,18 +60,21 @@ def first_offset(consumer: Consumer, topic: str, partition: int, start: Start) -
         return watermarks(consumer, topic, partition)[0]
     if start == "latest":
         return watermarks(consumer, topic, partition)[1]
-    try:
+
+    def find(seconds: float) -> int:
         if start == "stored":
-            found = consumer.committed([TopicPartition(topic, partition)], timeout=TIMEOUT)[0]
+            [found] = consumer.committed([TopicPartition(topic, partition)], timeout=seconds)
         else:
-            asked = TopicPartition(topic, partition, _millis(start))
-            found = consumer.offsets_for_times([asked], timeout=TIMEOUT)[0]
-    except KafkaException as error:
-        raise unreadable(topic, error.args[0], partition) from error
-    if found.error is not None:
-        raise unreadable(topic, found.error, partition)
-    if found.offset >= 0:
-        return found.offset
+            wanted = TopicPartition(topic, partition, _millis(start))
+            [found] = consumer.offsets_for_times([wanted], timeout=seconds)
+        if found.error is not None:
+            raise KafkaException(found.error)
+        offset: int = found.offset
+        return offset
+
+    offset = asked(find, topic, partition)
+    if offset >= 0:
+        return offset
     # Nothing committed yet: all of it. No message that late: what comes from now on.
     return watermarks(consumer, topic, partition)[0 if start == "stored" else 1]
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from .errors import SourceError
 from .settings import Kafka
+
+R = TypeVar("R")
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for a broker when a flow starts."""
@@ -41,6 +43,12 @@ _PASSING: Final = frozenset(
         KafkaError._MAX_POLL_EXCEEDED,  # the flow was held up; without a group nothing follows from it
     }
 )
+
+
+_PASSING_ASKED: Final = frozenset({KafkaError._UNKNOWN_PARTITION, KafkaError._DESTROY_BROKER})
+"""What librdkafka also answers while it has no connection to the leader of a partition."""
+_PAUSE: Final = 0.2
+"""Seconds between two askings."""
 
 
 @dataclass(slots=True)
@@ -203,13 +211,14 @@ def open_consumer(kafka: Kafka, group_id: str | None) -> Consumer:
 def partitions(consumer: Consumer, topic: str) -> list[int]:
     """The partitions of a topic. Raises `SourceError` where the topic is absent or no broker answers."""
     consumer.poll(0)  # lets librdkafka ask for an OAuth token, without which the next call would not end well
-    try:
-        found = consumer.list_topics(topic, timeout=TIMEOUT).topics[topic]
-    except KafkaException as error:
-        raise unreadable(topic, error.args[0]) from error
-    if found.error is not None:
-        raise unreadable(topic, found.error)
-    return sorted(found.partitions)
+
+    def listed(seconds: float) -> list[int]:
+        found = consumer.list_topics(topic, timeout=seconds).topics[topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return sorted(found.partitions)
+
+    return asked(listed, topic)
 
 
 def commit_now(consumer: Consumer, topic: str, offsets: Mapping[int, int]) -> None:
@@ -226,11 +235,28 @@ def _positions(topic: str, offsets: Mapping[int, int]) -> list[TopicPartition]:
 
 def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
     """The first offset there is and the one after the last. Raises `SourceError`."""
-    try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT)
-    except KafkaException as error:
-        raise unreadable(topic, error.args[0], partition) from error
-    return low, high
+
+    def bounds(seconds: float) -> tuple[int, int]:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=seconds)
+        return low, high
+
+    return asked(bounds, topic, partition)
+
+
+def asked(ask: Callable[[float], R], topic: str, partition: int | None = None) -> R:
+    """What the broker answers to `ask`, which takes the seconds it may wait; a lost connection or a leader
+    that changes is waited for, for `TIMEOUT` in all. Raises `SourceError`.
+    """
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return ask(max(deadline - time.monotonic(), _PAUSE))
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            passing = reason.code() in _PASSING | _PASSING_ASKED or reason.retriable()
+            if not passing or time.monotonic() + _PAUSE > deadline:
+                raise unreadable(topic, reason, partition) from error
+        time.sleep(_PAUSE)
 
 
 def unreadable(topic: str, error: KafkaError, partition: int | None = None) -> SourceError:

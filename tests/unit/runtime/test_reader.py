@@ -7,10 +7,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 import kgen_runtime as rt
-from kgen_runtime import testing
+from kgen_runtime import reader, testing
+from kgen_runtime.errors import SourceError
 from kgen_runtime.reader import Reader
 from kgen_runtime.source import KafkaSource
 
@@ -77,3 +78,29 @@ def test_a_full_queue_is_fetched_again_soon(config: dict[str, Any], backoff: int
     given: dict[str, Any] = {}
     Reader(Kafka("127.0.0.1:1", config=config), "orders", None, 3).close()
     assert given["fetch.queue.backoff.ms"] == backoff
+
+
+class Answers:
+    """A broker that answers with each of these in turn."""
+
+    def __init__(self, *answers: object) -> None:
+        self.left = list(answers)
+
+    def __call__(self, seconds: float) -> object:
+        answer = self.left.pop(0)
+        if isinstance(answer, int):
+            raise KafkaException(KafkaError(answer))
+        return answer
+
+
+def test_a_lost_connection_at_the_start_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_PAUSE", 0.001)
+    lost = (KafkaError._TRANSPORT, KafkaError._UNKNOWN_PARTITION, KafkaError._DESTROY_BROKER)
+    assert reader.asked(Answers(*lost, "answer"), "orders", 3) == "answer"
+
+
+def test_a_refusal_is_told_at_once() -> None:
+    refusing = Answers(KafkaError.TOPIC_AUTHORIZATION_FAILED, "never asked")
+    with pytest.raises(SourceError, match="refuses"):
+        reader.asked(refusing, "orders")
+    assert refusing.left == ["never asked"]
