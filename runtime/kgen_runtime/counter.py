@@ -87,7 +87,7 @@ class Counter(ABC, Generic[X]):
         self._drop = drop
         self._encode = mail.encode()
         self._bound = delivery_seconds(mail.kafka) + 5  # librdkafka gives up first, and says why
-        self.counts = ProducedCounts(mail.topic)
+        self.traffic = ProducedCounts(mail.topic)
         self._failures: list[Failure] = []
         self._lost: list[tuple[str, KafkaError | None]] = []
         self._gate: Callable[[], Keyed | None] | None = None
@@ -193,7 +193,7 @@ class Counter(ABC, Generic[X]):
     def _make_room(self, producer: Producer) -> None:
         began = time.monotonic()
         producer.poll(0.05)
-        self.counts.queue_was_full(time.monotonic() - began)
+        self.traffic.queue_was_full(time.monotonic() - began)
 
 
 class Sent(Generic[X]):
@@ -266,7 +266,7 @@ class AtLeastOnce(Counter[X]):
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
                 self._refuse(item, error)
                 count -= 1
-        self.counts.add(count, size)
+        self.traffic.add(count, size)
 
     def poll(self) -> None:
         """See the base."""

@@ -152,4 +152,4 @@ class Gate(StatefulBatchLogic[Ticket, Failure, "tuple[str, list[Failure]]"], Gen
         began = time.monotonic()
         self._counter.close_epoch(self._seen)
         if not self._spare:
-            self._counter.counts.waited(time.monotonic() - began)
+            self._counter.traffic.waited(time.monotonic() - began)

@@ -242,7 +242,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
             self._put(lane.producer, out, self._on_delivery)
         except KafkaException as error:
             self._broken(error)
-        self.counts.add(1, len(out.value or b"") + len(out.key or b""))
+        self.traffic.add(1, len(out.value or b"") + len(out.key or b""))
         if offset >= lane.next:
             lane.next = offset + 1
 
