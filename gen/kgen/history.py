@@ -42,6 +42,7 @@ def carry(fetched: Fetched, locked: Locked | None) -> Carried:
         gone = [v.version for v in kept if v.version not in fetched.live.get(subject.name, ())]
         deleted |= {(subject.name, n) for n in gone}
         notes += _notes(subject, old, [n for n in gone if (subject.name, n) not in locked.deleted])
+        notes += _undone(subject, old, fetched.live.get(subject.name, ())) if old else ()
         versions = sorted(
             [*kept, *(_same_text(v, vendored) for v in subject.versions)], key=lambda v: v.version
         )
@@ -102,6 +103,16 @@ def _notes(subject: Subject, old: Subject | None, gone: Sequence[int]) -> Iterat
         same = normal_hash(known.text) == normal_hash(version.text)
         what = "under" if same else "with another schema, under"
         yield f"{subject.name} v{version.version} was registered anew {what} id {version.id} (was {known.id})"
+
+
+def _undone(subject: Subject, old: Subject, live: Sequence[int]) -> Iterator[str]:
+    """The newest versions, deleted: an earlier one counts again. (A pin leaves them in the registry.)"""
+    latest = subject.latest.version
+    for number in (v.version for v in old.versions if v.version > latest and v.version not in live):
+        yield (
+            f"{subject.name} v{number} was deleted in the registry: v{latest} counts again, and messages "
+            f"written with v{number} need the registry"
+        )
 
 
 def _renames(snapshot: Snapshot, locked: Locked) -> Iterator[str]:

@@ -38,15 +38,14 @@ Key = tuple[str, int]  # subject and version
 
 @dataclass(frozen=True)
 class Locked:
-    """What a project holds: a snapshot, the class names given so far, and what the registry has deleted
-    since.
-    """
+    """What a project holds: a snapshot, the names given so far, and what the registry has deleted since."""
 
     snapshot: Snapshot
     kgen_version: str
     folders: Mapping[str, str]  # subject -> folder under schemas/
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # subject -> full name -> class
     deleted: frozenset[Key] = frozenset()  # versions kept although the registry has deleted them
+    modules: Mapping[str, str] = field(default_factory=dict)  # what for, as `topic:orders` -> module
 
     def subject(self, name: str) -> Subject | None:
         """The subject called `name`."""
@@ -92,6 +91,9 @@ def dump(locked: Locked) -> str:
         f"kgen = {_quote(locked.kgen_version)}",
         f"registry = {_quote(snapshot.registry_url)}",
     ]
+    if locked.modules:
+        named = (f"{_quote(k)} = {_quote(v)}" for k, v in sorted(locked.modules.items()))
+        lines += ["", "[modules]", *named]
     for subject in snapshot.subjects:
         lines += _subject_lines(subject, locked)
     for version in snapshot.referenced:
@@ -219,6 +221,7 @@ def _locked(data: Mapping[str, Any], root: Path) -> Locked:
             folders=_folders(data),
             names={t["name"]: dict(t.get("names", {})) for t in data.get("subject", [])},
             deleted=frozenset(_deleted(data)),
+            modules={str(k): str(v) for k, v in data.get("modules", {}).items()},
         )
     except (KeyError, TypeError, AttributeError, ValueError) as e:
         raise LockError(f"kgen.lock is damaged: {e!r}", where=NAME, hint=_RESTORE) from e

@@ -22,7 +22,8 @@ from .write import Write
 
 BASE = ".kgen/base"
 CONFLICTS = ".kgen/conflicts"
-_MARKER = re.compile(r"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
+# Not `=======`: that may underline a heading in a docstring, and alone it is no valid Python elsewhere.
+_MARKER = re.compile(r"^(<{7}|\|{7}|>{7})( |\r?$)", re.MULTILINE)
 
 Outcome: TypeAlias = Literal["add", "change", "merge", "keep", "deleted", "conflict", "open"]
 
@@ -51,8 +52,8 @@ class Decision:
 
 
 def has_markers(text: str) -> bool:
-    """Whether all three markers of a conflict stand in the text."""
-    return len({m.group(1)[0] for m in _MARKER.finditer(text)}) == 3
+    """Whether a marker of a conflict stands in the text."""
+    return _MARKER.search(text) is not None
 
 
 def base_path(path: str) -> str:

@@ -216,6 +216,7 @@ def _prepare(request: Request) -> Prepared:
     if request.frozen:
         return _from_lock(request, settled, old)
     fetched = read_registry(settled.config, request, old)
+    _check_pins(request, fetched)
     carried = history.carry(fetched, old)
     if not request.lenient:
         gate.refuse_incompatible(carried.snapshot, old, request.allow)
@@ -251,6 +252,17 @@ def read_registry(settings: Config, request: Request, old: lock.Locked | None) -
     finally:
         client.close()
     return history.with_others(fetched, old, globs) if request.subjects and old else fetched
+
+
+def _check_pins(request: Request, fetched: Fetched) -> None:
+    """A pin asked for is a mistake where there is no such subject; one in kgen.toml may outlive its own."""
+    known = {s.name for s in fetched.snapshot.subjects}
+    for name, version in request.pins.items():
+        if version is not None and name not in known:
+            shown = ", ".join(sorted(known)[:20])
+            raise ConfigError(
+                f"no subject is called {name}", where=f"--at {name}={version}", hint=f"there is {shown}"
+            )
 
 
 def _unmatched(fetched: Fetched, settings: Config) -> Iterator[str]:
@@ -311,12 +323,20 @@ def _models(project: Project, new: lock.Locked, settings: Config, old: lock.Lock
 
 
 def model(settings: Config, snapshot: Snapshot, old: lock.Locked | None) -> Project:
-    """The model of a snapshot, with the class names given so far."""
-    return build(snapshot, Settings(settings.package, __version__, settings.topics), old.names if old else {})
+    """The model of a snapshot, with the names of classes and modules given so far."""
+    wanted = Settings(settings.package, __version__, settings.topics)
+    return build(snapshot, wanted, old.names, old.modules) if old else build(snapshot, wanted)
 
 
 def locked(snapshot: Snapshot, project: Project, deleted: frozenset[lock.Key]) -> lock.Locked:
     """What goes into the lock."""
     subjects = [*(s.name for s in snapshot.subjects), *(v.subject for v in snapshot.referenced)]
     folders = {name: names.folder_name(name) for name in subjects}
-    return lock.Locked(replace(snapshot, skipped=()), __version__, folders, project.names, deleted)
+    return lock.Locked(
+        replace(snapshot, skipped=()),
+        __version__,
+        folders,
+        project.names,
+        deleted,
+        project.module_names,
+    )

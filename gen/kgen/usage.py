@@ -33,8 +33,8 @@ def uses(
     affected = generated_changes(old, new, _renames(changes))
     if not affected:
         return ()
-    planned = {a.path: a.content for a in actions if a.kind == "owned"} if merged else {}
-    return impact(affected, old, dict(_files(root, planned)), new)
+    owned = {a.path: a.content if merged else None for a in actions if a.kind == "owned"}
+    return impact(affected, old, dict(_files(root, owned)), new)
 
 
 def _parsed(texts: Mapping[str, str]) -> dict[str, str]:
@@ -63,7 +63,7 @@ def _renames(changes: Iterable[Change]) -> dict[str, str]:
 
 def _files(root: Path, planned: Mapping[str, bytes | None]) -> Iterator[tuple[str, str]]:
     """The project's own Python files."""
-    for path in _python_files(root):
+    for path in _python_files(root, frozenset(planned)):
         content = planned.get(path)
         yield path, _text(content if content is not None else paths.read(root, path))
     for path, content in planned.items():
@@ -71,22 +71,20 @@ def _files(root: Path, planned: Mapping[str, bytes | None]) -> Iterator[tuple[st
             yield path, _text(content)
 
 
-def _python_files(root: Path) -> Iterator[str]:
+def _python_files(root: Path, owned: frozenset[str]) -> Iterator[str]:
+    """Links to files are followed where the user put one in the place of a file that kgen wrote."""
     left = _MOST_FILES
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(f for f in folders if _is_source(Path(folder, f)))
         for name in sorted(names):
             path = Path(folder, name)
-            if (
-                name.endswith(".py")
-                and path.is_file()
-                and not path.is_symlink()
-                and path.stat().st_size < _MOST_BYTES
-            ):
+            relative = path.relative_to(root).as_posix()
+            wanted = name.endswith(".py") and (relative in owned or not path.is_symlink())
+            if wanted and path.is_file() and path.stat().st_size < _MOST_BYTES:
                 left -= 1
                 if left < 0:
                     return
-                yield path.relative_to(root).as_posix()
+                yield relative
 
 
 def _is_source(folder: Path) -> bool:

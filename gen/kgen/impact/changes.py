@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 Effect: TypeAlias = Literal[
@@ -33,9 +33,11 @@ class Affected:
     before: str = ""
     after: str = ""
     since: str = ""  # `in v4`
+    was: str = ""  # what the owner was called, where it has another name now
 
     def __str__(self) -> str:
-        title = f"{self.owner}.{self.name}" if self.owner else self.name
+        owner = self.was or self.owner
+        title = f"{owner}.{self.name}" if owner else self.name
         return f"{title}{_WORDS[self.effect].format(self.before, self.after)} {self.since}".rstrip()
 
 
@@ -91,6 +93,9 @@ def generated_changes(
     found: list[Affected] = []
     for name, module in before.items():
         found += _module_changes(name, module, after.get(name), known, everywhere)
+        if name not in after:
+            package, _, last = name.rpartition(".")
+            found.append(Affected(package, "", last, "gone"))
     return tuple(found)
 
 
@@ -109,19 +114,38 @@ def _module_changes(
     for alias, text in old.aliases.items():
         if new and alias in new.aliases and new.aliases[alias] != text:
             yield Affected(name, "", alias, "retyped", text, new.aliases[alias], since)
+    later = {gone: _renamed(gone, old, renames, full_names) for gone in sorted(old.names)}
     for gone in sorted(old.names - (new.names if new else frozenset())):
-        known = renames.get(_full_name(gone, full_names), "")
-        later = full_names.get(known, "")
-        yield Affected(name, "", gone, "renamed" if later else "gone", gone, later, since)
-    for joined in sorted(new.value - old.value - {"None"}) if new else ():
-        yield Affected(name, "", "value", "joined", "", joined, since)
-    for class_name, class_ in old.classes.items():
-        if new and class_name in new.classes:
-            full = _full_name(class_name, full_names)
-            own = {
-                k.rpartition(".")[2]: v for k, v in renames.items() if full and k.rpartition(".")[0] == full
-            }
-            yield from _class_changes(name, class_name, class_, new.classes[class_name], own, since)
+        yield Affected(name, "", gone, "renamed" if later[gone] else "gone", gone, later[gone], since)
+    if new:
+        for joined in sorted(new.value - old.value - {"None", *later.values()}):
+            yield Affected(name, "", "value", "joined", "", joined, since)
+        for class_name in old.classes:
+            yield from _same_class(name, class_name, later[class_name], old, new, renames, since)
+
+
+def _renamed(gone: str, old: _Module, renames: Mapping[str, str], full_names: Mapping[str, str]) -> str:
+    """What a class is called now; empty where it is no more."""
+    full = _full_name(gone, old.full_names) or _full_name(gone, full_names)
+    return full_names.get(renames.get(full, ""), "")
+
+
+def _same_class(
+    module: str, name: str, later: str, old: _Module, new: _Module, renames: Mapping[str, str], since: str
+) -> Iterator[Affected]:
+    """What changed in a class. Merged code has its new name, other code the old one."""
+    now = name if name in new.classes else later
+    if now in new.classes:
+        full = {_full_name(name, old.full_names), _full_name(now, new.full_names)} - {""}
+        own = {k.rpartition(".")[2]: v for k, v in renames.items() if k.rpartition(".")[0] in full}
+        for change in _class_changes(module, name, old.classes[name], new.classes[now], own, since):
+            yield change
+            if now != name:
+                yield replace(change, owner=now, was=name)
+    elif name in old.value and name not in new.names:
+        # Merged code says what the value is now: the class is not named there any more, its fields are used.
+        for field, is_ in old.classes[name].fields.items():
+            yield Affected(module, name, field, "removed", is_.shown, "", since)
 
 
 def _full_name(class_name: str, full_names: Mapping[str, str]) -> str:

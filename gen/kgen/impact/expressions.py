@@ -154,6 +154,7 @@ class Expressions:
         class_ = owner.of if isinstance(owner, Instance) else owner
         home = self.shapes.owner(class_, name)
         if home is None:
+            self.touch(node, how, class_, name, _NOTHING)
             return None
         self.touch(node, how, home, name, _NOTHING)
         return self.shapes.attributes(home)[name]

@@ -49,7 +49,8 @@ def _scopes(b: Block, o: Block, t: Block) -> Iterator[tuple[ast.AST, ast.AST, Re
     """The file and its functions, each with what was renamed in it."""
     to_ours, to_theirs = match(b.units, o.units, inside=True), match(b.units, t.units)
     trees = b.source.tree, o.source.tree, t.source.tree
-    yield trees[0], trees[2], _valid(dict(_named_pairs(to_ours)), *trees)
+    pairs = {**dict(_named_pairs(to_ours)), **dict(_import_pairs(b, o))}
+    yield trees[0], trees[2], _valid(pairs, *trees)
     for unit, own in to_ours.items():
         new = to_theirs.get(unit)
         if new and isinstance(unit.node, DEFS) and isinstance(own.node, DEFS):
@@ -70,6 +71,24 @@ def _body_pairs(unit: Unit, own: Unit) -> Iterator[tuple[str, str]]:
 def _named_pairs(matches: Matches) -> Iterator[tuple[str, str]]:
     for unit, own in matches.items():
         yield from zip(_targets(unit.node), _targets(own.node))
+
+
+def _import_pairs(b: Block, o: Block) -> Iterator[tuple[str, str]]:
+    """What the user imports under another name: the statement itself is merged as an import."""
+    own = {thing: name for unit in o.units for thing, name in _imported(unit)}
+    for unit in b.units:
+        yield from ((name, own[thing]) for thing, name in _imported(unit) if thing in own)
+
+
+def _imported(unit: Unit) -> Iterator[tuple[tuple[int, str | None, str], str]]:
+    """What a statement imports, and the name that stands for it."""
+    node = unit.node
+    if isinstance(node, ast.ImportFrom):
+        yield from (((node.level, node.module, a.name), a.asname or a.name) for a in node.names)
+    elif isinstance(node, ast.Import):  # of `import a.b`, the name stands for `a`
+        yield from (
+            ((0, None, a.name), a.asname or a.name) for a in node.names if a.asname or "." not in a.name
+        )
 
 
 def _targets(node: ast.stmt) -> Sequence[str]:
@@ -93,8 +112,12 @@ def _parameters(old: ast.stmt, new: ast.stmt) -> Iterator[tuple[str, str]]:
 
 
 def _valid(pairs: Mapping[str, str], b: ast.AST, o: ast.AST, t: ast.AST) -> Renames:
-    """A name counts as renamed where the user has it nowhere any more and the new one is no other thing's."""
-    return _free(pairs, [o], [b, t])
+    """A name counts as renamed where the user has it nowhere any more and the new one is no other thing's.
+    The new render may have come to the user's name by itself.
+    """
+    found = _free(pairs, [o], [b])
+    taken = _names(t) if found else set()
+    return {old: new for old, new in found.items() if new not in taken or old not in taken}
 
 
 def _free(

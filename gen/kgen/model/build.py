@@ -14,27 +14,34 @@ from .subjects import Snapshot
 
 
 def build(
-    snapshot: Snapshot, settings: Settings, locked_names: Mapping[str, Mapping[str, str]] | None = None
+    snapshot: Snapshot,
+    settings: Settings,
+    locked_names: Mapping[str, Mapping[str, str]] | None = None,
+    locked_modules: Mapping[str, str] | None = None,
 ) -> Project:
     """What to render for the snapshot.
 
-    `locked_names` (subject -> Avro full name -> class) are kept whatever else arrives. Raises `SchemaError`
-    (with subject, version and JSON pointer) where the newest version of a subject does not parse,
-    `ConfigError` where the settings bind a topic to what is not there.
+    `locked_names` (subject -> Avro full name -> class) and `locked_modules` (as in `Project.module_names`)
+    are kept whatever else arrives. Raises `SchemaError` (with subject, version and JSON pointer) where the
+    newest version of a subject does not parse, `ConfigError` where the settings bind a topic to what is not
+    there.
     """
     library = Library(snapshot)
     readable = topics_of.usable(snapshot, library)
     plans = topics_of.plan_topics(readable, settings)
-    homes = homes_of.find(library, readable, plans)
+    homes = homes_of.find(library, readable, plans, locked_modules)
     constants = Constants(library, readable, plans)
     drafts = Drafts(library, homes, plans, constants, locked_names or {})
     modules = [drafts.module(identity) for identity in homes.order]
+    kept = tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name))
+    names = {it.name for it in kept}
     return Project(
         package=settings.package,
         kgen_version=settings.kgen_version,
-        modules=tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name)),
+        modules=kept,
         schemas=constants.all(),
         names=drafts.names(),
+        module_names={it: name for it, name in sorted(homes.names.items()) if name in names},
         skipped=readable.skipped,
     )
 

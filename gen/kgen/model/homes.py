@@ -24,8 +24,10 @@ class Homes:
     primary: Mapping[str, int]
 
 
-def find(library: Library, readable: Usable, topics: Iterable[TopicPlan]) -> Homes:
-    """Finds a home for every pulled subject and everything that it refers to."""
+def find(
+    library: Library, readable: Usable, topics: Iterable[TopicPlan], locked: Mapping[str, str] | None = None
+) -> Homes:
+    """Finds a home for every pulled subject and everything that it refers to. `locked` names are kept."""
     plans = {f"topic:{plan.name}": plan for plan in topics}
     units = _needed(library, [(name, versions[-1].version) for name, versions in readable.versions.items()])
     primary = dict(sorted(units))
@@ -36,7 +38,8 @@ def find(library: Library, readable: Usable, topics: Iterable[TopicPlan]) -> Hom
         graph = _graph(units, homes, plans, primary)
         try:
             order = tuple(TopologicalSorter(graph).static_order())
-            return Homes(order, homes, names.module_names({it: _wanted(it) for it in order}), primary)
+            modules = names.module_names({it: _wanted(it) for it in order}, locked)
+            return Homes(order, homes, modules, primary)
         except CycleError as error:
             # Key and value of a topic share a module, which may close a circle that the schemas do not have:
             # then each gets one of its own, and nothing imports from the topic's.

@@ -60,6 +60,7 @@ _FLOW_NAMES = _words(
 )
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$|clock\$)(\..*)?\Z")
 _PLAIN_FOLDER = re.compile(r"[a-z0-9_][a-z0-9._-]*\Z")
+_MODULE = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _FOLDER_LENGTH = 80
 _MODULE_LENGTH = 60
 
@@ -110,14 +111,19 @@ def _reserved_module(name: str) -> bool:
     return taken or name == "none" or _unsafe(name)
 
 
-def module_names(wanted: Mapping[str, str]) -> dict[str, str]:
+def module_names(wanted: Mapping[str, str], locked: Mapping[str, str] | None = None) -> dict[str, str]:
     """A module for each identity in `wanted` (identity -> the module it would like), no module twice.
 
-    Who is called exactly as its module comes first, then order of identity; who comes late gets a hash of
-    its identity.
+    Who has a name in `locked` keeps it. Then who is called exactly as its module comes first, then order of
+    identity; who comes late gets a hash of its identity.
     """
     names: dict[str, str] = {}
-    for identity in sorted(wanted, key=lambda it: (it.partition(":")[2] != wanted[it], it)):
+    for identity, name in sorted((locked or {}).items()):
+        usable = _MODULE.match(name) and not _reserved_module(name) and name not in names.values()
+        if identity in wanted and usable:
+            names[identity] = name
+    late = wanted.keys() - names.keys()
+    for identity in sorted(late, key=lambda it: (it.partition(":")[2] != wanted[it], it)):
         name = wanted[identity]
         names[identity] = f"{name}_{digest(identity, 6)}" if name in names.values() else name
     return names

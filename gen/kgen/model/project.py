@@ -150,7 +150,9 @@ class SchemaConstant:
 
 @dataclass(frozen=True)
 class Project:
-    """Everything that is rendered. `names` (subject -> Avro full name -> class) goes into the lock."""
+    """Everything that is rendered. `names` (subject -> Avro full name -> class) and `module_names` (what a
+    module is for, as `topic:orders` -> module) go into the lock.
+    """
 
     package: str
     kgen_version: str
@@ -158,3 +160,4 @@ class Project:
     schemas: tuple[SchemaConstant, ...]
     names: Mapping[str, Mapping[str, str]]
     skipped: tuple[Skipped, ...]
+    module_names: Mapping[str, str]

@@ -448,7 +448,62 @@ def test_classes_and_modules_that_are_gone() -> None:
     assert renamed == ["Line renamed to Item in v4"]
     without = {p: t for p, t in OLD.items() if "orders" not in p}
     changes = generated_changes(OLD, without)
-    assert {c.name for c in changes if c.effect == "gone"} >= {"Order", "Status", "topic", "value"}
+    assert {c.name for c in changes if c.effect == "gone"} >= {"Order", "Status", "topic", "value", "orders"}
+    found = impact(
+        changes, OLD, {"streams/flows/x.py": "from .._generated import orders, address\n"}, without
+    )
+    assert [str(use) for use in found] == ["streams/flows/x.py:1: orders removed"]
+
+
+PURCHASE = later(
+    ("class Order:", "class Purchase:"),
+    ("rt.Serde[Order]", "rt.Serde[Purchase]"),
+    ('"shop.Order": Order', '"shop.Purchase": Purchase'),
+    ("    amount: float\n    discount: float\n", "    total: float\n"),
+)
+
+
+@pytest.mark.parametrize("name", ["Order", "Purchase"], ids=["not merged", "merged"])
+def test_a_renamed_class_whose_fields_change(name: str) -> None:
+    body = f"""
+from streams._generated import orders as os
+def f(order: os.{name}) -> float:
+    return order.amount
+def g(order: os.{name}) -> float:
+    return order.discount + len(order.lines)
+def build(kafka: rt.Kafka) -> None:
+    read = rt.source("orders", Dataflow("x"), os.topic, kafka)
+    rt.map_value("f", read.oks, f)
+"""
+    renames = {"shop.Order": "shop.Purchase", "shop.Purchase.amount": "total"}
+    found = impact(generated_changes(OLD, PURCHASE, renames), OLD, {"a.py": HEAD + body}, PURCHASE)
+    first = len(HEAD.splitlines())
+    told = {(use.line - first, use.what) for use in found if use.line > first}
+    assert told >= {(4, "Order.amount renamed to total in v4"), (6, "Order.discount removed in v4")}
+    rest = {what for _, what in told} - {
+        "Order.amount renamed to total in v4",
+        "Order.discount removed in v4",
+    }
+    assert rest == ({"Order renamed to Purchase in v4"} if name == "Order" else set())
+
+
+def test_a_field_renamed_in_a_class_that_moves_to_another_namespace() -> None:
+    new = later(
+        ('"shop.Order": Order', '"store.Order": Order'), ("    discount: float\n", "    rebate: float\n")
+    )
+    renames = {"shop.Order": "store.Order", "store.Order.discount": "rebate"}
+    (change,) = (c for c in generated_changes(OLD, new, renames) if c.name == "discount")
+    assert str(change) == "Order.discount renamed to rebate in v4"
+
+
+def test_a_value_that_is_something_else_now() -> None:
+    """A merged flow says so: only the fields that it uses tell that they were the old class's."""
+    text = ORDERS[: ORDERS.index("@dataclass(slots=True, kw_only=True)\nclass Order")]
+    text += 'value: rt.Serde[bytes] = rt.BytesSerde()\ntopic = rt.Topic("orders", key=value, value=value)\n'
+    new = {**OLD, "streams/_generated/orders.py": text}
+    body = "from streams._generated import orders\ndef f(order: bytes): return order.amount + len(order)\n"
+    found = impact(generated_changes(OLD, new), OLD, {"a.py": body}, new)
+    assert [str(use) for use in found] == ["a.py:2: Order.amount removed (perhaps)"]
 
 
 def test_a_class_that_moved_to_another_module_is_still_there() -> None:

@@ -298,6 +298,23 @@ def test_imports(case: str) -> None:
     assert text(base, ours, theirs) == expected
 
 
+def test_an_import_under_another_name() -> None:
+    base = "from .._generated import orders\n\n\ndef f(o: orders.A) -> orders.A:\n    return o\n"
+    ours = base.replace("import orders", "import orders as mine").replace("orders.A", "mine.A")
+    theirs = base.replace("orders.A", "orders.B") + "\n\nX = orders.topic\n"
+    merged = merge(base, ours, theirs)
+    assert merged.text == ours.replace("mine.A", "mine.B") + "\n\nX = mine.topic\n"
+    ours = ours.replace("as mine", "as mine\nfrom .. import orders")  # that name is another thing's now
+    assert merge(base, ours, theirs).conflicts
+
+
+def test_a_name_that_the_render_takes_on_as_well() -> None:
+    base = "def f(value: bytes) -> bytes:\n    return value\n"
+    ours = "def f(order: bytes) -> bytes:\n    print(order)\n    return order\n"
+    theirs = "def f(order: o.Order) -> o.Order:\n    return order\n"
+    assert merge(base, ours, theirs).text == ours.replace("bytes", "o.Order")
+
+
 def test_an_import_that_both_sides_changed() -> None:
     outcome = merged("from a import x\nx\n", "from mine import x\nx\n", "from b import x\nx\n")
     assert outcome.conflicts[0].what == "the import of `x`: changed by you and by the new render"

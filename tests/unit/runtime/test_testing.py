@@ -37,6 +37,15 @@ def test_samples_are_of_every_version_and_always_the_same() -> None:
     assert made != testing.samples(TOPIC, n=6, seed=1)
 
 
+def test_versions_that_the_latest_cannot_read_have_no_samples() -> None:
+    """They were let in on purpose, and would only end among the dead letters."""
+    other = rt.WriterSchema(version=1, id=2, text=V1.replace('"string"', '"boolean"'))
+    schemas = rt.Schemas("orders-value", (other, rt.WriterSchema(version=2, id=9, text=V2)))
+    value: rt.Serde[Order] = rt.AvroSerde(schemas, {"shop.Order": Order})
+    made = testing.samples(rt.Topic("orders", key=rt.StringSerde(), value=value), n=3)
+    assert [int.from_bytes((m.value or b"")[1:5], "big") for m in made] == [9, 9, 9]
+
+
 def test_samples_are_read_as_the_latest_version() -> None:
     flow = Dataflow("flow")
     read = rt.source("read", flow, TOPIC, testing.Memory({TOPIC: testing.samples(TOPIC, n=4)}))
