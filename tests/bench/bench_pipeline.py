@@ -1,0 +1,185 @@
+"""From a topic of two partitions to a sink that only counts: `rt.source` against what else there is.
+
+The broker is the in-memory one of `kgen dev`. Every contestant runs from the beginning of the topic in its
+turn; what counts is the time per message from the first batch to reach the sink to the last message, so that
+neither connecting nor waiting for the end of the topic is in it. The two slow peers read a topic of a tenth
+of the messages.
+
+A bare consume loop at librdkafka's settings is mostly left waiting by them (`fetch.queue.backoff.ms`), so the
+loop runs at kgen's as well: that ratio tells what everything beyond fetching costs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bytewax.operators as op
+import fastavro
+from bytewax.connectors.kafka import KafkaSourceMessage
+from bytewax.connectors.kafka import operators as kop
+from bytewax.dataflow import Dataflow, Stream
+from bytewax.outputs import DynamicSink, StatelessSinkPartition
+from bytewax.testing import run_main
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.schema_registry import Schema as ConfluentSchema
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import StringDeserializer
+
+import kgen_runtime as rt
+from kgen.dev import Dev, up
+from kgen_runtime.serde.framing import ID_SIZE, id_prefix
+from tests.bench.bench_codec import ORDER, Order, Place, Status, fast_encoder, order
+from tests.bench.harness import Result, contest
+from tests.kafka.clients import Record, create_topic, send
+
+MESSAGES, FEWER, DISTINCT = 400_000, 40_000, 10_000
+PARTITIONS = 2
+ROUNDS = 7
+SCHEMA = json.dumps(ORDER)
+
+Plain = KafkaSourceMessage[Any, Any]
+
+
+class Clock(DynamicSink[Any], StatelessSinkPartition[Any]):
+    """The sink of all flows: counts to `total`, and knows how long that took per message."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.count = self.first = 0
+        self.began = self.ended = 0.0
+
+    def build(self, step_id: str, worker_index: int, worker_count: int) -> Clock:
+        return self
+
+    def write_batch(self, items: list[Any]) -> None:
+        if not self.count:
+            self.first, self.began = len(items), time.perf_counter()
+        self.count += len(items)
+        if self.count == self.total:
+            self.ended = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        assert self.count == self.total, f"{self.count} messages of {self.total}"
+        return (self.ended - self.began) / (self.total - self.first)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The broker, and a topic with so many messages."""
+
+    dev: Dev
+    topic: str
+    total: int
+    schema_id: int
+
+    def fill(self) -> None:
+        rng, encode = random.Random(self.topic), fast_encoder(ORDER)
+        prefix = id_prefix(self.schema_id)
+        orders = [order(rng) for _ in range(DISTINCT)]
+        distinct = [(each["id"].encode(), prefix + encode(each)) for each in orders]
+        create_topic(self.dev.brokers, self.topic, PARTITIONS)
+        dealt = ((n % PARTITIONS, *distinct[n % DISTINCT]) for n in range(self.total))
+        send(self.dev.brokers, self.topic, (Record(value, key, to) for to, key, value in dealt))
+
+    def flow(self, build: Callable[[Dataflow], Stream[Any]]) -> Callable[[], float]:
+        """Runs what `build` makes, to the end of the topic."""
+
+        def timed() -> float:
+            clock, flow = Clock(self.total), Dataflow("bench")
+            op.output("out", build(flow), clock)
+            run_main(flow)  # type: ignore[no-untyped-call]
+            return clock.seconds
+
+        return timed
+
+    def kgen(self, flow: Dataflow) -> Stream[Any]:
+        serde: rt.AvroSerde[Order] = rt.AvroSerde(
+            rt.Schemas("orders-value", (rt.WriterSchema(1, self.schema_id, SCHEMA),)),
+            {"Order": Order, "Status": Status, "Place": Place},
+        )
+        topic = rt.Topic(self.topic, key=rt.StringSerde(), value=serde)
+        kafka = rt.Kafka(self.dev.brokers, registry=self.dev.registry)
+        split = rt.source("in", flow, topic, kafka, stop="end")
+        rt.route("failed", split.errs, policy=rt.Crash())
+        return split.oks
+
+    def kop(self, flow: Dataflow) -> Stream[Plain]:
+        return kop.input("in", flow, brokers=[self.dev.brokers], topics=[self.topic], tail=False).oks
+
+    def kop_confluent(self, flow: Dataflow) -> Stream[Plain]:
+        registry = SchemaRegistryClient({"url": self.dev.registry})
+        return kop.deserialize(
+            "deserialize",
+            self.kop(flow),
+            key_deserializer=StringDeserializer(),
+            val_deserializer=AvroDeserializer(registry),
+        ).oks
+
+    def kop_fastavro(self, flow: Dataflow) -> Stream[Plain]:
+        schema, read = fastavro.parse_schema(ORDER), fastavro.schemaless_reader
+
+        def decode(message: Plain) -> Plain:
+            return message._with_value(read(io.BytesIO(message.value[ID_SIZE:]), schema, None))
+
+        return op.map("decode", self.kop(flow), decode)
+
+    def bare(self, **config: int) -> Callable[[], float]:
+        """A loop that does nothing with what it gets."""
+
+        def timed() -> float:
+            clock = Clock(self.total)
+            usual = {"bootstrap.servers": self.dev.brokers, "group.id": "bench", "enable.auto.commit": False}
+            consumer = Consumer({**usual, **config})
+            consumer.assign([TopicPartition(self.topic, partition, 0) for partition in range(PARTITIONS)])
+            while clock.count < self.total:
+                clock.write_batch(consumer.consume(1000, 1))
+            consumer.close()
+            return clock.seconds
+
+        return timed
+
+
+def run() -> Iterator[Result]:
+    """The contest, and on stderr what each contestant did."""
+    rates: dict[str, list[float]] = {}
+    with up() as dev:
+        registry = SchemaRegistryClient({"url": dev.registry})
+        schema_id = registry.register_schema("orders-value", ConfluentSchema(SCHEMA, "AVRO"))
+        full, small = Bench(dev, "orders", MESSAGES, schema_id), Bench(dev, "fewer", FEWER, schema_id)
+        for bench in (full, small):
+            bench.fill()
+        peers: dict[str, tuple[Callable[[], float], float | None]] = {
+            "kop.input, AvroDeserializer": (small.flow(small.kop_confluent), 15),
+            "kop.input, fastavro": (small.flow(small.kop_fastavro), None),
+            "kop.input alone": (full.flow(full.kop), 1.4),
+            "bare consume loop": (full.bare(), 0.75),
+            "the same, kgen's fetching": (full.bare(**{"fetch.queue.backoff.ms": 50}), None),
+        }
+        yield from contest(
+            "pipeline: topic to null sink",
+            ("kgen", noted(rates, "kgen", full.flow(full.kgen))),
+            {name: (noted(rates, name, call), goal) for name, (call, goal) in peers.items()},
+            rounds=ROUNDS,
+        )
+    for name, found in rates.items():
+        median, least, most = statistics.median(found), min(found), max(found)
+        print(f"  {name:28} {median:9,.0f} messages/s ({least:,.0f} to {most:,.0f})", file=sys.stderr)
+
+
+def noted(rates: dict[str, list[float]], name: str, call: Callable[[], float]) -> Callable[[], float]:
+    def timed() -> float:
+        seconds = call()
+        rates.setdefault(name, []).append(1 / seconds)
+        return seconds
+
+    return timed
