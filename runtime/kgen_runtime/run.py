@@ -26,6 +26,7 @@ from bytewax.run import cli_main
 
 from . import arguments
 from .cluster import DONE, FAILED, RESTART, run_cluster
+from .conditions import check_interval
 from .errors import ConfigError, KgenError
 from .errs import check
 from .failures import class_name
@@ -33,6 +34,7 @@ from .leaving import INTERRUPTED, Leaver, Left
 from .recovery import Recovery, explained
 from .source import KafkaSource
 from .stopping import STOP
+from .wallclock import watch
 
 _HINT_FOLDER: Final = "Is the name right? Run it in the folder that holds its package."
 _STEP: Final = re.compile(r'step "?([\w.-]+)')  # in what Bytewax says
@@ -111,7 +113,9 @@ def _run_processes(args: argparse.Namespace) -> int:
 
 
 def _run_here(args: argparse.Namespace) -> int:
+    watch()
     flow = check(load(args.flow))
+    check_interval(flow, args.epoch_interval)
     with ExitStack() as stack:
         config = _recovery(args, flow, stack)
         drain = config is not None
