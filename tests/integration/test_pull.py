@@ -79,7 +79,7 @@ def run(folder: Path, *command: str, code: int = 0) -> str:
     env = {k: v for k, v in os.environ.items() if not k.startswith("KGEN_")}
     if "site-packages" not in RUNTIME.parts:
         env["MYPYPATH"] = str(RUNTIME)  # mypy does not follow editable installs
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [sys.executable, *command], cwd=folder, env=env, capture_output=True, text=True, timeout=300
     )
@@ -154,31 +154,65 @@ sys.exit(cli.run(["pull", "--quiet", *sys.argv[2:]]))
 """
 
 
-@pytest.mark.slow
-def test_killed_at_random_points(shop: Shop, tmp_path: Path) -> None:
-    """After each kill and the run that heals it, the tree is the new one, and the edit is still there."""
-    rng = random.Random(ROUNDS)
-    project, reference = tmp_path / "project", tmp_path / "reference"
+def pulled_and_killed(project: Path, rng: random.Random) -> None:
+    """A pull that dies at a random step of its writing, or, now and then, at any time at all."""
+    by_step = rng.random() < 0.8
+    command = [
+        sys.executable,
+        "-c",
+        KILLED,
+        str(rng.randrange(1, 80) if by_step else 0),
+        "--out",
+        str(project),
+    ]
+    with subprocess.Popen(command) as process:
+        try:
+            process.wait(timeout=300 if by_step else rng.uniform(0.1, 1.5))
+        except subprocess.TimeoutExpired:
+            process.kill()
+    assert process.returncode in (0, -signal.SIGKILL)
+
+
+def killed_rounds(shop: Shop, folder: Path, rng: random.Random, rounds: int) -> int:
+    """Versions that arrive one by one, each pulled by processes that die; how many died half-way."""
+    project, reference = folder / "project", folder / "reference"
     run(project, "-m", "kgen", "pull", "--registry", shop.url)
     flow = project / "streams/flows/orders.py"
     flow.write_text(flow.read_text() + "\n# mine\n")
+    halfway = 0
     extra: list[dict[str, Any]] = []
-    for number in range(ROUNDS):
+    for number in range(rounds):
         extra.append({**NOTE, "name": f"note{number}"})
-        shop.orders(*extra)
+        name = {"name": f"Order{number}", "aliases": ["Order", *(f"Order{n}" for n in range(number))]}
+        shop.register("orders-value", {**order(*extra), **name}, ("shop.Address", "address", 1))
         old = tree(project)
         shutil.rmtree(reference, ignore_errors=True)
         shutil.copytree(project, reference)
         assert cli.run(["pull", "--quiet", "--out", str(reference)]) == 0
         new = tree(reference)
-        killed = subprocess.run(
-            [sys.executable, "-c", KILLED, str(rng.randrange(1, 60)), "--out", str(project)],
-            check=False,
-            timeout=300,
-        )
-        assert killed.returncode in (0, -signal.SIGKILL)
-        interrupted = (project / ".kgen/tmp/journal.json").exists()
-        assert interrupted or tree(project) in (old, new)
+        assert new["streams/flows/orders.py"] != old["streams/flows/orders.py"]
+        for _ in range(rng.randint(1, 2)):  # the second one dies while it heals, or pulls
+            pulled_and_killed(project, rng)
+            interrupted = (project / ".kgen/tmp/journal.json").exists()
+            halfway += interrupted
+            assert interrupted or tree(project) in (old, new)
         assert cli.run(["pull", "--quiet", "--out", str(project)]) == 0
         assert tree(project) == new
         assert flow.read_text().endswith("\n# mine\n")
+    return halfway
+
+
+@pytest.mark.slow
+def test_killed_at_random_points(tmp_path: Path) -> None:
+    """After each kill and the run that heals it, the tree is the new one, and the edit is still there."""
+    rng = random.Random(ROUNDS)
+    halfway = 0
+    for began in range(0, ROUNDS, 20):  # a fresh project now and then: its history is vendored
+        with RegistryServer() as server:
+            shop = Shop(server.url)
+            shop.register("address", ADDRESS)
+            shop.register("orders-key", '"string"')
+            shop.orders()
+            halfway += killed_rounds(shop, tmp_path / str(began), rng, min(20, ROUNDS - began))
+            shop.client.close()
+    assert halfway or ROUNDS < 20
