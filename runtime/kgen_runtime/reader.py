@@ -27,9 +27,12 @@ TIMEOUT: Final = 10.0
 
 _CONFIRM_AFTER: Final = 2.0
 
-_FETCH_BACKOFF: Final = 50
-"""Milliseconds that librdkafka fetches no more of a partition when enough of it waits to be taken. Its own
-1000 leaves the consumer without messages for most of that second: 100,000 of them are soon decoded.
+FETCHING: Final = {"fetch.queue.backoff.ms": 50, "fetch.wait.max.ms": 100}
+"""librdkafka's options, where the user has not set them, so that the flow is not left without messages.
+
+When 100,000 of a partition wait to be taken, librdkafka fetches no more of it for a time, its own choice
+being a second; that many are soon decoded. And it has one fetch under way per broker: one for partitions at
+their end waits there for new messages, and all others of that broker with it, by default half a second.
 """
 
 log = logging.getLogger("kgen_runtime.source")
@@ -194,15 +197,16 @@ class Reader:
 
 def open_consumer(kafka: Kafka, group_id: str | None) -> Consumer:
     """A consumer that commits nothing by itself and reports ends and lost positions. Raises `ConfigError`."""
+    chosen = {name: kafka.config.get(name, value) for name, value in FETCHING.items()}
     return kafka.consumer(
         {
+            **chosen,
             "group.id": group_id
             or "kgen",  # librdkafka wants one; without commits the broker never hears of it
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
-            "fetch.queue.backoff.ms": kafka.config.get("fetch.queue.backoff.ms", _FETCH_BACKOFF),
             "on_commit": _on_commit,
         }
     )
