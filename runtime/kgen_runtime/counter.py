@@ -78,10 +78,15 @@ class Counter(ABC, Generic[X]):
     `drop` makes the step forget it, so that nothing more is sent by it after a failure.
     """
 
+    hears_all = False
+    """The gate has to hear of every batch."""
+
     def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
         self.name = uuid.uuid4().hex
         self.sent = 0
         """How many batches."""
+        self.expected = False
+        """The gate will wait for what is sent now when this epoch closes."""
         self._step_id = step_id
         self._mail = mail
         self._drop = drop
@@ -176,6 +181,13 @@ class Counter(ABC, Generic[X]):
         else:
             log.warning("%s: %s", self._step_id, error.str())
 
+    def _hear(self, producer: Producer, seconds: float = 0) -> None:
+        """Of deliveries and errors; a fatal one is told as an exception too."""
+        try:
+            producer.poll(seconds)
+        except KafkaException as error:
+            self._on_error(error.args[0])
+
     def _put(self, producer: Producer, out: Outgoing, heard: Heard) -> None:
         """Queue a message; while librdkafka's queue is full, the flow goes as fast as the broker takes."""
         topic, value, key, partition, timestamp, headers, _ = out
@@ -192,7 +204,7 @@ class Counter(ABC, Generic[X]):
 
     def _make_room(self, producer: Producer) -> None:
         began = time.monotonic()
-        producer.poll(0.05)
+        self._hear(producer, 0.05)
         self.traffic.queue_was_full(time.monotonic() - began)
 
 
@@ -270,10 +282,10 @@ class AtLeastOnce(Counter[X]):
 
     def poll(self) -> None:
         """See the base."""
-        self._producer.poll(0)
+        self._hear(self._producer)
         self._send_again()
         if self._single is not None:
-            self._single.poll(0)
+            self._hear(self._single)
 
     def settle(self) -> None:
         """Wait for it now."""

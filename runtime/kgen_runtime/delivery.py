@@ -2,7 +2,7 @@
 
 Bytewax's recovery waits for stateful steps only, and a sink has no stream for what failed. So messages are
 produced, asynchronously, by a plain step on whatever worker holds them; that step sends one small ticket per
-batch to a stateful step, the gate. A ticket is keyed so that it stays on its worker: a gate knows the thread
+epoch to a stateful step, the gate. A ticket is keyed so that it stays on its worker: a gate knows the thread
 it was built on, and the step, on that same thread, looks up its gate. When the epoch closes, the gate's
 `snapshot` waits for this worker's deliveries, and raises if one failed: then the epoch is not committed and
 comes again.
@@ -73,7 +73,11 @@ class PostOffice(Generic[X]):
         gate = counter.gate
         if gate is not None:
             counter.poll()
-            return [(gate, Ticket(gate, counter.take_failures(), counter.name, counter.sent))]
+            failed = counter.take_failures()
+            if counter.expected and not failed:
+                return []  # the gate has heard, since its last snapshot, that there is something to wait for
+            counter.expected = not counter.hears_all
+            return [(gate, Ticket(gate, failed, counter.name, counter.sent))]
         # No gate was built on this thread yet: wake them all, one of them here.
         counter.settle()
         failures = [counter.take_failures()] + [[]] * (GATES - 1)
@@ -144,6 +148,7 @@ class Gate(StatefulBatchLogic[Ticket, Failure, "tuple[str, list[Failure]]"], Gen
     def snapshot(self) -> tuple[str, list[Failure]]:
         """Called when the epoch closes, before it can be committed: raising here makes it come again."""
         self._close_epoch()
+        self._counter.expected = False
         failures = self._counter.take_failures()
         self._counter.give_back(failures)
         return self.key, failures

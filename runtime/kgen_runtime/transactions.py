@@ -115,6 +115,8 @@ class Lane:
 class ExactlyOnce(Counter[X], Generic[X]):
     """A transactional producer for each source partition that this worker has outputs of."""
 
+    hears_all = True
+
     def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
         super().__init__(step_id, mail, drop)
         self._group = group_of(step_id, mail.topic)
@@ -159,7 +161,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
             if lane.opening is not None and lane.opening.done():
                 self._release(lane)
             if lane.busy:
-                lane.producer.poll(0)
+                self._hear(lane.producer)
 
     def settle(self) -> None:
         """The epoch is not over: the gate that is being woken will commit."""
@@ -253,6 +255,9 @@ class ExactlyOnce(Counter[X], Generic[X]):
     def _broken(self, error: BaseException) -> NoReturn:
         if not isinstance(error, KafkaException):
             raise error
+        for lane in self._lanes.values():
+            self._hear(lane.producer)  # of the first of several errors, which says most
+        self.check()
         self._fail(f"the transaction failed: {error.args[0].str()}", error.args[0])
 
     def _abandon(self) -> None:

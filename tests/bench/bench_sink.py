@@ -1,0 +1,126 @@
+"""The sink against Bytewax's own, and exactly once against at least once, on a broker of this machine.
+
+On Apache Kafka where Java is there, else on the in-memory broker, which has no real transactions: there that
+contest steps aside. Bytewax's sink is asked for less: it hears of no failed delivery.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bytewax.operators as op
+from bytewax.connectors.kafka import KafkaSink, KafkaSinkMessage
+from bytewax.dataflow import Dataflow
+from bytewax.testing import TestingSource
+
+import kgen_runtime as rt
+from kgen_runtime import testing
+from tests.bench.harness import Result, contest
+from tests.kafka import jars
+from tests.kafka.broker import KafkaCluster
+from tests.kafka.clients import Record, create_topic, send
+
+PARTITIONS = 4
+VALUE = b"x" * 100
+SINGLES, BATCHES, COPIED = 20_000, 500_000, 200_000
+_count = itertools.count()
+
+
+def run() -> Iterator[Result]:
+    """All contests of this bench."""
+    with broker() as (bootstrap, transactions):
+        yield from against_bytewax(bootstrap)
+        if transactions:
+            yield from deliveries(bootstrap)
+        else:
+            print(f"exactly once: not measured: {jars.missing()}", file=sys.stderr)
+
+
+def against_bytewax(bootstrap: str) -> Iterator[Result]:
+    """The same messages in upstream batches of a thousand, and one by one."""
+    for batch, count, goal in ((1000, BATCHES, 1.0), (1, SINGLES, 30.0)):
+        kgen, stock = create_topic(bootstrap, name(), PARTITIONS), create_topic(bootstrap, name(), PARTITIONS)
+        messages = [rt.Message(b"%d" % i, VALUE) for i in range(count)]
+        plain = [KafkaSinkMessage(b"%d" % i, VALUE) for i in range(count)]
+        peer = stocks(plain, batch, bootstrap, stock)
+        yield from contest(
+            f"sink, upstream batches of {batch}",
+            ("kgen", kgens(messages, batch, rt.Kafka(bootstrap), kgen)),
+            {"bytewax KafkaSink": (peer, goal)},
+            rounds=3,
+        )
+
+
+def deliveries(bootstrap: str) -> Iterator[Result]:
+    """A topic copied to another, decoding and encoding strings."""
+    source = create_topic(bootstrap, name(), PARTITIONS)
+    records = (Record(VALUE, b"%d" % i, i % PARTITIONS) for i in range(COPIED))
+    send(bootstrap, source, records)
+    copies = {way: copying(bootstrap, source, way) for way in ("exactly-once", "at-least-once")}
+    yield from contest(
+        "copy a topic, exactly once",
+        ("exactly-once", copies["exactly-once"]),
+        {"at-least-once": (copies["at-least-once"], 0.5)},
+        rounds=3,
+    )
+
+
+def kgens(messages: list[Any], batch: int, kafka: rt.Kafka, topic: str) -> Callable[[], None]:
+    def write() -> None:
+        flow = Dataflow("kgen")
+        up = op.input("in", flow, TestingSource(messages, batch))
+        rt.route("errs", rt.sink("out", up, of_bytes(topic), kafka), policy=rt.Crash())
+        testing.run(flow)
+
+    return write
+
+
+def stocks(messages: list[Any], batch: int, bootstrap: str, topic: str) -> Callable[[], None]:
+    def write() -> None:
+        flow = Dataflow("stock")
+        up = op.input("in", flow, TestingSource(messages, batch))
+        op.output("out", up, KafkaSink([bootstrap], topic))
+        testing.run(flow)
+
+    return write
+
+
+def copying(bootstrap: str, source: str, delivery: Any) -> Callable[[], None]:
+    kafka = rt.Kafka(bootstrap)
+
+    def copy() -> None:
+        flow = Dataflow(name())  # another one each time: it would write nothing again
+        read = rt.source("in", flow, of_bytes(source), kafka, stop="end")
+        refused = rt.sink("out", read.oks, of_bytes(out), kafka, delivery=delivery)
+        rt.route("errs", read.errs, refused, policy=rt.Crash())
+        testing.run(rt.check(flow))
+
+    out = create_topic(bootstrap, name(), PARTITIONS)
+    return copy
+
+
+def of_bytes(topic: str) -> rt.Topic[bytes, bytes]:
+    return rt.Topic(topic, key=rt.BytesSerde(), value=rt.BytesSerde())
+
+
+def name() -> str:
+    return f"bench-{next(_count)}"
+
+
+@contextmanager
+def broker() -> Iterator[tuple[str, bool]]:
+    """Where it is, and whether it has transactions."""
+    if jars.missing() is None:
+        with tempfile.TemporaryDirectory() as folder, KafkaCluster(Path(folder)) as cluster:
+            yield cluster.bootstrap, True
+        return
+    from kgen.dev import up
+
+    with up() as dev:
+        yield dev.brokers, False
