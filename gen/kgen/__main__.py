@@ -8,7 +8,7 @@ import importlib.util
 import logging
 import sys
 
-_NEEDED = ("typer", "jinja2", "tomlkit")
+_NEEDED = ("typer", "jinja2", "tomlkit", "fastavro")
 
 
 def main() -> None:
@@ -19,7 +19,8 @@ def main() -> None:
         sys.stderr.write("  hint: pip install 'kgen[gen]'\n")
         sys.exit(2)
     # What the runtime logs is for flows: `kgen doctor` tells the same to people.
-    logging.getLogger("kgen_runtime").addHandler(logging.NullHandler())
+    for name in ("kgen_runtime", "kgen.codec"):  # what users should know, commands say themselves
+        logging.getLogger(name).addHandler(logging.NullHandler())
     from .cli import run
 
     sys.exit(run())

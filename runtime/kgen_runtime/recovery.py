@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from bytewax.dataflow import Dataflow, Operator
 from bytewax.recovery import (
@@ -66,15 +66,12 @@ class Recovery:
             else:
                 self._make()
         except OSError as error:
-            raise RecoveryError(
-                f"the recovery folder cannot be used: {error.strerror}", where=str(self.path)
-            ) from error
+            raise self._unusable(error) from error
 
     @contextmanager
     def lock(self, name: str = "run") -> Iterator[None]:
         """Keep other runs away. Raises `RecoveryError` where there is one."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / f".{name}.lock").open("a+") as file:
+        with self._open(f".{name}.lock") as file:
             if not _try_lock(file.fileno()):
                 file.seek(0)
                 raise RecoveryError(
@@ -86,6 +83,20 @@ class Recovery:
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+    def _open(self, name: str) -> TextIO:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return (self.path / name).open("a+")
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> RecoveryError:
+        return RecoveryError(
+            f"the recovery folder cannot be used: {error.strerror}",
+            where=str(self.path),
+            hint="Name a folder that this user may write to; it is made where there is none.",
+        )
 
     def unknown_steps(self, flow: Dataflow) -> list[str]:
         """Steps that have state in the folder but are not in the flow: renamed ones would begin anew."""

@@ -73,6 +73,7 @@ class Constants:
 def _names(wanted: Iterable[str], prefix: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in wanted:
-        name = prefix + ascii_name(text, "S").upper().strip("_")
+        name = ascii_name(text, "S").upper().strip("_")
+        name = prefix + (name if name[:1].isalpha() else f"S_{name}")
         found[text] = f"{name}_{digest(text, 6).upper()}" if name in found.values() else name
     return found

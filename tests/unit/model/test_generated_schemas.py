@@ -17,7 +17,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from kgen.model import Settings, build
@@ -196,7 +196,11 @@ def test_classes_import_and_read_what_fastavro_wrote(schema: dict[str, Any], see
     tree = parse(json.dumps(schema))
     value = sample(tree, random.Random(seed))
     out = io.BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(json.dumps(schema))), value)
+    try:
+        fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(json.dumps(schema))), value)
+    except ValueError as error:  # it takes any string in a union with a date for a date
+        assume("isoformat" not in str(error))
+        raise
     with generated(schema) as module:
         classes = classes_of(module)
         read = make_reader(tree, tree, classes).decode(out.getvalue())

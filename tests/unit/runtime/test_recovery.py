@@ -113,3 +113,11 @@ def test_bytewax_errors_are_explained(error: Any, says: str) -> None:
     assert says in known.what
     assert known.hint
     assert explained(ValueError("other")) is None
+
+
+def test_a_path_that_is_no_folder_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(rt.RecoveryError, match="cannot be used") as caught, rt.Recovery(file).lock():
+        pass
+    assert caught.value.hint
