@@ -93,13 +93,21 @@ def open_conflicts(root: Path) -> list[str]:
 
 
 def decide(
-    root: Path, path: str, theirs: str, *, mode: ConflictMode = "file", recreate: bool = False
+    root: Path,
+    path: str,
+    theirs: str,
+    *,
+    mode: ConflictMode = "file",
+    recreate: bool = False,
+    earlier: str | None = None,
 ) -> Decision:
-    """What to do with the owned file at `path`, of which `theirs` is the fresh render. Raises
-    `OutputError`.
+    """What to do with the owned file at `path`, of which `theirs` is the fresh render, and `earlier` the one
+    of the lock as it was: the base where `.kgen/base` is lost. Raises `OutputError`.
     """
     noted = record(root, path)
     ours, base = _text(root, path), _text(root, base_path(path))
+    if base is None and ours is not None:
+        base = earlier
     if noted is not None:
         stuck = _still_open(root, path, noted, ours)
         if stuck:

@@ -89,6 +89,7 @@ class Wanted:
     kinds: Mapping[str, Literal["generated", "owned"]]
     package: str
     config_text: str | None = None  # None: kgen.toml stays as it is
+    earlier: Mapping[str, str] = field(default_factory=dict)  # the render of the old lock, where it is needed
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def files(root: Path, wanted: Wanted, old: lock.Locked | None, options: Options)
         if wanted.kinds[path] == "generated":
             _generated(found, path, text.encode())
         else:
-            _owned(found, path, text, options)
+            _owned(found, path, text, options, wanted.earlier.get(path))
     _orphans(found, wanted)
     return tuple(sorted(found.actions, key=lambda f: f.path))
 
@@ -177,8 +178,10 @@ _OPS: Mapping[owned.Outcome, Op] = {
 }
 
 
-def _owned(found: _Files, path: str, text: str, options: Options) -> None:
-    decision = owned.decide(found.root, path, text, mode=options.conflict, recreate=options.recreate)
+def _owned(found: _Files, path: str, text: str, options: Options, earlier: str | None) -> None:
+    decision = owned.decide(
+        found.root, path, text, mode=options.conflict, recreate=options.recreate, earlier=earlier
+    )
     op = _OPS[decision.outcome]
     if path in decision.contents:
         found.add(path, decision.contents[path], "owned", op, decision.reason)

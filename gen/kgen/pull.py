@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kgen import __version__
 
-from . import changes, config, gate, guard, history, lock, paths, plan, registry, render, usage, write
+from . import changes, config, gate, guard, history, lock, owned, paths, plan, registry, render, usage, write
 from .config import Config, ConflictMode
 from .errors import ConfigError, EditedError, OutputError
 from .globs import fits, wanted
@@ -298,8 +298,7 @@ def _plan(
     settings = settled.config
     project = model(settings, snapshot, old)
     new = locked(snapshot, project, deleted)
-    rendered = render.render(project)
-    want = plan.Wanted(new, rendered, {p: render.kind(p) for p in rendered}, settings.package, settled.text)
+    want = _wanted(request.root, settled, new, project, old)
     files = plan.files(request.root, want, old, plan.Options(settings.conflict, request.recreate))
     skipped = {s.subject: s for s in (*snapshot.skipped, *project.skipped)}.values()
     known = changes.schema_changes(old, new)
@@ -314,6 +313,20 @@ def _plan(
         usage.uses(request.root, files, every, merged=not request.dry),
     )
     return Prepared(made, old, new)
+
+
+def _wanted(
+    root: Path, settled: Settled, new: lock.Locked, project: Project, old: lock.Locked | None
+) -> plan.Wanted:
+    rendered = render.render(project)
+    kinds = {path: render.kind(path) for path in rendered}
+    lost = any(
+        kinds[path] == "owned" and (root / path).exists() and not (root / owned.base_path(path)).exists()
+        for path in rendered
+    )
+    # A clone without `.kgen/base`, say: what that would hold is what the lock gave.
+    earlier = render.render(model(settled.config, old.snapshot, old)) if old and lost else {}
+    return plan.Wanted(new, rendered, kinds, settled.config.package, settled.text, earlier)
 
 
 def _models(project: Project, new: lock.Locked, settings: Config, old: lock.Locked | None) -> list[Project]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -272,6 +273,22 @@ def test_odd_edits(project, registry, kgen, edit, change):
     assert edit is not emptied or (project / FLOW).read_bytes() == b""
     assert kgen("pull")[1] == "nothing changed\n"
     assert kgen("status")[0] == 0
+
+
+def test_a_clone_without_the_last_renders(project, registry, kgen):
+    """What `.kgen/base` held, the lock gives as well."""
+    shutil.rmtree(project / ".kgen")
+    mine(project / FLOW)
+    assert kgen("pull")[0] == 0
+    assert kgen("pull")[1] == "nothing changed\n"
+    shutil.rmtree(project / ".kgen")
+    registry.add("orders-value", {**RENAMED, "aliases": ["Order"]})
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "flow merged" in out
+    text = (project / FLOW).read_text()
+    assert "order.amount *= 2  # mine" in text
+    assert "def handle(order: orders.Purchase)" in text
 
 
 # ------------------------------------------------------------------------------------------------ what moves
