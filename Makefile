@@ -28,10 +28,10 @@ check: $(STAMP) ## ruff and mypy --strict; warnings are errors
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy $(TYPED)
 
-test-kafka: $(STAMP) ## the tests on Apache Kafka (needs Java 17 and Maven)
-	$(PYTEST) -m kafka
+test-kafka: $(STAMP) ## the tests on Apache Kafka, kills among them (needs Java 17 and Maven)
+	$(PYTEST) -m kafka tests/kafka tests/integration tests/faults/test_sigkill.py
 
-faults: $(STAMP) ## the fault tests with more and longer rounds (needs Java 17 and Maven)
+faults: $(STAMP) ## all fault tests, with 30 rounds of kills (needs Java 17 and Maven)
 	KGEN_FAULT_ROUNDS=30 $(PYTEST) -m kafka tests/faults
 
 bench: $(STAMP) ## speed against the peers, in one run, as ratios
