@@ -80,7 +80,7 @@ class KafkaBroker:
             self._format()
         self.process = spawn(self._java("kafka.Kafka", str(self._properties())), self.log)
 
-    def ready(self, brokers: int = 1, seconds: float = 60) -> None:
+    def ready(self, brokers: int = 1, seconds: float = 180) -> None:
         """Wait until the broker answers, and knows of `brokers` live ones."""
 
         def asked() -> bool:

@@ -107,7 +107,7 @@ def _produce(producer: Producer, topic: str, record: Record, done: Callable[[obj
 
 
 def read_all(
-    bootstrap: str, topic: str, *, isolation: str = "read_committed", seconds: float = 60
+    bootstrap: str, topic: str, *, isolation: str = "read_committed", seconds: float = 180
 ) -> list[Message]:
     """Every message of the topic up to the end it has now, as a reader of that isolation level sees them."""
     config = {

@@ -63,7 +63,7 @@ def free_port() -> int:
 
 
 def wait_for(
-    ask: Callable[[], T], what: str, *, seconds: float = 60, explain: Callable[[], str] = lambda: ""
+    ask: Callable[[], T], what: str, *, seconds: float = 180, explain: Callable[[], str] = lambda: ""
 ) -> T:
     """Ask until the answer is true, and return it. TimeoutError names `what` and the last error met."""
     deadline, error = time.monotonic() + seconds, ""
