@@ -54,13 +54,19 @@ class Run:
         """SIGTERM for the runner, which is to leave cleanly."""
         self.process.terminate()
 
-    def wait(self, seconds: float = 120) -> int:
+    def wait(self, seconds: float = 300) -> int:
         """Its exit code, when it leaves by itself. AssertionError, with its log, when it does not."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self.abort()
             raise AssertionError(f"the flow still ran after {seconds:g} s\n{self.tail()}") from None
+
+    def abort(self) -> None:
+        """SIGABRT for all its processes: Python writes to the log where each thread was."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGABRT)
+        self.process.wait(30)
 
     def text(self) -> str:
         """All it has printed."""
@@ -118,7 +124,7 @@ class Flow:
         assert code == 0, f"the flow left with {code}\n{run.tail()}"
         return run
 
-    def reached(self, count: int, run: Run, seconds: float = 120) -> None:
+    def reached(self, count: int, run: Run, seconds: float = 300) -> None:
         """Wait until the sink's topic holds so many messages, the run still being alive."""
 
         def there() -> bool:
@@ -230,6 +236,6 @@ def _until(ask: Callable[[], bool], what: str, seconds: float, run: Run) -> None
     deadline = time.monotonic() + seconds
     while not ask():
         if time.monotonic() > deadline:
-            run.kill()
+            run.abort()
             raise AssertionError(f"waited {seconds:g} s for {what}\n{run.tail()}")
         time.sleep(0.005)  # between two looks

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.broker
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 
 def wait_for(what: str, condition: Callable[[], Any]) -> Any:
