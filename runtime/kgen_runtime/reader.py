@@ -35,6 +35,9 @@ being a second; that many are soon decoded. And it has one fetch under way per b
 their end waits there for new messages, and all others of that broker with it, by default half a second.
 """
 
+_ROOM: Final = 4_000
+"""How many messages at least may wait for the partitions' turns."""
+
 log = logging.getLogger("kgen_runtime.source")
 
 _PASSING: Final = frozenset(
@@ -74,6 +77,8 @@ class Reader:
     def __init__(self, kafka: Kafka, topic: str, group_id: str | None, batch_size: int) -> None:
         self._topic = topic
         self._batch_size = batch_size
+        self._room = max(_ROOM, 4 * batch_size)
+        self._waiting = 0  # messages in inboxes that are not held
         self.consumer = open_consumer(kafka, group_id)
         self.busy = False  # the last look found messages, of whatever partition
         self._inboxes: dict[int, Inbox] = {}
@@ -87,7 +92,9 @@ class Reader:
 
     def release(self, partition: int) -> None:
         """Read it no more."""
-        if self._inboxes.pop(partition, None) is not None:
+        inbox = self._inboxes.pop(partition, None)
+        if inbox is not None:
+            self._count(inbox, -len(inbox.messages))
             self.consumer.incremental_unassign([TopicPartition(self._topic, partition)])
 
     @property
@@ -105,6 +112,7 @@ class Reader:
         """
         inbox = self._inboxes[partition]
         if inbox.held != held:
+            self._waiting += -len(inbox.messages) if held else len(inbox.messages)
             inbox.held = held
             act = self.consumer.pause if held else self.consumer.resume
             act([TopicPartition(self._topic, partition)])
@@ -114,12 +122,10 @@ class Reader:
         inbox = self._inboxes[partition]
         if not inbox.messages:
             self._fill()
-        messages, size = inbox.messages, self._batch_size
-        if len(messages) <= size:
-            inbox.messages = []
-            return messages
-        inbox.messages = messages[size:]
-        return messages[:size]
+        messages = inbox.messages[: self._batch_size]
+        inbox.messages = inbox.messages[self._batch_size :]
+        self._count(inbox, -len(messages))
+        return messages
 
     def at_end(self, partition: int) -> bool:
         """All there is of this partition has been taken."""
@@ -149,11 +155,9 @@ class Reader:
         self.consumer.commit(offsets=_positions(self._topic, offsets), asynchronous=True)
 
     def _fill(self) -> None:
-        # A partition whose turn is late must not let the others' messages pile up: past a few batches
+        # A partition whose turn is late must not let the others' messages pile up: past some thousands
         # they stay in librdkafka's queue, which is bounded in bytes and holds back the fetching.
-        inboxes = self._inboxes
-        waiting = sum(len(inbox.messages) for inbox in inboxes.values() if not inbox.held)
-        if waiting > 4 * self._batch_size:
+        if self._waiting > self._room:
             return
         found = self.consumer.consume(self._batch_size, 0)
         of = [message.partition() or 0 for message in found if message.error() is None]
@@ -176,6 +180,11 @@ class Reader:
         if inbox is not None:  # else it was released after the fetch
             inbox.messages += messages
             inbox.at_end = False
+            self._count(inbox, len(messages))
+
+    def _count(self, inbox: Inbox, more: int) -> None:
+        if not inbox.held:
+            self._waiting += more
 
     def _on_event(self, message: Message, error: KafkaError) -> None:
         """Events come among the messages. They have offsets too, which say nothing of what was read."""

@@ -302,11 +302,10 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
 
     def _idle(self) -> None:
         if self._reader.busy:
-            # Messages of this one may be next. They come in a row with those of others, who could not go on
-            # while this one sleeps.
-            self._awake = datetime.now(timezone.utc)
-        else:
-            self._back_off(*_IDLE)
+            # Messages of this one may be next: they come in a row with those of others, who could not go on
+            # while this one sleeps long.
+            self._wait = 0.0
+        self._back_off(*_IDLE)
 
     def _back_off(self, least: float, most: float) -> None:
         self._wait = min(max(self._wait * 2, least), most)

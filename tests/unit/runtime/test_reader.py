@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -50,20 +49,41 @@ def test_what_was_fetched_of_a_released_partition_is_dropped(two: testing.Memory
     assert offsets(reader.take(1)) == [(1, offset) for offset in range(3)]
 
 
-def test_a_partition_stays_awake_while_messages_of_another_stand_before_its_own(
+def test_a_partition_sleeps_but_shortly_while_messages_of_another_stand_before_its_own(
     orders: Orders, two: testing.Memory
 ) -> None:
     source = KafkaSource("flow.read", orders, two, "earliest", "never", 3, "fail", "fail", None)
     first, second = (source.build_part("flow.read.kafka", key, None) for key in source.list_parts())
-    assert second.next_batch() == []
-    assert second.next_awake() is not None
-    assert second.next_awake() <= datetime.now(timezone.utc)
-    while batches := first.next_batch():
-        assert len(batches[0].oks) == 3
-    assert second.next_batch()
+    for _ in range(3):
+        assert second.next_batch() == []
+        assert second._wait == 0.001
+        assert len(first.next_batch()[0].oks) == 3
+    assert len(first.next_batch()[0].oks) == 3
     while second.next_batch():
         pass
-    assert not second._reader.busy
+    for _ in range(10):
+        assert second.next_batch() == []
+    assert second._wait == 0.05
+
+
+def test_messages_do_not_pile_up_for_a_partition_whose_turn_is_late(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_ROOM", 10)
+    kafka = testing.Memory({orders: [*texts(100, partition=0), *texts(3, partition=1)]})
+    late = Reader(kafka, "orders", None, 2)
+    for partition in (0, 1):
+        late.assign(partition, 0)
+    for _ in range(50):
+        assert late.take(1) == []
+    assert late._waiting == len(late._inboxes[0].messages) == 12
+    late.hold(0, True)  # it may be long: the others go on meanwhile
+    taken = [message for _ in range(50) for message in late.take(1)]
+    assert offsets(taken) == [(1, offset) for offset in range(3)]
+    late.hold(0, False)
+    assert late._waiting == len(late._inboxes[0].messages)
+    late.release(0)
+    assert late._waiting == 0
 
 
 @pytest.mark.parametrize(
