@@ -5,8 +5,9 @@ turn; what counts is the time per message from the first batch to reach the sink
 neither connecting nor waiting for the end of the topic is in it. The two slow peers read a topic of a tenth
 of the messages.
 
-A bare consume loop at librdkafka's own settings spends most of its time waiting for them (`FETCHING` says
-why), so the loop runs at kgen's as well: that ratio tells what all beyond fetching costs.
+A bare consume loop at librdkafka's own settings takes what has been fetched and then waits out a pause
+(`FETCHING` says why), or is just slow enough for the broker never to: its rate jumps between runs by a factor
+of three. So the loop runs at kgen's settings as well: that ratio tells what all beyond fetching costs.
 """
 
 from __future__ import annotations
