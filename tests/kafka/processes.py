@@ -45,20 +45,27 @@ def tail(log: Path, lines: int = 40) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+_GIVEN: set[int] = set()
+
+
 def free_port() -> int:
-    """A port that nothing listens on, below the range the system gives to outgoing connections.
+    """A port that nothing listens on and that was not given before, below the range the system gives to
+    outgoing connections.
 
     So a server that is down for a while finds its port still free.
     """
     for _ in range(200):
-        port = random.randrange(15000, 32000)
+        port = random.SystemRandom().randrange(15000, 32000)  # the usual one may be seeded by a test
+        if port in _GIVEN:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        _GIVEN.add(port)
+        return port
     raise RuntimeError("no free port between 15000 and 32000")
 
 
