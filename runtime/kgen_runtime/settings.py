@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,7 +22,24 @@ from .serde.store import SchemaStore
 _PREFIX: Final = "KGEN_KAFKA_"
 _ASKING: Final = 10.0
 
+_NO_REBOOTSTRAP: Final = ("metadata.recovery.strategy", "none")
+"""librdkafka's default is to begin anew from the bootstrap brokers when none answers. With 2.16 the calls of
+a transactional producer then hang until the transaction has timed out, and the next one is fenced
+(librdkafka #5511).
+"""
+
 log = logging.getLogger("kgen_runtime.kafka")
+
+
+@cache
+def _knows_rebootstrap() -> bool:
+    try:
+        Producer(dict([_NO_REBOOTSTRAP]))
+    except KafkaException:
+        return False  # an older librdkafka, which does not do it either
+    return True
+
+
 log.addFilter(OncePer(10))
 
 
@@ -124,6 +142,8 @@ class Kafka:
     def _client(self, kind: Any, foreign: frozenset[str], extra: Mapping[str, Any]) -> Any:
         config = {name: value for name, value in {**self._config, **extra}.items() if name not in foreign}
         config["bootstrap.servers"] = ",".join(self.brokers)
+        if _knows_rebootstrap():
+            config.setdefault(*_NO_REBOOTSTRAP)
         config.setdefault("logger", log)
         try:
             return kind(config)
