@@ -34,7 +34,7 @@ log = logging.getLogger("kgen_runtime.kafka")
 @cache
 def _knows_rebootstrap() -> bool:
     try:
-        Producer(dict([_NO_REBOOTSTRAP]))
+        Producer(dict([_NO_REBOOTSTRAP, ("log_level", 0)]))  # it would warn of having no brokers
     except KafkaException:
         return False  # an older librdkafka, which does not do it either
     return True
