@@ -7,8 +7,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kafka.tansu import LACKS
+
 if TYPE_CHECKING:
     from kgen.dev import Dev
+
+TANSU = "tansu"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of what the in-memory broker has not run on Apache Kafka alone."""
+    lacking = [item for item in items if _lacks(item)]
+    config.hook.pytest_deselected(items=lacking)
+    items[:] = [item for item in items if item not in lacking]
+
+
+def _lacks(item: pytest.Item) -> bool:
+    needed = {name for mark in item.iter_markers("needs") for name in mark.args}
+    unknown = needed - LACKS.keys()
+    assert not unknown, f"{item.nodeid} needs {unknown}, which tests/kafka/tansu.py does not name"
+    params = getattr(item, "callspec", None)
+    return bool(needed) and params is not None and TANSU in params.params.values()
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,11 @@ only then is the marker read. So it does not matter how many workers there were 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -31,14 +33,16 @@ from .settings import Kafka
 from .sizes import batch_limit, record_size
 
 X = TypeVar("X")
+R = TypeVar("R")
 
 GROUP_PREFIX: Final = "kgen."
-_AT_ONCE: Final = 16
-"""Partitions whose transactions are opened or committed at the same time."""
 _HELD: Final = 10_000
 """Messages kept while a transactional producer is being opened."""
 _START: Final = 60.0
 _ABORT: Final = 5.0
+_PAUSE: Final = 0.05
+_GRACE: Final = 5.0
+"""Seconds past a deadline after which a call of librdkafka counts as hanging."""
 _NO_LIMIT: Final = 1 << 40
 
 log = logging.getLogger("kgen_runtime.sink")
@@ -96,11 +100,13 @@ class Lane:
 
     def commit(self, seconds: float) -> float:
         """Commit the outputs and the marker; for how long the transaction was open."""
-        marker = TopicPartition(self.topic, self.partition, self.next)
+        marker = [TopicPartition(self.topic, self.partition, self.next)]
+        deadline = time.monotonic() + seconds
         _patiently(
-            lambda: self.producer.send_offsets_to_transaction([marker], self._markers.group, seconds), seconds
+            lambda left: self.producer.send_offsets_to_transaction(marker, self._markers.group, left),
+            deadline,
         )
-        _patiently(lambda: self.producer.commit_transaction(seconds), seconds)
+        _patiently(self.producer.commit_transaction, deadline)
         self.busy, self.written = False, self.next
         return time.monotonic() - self._began
 
@@ -122,7 +128,6 @@ class ExactlyOnce(Counter[X], Generic[X]):
         self._group = group_of(step_id, mail.topic)
         self._markers = Markers(mail.kafka, self._group)
         self._lanes: dict[tuple[str, int], Lane] = {}
-        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kgen-transactions")
         self._local_limit = int({**mail.options, **mail.kafka.config}.get("message.max.bytes", 1_000_000))
         self._limits: dict[str, int] = {}
         self._timeout = transaction_ms(mail.kafka) / 1000
@@ -174,9 +179,12 @@ class ExactlyOnce(Counter[X], Generic[X]):
             self._release(lane)
         self.check()
         busy = [lane for lane in self._lanes.values() if lane.busy]
-        commits = [self._pool.submit(lane.commit, self._bound) for lane in busy]
-        errors = [error for commit in commits if (error := commit.exception()) is not None]
+        commits = [_apart(lane.commit, self._bound) for lane in busy]
+        hanging = wait(commits, self._bound + _GRACE).not_done
+        errors = [error for commit in commits if commit.done() and (error := commit.exception()) is not None]
         self.check()
+        if hanging and not errors:
+            self._fail(f"{len(hanging)} transaction(s) were not committed within {self._bound:.0f} s")
         for error in errors:
             self._broken(error)
         self._check_time(max((commit.result() for commit in commits), default=0.0))
@@ -211,7 +219,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         }
         producer = open_producer(self._mail.kafka, options, self._on_error)
         lane = self._lanes[topic, partition] = Lane(topic, partition, producer, self._markers)
-        lane.opening = self._pool.submit(lane.take_over)
+        lane.opening = _apart(lane.take_over)
         return lane
 
     def _hold(self, lane: Lane, offset: int, out: Outgoing) -> None:
@@ -224,9 +232,11 @@ class ExactlyOnce(Counter[X], Generic[X]):
         if lane.opening is None:
             return
         try:
-            lane.written = lane.next = lane.opening.result()
+            lane.written = lane.next = lane.opening.result(2 * _START + _GRACE)
         except KafkaException as error:
             self._broken(error)
+        except FutureTimeoutError:
+            self._fail(f"the transactions of {lane.topic}/{lane.partition} could not be taken over")
         held, lane.held, lane.opening = lane.held, [], None
         if held and held[0][0] < lane.next:
             log.info(
@@ -261,8 +271,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         self._fail(f"the transaction failed: {error.args[0].str()}", error.args[0])
 
     def _abandon(self) -> None:
-        list(self._pool.map(Lane.abort, [lane for lane in self._lanes.values() if lane.busy]))
-        self._pool.shutdown(wait=False)
+        wait([_apart(lane.abort) for lane in self._lanes.values() if lane.busy], _ABORT + _GRACE)
 
     def _too_large(self, out: Outgoing) -> bool:
         # Found before it is sent: what the broker refuses breaks the whole transaction.
@@ -278,14 +287,30 @@ class ExactlyOnce(Counter[X], Generic[X]):
         return self._limits[topic]
 
 
-def _patiently(call: Callable[[], object], seconds: float) -> None:
-    """Again, while the broker says that it may pass."""
-    deadline = time.monotonic() + seconds
+def _apart(call: Callable[..., R], *arguments: Any) -> Future[R]:
+    """In a thread that may hang without keeping the process: with librdkafka 2.16 at least,
+    `send_offsets_to_transaction` does not heed its timeout while no broker answers (librdkafka #5456).
+    """
+    future: Future[R] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call(*arguments))
+        except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="kgen-transaction", daemon=True).start()
+    return future
+
+
+def _patiently(call: Callable[[float], object], deadline: float) -> None:
+    """Again, while the broker says that it may pass. `call` takes the seconds that are left."""
     while True:
         try:
-            call()
+            call(max(deadline - time.monotonic(), 0.1))
         except KafkaException as error:
             if not error.args[0].retriable() or time.monotonic() > deadline:
                 raise
         else:
             return
+        time.sleep(_PAUSE)

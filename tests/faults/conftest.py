@@ -10,11 +10,13 @@ import pytest
 
 from tests.faults.harness import Flow, NewFlow
 from tests.faults.shape import Shape
-from tests.kafka.broker import KafkaBroker, KafkaCluster
-from tests.kafka.fixtures import kafka, kafka_here, new_kafka, new_topic  # noqa: F401
+from tests.kafka.broker import KafkaCluster
+from tests.kafka.fixtures import AnyBroker, kafka, kafka_here, new_kafka, new_topic  # noqa: F401
 
 
-@pytest.fixture(params=["at-least-once", "exactly-once"])
+@pytest.fixture(
+    params=["at-least-once", pytest.param("exactly-once", marks=pytest.mark.needs("transactions"))]
+)
 def delivery(request: pytest.FixtureRequest) -> str:
     """What the sink promises; `Flow.assert_delivered` holds it to it."""
     return str(request.param)
@@ -25,7 +27,7 @@ def new_flow(tmp_path: Path) -> Iterator[NewFlow]:
     """Makes flows, each with a recovery folder of its own; nothing of them runs after the test."""
     with ExitStack() as stack:
 
-        def make(broker: KafkaBroker | KafkaCluster, shape: Shape, **options: Any) -> Flow:
+        def make(broker: AnyBroker | KafkaCluster, shape: Shape, **options: Any) -> Flow:
             flow = Flow(broker, shape, Path(tempfile.mkdtemp(prefix="flow", dir=tmp_path)), **options)
             stack.callback(flow.close)
             return flow

@@ -10,9 +10,8 @@ import pytest
 
 from tests.faults.harness import Flow, NewFlow, feed
 from tests.faults.shape import Shape
-from tests.kafka.broker import KafkaBroker, KafkaCluster
 from tests.kafka.clients import Record, create_topic, numbered, read_all, send
-from tests.kafka.fixtures import NewCluster, NewTopic, named_after
+from tests.kafka.fixtures import BROKERS, AnyBroker, NewCluster, NewTopic, named_after, running
 from tests.kafka.proxy import Proxy
 
 pytestmark = pytest.mark.kafka
@@ -22,15 +21,15 @@ PAUSE = float(os.environ.get("KGEN_FAULT_PAUSE", "6"))
 IDS = range(TOTAL)
 
 
-@pytest.fixture(scope="module")
-def broker(kafka_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+@pytest.fixture(scope="module", params=BROKERS)
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyBroker]:
     """One that these tests hurt in turn; each leaves it whole."""
-    with KafkaCluster(tmp_path_factory.mktemp("fragile")) as cluster:
-        yield cluster.brokers[0]
+    with running(request.param, tmp_path_factory.mktemp("fragile")) as broker:
+        yield broker
 
 
 @pytest.fixture
-def shape(request: pytest.FixtureRequest, broker: KafkaBroker, delivery: str) -> Shape:
+def shape(request: pytest.FixtureRequest, broker: AnyBroker, delivery: str) -> Shape:
     return _shape(broker.bootstrap, delivery, named_after(request, ""))
 
 
@@ -53,7 +52,8 @@ def _goes_on(flow: Flow, hurt: Callable[[], object]) -> None:
     flow.assert_delivered(IDS)
 
 
-def test_the_broker_is_killed_and_comes_back(broker: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+@pytest.mark.needs("durable log")
+def test_the_broker_is_killed_and_comes_back(broker: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """librdkafka and Kafka 4 agree again after a SIGKILL: the log has the sequence numbers."""
 
     def hurt() -> None:
@@ -63,7 +63,7 @@ def test_the_broker_is_killed_and_comes_back(broker: KafkaBroker, shape: Shape, 
     _goes_on(new_flow(broker, shape), hurt)
 
 
-def test_the_broker_is_paused(broker: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_the_broker_is_paused(broker: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """Requests in flight time out (their timeout is shorter than the pause here) and are sent again."""
     env = {"KGEN_KAFKA_SOCKET_TIMEOUT_MS": "3000", "KGEN_KAFKA_REQUEST_TIMEOUT_MS": "2000"}
 
@@ -81,9 +81,10 @@ def test_one_of_three_brokers_is_killed(new_kafka: NewCluster, new_flow: NewFlow
     _goes_on(new_flow(cluster, shape), cluster.brokers[0].kill)
 
 
+@pytest.mark.needs("proxy")
 @pytest.mark.parametrize("way", ["up", "down"], ids=["mid-produce", "mid-fetch"])
 def test_connections_are_cut_again_and_again(
-    broker: KafkaBroker, shape: Shape, new_flow: NewFlow, way: str
+    broker: AnyBroker, shape: Shape, new_flow: NewFlow, way: str
 ) -> None:
     """Requests and answers are smaller than the distance between two cuts, or none would get through."""
     env = {"KGEN_KAFKA_BATCH_SIZE": "10000", "KGEN_KAFKA_MAX_PARTITION_FETCH_BYTES": "20000"}
@@ -102,7 +103,8 @@ def test_connections_are_cut_again_and_again(
     flow.assert_delivered(IDS)
 
 
-def test_the_broker_stays_away_beyond_the_bound(broker: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+@pytest.mark.needs("proxy")
+def test_the_broker_stays_away_beyond_the_bound(broker: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """The flow fails and says why; nothing of the open epoch was committed, so the next run delivers it."""
     # Small answers to its fetches: there is still something to write when the broker goes.
     env = {"KGEN_KAFKA_DELIVERY_TIMEOUT_MS": "3000", "KGEN_KAFKA_MAX_PARTITION_FETCH_BYTES": "5000"}
@@ -119,7 +121,7 @@ def test_the_broker_stays_away_beyond_the_bound(broker: KafkaBroker, shape: Shap
     flow.assert_delivered(IDS)
 
 
-def test_the_local_queue_is_full(kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow) -> None:
+def test_the_local_queue_is_full(kafka: AnyBroker, new_topic: NewTopic, new_flow: NewFlow) -> None:
     """librdkafka's queue holds 50 messages, a batch of the flow 1,000: it goes as fast as the broker."""
     shape = Shape(source=new_topic("in", 4), sink=new_topic("out", 2), batch_size=1000)
     flow = new_flow(kafka, shape, env={"KGEN_KAFKA_QUEUE_BUFFERING_MAX_MESSAGES": "50"})
@@ -129,7 +131,8 @@ def test_the_local_queue_is_full(kafka: KafkaBroker, new_topic: NewTopic, new_fl
     assert (found.lost, found.repeated) == ([], {})
 
 
-def test_a_message_over_the_brokers_limit(kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow) -> None:
+@pytest.mark.needs("size limits")
+def test_a_message_over_the_brokers_limit(kafka: AnyBroker, new_topic: NewTopic, new_flow: NewFlow) -> None:
     """Only that message goes to the dead letters.
 
     The broker's limit is on a batch: it refuses, with the large message, the small ones beside it.

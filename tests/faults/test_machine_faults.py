@@ -11,8 +11,7 @@ import pytest
 from tests.faults import clock
 from tests.faults.harness import NewFlow, feed
 from tests.faults.shape import Shape
-from tests.kafka.broker import KafkaBroker
-from tests.kafka.fixtures import NewTopic
+from tests.kafka.fixtures import AnyBroker, NewTopic
 from tests.kafka.processes import wait_for
 
 pytestmark = pytest.mark.kafka
@@ -27,7 +26,7 @@ def shape(new_topic: NewTopic, delivery: str) -> Shape:
     return Shape(source=source, sink=sink, stop="never", batch_size=20, delivery=delivery)
 
 
-def test_the_recovery_store_cannot_grow(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_the_recovery_store_cannot_grow(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """A limit on file sizes, which needs no privileges; SQLite sees a failed write, as on a full disk."""
     flow = new_flow(kafka, shape, snapshot=0.001)
     feed(flow, range(TOTAL))
@@ -52,7 +51,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_disk_under_the_recovery_store_is_full(
-    kafka: KafkaBroker, shape: Shape, new_flow: NewFlow, small_disk: Path
+    kafka: AnyBroker, shape: Shape, new_flow: NewFlow, small_disk: Path
 ) -> None:
     flow = new_flow(kafka, shape, snapshot=0.001)
     flow.recovery = small_disk / "recovery"
@@ -73,7 +72,7 @@ def wall(tmp_path: Path) -> clock.Clock:
 
 
 def test_the_clock_is_set_back_between_runs(
-    kafka: KafkaBroker, shape: Shape, new_flow: NewFlow, wall: clock.Clock
+    kafka: AnyBroker, shape: Shape, new_flow: NewFlow, wall: clock.Clock
 ) -> None:
     flow = new_flow(kafka, shape, env=wall.env)
     feed(flow, range(TOTAL // 2))
@@ -87,7 +86,7 @@ def test_the_clock_is_set_back_between_runs(
 
 
 def test_the_clock_is_set_back_while_the_flow_runs(
-    kafka: KafkaBroker, shape: Shape, new_flow: NewFlow, wall: clock.Clock
+    kafka: AnyBroker, shape: Shape, new_flow: NewFlow, wall: clock.Clock
 ) -> None:
     """Bytewax wakes idle sources at a time of that clock, so a flow that was idle would sleep for the hour.
 

@@ -11,8 +11,7 @@ import pytest
 
 from tests.faults.harness import NewFlow, Run, feed, kill_rounds
 from tests.faults.shape import Shape
-from tests.kafka.broker import KafkaBroker
-from tests.kafka.fixtures import NewTopic
+from tests.kafka.fixtures import AnyBroker, NewTopic
 from tests.kafka.processes import wait_for
 
 pytestmark = pytest.mark.kafka
@@ -45,7 +44,7 @@ def _workers(run: Run) -> list[int]:
     return sorted(_group(run) - {run.process.pid})
 
 
-def test_one_of_two_processes_is_killed(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_one_of_two_processes_is_killed(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """A Bytewax cluster does not live on without one of its processes: all of it leaves, with an error."""
 
     def kill_one(run: Run) -> None:
@@ -58,7 +57,7 @@ def test_one_of_two_processes_is_killed(kafka: KafkaBroker, shape: Shape, new_fl
     flow.assert_delivered(sent)
 
 
-def test_only_the_runner_is_killed(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_only_the_runner_is_killed(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """Its workers leave too, or the next run would meet them."""
 
     def kill_runner(run: Run) -> None:
@@ -72,7 +71,7 @@ def test_only_the_runner_is_killed(kafka: KafkaBroker, shape: Shape, new_flow: N
 
 
 def test_a_second_runner_on_the_same_folder_is_refused(
-    kafka: KafkaBroker, shape: Shape, new_flow: NewFlow
+    kafka: AnyBroker, shape: Shape, new_flow: NewFlow
 ) -> None:
     flow = new_flow(kafka, shape)
     feed(flow, range(1000))
@@ -86,7 +85,7 @@ def test_a_second_runner_on_the_same_folder_is_refused(
     assert first.wait() == 0, first.tail()
 
 
-def test_workers_come_and_go(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_workers_come_and_go(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """1 -> 3 -> 2 workers, each time killed in the midst: offsets follow their partitions."""
     flow = new_flow(kafka, shape)
     lot = TOTAL // 4
@@ -102,7 +101,7 @@ def test_workers_come_and_go(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow
     flow.assert_delivered(range(TOTAL))
 
 
-def test_a_zombie_does_no_harm(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_a_zombie_does_no_harm(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """A run is frozen, another machine takes over with a copy of the folder, then the first one wakes up.
 
     With transactions it is fenced: what it had open was aborted, and it leaves with an error.

@@ -11,9 +11,8 @@ from kgen.dev.server import RegistryServer
 from kgen.dev.store import Store
 from tests.faults.harness import Flow, NewFlow, framed
 from tests.faults.shape import Shape
-from tests.kafka.broker import KafkaBroker
 from tests.kafka.clients import read_all, send
-from tests.kafka.fixtures import NewTopic
+from tests.kafka.fixtures import AnyBroker, NewTopic
 from tests.kafka.processes import free_port, wait_for
 
 pytestmark = pytest.mark.kafka
@@ -56,7 +55,7 @@ def registry() -> Iterator[Registry]:
 
 
 @pytest.fixture
-def flow(kafka: KafkaBroker, new_topic: NewTopic, registry: Registry, new_flow: NewFlow) -> Flow:
+def flow(kafka: AnyBroker, new_topic: NewTopic, registry: Registry, new_flow: NewFlow) -> Flow:
     shape = Shape(
         source=new_topic("in", 4),
         sink=new_topic("out", 2),

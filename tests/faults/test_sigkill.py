@@ -9,9 +9,8 @@ import pytest
 
 from tests.faults.harness import Flow, NewFlow, framed, kill_rounds
 from tests.faults.shape import Shape
-from tests.kafka.broker import KafkaBroker
 from tests.kafka.clients import account, read_all, send
-from tests.kafka.fixtures import NewTopic
+from tests.kafka.fixtures import AnyBroker, NewTopic
 
 pytestmark = pytest.mark.kafka
 
@@ -23,7 +22,7 @@ SEED = int(os.environ.get("KGEN_FAULT_SEED", "1"))
 @pytest.mark.parametrize("steps", [2, 40], ids=["shallow", "deep"])
 @pytest.mark.parametrize("processes", [1, 2], ids=["one", "two"])
 def test_the_flow_is_killed(
-    kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow, delivery: str, processes: int, steps: int
+    kafka: AnyBroker, new_topic: NewTopic, new_flow: NewFlow, delivery: str, processes: int, steps: int
 ) -> None:
     shape = Shape(source=new_topic("in", 4), sink=new_topic("out", 2), steps=steps, delivery=delivery)
     flow = new_flow(kafka, shape, processes=processes)
@@ -32,7 +31,7 @@ def test_the_flow_is_killed(
 
 
 def test_dead_letters_keep_the_same_promise(
-    kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow, delivery: str
+    kafka: AnyBroker, new_topic: NewTopic, new_flow: NewFlow, delivery: str
 ) -> None:
     """Every fiftieth message cannot be decoded."""
     topics = {name: new_topic(name, 4) for name in ("in", "out", "dlq")}
@@ -54,7 +53,7 @@ def _feed_some_poison(flow: Flow, ids: range) -> None:
 
 
 def test_bytewaxs_own_runner_is_killed(
-    kafka: KafkaBroker, new_topic: NewTopic, new_flow: NewFlow, delivery: str
+    kafka: AnyBroker, new_topic: NewTopic, new_flow: NewFlow, delivery: str
 ) -> None:
     shape = Shape(source=new_topic("in", 4), sink=new_topic("out", 2), steps=40, delivery=delivery)
     flow = new_flow(kafka, shape, workers=2, runner="bytewax")

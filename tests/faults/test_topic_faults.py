@@ -6,9 +6,8 @@ import pytest
 
 from tests.faults.harness import Flow, NewFlow, feed
 from tests.faults.shape import Shape
-from tests.kafka.broker import KafkaBroker
 from tests.kafka.clients import add_partitions, create_topic, delete_before, delete_topic
-from tests.kafka.fixtures import NewTopic
+from tests.kafka.fixtures import AnyBroker, NewTopic
 
 pytestmark = pytest.mark.kafka
 
@@ -21,7 +20,7 @@ def shape(new_topic: NewTopic) -> Shape:
     return Shape(source=new_topic("in", 4), sink=new_topic("out", 2), stop="never")
 
 
-def test_the_topic_read_is_deleted(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_the_topic_read_is_deleted(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """librdkafka 2.16 says nothing of it to a consumer with assigned partitions: the source has to look."""
     flow = new_flow(kafka, shape, env=LOOK_OFTEN)
     feed(flow, range(TOTAL))
@@ -33,7 +32,7 @@ def test_the_topic_read_is_deleted(kafka: KafkaBroker, shape: Shape, new_flow: N
     assert flow.account(range(TOTAL)).lost == []
 
 
-def test_the_topic_written_is_deleted(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_the_topic_written_is_deleted(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """The flow fails, naming it. What it had not committed comes once the topic is there again."""
     flow = new_flow(kafka, shape, env={"KGEN_KAFKA_DELIVERY_TIMEOUT_MS": "5000"})
     feed(flow, range(TOTAL // 2))
@@ -51,7 +50,7 @@ def test_the_topic_written_is_deleted(kafka: KafkaBroker, shape: Shape, new_flow
     assert flow.account(range(TOTAL // 2, TOTAL)).lost == []
 
 
-def _shortened(flow: Flow, kafka: KafkaBroker, source: str) -> None:
+def _shortened(flow: Flow, kafka: AnyBroker, source: str) -> None:
     """10,000 ids read and committed; 10,000 more came meanwhile, retention took half of those."""
     feed(flow, range(TOTAL // 2))
     flow.finish()
@@ -59,7 +58,8 @@ def _shortened(flow: Flow, kafka: KafkaBroker, source: str) -> None:
     delete_before(kafka.bootstrap, source, dict.fromkeys(range(4), TOTAL * 3 // 16))
 
 
-def test_retention_has_passed_the_stored_offset(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+@pytest.mark.needs("retention")
+def test_retention_has_passed_the_stored_offset(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """Nothing is skipped unasked: the flow fails with the offset it wants and those that are there."""
     flow = new_flow(kafka, shape)
     _shortened(flow, kafka, shape.source)
@@ -70,7 +70,8 @@ def test_retention_has_passed_the_stored_offset(kafka: KafkaBroker, shape: Shape
     assert "4999" in run.text(), run.tail()
 
 
-def test_a_gap_may_be_passed_over(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+@pytest.mark.needs("retention")
+def test_a_gap_may_be_passed_over(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     flow = new_flow(kafka, shape)
     _shortened(flow, kafka, shape.source)
     run = flow.finish(on_gap="earliest")
@@ -78,14 +79,16 @@ def test_a_gap_may_be_passed_over(kafka: KafkaBroker, shape: Shape, new_flow: Ne
     assert flow.account(range(TOTAL)).lost == list(range(TOTAL // 2, TOTAL * 3 // 4))
 
 
-def test_a_gap_may_be_left_for_the_newest(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+@pytest.mark.needs("retention")
+def test_a_gap_may_be_left_for_the_newest(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     flow = new_flow(kafka, shape)
     _shortened(flow, kafka, shape.source)
     flow.finish(on_gap="latest")
     assert flow.account(range(TOTAL)).lost == list(range(TOTAL // 2, TOTAL))
 
 
-def test_partitions_are_added_in_flight(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+@pytest.mark.needs("new partitions")
+def test_partitions_are_added_in_flight(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """It leaves with 75, asking its supervisor for a restart, then reads the new ones from the beginning."""
     flow = new_flow(kafka, shape, env=LOOK_OFTEN)
     feed(flow, range(TOTAL // 2))
@@ -99,7 +102,8 @@ def test_partitions_are_added_in_flight(kafka: KafkaBroker, shape: Shape, new_fl
     assert (found.lost, found.repeated) == ([], {})
 
 
-def test_new_partitions_are_never_ignored(kafka: KafkaBroker, shape: Shape, new_flow: NewFlow) -> None:
+@pytest.mark.needs("new partitions")
+def test_new_partitions_are_never_ignored(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     flow = new_flow(kafka, shape, env=LOOK_OFTEN)
     feed(flow, range(1000))
     run = flow.start()

@@ -18,15 +18,14 @@ from bytewax.dataflow import Dataflow, Stream
 from tests.faults.harness import Flow, feed
 from tests.faults.shape import Shape
 from tests.integration.kafka_flows import Text, text
-from tests.kafka.broker import KafkaBroker
 from tests.kafka.clients import Record, numbered, read_all, send
-from tests.kafka.fixtures import NewTopic
+from tests.kafka.fixtures import AnyBroker, NewTopic
 from tests.kafka.processes import wait_for
 
 import kgen_runtime as rt
 from kgen_runtime import testing
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.needs("transactions")]
 
 Steps = Callable[[Stream[Text]], Stream[Text]]
 LONG = timedelta(hours=1)
@@ -36,7 +35,7 @@ TOTAL = 20_000
 class Copy:
     """A flow that copies a topic exactly once, what it cannot write goes to a third one."""
 
-    def __init__(self, broker: KafkaBroker, new_topic: NewTopic, **limits: Any) -> None:
+    def __init__(self, broker: AnyBroker, new_topic: NewTopic, **limits: Any) -> None:
         self.broker = broker
         self.topics = new_topic("in", 3), new_topic("out", 2, **limits), new_topic("dlq")
         send(broker.bootstrap, self.topics[0], numbered(range(300), 3))
@@ -59,7 +58,7 @@ IDS = sorted(map(str, range(300)))
 
 
 @pytest.fixture
-def copy(kafka: KafkaBroker, new_topic: NewTopic) -> Copy:
+def copy(kafka: AnyBroker, new_topic: NewTopic) -> Copy:
     return Copy(kafka, new_topic)
 
 
@@ -106,7 +105,7 @@ def test_epochs_that_were_committed_before_a_failure_stay(copy: Copy) -> None:
 
 
 def test_messages_over_the_topics_limit_are_put_aside_and_disturb_no_others(
-    kafka: KafkaBroker, new_topic: NewTopic
+    kafka: AnyBroker, new_topic: NewTopic
 ) -> None:
     copy = Copy(kafka, new_topic, max_message_bytes=20_000)
     large = [Record(value=b"x" * size, key=b"%d" % size) for size in (19_000, 19_950, 25_000)]
@@ -117,7 +116,7 @@ def test_messages_over_the_topics_limit_are_put_aside_and_disturb_no_others(
     assert copy.written(2) == ["19950", "25000"]
 
 
-def test_the_limit_is_found_to_the_byte(kafka: KafkaBroker, new_topic: NewTopic) -> None:
+def test_the_limit_is_found_to_the_byte(kafka: AnyBroker, new_topic: NewTopic) -> None:
     copy = Copy(kafka, new_topic, max_message_bytes=20_000)
     fits = (
         20_000 - 61 - 3 - 3 - 2 - 3 - 1
@@ -175,7 +174,7 @@ class OnceAborted:
 
 @pytest.mark.parametrize("workers", [(1, 2, 1), (2, 1, 3)], ids=str)
 def test_frozen_runs_of_other_sizes_wake_up_too_late(
-    kafka: KafkaBroker, new_topic: NewTopic, tmp_path: Path, workers: tuple[int, ...]
+    kafka: AnyBroker, new_topic: NewTopic, tmp_path: Path, workers: tuple[int, ...]
 ) -> None:
     """Each run is frozen in the midst of its work and another one, with more or fewer workers, goes on. In
     the end all wake up.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from tests.integration.kafka_flows import write
-from tests.kafka.broker import KafkaBroker
 from tests.kafka.clients import read_all
-from tests.kafka.fixtures import NewTopic
+from tests.kafka.fixtures import AnyBroker, NewTopic
 
 import kgen_runtime as rt
 
@@ -14,11 +13,11 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def rt_kafka(kafka: KafkaBroker) -> rt.Kafka:
+def rt_kafka(kafka: AnyBroker) -> rt.Kafka:
     return rt.Kafka(kafka.bootstrap)
 
 
-def test_every_part_of_a_message_arrives(kafka: KafkaBroker, rt_kafka: rt.Kafka, new_topic: NewTopic) -> None:
+def test_every_part_of_a_message_arrives(kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic) -> None:
     topic, elsewhere = new_topic("out", 3), new_topic("elsewhere", 3)
     headers = (("a", b"1"), ("a", b"2"), ("none", None), ("empty", b""))
     messages = [
@@ -40,7 +39,7 @@ def test_every_part_of_a_message_arrives(kafka: KafkaBroker, rt_kafka: rt.Kafka,
 
 
 def test_keys_choose_the_partition_that_java_would(
-    kafka: KafkaBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
+    kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
 ) -> None:
     """Expected: `Utils.toPositive(Utils.murmur2(key)) % 12` of kafka-clients 4.3.1."""
     expected = {"order-1": 10, "a": 4, "köln": 5, "": 9, "42": 4}
@@ -51,7 +50,7 @@ def test_keys_choose_the_partition_that_java_would(
 
 
 def test_a_partition_that_is_not_there_is_the_messages_own_fault(
-    kafka: KafkaBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
+    kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
 ) -> None:
     topic = new_topic("out", 2)
     messages = [rt.Message(key="k", value=str(n), target_partition=n) for n in (0, 7, 1)]

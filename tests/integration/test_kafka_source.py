@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.integration.kafka_flows import ids, read
-from tests.kafka.broker import KafkaBroker
 from tests.kafka.clients import QUIET, Record, numbered, send
-from tests.kafka.fixtures import NewTopic
+from tests.kafka.fixtures import AnyBroker, NewTopic
 
 import kgen_runtime as rt
 
@@ -20,7 +19,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 
 @pytest.fixture
-def rt_kafka(kafka: KafkaBroker) -> rt.Kafka:
+def rt_kafka(kafka: AnyBroker) -> rt.Kafka:
     return rt.Kafka(kafka.bootstrap)
 
 
@@ -29,7 +28,7 @@ def _at(minute: int) -> int:
 
 
 @pytest.fixture
-def minutes(kafka: KafkaBroker, new_topic: NewTopic) -> str:
+def minutes(kafka: AnyBroker, new_topic: NewTopic) -> str:
     """A topic with one message a minute from noon on, ids 0 to 59, in three partitions."""
     topic = new_topic("minutes", 3)
     records = (Record(b"%d" % i, b"%d" % i, i % 3, _at(i)) for i in range(60))
@@ -41,6 +40,7 @@ def test_begins_at_the_earliest(rt_kafka: rt.Kafka, minutes: str) -> None:
     assert ids(read(rt_kafka, minutes)) == list(range(60))
 
 
+@pytest.mark.needs("offsets by time")
 def test_begins_at_a_time(rt_kafka: rt.Kafka, minutes: str) -> None:
     assert ids(read(rt_kafka, minutes, start=NOON + timedelta(minutes=50))) == list(range(50, 60))
     assert ids(read(rt_kafka, minutes, start=_at(58))) == [58, 59]
@@ -64,7 +64,7 @@ def test_provenance_is_exact(rt_kafka: rt.Kafka, minutes: str) -> None:
 
 
 def test_latest_is_pinned_at_the_first_start(
-    kafka: KafkaBroker, rt_kafka: rt.Kafka, minutes: str, tmp_path: Path
+    kafka: AnyBroker, rt_kafka: rt.Kafka, minutes: str, tmp_path: Path
 ) -> None:
     """What arrives while the flow is down is read, though it never had a message before."""
     assert read(rt_kafka, minutes, tmp_path / "r", start="latest") == []
@@ -74,7 +74,7 @@ def test_latest_is_pinned_at_the_first_start(
 
 
 def test_a_group_hears_how_far_the_flow_is(
-    kafka: KafkaBroker, rt_kafka: rt.Kafka, minutes: str, tmp_path: Path
+    kafka: AnyBroker, rt_kafka: rt.Kafka, minutes: str, tmp_path: Path
 ) -> None:
     """Kafka 4 takes commits from a consumer with assigned partitions, without members in the group."""
     group = f"{minutes}.group"
@@ -89,7 +89,7 @@ def test_stored_without_a_commit_begins_at_the_earliest(rt_kafka: rt.Kafka, minu
     assert ids(messages) == list(range(60))
 
 
-def _committed(kafka: KafkaBroker, group: str, topic: str) -> list[int]:
+def _committed(kafka: AnyBroker, group: str, topic: str) -> list[int]:
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group, **QUIET})
     try:
         return [
@@ -102,7 +102,7 @@ def _committed(kafka: KafkaBroker, group: str, topic: str) -> list[int]:
 class Transactions:
     """A transactional producer."""
 
-    def __init__(self, kafka: KafkaBroker, topic: str) -> None:
+    def __init__(self, kafka: AnyBroker, topic: str) -> None:
         self.topic = topic
         config = {"bootstrap.servers": kafka.bootstrap, "transactional.id": topic, **QUIET}
         self.producer = Producer(config)
@@ -124,10 +124,11 @@ class Transactions:
 
 
 @pytest.fixture
-def transactions(kafka: KafkaBroker, new_topic: NewTopic) -> Transactions:
+def transactions(kafka: AnyBroker, new_topic: NewTopic) -> Transactions:
     return Transactions(kafka, new_topic("tx", 3))
 
 
+@pytest.mark.needs("transactions")
 def test_only_committed_messages_are_read(rt_kafka: rt.Kafka, transactions: Transactions) -> None:
     """The end of the topic is a marker, and before it there is a stretch without a visible message."""
     transactions.commit(range(30))
@@ -137,6 +138,7 @@ def test_only_committed_messages_are_read(rt_kafka: rt.Kafka, transactions: Tran
     assert ids(read(rt_kafka, transactions.topic)) == [*range(30), *range(60, 90)]
 
 
+@pytest.mark.needs("transactions")
 def test_restarts_between_transactions_repeat_nothing(
     rt_kafka: rt.Kafka, transactions: Transactions, tmp_path: Path
 ) -> None:
@@ -150,6 +152,7 @@ def test_restarts_between_transactions_repeat_nothing(
     assert found == list(range(90))
 
 
+@pytest.mark.needs("transactions")
 def test_an_open_transaction_is_not_read(
     rt_kafka: rt.Kafka, transactions: Transactions, tmp_path: Path
 ) -> None:
@@ -161,7 +164,8 @@ def test_an_open_transaction_is_not_read(
     assert ids(read(rt_kafka, transactions.topic, tmp_path / "r")) == list(range(30, 60))
 
 
-def test_uncommitted_may_be_asked_for(kafka: KafkaBroker, transactions: Transactions) -> None:
+@pytest.mark.needs("transactions")
+def test_uncommitted_may_be_asked_for(kafka: AnyBroker, transactions: Transactions) -> None:
     transactions.abort(range(30))
     eager = rt.Kafka(kafka.bootstrap, config={"isolation.level": "read_uncommitted"})
     assert ids(read(eager, transactions.topic)) == list(range(30))
@@ -171,7 +175,7 @@ def test_an_empty_topic_ends_at_once(rt_kafka: rt.Kafka, new_topic: NewTopic, tm
     assert read(rt_kafka, new_topic("empty", 3), tmp_path / "r") == []
 
 
-def test_many_partitions(kafka: KafkaBroker, rt_kafka: rt.Kafka, new_topic: NewTopic) -> None:
+def test_many_partitions(kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic) -> None:
     topic = new_topic("many", 64)
     send(kafka.bootstrap, topic, numbered(range(2000), 64))
     assert ids(read(rt_kafka, topic)) == list(range(2000))

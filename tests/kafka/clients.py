@@ -145,16 +145,6 @@ def _until_end(consumer: Consumer, open_: set[int], seconds: float) -> Iterator[
                 raise KafkaException(error)
 
 
-def size(bootstrap: str, topic: str) -> int:
-    """The sum of the end offsets: a cheap measure of progress (counts aborted messages and markers)."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "tests-size", **QUIET})
-    try:
-        places = [TopicPartition(topic, p) for p in partitions(consumer, topic)]
-        return sum(consumer.get_watermark_offsets(place, timeout=10)[1] for place in places)
-    finally:
-        consumer.close()
-
-
 @dataclass(slots=True)
 class Account:
     """Which ids are missing, and which came more than once."""

@@ -1,11 +1,11 @@
-"""Fixtures around Apache Kafka. A `conftest.py` imports those it wants by name."""
+"""Fixtures around Apache Kafka and the in-memory broker. A `conftest.py` imports those it wants by name."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,15 +14,19 @@ import pytest
 from tests.kafka import jars
 from tests.kafka.broker import KafkaBroker, KafkaCluster
 from tests.kafka.clients import create_topic
+from tests.kafka.tansu import Tansu
 
-_SHARED = pytest.StashKey[KafkaBroker]()
+APACHE, TANSU = "apache", "tansu"
+BROKERS = (APACHE, TANSU)
 
+_SHARED = pytest.StashKey["dict[str, AnyBroker]"]()
+
+AnyBroker: TypeAlias = "KafkaBroker | Tansu"
 NewCluster: TypeAlias = "Callable[..., KafkaCluster]"
 NewTopic: TypeAlias = "Callable[..., str]"
 
 
-@pytest.fixture(scope="session")
-def kafka_here() -> None:
+def require_kafka() -> None:
     """Steps aside where Kafka cannot run; in CI that is a failure: never skipped unseen."""
     if reason := jars.missing():
         if os.environ.get("CI") == "true":
@@ -30,17 +34,36 @@ def kafka_here() -> None:
         pytest.skip(reason)
 
 
+@pytest.fixture(scope="session", params=BROKERS)
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AnyBroker:
+    """One broker of each kind for the whole session, whichever folder's tests ask. Do not hurt it: see
+    `new_kafka`. A test of what Apache Kafka alone has says so: `pytest.mark.needs("transactions")`.
+    """
+    config, kind = request.config, request.param
+    shared = config.stash.setdefault(_SHARED, {})
+    if kind not in shared:
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        shared[kind] = stack.enter_context(running(kind, tmp_path_factory.mktemp("kafka")))
+    return shared[kind]
+
+
 @pytest.fixture(scope="session")
-def kafka(
-    kafka_here: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> KafkaBroker:
-    """One broker for the whole session, whichever folder's tests ask. Do not hurt it: see `new_kafka`."""
-    config = request.config
-    if _SHARED not in config.stash:
-        cluster = KafkaCluster(tmp_path_factory.mktemp("kafka")).__enter__()
-        config.add_cleanup(cluster.stop)
-        config.stash[_SHARED] = cluster.brokers[0]
-    return config.stash[_SHARED]
+def kafka_here() -> None:
+    """For tests that start clusters of their own."""
+    require_kafka()
+
+
+@contextmanager
+def running(kind: str, root: Path) -> Iterator[AnyBroker]:
+    """A broker of that kind, for as long as the block lasts."""
+    if kind == TANSU:
+        with Tansu() as tansu:
+            yield tansu
+        return
+    require_kafka()
+    with KafkaCluster(root) as cluster:
+        yield cluster.brokers[0]
 
 
 @pytest.fixture
@@ -56,7 +79,7 @@ def new_kafka(kafka_here: None, tmp_path: Path) -> Iterator[NewCluster]:
 
 
 @pytest.fixture
-def new_topic(kafka: KafkaBroker, request: pytest.FixtureRequest) -> NewTopic:
+def new_topic(kafka: AnyBroker, request: pytest.FixtureRequest) -> NewTopic:
     """Makes topics on the shared broker, named after the test: `new_topic("in", partitions=4)`."""
 
     def make(name: str, partitions: int = 1, **config: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from bytewax.testing import TestingSource
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
-from kgen_runtime import testing
+from kgen_runtime import counter, testing, transactions
 from kgen_runtime.conditions import check_interval
 from kgen_runtime.counter import Outgoing
 from kgen_runtime.sizes import batch_limit, record_size
@@ -79,6 +80,35 @@ def test_outputs_appear_when_the_epoch_is_committed(orders: Topic, out: Topic, t
         assert values(kafka) == []
     testing.run(build(kafka, orders, out), recovery=recovery)
     assert values(kafka) == [f"v{i}".encode() for i in range(30)]
+
+
+class Hanging(testing.Memory):
+    """As librdkafka where no broker answers: `send_offsets_to_transaction` does not heed its timeout."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.broker_is_back = threading.Event()
+
+    def producer(self, extra: Any) -> Any:
+        producer: Any = super().producer(extra)
+        producer.send_offsets_to_transaction = lambda *_: self.broker_is_back.wait()
+        return producer
+
+
+def test_a_client_that_hangs_fails_the_flow(
+    orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counter, "delivery_seconds", lambda kafka: 0.1 - 5)
+    monkeypatch.setattr(transactions, "_GRACE", 0.1)
+    kafka = Hanging({orders: texts(3)})
+    with pytest.raises(RuntimeError) as caught:
+        testing.run(build(kafka, orders, out))
+    kafka.broker_is_back.set()
+    told = caught.value.__cause__
+    while told is not None and not isinstance(told, rt.DeliveryError):
+        told = told.__cause__
+    assert "were not committed within" in str(told)
+    assert values(kafka) == []
 
 
 def test_several_outputs_of_an_input(orders: Topic, out: Topic) -> None:
