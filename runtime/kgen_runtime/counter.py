@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
@@ -23,6 +23,9 @@ from .producers import TOO_LARGE, delivery_seconds, hint, is_permanent, open_pro
 from .settings import Kafka
 
 X = TypeVar("X")
+
+_LOOK_EVERY: Final = 0.005
+"""Seconds between two looks at what became of deliveries: one costs as much as queueing a message."""
 
 log = logging.getLogger("kgen_runtime.sink")
 
@@ -96,6 +99,7 @@ class Counter(ABC, Generic[X]):
         self._failures: list[Failure] = []
         self._lost: list[tuple[str, KafkaError | None]] = []
         self._gate: Callable[[], Keyed | None] | None = None
+        self._look_at = 0.0
 
     @property
     def gate(self) -> str | None:
@@ -125,6 +129,13 @@ class Counter(ABC, Generic[X]):
     @abstractmethod
     def poll(self) -> None:
         """Hear of deliveries. Never waits."""
+
+    def glance(self) -> None:
+        """`poll`, if it was not done just now."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_EVERY
+            self.poll()
 
     @abstractmethod
     def settle(self) -> None:

@@ -72,7 +72,7 @@ class PostOffice(Generic[X]):
         counter.send(items)
         gate = counter.gate
         if gate is not None:
-            counter.poll()
+            counter.glance()
             failed = counter.take_failures()
             if counter.expected and not failed:
                 return []  # the gate has heard, since its last snapshot, that there is something to wait for

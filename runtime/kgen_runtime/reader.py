@@ -290,6 +290,15 @@ def unreadable(topic: str, error: KafkaError, partition: int | None = None) -> S
     return SourceError(f"the broker refuses to let it be read: {error.str()}", where=where)
 
 
+def made_anew(topic: str) -> SourceError:
+    """Offsets of a topic that was deleted mean nothing in another one of its name."""
+    return SourceError(
+        "the topic was deleted and made anew since its offsets were stored",
+        where=f"topic {topic}",
+        hint="To read the new one: start with on_gap='earliest' or 'latest'.",
+    )
+
+
 def _on_commit(error: KafkaError | None, offsets: list[Any]) -> None:
     if error is not None:
         log.warning("offsets could not be committed to the consumer group: %s", error.str())
@@ -300,13 +309,14 @@ class Watch:
     read.
 
     librdkafka says nothing of new partitions to a consumer that was told which to read, nor of a deleted
-    topic.
+    topic, nor of another one of its name.
     """
 
-    def __init__(self, kafka: Kafka, topic: str, known: int, every: float) -> None:
+    def __init__(self, kafka: Kafka, topic: str, known: int, topic_id: str | None, every: float) -> None:
         self._kafka = kafka
         self._topic = topic
         self._known = known
+        self._id = topic_id
         self._every = every
         self._look_at = time.monotonic() + every
         self._looking: threading.Thread | None = None
@@ -333,6 +343,8 @@ class Watch:
             except AbsentTopicError:
                 time.sleep(_CONFIRM_AFTER)  # a broker that has just started may not know of it yet
                 self._count = len(partitions(consumer, self._topic))
+            if self._id is not None and self._kafka.topic_id(self._topic) not in (self._id, None):
+                self._gone = made_anew(self._topic)
         except AbsentTopicError as error:
             self._gone = error
         except SourceError as error:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from .errors import ConfigError
@@ -138,6 +138,17 @@ class Kafka:
             return None
         limit = found.get("max.message.bytes")
         return None if limit is None else int(limit.value)
+
+    def topic_id(self, topic: str) -> str | None:
+        """What tells a topic from another one of its name; None where the broker does not say."""
+        client: AdminClient = self._client(AdminClient, CONSUMER_ONLY | PRODUCER_ONLY, {})
+        try:
+            client.poll(0)  # lets librdkafka ask for an OAuth token
+            found = client.describe_topics(TopicCollection([topic]), request_timeout=_ASKING)[topic].result()
+        except KafkaException as error:
+            log.info("topic %s: the broker does not tell its id: %s", topic, error.args[0].str())
+            return None
+        return None if found.topic_id is None else str(found.topic_id)
 
     def _client(self, kind: Any, foreign: frozenset[str], extra: Mapping[str, Any]) -> Any:
         config = {name: value for name, value in {**self._config, **extra}.items() if name not in foreign}

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, operator
@@ -27,7 +27,7 @@ from .positions import (
     check_word,
     first_offset,
 )
-from .reader import Reader, Watch, commit_now, open_consumer, partitions
+from .reader import Reader, Watch, commit_now, made_anew, open_consumer, partitions
 from .settings import Kafka
 from .split import Batch, Split, split
 from .stopping import STOP
@@ -35,6 +35,9 @@ from .topic import Topic
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+State: TypeAlias = "int | tuple[int, str]"
+"""What recovery stores hold of a partition: the next offset, and the topic's id where the broker tells it."""
 
 _IDLE: Final = (0.001, 0.05)
 """Seconds between two looks at a partition without messages: the first time, and at most."""
@@ -96,7 +99,7 @@ def source(
     return split("split", batches)
 
 
-class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], int]):
+class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
     """The Bytewax source behind `source`: an item is a whole batch, a snapshot the next offset of a
     partition.
     """
@@ -123,6 +126,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], int]):
         self.on_new_partitions = on_new_partitions
         self.group_id = group_id
         self.count = 0
+        self.topic_id: str | None = None
         self._resumed = False
         self._ended: dict[int, int] = {}
         self._lanes: dict[int, Lane[K, V]] = {}  # by thread: a worker is a thread
@@ -135,11 +139,12 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], int]):
         finally:
             consumer.close()
         self.count = len(found)
+        self.topic_id = self.kafka.topic_id(self.topic.name)
         self._resumed = False
         STOP.list()
         return [f"{self.topic.name}/{partition}" for partition in found]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> KafkaPartition[K, V]:
+    def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> KafkaPartition[K, V]:
         """Begin at the stored offset, else where `start` says."""
         partition = int(for_part.rpartition("/")[2])
         thread = threading.get_ident()
@@ -148,10 +153,22 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], int]):
         lane = self._lanes[thread]
         if resume_state is not None:
             self._resumed = True
-            offset = resume_state
+            offset = self._resume(lane, partition, resume_state)
         else:
             offset = first_offset(lane.reader.consumer, self.topic.name, partition, self._start())
         return KafkaPartition(self, lane, partition, offset)
+
+    def _resume(self, lane: Lane[K, V], partition: int, state: State) -> int:
+        offset, known = state if isinstance(state, tuple) else (state, None)
+        if known is None or self.topic_id in (None, known):
+            return offset
+        # The offset means nothing there: it may exist and be another message.
+        if self.on_gap == "fail":
+            raise made_anew(self.topic.name)
+        to = first_offset(lane.reader.consumer, self.topic.name, partition, self.on_gap)
+        log.warning("%s/%s was made anew, going on at %s", self.topic.name, partition, to)
+        gap(self.topic.name)
+        return to
 
     def ended(self, partition: int, offset: int) -> None:
         """A partition has been read to where it ends."""
@@ -191,7 +208,7 @@ class Lane(Generic[K, V]):
         self._source = source
         milliseconds = source.kafka.config.get("topic.metadata.refresh.interval.ms")
         every = _LOOK_EVERY if milliseconds is None else float(milliseconds) / 1000
-        self._watch = Watch(source.kafka, source.topic.name, source.count, every)
+        self._watch = Watch(source.kafka, source.topic.name, source.count, source.topic_id, every)
 
     def check_partitions(self) -> None:
         """Other partitions than at the start need a restart. Raises `SourceError`."""
@@ -206,7 +223,7 @@ class Lane(Generic[K, V]):
         STOP.request(restart=True)
 
 
-class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic[K, V]):
+class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Generic[K, V]):
     """One partition of the topic."""
 
     def __init__(self, source: KafkaSource[K, V], lane: Lane[K, V], partition: int, offset: int) -> None:
@@ -248,12 +265,13 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], int], Generic
         """None: at once. While idle, later and later."""
         return self._awake
 
-    def snapshot(self) -> int:
+    def snapshot(self) -> State:
         """The offset of the next message to give."""
         self._snapshots += 1
         self._counts.epoch()
         self._to_commit = self._next
-        return self._next
+        topic_id = self._source.topic_id
+        return self._next if topic_id is None else (self._next, topic_id)
 
     def close(self) -> None:
         """Stop fetching it; the last partition of a worker closes the consumer."""

@@ -76,6 +76,10 @@ class Memory(Kafka):
         kind = _TransactionalProducer if "transactional.id" in extra else _Producer
         return cast(Producer, kind(self.produced))
 
+    def topic_id(self, topic: str) -> str | None:
+        """None: a topic in memory is always the same."""
+        return None
+
     def message_limit(self, topic: str) -> int | None:
         """None: there is no limit."""
         return None

@@ -17,7 +17,6 @@ import json
 import random
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,6 @@ import fastavro
 from bytewax.connectors.kafka import KafkaSourceMessage
 from bytewax.connectors.kafka import operators as kop
 from bytewax.dataflow import Dataflow, Stream
-from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import run_main
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.schema_registry import Schema as ConfluentSchema
@@ -40,6 +38,7 @@ from kgen.dev import Dev, up
 from kgen_runtime.reader import FETCHING
 from kgen_runtime.serde.framing import ID_SIZE, id_prefix
 from tests.bench.bench_codec import ORDER, Order, Place, Status, fast_encoder, order
+from tests.bench.flows import Clock
 from tests.bench.harness import Result, contest
 from tests.kafka.clients import Record, create_topic, send
 
@@ -49,30 +48,6 @@ ROUNDS = 7
 SCHEMA = json.dumps(ORDER)
 
 Plain = KafkaSourceMessage[Any, Any]
-
-
-class Clock(DynamicSink[Any], StatelessSinkPartition[Any]):
-    """The sink of all flows: counts to `total`, and knows how long that took per message."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.count = self.first = 0
-        self.began = self.ended = 0.0
-
-    def build(self, step_id: str, worker_index: int, worker_count: int) -> Clock:
-        return self
-
-    def write_batch(self, items: list[Any]) -> None:
-        if not self.count:
-            self.first, self.began = len(items), time.perf_counter()
-        self.count += len(items)
-        if self.count == self.total:
-            self.ended = time.perf_counter()
-
-    @property
-    def seconds(self) -> float:
-        assert self.count == self.total, f"{self.count} messages of {self.total}"
-        return (self.ended - self.began) / (self.total - self.first)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,9 @@ contest steps aside. Bytewax's sink is asked for less: it hears of no failed del
 
 from __future__ import annotations
 
-import itertools
 import sys
-import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op
@@ -21,15 +18,16 @@ from bytewax.testing import TestingSource
 
 import kgen_runtime as rt
 from kgen_runtime import testing
+from tests.bench.flows import broker, name, of_bytes
 from tests.bench.harness import Result, contest
 from tests.kafka import jars
-from tests.kafka.broker import KafkaCluster
 from tests.kafka.clients import Record, create_topic, send
 
 PARTITIONS = 4
 VALUE = b"x" * 100
-SINGLES, BATCHES, COPIED = 20_000, 500_000, 200_000
-_count = itertools.count()
+BATCHES, SINGLES, COPIED = 500_000, 400_000, 200_000
+FEWER = 20_000
+"""What Bytewax's sink is given one by one, who flushes after each."""
 
 
 def run() -> Iterator[Result]:
@@ -43,11 +41,13 @@ def run() -> Iterator[Result]:
 
 
 def against_bytewax(bootstrap: str) -> Iterator[Result]:
-    """The same messages in upstream batches of a thousand, and one by one."""
-    for batch, count, goal in ((1000, BATCHES, 1.0), (1, SINGLES, 30.0)):
+    """The time per message, start and end of the flow included, in upstream batches of a thousand, and one
+    by one.
+    """
+    for batch, count, fewer, goal in ((1000, BATCHES, BATCHES, 1.0), (1, SINGLES, FEWER, 30.0)):
         kgen, stock = create_topic(bootstrap, name(), PARTITIONS), create_topic(bootstrap, name(), PARTITIONS)
         messages = [rt.Message(b"%d" % i, VALUE) for i in range(count)]
-        plain = [KafkaSinkMessage(b"%d" % i, VALUE) for i in range(count)]
+        plain = [KafkaSinkMessage(b"%d" % i, VALUE) for i in range(fewer)]
         peer = stocks(plain, batch, bootstrap, stock)
         yield from contest(
             f"sink, upstream batches of {batch}",
@@ -71,24 +71,33 @@ def deliveries(bootstrap: str) -> Iterator[Result]:
     )
 
 
-def kgens(messages: list[Any], batch: int, kafka: rt.Kafka, topic: str) -> Callable[[], None]:
+def kgens(messages: list[Any], batch: int, kafka: rt.Kafka, topic: str) -> Callable[[], float]:
     def write() -> None:
         flow = Dataflow("kgen")
         up = op.input("in", flow, TestingSource(messages, batch))
         rt.route("errs", rt.sink("out", up, of_bytes(topic), kafka), policy=rt.Crash())
         testing.run(flow)
 
-    return write
+    return per_message(write, len(messages))
 
 
-def stocks(messages: list[Any], batch: int, bootstrap: str, topic: str) -> Callable[[], None]:
+def stocks(messages: list[Any], batch: int, bootstrap: str, topic: str) -> Callable[[], float]:
     def write() -> None:
         flow = Dataflow("stock")
         up = op.input("in", flow, TestingSource(messages, batch))
         op.output("out", up, KafkaSink([bootstrap], topic))
         testing.run(flow)
 
-    return write
+    return per_message(write, len(messages))
+
+
+def per_message(work: Callable[[], None], count: int) -> Callable[[], float]:
+    def timed() -> float:
+        began = time.perf_counter()
+        work()
+        return (time.perf_counter() - began) / count
+
+    return timed
 
 
 def copying(bootstrap: str, source: str, delivery: Any) -> Callable[[], None]:
@@ -103,24 +112,3 @@ def copying(bootstrap: str, source: str, delivery: Any) -> Callable[[], None]:
 
     out = create_topic(bootstrap, name(), PARTITIONS)
     return copy
-
-
-def of_bytes(topic: str) -> rt.Topic[bytes, bytes]:
-    return rt.Topic(topic, key=rt.BytesSerde(), value=rt.BytesSerde())
-
-
-def name() -> str:
-    return f"bench-{next(_count)}"
-
-
-@contextmanager
-def broker() -> Iterator[tuple[str, bool]]:
-    """Where it is, and whether it has transactions."""
-    if jars.missing() is None:
-        with tempfile.TemporaryDirectory() as folder, KafkaCluster(Path(folder)) as cluster:
-            yield cluster.bootstrap, True
-        return
-    from kgen.dev import up
-
-    with up() as dev:
-        yield dev.brokers, False

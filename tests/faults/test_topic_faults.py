@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.harness import Flow, NewFlow, feed
 from tests.faults.shape import Shape
-from tests.kafka.clients import add_partitions, create_topic, delete_before, delete_topic
+from tests.kafka.clients import add_partitions, create_topic, delete_before, delete_topic, numbered, send
 from tests.kafka.fixtures import AnyBroker, NewTopic
 
 pytestmark = pytest.mark.kafka
@@ -20,6 +20,7 @@ def shape(new_topic: NewTopic) -> Shape:
     return Shape(source=new_topic("in", 4), sink=new_topic("out", 2), stop="never")
 
 
+@pytest.mark.needs("deletion")
 def test_the_topic_read_is_deleted(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """librdkafka 2.16 says nothing of it to a consumer with assigned partitions: the source has to look."""
     flow = new_flow(kafka, shape, env=LOOK_OFTEN)
@@ -32,6 +33,7 @@ def test_the_topic_read_is_deleted(kafka: AnyBroker, shape: Shape, new_flow: New
     assert flow.account(range(TOTAL)).lost == []
 
 
+@pytest.mark.needs("deletion")
 def test_the_topic_written_is_deleted(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """The flow fails, naming it. What it had not committed comes once the topic is there again."""
     flow = new_flow(kafka, shape, env={"KGEN_KAFKA_DELIVERY_TIMEOUT_MS": "5000"})
@@ -48,6 +50,41 @@ def test_the_topic_written_is_deleted(kafka: AnyBroker, shape: Shape, new_flow: 
     create_topic(kafka.bootstrap, shape.sink, 2)
     flow.finish()
     assert flow.account(range(TOTAL // 2, TOTAL)).lost == []
+
+
+def _made_anew(kafka: AnyBroker, topic: str, ids: range) -> None:
+    delete_topic(kafka.bootstrap, topic)
+    create_topic(kafka.bootstrap, topic, 4)
+    send(kafka.bootstrap, topic, numbered(ids, 4))
+
+
+def test_a_topic_made_anew_while_the_flow_is_down(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
+    """The stored offsets are there again, but they are other messages: nothing may be passed over."""
+    flow = new_flow(kafka, shape)
+    feed(flow, range(TOTAL // 2))
+    flow.finish()
+    new = range(TOTAL // 2, TOTAL * 2)
+    _made_anew(kafka, shape.source, new)
+    run = flow.start(stop="end")
+    assert run.wait() == 2
+    assert "made anew since its offsets were stored" in run.text(), run.tail()
+    run = flow.finish(on_gap="earliest")
+    assert "was made anew" in run.text(), run.tail()
+    found = flow.account(range(TOTAL * 2))
+    assert (found.lost, found.repeated) == ([], {})
+
+
+@pytest.mark.needs("deletion")
+def test_a_topic_made_anew_while_the_flow_runs(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
+    flow = new_flow(kafka, shape, env=LOOK_OFTEN)
+    feed(flow, range(TOTAL // 2))
+    run = flow.start()
+    flow.reached(TOTAL // 2, run)
+    _made_anew(kafka, shape.source, range(TOTAL // 2, TOTAL * 2))
+    assert run.wait() == 2
+    assert f"topic {shape.source}" in run.text(), run.tail()
+    flow.finish(on_gap="earliest")
+    assert flow.account(range(TOTAL * 2)).lost == []
 
 
 def _shortened(flow: Flow, kafka: AnyBroker, source: str) -> None:

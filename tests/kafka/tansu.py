@@ -12,6 +12,7 @@ LACKS: Mapping[str, str] = {
     "transactions": "shows aborted messages and does not fence",
     "durable log": "its messages are gone with its process",
     "retention": "no message is ever deleted, and a position that is not there is not reported",
+    "deletion": "librdkafka 2.16 crashes when a topic that it reads is deleted there",
     "new partitions": "a topic keeps the number of partitions it was made with",
     "size limits": "takes messages of any size",
     "offsets by time": "answers with offset 0",

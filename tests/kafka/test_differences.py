@@ -80,8 +80,10 @@ PROBES: dict[str, Callable[[AnyBroker, str], bool]] = {
 }
 
 
-ELSEWHERE = {"durable log", "proxy"}
-"""The first below and in `test_broker.py`; the second is how the brokers are set up here."""
+ELSEWHERE = {"durable log", "deletion", "proxy"}
+"""The first below and in `test_broker.py`. The second would take this process along. The third is how the
+brokers are set up here.
+"""
 
 
 def test_every_feature_is_probed() -> None:

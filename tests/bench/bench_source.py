@@ -1,0 +1,105 @@
+"""The source: many partitions of which one is busy, and what a second process brings.
+
+On Apache Kafka where Java is there, else on the in-memory broker.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import bytewax.operators as op
+from bytewax.connectors.kafka import KafkaSource
+from bytewax.dataflow import Dataflow
+from bytewax.testing import run_main
+
+import kgen_runtime as rt
+from tests.bench import busy
+from tests.bench.flows import Clock, broker, name, of_bytes
+from tests.bench.harness import Result, contest
+from tests.kafka.clients import Record, create_topic, send
+
+ROOT = Path(__file__).parents[2]
+VALUE = b"x" * 100
+MANY, HOT = 64, 17
+HOT_MESSAGES, WORKED = 300_000, 100_000
+PARTITIONS = 8
+"""So that each of two processes has the same share."""
+
+
+def run() -> Iterator[Result]:
+    """All contests of this bench."""
+    with broker() as (bootstrap, _):
+        yield from one_is_hot(bootstrap)
+        yield from two_processes(bootstrap)
+
+
+def one_is_hot(bootstrap: str) -> Iterator[Result]:
+    """All messages in one partition of 64, against the same in a topic of one partition."""
+    spread, alone = create_topic(bootstrap, name(), MANY), create_topic(bootstrap, name())
+    for topic, partition in ((spread, HOT), (alone, 0)):
+        send(bootstrap, topic, (Record(VALUE, b"%d" % n, partition) for n in range(HOT_MESSAGES)))
+    yield from contest(
+        f"source: {MANY} partitions, one hot",
+        ("kgen", reads(bootstrap, spread)),
+        {
+            "kgen, one partition": (reads(bootstrap, alone), 0.7),
+            f"bytewax KafkaSource, {MANY} too": (stock_reads(bootstrap, spread), None),
+        },
+        rounds=5,
+    )
+
+
+def reads(bootstrap: str, topic: str) -> Callable[[], float]:
+    def timed() -> float:
+        clock, flow = Clock(HOT_MESSAGES), Dataflow("reads")
+        split = rt.source("in", flow, of_bytes(topic), rt.Kafka(bootstrap), stop="end")
+        rt.route("errs", split.errs, policy=rt.Crash())
+        op.output("out", split.oks, clock)
+        run_main(flow)  # type: ignore[no-untyped-call]
+        return clock.seconds
+
+    return timed
+
+
+def stock_reads(bootstrap: str, topic: str) -> Callable[[], float]:
+    def timed() -> float:
+        clock, flow = Clock(HOT_MESSAGES), Dataflow("stock")
+        op.output("out", op.input("in", flow, KafkaSource([bootstrap], [topic], tail=False)), clock)
+        run_main(flow)  # type: ignore[no-untyped-call]
+        return clock.seconds
+
+    return timed
+
+
+def two_processes(bootstrap: str) -> Iterator[Result]:
+    """A flow whose steps take most of the time, by the runner with one process and with two."""
+    topic = create_topic(bootstrap, name(), PARTITIONS)
+    records = (Record(VALUE, b"%d" % n, n % PARTITIONS) for n in range(WORKED))
+    send(bootstrap, topic, records)
+    env = {"KGEN_BROKERS": bootstrap, busy.TOPIC: topic}
+    yield from contest(
+        "runner: a flow of CPU-bound steps",
+        ("2 processes", works(env, 2)),
+        {"1 process": (works(env, 1), 1.7)},
+        rounds=5,
+    )
+
+
+def works(env: Mapping[str, str], processes: int) -> Callable[[], float]:
+    """From the first message that a process takes to the last that one has done."""
+
+    def timed() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "kgen_runtime.run", "tests.bench.busy:flow"]
+            here = {**os.environ, **env, busy.FOLDER: folder}
+            subprocess.run([*command, "--processes", str(processes)], check=True, env=here, cwd=ROOT)
+            spans = [span for path in Path(folder).iterdir() if (span := busy.read(path)) is not None]
+        assert sum(span.count for span in spans) == WORKED
+        return max(span.last for span in spans) - min(span.first for span in spans)
+
+    return timed
