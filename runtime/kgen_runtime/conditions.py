@@ -38,12 +38,12 @@ def check_flow(flow: Dataflow) -> None:
     steps = list(_all(flow.substeps))
     for each in _deliveries(steps):
         if is_exactly_once(flow, each.mail):
-            _check(each.step_id, each.up.stream_id, each.mail.kafka, steps)
+            _check(each.step_id, each.up.stream_id, each.mail.kafka, flow, steps)
 
 
 def check_sink(step_id: str, stream_id: str, flow: Dataflow, kafka: Kafka) -> None:
     """The same for a sink that is being built, as far as the flow can be seen yet. Raises `FlowError`."""
-    _check(step_id, stream_id, kafka, list(_all(flow.substeps)))
+    _check(step_id, stream_id, kafka, flow, list(_all(flow.substeps)))
 
 
 def check_interval(flow: Dataflow, epoch: timedelta) -> None:
@@ -64,10 +64,13 @@ def transaction_ms(kafka: Kafka) -> int:
     return int(kafka.config.get("transaction.timeout.ms", TRANSACTION_MS))
 
 
-def _check(step_id: str, stream_id: str, kafka: Kafka, steps: Sequence[Operator]) -> None:
+def _check(step_id: str, stream_id: str, kafka: Kafka, flow: Dataflow, steps: Sequence[Operator]) -> None:
     topics: set[str] = set()
+    gates = {f"{each.step_id}.gate": each for each in _deliveries(steps)}
     for step in _upstream(stream_id, steps):
-        if isinstance(step, _INPUT):
+        if step.step_id in gates:
+            _check_gate(step_id, gates[step.step_id], flow)
+        elif isinstance(step, _INPUT):
             source = getattr(step, "source")  # noqa: B009
             _check_source(step_id, step, source, kafka)
             if source.topic.name in topics:
@@ -81,6 +84,16 @@ def _check(step_id: str, stream_id: str, kafka: Kafka, steps: Sequence[Operator]
                 f"step {step.step_id} ({type(step).__name__}) comes before: outputs must depend on single "
                 "inputs and stay on their worker",
             )
+
+
+def _check_gate(step_id: str, delivery: Any, flow: Dataflow) -> None:
+    # A gate stays on its worker, but at least once it learns of failures when their epoch has been closed.
+    if not is_exactly_once(flow, delivery.mail):
+        raise _refused(
+            step_id,
+            f"step {delivery.step_id} comes before, and delivers at least once: what failed there "
+            "is told too late for the epoch of its input",
+        )
 
 
 def _check_source(step_id: str, step: Operator, source: object, kafka: Kafka) -> None:
@@ -97,9 +110,8 @@ def _refused(step_id: str, why: str) -> FlowError:
 
 
 def _upstream(stream_id: str, steps: Sequence[Operator]) -> Iterator[Operator]:
-    """The core steps that a stream comes from, each once. Gates are left out: what they give stays."""
+    """The core steps that a stream comes from, each once."""
     made_by = {port: step for step in steps if not step.substeps for port in _ports(step, step.dwn_names)}
-    gates = {f"{each.step_id}.gate" for each in _deliveries(steps)}
     seen: set[str] = set()
     todo = [stream_id]
     while todo:
@@ -108,8 +120,7 @@ def _upstream(stream_id: str, steps: Sequence[Operator]) -> Iterator[Operator]:
             continue
         seen.add(step.step_id)
         todo += _ports(step, step.ups_names)
-        if step.step_id not in gates:
-            yield step
+        yield step
 
 
 def _ports(step: Operator, names: Sequence[str]) -> list[str]:

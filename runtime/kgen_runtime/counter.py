@@ -19,13 +19,15 @@ from confluent_kafka import Message as KafkaMessage
 from .errors import DeliveryError, RegistryError
 from .messages import Failure
 from .metrics import ProducedCounts
-from .producers import TOO_LARGE, delivery_seconds, hint, is_permanent, open_producer, open_single
+from .producers import OF_A_BATCH, delivery_seconds, hint, is_permanent, open_producer, open_single
 from .settings import Kafka
 
 X = TypeVar("X")
 
 _LOOK_EVERY: Final = 0.005
 """Seconds between two looks at what became of deliveries: one costs as much as queueing a message."""
+
+_SLICE: Final = 1.0
 
 log = logging.getLogger("kgen_runtime.sink")
 
@@ -161,7 +163,7 @@ class Counter(ABC, Generic[X]):
         """Raises `DeliveryError` where a message was lost for a reason that is not its own."""
         if self._lost:
             what, error = self._lost[0]
-            self._fail(f"{len(self._lost)} message(s) lost: {what}", error)
+            self._fail(f"{len(self._lost)} message(s) did not arrive: {what}", error)
 
     @abstractmethod
     def _abandon(self) -> None:
@@ -226,29 +228,46 @@ class Sent(Generic[X]):
 
     def __init__(self, items: list[X]) -> None:
         self._items = items
-        self._left: dict[tuple[str, bytes | None, bytes | None], deque[X]] | None = None
+        self._left: dict[tuple[str, bytes | None, bytes | None], list[tuple[X, int]]] | None = None
 
-    def find(self, message: KafkaMessage, encode: Callable[[X], Outgoing]) -> X | None:
-        """The item that became this message, each item once. (Reports of failures tell no timestamp.)"""
+    def find(self, message: KafkaMessage, encode: Callable[[X], Outgoing]) -> list[tuple[X, int]] | None:
+        """The items that this message may have been, each found once, and the partitions they were for.
+
+        Several where they are alike: reports of failures tell neither timestamp nor headers. Empty where all
+        were found before; None where no such message was sent.
+        """
         if self._left is None:
-            self._left = {}
-            for item in self._items:
-                try:
-                    out = encode(item)
-                except Exception:  # noqa: BLE001, S112 - it was refused before
-                    continue
-                self._left.setdefault((out.topic, out.value, out.key), deque()).append(item)
-        same = self._left.get((message.topic() or "", message.value(), message.key()))
-        return same.popleft() if same else None
+            self._left = self._by_content(encode)
+        alike = self._left.get((message.topic() or "", message.value(), message.key()))
+        if alike is None:
+            return None
+        partition = message.partition()
+        places = {-1, partition} if partition is not None and partition >= 0 else {at for _, at in alike}
+        found = [each for each in alike if each[1] in places]
+        alike[:] = [each for each in alike if each[1] not in places]
+        return found
+
+    def _by_content(
+        self, encode: Callable[[X], Outgoing]
+    ) -> dict[tuple[str, bytes | None, bytes | None], list[tuple[X, int]]]:
+        left: dict[tuple[str, bytes | None, bytes | None], list[tuple[X, int]]] = {}
+        for item in self._items:
+            try:
+                out = encode(item)
+            except Exception:  # noqa: BLE001, S112 - it was refused before
+                continue
+            left.setdefault((out.topic, out.value, out.key), []).append((item, out.partition))
+        return left
 
 
 class AtLeastOnce(Counter[X]):
     """One idempotent producer. At the end of an epoch everything has to be acknowledged.
 
-    The broker's limit on size is on a batch: it refuses, with a message that is too large, the small ones
-    beside it, and even a batch of small ones where the topic's `max.message.bytes` is below the producer's
-    `batch.size`. So what was refused for its size is sent again alone, and only what is refused then is too
-    large. Such messages come after later ones of their partition.
+    The broker refuses batches: with a message that is too large or not valid, the others beside it, and even
+    a batch of small ones where the topic's `max.message.bytes` is below the producer's `batch.size`. So what
+    was refused is sent again alone, and only what is refused then goes to the errs. So is each of several
+    messages of which the report of a failure does not tell which one it means. Such messages come after later
+    ones of their partition, and those of them that had arrived come twice.
     """
 
     def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
@@ -256,6 +275,7 @@ class AtLeastOnce(Counter[X]):
         self._producer = open_producer(mail.kafka, mail.options, self._on_error)
         self._single: Producer | None = None
         self._again: deque[tuple[X, int]] = deque()
+        self._why = ""
 
     @property
     def waiting(self) -> bool:
@@ -307,13 +327,23 @@ class AtLeastOnce(Counter[X]):
         self._flush()
 
     def _flush(self) -> None:
-        left = self._producer.flush(self._bound)
+        self._drain(self._producer)
         self._send_again()
         if self._single is not None:
-            left += self._single.flush(self._bound)
-        if left:
-            self._fail(f"{left} message(s) were not delivered within {self._bound:.0f} s")
+            self._drain(self._single)
         self.check()
+
+    def _drain(self, producer: Producer) -> None:
+        """Wait for all, as long as the broker acknowledges some: a slow one is no reason to fail."""
+        left, deadline = len(producer), time.monotonic() + self._bound
+        while left:
+            still = producer.flush(min(_SLICE, self._bound))
+            self.check()
+            if still < left:
+                deadline = time.monotonic() + self._bound
+            elif time.monotonic() >= deadline:
+                self._fail(f"{still} message(s) wait, and none was delivered for {self._bound:.0f} s")
+            left = still
 
     def _abandon(self) -> None:
         self._producer.purge()
@@ -333,9 +363,9 @@ class AtLeastOnce(Counter[X]):
     def _open_single(self) -> Producer:
         if self._single is None:
             log.warning(
-                "%s: the broker refuses a batch for its size; what was in it is sent again one by one, out of"
-                " order and slowly. Set batch.size below the topic's max.message.bytes.",
-                self._step_id,
+                "%s: the broker refuses a batch (%s); what was in it is sent again one by one, out of order "
+                "and slowly. Where it is too large, set batch.size below the topic's max.message.bytes.",
+                *(self._step_id, self._why),
             )
             self._single = open_single(self._mail.kafka, self._mail.options, self._on_error)
         return self._single
@@ -343,14 +373,17 @@ class AtLeastOnce(Counter[X]):
     def _on_delivery(self, sent: Sent[X], error: KafkaError | None, message: KafkaMessage) -> None:
         if error is None:
             return
-        item = sent.find(message, self._encode)
-        partition = message.partition()
-        if item is None:
+        found = sent.find(message, self._encode)
+        if found is None:
             self._lose(message.topic(), error)
-        elif error.code() in TOO_LARGE and partition is not None and partition >= 0:
-            self._again.append((item, partition))
+        elif error.code() in OF_A_BATCH or (len(found) > 1 and is_permanent(error, chosen=True)):
+            self._why = error.str()
+            taken = message.partition()
+            at = -1 if taken is None else taken
+            self._again.extend((item, at if place < 0 else place) for item, place in found)
         else:
-            self._failed(item, error)
+            for item, _ in found:
+                self._failed(item, error)
 
     def _on_single(self, item: X, error: KafkaError | None, message: KafkaMessage) -> None:
         if error is not None:

@@ -19,6 +19,7 @@ OURS: Final = {
     "enable.partition.eof": "Use rt.source(..., stop='end').",
     "delivery.report.only.error": "The sink needs every failed delivery, and only those.",
     "transactional.id": "The sink names its own transactions.",
+    "enable.idempotence": "The sink's promises rest on it (and on acks=all, which goes with it).",
     "on_commit": "Commits are checked by the source.",
     "on_delivery": "Deliveries are checked by the sink; failed ones come out of its errs.",
 }

@@ -11,6 +11,10 @@ from confluent_kafka import KafkaError, Producer
 from .settings import Kafka
 
 _DELIVERY_SECONDS: Final = 60.0
+_QUEUE_KILOBYTES: Final = 32 * 1024
+"""What may wait for the broker, as in Java's client: librdkafka's own gigabyte would be an epoch that a slow
+broker takes minutes for.
+"""
 
 TOO_LARGE: Final = frozenset(
     {
@@ -24,6 +28,8 @@ _PERMANENT: Final = TOO_LARGE | {
     KafkaError.INVALID_RECORD,
     KafkaError.POLICY_VIOLATION,
 }
+OF_A_BATCH: Final = _PERMANENT | {KafkaError._INVALID_DIFFERENT_RECORD}
+"""The broker's verdict on a batch, though only one message of it may be at fault."""
 _NO_SUCH_PLACE: Final = frozenset(
     {
         KafkaError._UNKNOWN_PARTITION,
@@ -46,7 +52,10 @@ def open_producer(
     ours: dict[str, Any] = {
         "enable.idempotence": True,
         "partitioner": "murmur2_random",  # as Java's: a key has one partition, whoever writes it
-        "delivery.timeout.ms": int(_DELIVERY_SECONDS * 1000),
+        # Messages do not expire by their age, in a queue that is long because the broker is slow: whoever
+        # waits for them looks whether any are acknowledged.
+        "delivery.timeout.ms": 0,
+        "queue.buffering.max.kbytes": _QUEUE_KILOBYTES,
         "delivery.report.only.error": True,
         "error_cb": on_error,
     }
@@ -63,7 +72,7 @@ def open_single(kafka: Kafka, options: Mapping[str, Any], on_error: Callable[[Ka
 
 
 def delivery_seconds(kafka: Kafka) -> float:
-    """How long librdkafka tries to deliver a message."""
+    """How long the flow waits for a broker that acknowledges nothing."""
     config = kafka.config
     milliseconds = config.get(
         "delivery.timeout.ms", config.get("message.timeout.ms", _DELIVERY_SECONDS * 1000)

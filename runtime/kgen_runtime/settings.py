@@ -68,8 +68,8 @@ class Kafka:
         self._registry = registry
         self._store: SchemaStore | None = None
         self._lock = threading.Lock()
-        for name in self._config:
-            if name in OURS:
+        for name, value in self._config.items():
+            if name in OURS and (name, str(value).lower()) != ("enable.idempotence", "true"):
                 raise ConfigError(f"the Kafka option {name} is set by kgen", hint=OURS[name])
 
     @classmethod

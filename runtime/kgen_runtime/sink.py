@@ -39,8 +39,9 @@ def sink(
 
     Key, value, headers and timestamp are written; a message with `target_topic` or `target_partition` goes
     there instead. A message that cannot be encoded or is too large goes to the errs. While the broker is
-    away the flow waits, at most for `delivery.timeout.ms` (60 s unless set), then fails with `DeliveryError`
-    and nothing of the epoch committed. Without recovery, everything is delivered when the flow ends.
+    away the flow waits; when it has acknowledged nothing for 60 s (`delivery.timeout.ms`, where that is set)
+    the flow fails with `DeliveryError` and nothing of the epoch committed. Without recovery, everything is
+    delivered when the flow ends.
 
     `delivery`:
     - `at-least-once`: the producer is idempotent; an epoch is committed only when the broker has

@@ -49,6 +49,37 @@ def test_keys_choose_the_partition_that_java_would(
     assert found == expected
 
 
+@pytest.mark.needs("validation")
+def test_messages_beside_one_that_the_broker_refuses_are_written(
+    kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
+) -> None:
+    """A compacted topic takes no message without a key. The broker refuses the whole batch for it."""
+    topic = new_topic("out", cleanup_policy="compact")
+    messages = [rt.Message(key=None if n == 40 else f"k{n}", value=f"{n}") for n in range(100)]
+    (failure,) = write(rt_kafka, topic, messages)
+    assert (failure.stage, failure.original.value) == (rt.Stage.PRODUCE, b"'40'")
+    written = sorted(int(m.value() or b"") for m in read_all(kafka.bootstrap, topic))
+    assert written == [n for n in range(100) if n != 40]
+
+
+@pytest.mark.needs("size limits")
+def test_of_equal_messages_the_one_that_is_too_large_is_told(
+    kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
+) -> None:
+    """They differ in their headers alone, of which a report of a failure tells nothing."""
+    topic = new_topic("out", max_message_bytes=20_000)
+    messages = [_read_at(offset, (("h", b"x" * size),)) for offset, size in enumerate((1, 60_000, 2))]
+    (failure,) = write(rt_kafka, topic, messages)
+    assert (failure.stage, failure.original.offset) == (rt.Stage.OVERSIZE, 1)
+    found = {tuple(m.headers() or ()) for m in read_all(kafka.bootstrap, topic)}
+    assert found == {(("h", b"x"),), (("h", b"xx"),)}
+
+
+def _read_at(offset: int, headers: tuple[tuple[str, bytes | None], ...]) -> rt.Message[str, str]:
+    origin = (b"k", b"v", headers, 1)
+    return rt.Message("k", "v", topic="in", partition=0, offset=offset, headers=headers, origin=origin)
+
+
 def test_a_partition_that_is_not_there_is_the_messages_own_fault(
     kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
 ) -> None:

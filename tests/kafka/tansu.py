@@ -15,6 +15,7 @@ LACKS: Mapping[str, str] = {
     "deletion": "librdkafka 2.16 crashes when a topic that it reads is deleted there",
     "new partitions": "a topic keeps the number of partitions it was made with",
     "size limits": "takes messages of any size",
+    "validation": "takes messages that the topic's settings forbid",
     "offsets by time": "answers with offset 0",
     "proxy": "tells all clients one address, so none can be sent through a proxy",
 }

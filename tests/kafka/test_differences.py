@@ -61,6 +61,15 @@ def size_limits(kafka: AnyBroker, topic: str) -> bool:
     return False
 
 
+def validation(kafka: AnyBroker, topic: str) -> bool:
+    compacted = create_topic(kafka.bootstrap, f"{topic}.compacted", cleanup_policy="compact")
+    try:
+        send(kafka.bootstrap, compacted, [Record(b"without a key")])
+    except RuntimeError:
+        return True
+    return False
+
+
 def offsets_by_time(kafka: AnyBroker, topic: str) -> bool:
     send(kafka.bootstrap, topic, [Record(b"%d" % n, partition=0, timestamp=1000 + n) for n in range(10)])
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": topic, **QUIET})
@@ -76,6 +85,7 @@ PROBES: dict[str, Callable[[AnyBroker, str], bool]] = {
     "retention": retention,
     "new partitions": new_partitions,
     "size limits": size_limits,
+    "validation": validation,
     "offsets by time": offsets_by_time,
 }
 

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
 from kgen_runtime import testing
+from kgen_runtime.producers import OF_A_BATCH
 from kgen_runtime.stopping import STOP
 
 
@@ -46,8 +47,8 @@ def raw(value: bytes | None, key: bytes | None = b"k", **more: Any) -> rt.RawMes
 class Report:
     """A delivery report's message."""
 
-    def __init__(self, topic: str, value: bytes | None, key: bytes | None, timestamp: int) -> None:
-        self._parts = topic, value, key, timestamp
+    def __init__(self, topic: str, value: bytes | None, key: bytes | None, partition: int) -> None:
+        self._parts = topic, value, key, max(partition, 0)
 
     def topic(self) -> str:
         return self._parts[0]
@@ -59,7 +60,7 @@ class Report:
         return self._parts[2]
 
     def partition(self) -> int:
-        return 0
+        return self._parts[3]
 
     def timestamp(self) -> tuple[int, int]:
         return (0, -1)  # librdkafka tells none of a message that failed
@@ -67,7 +68,7 @@ class Report:
 
 class Broker(testing.Memory):
     """A broker whose answer to each message is `verdict(value)`: None takes it, an error code refuses it
-    later.
+    later, and where the verdict is on the batch, as Kafka's mostly are, all that came with it.
 
     `room` bounds the local queue, which empties on `poll`; `away`: nothing is ever answered.
     """
@@ -82,14 +83,19 @@ class Broker(testing.Memory):
         self.flushes = 0
         self.purged = 0
 
+    def judge(self, value: bytes | None, partition: int, headers: Any) -> int | None:
+        """For brokers that look at more than the value."""
+        return self.verdict(value)
+
     def producer(self, extra: Any) -> Any:
         self.options = dict(extra)
-        return Producer(self, super().producer(extra))
+        return Producer(self, super().producer(extra), self.config.get("batch.num.messages") == 1)
 
 
 class Producer:
-    def __init__(self, broker: Broker, inner: Any) -> None:
+    def __init__(self, broker: Broker, inner: Any, alone: bool) -> None:
         self._broker = broker
+        self._alone = alone
         self._inner = inner
         self._waiting: list[Any] = []
 
@@ -115,12 +121,20 @@ class Producer:
         if self._broker.away:
             return 0
         waiting, self._waiting = self._waiting, []
-        for topic, value, key, partition, heard, timestamp, headers in waiting:
-            code = self._broker.verdict(value)
+        verdicts = [
+            self._broker.judge(value, partition, headers) for _, value, _, partition, _, _, headers in waiting
+        ]
+        spoilt = {
+            (topic, max(partition, 0)): code
+            for (topic, _, _, partition, *_), code in zip(waiting, verdicts)
+            if code in OF_A_BATCH and not self._alone
+        }
+        for (topic, value, key, partition, heard, timestamp, headers), verdict in zip(waiting, verdicts):
+            code = spoilt.get((topic, max(partition, 0)), verdict)
             if code is None:
                 self._inner.produce(topic, value, key, partition, None, None, timestamp, headers)
             else:
-                heard(KafkaError(code), Report(topic, value, key, timestamp))
+                heard(KafkaError(code), Report(topic, value, key, partition))
         return len(waiting)
 
     def flush(self, timeout: float) -> int:

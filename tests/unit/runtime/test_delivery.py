@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bytewax.operators as op
@@ -13,7 +14,7 @@ from bytewax.testing import TestingSink, TestingSource
 from confluent_kafka import KafkaError
 
 import kgen_runtime as rt
-from kgen_runtime import delivery, testing
+from kgen_runtime import counter, delivery, testing
 
 from .conftest import Broker
 
@@ -59,7 +60,7 @@ def test_a_message_may_say_where_it_goes(out: Out) -> None:
     assert message.partition == 3
 
 
-def test_the_producer_is_idempotent_unless_told_otherwise(out: Out) -> None:
+def test_the_producer_is_idempotent(out: Out) -> None:
     kafka = Broker()
     write(kafka, out, [rt.Message("k", "v")])
     assert kafka.options["enable.idempotence"] is True
@@ -101,6 +102,12 @@ def test_an_oversize_message_goes_to_errs(out: Out) -> None:
     assert written(kafka) == [b"v"]
 
 
+def test_it_cannot_be_told_otherwise() -> None:
+    with pytest.raises(rt.ConfigError, match="idempotence"):
+        rt.Kafka("broker:1", config={"enable.idempotence": "false"})
+    rt.Kafka("broker:1", config={"enable.idempotence": "true"})
+
+
 class Strict(Broker):
     """Refuses every batch that may hold more than one message, and the message `big` always."""
 
@@ -125,6 +132,48 @@ def test_what_the_broker_refuses_for_good_goes_to_errs_even_at_the_very_end(out:
     assert [failure.original.value for failure in failures] == [b"'v3'", b"'v9'"]
     assert {failure.stage for failure in failures} == {rt.Stage.PRODUCE}
     assert len(written(kafka)) == 8
+
+
+def test_messages_beside_one_that_the_broker_refuses_are_written(out: Out) -> None:
+    """Kafka refuses the batch; only the one at fault is put aside."""
+    kafka = Broker(verdict=lambda value: KafkaError.INVALID_TIMESTAMP if value == b"v3" else None)
+    failures = write(kafka, out, [rt.Message("k", f"v{i}") for i in range(10)], batch=10)
+    assert [failure.original.value for failure in failures] == [b"'v3'"]
+    assert sorted(written(kafka)) == [f"v{i}".encode() for i in range(10) if i != 3]
+
+
+def test_of_equal_messages_that_go_elsewhere_the_right_one_is_told(out: Out) -> None:
+    """They differ in their partition alone; the report tells which one it means."""
+
+    class Four(Broker):
+        def judge(self, value: Any, partition: int, headers: Any) -> int | None:
+            return KafkaError._UNKNOWN_PARTITION if partition > 3 else None
+
+    kafka = Four()
+    failures = write(kafka, out, [_alike(0, 2), _alike(1, 7), _alike(2, 3)], batch=3)
+    assert [failure.original.offset for failure in failures] == [1]
+    assert [message.partition for message in kafka.produced["out"]] == [2, 3]
+
+
+def test_equal_messages_that_cannot_be_told_apart_are_each_sent_alone(out: Out) -> None:
+    """Two of them fit, the one with large headers does not. The report tells no headers."""
+
+    class Strict(Broker):
+        def judge(self, value: Any, partition: int, headers: Any) -> int | None:
+            return KafkaError.MSG_SIZE_TOO_LARGE if len(headers[0][1]) > 10 else None
+
+    kafka = Strict()
+    messages = [_alike(offset, None, b"x" * size) for offset, size in ((0, 1), (1, 50), (2, 2))]
+    failures = write(kafka, out, messages, batch=3)
+    assert [failure.original.offset for failure in failures] == [1]
+    assert {message.headers for message in kafka.produced["out"]} == {(("h", b"x"),), (("h", b"xx"),)}
+
+
+def _alike(offset: int, partition: int | None, header: bytes | None = None) -> Any:
+    headers = () if header is None else (("h", header),)
+    origin = (b"k", b"v", headers, 1)
+    here: dict[str, Any] = {"topic": "orders", "partition": 0, "offset": offset, "origin": origin}
+    return rt.Message("k", "v", headers=headers, target_partition=partition, **here)
 
 
 def test_equal_messages_that_are_refused_are_each_told(out: Out) -> None:
@@ -156,12 +205,43 @@ def test_a_lost_delivery_fails_the_flow(out: Out) -> None:
     assert kafka.purged == 1
 
 
-def test_a_broker_that_never_answers_fails_the_flow(out: Out) -> None:
+def test_a_broker_that_never_answers_fails_the_flow(out: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counter, "delivery_seconds", lambda kafka: 0.1 - 5)
     kafka = Broker()
     kafka.away = True
     with pytest.raises(RuntimeError) as caught:
         write(kafka, out, [rt.Message("k", "v")])
-    assert "1 message(s) were not delivered" in str(cause(caught.value, rt.DeliveryError))
+    assert "1 message(s) wait, and none was delivered" in str(cause(caught.value, rt.DeliveryError))
+
+
+def test_a_slow_broker_is_waited_for_as_long_as_it_takes_some(
+    out: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look takes most of the bound, and finds one message delivered."""
+
+    class Slow(Broker):
+        def producer(self, extra: Any) -> Any:
+            producer = super().producer(extra)
+            take, producer.poll = producer.poll, lambda seconds: 0
+
+            def flush(seconds: float) -> int:
+                clock[0] += 4
+                later, producer._waiting = producer._waiting[1:], producer._waiting[:1]
+                take(0)
+                producer._waiting = later
+                return len(later)
+
+            producer.flush = flush
+            return producer
+
+    clock = [0.0]
+    monkeypatch.setattr(counter, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(counter, "delivery_seconds", lambda kafka: 0.0)
+    kafka = Slow()
+    assert write(kafka, out, [rt.Message("k", f"v{i}") for i in range(10)], batch=10) == []
+    assert written(kafka) == [f"v{i}".encode() for i in range(10)]
+    assert kafka.options["delivery.timeout.ms"] == 0
+    assert kafka.options["queue.buffering.max.kbytes"] <= 64 * 1024
 
 
 def test_with_recovery_a_lost_delivery_comes_again(out: Out, tmp_path: Path) -> None:

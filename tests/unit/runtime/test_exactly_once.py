@@ -134,6 +134,14 @@ def test_dead_letters_are_written_once_too(orders: Topic, out: Topic) -> None:
     assert values(kafka) == [b"v0", b"v1", b"v2", b"v4"]
 
 
+def test_failures_of_a_sink_that_delivers_at_least_once_come_too_late(orders: Topic, out: Topic) -> None:
+    kafka = testing.Memory({orders: texts(5)})
+    policy = rt.DeadLetter("dlq", kafka, delivery="exactly-once")
+    with pytest.raises(rt.FlowError, match="delivers at least once"):
+        testing.run(build(kafka, orders, out, policy=policy, delivery="at-least-once"))
+    testing.run(build(kafka, orders, out, policy=policy))
+
+
 def test_a_failure_is_told_again_where_its_letter_was_not_written(orders: Topic, out: Topic) -> None:
     """The sink's transaction may be committed and the letters' not: the sink leaves out what it has written,
     but not what it could not write.

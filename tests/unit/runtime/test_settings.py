@@ -96,8 +96,8 @@ def test_the_users_options_win_over_the_producers_defaults() -> None:
         def _client(self, kind: Any, foreign: Any, extra: Any) -> Any:
             seen.update(extra)
 
-    Kafka("a:1", config={"enable.idempotence": False}).producer({"enable.idempotence": True, "acks": "all"})
-    assert seen == {"enable.idempotence": False, "acks": "all"}
+    Kafka("a:1", config={"linger.ms": 50}).producer({"linger.ms": 5, "acks": "all"})
+    assert seen == {"linger.ms": 50, "acks": "all"}
 
 
 def test_the_registry_may_be_a_url_a_client_or_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
