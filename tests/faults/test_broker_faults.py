@@ -87,7 +87,11 @@ def test_connections_are_cut_again_and_again(
     broker: AnyBroker, shape: Shape, new_flow: NewFlow, way: str
 ) -> None:
     """Requests and answers are smaller than the distance between two cuts, or none would get through."""
-    env = {"KGEN_KAFKA_BATCH_SIZE": "10000", "KGEN_KAFKA_MAX_PARTITION_FETCH_BYTES": "20000"}
+    env = {
+        "KGEN_KAFKA_BATCH_SIZE": "10000",
+        "KGEN_KAFKA_MAX_PARTITION_FETCH_BYTES": "20000",
+        "KGEN_KAFKA_RECONNECT_BACKOFF_MAX_MS": "200",  # ten seconds between two tries, else
+    }
     flow = new_flow(broker, shape, brokers=broker.proxied, env=env)
     feed(flow, IDS)
     with Proxy(broker.proxied_port, broker.behind) as proxy:
