@@ -28,6 +28,10 @@ _LOOK_EVERY: Final = 0.005
 """Seconds between two looks at what became of deliveries: one costs as much as queueing a message."""
 
 _SLICE: Final = 1.0
+"""Seconds between two looks whether a broker acknowledges anything."""
+_TOGETHER: Final = 1000
+_TOGETHER_BYTES: Final = 1 << 20
+"""So many items, or so much of them, share what is kept until all of them are delivered."""
 
 log = logging.getLogger("kgen_runtime.sink")
 
@@ -222,13 +226,23 @@ class Counter(ABC, Generic[X]):
 
 
 class Sent(Generic[X]):
-    """A batch under way. One for a batch, not for each message: a hundred thousand may be waiting, and
-    garbage collection visits all of them. So which one failed has to be found, but few fail.
+    """Items under way. One for many, not for each: a hundred thousand may be waiting, and garbage collection
+    visits all of them. So which one failed has to be found, but few fail.
     """
 
-    def __init__(self, items: list[X]) -> None:
-        self._items = items
+    def __init__(self) -> None:
+        self.size = 0
+        self._items: list[X] = []
         self._left: dict[tuple[str, bytes | None, bytes | None], list[tuple[X, int]]] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Take another one for what comes next."""
+        return len(self._items) >= _TOGETHER or self.size >= _TOGETHER_BYTES or self._left is not None
+
+    def add(self, items: list[X]) -> None:
+        """These are sent now."""
+        self._items += items
 
     def find(self, message: KafkaMessage, encode: Callable[[X], Outgoing]) -> list[tuple[X, int]] | None:
         """The items that this message may have been, each found once, and the partitions they were for.
@@ -274,8 +288,13 @@ class AtLeastOnce(Counter[X]):
         super().__init__(step_id, mail, drop)
         self._producer = open_producer(mail.kafka, mail.options, self._on_error)
         self._single: Producer | None = None
+        self._under_way = self._begin()
         self._again: deque[tuple[X, int]] = deque()
         self._why = ""
+
+    def _begin(self) -> tuple[Sent[X], Heard]:
+        sent: Sent[X] = Sent()
+        return sent, functools.partial(self._on_delivery, sent)
 
     @property
     def waiting(self) -> bool:
@@ -289,7 +308,10 @@ class AtLeastOnce(Counter[X]):
     def send(self, items: list[X]) -> None:
         """See the base."""
         self.sent += 1
-        heard = functools.partial(self._on_delivery, Sent(items))
+        sent, heard = self._under_way
+        if sent.full:
+            sent, heard = self._under_way = self._begin()
+        sent.add(items)
         produce, encode = self._producer.produce, self._encode
         count, size = len(items), 0
         for item in items:
@@ -309,6 +331,7 @@ class AtLeastOnce(Counter[X]):
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
                 self._refuse(item, error)
                 count -= 1
+        sent.size += size
         self.traffic.add(count, size)
 
     def poll(self) -> None:
@@ -332,6 +355,7 @@ class AtLeastOnce(Counter[X]):
         if self._single is not None:
             self._drain(self._single)
         self.check()
+        self._under_way = self._begin()  # lets go of what was delivered
 
     def _drain(self, producer: Producer) -> None:
         """Wait for all, as long as the broker acknowledges some: a slow one is no reason to fail."""
