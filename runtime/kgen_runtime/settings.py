@@ -27,8 +27,8 @@ _SEPARATORS: Final = re.compile(r"[,;\s]+")
 _NAMES: Final = ("client.id", "client.rack")
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _WORDS: Final = frozenset(
-    "true false all none PLAINTEXT SSL SASL_PLAINTEXT SASL_SSL PLAIN SCRAM-SHA-256 SCRAM-SHA-512 OAUTHBEARER "
-    "GSSAPI".split()
+    {"true", "false", "all", "none", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"}
+    | {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"}
 )
 """Values that librdkafka's texts have of themselves."""
 
