@@ -25,12 +25,12 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
 from . import arguments
-from .cluster import DONE, FAILED, RESTART, run_cluster
+from .cluster import check_port, run_cluster
 from .conditions import check_interval
 from .errors import ConfigError, KgenError
 from .errs import check
 from .failures import class_name
-from .leaving import INTERRUPTED, Leaver, Left
+from .leaving import DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, before_the_run
 from .recovery import Recovery, explained
 from .source import KafkaSource
 from .stopping import STOP
@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = arguments.parse(argv)
     logging.basicConfig(level=args.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        return _run_processes(args) if args.processes > 1 else _run_here(args)
+        with before_the_run():
+            return _run_processes(args) if args.processes > 1 else _run_here(args)
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit:
@@ -114,6 +115,7 @@ def _run_processes(args: argparse.Namespace) -> int:
 
 def _run_here(args: argparse.Namespace) -> int:
     watch()
+    check_port(1)
     flow = check(load(args.flow))
     check_interval(flow, args.epoch_interval)
     with ExitStack() as stack:
