@@ -100,10 +100,13 @@ class Recovery:
         )
 
     def unknown_steps(self, flow: Dataflow) -> list[str]:
-        """Steps that have state in the folder but are not in the flow: renamed ones would begin anew."""
+        """Steps that have state in the folder but are not in the flow: renamed ones would begin anew.
+
+        Raises `RecoveryError`.
+        """
         stored: set[str] = set()
         for file in self._files():
-            with closing(_read_only(file)) as db:
+            with _reading(file) as db:
                 stored.update(row[0] for row in db.execute("SELECT DISTINCT step_id FROM snaps"))
         return sorted(stored - set(_step_ids(flow.substeps)))
 
@@ -122,6 +125,9 @@ class Recovery:
     def _check(self) -> None:
         count = self._noted()
         files = self._files()
+        for place in (self.path, *files):  # first: of such files SQLite only says that it cannot open them
+            if not os.access(place, os.W_OK):
+                raise self._unusable(PermissionError(errno.EACCES, f"{place} is read-only"))
         found = [_part(file) for file in files]
         if count is None:
             count = found[0][1]
@@ -132,9 +138,6 @@ class Recovery:
                 where=str(self.path),
                 hint="Restore the whole folder from one backup; without it, begin with an empty folder.",
             )
-        for place in (self.path, *files):
-            if not os.access(place, os.W_OK):
-                raise self._unusable(PermissionError(errno.EACCES, f"{place} is read-only"))
 
     def _noted(self) -> int | None:
         """How many partitions were made; None where Bytewax made the folder. Raises `RecoveryError`."""
@@ -182,19 +185,21 @@ def explained(error: BaseException) -> KgenError | None:
 
 
 def _part(file: Path) -> tuple[int, int]:
-    """A partition's index and how many there are."""
-    try:
-        with closing(_read_only(file)) as db:
-            index, count = db.execute("SELECT part_index, part_count FROM parts").fetchone()
-    except (sqlite3.Error, TypeError) as error:
-        raise RecoveryError(
-            f"not a recovery partition: {error}", where=str(file), hint="Restore it from a backup."
-        ) from error
+    """A partition's index and how many there are. Raises `RecoveryError`."""
+    with _reading(file) as db:
+        index, count = db.execute("SELECT part_index, part_count FROM parts").fetchone()
     return int(index), int(count)
 
 
-def _read_only(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+@contextmanager
+def _reading(file: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            yield db
+    except (sqlite3.Error, TypeError) as error:  # no row is a None that cannot be unpacked
+        raise RecoveryError(
+            f"not a recovery partition: {error}", where=str(file), hint="Restore it from a backup."
+        ) from error
 
 
 def _step_ids(steps: Sequence[Operator]) -> Iterator[str]:

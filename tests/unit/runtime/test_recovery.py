@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,17 @@ def test_a_file_that_is_no_partition_is_told(tmp_path: Path) -> None:
     (tmp_path / "part-1.sqlite3").write_bytes(b"not a database" * 100)
     with pytest.raises(rt.RecoveryError, match="not a recovery partition"):
         rt.Recovery(tmp_path).prepare()
+
+
+@pytest.mark.parametrize("broken", ["DROP TABLE parts", "DELETE FROM parts", "DROP TABLE snaps"])
+def test_a_partition_that_lacks_something_is_told(tmp_path: Path, broken: str) -> None:
+    recovery = rt.Recovery(tmp_path)
+    recovery.prepare()
+    with closing(sqlite3.connect(tmp_path / "part-1.sqlite3")) as db, db:
+        db.execute(broken)
+    use = (lambda: recovery.unknown_steps(flow())) if "snaps" in broken else recovery.prepare
+    with pytest.raises(rt.RecoveryError, match="not a recovery partition"):
+        use()
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
