@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from .arguments import is_port
 from .errors import ConfigError
-from .leaving import DONE, FAILED, INTERRUPTED, RESTART
+from .leaving import DONE, FAILED, INTERRUPTED, RESTART, begin
 
 _LOOK_EVERY: Final = 0.02
 _PORT: Final = "BYTEWAX_DATAFLOW_API_PORT"
@@ -144,6 +144,7 @@ def _signals() -> Iterator[list[int]]:
         seen.append(number)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    begin()
     try:
         yield seen
     finally:

@@ -36,19 +36,31 @@ class Left(BaseException):
     """
 
 
+_begun = threading.Event()
+
+
 @contextmanager
-def before_the_run() -> Iterator[None]:
-    """While entered, SIGINT and SIGTERM end the process well: nothing was read yet."""
+def around_the_run() -> Iterator[None]:
+    """While entered, SIGINT and SIGTERM end the process well: nothing was read yet. Once the run has begun
+    other handlers are there; after it they do nothing, for its exit code is about to be given.
+    """
 
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
-        _leave_unbegun()
+    def leave(number: int, frame: FrameType | None) -> None:
+        if not _begun.is_set():
+            _leave_unbegun()
 
+    _begun.clear()
     before = {number: signal.signal(number, leave) for number in _SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def begin() -> None:
+    """The run has handlers of its own from now on."""
+    _begun.set()
 
 
 class Leaver:
@@ -76,6 +88,7 @@ class Leaver:
         STUCK.reset(self._on_stuck)
         for number in _SIGNALS:
             self._handlers[number] = signal.signal(number, self._on_signal)
+        begin()
         self._ear.open()
         if self._control is not None:
             threading.Thread(target=self._obey, name="kgen-control", daemon=True).start()

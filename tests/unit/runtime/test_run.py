@@ -184,6 +184,7 @@ SLOW = """
     from bytewax.dataflow import Dataflow
     import kgen_runtime as rt
     from kgen_runtime import testing
+    from kgen_runtime.source import KafkaSource
 
     class Away(rt.StringSerde):
         def encoder(self, store, role):
@@ -214,12 +215,21 @@ SLOW = """
         rt.route("more", errs, policy=rt.Crash())
         return flow
 
-    def sleep(value):
+    def sleep(value, seconds=60):
         Path("begun").touch()
-        time.sleep(60)
+        time.sleep(seconds)
 
     def imports():
-        sleep(1)
+        sleep("")
+
+    def ends():
+        KafkaSource.commit_ended = lambda source: sleep("", 1)
+        flow = Dataflow("flow")
+        kafka = testing.Memory({orders: testing.samples(orders, 10)})
+        read = rt.source("read", flow, orders, kafka)
+        errs = rt.sink("write", read.oks, orders, kafka)
+        rt.route("errs", read.errs, errs, policy=rt.Crash())
+        return flow
 
     def begins():
         Path("begun").touch()
@@ -301,3 +311,11 @@ def test_a_stop_while_the_flow_is_imported(tmp_path: Path, number: signal.Signal
     assert process.returncode == 0, said
     assert "stopped before anything was read" in said
     assert "Traceback" not in said
+
+
+def test_a_signal_after_the_run_does_not_cut_it_short(tmp_path: Path) -> None:
+    with slow_run(tmp_path, "ends", "--recovery", "r") as process:
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert "stopped" not in said
