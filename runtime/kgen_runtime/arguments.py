@@ -9,6 +9,11 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
+
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_PORTS: Final = range(1, 65_536)
+_LONGEST: Final = timedelta(days=365)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -19,7 +24,30 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--processes starts the cluster itself: leave out --process-id and --addresses")
     if (args.process_id is None) != (args.addresses is None):
         parser.error("--process-id and --addresses go together")
+    if args.addresses is not None:
+        _check_place(parser, args.process_id, args.addresses.split(";"))
     return args
+
+
+def _check_place(parser: argparse.ArgumentParser, index: int, addresses: Sequence[str]) -> None:
+    for address in addresses:
+        if not _is_address(address):
+            parser.error(f"--addresses has {address!r}, which is not HOST:PORT; separate several with ';'")
+    if not 0 <= index < len(addresses):
+        parser.error(
+            f"--process-id {index} is not one of the {len(addresses)} --addresses: count from 0 to "
+            f"{len(addresses) - 1}"
+        )
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host.strip("[]")) and text == text.strip() and is_port(port)
+
+
+def is_port(text: str) -> bool:
+    """A number that a socket may have."""
+    return text.isascii() and text.isdigit() and int(text) in _PORTS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -29,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 ended or stopped cleanly, 2 error, 75 start it again, 130 interrupted.",
     )
     parser.add_argument("flow", metavar="MODULE[:FLOW]", help="the flow, or a function that makes it")
-    parser.add_argument("--log-level", default="INFO", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR")
+    parser.add_argument(
+        "--log-level", type=_level, default="INFO", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR"
+    )
     parser.add_argument(
         "--control", type=Path, help=argparse.SUPPRESS
     )  # from the one who starts the processes
@@ -108,11 +138,26 @@ def _env(name: str, default: str | None = None) -> str | None:
 
 
 def _count(text: str) -> int:
-    count = int(text)
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
     if count < 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return count
 
 
 def _seconds(text: str) -> timedelta:
-    return timedelta(seconds=float(text))
+    try:
+        seconds = timedelta(seconds=float(text))
+    except (ValueError, OverflowError):
+        seconds = timedelta.max
+    if not timedelta(0) <= seconds <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to a year")
+    return seconds
+
+
+def _level(text: str) -> str:
+    if text.upper() not in _LEVELS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(_LEVELS)}")
+    return text.upper()

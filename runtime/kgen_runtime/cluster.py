@@ -17,9 +17,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from .leaving import INTERRUPTED
-
-DONE, FAILED, RESTART = 0, 2, 75
+from .arguments import is_port
+from .errors import ConfigError
+from .leaving import DONE, FAILED, INTERRUPTED, RESTART, begin
 
 _LOOK_EVERY: Final = 0.02
 _PORT: Final = "BYTEWAX_DATAFLOW_API_PORT"
@@ -29,9 +29,13 @@ log = logging.getLogger("kgen_runtime.run")
 
 
 def run_cluster(args: argparse.Namespace) -> int:
-    """Run `args.processes` processes to their end; the exit code. One that dies takes all down."""
+    """Run `args.processes` processes to their end; the exit code. One that dies takes all down.
+
+    Raises `ConfigError` where there is no port for each.
+    """
+    check_port(args.processes)
     addresses = ";".join(f"127.0.0.1:{port}" for port in _free_ports(args.processes))
-    with tempfile.TemporaryDirectory(prefix="kgen-run-") as folder, _signals() as seen, ExitStack() as stack:
+    with _signals() as seen, tempfile.TemporaryDirectory(prefix="kgen-run-") as folder, ExitStack() as stack:
         control = Path(folder)
         children = []
         for index in range(args.processes):
@@ -71,6 +75,8 @@ class Watch:
     def _pass_on(self) -> None:
         if self._signals or any(self._control.glob("*.stopping")):
             self._tell(b"s")
+        if any(self._control.glob("*.stuck")):
+            self._tell(b"x")
         # Only when all are ready: one that leaves before takes the epoch of the others along.
         if len(list(self._control.glob("*.drained"))) == len(self._children):
             self._tell(b"l")
@@ -101,8 +107,25 @@ def _command(args: argparse.Namespace, index: int, addresses: str, control: Path
 
 def _environment(index: int) -> dict[str, str]:
     """This process's, with a port of its own for Bytewax's endpoint (of metrics, for example)."""
-    port = int(os.environ.get(_PORT) or _USUAL_PORT)
-    return {**os.environ, _PORT: str(port + index)}
+    return {**os.environ, _PORT: str(_first_port() + index)}
+
+
+def check_port(processes: int) -> None:
+    """The port of Bytewax's endpoint, which a user may choose, is one, and there is one for each process.
+    Raises `ConfigError`.
+    """
+    given = os.environ.get(_PORT) or str(_USUAL_PORT)
+    if not is_port(given) or not is_port(str(int(given) + processes - 1)):
+        raise ConfigError(
+            f"{given!r} is not a port"
+            + (f" that has {processes - 1} more after it" if processes > 1 else ""),
+            where=_PORT,
+            hint=f"Set it to a number from 1 to {65_536 - processes}, or leave it out for {_USUAL_PORT}.",
+        )
+
+
+def _first_port() -> int:
+    return int(os.environ.get(_PORT) or _USUAL_PORT)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -121,6 +144,7 @@ def _signals() -> Iterator[list[int]]:
         seen.append(number)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    begin()
     try:
         yield seen
     finally:

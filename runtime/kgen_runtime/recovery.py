@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -24,7 +25,6 @@ from bytewax.recovery import (
 
 from .errors import KgenError, RecoveryError
 
-_ABOUT: Final = "kgen.json"
 _FORMAT: Final = 1
 
 log = logging.getLogger("kgen_runtime.recovery")
@@ -44,9 +44,9 @@ class Recovery:
         self.path = Path(path)
         self._partitions = partitions
         self._backup_interval = backup_interval
-        self._making = (
-            self.path / ".making"
-        )  # there while the partitions are made: a crash then leaves half a set
+        self._about = self.path / "kgen.json"
+        # There while the partitions are made: a crash then leaves half a set.
+        self._making = self.path / ".making"
 
     def config(self, *, prepared: bool = False) -> RecoveryConfig:
         """For `run_main`, `cluster_main` and `cli_main`. The folder is made or checked, unless that is done.
@@ -61,7 +61,7 @@ class Recovery:
         """Make the partitions where there are none, else see that they are whole. Raises `RecoveryError`."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if self._files() and not self._making.exists():
+            if (self._files() or self._about.exists()) and not self._making.exists():
                 self._check()
             else:
                 self._make()
@@ -92,17 +92,21 @@ class Recovery:
             raise self._unusable(error) from error
 
     def _unusable(self, error: OSError) -> RecoveryError:
+        file = next((path for path in (self.path, *self.path.parents) if path.is_file()), None)
         return RecoveryError(
-            f"the recovery folder cannot be used: {error.strerror}",
+            f"the recovery folder cannot be used: {error.strerror if file is None else f'{file} is a file'}",
             where=str(self.path),
             hint="Name a folder that this user may write to; it is made where there is none.",
         )
 
     def unknown_steps(self, flow: Dataflow) -> list[str]:
-        """Steps that have state in the folder but are not in the flow: renamed ones would begin anew."""
+        """Steps that have state in the folder but are not in the flow: renamed ones would begin anew.
+
+        Raises `RecoveryError`.
+        """
         stored: set[str] = set()
         for file in self._files():
-            with closing(_read_only(file)) as db:
+            with _reading(file) as db:
                 stored.update(row[0] for row in db.execute("SELECT DISTINCT step_id FROM snaps"))
         return sorted(stored - set(_step_ids(flow.substeps)))
 
@@ -115,20 +119,18 @@ class Recovery:
             file.unlink()
         init_db_dir(self.path, self._partitions)  # type: ignore[no-untyped-call]
         about = {"format": _FORMAT, "partitions": self._partitions}
-        (self.path / _ABOUT).write_text(json.dumps(about) + "\n", encoding="utf-8")
+        self._about.write_text(json.dumps(about) + "\n", encoding="utf-8")
         self._making.unlink()
 
     def _check(self) -> None:
-        about = self.path / _ABOUT
-        kept = json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
-        if kept.get("format", _FORMAT) > _FORMAT:
-            raise RecoveryError(
-                f"the recovery folder has format {kept['format']}, this kgen knows {_FORMAT}",
-                where=str(self.path),
-                hint="Use the kgen that made it, or a newer one.",
-            )
-        found = [_part(file) for file in self._files()]
-        count = kept.get("partitions", found[0][1])
+        count = self._noted()
+        files = self._files()
+        for place in (self.path, *files):  # first: of such files SQLite only says that it cannot open them
+            if not os.access(place, os.W_OK):
+                raise self._unusable(PermissionError(errno.EACCES, f"{place} is read-only"))
+        found = [_part(file) for file in files]
+        if count is None:
+            count = found[0][1]
         missing = sorted(set(range(count)) - {index for index, _ in found})
         if missing:
             raise RecoveryError(
@@ -136,6 +138,27 @@ class Recovery:
                 where=str(self.path),
                 hint="Restore the whole folder from one backup; without it, begin with an empty folder.",
             )
+
+    def _noted(self) -> int | None:
+        """How many partitions were made; None where Bytewax made the folder. Raises `RecoveryError`."""
+        if not self._about.exists():
+            return None
+        try:
+            kept = json.loads(self._about.read_text(encoding="utf-8"))
+            version, partitions = int(kept["format"]), int(kept["partitions"])
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise RecoveryError(
+                "kgen's note on the recovery folder is damaged",
+                where=str(self._about),
+                hint="Restore the whole folder from one backup; without it, begin with an empty folder.",
+            ) from error
+        if version > _FORMAT:
+            raise RecoveryError(
+                f"the recovery folder has format {version}, this kgen knows {_FORMAT}",
+                where=str(self.path),
+                hint="Use the kgen that made it, or a newer one.",
+            )
+        return partitions
 
 
 def explained(error: BaseException) -> KgenError | None:
@@ -162,19 +185,21 @@ def explained(error: BaseException) -> KgenError | None:
 
 
 def _part(file: Path) -> tuple[int, int]:
-    """A partition's index and how many there are."""
-    try:
-        with closing(_read_only(file)) as db:
-            index, count = db.execute("SELECT part_index, part_count FROM parts").fetchone()
-    except (sqlite3.Error, TypeError) as error:
-        raise RecoveryError(
-            f"not a recovery partition: {error}", where=str(file), hint="Restore it from a backup."
-        ) from error
+    """A partition's index and how many there are. Raises `RecoveryError`."""
+    with _reading(file) as db:
+        index, count = db.execute("SELECT part_index, part_count FROM parts").fetchone()
     return int(index), int(count)
 
 
-def _read_only(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+@contextmanager
+def _reading(file: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            yield db
+    except (sqlite3.Error, TypeError) as error:  # no row is a None that cannot be unpacked
+        raise RecoveryError(
+            f"not a recovery partition: {error}", where=str(file), hint="Restore it from a backup."
+        ) from error
 
 
 def _step_ids(steps: Sequence[Operator]) -> Iterator[str]:

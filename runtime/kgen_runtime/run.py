@@ -25,12 +25,12 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
 from . import arguments
-from .cluster import DONE, FAILED, RESTART, run_cluster
+from .cluster import check_port, run_cluster
 from .conditions import check_interval
 from .errors import ConfigError, KgenError
 from .errs import check
 from .failures import class_name
-from .leaving import INTERRUPTED, Leaver, Left
+from .leaving import DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
 from .recovery import Recovery, explained
 from .source import KafkaSource
 from .stopping import STOP
@@ -46,6 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run what the arguments say; the exit code."""
     args = arguments.parse(argv)
     logging.basicConfig(level=args.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with around_the_run():
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         return _run_processes(args) if args.processes > 1 else _run_here(args)
     except KeyboardInterrupt:
@@ -114,6 +119,7 @@ def _run_processes(args: argparse.Namespace) -> int:
 
 def _run_here(args: argparse.Namespace) -> int:
     watch()
+    check_port(1)
     flow = check(load(args.flow))
     check_interval(flow, args.epoch_interval)
     with ExitStack() as stack:
@@ -122,7 +128,7 @@ def _run_here(args: argparse.Namespace) -> int:
         stack.enter_context(
             Leaver(drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id)
         )
-        _run(args, flow, config)
+        _run_flow(args, flow, config)
     for source in _sources(flow.substeps):
         source.commit_ended()
     return RESTART if STOP.restart else DONE
@@ -144,7 +150,7 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
     return recovery.config(prepared=True)
 
 
-def _run(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
+def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
     try:
         cli_main(  # type: ignore[no-untyped-call]
             flow,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -21,6 +22,15 @@ from .serde.store import SchemaStore
 
 _PREFIX: Final = "KGEN_KAFKA_"
 _ASKING: Final = 10.0
+
+_SEPARATORS: Final = re.compile(r"[,;\s]+")
+_NAMES: Final = ("client.id", "client.rack")
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
+_WORDS: Final = frozenset(
+    {"true", "false", "all", "none", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"}
+    | {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"}
+)
+"""Values that librdkafka's texts have of themselves."""
 
 _NO_REBOOTSTRAP: Final = ("metadata.recovery.strategy", "none")
 """librdkafka's default is to begin anew from the bootstrap brokers when none answers. With 2.16 the calls of
@@ -68,6 +78,13 @@ class Kafka:
         self._registry = registry
         self._store: SchemaStore | None = None
         self._lock = threading.Lock()
+        if any("@" in broker for broker in self._brokers):  # not shown: it may be a password
+            raise ConfigError(
+                "the brokers have an '@'",
+                where="KGEN_BROKERS or rt.Kafka(brokers=...)",
+                hint="Give host:port alone; a user and a password are KGEN_KAFKA_SASL_USERNAME and "
+                "KGEN_KAFKA_SASL_PASSWORD.",
+            )
         for name, value in self._config.items():
             if name in OURS and (name, str(value).lower()) != ("enable.idempotence", "true"):
                 raise ConfigError(f"the Kafka option {name} is set by kgen", hint=OURS[name])
@@ -160,10 +177,10 @@ class Kafka:
             return kind(config)
         except (KafkaException, ValueError, TypeError) as error:
             raise ConfigError(
-                f"librdkafka refuses the settings: {_reason(error)}",
+                f"librdkafka refuses the settings: {_hidden(_reason(error), self._config)}",
                 where="rt.Kafka(config=...) or KGEN_KAFKA_<OPTION>",
                 hint="Options: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md",
-            ) from error
+            ) from None  # its text may show a secret
 
     def _make_store(self) -> SchemaStore:
         if isinstance(self._registry, SchemaStore):
@@ -207,4 +224,20 @@ def _shown(registry: object) -> object:
 
 def _reason(error: BaseException) -> str:
     first = error.args[0] if error.args else error
-    return first.str() if hasattr(first, "str") else str(first)
+    return (first.str() if hasattr(first, "str") else str(first)).strip()
+
+
+def _hidden(text: str, config: Mapping[str, Any]) -> str:
+    """librdkafka's text without the values it repeats, but for numbers and words of its own: a value it does
+    not know may be a password that was given to the wrong option.
+    """
+    given = [value for name, value in config.items() if name not in _NAMES and isinstance(value, str)]
+    values = {part for value in given for part in _parts(value)}
+    for value in sorted(values, key=len, reverse=True):
+        if value not in _WORDS and not _NUMBER.fullmatch(value):
+            text = re.sub(rf"(?<![\w.]){re.escape(value)}(?!\w)", "***", text)
+    return re.sub(r'(Invalid value )".*?"( for )', r'\1"***"\2', text)
+
+
+def _parts(value: str) -> Sequence[str]:
+    return [part for part in (value, *_SEPARATORS.split(value)) if part]

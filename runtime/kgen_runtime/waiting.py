@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from .errors import RegistryUnavailable
 from .metrics import waiting
@@ -17,31 +17,64 @@ R = TypeVar("R")
 log = logging.getLogger("kgen_runtime.serde")
 
 _LEAST, _MOST = 0.5, 30.0
+_LOOK_EVERY: Final = 0.05
+
+
+class Stuck:
+    """What becomes of a step that would have to wait while the flow is asked to stop. The runner says it."""
+
+    def __init__(self) -> None:
+        self._act: Callable[[], None] | None = None
+
+    def reset(self, act: Callable[[], None] | None = None) -> None:
+        """`act` need not return: it may end the process. Without it the error comes out."""
+        self._act = act
+
+    def tell(self) -> None:
+        """Nothing can be done for the messages of this step any more."""
+        if self._act is not None:
+            self._act()
+
+
+STUCK = Stuck()
+
+
+def pause(seconds: float) -> None:
+    """Sleep, but not beyond a wish to stop."""
+    end = time.monotonic() + seconds
+    while STOP.how is None and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _LOOK_EVERY))
 
 
 def patiently(
-    step_id: str, call: Callable[[], R], sleep: Callable[[float], None] = time.sleep, messages: int = 1
+    step_id: str, call: Callable[[], R], sleep: Callable[[float], None] = pause, messages: int = 1
 ) -> R:
     """What `call` gives, tried again until the registry answers: nothing is wrong with the `messages` (how
     many) that wait meanwhile.
 
-    Holds up the worker, and so the sources. Raises `RegistryUnavailable` only where the flow is asked to
-    stop.
+    Holds up the worker, and so the sources. Where the flow is asked to stop it waits no longer: the epoch
+    cannot be closed, so the runner leaves without it (`STUCK`); otherwise raises `RegistryUnavailable`.
     """
     wait = _LEAST
     while True:
         try:
             return call()
         except RegistryUnavailable as error:
+            if STOP.how is None:
+                log.warning("%s waits for the registry: %s", step_id, error.what)
+                _sleep(step_id, sleep, wait, messages)
             if STOP.how is not None:
+                STUCK.tell()
                 raise
-            log.warning("%s waits for the registry: %s", step_id, error.what)
-        waiting(step_id, messages)
-        try:
-            sleep(wait)
-        finally:
-            waiting(step_id, -messages)
         wait = min(wait * 2, _MOST)
+
+
+def _sleep(step_id: str, sleep: Callable[[float], None], seconds: float, messages: int) -> None:
+    waiting(step_id, messages)
+    try:
+        sleep(seconds)
+    finally:
+        waiting(step_id, -messages)
 
 
 class PerThread(Generic[R]):

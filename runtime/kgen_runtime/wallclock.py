@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from .cluster import RESTART
+from .leaving import RESTART
 
 _EVERY: Final = 1.0
 _TOLERATED: Final = 5.0

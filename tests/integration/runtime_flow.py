@@ -34,6 +34,17 @@ def counted(up: Stream[Text]) -> Stream[Text]:
     return op.map("told", counts.down, lambda each: rt.Message(each[0], f"{each[1][0]}={each[1][1]}"))
 
 
+def numbered(up: Stream[Text]) -> Stream[Text]:
+    """The how manieth of its key each message is."""
+    keyed = op.map("by_key", up, lambda message: (message.key or "", message))
+    told = op.stateful_map(
+        "number",
+        keyed,
+        lambda n, message: ((n or 0) + 1, message.with_value(f"{message.key}={(n or 0) + 1}")),
+    )
+    return op.map("told", told, lambda each: each[1])
+
+
 def event_time(message: Text) -> datetime:
     return DAY + timedelta(milliseconds=message.timestamp or 0)
 
@@ -46,6 +57,8 @@ def build(shape: dict[str, Any], kafka: rt.Kafka) -> Dataflow:
         up = op.map(f"step{step}", up, lambda message: message)
     if shape.get("windows"):
         up = counted(up)
+    if shape.get("numbers"):
+        up = numbered(up)
     errs = rt.sink("write", up, text_topic(shape["to"]), kafka)
     rt.route("errs", read.errs, errs, policy=rt.DeadLetter(shape["to"] + ".dlq", kafka))
     return rt.check(flow)

@@ -401,6 +401,16 @@ def test_rescaling_keeps_the_position(topics: Topics, runner: Runner) -> None:
     assert sorted(values(topics.read(sink, 300))) == sorted(expected(300))
 
 
+def test_rescaling_keeps_the_state(topics: Topics, runner: Runner) -> None:
+    source, sink = topics.make("in", 4), topics.make("out")
+    shape = {"from": source, "to": sink, "numbers": True, "read": {"stop": "end"}}
+    for round_, scale in enumerate((["-w", "1"], ["-w", "3"], ["-w", "2"], ["-p", "2"])):
+        topics.fill(source, 70, first=70 * round_)
+        assert runner.run(shape, *runner.recovery, *scale) == 0, runner.said
+    told = sorted(values(topics.read(sink, 280)))
+    assert told == sorted(f"k{key}={n}" for key in range(7) for n in range(1, 41))
+
+
 def test_a_group_hears_of_durable_offsets_only(dev: Dev, topics: Topics, tmp_path: Path) -> None:
     source = topics.make("in")
     topics.fill(source, 100)

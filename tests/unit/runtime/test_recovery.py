@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,36 @@ def test_a_missing_partition_is_told_without_kgens_note_too(tmp_path: Path) -> N
         rt.Recovery(tmp_path).prepare()
 
 
+def test_partitions_that_are_all_missing_are_told(tmp_path: Path) -> None:
+    """Made anew, the folder would have everything read again."""
+    rt.Recovery(tmp_path).prepare()
+    for file in tmp_path.glob("part-*"):
+        file.unlink()
+    with pytest.raises(rt.RecoveryError, match="partitions 0, 1, 2, 3 of 4 are missing") as caught:
+        rt.Recovery(tmp_path).prepare()
+    assert "Restore the whole folder" in str(caught.value)
+    assert not list(tmp_path.glob("part-*"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", "5", '{"format": 1}', '{"format": "x", "partitions": 4}', "[" * 100_000]
+)
+def test_a_damaged_note_is_told(tmp_path: Path, text: str) -> None:
+    rt.Recovery(tmp_path).prepare()
+    (tmp_path / "kgen.json").write_text(text)
+    with pytest.raises(rt.RecoveryError, match="damaged") as caught:
+        rt.Recovery(tmp_path).prepare()
+    assert str(tmp_path / "kgen.json") in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_folder_that_is_read_only_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rt.Recovery(tmp_path).prepare()
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "part-1.sqlite3")
+    with pytest.raises(rt.RecoveryError, match=r"part-1.sqlite3 is read-only"):
+        rt.Recovery(tmp_path).prepare()
+
+
 def test_a_half_made_folder_is_made_again(tmp_path: Path) -> None:
     rt.Recovery(tmp_path).prepare()
     (tmp_path / ".making").touch()
@@ -71,9 +103,20 @@ def test_a_file_that_is_no_partition_is_told(tmp_path: Path) -> None:
         rt.Recovery(tmp_path).prepare()
 
 
+@pytest.mark.parametrize("broken", ["DROP TABLE parts", "DELETE FROM parts", "DROP TABLE snaps"])
+def test_a_partition_that_lacks_something_is_told(tmp_path: Path, broken: str) -> None:
+    recovery = rt.Recovery(tmp_path)
+    recovery.prepare()
+    with closing(sqlite3.connect(tmp_path / "part-1.sqlite3")) as db, db:
+        db.execute(broken)
+    use = (lambda: recovery.unknown_steps(flow())) if "snaps" in broken else recovery.prepare
+    with pytest.raises(rt.RecoveryError, match="not a recovery partition"):
+        use()
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(rt.RecoveryError, match="cannot be used"):
+    with pytest.raises(rt.RecoveryError, match=r"cannot be used: .*file is a file"):
         rt.Recovery(tmp_path / "file" / "folder").prepare()
 
 
@@ -118,6 +161,7 @@ def test_bytewax_errors_are_explained(error: Any, says: str) -> None:
 def test_a_path_that_is_no_folder_is_told(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(rt.RecoveryError, match="cannot be used") as caught, rt.Recovery(file).lock():
+    said = r"cannot be used: .*file is a file"
+    with pytest.raises(rt.RecoveryError, match=said) as caught, rt.Recovery(file).lock():
         pass
     assert caught.value.hint

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import subprocess
+import sys
 import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -126,6 +133,18 @@ def test_arguments_have_bytewaxs_names_and_variables(monkeypatch: pytest.MonkeyP
         ["m", "-p", "2", "-i", "0", "-a", "x:1"],
         ["m", "-i", "0"],
         ["m", "-a", "x:1"],
+        ["m", "-i", "2", "-a", "x:1;y:1"],
+        ["m", "-i", "-1", "-a", "x:1;y:1"],
+        ["m", "-i", "0", "-a", "nonsense"],
+        ["m", "-i", "0", "-a", "x:1;y:65536"],
+        ["m", "-i", "0", "-a", "x:1;"],
+        ["m", "-i", "0", "-a", ":1"],
+        ["m", "-s", "inf"],
+        ["m", "-s", "nan"],
+        ["m", "-s", "1e300"],
+        ["m", "-s", "-5"],
+        ["m", "-b", "-5"],
+        ["m", "--log-level", "FOO"],
         [],
     ],
 )
@@ -136,3 +155,167 @@ def test_arguments_that_cannot_be_meant_are_refused(
         arguments.parse(given)
     assert caught.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_an_address_may_be_a_name_or_a_number() -> None:
+    given = ["m", "-i", "1", "-a", "host.example:2101;[::1]:2101;10.0.0.1:65535", "--log-level", "warning"]
+    args = arguments.parse(given)
+    assert (args.process_id, args.log_level) == (1, "WARNING")
+
+
+@pytest.mark.parametrize(("port", "processes"), [("abc", "1"), ("abc", "2"), ("0", "1"), ("65535", "2")])
+def test_a_port_that_is_none_is_told(
+    module: str,
+    port: str,
+    processes: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("BYTEWAX_DATAFLOW_API_PORT", port)
+    assert run.main([module, "-p", processes]) == 2
+    said = capfd.readouterr().err
+    assert f"error: {port!r} is not a port" in said
+    assert "at BYTEWAX_DATAFLOW_API_PORT\n  hint:" in said
+
+
+SLOW = """
+    import time
+    from pathlib import Path
+    from bytewax.dataflow import Dataflow
+    import kgen_runtime as rt
+    from kgen_runtime import testing
+    from kgen_runtime.source import KafkaSource
+
+    class Away(rt.StringSerde):
+        def encoder(self, store, role):
+            return self
+
+        def encode(self, value):
+            Path("begun").touch()
+            raise rt.RegistryUnavailable("no answer")
+
+    text = rt.StringSerde()
+    orders, out = rt.Topic("orders", key=text, value=text), rt.Topic("out", key=text, value=Away())
+
+    def waits():
+        flow = Dataflow("flow")
+        kafka = testing.Memory({orders: testing.samples(orders, 100)})
+        read = rt.source("read", flow, orders, kafka)
+        errs = rt.sink("write", read.oks, out, kafka)
+        rt.route("errs", read.errs, errs, policy=rt.Crash())
+        return flow
+
+    def hangs():
+        flow = Dataflow("flow")
+        kafka = testing.Memory({orders: testing.samples(orders, 100)})
+        read = rt.source("read", flow, orders, kafka)
+        slow = rt.map_value("slow", read.oks, sleep)
+        rt.route("errs", read.errs, slow.errs, policy=rt.Crash())
+        errs = rt.sink("write", slow.oks, orders, kafka)
+        rt.route("more", errs, policy=rt.Crash())
+        return flow
+
+    def sleep(value, seconds=60):
+        Path("begun").touch()
+        time.sleep(seconds)
+
+    def imports():
+        sleep("")
+
+    def ends():
+        KafkaSource.commit_ended = lambda source: sleep("", 1)
+        flow = Dataflow("flow")
+        kafka = testing.Memory({orders: testing.samples(orders, 10)})
+        read = rt.source("read", flow, orders, kafka)
+        errs = rt.sink("write", read.oks, orders, kafka)
+        rt.route("errs", read.errs, errs, policy=rt.Crash())
+        return flow
+
+    def begins():
+        Path("begun").touch()
+        return hangs()
+"""
+
+
+@contextmanager
+def slow_run(folder: Path, flow: str, *args: str) -> Iterator[subprocess.Popen[str]]:
+    """A run in a process of its own, once it has come so far that it touched the file `begun`."""
+    (folder / "slow_flow.py").write_text(textwrap.dedent(SLOW))
+    command = [sys.executable, "-m", "kgen_runtime.run", f"slow_flow:{flow}", *args]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            end = time.monotonic() + 60
+            while not (folder / "begun").exists():
+                assert time.monotonic() < end
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.02)
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("recovery", [["--recovery", "r", "--epoch-interval", "0.2"], []], ids=["r", "no"])
+def test_a_stop_while_the_sink_waits_for_the_registry(
+    tmp_path: Path, processes: str, recovery: list[str]
+) -> None:
+    with slow_run(tmp_path, "waits", "--processes", processes, *recovery) as process:
+        time.sleep(1.7)  # a wait of two seconds has begun
+        process.terminate()
+        asked = time.monotonic()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert "panicked" not in said
+    assert ("cannot be made durable" if recovery else "is not written") in said
+    assert time.monotonic() - asked < 10
+
+
+def test_a_step_that_hangs_does_not_keep_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytewax waits for its workers: the runner must not wait for Bytewax."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "from datetime import timedelta\nfrom kgen_runtime import leaving\n"
+        "leaving._PATIENCE = timedelta(seconds=0.5)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with slow_run(tmp_path, "hangs", "--recovery", "r", "--epoch-interval", "0.2") as process:
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert "not everything could be made durable in time" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("recovery", [["--recovery", "r"], []], ids=["r", "no"])
+def test_a_stop_while_the_other_processes_are_absent(
+    tmp_path: Path, number: signal.Signals, recovery: list[str]
+) -> None:
+    """The main thread, where Python runs handlers, is then inside Bytewax."""
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        addresses = ";".join(f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second))
+    args = ["--process-id", "1", "--addresses", addresses]
+    with slow_run(tmp_path, "begins", *args, *recovery) as process:
+        time.sleep(1)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert "stopped before anything was read" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_the_flow_is_imported(tmp_path: Path, number: signal.Signals) -> None:
+    with slow_run(tmp_path, "imports") as process:
+        process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert "stopped before anything was read" in said
+    assert "Traceback" not in said
+
+
+def test_a_signal_after_the_run_does_not_cut_it_short(tmp_path: Path) -> None:
+    with slow_run(tmp_path, "ends", "--recovery", "r") as process:
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert "stopped" not in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from typing import Any
 
 import pytest
@@ -70,6 +71,51 @@ def test_an_option_librdkafka_does_not_know_is_told() -> None:
     with pytest.raises(rt.ConfigError, match=r"no\.such\.option") as caught:
         rt.Kafka("a:1", config={"no.such.option": "x"}).producer({})
     assert "CONFIGURATION.md" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "names"),
+    [
+        ({"security.protocol": "hunter2"}, "security.protocol"),
+        ({"sasl.mechanisms": "hunter2", "security.protocol": "SASL_SSL"}, "mechanism"),
+        ({"partitioner": "hunter2"}, "partitioner"),
+        ({"debug": "msg,hunter2"}, "debug"),
+        ({"plugin.library.paths": "hunter2"}, "cannot open"),
+        ({"ssl.key.pem": "hunter2", "security.protocol": "SSL"}, "ssl.key.pem failed: not in PEM format"),
+    ],
+)
+def test_a_refused_value_is_not_shown(config: dict[str, str], names: str) -> None:
+    """It may be a password given to the wrong option."""
+    with pytest.raises(rt.ConfigError) as caught:
+        rt.Kafka("a:1", config={"log_level": 0, **config}).producer({})
+    assert names in caught.value.what
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"linger.ms": "-5"}, "value -5 is outside allowed range 0..900000"),
+        ({"enable.idempotence": "true", "acks": "1"}, "`acks` must be set to `all`"),
+        (
+            {"acks": "all", "client.id": "producer", "ssl.ca.location": "x", "security.protocol": "SSL"},
+            "producer",
+        ),
+    ],
+)
+def test_what_librdkafka_says_of_harmless_values_stays(config: dict[str, str], says: str) -> None:
+    with pytest.raises(rt.ConfigError) as caught:
+        rt.Kafka("a:1", config={"log_level": 0, **config}).producer({})
+    assert says in caught.value.what
+
+
+@pytest.mark.parametrize("brokers", ["user:hunter2@host:1", "a:1,SASL_SSL://user:hunter2@host:1"])
+def test_a_password_among_the_brokers_is_refused_and_not_shown(brokers: str) -> None:
+    """librdkafka would write it to the log with every failed connection."""
+    with pytest.raises(rt.ConfigError, match="'@'") as caught:
+        rt.Kafka(brokers)
+    assert "hunter2" not in str(caught.value)
+    assert "KGEN_KAFKA_SASL_PASSWORD" in str(caught.value)
 
 
 def test_settings_travel_between_processes() -> None:

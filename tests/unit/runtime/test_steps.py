@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import bytewax.operators as op
@@ -137,9 +139,32 @@ def test_waiting_for_the_registry_doubles_and_ends() -> None:
 
 
 def test_a_stop_ends_the_waiting() -> None:
+    told: list[str] = []
+
     def call() -> str:
         STOP.request()
         raise rt.RegistryUnavailable("away")
 
+    waiting.STUCK.reset(lambda: told.append("stuck"))
+    try:
+        with pytest.raises(rt.RegistryUnavailable):
+            waiting.patiently("step", call, lambda seconds: pytest.fail("it waits"))
+    finally:
+        waiting.STUCK.reset()
+    assert told == ["stuck"]
+
+
+def test_a_stop_cuts_a_pause_short() -> None:
+    calls = 0
+
+    def call() -> str:
+        nonlocal calls
+        calls += 1
+        raise rt.RegistryUnavailable("away")
+
+    threading.Timer(0.7, STOP.request).start()
+    begun = time.monotonic()
     with pytest.raises(rt.RegistryUnavailable):
-        waiting.patiently("step", call, lambda seconds: None)
+        waiting.patiently("step", call)
+    assert calls == 2  # a pause of half a second, then one of a second
+    assert time.monotonic() - begun < 1.4
