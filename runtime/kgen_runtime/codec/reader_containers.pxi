@@ -125,7 +125,7 @@ cdef class ListNode(Node):
         cdef PyObject *item = self.items.read(c)
         cdef int status
         if item == NULL:
-            return trace(c, index)
+            return trace_made(c, PyLong_FromSsize_t(index))
         if index < made:
             PyList_SET_ITEM(out, index, item)
             return spend(c, start)
@@ -186,7 +186,7 @@ cdef class MapNode(Node):
             return -1
         value = self.values.read(c)
         if value == NULL:
-            trace(c, (<object>key,))
+            trace_made(c, PyTuple_Pack(1, key))
             Py_DECREF(key)
             return -1
         status = PyDict_SetItem(out, key, value)

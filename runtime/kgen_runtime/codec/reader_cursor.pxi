@@ -19,11 +19,16 @@ cdef extern from "_native.h":
     int PyList_Append(PyObject *items, PyObject *item) noexcept
     PyObject *PyDict_New() noexcept
     int PyDict_SetItem(PyObject *items, PyObject *key, PyObject *value) noexcept
+    PyObject *PyTuple_Pack(Py_ssize_t count, ...) noexcept
+    PyObject *PyLong_FromSsize_t(Py_ssize_t value) noexcept
     PyObject *PyTuple_GET_ITEM(PyObject *items, Py_ssize_t index) noexcept
     PyObject *PyObject_Vectorcall(PyObject *call, PyObject **args, size_t count, PyObject *names) noexcept
     PyObject *_PyLong_FromByteArray(const uint8_t *data, size_t size, int little, int signed_) noexcept
     void Py_DECREF(PyObject *value) noexcept
     PyObject *PyErr_NoMemory() noexcept
+    void PyErr_SetObject(PyObject *cls, PyObject *value) noexcept
+    int PyErr_ExceptionMatches(PyObject *cls) noexcept
+    PyObject *PyExc_UnicodeDecodeError
     Py_ssize_t PyTuple_GET_SIZE(PyObject *items) noexcept
     PyObject *None_ "Py_None"
     PyObject *True_ "Py_True"
@@ -187,3 +192,20 @@ cdef int trace(Cursor *c, object part) noexcept:
     if PyList_Append(c.path, <PyObject *>part) < 0:
         PyErr_Clear()
     return -1
+
+
+cdef int trace_made(Cursor *c, PyObject *part) noexcept:
+    """`trace` for a part that was made for it (and is NULL where memory ran out); takes its reference."""
+    if part == NULL:
+        PyErr_Clear()
+        return -1
+    trace(c, <object>part)
+    Py_DECREF(part)
+    return -1
+
+
+cdef PyObject *raised(object error) noexcept:
+    """Raise what was caught, and say so as nodes do."""
+    cls = type(error)
+    PyErr_SetObject(<PyObject *>cls, <PyObject *>error)
+    return NULL

@@ -219,7 +219,7 @@ cdef class BlobNode(Node):
 
 cdef inline PyObject *text_of(Cursor *c, const uint8_t *data, Py_ssize_t size) noexcept:
     cdef PyObject *value = PyUnicode_DecodeUTF8(<const char *>data, size, NULL)
-    if value == NULL:
+    if value == NULL and PyErr_ExceptionMatches(PyExc_UnicodeDecodeError):
         PyErr_Clear()
         return bad(c, NOT_UTF8)
     return value
@@ -238,17 +238,20 @@ cdef class StringNode(BlobNode):
 
 
 cdef class SlowNode(BlobNode):
-    """A run of bytes made into a value by Python code. `build` raises ValueError where it cannot."""
+    """A run of bytes made into a value by Python code. `build` raises ValueError or ArithmeticError where it cannot.
+
+    Everything else, such as what a signal's handler raises in that code, goes through.
+    """
 
     cdef PyObject *make(self, Cursor *c, const uint8_t *data, Py_ssize_t size) noexcept:
         try:
             value = self.build(data, size)
             Py_INCREF(value)
             return <PyObject *>value
-        except MemoryError:
-            return PyErr_NoMemory()
-        except Exception:
+        except (ValueError, ArithmeticError):
             return bad(c, self.reason())
+        except BaseException as error:
+            return raised(error)
 
     cdef object build(self, const uint8_t *data, Py_ssize_t size):
         raise ValueError
