@@ -478,6 +478,20 @@ def _timestamp(epoch: dt.datetime, micros: int) -> Callable[[int], dt.datetime]:
     return lambda number: epoch + dt.timedelta(microseconds=number * micros)
 
 
+def _of_nanos(epoch: dt.datetime) -> Callable[[int], dt.datetime]:
+    return lambda number: epoch + dt.timedelta(microseconds=number // 1000)
+
+
+def _nanos(cls: type[int], unit: int) -> Callable[[int], int]:
+    def make(number: int) -> int:
+        nanos = number * unit
+        if not -1 << 63 <= nanos < 1 << 63:
+            raise ValueError
+        return cls(nanos)
+
+    return make
+
+
 def _single(number: int) -> float:
     return float(_FLOAT.unpack(_FLOAT.pack(number))[0])
 
@@ -514,9 +528,15 @@ _NUMBERS: dict[str, Callable[[int], Any]] = {
     "timestamp-millis": _timestamp(_UTC_EPOCH, 1000),
     "timestamp-micros": _timestamp(_UTC_EPOCH, 1),
     "timestamp-nanos": TimestampNanos,
+    "timestamp-millis-as-nanos": _nanos(TimestampNanos, 1_000_000),
+    "timestamp-micros-as-nanos": _nanos(TimestampNanos, 1000),
+    "timestamp-nanos-as-datetime": _of_nanos(_UTC_EPOCH),
     "local-timestamp-millis": _timestamp(_EPOCH, 1000),
     "local-timestamp-micros": _timestamp(_EPOCH, 1),
     "local-timestamp-nanos": LocalTimestampNanos,
+    "local-timestamp-millis-as-nanos": _nanos(LocalTimestampNanos, 1_000_000),
+    "local-timestamp-micros-as-nanos": _nanos(LocalTimestampNanos, 1000),
+    "local-timestamp-nanos-as-datetime": _of_nanos(_EPOCH),
 }
 
 

@@ -57,7 +57,14 @@ cdef dict STAMPS = {
     "local-timestamp-millis": (1000, False),
     "local-timestamp-micros": (1, False),
 }
-cdef dict NANOS = {"timestamp-nanos": TimestampNanos, "local-timestamp-nanos": LocalTimestampNanos}
+cdef dict NANOS = {
+    "timestamp-nanos": (TimestampNanos, 1),
+    "timestamp-millis-as-nanos": (TimestampNanos, 1000000),
+    "timestamp-micros-as-nanos": (TimestampNanos, 1000),
+    "local-timestamp-nanos": (LocalTimestampNanos, 1),
+    "local-timestamp-millis-as-nanos": (LocalTimestampNanos, 1000000),
+    "local-timestamp-micros-as-nanos": (LocalTimestampNanos, 1000),
+}
 
 
 cdef Node logical(str kind, bint narrow, Py_ssize_t size, scale):
@@ -72,7 +79,9 @@ cdef Node logical(str kind, bint narrow, Py_ssize_t size, scale):
     if kind in STAMPS:
         return TimestampNode(narrow, *STAMPS[kind])
     if kind in NANOS:
-        return NanosNode(narrow, NANOS[kind])
+        return NanosNode(narrow, *NANOS[kind])
+    if kind in ("timestamp-nanos-as-datetime", "local-timestamp-nanos-as-datetime"):
+        return FromNanosNode(narrow, kind[0] != "l")
     if kind == "decimal":
         return DecimalNode(size, scale)
     return {"big-decimal": BigDecimalNode, "uuid": UuidNode, "duration": DurationNode}[kind](size)

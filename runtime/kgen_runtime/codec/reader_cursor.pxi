@@ -47,6 +47,8 @@ cdef int DEPTH = MAX_DEPTH
 # Microseconds and days of 0001-01-01 and of the first moment after 9999-12-31.
 cdef long long FIRST_MICRO = -62135596800000000LL
 cdef long long END_MICRO = 253402300800000000LL
+cdef int64_t MOST_LONG = 0x7FFFFFFFFFFFFFFF
+cdef int64_t LEAST_LONG = -MOST_LONG - 1
 cdef long long FIRST_DAY = -719162
 cdef long long END_DAY = 2932897
 

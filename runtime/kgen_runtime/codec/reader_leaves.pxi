@@ -136,16 +136,36 @@ cdef class TimestampNode(TimeNode):
         return kgen_datetime(n * self.micros, self.utc)
 
 
-cdef class NanosNode(NumberNode):
-    cdef object cls
+cdef class FromNanosNode(NumberNode):
+    """Nanoseconds as a datetime: what is finer is cut off, towards the past. All that 64 bits hold fits."""
 
-    def __init__(self, bint narrow, cls):
+    cdef bint utc
+
+    def __init__(self, bint narrow, bint utc):
         self.narrow = narrow
-        self.cls = cls
+        self.utc = utc
 
     cdef PyObject *make(self, Cursor *c, int64_t n) noexcept:
-        cdef PyObject *number = PyLong_FromLongLong(n)
+        return kgen_datetime(n // 1000 - (n % 1000 < 0), self.utc)
+
+
+cdef class NanosNode(NumberNode):
+    """Nanoseconds as a number of their own class; `unit` is how many nanoseconds one unit of the data is."""
+
+    cdef object cls
+    cdef int64_t unit
+
+    def __init__(self, bint narrow, cls, int64_t unit=1):
+        self.narrow = narrow
+        self.cls = cls
+        self.unit = unit
+
+    cdef PyObject *make(self, Cursor *c, int64_t n) noexcept:
+        cdef PyObject *number
         cdef PyObject *value
+        if not LEAST_LONG // self.unit <= n <= MOST_LONG // self.unit:
+            return bad(c, BAD_DATE)
+        number = PyLong_FromLongLong(n * self.unit)
         if number == NULL:
             return NULL
         value = PyObject_Vectorcall(<PyObject *>self.cls, &number, 1, NULL)

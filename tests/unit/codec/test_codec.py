@@ -584,6 +584,32 @@ def test_enum_symbols_are_matched_by_name_and_default(engine: Any) -> None:
     assert resolved(writer, {**reader, "default": "C"}, engine)("B") == "C"
 
 
+def test_an_enum_without_common_symbols_is_an_error_of_the_datum(engine: Any) -> None:
+    def maps(symbol: str) -> Any:
+        inner = {"type": "map", "values": {"type": "enum", "name": "E", "symbols": [symbol]}}
+        return {"type": "map", "values": inner}
+
+    through = resolved(maps("A"), maps("B"), engine)
+    assert through({}) == {}
+    assert through({"k": {}}) == {"k": {}}
+    with pytest.raises(DecodeError, match="no symbol A and no default") as caught:
+        through({"k": {"x": "A"}})
+    assert caught.value.path == "['k']['x']"
+    with pytest.raises(ResolutionError, match="lacks A"):
+        resolved(
+            record(("e", maps("A")["values"]["values"])), record(("e", maps("B")["values"]["values"])), engine
+        )
+
+
+def test_the_first_branch_of_the_name_that_can_be_read_is_taken(engine: Any) -> None:
+    through = resolved(
+        {**fixed(3), "name": "z.F"}, [{**fixed(2), "name": "x.F"}, {**fixed(3), "name": "y.F"}], engine
+    )
+    assert through(b"abc") == b"abc"
+    union = [record(("a", "int"), name="x.R"), record(("b", "long"), name="y.R")]
+    assert resolved(record(("b", "int"), name="z.R"), union, engine)({"b": 1}) == {"b": 1}
+
+
 def test_unions_to_and_from_single_types(engine: Any) -> None:
     assert resolved("int", ["string", "long"], engine)(5) == 5
     through = resolved(["null", "int", "string"], "long", engine)
