@@ -11,9 +11,10 @@ from uuid import UUID
 
 from ..errors import DecodeError
 from . import reasons
-from .decimals import EXACT
+from .decimals import EXACT, bound, number_size
 from .limits import DECIMAL_BYTES, EMPTY_ITEMS, MAX_DEPTH
 from .paths import Part, field_path
+from .uuids import uuid_of_text
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
 _FLOAT = struct.Struct("<f")
@@ -496,27 +497,36 @@ def _single(number: int) -> float:
     return float(_FLOAT.unpack(_FLOAT.pack(number))[0])
 
 
-def _whole(data: bytes) -> Decimal:
-    if not 0 < len(data) <= DECIMAL_BYTES:
+def _whole(data: bytes, most: int) -> int:
+    """A number of at most so many bytes, besides those that only repeat its sign."""
+    if not data:
         raise ValueError
-    return Decimal(int.from_bytes(data, "big", signed=True))
+    padding = min(len(data) - len(data.lstrip(b"\0" if data[0] < 0x80 else b"\xff")), len(data) - 1)
+    if len(data) - padding > most:
+        raise ValueError
+    return int.from_bytes(data, "big", signed=True)
 
 
-def _decimal(scale: int) -> Callable[[bytes], Decimal]:
-    return lambda data: _whole(data).scaleb(-scale, EXACT)
+def _decimal(precision: int, scale: int) -> Callable[[bytes], Decimal]:
+    limit = bound(precision)
+    most = number_size(limit)
+
+    def make(data: bytes) -> Decimal:
+        number = _whole(data, most)
+        if not -limit < number < limit:
+            raise ValueError
+        return Decimal(number).scaleb(-scale, EXACT)
+
+    return make
 
 
 def _big_decimal(data: bytes) -> Decimal:
     inner = Cursor(data, 0, 0)
-    whole = _whole(inner.take(inner.size()))
+    whole = Decimal(_whole(inner.take(inner.size()), DECIMAL_BYTES))
     scale = inner.narrow()
     if inner.at != inner.end:
         raise ValueError
     return whole.scaleb(-scale, EXACT)
-
-
-def _uuid(data: bytes) -> UUID:
-    return UUID(data.decode())
 
 
 _NUMBERS: dict[str, Callable[[int], Any]] = {
@@ -540,7 +550,7 @@ _NUMBERS: dict[str, Callable[[int], Any]] = {
 }
 
 
-def scalar(kind: str, narrow: bool, size: int, scale: int) -> Node:
+def scalar(kind: str, narrow: bool, size: int, precision: int, scale: int) -> Node:
     """The node for a primitive or logical type; `narrow`: written as an int; `size` of a fixed or -1."""
     if kind in ("int", "long"):
         return LongNode(narrow)
@@ -550,16 +560,16 @@ def scalar(kind: str, narrow: bool, size: int, scale: int) -> Node:
         return NullNode() if kind == "null" else BooleanNode()
     if kind in ("float", "double"):
         return RealNode(_FLOAT if kind == "float" else _DOUBLE)
-    return _blob(kind, size, scale)
+    return _blob(kind, size, precision, scale)
 
 
-def _blob(kind: str, size: int, scale: int) -> Node:
+def _blob(kind: str, size: int, precision: int, scale: int) -> Node:
     if kind == "string":
         return BlobNode(-1, bytes.decode, reasons.NOT_UTF8)
     if kind == "uuid":
-        return BlobNode(size, _uuid if size < 0 else lambda data: UUID(bytes=data), reasons.BAD_UUID)
+        return BlobNode(size, uuid_of_text if size < 0 else lambda data: UUID(bytes=data), reasons.BAD_UUID)
     if kind == "decimal":
-        return BlobNode(size, _decimal(scale), reasons.BAD_DECIMAL)
+        return BlobNode(size, _decimal(precision, scale), reasons.BAD_DECIMAL)
     if kind == "big-decimal":
         return BlobNode(size, _big_decimal, reasons.BAD_DECIMAL)
     if kind == "duration":

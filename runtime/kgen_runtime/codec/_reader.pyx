@@ -20,9 +20,10 @@ import uuid
 
 from ..errors import DecodeError
 from . import reasons
-from .decimals import EXACT as EXACT_CONTEXT
+from .decimals import EXACT as EXACT_CONTEXT, bound, number_size
 from .limits import DECIMAL_BYTES, EMPTY_ITEMS, MAX_DEPTH
 from .paths import field_path
+from .uuids import uuid_of_text
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
 include "reader_cursor.pxi"
@@ -31,7 +32,7 @@ include "reader_containers.pxi"
 include "reader_records.pxi"
 
 
-def scalar(str kind, bint narrow, Py_ssize_t size, scale):
+def scalar(str kind, bint narrow, Py_ssize_t size, precision, scale):
     """The node for a primitive or logical type; `narrow` where it was written as an int, `size` of a fixed or -1."""
     if kind == "null":
         return NullNode()
@@ -47,7 +48,7 @@ def scalar(str kind, bint narrow, Py_ssize_t size, scale):
         return BlobNode(size)
     if kind == "string":
         return StringNode(-1)
-    return logical(kind, narrow, size, scale)
+    return logical(kind, narrow, size, precision, scale)
 
 
 cdef dict TIMES = {"time-millis": 1000, "time-micros": 1}
@@ -67,7 +68,7 @@ cdef dict NANOS = {
 }
 
 
-cdef Node logical(str kind, bint narrow, Py_ssize_t size, scale):
+cdef Node logical(str kind, bint narrow, Py_ssize_t size, precision, scale):
     if kind == "integer-as-float":
         return AsFloatNode(narrow)
     if kind == "integer-as-double":
@@ -83,7 +84,7 @@ cdef Node logical(str kind, bint narrow, Py_ssize_t size, scale):
     if kind in ("timestamp-nanos-as-datetime", "local-timestamp-nanos-as-datetime"):
         return FromNanosNode(narrow, kind[0] != "l")
     if kind == "decimal":
-        return DecimalNode(size, scale)
+        return DecimalNode(size, precision, scale)
     return {"big-decimal": BigDecimalNode, "uuid": UuidNode, "duration": DurationNode}[kind](size)
 
 

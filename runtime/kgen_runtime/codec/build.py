@@ -85,12 +85,10 @@ class ReaderBuilder:
     def _node(self, plan: Plan, skip: bool) -> Any:
         engine = self._engine
         if isinstance(plan, Value):
-            return engine.scalar(
-                _kind(plan), plan.writer == "int", -1, plan.logical.scale if plan.logical else 0
-            )
+            return engine.scalar(_kind(plan), plan.writer == "int", -1, *_digits(plan.logical))
         if isinstance(plan, FixedValue):
-            kind, scale = (plan.logical.name, plan.logical.scale) if plan.logical else ("fixed", 0)
-            return engine.scalar(kind, False, plan.size, scale)
+            kind = plan.logical.name if plan.logical else "fixed"
+            return engine.scalar(kind, False, plan.size, *_digits(plan.logical))
         if isinstance(plan, EnumValue):
             return engine.EnumNode(*self._symbols(plan, skip))
         if isinstance(plan, ListOf):
@@ -209,6 +207,11 @@ def _members(cls: type[Any], name: str, symbols: Iterable[str | None]) -> tuple[
         raise SchemaError(
             f"{cls.__module__}.{cls.__qualname__} lacks a symbol: {error}", where=name
         ) from error
+
+
+def _digits(logical: Logical | None) -> tuple[int, int]:
+    """The precision and the scale of a decimal."""
+    return (logical.precision, logical.scale) if logical else (0, 0)
 
 
 def _kind(plan: Value) -> str:

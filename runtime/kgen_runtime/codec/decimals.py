@@ -42,3 +42,14 @@ def unscaled_big(value: Decimal | int) -> tuple[int, int]:
 def number_bytes(number: int) -> bytes:
     """The shortest big-endian two's complement form of a whole number."""
     return number.to_bytes((number + (number < 0)).bit_length() // 8 + 1, "big", signed=True)
+
+
+def bound(precision: int) -> int:
+    """The first whole number that has more digits than `precision` allows."""
+    limit: int = 10**precision
+    return limit
+
+
+def number_size(limit: int) -> int:
+    """How many bytes the whole numbers between -`limit` and `limit` need."""
+    return len(number_bytes(limit - 1))

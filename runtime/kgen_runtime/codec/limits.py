@@ -8,5 +8,5 @@ MAX_DEPTH = 128
 EMPTY_ITEMS = 65_536
 """How many values that take no bytes (nulls in an array, records without fields) one message may hold."""
 
-DECIMAL_BYTES = 16_384
-"""How long a decimal may be: Python makes decimals of long numbers in quadratic time."""
+DECIMAL_BYTES = 4096
+"""How long the number of a big-decimal may be: Python makes decimals of long numbers in quadratic time."""

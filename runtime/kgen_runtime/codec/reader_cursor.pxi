@@ -40,6 +40,7 @@ cdef enum:
     PREALLOCATE = 256
     KEY_CACHE = 64
     KEY_SIZE = 48
+    MOST_UUID = 64  # no UUID's text is longer
 
 cdef Py_ssize_t MAX_DECIMAL = DECIMAL_BYTES
 cdef Py_ssize_t MAX_EMPTY = EMPTY_ITEMS

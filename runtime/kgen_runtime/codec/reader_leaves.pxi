@@ -280,11 +280,16 @@ cdef class SlowNode(BlobNode):
         return BAD_DECIMAL
 
 
-cdef object whole_number(const uint8_t *data, Py_ssize_t size):
-    """A big-endian two's complement number of bounded size: Python makes decimals of long ones in quadratic time."""
+cdef object whole_number(const uint8_t *data, Py_ssize_t size, Py_ssize_t most):
+    """A big-endian two's complement number of at most so many bytes, besides those that only repeat its sign."""
     cdef PyObject *number
     cdef object value
-    if size <= 0 or size > MAX_DECIMAL:
+    if size <= 0:
+        raise ValueError
+    while size > most and (data[0] == 0 or data[0] == 0xFF) and (data[0] ^ data[1]) < 0x80:
+        data += 1
+        size -= 1
+    if size > most:
         raise ValueError
     number = _PyLong_FromByteArray(data, size, 0, 1)
     if number == NULL:
@@ -295,14 +300,23 @@ cdef object whole_number(const uint8_t *data, Py_ssize_t size):
 
 
 cdef class DecimalNode(SlowNode):
-    cdef object shift
+    """`limit` is the first number with too many digits, `most` how many bytes the others need."""
 
-    def __init__(self, Py_ssize_t size, scale):
+    cdef object shift
+    cdef object limit
+    cdef Py_ssize_t most
+
+    def __init__(self, Py_ssize_t size, precision, scale):
         self.size = size
         self.shift = Decimal(-scale)
+        self.limit = bound(precision)
+        self.most = number_size(self.limit)
 
     cdef object build(self, const uint8_t *data, Py_ssize_t size):
-        return Decimal(whole_number(data, size)).scaleb(self.shift, EXACT)
+        number = whole_number(data, size, self.most)
+        if not -self.limit < number < self.limit:
+            raise ValueError
+        return Decimal(number).scaleb(self.shift, EXACT)
 
 
 cdef class BigDecimalNode(SlowNode):
@@ -316,7 +330,7 @@ cdef class BigDecimalNode(SlowNode):
         inner.end = data + size
         if take_size(&inner, &length) < 0:
             raise ValueError
-        number = whole_number(inner.at, length)
+        number = whole_number(inner.at, length, MAX_DECIMAL)
         inner.at += length
         if take_int(&inner, &scale) < 0 or inner.at != inner.end:
             raise ValueError
@@ -351,7 +365,7 @@ cdef class UuidNode(SlowNode):
             return self.of_bytes(data)
         if size == 36 and self.parse(data, raw):
             return self.of_bytes(raw)
-        return UUID(PyBytes_FromStringAndSize(<const char *>data, size).decode())
+        return uuid_of_text(PyBytes_FromStringAndSize(<const char *>data, min(size, MOST_UUID)))
 
     cdef bint parse(self, const uint8_t *text, uint8_t *raw) noexcept:
         cdef int i, at = 0, high, low

@@ -98,6 +98,41 @@ def test_values_and_their_bytes(engine: Any, kind: Any, value: Any, data: bytes)
     assert make_reader(parsed, engine=engine).decode(b"12345" + data, 5) == value
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "12345678-1234-5678-1234-56781234abcd",
+        "12345678-1234-5678-1234-56781234ABCD",
+        "1234567812345678123456781234abcd",
+        "urn:uuid:12345678-1234-5678-1234-56781234abcd",
+        "{12345678-1234-5678-1234-56781234abcd}",
+    ],
+)
+def test_uuids_are_read_from_their_usual_forms(engine: Any, form: str) -> None:
+    data = make_writer(schema("string"), engine=engine).encode(form)
+    reader = make_reader(schema(logical("string", "uuid")), engine=engine)
+    assert reader.decode(data) == UUID("12345678-1234-5678-1234-56781234abcd")
+
+
+@pytest.mark.parametrize("padding", [0, 1, 7, 20_000])
+@pytest.mark.parametrize("number", [0, 1, -1, 127, 128, -128, -129, 9999, -9999])
+def test_decimals_may_repeat_their_sign(engine: Any, number: int, padding: int) -> None:
+    raw = number.to_bytes(2, "big", signed=True)
+    data = (b"\xff" if number < 0 else b"\0") * padding + raw
+    on_bytes = logical("bytes", "decimal", precision=4, scale=2)
+    payload = make_writer(schema("bytes"), engine=engine).encode(data)
+    wanted = Decimal(number).scaleb(-2)
+    assert make_reader(schema(on_bytes), engine=engine).decode(payload) == wanted
+    on_fixed = fixed(len(data), logicalType="decimal", precision=4, scale=2)
+    assert make_reader(schema(on_fixed), engine=engine).decode(data) == wanted
+
+
+def test_a_decimal_read_with_fewer_digits_keeps_those_of_the_writer(engine: Any) -> None:
+    wide, narrow = (logical("bytes", "decimal", precision=digits, scale=2) for digits in (6, 4))
+    assert resolved(wide, narrow, engine)(Decimal("1234.56")) == Decimal("1234.56")
+    assert resolved(narrow, wide, engine)(Decimal("12.34")) == Decimal("12.34")
+
+
 def test_nan_goes_through(engine: Any) -> None:
     data = make_writer(schema("double"), engine=engine).encode(math.nan)
     assert math.isnan(make_reader(schema("double"), engine=engine).decode(data))

@@ -26,6 +26,26 @@ NULLS = {"type": "array", "items": "null"}
 TREE = record(("kids", {"type": "array", "items": "R"}))
 LINE = record(("n", "int"), ("next", ["null", "R"]))
 
+# Python's UUID takes all of these for the UUID 12345678-1234-5678-1234-567812345678, or for another one.
+NO_UUIDS = [
+    text.encode()
+    for text in (
+        "1_345678-1234-5678-1234-567812345678",
+        "+2345678-1234-5678-1234-567812345678",
+        " 2345678-1234-5678-1234-567812345678",
+        "\uff11\uff12345678-1234-5678-1234-567812345678",
+        "\u0661234567812345678123456781234567",
+        "1234-5678-1234-5678-1234-5678-1234-5678",
+        "-12345678123456781234567812345678-",
+        "{{12345678-1234-5678-1234-567812345678",
+        "{12345678-1234-5678-1234-567812345678",
+        "12345678-1234-5678-1234-567812345678}",
+        "12345678-1234-5678-1234-567812345678\n",
+        "uuid:12345678-1234-5678-1234-567812345678",
+        "+2345678123456781234567812345678",
+    )
+]
+
 DAMAGED: list[tuple[Any, bytes, int, str, str]] = [
     ("int", b"", 0, "", "ends too early"),
     ("int", b"\x80", 0, "", "ends too early"),
@@ -80,8 +100,15 @@ DAMAGED: list[tuple[Any, bytes, int, str, str]] = [
     (logical("string", "uuid"), b"\x02x", 0, "", "UUID"),
     (logical("string", "uuid"), b"\x48" + b"g" * 36, 0, "", "UUID"),
     (logical("string", "uuid"), b"\x02\xff", 0, "", "UUID"),
+    *((logical("string", "uuid"), bytes([len(text) * 2]) + text, 0, "", "UUID") for text in NO_UUIDS),
     (logical("bytes", "decimal", precision=4), b"\x00", 0, "", "decimal"),
     (logical("bytes", "decimal", precision=4), b"\x82\x80\x02" + b"1" * 16385, 0, "", "decimal"),
+    (logical("bytes", "decimal", precision=4), b"\x04\x27\x10", 0, "", "decimal"),  # 10000
+    (logical("bytes", "decimal", precision=4), b"\x04\xd8\xf0", 0, "", "decimal"),  # -10000
+    (logical("bytes", "decimal", precision=10, scale=2), b"\x80\x80\x02" + b"\x11" * 16384, 0, "", "decimal"),
+    (logical("bytes", "decimal", precision=1), b"\x04\x00\x80", 0, "", "decimal"),
+    (fixed(4, logicalType="decimal", precision=4), b"\x00\x00\x27\x10", 0, "", "decimal"),
+    (fixed(4, logicalType="decimal", precision=4), b"\x7f\xff\xff\xff", 0, "", "decimal"),
     (logical("bytes", "big-decimal"), b"\x02\x00", 0, "", "decimal"),
     (logical("bytes", "big-decimal"), b"\x08\x02\x01\x00\x00", 0, "", "decimal"),
 ]
