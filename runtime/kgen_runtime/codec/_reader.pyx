@@ -8,7 +8,7 @@ checked before every access. Memory: nothing is allocated from a count in the da
 made of no bytes at all (an array of nulls) is counted against a budget per message.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_Clear, PyErr_Occurred
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
@@ -98,28 +98,30 @@ cdef class Reader:
         self.root = root
         self.max_depth = max_depth
 
-    def decode(self, bytes data not None, Py_ssize_t offset=0):
+    def decode(self, data, offset=0):
         """One value from `data[offset:]`, all of it. Raises `DecodeError`."""
-        value = self.attempt(data, offset)
+        cdef Cursor c
+        value = self.attempt(&c, data, PyNumber_AsSsize_t(offset, NULL))
         if type(value) is DecodeError:
             raise value
         return value
 
-    def decode_many(self, batch, Py_ssize_t offset=0):
+    def decode_many(self, batch, offset=0):
         """One value for each payload, in order; where one does not decode, its `DecodeError` stands in its place."""
+        cdef Cursor c
         cdef list out = []
+        cdef Py_ssize_t start = PyNumber_AsSsize_t(offset, NULL)  # no error: what is too large is clipped
         for data in batch:
-            out.append(self.attempt(data, offset))
+            out.append(self.attempt(&c, data, start))
         return out
 
-    cdef object attempt(self, bytes data, Py_ssize_t offset):
-        """A value, or a `DecodeError`."""
-        cdef Cursor c
+    cdef object attempt(self, Cursor *c, object data, Py_ssize_t offset):
+        """A value, or a `DecodeError`. The cursor is made here."""
         cdef PyObject *made
         cdef const uint8_t *start
         cdef object value
-        if data is None:
-            raise TypeError("a payload must be bytes, not None")
+        if not PyBytes_Check(data):
+            raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
         start = <const uint8_t *>PyBytes_AS_STRING(data)
         c.end = start + PyBytes_GET_SIZE(data)
         if offset < 0 or offset > PyBytes_GET_SIZE(data):
@@ -129,9 +131,9 @@ cdef class Reader:
         c.empty = MAX_EMPTY
         c.what = NULL
         c.path = NULL
-        made = self.root.read(&c)
+        made = self.root.read(c)
         if made == NULL:
-            return failure(&c, c.at - start)
+            return failure(c, c.at - start)
         value = <object>made
         Py_DECREF(made)
         if c.at != c.end:

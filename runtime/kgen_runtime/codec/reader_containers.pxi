@@ -111,7 +111,11 @@ cdef class ListNode(Node):
                 out = PyList_New(made)
                 if out == NULL:
                     return NULL
+                if made:
+                    PyObject_GC_UnTrack(out)  # no code that an item runs may find it while it has empty places
             if count == 0:
+                if made:
+                    PyObject_GC_Track(out)
                 return out
             while count:
                 if self.add(c, out, done, made) < 0:

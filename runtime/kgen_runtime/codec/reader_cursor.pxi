@@ -2,7 +2,7 @@
 
 cdef extern from "_native.h":
     int kgen_datetime_import() except -1
-    Py_ssize_t kgen_slot_offset(PyObject *descriptor) noexcept
+    Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) noexcept
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
     PyObject *KGEN_ALLOC(PyObject *cls) noexcept
     PyObject *kgen_date(long long days) noexcept
@@ -16,6 +16,8 @@ cdef extern from "_native.h":
     PyObject *PyBytes_New "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) noexcept
     PyObject *PyList_New(Py_ssize_t size) noexcept
     void PyList_SET_ITEM(PyObject *items, Py_ssize_t index, PyObject *item) noexcept
+    void PyObject_GC_UnTrack(PyObject *items) noexcept
+    void PyObject_GC_Track(PyObject *items) noexcept
     int PyList_Append(PyObject *items, PyObject *item) noexcept
     PyObject *PyDict_New() noexcept
     int PyDict_SetItem(PyObject *items, PyObject *key, PyObject *value) noexcept
@@ -26,6 +28,7 @@ cdef extern from "_native.h":
     PyObject *_PyLong_FromByteArray(const uint8_t *data, size_t size, int little, int signed_) noexcept
     void Py_DECREF(PyObject *value) noexcept
     PyObject *PyErr_NoMemory() noexcept
+    Py_ssize_t PyNumber_AsSsize_t(object number, PyObject *overflow) except? -1
     void PyErr_SetObject(PyObject *cls, PyObject *value) noexcept
     int PyErr_ExceptionMatches(PyObject *cls) noexcept
     PyObject *PyExc_UnicodeDecodeError
@@ -176,10 +179,14 @@ cdef inline int enter(Cursor *c) noexcept:
 
 cdef inline int spend(Cursor *c, const uint8_t *start) noexcept:
     """Count a value that took no bytes."""
-    if c.at == start:
-        if c.empty <= 0:
-            return worse(c, TOO_EMPTY)
-        c.empty -= 1
+    return charge(c, 1) if c.at == start else 0
+
+
+cdef inline int charge(Cursor *c, Py_ssize_t cost) noexcept:
+    """Take `cost` from what values without bytes may spend."""
+    if c.empty < cost:
+        return worse(c, TOO_EMPTY)
+    c.empty -= cost
     return 0
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import importlib
 import json
 import math
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from uuid import UUID
 import pytest
 
 from kgen_runtime.codec import ENGINE, make_reader, make_writer
+from kgen_runtime.codec.bind import is_plain
 from kgen_runtime.codec.schema import parse
 from kgen_runtime.codec.values import Duration, LocalTimestampNanos, TimestampNanos
 from kgen_runtime.errors import DecodeError, EncodeError, ResolutionError, SchemaError
@@ -283,6 +285,98 @@ def test_classes_of_all_kinds_are_respected(engine: Any, cls: type[Any]) -> None
     assert make_writer(schema(POINT), classes, engine=engine).encode(read) == data
 
 
+@dataclass(slots=True, kw_only=True)
+class Setting:
+    x: float
+    y: float
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value + 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    x: float
+    y: float
+
+
+class SettingBelow(Base):
+    __slots__ = ()
+
+    def __init__(self, x: float, y: float) -> None:
+        super().__init__(x + 10, y + 10)
+
+
+@dataclass(slots=True, kw_only=True)
+class Extra:
+    x: float
+    y: float
+    scale: InitVar[int]
+
+
+@dataclass(slots=True, kw_only=True)
+class ExtraByDefault:
+    x: float
+    y: float
+    scale: InitVar[int] = 2
+
+
+class Twin:
+    __slots__ = ("x", "y")
+
+
+@dataclass
+class Borrowed:
+    x: float
+    y: float
+
+
+def test_setattr_is_called(engine: Any) -> None:
+    data = struct.pack("<dd", 1, 2)
+    for cls in (Setting, SettingBelow):
+        read = make_reader(schema(POINT), None, {"g.Point": cls}, engine=engine).decode(data)
+        assert (read.x, read.y) == (11.0, 12.0)
+
+
+def test_arguments_of_init_alone_are_seen(engine: Any) -> None:
+    with pytest.raises(SchemaError, match="needs a value that the schema does not have: scale"):
+        make_reader(schema(POINT), None, {"g.Point": Extra}, engine=engine)
+    data = struct.pack("<dd", 1, 2)
+    read = make_reader(schema(POINT), None, {"g.Point": ExtraByDefault}, engine=engine).decode(data)
+    assert read == ExtraByDefault(x=1.0, y=2.0)
+
+
+def test_only_simple_slotted_dataclasses_are_filled_without_a_call() -> None:
+    assert [cls for cls in (Point, Frozen, Base) if not is_plain(cls)] == []
+    others = (
+        WithDict,
+        Checked,
+        Plain,
+        WithMeta,
+        OwnInit,
+        Setting,
+        SettingBelow,
+        Extra,
+        ExtraByDefault,
+        Borrowed,
+    )
+    assert [cls for cls in others if is_plain(cls)] == []
+
+
+def test_the_slots_of_another_class_are_not_taken_for_its_own(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Borrowed, "x", Twin.x, raising=False)  # type: ignore[attr-defined]
+    monkeypatch.setattr(Borrowed, "y", Twin.y, raising=False)  # type: ignore[attr-defined]
+    assert not is_plain(Borrowed)
+    with pytest.raises(DecodeError, match="TypeError"):
+        make_reader(schema(POINT), None, {"g.Point": Borrowed}, engine=engine).decode(b"\0" * 16)
+    native = importlib.import_module("kgen_runtime.codec._reader")
+    step = ("x", native.scalar("double", False, -1, 0, 0), 0)
+    with pytest.raises(TypeError, match="not a slot"):
+        native.SlotRecordNode(Borrowed, ("x", "y")).fill((step,), ())
+
+
 def test_init_and_post_init_are_called(engine: Any) -> None:
     data = struct.pack("<dd", 1, 2)
     assert make_reader(schema(POINT), None, {"g.Point": OwnInit}, engine=engine).decode(data).x == 2.0
@@ -492,6 +586,11 @@ PROMOTIONS: list[tuple[str, str, Any, Any]] = [
     ("int", "float", 16_777_217, 16_777_216.0),  # as a float of 32 bits
     ("int", "double", 5, 5.0),
     ("long", "float", 2**62 + 1, float(2**62)),
+    # rounded once: by way of a double these would be ties, and go the other way
+    ("long", "float", 2**62 + 2**38 + 1, float(2**62 + 2**39)),
+    ("long", "float", -(2**62) - 2**38 - 1, -float(2**62 + 2**39)),
+    ("long", "float", 2**62 + 3 * 2**38 - 1, float(2**62 + 2**39)),
+    ("long", "float", 2**63 - 1, float(2**63)),
     ("long", "double", 2**53 + 1, float(2**53)),
     ("float", "double", 1.5, 1.5),
     ("string", "bytes", "é", b"\xc3\xa9"),
