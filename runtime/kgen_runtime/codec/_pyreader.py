@@ -14,7 +14,7 @@ from ..errors import DecodeError
 from . import reasons
 from .decimals import EXACT, bound, number_size
 from .limits import DECIMAL_BYTES, EMPTY_ITEMS, MAX_DEPTH
-from .paths import Part, field_path
+from .paths import Part, field_path, told
 from .uuids import uuid_of_text
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
@@ -470,7 +470,7 @@ class RecordNode(Node):
         except Exception as error:
             if error.__traceback__:  # this frame holds on to the payload
                 error.__traceback__ = error.__traceback__.tb_next
-            raise DamagedError(f"the value was refused: {type(error).__name__}: {error}", c.at) from error
+            raise DamagedError(told(error), c.at) from error
 
     def skip(self, c: Cursor) -> None:
         """Move past the fields."""

@@ -22,7 +22,7 @@ from ..errors import DecodeError
 from . import reasons
 from .decimals import EXACT as EXACT_CONTEXT, bound, number_size
 from .limits import DECIMAL_BYTES, EMPTY_ITEMS, MAX_DEPTH
-from .paths import field_path
+from .paths import field_path, told
 from .uuids import uuid_of_text
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
@@ -156,7 +156,7 @@ cdef object failure(Cursor *c, Py_ssize_t position):
         if c.path != NULL:
             parts = <list>c.path
             Py_DECREF(c.path)
-    what = f"the value was refused: {type(cause).__name__}: {cause}" if cause is not None else reason(c)
+    what = told(cause) if cause is not None else reason(c)
     refused = DecodeError(what, position=position, path=field_path(parts))
     refused.__cause__ = cause
     return refused

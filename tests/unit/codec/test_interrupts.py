@@ -81,6 +81,16 @@ def test_an_error_of_a_constructor_is_the_messages(engine: Any) -> None:
         reader.decode(b"\x02\x04")
 
 
+def test_an_error_of_a_constructor_without_a_text_is_the_messages_too(engine: Any) -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    reader = make_reader(schema(CASES[2][1]), None, {"R": Pair}, engine=engine)
+    with raising_in(Pair.__init__.__code__, MuteError()), pytest.raises(DecodeError, match="<MuteError>"):
+        reader.decode(b"\x02\x04")
+
+
 @pytest.mark.parametrize("error", LEAVING, ids=lambda error: type(error).__name__)
 def test_what_is_no_error_of_the_value_leaves_the_writer(engine: Any, error: BaseException) -> None:
     class Lazy:
