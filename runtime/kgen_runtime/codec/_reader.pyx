@@ -88,6 +88,9 @@ cdef Node logical(str kind, bint narrow, Py_ssize_t size, precision, scale):
     return {"big-decimal": BigDecimalNode, "uuid": UuidNode, "duration": DurationNode}[kind](size)
 
 
+cdef object ZERO = 0
+
+
 cdef class Reader:
     """Decodes with a tree of nodes. Its methods are those of `codec.Reader`."""
 
@@ -101,7 +104,8 @@ cdef class Reader:
     def decode(self, data, offset=0):
         """One value from `data[offset:]`, all of it. Raises `DecodeError`."""
         cdef Cursor c
-        value = self.attempt(&c, data, PyNumber_AsSsize_t(offset, NULL))
+        # What is too large is clipped. The default takes no call: this runs for each message.
+        value = self.attempt(&c, data, 0 if offset is ZERO else PyNumber_AsSsize_t(offset, NULL))
         if type(value) is DecodeError:
             raise value
         return value
@@ -110,7 +114,7 @@ cdef class Reader:
         """One value for each payload, in order; where one does not decode, its `DecodeError` stands in its place."""
         cdef Cursor c
         cdef list out = []
-        cdef Py_ssize_t start = PyNumber_AsSsize_t(offset, NULL)  # no error: what is too large is clipped
+        cdef Py_ssize_t start = PyNumber_AsSsize_t(offset, NULL)
         for data in batch:
             out.append(self.attempt(&c, data, start))
         return out
