@@ -42,6 +42,7 @@ fuzz: $(STAMP) ## a million damaged payloads through the codec: values or Decode
 	$(RUN) -m tests.faults.fuzz_codec 1000000
 
 sanitize: $(STAMP) ## the codec's tests on a build with gcc's address and undefined-behaviour sanitizers
+	@$(RUN) -m pip install -q --disable-pip-version-check --group sanitize
 	sh scripts/sanitize.sh $(RUN)
 
 format: $(STAMP) ## let ruff mend what it can

@@ -2,14 +2,15 @@
 
     python -m tests.faults.fuzz_codec [PAYLOADS] [--seed N] [--engine native|python]
 
-A seeded loop over schemas of all kinds; every hundredth payload is read by both engines, which must agree.
-Prints a line per schema, and on a failure what to repeat it with.
+A seeded loop over schemas of all kinds, each read to slotted dataclasses, to plain ones and to dicts. Every
+hundredth payload is read, and every hundredth value written, by both engines, which must agree. Prints a
+line per schema, and on a failure what to repeat it with.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import enum
 import json
 import random
 import resource
@@ -17,11 +18,12 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass, replace
 from typing import Any
 
 from kgen_runtime.codec import Reader, make_reader, make_writer
-from kgen_runtime.codec.schema import parse
+from kgen_runtime.codec.sample import sample
+from kgen_runtime.codec.schema import Enum, Record, Schema, parse
 from kgen_runtime.errors import DecodeError, EncodeError
 
 SECONDS = 2.0  # one payload; a healthy one takes microseconds
@@ -60,29 +62,109 @@ _ALL = _record(
     ("tags", {"type": "map", "values": ["null", "string", "int"]}),
     ("deep", {"type": "array", "items": {"type": "map", "values": {"type": "array", "items": "boolean"}}}),
 )
+_TIMES = (
+    ("time_millis", _logical("int", "time-millis")),
+    ("time_micros", _logical("long", "time-micros")),
+    *(
+        (f"{kind[:5]}_{unit}", _logical("long", f"{kind}-{unit}"))
+        for kind in ("timestamp", "local-timestamp")
+        for unit in ("millis", "micros", "nanos")
+    ),
+)
 _LOGICAL = _record(
     "Logical",
     ("d", _logical("int", "date")),
-    ("t", _logical("long", "time-micros")),
-    ("ts", {"type": "array", "items": _logical("long", "timestamp-micros")}),
-    ("local", _logical("long", "local-timestamp-millis")),
-    ("nanos", _logical("long", "timestamp-nanos")),
+    *_TIMES,
     ("u", {"type": "array", "items": _logical("string", "uuid")}),
+    ("uf", {"type": "fixed", "name": "U", "size": 16, "logicalType": "uuid"}),
     ("dec", {"type": "array", "items": _logical("bytes", "decimal", precision=30, scale=5)}),
+    (
+        "decf",
+        {"type": "fixed", "name": "DF", "size": 6, "logicalType": "decimal", "precision": 12, "scale": 2},
+    ),
     ("big", _logical("bytes", "big-decimal")),
     ("dur", {"type": "fixed", "name": "D", "size": 12, "logicalType": "duration"}),
 )
+# What a later version of `_EARLIER` reads: promoted, renamed, in other units, with defaults of all kinds.
+_EARLIER = _record(
+    "Versioned",
+    ("gone", {"type": "map", "values": "string"}),
+    ("n", "int"),
+    ("f", "float"),
+    ("old", "string"),
+    ("at", _logical("long", "timestamp-millis")),
+    ("mark", {"type": "enum", "name": "Mark", "symbols": ["A", "B", "C"]}),
+    ("part", ["null", "long", _record("Part", ("a", "int"))]),
+    ("parts", {"type": "array", "items": "Part"}),
+)
+_LATER: dict[str, Any] = {
+    "type": "record",
+    "name": "Versioned",
+    "fields": [
+        {"name": "n", "type": "double"},
+        {"name": "f", "type": "double"},
+        {"name": "new", "type": "bytes", "aliases": ["old"]},
+        {"name": "at", "type": _logical("long", "timestamp-nanos")},
+        {
+            "name": "mark",
+            "type": {"type": "enum", "name": "Mark", "symbols": ["C", "A"], "default": "C"},
+        },
+        {
+            "name": "part",
+            "type": [
+                "null",
+                "double",
+                {
+                    "type": "record",
+                    "name": "Part",
+                    "fields": [
+                        {"name": "a", "type": ["null", "long"]},
+                        {"name": "list", "type": {"type": "array", "items": "int"}, "default": [1, 2]},
+                        {"name": "mark", "type": "Mark", "default": "A"},
+                    ],
+                },
+            ],
+        },
+        {"name": "parts", "type": {"type": "array", "items": "Part"}},
+        {"name": "none", "type": ["null", "Part"], "default": None},
+        {"name": "extra", "type": "Part", "default": {"a": None}},
+        {"name": "text", "type": "string", "default": "x"},
+    ],
+}
 _EMPTY = {"type": "array", "items": _record("N", ("nulls", {"type": "array", "items": "null"}))}
+
+
+KINDS = ("slotted", "plain", "dicts")
 
 
 @dataclass(frozen=True)
 class Target:
-    """A pair of schemas to read with, and payloads to start from."""
+    """A pair of schemas to read with, payloads to start from, and the kind of classes to read to."""
 
     name: str
     writer: Any
     reader: Any
     seeds: tuple[bytes, ...]
+    kind: str = "dicts"
+
+
+def classes(schema: Schema, kind: str) -> dict[str, type[Any]]:
+    """Dataclasses and Enum classes of this kind for the names of a schema."""
+    made: dict[str, type[Any]] = {}
+    for name, named in schema.names.items() if kind != "dicts" else ():
+        if isinstance(named, Enum):
+            make: Any = enum.Enum
+            made[name] = make(name, {symbol: symbol for symbol in named.symbols})
+        elif isinstance(named, Record):
+            fields = [field.name for field in named.fields]
+            made[name] = make_dataclass(name, fields, slots=kind == "slotted")
+    return made
+
+
+def _samples(text: Any) -> tuple[bytes, ...]:
+    schema, rng = parse(json.dumps(text)), random.Random(5)
+    encode = make_writer(schema).encode
+    return tuple(encode(sample(schema, rng)) for _ in range(3))
 
 
 def _number(value: int) -> bytes:
@@ -106,36 +188,21 @@ def _seeds() -> dict[str, bytes]:
         _text("order") + _text("data") + b"\x02" + b"12345" + b"\x04" + point * 2 + b"\x00" + tags + deep
     )
     leaf = b"\x00\x00\x02"
-    uuid = _text("12345678-1234-5678-1234-567812345678")
-    logical = (
-        _number(19000)
-        + _number(1000)
-        + b"\x02"
-        + _number(1_700_000_000_000_000)
-        + b"\x00"
-        + _number(5)
-        + _number(7)
-    )
-    logical += (
-        b"\x02"
-        + uuid
-        + b"\x00"
-        + b"\x02"
-        + _text("\x01\x02")
-        + b"\x00"
-        + b"\x08\x04\x01\x3a\x04"
-        + b"\0" * 12
-    )
     return {
         "all": everything,
         "tree": b"\x04" + leaf * 2 + b"\x00\x02" + leaf + b"\x02",
-        "logical": logical,
         "empty": b"\x04" + b"\x06\x00" + b"\x00" + b"\x00",
     }
 
 
 def targets() -> list[Target]:
-    """All pairs of schemas to fuzz."""
+    """All pairs of schemas to fuzz, each with all kinds of classes."""
+    return [
+        replace(target, name=f"{target.name}, {kind}", kind=kind) for target in _pairs() for kind in KINDS
+    ]
+
+
+def _pairs() -> list[Target]:
     seeds = _seeds()
     narrowed = _record(
         "All",
@@ -147,7 +214,9 @@ def targets() -> list[Target]:
         Target("all, most fields skipped", _ALL, narrowed, (seeds["all"],)),
         Target("tree", _TREE, _TREE, (seeds["tree"],)),
         Target("tree, skipped", _TREE, _record("Tree", ("n", "double")), (seeds["tree"],)),
-        Target("logical", _LOGICAL, _LOGICAL, (seeds["logical"],)),
+        Target("logical", _LOGICAL, _LOGICAL, _samples(_LOGICAL)),
+        Target("logical, skipped", _LOGICAL, _record("Logical", _TIMES[0]), _samples(_LOGICAL)),
+        Target("later version", _EARLIER, _LATER, _samples(_EARLIER)),
         Target("empty items", _EMPTY, _EMPTY, (seeds["empty"],)),
         Target(
             "union",
@@ -194,10 +263,10 @@ def _outcome(reader: Reader, data: bytes) -> tuple[str, str]:
 
 
 def _payloads(rng: random.Random, target: Target) -> Generator[bytes, bool, None]:
-    """Mutations of the seeds, and of mutations that still decode."""
-    pool = list(target.seeds)
+    """The seeds, mutations of them, and of mutations that still decode."""
+    pool, first = list(target.seeds), list(target.seeds)
     while True:
-        data = mutate(rng, rng.choice(pool))
+        data = first.pop() if first else mutate(rng, rng.choice(pool))
         keep = yield data
         if keep:
             pool = [*target.seeds, *pool[len(target.seeds) :][-50:], data]
@@ -207,17 +276,20 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _write(encode: Callable[[Any], bytes], value: Any) -> None:
-    with contextlib.suppress(EncodeError):  # a decimal may be read with more digits than may be written
-        encode(value)
+def _written(encode: Callable[[Any], bytes], value: Any) -> tuple[str, Any]:
+    try:
+        return "bytes", encode(value)
+    except EncodeError as error:  # a big-decimal may be read with more digits than may be written
+        return "error", error.path
 
 
 def fuzz(target: Target, count: int, seed: int, engine: Any = "native") -> int:
     """Read `count` payloads; how many decoded. Raises `FailureError`."""
     rng = random.Random(f"{seed} {target.name}")
     pair = parse(json.dumps(target.writer)), parse(json.dumps(target.reader))
-    reader, other = make_reader(*pair, engine=engine), make_reader(*pair, engine="python")
-    encode: Callable[[Any], bytes] = make_writer(pair[1], engine=engine).encode
+    known = classes(pair[1], target.kind)
+    reader, other = (make_reader(*pair, known, engine=name) for name in (engine, "python"))
+    encode, encode_too = (make_writer(pair[1], known, engine=name).encode for name in (engine, "python"))
     payloads = _payloads(rng, target)
     decoded, data, start = 0, next(payloads), _peak()
     for number in range(count):
@@ -227,8 +299,8 @@ def fuzz(target: Target, count: int, seed: int, engine: Any = "native") -> int:
             good = not isinstance(value, DecodeError)
             if number % 100 == 0 and _outcome(reader, data) != _outcome(other, data):
                 raise FailureError(f"{_outcome(reader, data)} is not {_outcome(other, data)}")
-            if good and number % 100 == 50:
-                _write(encode, value)
+            if good and number % 100 == 50 and _written(encode, value) != _written(encode_too, value):
+                raise FailureError(f"{_written(encode, value)} is not {_written(encode_too, value)}")
         except Exception as error:
             raise FailureError(
                 f"{target.name}: seed {seed}, payload {number}: {data.hex()}: {error!r}"
@@ -254,7 +326,7 @@ def main() -> int:
         began = time.perf_counter()
         decoded = fuzz(target, share, options.seed, options.engine)
         seconds = time.perf_counter() - began
-        print(f"{target.name:26} {share:>9} payloads, {decoded / share:4.0%} decoded, {seconds:6.1f} s")
+        print(f"{target.name:35} {share:>9} payloads, {decoded / share:4.0%} decoded, {seconds:6.1f} s")
     print(f"no crash, no other error; the process reached {_peak() >> 20} MiB")
     return 0
 

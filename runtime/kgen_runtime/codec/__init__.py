@@ -1,11 +1,13 @@
 """The Avro codec: schemas and classes become readers and writers.
 
 Two engines stand behind one interface: the native one (Cython) and, where that is not compiled, one in plain
-Python with the same results. `ENGINE` says which is in use; `KGEN_CODEC=python` asks for the second.
+Python with the same results. `ENGINE` says which is in use, and so does a line in the log when the first
+reader or writer is made; `KGEN_CODEC=python` asks for the second.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import os
@@ -13,8 +15,10 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
+from ..errors import ConfigError
+from .bind import is_plain
 from .build import ReaderBuilder, WriterBuilder
-from .limits import MAX_DEPTH
+from .limits import MAX_DEPTH, MOST_DEPTH
 from .resolve import resolve
 from .schema import Schema
 
@@ -63,8 +67,12 @@ def make_reader(
     `classes` maps full names of records and enums *of the reader schema* to dataclasses and Enum classes; a
     dataclass field whose name is not the wire name has `metadata={"avro": "<wire name>"}`; an Enum's values
     are the wire symbols. Names without a class become dicts and strings.
-    Raises `ResolutionError` where the schemas can never be resolved, `SchemaError` where a class is wrong.
+    Raises `ResolutionError` where the schemas can never be resolved, `SchemaError` where a class is wrong,
+    `ConfigError` where `max_depth` is more than `limits.MOST_DEPTH`.
     """
+    if not 0 <= max_depth <= MOST_DEPTH:
+        raise ConfigError(f"max_depth must be from 0 to {MOST_DEPTH}, not {max_depth}")
+    _announce()
     nodes = _nodes(engine, "_reader")
     resolution = resolve(writer, writer if reader is None else reader)
     made: Reader = nodes.Reader(ReaderBuilder(nodes, resolution, classes or {}).root(), max_depth)
@@ -79,29 +87,44 @@ def make_writer(
     A union takes the first branch that holds the value exactly, else the first that accepts it.
     Raises `SchemaError` where a class does not fit.
     """
+    _announce()
     nodes = _nodes(engine, "_writer")
     made: Writer = nodes.Writer(WriterBuilder(nodes, schema, classes or {}).root())
     return made
 
 
 def make_rows(cls: type[Any], *, engine: EngineName | None = None) -> Rows:
-    """Many objects of a slotted dataclass at once, for one whose `__init__` only stores its arguments."""
+    """Many objects of a slotted dataclass at once, for one whose `__init__` only stores its arguments.
+
+    Raises TypeError where it is no such class.
+    """
+    if not is_plain(cls):
+        raise TypeError(f"{cls.__qualname__} is not a slotted dataclass that only stores its arguments")
     made: Rows = _nodes(engine, "_rows").Rows(cls)
     return made
 
 
 def _choose() -> EngineName:
-    log = logging.getLogger("kgen.codec")
     if os.environ.get("KGEN_CODEC") == "python":
-        log.info("the Avro codec runs in plain Python, as KGEN_CODEC asks")
         return "python"
     try:
         for part in ("._reader", "._writer", "._rows"):
             importlib.import_module(part, __name__)
     except ImportError:
-        log.warning("the native Avro codec was not compiled: running in plain Python, many times slower")
         return "python"
     return "native"
+
+
+@functools.cache
+def _announce() -> None:
+    """Log which engine is in use: once, when the first reader or writer is made."""
+    log = logging.getLogger("kgen.codec")
+    if ENGINE == "native":
+        log.info("the Avro codec is the native one")
+    elif os.environ.get("KGEN_CODEC") == "python":
+        log.info("the Avro codec runs in plain Python, as KGEN_CODEC asks")
+    else:
+        log.warning("the native Avro codec was not compiled: running in plain Python, many times slower")
 
 
 def _nodes(engine: EngineName | None, part: str) -> ModuleType:

@@ -14,14 +14,17 @@
 #define KGEN_STATIC static
 #endif
 
+/* Half a unit in the last place above the largest float of 32 bits: what rounds to infinity. */
+#define KGEN_FLT_LIMIT 0x1.ffffffp127
 #define KGEN_SLOT(object, offset) ((PyObject **)((char *)(object) + (offset)))
 #define KGEN_ALLOC(type) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), 0))
 
 KGEN_STATIC int kgen_datetime_import(void) { PyDateTime_IMPORT; return PyDateTimeAPI ? 0 : -1; }
 
-/* The offset of a __slots__ member in its objects, or -1 where the descriptor is something else. */
-KGEN_STATIC Py_ssize_t kgen_slot_offset(PyObject *descriptor) {
+/* The offset of a __slots__ member in the objects of this class, or -1 where the descriptor is something else. */
+KGEN_STATIC Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) {
     if (Py_TYPE(descriptor) != &PyMemberDescr_Type) return -1;
+    if (!PyType_IsSubtype((PyTypeObject *)cls, PyDescr_TYPE(descriptor))) return -1;
     PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
     return member->type == T_OBJECT_EX ? member->offset : -1;
 }

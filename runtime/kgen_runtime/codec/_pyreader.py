@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import operator
 import struct
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -11,9 +12,10 @@ from uuid import UUID
 
 from ..errors import DecodeError
 from . import reasons
-from .decimals import EXACT
+from .decimals import EXACT, bound, number_size
 from .limits import DECIMAL_BYTES, EMPTY_ITEMS, MAX_DEPTH
-from .paths import Part, field_path
+from .paths import Part, field_path, told
+from .uuids import uuid_of_text
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
 _FLOAT = struct.Struct("<f")
@@ -107,12 +109,12 @@ class Cursor:
             raise DamagedError(reasons.TOO_DEEP, self.at)
         self.depth -= 1
 
-    def spend(self, start: int) -> None:
-        """Count a value that took no bytes."""
+    def spend(self, start: int, cost: int = 1) -> None:
+        """Count a value, from `start`, if it took no bytes: by `cost`."""
         if self.at == start:
-            if self.empty <= 0:
+            if self.empty < cost:
                 raise DamagedError(reasons.TOO_EMPTY, start)
-            self.empty -= 1
+            self.empty -= cost
 
 
 class Node:
@@ -372,26 +374,42 @@ class MapNode(Node):
 
 
 class DefaultNode:
-    """The value of a field that the writer lacks: read from `data` each time, or held if immutable."""
+    """The value of a field that the writer lacks: read from `data` each time, or held if immutable.
+
+    `cost`: what one more such value is charged in a record that took no bytes.
+    """
 
     def __init__(self, data: bytes, node: Node) -> None:
         self.data = data
         self.node = node
         self.held = False
         self.value: Any = None
+        self.cost = 0
 
     def probe(self) -> Any:
         """Read the value once. Raises `DecodeError`."""
-        return Reader(self.node, MAX_DEPTH).decode(self.data)
+        c = Cursor(self.data, 0, MAX_DEPTH)
+        value = _attempt(self.node, c)
+        if isinstance(value, DecodeError):
+            raise value
+        self.cost = len(self.data) + EMPTY_ITEMS - c.empty
+        return value
 
     def hold(self, value: Any) -> None:
         """Give this value from now on."""
         self.value = value
         self.held = True
+        self.cost = 0
 
     def make(self, c: Cursor) -> Any:
-        """The value."""
-        return self.value if self.held else self.node.read(Cursor(self.data, 0, c.depth))
+        """The value. What is wrong with it is told where the record stands."""
+        if self.held:
+            return self.value
+        try:
+            return self.node.read(Cursor(self.data, 0, c.depth))
+        except DamagedError as error:
+            error.at = c.at
+            raise
 
 
 class RecordNode(Node):
@@ -408,19 +426,22 @@ class RecordNode(Node):
         self.steps = [
             (name, node, None if target < 0 else self.names[target]) for name, node, target in steps
         ]
-        self.defaults = [(node, self.names[target]) for _, node, target in defaults]
+        self.defaults = [(name, node, self.names[target]) for name, node, target in defaults]
 
     def read(self, c: Cursor) -> Any:
         """An object of the class."""
         start = c.at
         c.enter()
         out = self._values(c)
-        for default, target in self.defaults:
-            out[target] = default.make(c)
+        value = out if self.cls is dict else self._call(c, out)
         c.depth += 1
         if c.at == start:
-            c.spend(start)
-        return out if self.cls is dict else self._call(c, out)
+            c.spend(start, self._cost())
+        return value
+
+    def _cost(self) -> int:
+        """What a record that took no bytes is charged: by its fields and what its defaults are made of."""
+        return 1 + len(self.steps) + sum(1 + default.cost for _, default, _ in self.defaults)
 
     def _values(self, c: Cursor) -> dict[str, Any]:
         out: dict[str, Any] = dict.fromkeys(self.names)
@@ -433,6 +454,12 @@ class RecordNode(Node):
             except DamagedError as error:
                 error.parts.append(name)
                 raise
+        for name, default, target in self.defaults:
+            try:
+                out[target] = default.make(c)
+            except DamagedError as error:
+                error.parts.append(name)
+                raise
         return out
 
     def _call(self, c: Cursor, values: dict[str, Any]) -> Any:
@@ -441,7 +468,9 @@ class RecordNode(Node):
         except MemoryError:
             raise
         except Exception as error:
-            raise DamagedError(f"the value was refused: {type(error).__name__}: {error}", c.at) from error
+            if error.__traceback__:  # this frame holds on to the payload
+                error.__traceback__ = error.__traceback__.tb_next
+            raise DamagedError(told(error), c.at) from error
 
     def skip(self, c: Cursor) -> None:
         """Move past the fields."""
@@ -454,7 +483,7 @@ class RecordNode(Node):
                 error.parts.append(name)
                 raise
         c.depth += 1
-        c.spend(start)
+        c.spend(start, 1 + len(self.steps))
 
 
 SlotRecordNode = CallRecordNode = DictRecordNode = RecordNode
@@ -478,31 +507,60 @@ def _timestamp(epoch: dt.datetime, micros: int) -> Callable[[int], dt.datetime]:
     return lambda number: epoch + dt.timedelta(microseconds=number * micros)
 
 
+def _of_nanos(epoch: dt.datetime) -> Callable[[int], dt.datetime]:
+    return lambda number: epoch + dt.timedelta(microseconds=number // 1000)
+
+
+def _nanos(cls: type[int], unit: int) -> Callable[[int], int]:
+    def make(number: int) -> int:
+        nanos = number * unit
+        if not -1 << 63 <= nanos < 1 << 63:
+            raise ValueError
+        return cls(nanos)
+
+    return make
+
+
 def _single(number: int) -> float:
-    return float(_FLOAT.unpack(_FLOAT.pack(number))[0])
+    """The nearest float of 32 bits. By way of the nearest double it would be rounded twice."""
+    spare = max(abs(number).bit_length() - 53, 0)
+    whole = abs(number) >> spare
+    if whole << spare != abs(number):
+        whole |= 1  # so that it is no tie
+    rounded = float(_FLOAT.unpack(_FLOAT.pack(whole << spare))[0])
+    return -rounded if number < 0 else rounded
 
 
-def _whole(data: bytes) -> Decimal:
-    if not 0 < len(data) <= DECIMAL_BYTES:
+def _whole(data: bytes, most: int) -> int:
+    """A number of at most so many bytes, besides those that only repeat its sign."""
+    if not data:
         raise ValueError
-    return Decimal(int.from_bytes(data, "big", signed=True))
+    padding = min(len(data) - len(data.lstrip(b"\0" if data[0] < 0x80 else b"\xff")), len(data) - 1)
+    if len(data) - padding > most:
+        raise ValueError
+    return int.from_bytes(data, "big", signed=True)
 
 
-def _decimal(scale: int) -> Callable[[bytes], Decimal]:
-    return lambda data: _whole(data).scaleb(-scale, EXACT)
+def _decimal(precision: int, scale: int) -> Callable[[bytes], Decimal]:
+    limit = bound(precision)
+    most = number_size(limit)
+
+    def make(data: bytes) -> Decimal:
+        number = _whole(data, most)
+        if not -limit < number < limit:
+            raise ValueError
+        return Decimal(number).scaleb(-scale, EXACT)
+
+    return make
 
 
 def _big_decimal(data: bytes) -> Decimal:
     inner = Cursor(data, 0, 0)
-    whole = _whole(inner.take(inner.size()))
+    whole = Decimal(_whole(inner.take(inner.size()), DECIMAL_BYTES))
     scale = inner.narrow()
     if inner.at != inner.end:
         raise ValueError
     return whole.scaleb(-scale, EXACT)
-
-
-def _uuid(data: bytes) -> UUID:
-    return UUID(data.decode())
 
 
 _NUMBERS: dict[str, Callable[[int], Any]] = {
@@ -514,13 +572,19 @@ _NUMBERS: dict[str, Callable[[int], Any]] = {
     "timestamp-millis": _timestamp(_UTC_EPOCH, 1000),
     "timestamp-micros": _timestamp(_UTC_EPOCH, 1),
     "timestamp-nanos": TimestampNanos,
+    "timestamp-millis-as-nanos": _nanos(TimestampNanos, 1_000_000),
+    "timestamp-micros-as-nanos": _nanos(TimestampNanos, 1000),
+    "timestamp-nanos-as-datetime": _of_nanos(_UTC_EPOCH),
     "local-timestamp-millis": _timestamp(_EPOCH, 1000),
     "local-timestamp-micros": _timestamp(_EPOCH, 1),
     "local-timestamp-nanos": LocalTimestampNanos,
+    "local-timestamp-millis-as-nanos": _nanos(LocalTimestampNanos, 1_000_000),
+    "local-timestamp-micros-as-nanos": _nanos(LocalTimestampNanos, 1000),
+    "local-timestamp-nanos-as-datetime": _of_nanos(_EPOCH),
 }
 
 
-def scalar(kind: str, narrow: bool, size: int, scale: int) -> Node:
+def scalar(kind: str, narrow: bool, size: int, precision: int, scale: int) -> Node:
     """The node for a primitive or logical type; `narrow`: written as an int; `size` of a fixed or -1."""
     if kind in ("int", "long"):
         return LongNode(narrow)
@@ -530,21 +594,38 @@ def scalar(kind: str, narrow: bool, size: int, scale: int) -> Node:
         return NullNode() if kind == "null" else BooleanNode()
     if kind in ("float", "double"):
         return RealNode(_FLOAT if kind == "float" else _DOUBLE)
-    return _blob(kind, size, scale)
+    return _blob(kind, size, precision, scale)
 
 
-def _blob(kind: str, size: int, scale: int) -> Node:
+def _blob(kind: str, size: int, precision: int, scale: int) -> Node:
     if kind == "string":
         return BlobNode(-1, bytes.decode, reasons.NOT_UTF8)
     if kind == "uuid":
-        return BlobNode(size, _uuid if size < 0 else lambda data: UUID(bytes=data), reasons.BAD_UUID)
+        return BlobNode(size, uuid_of_text if size < 0 else lambda data: UUID(bytes=data), reasons.BAD_UUID)
     if kind == "decimal":
-        return BlobNode(size, _decimal(scale), reasons.BAD_DECIMAL)
+        return BlobNode(size, _decimal(precision, scale), reasons.BAD_DECIMAL)
     if kind == "big-decimal":
         return BlobNode(size, _big_decimal, reasons.BAD_DECIMAL)
     if kind == "duration":
         return BlobNode(size, lambda data: Duration(*_DURATION.unpack(data)), reasons.ENDS)
     return BlobNode(size, bytes, reasons.ENDS)
+
+
+def _attempt(root: Node, c: Cursor) -> Any:
+    """A value, or a `DecodeError`: made outside of the handler, so that it holds on to no payload."""
+    try:
+        value = root.read(c)
+    except DamagedError as error:
+        what, at, path, cause = error.what, error.at, field_path(error.parts), error.__cause__
+    except RecursionError:
+        what, at, path, cause = reasons.TOO_DEEP, c.at, "", None
+    else:
+        if c.at == c.end:
+            return value
+        what, at, path, cause = f"{c.end - c.at} bytes are left over after the value", c.at, "", None
+    refused = DecodeError(what, position=at, path=path)
+    refused.__cause__ = cause
+    return refused
 
 
 class Reader:
@@ -556,18 +637,9 @@ class Reader:
 
     def decode(self, data: bytes, offset: int = 0) -> Any:
         """One value from `data[offset:]`, all of it. Raises `DecodeError`."""
-        if not isinstance(data, bytes):
-            raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
-        if not 0 <= offset <= len(data):
-            raise DecodeError(reasons.ENDS, position=len(data))
-        c = Cursor(data, offset, self._max_depth)
-        try:
-            value = self._root.read(c)
-        except DamagedError as error:
-            path = field_path(error.parts)
-            raise DecodeError(error.what, position=error.at, path=path) from error.__cause__
-        if c.at != c.end:
-            raise DecodeError(f"{c.end - c.at} bytes are left over after the value", position=c.at)
+        value = self._attempt(data, offset)
+        if isinstance(value, DecodeError):
+            raise value
         return value
 
     def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> list[Any]:
@@ -575,7 +647,9 @@ class Reader:
         return [self._attempt(data, offset) for data in batch]
 
     def _attempt(self, data: bytes, offset: int) -> Any:
-        try:
-            return self.decode(data, offset)
-        except DecodeError as error:
-            return error.with_traceback(None)
+        if not isinstance(data, bytes):
+            raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
+        payload = data if type(data) is bytes else memoryview(data).tobytes()
+        if not 0 <= operator.index(offset) <= len(payload):
+            return DecodeError(reasons.ENDS, position=len(payload))
+        return _attempt(self._root, Cursor(payload, offset, self._max_depth))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import math
 import struct
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from ..errors import EncodeError
 from .decimals import number_bytes, unscaled, unscaled_big
 from .defaults import zigzag
 from .limits import MAX_DEPTH
-from .paths import Part, field_path
+from .paths import Part, field_path, shown, told
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
 NOT, ACCEPTED, EXACT = 0, 1, 2
@@ -28,12 +29,26 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 
 
 class RefusedError(Exception):
-    """Why a value was not written, and the parts of its field path, innermost first."""
+    """Why a value was not written, and the parts of its field path, innermost first.
 
-    def __init__(self, why: str) -> None:
+    `cause`: an error of the value's own code.
+    """
+
+    def __init__(self, why: str, cause: Exception | None = None) -> None:
         super().__init__(why)
         self.why = why
         self.parts: list[Part] = []
+        self.cause = cause
+
+
+def _place(error: Exception, *parts: Part) -> None:
+    """Add parts to the field path of a refusal; what a value's own code raised is made one, and raised."""
+    if isinstance(error, RefusedError):
+        error.parts += parts
+    elif not isinstance(error, MemoryError):
+        refused = RefusedError(told(error), error)
+        refused.parts += parts
+        raise refused from error
 
 
 def _unwanted(wanted: str, value: Any) -> RefusedError:
@@ -125,7 +140,9 @@ class EnumNode(Node):
     def _place(self, value: Any) -> int:
         if self.cls is not None and type(value) is self.cls:
             return self.places.get(id(value), -1)
-        return self.symbols.get(value, -1) if isinstance(value, str) else -1
+        if not isinstance(value, str) or (self.cls is not None and isinstance(value, enum.Enum)):
+            return -1  # not even where another class has the same symbols
+        return self.symbols.get(value, -1)
 
     def write(self, out: Out, value: Any) -> None:
         """Add the symbol's number."""
@@ -175,13 +192,14 @@ class ListNode(ContainerNode):
         if not isinstance(value, list | tuple):
             raise _unwanted("list", value)
         out.enter()
-        if value:
-            out.data += zigzag(len(value))
-        for number, item in enumerate(tuple(value)):
+        items = _items(value)
+        if items:
+            out.data += zigzag(len(items))
+        for number, item in enumerate(items):
             try:
                 self.items.write(out, item)
-            except RefusedError as error:
-                error.parts.append(number)
+            except Exception as error:
+                _place(error, number)
                 raise
         out.data += b"\0"
         out.depth += 1
@@ -191,7 +209,7 @@ class ListNode(ContainerNode):
         if not isinstance(value, list | tuple):
             return NOT
         own = EXACT if type(value) is list else ACCEPTED
-        return min([own, *(self.items.fit(item, memo) for item in value)])
+        return min([own, *(self.items.fit(item, memo) for item in _items(value))])
 
 
 class MapNode(ContainerNode):
@@ -208,14 +226,15 @@ class MapNode(ContainerNode):
         if not isinstance(value, dict):
             raise _unwanted("dict", value)
         out.enter()
-        if value:
-            out.data += zigzag(len(value))
-        for key, item in tuple(value.items()):
+        items = _entries(value)
+        if items:
+            out.data += zigzag(len(items))
+        for key, item in items.items():
             try:
                 self.keys.write(out, key)
                 self.values.write(out, item)
-            except RefusedError as error:
-                error.parts.append((str(key),))
+            except Exception as error:
+                _place(error, (shown(key),))
                 raise
         out.data += b"\0"
         out.depth += 1
@@ -225,7 +244,7 @@ class MapNode(ContainerNode):
         if not isinstance(value, dict):
             return NOT
         best = EXACT if type(value) is dict else ACCEPTED
-        for key, item in value.items():
+        for key, item in _entries(value).items():
             best = min(best, self.keys.fit(key, memo), self.values.fit(item, memo))
             if best == NOT:
                 break
@@ -254,7 +273,7 @@ class RecordNode(ContainerNode):
         if self.cls is not None and isinstance(value, self.cls):
             self._object(out, value)
         elif isinstance(value, dict):
-            self._dict(out, value)
+            self._dict(out, _entries(value))
         else:
             raise _unwanted("dict" if self.cls is None else self.cls.__qualname__, value)
         out.depth += 1
@@ -262,22 +281,20 @@ class RecordNode(ContainerNode):
     def _object(self, out: Out, value: Any) -> None:
         for name, attribute, node, _ in self.fields:
             try:
-                if not hasattr(value, attribute):
-                    raise RefusedError("the field is not set")
-                node.write(out, getattr(value, attribute))
-            except RefusedError as error:
-                error.parts.append(name)
+                node.write(out, _attribute(value, attribute))
+            except Exception as error:
+                _place(error, name)
                 raise
 
     def _dict(self, out: Out, value: dict[str, Any]) -> None:
         unknown = [key for key in value if key not in self.names]
         if unknown:
-            raise RefusedError(f"{self.name} has no field {str(unknown[0])[:200]}")
+            raise RefusedError(f"{self.name} has no field {shown(unknown[0])}")
         for name, _, node, default in self.fields:
             try:
                 self._entry(out, value, name, node, default)
-            except RefusedError as error:
-                error.parts.append(name)
+            except Exception as error:
+                _place(error, name)
                 raise
 
     def _entry(self, out: Out, value: dict[str, Any], name: str, node: Node, default: bytes | None) -> None:
@@ -296,10 +313,21 @@ class RecordNode(ContainerNode):
 
     def weigh(self, value: Any, memo: Memo) -> int:
         """How well a dict suits."""
-        if not isinstance(value, dict) or any(key not in self.names for key in value):
+        if not isinstance(value, dict):
+            return NOT
+        items = _entries(value)
+        if any(key not in self.names for key in items):
             return NOT
         best = EXACT if self.cls is None and type(value) is dict else ACCEPTED
-        return min([best, *(self._fit(value, memo, *field) for field in self.fields)])
+        return min([best, *(self._fit(items, memo, *field) for field in self.fields)])
+
+    def named(self, value: Any) -> bool:
+        """Whether a dict has this record's fields, whatever they hold."""
+        if not isinstance(value, dict):
+            return False
+        items = _entries(value)
+        needed = (name for name, _, _, default in self.fields if default is None)
+        return all(key in self.names for key in items) and all(name in items for name in needed)
 
     def _fit(
         self, value: dict[str, Any], memo: Memo, name: str, attribute: str, node: Node, default: bytes | None
@@ -312,7 +340,8 @@ class RecordNode(ContainerNode):
 class UnionNode(Node):
     """A union. A type that only one branch takes leads straight to it.
 
-    Else it is the first branch that holds the value exactly, else the first that accepts it.
+    Else it is the first branch that holds the value exactly, else the first that accepts it; of classes that
+    accept it, that of its nearest base class.
     """
 
     def __init__(self, branches: tuple[Node, ...], title: str) -> None:
@@ -329,7 +358,8 @@ class UnionNode(Node):
         best, place = NOT, -1
         for number, branch in enumerate(self.branches):
             fit = branch.fit(value, memo)
-            if fit > best:
+            nearer = fit == best == ACCEPTED and _nearer(value, branch, self.branches[place])
+            if fit > best or nearer:
                 best, place = fit, number
             if fit == EXACT:
                 break
@@ -341,13 +371,53 @@ class UnionNode(Node):
         if place < 0:
             place = self._best(value, Memo())[1]
         if place < 0:
+            place = self._nearest(value)
+        if place < 0:
             raise _unwanted(f"one of {self.title}", value)
         out.data += zigzag(place)
         self.branches[place].write(out, value)
 
+    def _nearest(self, value: Any) -> int:
+        """The record with the fields of a dict that no branch accepts: writing it tells what is wrong."""
+        fitting = (
+            n for n, node in enumerate(self.branches) if isinstance(node, RecordNode) and node.named(value)
+        )
+        return next(fitting, -1)
+
     def fit(self, value: Any, memo: Memo) -> int:
         """How well the value suits."""
         return self._best(value, memo)[0]
+
+
+def _nearer(value: Any, one: Node, other: Node) -> bool:
+    """Whether the value's class has the class of `one` above it, and that of `other` above that."""
+    if not isinstance(one, RecordNode) or not isinstance(other, RecordNode):
+        return False
+    if one.cls is None or other.cls is None or not isinstance(value, one.cls):
+        return False
+    return one.cls is not other.cls and issubclass(one.cls, other.cls)
+
+
+# Methods of subclasses of builtin types are not asked: as in the native engine, what the value holds counts.
+
+
+def _items(value: list[Any] | tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(list.__iter__(value) if isinstance(value, list) else tuple.__iter__(value))
+
+
+def _entries(value: dict[Any, Any]) -> dict[Any, Any]:
+    return dict.copy(value) if type(value) is dict else dict(dict.items(value))
+
+
+def _attribute(value: Any, name: str) -> Any:
+    try:
+        return getattr(value, name)
+    except AttributeError:
+        raise RefusedError("the field is not set") from None
+
+
+def _real_number(value: float) -> float:
+    return float.__float__(value) if isinstance(value, float) else float(int.__int__(value))
 
 
 def _number(value: Any) -> bool:
@@ -361,11 +431,11 @@ def _exact_for(*types: type[Any]) -> Callable[[Any], int]:
 
 def _integer(bits: int) -> LeafNode:
     def grade(value: Any) -> int:
-        if not _number(value) or not -(1 << bits - 1) <= value < 1 << bits - 1:
+        if not _number(value) or not -(1 << bits - 1) <= int.__int__(value) < 1 << bits - 1:
             return NOT
         return EXACT if type(value) is int else ACCEPTED
 
-    return LeafNode((int,), f"an int of {bits} bits", grade, zigzag)
+    return LeafNode((int,), f"an int of {bits} bits", grade, lambda value: zigzag(int.__int__(value)))
 
 
 def _real(form: struct.Struct) -> LeafNode:
@@ -373,24 +443,26 @@ def _real(form: struct.Struct) -> LeafNode:
         if not isinstance(value, float) and not _number(value):
             return NOT
         try:
-            back = form.unpack(form.pack(value))[0]
+            number = _real_number(value)
+            back = form.unpack(form.pack(number))[0]
         except (OverflowError, struct.error):
             return NOT
-        return EXACT if isinstance(value, float) and (back == value or math.isnan(value)) else ACCEPTED
+        return EXACT if isinstance(value, float) and (back == number or math.isnan(number)) else ACCEPTED
 
-    return LeafNode((float, int), f"a number that {form.size * 8} bits hold", grade, form.pack)
+    wanted = f"a number that {form.size * 8} bits hold"
+    return LeafNode((float, int), wanted, grade, lambda value: form.pack(_real_number(value)))
 
 
 def _bytes(size: int) -> LeafNode:
     types = (bytes, bytearray, memoryview)
 
     def grade(value: Any) -> int:
-        if not isinstance(value, types) or (size >= 0 and len(bytes(value)) != size):
+        if not isinstance(value, types) or (size >= 0 and memoryview(value).nbytes != size):
             return NOT
         return EXACT if isinstance(value, bytes) else ACCEPTED
 
     def pack(value: Any) -> bytes:
-        data = bytes(value)
+        data = memoryview(value).tobytes()
         return data if size >= 0 else zigzag(len(data)) + data
 
     return LeafNode(types, "bytes" if size < 0 else f"{size} bytes", grade, pack)
@@ -399,10 +471,10 @@ def _bytes(size: int) -> LeafNode:
 def _string() -> LeafNode:
     def pack(value: Any) -> bytes:
         try:
-            data = value.encode()
+            data = str.encode(value)
         except UnicodeEncodeError:
             raise RefusedError("the string holds a lone surrogate") from None
-        return zigzag(len(data)) + bytes(data)
+        return zigzag(len(data)) + data
 
     return LeafNode((str,), "str", _exact_for(str), pack)
 
@@ -411,7 +483,7 @@ def _date() -> LeafNode:
     def grade(value: Any) -> int:
         return EXACT if isinstance(value, dt.date) and not isinstance(value, dt.datetime) else NOT
 
-    return LeafNode((dt.date,), "date", grade, lambda value: zigzag(value.toordinal() - _EPOCH_DAY))
+    return LeafNode((dt.date,), "date", grade, lambda value: zigzag(dt.date.toordinal(value) - _EPOCH_DAY))
 
 
 def _time(unit: int) -> LeafNode:
@@ -433,8 +505,12 @@ def _micros(value: Any, utc: bool) -> int | None:
     if not isinstance(value, dt.datetime):
         return None
     if not utc:
-        return (value - _EPOCH) // _MICROSECOND if value.tzinfo is None else None
-    return None if value.utcoffset() is None else (value - _UTC_EPOCH) // _MICROSECOND
+        return _since(value, _EPOCH) if value.tzinfo is None else None
+    return None if dt.datetime.utcoffset(value) is None else _since(value, _UTC_EPOCH)
+
+
+def _since(value: dt.datetime, epoch: dt.datetime) -> int:
+    return dt.datetime.__sub__(value, epoch) // _MICROSECOND
 
 
 def _wanted(utc: bool) -> str:
@@ -454,7 +530,7 @@ def _timestamp(unit: int, utc: bool) -> LeafNode:
 def _nanos(cls: type[int], utc: bool) -> LeafNode:
     def number(value: Any) -> int | None:
         if _number(value):
-            found: int | None = int(value)
+            found: int | None = int.__int__(value)
         else:
             micros = _micros(value, utc)
             found = None if micros is None else micros * 1000
@@ -469,7 +545,8 @@ def _nanos(cls: type[int], utc: bool) -> LeafNode:
 
 def _uuid(text: bool) -> LeafNode:
     def pack(value: UUID) -> bytes:
-        return zigzag(36) + str(value).encode() if text else value.bytes
+        raw = value.int.to_bytes(16, "big")
+        return zigzag(36) + str(UUID(bytes=raw)).encode() if text else raw
 
     return LeafNode((UUID,), "UUID", _exact_for(UUID), pack)
 
@@ -561,7 +638,14 @@ class Writer:
         """`prefix` and then the value in Avro binary. Raises `EncodeError`."""
         out = Out(prefix)
         try:
-            self._root.write(out, value)
+            self._write(out, value)
         except RefusedError as error:
-            raise EncodeError(error.why, path=field_path(error.parts)) from None
+            raise EncodeError(error.why, path=field_path(error.parts)) from error.cause
         return bytes(out.data)
+
+    def _write(self, out: Out, value: Any) -> None:
+        try:
+            self._root.write(out, value)
+        except Exception as error:
+            _place(error)
+            raise

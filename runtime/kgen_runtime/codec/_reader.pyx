@@ -8,7 +8,7 @@ checked before every access. Memory: nothing is allocated from a count in the da
 made of no bytes at all (an array of nulls) is counted against a budget per message.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_Clear, PyErr_Occurred
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
@@ -20,9 +20,10 @@ import uuid
 
 from ..errors import DecodeError
 from . import reasons
-from .decimals import EXACT as EXACT_CONTEXT
+from .decimals import EXACT as EXACT_CONTEXT, bound, number_size
 from .limits import DECIMAL_BYTES, EMPTY_ITEMS, MAX_DEPTH
-from .paths import field_path
+from .paths import field_path, told
+from .uuids import uuid_of_text
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
 include "reader_cursor.pxi"
@@ -31,7 +32,7 @@ include "reader_containers.pxi"
 include "reader_records.pxi"
 
 
-def scalar(str kind, bint narrow, Py_ssize_t size, scale):
+def scalar(str kind, bint narrow, Py_ssize_t size, precision, scale):
     """The node for a primitive or logical type; `narrow` where it was written as an int, `size` of a fixed or -1."""
     if kind == "null":
         return NullNode()
@@ -47,7 +48,7 @@ def scalar(str kind, bint narrow, Py_ssize_t size, scale):
         return BlobNode(size)
     if kind == "string":
         return StringNode(-1)
-    return logical(kind, narrow, size, scale)
+    return logical(kind, narrow, size, precision, scale)
 
 
 cdef dict TIMES = {"time-millis": 1000, "time-micros": 1}
@@ -57,10 +58,17 @@ cdef dict STAMPS = {
     "local-timestamp-millis": (1000, False),
     "local-timestamp-micros": (1, False),
 }
-cdef dict NANOS = {"timestamp-nanos": TimestampNanos, "local-timestamp-nanos": LocalTimestampNanos}
+cdef dict NANOS = {
+    "timestamp-nanos": (TimestampNanos, 1),
+    "timestamp-millis-as-nanos": (TimestampNanos, 1000000),
+    "timestamp-micros-as-nanos": (TimestampNanos, 1000),
+    "local-timestamp-nanos": (LocalTimestampNanos, 1),
+    "local-timestamp-millis-as-nanos": (LocalTimestampNanos, 1000000),
+    "local-timestamp-micros-as-nanos": (LocalTimestampNanos, 1000),
+}
 
 
-cdef Node logical(str kind, bint narrow, Py_ssize_t size, scale):
+cdef Node logical(str kind, bint narrow, Py_ssize_t size, precision, scale):
     if kind == "integer-as-float":
         return AsFloatNode(narrow)
     if kind == "integer-as-double":
@@ -72,10 +80,15 @@ cdef Node logical(str kind, bint narrow, Py_ssize_t size, scale):
     if kind in STAMPS:
         return TimestampNode(narrow, *STAMPS[kind])
     if kind in NANOS:
-        return NanosNode(narrow, NANOS[kind])
+        return NanosNode(narrow, *NANOS[kind])
+    if kind in ("timestamp-nanos-as-datetime", "local-timestamp-nanos-as-datetime"):
+        return FromNanosNode(narrow, kind[0] != "l")
     if kind == "decimal":
-        return DecimalNode(size, scale)
+        return DecimalNode(size, precision, scale)
     return {"big-decimal": BigDecimalNode, "uuid": UuidNode, "duration": DurationNode}[kind](size)
+
+
+cdef object ZERO = 0
 
 
 cdef class Reader:
@@ -88,28 +101,31 @@ cdef class Reader:
         self.root = root
         self.max_depth = max_depth
 
-    def decode(self, bytes data not None, Py_ssize_t offset=0):
+    def decode(self, data, offset=0):
         """One value from `data[offset:]`, all of it. Raises `DecodeError`."""
-        value = self.attempt(data, offset)
+        cdef Cursor c
+        # What is too large is clipped. The default takes no call: this runs for each message.
+        value = self.attempt(&c, data, 0 if offset is ZERO else PyNumber_AsSsize_t(offset, NULL))
         if type(value) is DecodeError:
             raise value
         return value
 
-    def decode_many(self, batch, Py_ssize_t offset=0):
+    def decode_many(self, batch, offset=0):
         """One value for each payload, in order; where one does not decode, its `DecodeError` stands in its place."""
+        cdef Cursor c
         cdef list out = []
+        cdef Py_ssize_t start = PyNumber_AsSsize_t(offset, NULL)
         for data in batch:
-            out.append(self.attempt(data, offset))
+            out.append(self.attempt(&c, data, start))
         return out
 
-    cdef object attempt(self, bytes data, Py_ssize_t offset):
-        """A value, or a `DecodeError`."""
-        cdef Cursor c
+    cdef object attempt(self, Cursor *c, object data, Py_ssize_t offset):
+        """A value, or a `DecodeError`. The cursor is made here."""
         cdef PyObject *made
         cdef const uint8_t *start
         cdef object value
-        if data is None:
-            raise TypeError("a payload must be bytes, not None")
+        if not PyBytes_Check(data):
+            raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
         start = <const uint8_t *>PyBytes_AS_STRING(data)
         c.end = start + PyBytes_GET_SIZE(data)
         if offset < 0 or offset > PyBytes_GET_SIZE(data):
@@ -119,9 +135,9 @@ cdef class Reader:
         c.empty = MAX_EMPTY
         c.what = NULL
         c.path = NULL
-        made = self.root.read(&c)
+        made = self.root.read(c)
         if made == NULL:
-            return failure(&c, c.at - start)
+            return failure(c, c.at - start)
         value = <object>made
         Py_DECREF(made)
         if c.at != c.end:
@@ -144,7 +160,7 @@ cdef object failure(Cursor *c, Py_ssize_t position):
         if c.path != NULL:
             parts = <list>c.path
             Py_DECREF(c.path)
-    what = f"the value was refused: {type(cause).__name__}: {cause}" if cause is not None else reason(c)
+    what = told(cause) if cause is not None else reason(c)
     refused = DecodeError(what, position=position, path=field_path(parts))
     refused.__cause__ = cause
     return refused

@@ -13,14 +13,15 @@ cdef extern from *:
     #define KGEN_SLOT(object, offset) ((PyObject **)((char *)(object) + (offset)))
     #define KGEN_ALLOC(type) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), 0))
 
-    /* The offset of a __slots__ member in its objects, or -1 where the descriptor is something else. */
-    static Py_ssize_t kgen_slot_offset(PyObject *descriptor) {
+    /* The offset of a __slots__ member in the objects of this class, or -1 where the descriptor is something else. */
+    static Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) {
         if (Py_TYPE(descriptor) != &PyMemberDescr_Type) return -1;
+        if (!PyType_IsSubtype((PyTypeObject *)cls, PyDescr_TYPE(descriptor))) return -1;
         PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
         return member->type == T_OBJECT_EX ? member->offset : -1;
     }
     """
-    Py_ssize_t kgen_slot_offset(PyObject *descriptor) noexcept
+    Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) noexcept
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
     object KGEN_ALLOC(PyObject *cls)
     PyObject *PyList_GET_ITEM(PyObject *items, Py_ssize_t index) noexcept
@@ -84,7 +85,7 @@ cdef void fill_all(list made, Py_ssize_t slot, object value) noexcept:
 
 cdef Py_ssize_t slot_of(cls, str name) except -1:
     descriptor = getattr(cls, name, None)
-    cdef Py_ssize_t offset = kgen_slot_offset(<PyObject *>descriptor)
+    cdef Py_ssize_t offset = kgen_slot_offset(<PyObject *>cls, <PyObject *>descriptor)
     if offset < 0:
         raise TypeError(f"{cls.__qualname__}.{name} is not a slot")
     return offset

@@ -12,6 +12,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 import datetime as dt
+import enum
 import uuid
 from decimal import Decimal
 
@@ -19,7 +20,7 @@ from ..errors import EncodeError
 from .decimals import number_bytes, unscaled, unscaled_big
 from .defaults import zigzag
 from .limits import MAX_DEPTH
-from .paths import field_path
+from .paths import field_path, shown, told
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
 include "writer_buffer.pxi"
@@ -86,8 +87,11 @@ cdef class Writer:
             put(&out, PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
             self.root.write(&out, value)
             return PyBytes_FromStringAndSize(<const char *>out.data, out.size)
-        except Refused as refused:
-            raise EncodeError(refused.why, path=field_path(refused.parts)) from None
+        except Exception as error:
+            if isinstance(error, MemoryError):
+                raise
+            found = refused(error, None)
+            raise EncodeError(found.why, path=field_path(found.parts)) from found.cause
         finally:
             if out.heap:
                 PyMem_Free(out.data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import types
 from dataclasses import dataclass
 from typing import Any
@@ -34,9 +35,10 @@ def bind(record: Record, cls: type[Any]) -> Binding:
     wanted = [field.name for field in record.fields]
     _refuse(record, cls, "has no field for", [name for name in wanted if name not in members])
     needed = [wire for wire, member in members.items() if wire not in wanted and _required(member)]
+    needed += [member.name for member in _init_only(cls) if _required(member)]
     _refuse(record, cls, "needs a value that the schema does not have:", needed)
     attributes = tuple(members[name].name for name in wanted)
-    return Binding(cls, attributes, len(members) == len(wanted) and _is_plain(cls))
+    return Binding(cls, attributes, len(members) == len(wanted) and is_plain(cls))
 
 
 def _refuse(record: Record, cls: type[Any], what: str, names: list[str]) -> None:
@@ -52,19 +54,41 @@ def _required(member: dataclasses.Field[Any]) -> bool:
     )
 
 
-def _is_plain(cls: type[Any]) -> bool:
+def is_plain(cls: type[Any]) -> bool:
     """Whether calling the class does no more than store each argument in its slot."""
-    generated = getattr(cls.__init__, "__code__", None)
     made_by: object = cls.__new__
     return (
-        type(cls) is type
+        dataclasses.is_dataclass(cls)
+        and type(cls) is type
         and made_by is object.__new__
         and not hasattr(cls, "__post_init__")
-        and generated is not None
-        and generated.co_filename == "<string>"  # made by dataclass(), not written by hand
+        and _is_generated(cls.__init__)
+        and _stores(cls)
+        and not _init_only(cls)
         and all(_is_slot(cls, member) for member in dataclasses.fields(cls))
     )
 
 
+def _is_generated(method: Any) -> bool:
+    """Whether `dataclass()` made it: what is written by hand stands in a file."""
+    code = getattr(method, "__code__", None)
+    return code is not None and code.co_filename == "<string>"
+
+
+def _stores(cls: type[Any]) -> bool:
+    """Whether `__init__` stores by setting an attribute: that of a frozen dataclass goes past its refusal."""
+    setter: object = cls.__setattr__
+    return setter is object.__setattr__ or (_is_generated(setter) and cls.__dataclass_params__.frozen)
+
+
+def _init_only(cls: type[Any]) -> list[dataclasses.Field[Any]]:
+    """The arguments of `__init__` that are no fields."""
+    every: dict[str, dataclasses.Field[Any]] = cls.__dataclass_fields__
+    others = every.keys() - {member.name for member in dataclasses.fields(cls)}
+    arguments = inspect.signature(cls.__init__).parameters if others else {}
+    return [every[name] for name in every if name in others and name in arguments]
+
+
 def _is_slot(cls: type[Any], member: dataclasses.Field[Any]) -> bool:
-    return member.init and isinstance(getattr(cls, member.name, None), types.MemberDescriptorType)
+    slot = getattr(cls, member.name, None)
+    return member.init and isinstance(slot, types.MemberDescriptorType) and issubclass(cls, slot.__objclass__)

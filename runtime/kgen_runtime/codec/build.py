@@ -13,7 +13,7 @@ from uuid import UUID
 from ..errors import DecodeError, ResolutionError, SchemaError
 from .bind import bind
 from .defaults import DefaultEncoder
-from .plan import Choice, Default, EnumValue, Fields, FixedValue, Key, Link, ListOf, MapOf, Plan, Value
+from .plan import Choice, Default, EnumValue, Fields, FixedValue, Key, Link, ListOf, MapOf, Pick, Plan, Value
 from .resolve import Resolution, title
 from .schema import (
     NO_DEFAULT,
@@ -85,12 +85,10 @@ class ReaderBuilder:
     def _node(self, plan: Plan, skip: bool) -> Any:
         engine = self._engine
         if isinstance(plan, Value):
-            return engine.scalar(
-                _kind(plan), plan.writer == "int", -1, plan.logical.scale if plan.logical else 0
-            )
+            return engine.scalar(_kind(plan), plan.writer == "int", -1, *_digits(plan.logical))
         if isinstance(plan, FixedValue):
-            kind, scale = (plan.logical.name, plan.logical.scale) if plan.logical else ("fixed", 0)
-            return engine.scalar(kind, False, plan.size, scale)
+            kind = plan.logical.name if plan.logical else "fixed"
+            return engine.scalar(kind, False, plan.size, *_digits(plan.logical))
         if isinstance(plan, EnumValue):
             return engine.EnumNode(*self._symbols(plan, skip))
         if isinstance(plan, ListOf):
@@ -99,6 +97,8 @@ class ReaderBuilder:
             return engine.MapNode(self._node(plan.values, skip))
         if isinstance(plan, Choice):
             return engine.ChoiceNode(tuple(self._branch(branch, skip) for branch in plan.branches))
+        if isinstance(plan, Pick):
+            return self._node(self._resolution.picked(plan), skip)
         if isinstance(plan, Link):
             return self._record(plan.key)
         return engine.NeverNode(plan.message)
@@ -209,8 +209,18 @@ def _members(cls: type[Any], name: str, symbols: Iterable[str | None]) -> tuple[
         ) from error
 
 
+def _digits(logical: Logical | None) -> tuple[int, int]:
+    """The precision and the scale of a decimal."""
+    return (logical.precision, logical.scale) if logical else (0, 0)
+
+
 def _kind(plan: Value) -> str:
     """What a primitive is read as: a logical type, a promotion, or as it stands."""
+    if plan.logical and plan.unit:
+        nanos = plan.logical.name.endswith("nanos")
+        if nanos == plan.unit.name.endswith("nanos"):
+            return plan.unit.name  # milliseconds and microseconds both become datetimes
+        return f"{plan.unit.name}-as-{'nanos' if nanos else 'datetime'}"
     if plan.logical:
         return plan.logical.name
     if plan.reader in ("float", "double"):

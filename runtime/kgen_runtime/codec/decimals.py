@@ -16,7 +16,9 @@ _DIGITS = DECIMAL_BYTES * 2  # more than any decimal that could be read back
 
 def unscaled(value: Decimal | int, precision: int, scale: int) -> int:
     """The whole number that stands for `value` at this scale. Raises ValueError where digits would go."""
-    exact = value if isinstance(value, Decimal) else Decimal(value)
+    exact = (
+        value if type(value) is Decimal else Decimal(value)
+    )  # of a subclass, its own methods are not asked
     if not exact.is_finite():
         raise ValueError("is not a finite number")
     if exact and exact.adjusted() + scale >= min(precision, _DIGITS):
@@ -30,7 +32,9 @@ def unscaled(value: Decimal | int, precision: int, scale: int) -> int:
 
 def unscaled_big(value: Decimal | int) -> tuple[int, int]:
     """The whole number and the scale that stand for `value` as a big-decimal. Raises ValueError."""
-    exact = value if isinstance(value, Decimal) else Decimal(value)
+    exact = (
+        value if type(value) is Decimal else Decimal(value)
+    )  # of a subclass, its own methods are not asked
     exponent = exact.as_tuple().exponent
     if not isinstance(exponent, int):
         raise ValueError("is not a finite number")
@@ -42,3 +46,14 @@ def unscaled_big(value: Decimal | int) -> tuple[int, int]:
 def number_bytes(number: int) -> bytes:
     """The shortest big-endian two's complement form of a whole number."""
     return number.to_bytes((number + (number < 0)).bit_length() // 8 + 1, "big", signed=True)
+
+
+def bound(precision: int) -> int:
+    """The first whole number that has more digits than `precision` allows."""
+    limit: int = 10**precision
+    return limit
+
+
+def number_size(limit: int) -> int:
+    """How many bytes the whole numbers between -`limit` and `limit` need."""
+    return len(number_bytes(limit - 1))

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 MAX_DEPTH = 128
-"""How many records, arrays and maps may stand inside each other; both engines recurse."""
+"""How many records, arrays and maps may stand inside each other: both engines recurse. 64 KiB of stack do."""
+
+MOST_DEPTH = 512
+"""The largest limit of depth to choose. The native reader takes up to 300 bytes of stack for each level, and
+a thread may have no more than 256 KiB."""
 
 EMPTY_ITEMS = 65_536
-"""How many values that take no bytes (nulls in an array, records without fields) one message may hold."""
+"""How many values that take no bytes (nulls in an array, records of nulls) one message may hold.
 
-DECIMAL_BYTES = 16_384
-"""How long a decimal may be: Python makes decimals of long numbers in quadratic time."""
+Such a record counts with its fields, and with what its defaults are made of.
+"""
+
+DECIMAL_BYTES = 4096
+"""How long the number of a big-decimal may be: Python makes decimals of long numbers in quadratic time."""

@@ -19,3 +19,16 @@ def field_path(parts: Sequence[Part]) -> str:
         else:
             out.append(f".{part}" if out else part)
     return "".join(out)
+
+
+def told(error: Exception) -> str:
+    """What the code of a value or a class raised, in a message."""
+    return f"the value was refused: {type(error).__name__}: {shown(error)}"
+
+
+def shown(value: object) -> str:
+    """A value's text, or its type where its own code fails to make one."""
+    try:
+        return str(value)[:200]
+    except Exception:  # noqa: BLE001 - it is anyone's code
+        return f"<{type(value).__name__}>"

@@ -15,11 +15,15 @@ Key: TypeAlias = tuple[Mode, str, str]
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """A primitive written as `writer`, wanted as `reader` with its logical type."""
+    """A primitive written as `writer`, wanted as `reader` with its logical type.
+
+    `unit`: the writer's logical type, where it is the same kind of time in another unit.
+    """
 
     writer: PrimitiveName
     reader: PrimitiveName
     logical: Logical | None
+    unit: Logical | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +62,13 @@ class Choice:
     """A writer's union, a plan for each branch."""
 
     branches: tuple[Plan, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Pick:
+    """Branches of a reader's union that match by name or promotion: the first that can be read is meant."""
+
+    candidates: tuple[Plan, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,4 +114,4 @@ class Never:
     field: str = ""
 
 
-Plan: TypeAlias = Value | FixedValue | EnumValue | ListOf | MapOf | Choice | Link | Never
+Plan: TypeAlias = Value | FixedValue | EnumValue | ListOf | MapOf | Choice | Pick | Link | Never

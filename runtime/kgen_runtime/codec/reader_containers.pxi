@@ -111,7 +111,11 @@ cdef class ListNode(Node):
                 out = PyList_New(made)
                 if out == NULL:
                     return NULL
+                if made:
+                    PyObject_GC_UnTrack(out)  # no code that an item runs may find it while it has empty places
             if count == 0:
+                if made:
+                    PyObject_GC_Track(out)
                 return out
             while count:
                 if self.add(c, out, done, made) < 0:
@@ -125,7 +129,7 @@ cdef class ListNode(Node):
         cdef PyObject *item = self.items.read(c)
         cdef int status
         if item == NULL:
-            return trace(c, index)
+            return trace_made(c, PyLong_FromSsize_t(index))
         if index < made:
             PyList_SET_ITEM(out, index, item)
             return spend(c, start)
@@ -186,7 +190,7 @@ cdef class MapNode(Node):
             return -1
         value = self.values.read(c)
         if value == NULL:
-            trace(c, (<object>key,))
+            trace_made(c, PyTuple_Pack(1, key))
             Py_DECREF(key)
             return -1
         status = PyDict_SetItem(out, key, value)

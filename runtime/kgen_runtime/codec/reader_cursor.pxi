@@ -2,7 +2,7 @@
 
 cdef extern from "_native.h":
     int kgen_datetime_import() except -1
-    Py_ssize_t kgen_slot_offset(PyObject *descriptor) noexcept
+    Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) noexcept
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
     PyObject *KGEN_ALLOC(PyObject *cls) noexcept
     PyObject *kgen_date(long long days) noexcept
@@ -16,14 +16,22 @@ cdef extern from "_native.h":
     PyObject *PyBytes_New "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) noexcept
     PyObject *PyList_New(Py_ssize_t size) noexcept
     void PyList_SET_ITEM(PyObject *items, Py_ssize_t index, PyObject *item) noexcept
+    void PyObject_GC_UnTrack(PyObject *items) noexcept
+    void PyObject_GC_Track(PyObject *items) noexcept
     int PyList_Append(PyObject *items, PyObject *item) noexcept
     PyObject *PyDict_New() noexcept
     int PyDict_SetItem(PyObject *items, PyObject *key, PyObject *value) noexcept
+    PyObject *PyTuple_Pack(Py_ssize_t count, ...) noexcept
+    PyObject *PyLong_FromSsize_t(Py_ssize_t value) noexcept
     PyObject *PyTuple_GET_ITEM(PyObject *items, Py_ssize_t index) noexcept
     PyObject *PyObject_Vectorcall(PyObject *call, PyObject **args, size_t count, PyObject *names) noexcept
     PyObject *_PyLong_FromByteArray(const uint8_t *data, size_t size, int little, int signed_) noexcept
     void Py_DECREF(PyObject *value) noexcept
     PyObject *PyErr_NoMemory() noexcept
+    Py_ssize_t PyNumber_AsSsize_t(object number, PyObject *overflow) except? -1
+    void PyErr_SetObject(PyObject *cls, PyObject *value) noexcept
+    int PyErr_ExceptionMatches(PyObject *cls) noexcept
+    PyObject *PyExc_UnicodeDecodeError
     Py_ssize_t PyTuple_GET_SIZE(PyObject *items) noexcept
     PyObject *None_ "Py_None"
     PyObject *True_ "Py_True"
@@ -35,6 +43,7 @@ cdef enum:
     PREALLOCATE = 256
     KEY_CACHE = 64
     KEY_SIZE = 48
+    MOST_UUID = 64  # no UUID's text is longer
 
 cdef Py_ssize_t MAX_DECIMAL = DECIMAL_BYTES
 cdef Py_ssize_t MAX_EMPTY = EMPTY_ITEMS
@@ -42,6 +51,8 @@ cdef int DEPTH = MAX_DEPTH
 # Microseconds and days of 0001-01-01 and of the first moment after 9999-12-31.
 cdef long long FIRST_MICRO = -62135596800000000LL
 cdef long long END_MICRO = 253402300800000000LL
+cdef int64_t MOST_LONG = 0x7FFFFFFFFFFFFFFF
+cdef int64_t LEAST_LONG = -MOST_LONG - 1
 cdef long long FIRST_DAY = -719162
 cdef long long END_DAY = 2932897
 
@@ -168,10 +179,14 @@ cdef inline int enter(Cursor *c) noexcept:
 
 cdef inline int spend(Cursor *c, const uint8_t *start) noexcept:
     """Count a value that took no bytes."""
-    if c.at == start:
-        if c.empty <= 0:
-            return worse(c, TOO_EMPTY)
-        c.empty -= 1
+    return charge(c, 1) if c.at == start else 0
+
+
+cdef inline int charge(Cursor *c, Py_ssize_t cost) noexcept:
+    """Take `cost` from what values without bytes may spend."""
+    if c.empty < cost:
+        return worse(c, TOO_EMPTY)
+    c.empty -= cost
     return 0
 
 
@@ -187,3 +202,20 @@ cdef int trace(Cursor *c, object part) noexcept:
     if PyList_Append(c.path, <PyObject *>part) < 0:
         PyErr_Clear()
     return -1
+
+
+cdef int trace_made(Cursor *c, PyObject *part) noexcept:
+    """`trace` for a part that was made for it (and is NULL where memory ran out); takes its reference."""
+    if part == NULL:
+        PyErr_Clear()
+        return -1
+    trace(c, <object>part)
+    Py_DECREF(part)
+    return -1
+
+
+cdef PyObject *raised(object error) noexcept:
+    """Raise what was caught, and say so as nodes do."""
+    cls = type(error)
+    PyErr_SetObject(<PyObject *>cls, <PyObject *>error)
+    return NULL

@@ -136,16 +136,36 @@ cdef class TimestampNode(TimeNode):
         return kgen_datetime(n * self.micros, self.utc)
 
 
-cdef class NanosNode(NumberNode):
-    cdef object cls
+cdef class FromNanosNode(NumberNode):
+    """Nanoseconds as a datetime: what is finer is cut off, towards the past. All that 64 bits hold fits."""
 
-    def __init__(self, bint narrow, cls):
+    cdef bint utc
+
+    def __init__(self, bint narrow, bint utc):
         self.narrow = narrow
-        self.cls = cls
+        self.utc = utc
 
     cdef PyObject *make(self, Cursor *c, int64_t n) noexcept:
-        cdef PyObject *number = PyLong_FromLongLong(n)
+        return kgen_datetime(n // 1000 - (n % 1000 < 0), self.utc)
+
+
+cdef class NanosNode(NumberNode):
+    """Nanoseconds as a number of their own class; `unit` is how many nanoseconds one unit of the data is."""
+
+    cdef object cls
+    cdef int64_t unit
+
+    def __init__(self, bint narrow, cls, int64_t unit=1):
+        self.narrow = narrow
+        self.cls = cls
+        self.unit = unit
+
+    cdef PyObject *make(self, Cursor *c, int64_t n) noexcept:
+        cdef PyObject *number
         cdef PyObject *value
+        if not LEAST_LONG // self.unit <= n <= MOST_LONG // self.unit:
+            return bad(c, BAD_DATE)
+        number = PyLong_FromLongLong(n * self.unit)
         if number == NULL:
             return NULL
         value = PyObject_Vectorcall(<PyObject *>self.cls, &number, 1, NULL)
@@ -219,7 +239,7 @@ cdef class BlobNode(Node):
 
 cdef inline PyObject *text_of(Cursor *c, const uint8_t *data, Py_ssize_t size) noexcept:
     cdef PyObject *value = PyUnicode_DecodeUTF8(<const char *>data, size, NULL)
-    if value == NULL:
+    if value == NULL and PyErr_ExceptionMatches(PyExc_UnicodeDecodeError):
         PyErr_Clear()
         return bad(c, NOT_UTF8)
     return value
@@ -238,17 +258,20 @@ cdef class StringNode(BlobNode):
 
 
 cdef class SlowNode(BlobNode):
-    """A run of bytes made into a value by Python code. `build` raises ValueError where it cannot."""
+    """A run of bytes made into a value by Python code. `build` raises ValueError or ArithmeticError where it cannot.
+
+    Everything else, such as what a signal's handler raises in that code, goes through.
+    """
 
     cdef PyObject *make(self, Cursor *c, const uint8_t *data, Py_ssize_t size) noexcept:
         try:
             value = self.build(data, size)
             Py_INCREF(value)
             return <PyObject *>value
-        except MemoryError:
-            return PyErr_NoMemory()
-        except Exception:
+        except (ValueError, ArithmeticError):
             return bad(c, self.reason())
+        except BaseException as error:
+            return raised(error)
 
     cdef object build(self, const uint8_t *data, Py_ssize_t size):
         raise ValueError
@@ -257,11 +280,16 @@ cdef class SlowNode(BlobNode):
         return BAD_DECIMAL
 
 
-cdef object whole_number(const uint8_t *data, Py_ssize_t size):
-    """A big-endian two's complement number of bounded size: Python makes decimals of long ones in quadratic time."""
+cdef object whole_number(const uint8_t *data, Py_ssize_t size, Py_ssize_t most):
+    """A big-endian two's complement number of at most so many bytes, besides those that only repeat its sign."""
     cdef PyObject *number
     cdef object value
-    if size <= 0 or size > MAX_DECIMAL:
+    if size <= 0:
+        raise ValueError
+    while size > most and (data[0] == 0 or data[0] == 0xFF) and (data[0] ^ data[1]) < 0x80:
+        data += 1
+        size -= 1
+    if size > most:
         raise ValueError
     number = _PyLong_FromByteArray(data, size, 0, 1)
     if number == NULL:
@@ -272,14 +300,23 @@ cdef object whole_number(const uint8_t *data, Py_ssize_t size):
 
 
 cdef class DecimalNode(SlowNode):
-    cdef object shift
+    """`limit` is the first number with too many digits, `most` how many bytes the others need."""
 
-    def __init__(self, Py_ssize_t size, scale):
+    cdef object shift
+    cdef object limit
+    cdef Py_ssize_t most
+
+    def __init__(self, Py_ssize_t size, precision, scale):
         self.size = size
         self.shift = Decimal(-scale)
+        self.limit = bound(precision)
+        self.most = number_size(self.limit)
 
     cdef object build(self, const uint8_t *data, Py_ssize_t size):
-        return Decimal(whole_number(data, size)).scaleb(self.shift, EXACT)
+        number = whole_number(data, size, self.most)
+        if not -self.limit < number < self.limit:
+            raise ValueError
+        return Decimal(number).scaleb(self.shift, EXACT)
 
 
 cdef class BigDecimalNode(SlowNode):
@@ -293,7 +330,7 @@ cdef class BigDecimalNode(SlowNode):
         inner.end = data + size
         if take_size(&inner, &length) < 0:
             raise ValueError
-        number = whole_number(inner.at, length)
+        number = whole_number(inner.at, length, MAX_DECIMAL)
         inner.at += length
         if take_int(&inner, &scale) < 0 or inner.at != inner.end:
             raise ValueError
@@ -328,7 +365,7 @@ cdef class UuidNode(SlowNode):
             return self.of_bytes(data)
         if size == 36 and self.parse(data, raw):
             return self.of_bytes(raw)
-        return UUID(PyBytes_FromStringAndSize(<const char *>data, size).decode())
+        return uuid_of_text(PyBytes_FromStringAndSize(<const char *>data, min(size, MOST_UUID)))
 
     cdef bint parse(self, const uint8_t *text, uint8_t *raw) noexcept:
         cdef int i, at = 0, high, low

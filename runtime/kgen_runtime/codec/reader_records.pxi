@@ -1,9 +1,13 @@
 """Nodes that read records, to objects of classes or dicts, and the defaults of their fields."""
 
 cdef class DefaultNode:
-    """The value of a field that the writer lacks: read by `node` from `data` each time, or held where it cannot change."""
+    """The value of a field that the writer lacks: read by `node` from `data` each time, or held where it cannot change.
+
+    `cost`: what one more such value is charged in a record that took no bytes.
+    """
 
     cdef object value
+    cdef Py_ssize_t cost
     cdef bytes data
     cdef Node node
     cdef bint held
@@ -12,15 +16,23 @@ cdef class DefaultNode:
         self.data = data
         self.node = node
         self.held = False
+        self.cost = 0
 
     def probe(self):
         """Read the value once. Raises `DecodeError`."""
-        return Reader(self.node, DEPTH).decode(self.data)
+        cdef Cursor c
+        cdef Reader reader = Reader(self.node, DEPTH)
+        value = reader.attempt(&c, self.data, 0)
+        if type(value) is DecodeError:
+            raise value
+        self.cost = PyBytes_GET_SIZE(self.data) + MAX_EMPTY - c.empty
+        return value
 
     def hold(self, value):
         """Give this value from now on."""
         self.value = value
         self.held = True
+        self.cost = 0
 
     cdef PyObject *make(self, Cursor *c) noexcept:
         cdef Cursor inner = c[0]
@@ -47,6 +59,7 @@ cdef class RecordNode(Node):
     cdef tuple names
     cdef tuple nodes
     cdef tuple defaults
+    cdef tuple default_names
     cdef Py_ssize_t *slots
     cdef Py_ssize_t *default_slots
     cdef Py_ssize_t width
@@ -68,6 +81,7 @@ cdef class RecordNode(Node):
         self.names = tuple([step[0] for step in steps])
         self.nodes = tuple([step[1] for step in steps])
         self.defaults = tuple([default[1] for default in defaults])
+        self.default_names = tuple([default[0] for default in defaults])
         for node in self.nodes:
             if not isinstance(node, Node):
                 raise TypeError("a field needs a node")
@@ -102,10 +116,19 @@ cdef class RecordNode(Node):
             return NULL
         out = self.make(c)
         c.depth += 1
-        if out != NULL and spend(c, start) < 0:
+        if out != NULL and c.at == start and charge(c, self.cost()) < 0:
             Py_DECREF(out)
             return NULL
         return out
+
+    cdef Py_ssize_t cost(self) noexcept:
+        """What a record that took no bytes is charged: by its fields, and by what its defaults are made of."""
+        cdef Py_ssize_t i
+        cdef Py_ssize_t count = PyTuple_GET_SIZE(<PyObject *>self.defaults)
+        cdef Py_ssize_t sum = 1 + count + PyTuple_GET_SIZE(<PyObject *>self.nodes)
+        for i in range(count):
+            sum += (<DefaultNode>PyTuple_GET_ITEM(<PyObject *>self.defaults, i)).cost
+        return sum
 
     cdef PyObject *make(self, Cursor *c) noexcept:
         return NULL
@@ -127,7 +150,7 @@ cdef class RecordNode(Node):
         for i in range(PyTuple_GET_SIZE(<PyObject *>self.defaults)):
             value = (<DefaultNode>PyTuple_GET_ITEM(<PyObject *>self.defaults, i)).make(c)
             if value == NULL:
-                return -1
+                return trace(c, <object>PyTuple_GET_ITEM(<PyObject *>self.default_names, i))
             (<PyObject **>(base + self.default_slots[i] * unit))[0] = value
         return 0
 
@@ -140,7 +163,7 @@ cdef class RecordNode(Node):
             if (<Node>PyTuple_GET_ITEM(<PyObject *>self.nodes, i)).skip(c) < 0:
                 return trace(c, <object>PyTuple_GET_ITEM(<PyObject *>self.names, i))
         c.depth += 1
-        return spend(c, start)
+        return charge(c, 1 + PyTuple_GET_SIZE(<PyObject *>self.nodes)) if c.at == start else 0
 
 
 cdef class SlotRecordNode(RecordNode):
@@ -224,4 +247,4 @@ cdef class DictRecordNode(ArrayRecordNode):
 
 cdef Py_ssize_t slot_of(cls, str name):
     descriptor = getattr(cls, name, None)
-    return kgen_slot_offset(<PyObject *>descriptor)
+    return kgen_slot_offset(<PyObject *>cls, <PyObject *>descriptor)

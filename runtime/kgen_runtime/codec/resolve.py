@@ -1,19 +1,26 @@
 """How a reader schema reads what a writer schema wrote: the one place that knows Avro's rules.
 
 `resolve` makes a plan that both engines follow; `check` lists what stands in the way, for compatibility
-checks and messages. Source: Apache Avro 1.12 specification, "Schema Resolution" and "Aliases". Two choices
-where its letter would lose data, both as Java makes them:
+checks and messages. Source: Apache Avro 1.12 specification, "Schema Resolution" and "Aliases". Where its
+letter would lose data, or where it is silent:
 
 - In a reader's union the branch of the same type and full name goes first, then the same unqualified name or
-  an alias, then the first promotion. ("The first schema that matches" would turn the strings of
-  `["bytes", "string"]` into bytes.)
+  an alias, then the promotions, each in the union's order: the first that can be read, as Java does. ("The
+  first schema that matches" would turn the strings of `["bytes", "string"]` into bytes.)
 - Decimals must agree in scale. A precision that differs is let through: the digits are the same.
+- Where both sides have a logical type, it must be of one kind: a date is no time of day, an instant no wall
+  clock time. Times of one kind in different units are read by the writer's unit. Where one side has none, the
+  reader's schema says what the data means.
+- A symbol that the reader's enum lacks is an error of the datum that holds it, so an array or map of an enum
+  without any common symbol is still read where it is empty. A type that does not match is one of the schemas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from heapq import merge
+from itertools import islice
 
 from ..errors import ResolutionError
 from .defaults import BadDefaultError, DefaultEncoder
@@ -29,6 +36,7 @@ from .plan import (
     MapOf,
     Mode,
     Never,
+    Pick,
     Plan,
     Step,
     Value,
@@ -57,6 +65,9 @@ PROMOTIONS: Mapping[str, frozenset[str]] = {
     "string": frozenset({"bytes"}),
     "bytes": frozenset({"string"}),
 }
+
+_CANDIDATES = 16
+"""How many types of one name in a reader's union are tried: more have no use, and would have no end."""
 
 
 @dataclass(frozen=True)
@@ -89,53 +100,86 @@ class Resolution:
         while self._waiting:  # not recursion: a chain of named types may be as long as the schema's text
             key = self._waiting.pop()
             self.bodies[key] = self._fields(*key)
-        self._failing = self._find_failing()
+        self._mismatched: set[Key] = set()
+        self._failing: set[Key] = set()
+        self._spread(self.mismatches, self._mismatched)
+        self._spread(self.fails, self._failing)
 
     def fails(self, plan: Plan) -> bool:
         """Whether no data at all can be read by this plan."""
         if isinstance(plan, Link):
             return plan.key in self._failing
-        if isinstance(plan, ListOf):
-            return self.fails(plan.items)
-        if isinstance(plan, MapOf):
-            return self.fails(plan.values)
         if isinstance(plan, Choice):
             return bool(plan.branches) and all(map(self.fails, plan.branches))
+        if isinstance(plan, Pick):
+            return all(map(self.fails, plan.candidates))
         if isinstance(plan, EnumValue):
             return bool(plan.symbols) and not any(plan.symbols)
+        return self.mismatches(plan)
+
+    def mismatches(self, plan: Plan) -> bool:
+        """Whether the types of this plan do not match: then an array of them is not even read when empty."""
+        if isinstance(plan, Link):
+            return plan.key in self._mismatched
+        if isinstance(plan, ListOf):
+            return self.mismatches(plan.items)
+        if isinstance(plan, MapOf):
+            return self.mismatches(plan.values)
+        if isinstance(plan, Choice):
+            return bool(plan.branches) and all(map(self.mismatches, plan.branches))
+        if isinstance(plan, Pick):
+            return all(map(self.mismatches, plan.candidates))
         return isinstance(plan, Never)
+
+    def picked(self, plan: Pick) -> Plan:
+        """The first candidate that can be read, else the first whose types match, else the first."""
+        for bad in (self.fails, self.mismatches):
+            for candidate in plan.candidates:
+                if not bad(candidate):
+                    return candidate
+        return plan.candidates[0]
 
     def problems(self, plan: Plan | None = None) -> Iterator[Incompatibility]:
         """All that stands in the way under `plan` (by default the root)."""
-        waiting: list[tuple[Plan, str, bool]] = [(plan or self.root, "", True)]
-        seen: set[tuple[Key, bool]] = set()
+        waiting = [_Place(plan or self.root, "", always=True, inside=False)]
+        seen: set[tuple[Key, bool, bool]] = set()
         while waiting:
-            at, path, always = waiting.pop()
-            if isinstance(at, Link):
-                if (at.key, always) in seen or (at.key, True) in seen:
-                    continue
-                seen.add((at.key, always))
-                fields = self.bodies[at.key]
-                for lack in fields.missing:
-                    yield Incompatibility(_dotted(path, lack.field), lack.message, always)
-                waiting += [(step.plan, _dotted(path, step.name), always) for step in reversed(fields.steps)]
-            elif isinstance(at, ListOf):
-                waiting.append((at.items, path + "[]", always))
-            elif isinstance(at, MapOf):
-                waiting.append((at.values, path + "{}", always))
-            elif isinstance(at, Choice):
-                always = always and self.fails(at)
-                waiting += [(branch, path, always) for branch in reversed(at.branches)]
-            elif isinstance(at, EnumValue) and None in at.symbols:
-                lost = ", ".join(name for name, kept in zip(at.written, at.symbols) if kept is None)
-                message = f"the reader's enum {at.name} lacks {lost} and has no default"
-                yield Incompatibility(path, message, always and self.fails(at))
-            elif isinstance(at, Never):
-                yield Incompatibility(path, at.message, always)
+            place = waiting.pop()
+            if isinstance(place.plan, Link):
+                if _first_time(place, place.plan.key, seen):
+                    fields = self.bodies[place.plan.key]
+                    yield from (place.lacks(lack) for lack in fields.missing)
+                    waiting += [place.to(step.plan, "." + step.name) for step in reversed(fields.steps)]
+            elif isinstance(place.plan, EnumValue):
+                yield from self._lost_symbols(place, place.plan)
+            elif isinstance(place.plan, Never):
+                yield Incompatibility(place.path, place.plan.message, place.always)
+            else:
+                waiting += reversed(self._below(place))
 
-    def _find_failing(self) -> set[Key]:
-        """The records of which no data can be read: those that fail, and those that need them."""
-        self._failing = set()
+    def _below(self, place: _Place) -> list[_Place]:
+        """What stands below an array, a map or a union."""
+        plan = place.plan
+        if isinstance(plan, ListOf):
+            return [place.to(plan.items, "[]", inside=True)]
+        if isinstance(plan, MapOf):
+            return [place.to(plan.values, "{}", inside=True)]
+        if isinstance(plan, Pick):
+            return [place.to(self.picked(plan), "")]
+        if isinstance(plan, Choice):
+            deadly = (self.mismatches if place.inside else self.fails)(plan)
+            return [replace(place, plan=branch, always=place.always and deadly) for branch in plan.branches]
+        return []
+
+    def _lost_symbols(self, place: _Place, plan: EnumValue) -> Iterator[Incompatibility]:
+        lost = ", ".join(name for name, kept in zip(plan.written, plan.symbols) if kept is None)
+        if lost:
+            always = place.always and not place.inside and self.fails(plan)
+            message = f"the reader's enum {plan.name} lacks {lost} and has no default"
+            yield Incompatibility(place.path, message, always)
+
+    def _spread(self, bad: Callable[[Plan], bool], found: set[Key]) -> None:
+        """Add to `found`, by which `bad` goes, the records that are so by what they lack or need."""
         users: dict[Key, list[Key]] = {key: [] for key in self.bodies}
         for key, fields in self.bodies.items():
             for used in {link.key for step in fields.steps for link in _links(step.plan)}:
@@ -143,22 +187,16 @@ class Resolution:
         waiting = list(self.bodies)
         while waiting:
             key = waiting.pop()
-            if key not in self._failing and self._fields_fail(self.bodies[key]):
-                self._failing.add(key)
+            fields = self.bodies[key]
+            if key not in found and (fields.missing or any(bad(step.plan) for step in fields.steps)):
+                found.add(key)
                 waiting += users[key]
-        return self._failing
-
-    def _fields_fail(self, fields: Fields) -> bool:
-        return bool(fields.missing) or any(self.fails(step.plan) for step in fields.steps)
 
     def _plan(self, mode: Mode, writer: Node, reader: Node) -> Plan:
         if isinstance(writer, Union):
             return Choice(tuple(self._plan(mode, branch, reader) for branch in writer.branches))
         if isinstance(reader, Union):
-            branch = self._branch(mode, writer, reader)
-            if branch is None:
-                return Never(f"{title(writer)} is none of the reader's union {title(reader)}")
-            return self._plan(mode, writer, branch)
+            return self._pick(mode, writer, reader)
         if isinstance(writer, Ref) and isinstance(reader, Ref):
             return self._named(mode, writer.name, reader.name)
         if isinstance(writer, Array) and isinstance(reader, Array):
@@ -169,12 +207,16 @@ class Resolution:
             return _value(mode, writer, reader)
         return _never(writer, reader)
 
-    def _branch(self, mode: Mode, writer: Node, reader: Union) -> Node | None:
+    def _pick(self, mode: Mode, writer: Node, reader: Union) -> Plan:
         """The branch of the reader's union that takes what the writer wrote."""
         names = self._names[mode]
         if id(reader) not in self._unions:
             self._unions[id(reader)] = _Branches(reader, names[1])
-        return self._unions[id(reader)].pick(writer, names[0])
+        branches = self._unions[id(reader)].candidates(writer, names[0])
+        plans = tuple(self._plan(mode, writer, branch) for branch in branches)
+        if not plans:
+            return Never(f"{title(writer)} is none of the reader's union {title(reader)}")
+        return plans[0] if len(plans) == 1 else Pick(plans)
 
     def _named(self, mode: Mode, writer_name: str, reader_name: str) -> Plan:
         writer, reader = self._names[mode][0][writer_name], self._names[mode][1][reader_name]
@@ -252,13 +294,37 @@ def _links(plan: Plan) -> Iterator[Link]:
         yield from _links(plan.items)
     elif isinstance(plan, MapOf):
         yield from _links(plan.values)
-    elif isinstance(plan, Choice):
-        for branch in plan.branches:
+    elif isinstance(plan, Choice | Pick):
+        for branch in plan.branches if isinstance(plan, Choice) else plan.candidates:
             yield from _links(branch)
 
 
-def _dotted(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+@dataclass(frozen=True)
+class _Place:
+    """A plan on its path; `inside` an array or map, which may be empty."""
+
+    plan: Plan
+    path: str
+    always: bool
+    inside: bool
+
+    def to(self, plan: Plan, part: str, inside: bool = False) -> _Place:
+        """A plan below this one."""
+        path = (self.path + part).removeprefix(".")
+        return _Place(plan, path, self.always, self.inside or inside)
+
+    def lacks(self, lack: Never) -> Incompatibility:
+        """A field that is missing here."""
+        return Incompatibility((f"{self.path}.{lack.field}").removeprefix("."), lack.message, self.always)
+
+
+def _first_time(place: _Place, key: Key, seen: set[tuple[Key, bool, bool]]) -> bool:
+    """Whether this record was not told of yet, as bad as it is here."""
+    worse = [(key, always, inside) for always in {place.always, True} for inside in {place.inside, False}]
+    if any(told in seen for told in worse):
+        return False
+    seen.add((key, place.always, place.inside))
+    return True
 
 
 def title(node: Node) -> str:
@@ -271,26 +337,40 @@ def _never(writer: Node, reader: Node) -> Never:
 
 
 class _Branches:
-    """The branches of a reader's union: the same type first, then a name that matches, then a promotion."""
+    """The branches of a reader's union: the same type first, then names that match, then promotions."""
 
     def __init__(self, union: Union, names: Mapping[str, Named]) -> None:
         self._same = {_kind(branch): branch for branch in union.branches}
-        self._simple: dict[tuple[type[Named], str], Node] = {}
+        self._places = {id(branch): place for place, branch in enumerate(union.branches)}
+        self._alike: dict[tuple[type[Named], int, str], list[Node]] = {}
         for branch in union.branches:
             if isinstance(branch, Ref):
                 named = names[branch.name]
-                for name in (_simple(named.name), *named.aliases):
-                    self._simple.setdefault((type(named), name), branch)
+                for name in {_simple(named.name), *named.aliases}:
+                    self._alike.setdefault((*_shape(named), name), []).append(branch)
 
-    def pick(self, writer: Node, names: Mapping[str, Named]) -> Node | None:
-        """The branch for a writer's type, whose named types are `names`."""
-        if _kind(writer) in self._same:
-            return self._same[_kind(writer)]
-        if isinstance(writer, Ref):
-            kind = type(names[writer.name])
-            return self._simple.get((kind, _simple(writer.name))) or self._simple.get((kind, writer.name))
+    def candidates(self, writer: Node, names: Mapping[str, Named]) -> list[Node]:
+        """The branches for a writer's type, whose named types are `names`, in the order they are tried."""
+        same = self._same.get(_kind(writer))
+        others = self._named(names[writer.name]) if isinstance(writer, Ref) else self._promoted(writer)
+        return [*([] if same is None else [same]), *(branch for branch in others if branch is not same)]
+
+    def _named(self, writer: Named) -> list[Node]:
+        shape = _shape(writer)
+        found = self._alike.get((*shape, _simple(writer.name)), [])
+        if _simple(writer.name) != writer.name:
+            aliased = self._alike.get((*shape, writer.name), [])
+            found = [*islice(merge(found, aliased, key=lambda branch: self._places[id(branch)]), _CANDIDATES)]
+        return found[:_CANDIDATES]
+
+    def _promoted(self, writer: Node) -> list[Node]:
         promotions = PROMOTIONS.get(_kind(writer), ())
-        return next((branch for kind, branch in self._same.items() if kind in promotions), None)
+        return [branch for kind, branch in self._same.items() if kind in promotions]
+
+
+def _shape(named: Named) -> tuple[type[Named], int]:
+    """What must be the same for two named types to match, besides their names."""
+    return type(named), named.size if isinstance(named, Fixed) else 0
 
 
 def _kind(node: Node) -> str:
@@ -317,23 +397,53 @@ def _names_match(writer: Named, reader: Named) -> bool:
 def _value(mode: Mode, writer: Primitive, reader: Primitive) -> Plan:
     if writer.type != reader.type and not _promotes(writer, reader):
         return _never(writer, reader)
-    return _scales_differ(writer.logical, reader.logical) or Value(
-        writer.type, reader.type, None if mode == "skip" else reader.logical
+    if mode == "skip":
+        return Value(writer.type, reader.type, None)
+    unit = writer.logical if writer.logical and reader.logical and _unit_differs(writer, reader) else None
+    return _logicals_differ(writer.logical, reader.logical) or Value(
+        writer.type, reader.type, _widest(writer.logical, reader.logical), unit
     )
+
+
+def _unit_differs(writer: Primitive, reader: Primitive) -> bool:
+    assert writer.logical
+    assert reader.logical
+    return writer.logical.name in _UNITS and writer.logical.name != reader.logical.name
 
 
 def _fixed(mode: Mode, writer: Fixed, reader: Fixed) -> Plan:
     if writer.size != reader.size:
         return Never(f"{writer.name} of {writer.size} bytes cannot be read as one of {reader.size}")
-    return _scales_differ(writer.logical, reader.logical) or FixedValue(
-        writer.size, None if mode == "skip" else reader.logical
+    if mode == "skip":
+        return FixedValue(writer.size, None)
+    return _logicals_differ(writer.logical, reader.logical) or FixedValue(
+        writer.size, _widest(writer.logical, reader.logical)
     )
 
 
-def _scales_differ(writer: Logical | None, reader: Logical | None) -> Never | None:
-    if writer and reader and writer.name == reader.name == "decimal" and writer.scale != reader.scale:
+_UNITS = {
+    f"{kind}-{unit}": kind
+    for kind in ("time", "timestamp", "local-timestamp")
+    for unit in ("millis", "micros", "nanos")
+}
+
+
+def _logicals_differ(writer: Logical | None, reader: Logical | None) -> Never | None:
+    """Why data of the one logical type is not of the other; None where it is, or where one side has none."""
+    if writer is None or reader is None:
+        return None
+    if _UNITS.get(writer.name, writer.name) != _UNITS.get(reader.name, reader.name):
+        return Never(f"a {writer.name} cannot be read as a {reader.name}")
+    if writer.name == "decimal" and writer.scale != reader.scale:
         return Never(f"a decimal of scale {writer.scale} cannot be read as one of scale {reader.scale}")
     return None
+
+
+def _widest(writer: Logical | None, reader: Logical | None) -> Logical | None:
+    """The reader's logical type; a decimal has as many digits as either side allows."""
+    if writer and reader and reader.name == "decimal":
+        return replace(reader, precision=max(writer.precision, reader.precision))
+    return reader
 
 
 def _enum(writer: Enum, reader: Enum) -> EnumValue:

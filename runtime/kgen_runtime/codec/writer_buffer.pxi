@@ -2,7 +2,7 @@
 
 cdef extern from "_native.h":
     int kgen_datetime_import() except -1
-    Py_ssize_t kgen_slot_offset(PyObject *descriptor) noexcept
+    Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) noexcept
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
     long long kgen_days(object date) noexcept
     long long kgen_time_micros(object time) noexcept
@@ -26,6 +26,7 @@ cdef extern from "_native.h":
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
     const char *PyUnicode_AsUTF8AndSize(object value, Py_ssize_t *size) except NULL
     PyObject *PyDict_GetItemWithError(object items, object key) except? NULL
+    Py_ssize_t PyDict_Size(object items) except -1
     int PyDict_Next(object items, Py_ssize_t *at, PyObject **key, PyObject **value) noexcept
     PyObject *kgen_type(object value) noexcept
     int kgen_uuid_bytes(object number, uint8_t *data) except -1
@@ -33,7 +34,7 @@ cdef extern from "_native.h":
     PyObject *PyList_GET_ITEM(object items, Py_ssize_t index) noexcept
     Py_ssize_t PyList_GET_SIZE(object items) noexcept
     Py_ssize_t PyTuple_GET_SIZE(object items) noexcept
-    double FLT_MAX
+    double KGEN_FLT_LIMIT
 
 kgen_datetime_import()
 
@@ -47,8 +48,6 @@ cdef int DEPTH = MAX_DEPTH
 cdef object MICROSECOND = dt.timedelta(microseconds=1)
 cdef object UUID = uuid.UUID
 cdef const char *HEX = b"0123456789abcdef"
-# Half a unit in the last place above the largest float of 32 bits: what rounds to infinity.
-cdef double FLT_LIMIT = FLT_MAX * (1 + 2.0 ** -25)
 cdef double INFINITE = float("inf")
 cdef int64_t NANO_LIMIT = 9223372036854775
 
@@ -106,12 +105,24 @@ cdef inline int put_run(Out *out, const void *data, Py_ssize_t size) except -1:
 
 
 class Refused(Exception):
-    """Why a value was not written, and the parts of its field path, innermost first."""
+    """Why a value was not written, and the parts of its field path, innermost first. `cause`: an error of its own code."""
 
-    def __init__(self, why, *parts):
+    def __init__(self, why, cause=None):
         self.why = why
-        self.parts = list(parts)
+        self.parts = []
+        self.cause = cause
 
 
 cdef unwanted(str wanted, object value):
     return Refused(f"expected {wanted}, not {type(value).__name__}")
+
+
+cdef refused(error, part):
+    """The error of a value with one more part of its field path; whatever its own code raised is a refusal too."""
+    if isinstance(error, MemoryError):
+        return error
+    if not isinstance(error, Refused):
+        error = Refused(told(error), error)
+    if part is not None:
+        error.parts.append(part)
+    return error

@@ -26,12 +26,14 @@ cdef class EnumNode(Node):
                 if PyTuple_GET_ITEM(self.members, i) == <PyObject *>value:
                     return i
             return self.places.get(id(value), -1)
-        return self.symbols.get(value, -1) if PyUnicode_Check(value) else -1
+        if not PyUnicode_Check(value) or (self.cls is not None and isinstance(value, enum.Enum)):
+            return -1  # not even where another class has the same symbols
+        return self.symbols.get(value, -1)
 
     cdef int write(self, Out *out, object value) except -1:
         cdef int place = self.place(value)
         if place < 0:
-            raise Refused(f"expected a symbol of {self.name}, not {str(repr(value))[:200]}")
+            raise Refused(f"expected a symbol of {self.name}, not {repr(value)[:200]}")
         return put_long(out, place)
 
     cdef int fit(self, object value, Memo memo) except -1:
@@ -75,13 +77,14 @@ cdef class ListNode(ContainerNode):
         cdef Py_ssize_t i = -1
         cdef Py_ssize_t count
         if PyTuple_Check(value):
-            value = list(value)
+            value = list(tuple.__iter__(value))
         if not PyList_Check(value):
             raise unwanted("list", value)
         count = PyList_GET_SIZE(value)
-        if count == 0:
-            return put_long(out, 0)
         enter(out)
+        if count == 0:
+            out.depth += 1
+            return put_long(out, 0)
         put_long(out, count)
         try:
             for i in range(count):
@@ -89,17 +92,16 @@ cdef class ListNode(ContainerNode):
                     raise Refused("the list changed while it was written")
                 item = <object>PyList_GET_ITEM(value, i)
                 self.items.write(out, item)
-        except Refused as refused:
-            refused.parts.append(i)
-            raise
+        except Exception as error:
+            raise refused(error, i)
         out.depth += 1
         return put_long(out, 0)
 
     cdef int weigh(self, object value, Memo memo) except -1:
         cdef int best = EXACT if type(value) is list else ACCEPTED
-        if not isinstance(value, (list, tuple)):
+        if not PyList_Check(value) and not PyTuple_Check(value):
             return NOT
-        for item in value:
+        for item in (list if PyList_Check(value) else tuple).__iter__(value):
             best = min(best, self.items.fit(item, memo))
             if best == NOT:
                 break
@@ -126,10 +128,11 @@ cdef class MapNode(ContainerNode):
         key = None
         if not PyDict_Check(value):
             raise unwanted("dict", value)
-        size = len(<dict>value)
-        if size == 0:
-            return put_long(out, 0)
+        size = PyDict_Size(value)
         enter(out)
+        if size == 0:
+            out.depth += 1
+            return put_long(out, 0)
         put_long(out, size)
         try:
             while PyDict_Next(value, &at, &key_at, &item_at):
@@ -137,9 +140,8 @@ cdef class MapNode(ContainerNode):
                 self.keys.write(out, key)
                 self.values.write(out, item)
                 count += 1
-        except Refused as refused:
-            refused.parts.append((str(key),))
-            raise
+        except Exception as error:
+            raise refused(error, (shown(key),))
         if count != size:
             raise Refused("the dict changed while it was written")
         out.depth += 1
@@ -149,7 +151,7 @@ cdef class MapNode(ContainerNode):
         cdef int best = EXACT if type(value) is dict else ACCEPTED
         if not PyDict_Check(value):
             return NOT
-        for key, item in value.items():
+        for key, item in plain_dict(value).items():
             best = min(best, self.keys.fit(key, memo), self.values.fit(item, memo))
             if best == NOT:
                 break
@@ -157,6 +159,11 @@ cdef class MapNode(ContainerNode):
 
     def types(self):
         return (dict,)
+
+
+cdef inline dict plain_dict(object value):
+    """A dict of its own, where it is of a subclass: its methods are not asked."""
+    return <dict>value if type(value) is dict else dict(dict.items(value))
 
 
 cdef inline int enter(Out *out) except -1:
@@ -201,7 +208,7 @@ cdef class RecordNode(ContainerNode):
     def find_slots(self):
         for i in range(len(self.attributes)):
             descriptor = getattr(self.cls, self.attributes[i])
-            self.offsets[i] = kgen_slot_offset(<PyObject *>descriptor)
+            self.offsets[i] = kgen_slot_offset(<PyObject *>self.cls, <PyObject *>descriptor)
             if self.offsets[i] < 0:
                 raise TypeError(f"{self.cls.__qualname__}.{self.attributes[i]} is not a slot")
 
@@ -227,16 +234,15 @@ cdef class RecordNode(ContainerNode):
                     self.attribute(out, value, i)
             elif PyDict_Check(value):
                 i = -1
+                value = plain_dict(value)
                 self.known(value)
                 for i in range(PyTuple_GET_SIZE(self.nodes)):
                     self.entry(out, value, i)
             else:
                 i = -1
                 raise unwanted("dict" if self.cls is None else self.cls.__qualname__, value)
-        except Refused as refused:
-            if i >= 0:
-                refused.parts.append(self.names[i])
-            raise
+        except Exception as error:
+            raise refused(error, self.names[i] if i >= 0 else None)
         out.depth += 1
         return 0
 
@@ -267,7 +273,7 @@ cdef class RecordNode(ContainerNode):
     cdef int known(self, dict value) except -1:
         for key in value:
             if key not in self.known_names:
-                raise Refused(f"{self.name} has no field {str(key)[:200]}")
+                raise Refused(f"{self.name} has no field {shown(key)}")
         return 0
 
     cdef int fit(self, object value, Memo memo) except -1:
@@ -275,10 +281,24 @@ cdef class RecordNode(ContainerNode):
             return EXACT if type(value) is self.cls else ACCEPTED
         return ContainerNode.fit(self, value, memo)
 
+    cdef bint named(self, object value) except -1:
+        """Whether a dict has this record's fields, whatever they hold."""
+        cdef dict items
+        if not PyDict_Check(value):
+            return False
+        items = plain_dict(value)
+        for key in items:
+            if key not in self.known_names:
+                return False
+        for name, default in zip(self.names, self.defaults):
+            if default is None and name not in items:
+                return False
+        return True
+
     cdef int weigh(self, object value, Memo memo) except -1:
         if not PyDict_Check(value):
             return NOT
-        return self.fit_items(value, memo)
+        return self.fit_items(plain_dict(value), memo)
 
     cdef int fit_items(self, dict value, Memo memo) except -1:
         cdef int best = EXACT if self.cls is None and type(value) is dict else ACCEPTED
@@ -325,21 +345,45 @@ cdef class UnionNode(Node):
         else:
             number = self.best(value, Memo())
         if number < 0:
+            number = self.nearest(value)
+        if number < 0:
             raise unwanted(f"one of {self.title}", value)
         put_long(out, number)
         return (<Node>PyTuple_GET_ITEM(self.branches, number)).write(out, value)
 
     cdef Py_ssize_t best(self, object value, Memo memo) except -2:
-        """The first branch that holds the value exactly, else the first that accepts it, else -1."""
+        """The first branch that holds the value exactly, else the first that accepts it, else -1.
+
+        Of classes that accept it, that of its nearest base class.
+        """
         cdef Py_ssize_t i, accepting = -1
         cdef int fit
         for i in range(PyTuple_GET_SIZE(self.branches)):
             fit = (<Node>PyTuple_GET_ITEM(self.branches, i)).fit(value, memo)
             if fit == EXACT:
                 return i
-            if fit == ACCEPTED and accepting < 0:
+            if fit == ACCEPTED and (accepting < 0 or self.nearer(value, i, accepting)):
                 accepting = i
         return accepting
+
+    cdef bint nearer(self, object value, Py_ssize_t one, Py_ssize_t other) except -1:
+        """Whether the value's class has the class of branch `one` above it, and that of `other` above that."""
+        upper, lower = self.branches[other], self.branches[one]
+        if not isinstance(upper, RecordNode) or not isinstance(lower, RecordNode):
+            return False
+        lower_class, upper_class = (<RecordNode>lower).cls, (<RecordNode>upper).cls
+        if lower_class is None or upper_class is None or not isinstance(value, lower_class):
+            return False
+        return lower_class is not upper_class and issubclass(lower_class, upper_class)
+
+    cdef Py_ssize_t nearest(self, object value) except -2:
+        """The record that has the fields of a dict which no branch accepts: writing it tells what is wrong, and where."""
+        cdef Py_ssize_t i
+        for i in range(PyTuple_GET_SIZE(self.branches)):
+            branch = <object>PyTuple_GET_ITEM(self.branches, i)
+            if isinstance(branch, RecordNode) and (<RecordNode>branch).named(value):
+                return i
+        return -1
 
     cdef int fit(self, object value, Memo memo) except -1:
         cdef Py_ssize_t number = self.best(value, memo)

@@ -118,7 +118,7 @@ cdef class FloatNode(Node):
     cdef bint holds(self, object value, double *number) except -1:
         if not real(value, number):
             return False
-        return not FLT_LIMIT <= abs(number[0]) < INFINITE
+        return not KGEN_FLT_LIMIT <= abs(number[0]) < INFINITE
 
     cdef int write(self, Out *out, object value) except -1:
         cdef double number = 0
@@ -152,7 +152,7 @@ cdef class BytesNode(Node):
         if not PyBytes_Check(value):
             if not isinstance(value, (bytearray, memoryview)):
                 raise unwanted("bytes", value)
-            value = bytes(value)
+            value = memoryview(value).tobytes()
         size = PyBytes_GET_SIZE(value)
         if self.size < 0:
             return put_run(out, PyBytes_AS_STRING(value), size)
@@ -163,7 +163,7 @@ cdef class BytesNode(Node):
     cdef int fit(self, object value, Memo memo) except -1:
         if not isinstance(value, (bytes, bytearray, memoryview)):
             return NOT
-        if self.size >= 0 and len(bytes(value)) != self.size:
+        if self.size >= 0 and memoryview(value).nbytes != self.size:
             return NOT
         return EXACT if PyBytes_Check(value) else ACCEPTED
 
@@ -252,7 +252,7 @@ cdef class TimestampNode(Node):
         if kgen_is_utc(value):
             out[0] = kgen_datetime_micros(value)
             return True
-        offset = value.utcoffset()
+        offset = dt.datetime.utcoffset(value)
         if offset is None:
             return False
         out[0] = kgen_datetime_micros(value) - offset // MICROSECOND
@@ -292,7 +292,7 @@ cdef class NanosNode(TimestampNode):
         if PyLong_Check(value) and not PyBool_Check(value):
             out[0] = PyLong_AsLongLongAndOverflow(value, &overflow)
             return overflow == 0
-        if not self.micros(value, out) or not -NANO_LIMIT < out[0] < NANO_LIMIT:
+        if not self.micros(value, out) or not -NANO_LIMIT <= out[0] <= NANO_LIMIT:
             return False
         out[0] *= 1000
         return True

@@ -5,7 +5,8 @@ Where fastavro and the specification part, `test_codec.py` pins the specificatio
 - "Schema Resolution": "the reader should use the default value from its field": fastavro hands out the JSON
   value itself (a float's default of 1 stays an int, bytes stay text, all messages share one list).
 - "int is promotable to long, float, or double": as a float fastavro keeps a number that a float cannot hold.
-- "Logical Types": the reader's schema says what the data means; fastavro goes by the writer's.
+- Logical types: the specification has rules for decimals alone. Where one side has none, the reader's schema
+  says what the data means to kgen; fastavro goes by the writer's. `test_times.py` has the rest.
 - "The first schema in the reader's union that matches": where both `bytes` and `string` stand there, fastavro
   takes the first by its letter; kgen, as Java, looks for the same type first.
 """

@@ -27,6 +27,14 @@ def decimal(precision: int, scale: int) -> dict[str, Any]:
     return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
 
 
+def array(items: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def time(base: str, name: str) -> dict[str, Any]:
+    return {"type": base, "logicalType": name}
+
+
 def between(writer: Any, reader: Any) -> list[Incompatibility]:
     return check(parse(json.dumps(writer)), parse(json.dumps(reader)))
 
@@ -59,6 +67,24 @@ READABLE: list[tuple[Any, Any]] = [
     (decimal(4, 2), "bytes"),
     ("bytes", decimal(4, 2)),
     (record(("r", ["null", "R"])), record(("r", ["null", "R"]))),
+    # of a reader's union, the first of the name that can be read
+    (fixed(3, name="z.F"), [fixed(2, name="x.F"), fixed(3, name="y.F")]),
+    (record(("b", "int"), name="z.R"), [record(("a", "int"), name="x.R"), record(("b", "int"), name="y.R")]),
+    (enum("B", name="z.E"), ["null", enum("A", name="x.E"), enum("B", name="y.E")]),
+    (
+        record(("b", "int"), name="z.R"),
+        [record(("a", "int"), name="x.R"), record(("b", "int"), name="New", aliases=["z.R"])],
+    ),
+    (time("int", "time-millis"), [time("int", "date"), time("long", "time-micros")]),
+    # times of one kind in different units
+    (time("long", "timestamp-millis"), time("long", "timestamp-micros")),
+    (time("long", "timestamp-micros"), time("long", "timestamp-nanos")),
+    (time("long", "local-timestamp-nanos"), time("long", "local-timestamp-millis")),
+    (time("int", "time-millis"), time("long", "time-micros")),
+    (time("long", "timestamp-millis"), "long"),
+    ("long", time("long", "timestamp-millis")),
+    ("int", time("int", "date")),
+    (decimal(9, 2), decimal(4, 2)),
 ]
 
 
@@ -90,6 +116,21 @@ NEVER: list[tuple[Any, Any, str, str]] = [
     (enum("A"), fixed(1, name="E"), "", "E cannot be read as E"),
     (enum("A"), enum("B"), "", "the reader's enum E lacks A and has no default"),
     (decimal(4, 2), decimal(4, 1), "", "scale 2 cannot be read as one of scale 1"),
+    (time("int", "date"), time("int", "time-millis"), "", "a date cannot be read as a time-millis"),
+    (time("long", "timestamp-millis"), time("long", "local-timestamp-millis"), "", "timestamp-millis cannot"),
+    (time("long", "time-micros"), time("long", "timestamp-micros"), "", "time-micros cannot be read as"),
+    (time("int", "date"), time("long", "timestamp-millis"), "", "date cannot be read as a timestamp-millis"),
+    (decimal(4, 2), time("bytes", "big-decimal"), "", "decimal cannot be read as a big-decimal"),
+    (time("string", "uuid"), decimal(4, 2), "", "uuid cannot be read as a decimal"),
+    (fixed(16, logicalType="uuid"), fixed(16, logicalType="decimal", precision=9), "", "uuid cannot be"),
+    (
+        record(("l", {"type": "array", "items": record(("at", time("int", "date")), name="L")})),
+        record(("l", {"type": "array", "items": record(("at", time("int", "time-millis")), name="L")})),
+        "l[].at",
+        "date cannot be read as a time-millis",
+    ),
+    (record(("e", enum("A"))), record(("e", enum("B"))), "e", "lacks A and has no default"),
+    (fixed(3, name="z.F"), [fixed(2, name="x.F"), fixed(4, name="y.F")], "", "z.F is none of the reader's"),
     (
         record(("lines", {"type": "array", "items": record(("price", "string"), name="L")})),
         record(("lines", {"type": "array", "items": record(("price", "int"), name="L")})),
@@ -118,6 +159,10 @@ SOMETIMES: list[tuple[Any, Any, str]] = [
     (["null", "int", "string"], ["null", "long"], "string is none of"),
     (enum("A", "B", "C"), enum("A"), "lacks B, C"),
     (["null", record(("a", "string"))], ["null", record(("a", "int"))], "string cannot be read as int"),
+    # an array or a map may be empty
+    (array(enum("A")), array(enum("B")), "lacks A and has no default"),
+    (array(array(record(("e", enum("A"))))), array(array(record(("e", enum("B"))))), "lacks A"),
+    (record(("a", array(["null", enum("A")]))), record(("a", array(["null", enum("B")]))), "lacks A"),
 ]
 
 
@@ -141,7 +186,8 @@ def test_failure_spreads_through_recursive_records() -> None:
 def test_the_right_name_wins_over_an_earlier_one_with_the_same_simple_name() -> None:
     union = [record(("a", "int"), name="x.R"), record(("b", "int"), name="y.R")]
     assert between(union[1], union) == []
-    assert between(record(("b", "int"), name="z.R"), union)[0].path == "a"
+    assert between(record(("b", "int"), name="z.R"), union) == []
+    assert between(record(("c", "int"), name="z.R"), union)[0].path == "a"
 
 
 def test_a_field_by_name_wins_over_an_alias() -> None:
@@ -158,3 +204,5 @@ def test_wide_unions_are_matched_in_reasonable_time() -> None:
     left = [fixed(1, name=f"a.F{n}") for n in range(3000)]
     right = [fixed(1, name=f"b.G{n}") for n in range(3000)]
     assert len(between(left, right)) == 3000
+    alike = [record(("a", "int"), name=f"a{n}.R") for n in range(1500)]
+    assert len(between(alike, [record(("b", "int"), name=f"b{n}.R") for n in range(1500)])) == 1500

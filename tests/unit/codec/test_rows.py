@@ -61,10 +61,20 @@ def test_columns_that_do_not_fit_are_refused(columns: tuple[Any, ...]) -> None:
         rows.make(3, columns)
 
 
-def test_a_class_without_slots_is_refused() -> None:
-    @dataclass
-    class Loose:
-        x: int
+@dataclass
+class Loose:
+    x: int
 
-    with pytest.raises(TypeError, match="not a slot"):
-        make_rows(Loose, engine="native")
+
+@dataclass(slots=True)
+class Setting:
+    x: int
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value + 10)
+
+
+@pytest.mark.parametrize("cls", [Loose, Setting, int])
+def test_a_class_that_does_more_than_fill_its_slots_is_refused(engine: Any, cls: type[Any]) -> None:
+    with pytest.raises(TypeError, match="not a slotted dataclass"):
+        make_rows(cls, engine=engine)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import inspect
 import json
 import os
 import pickle
 import subprocess
 import sys
+import threading
 import tracemalloc
 from typing import Any
 
 import pytest
 from tests.unit.codec.test_codec import POINT, fixed, logical, record, schema
 
-from kgen_runtime.codec import make_reader
+from kgen_runtime.codec import make_reader, make_writer
+from kgen_runtime.codec.limits import MOST_DEPTH
 from kgen_runtime.codec.schema import parse
-from kgen_runtime.errors import DecodeError
+from kgen_runtime.errors import ConfigError, DecodeError, EncodeError
 
 HUGE = b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"  # 2^63 - 1
 LEAST = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"  # -2^63
@@ -25,6 +29,26 @@ INTS = {"type": "array", "items": "int"}
 NULLS = {"type": "array", "items": "null"}
 TREE = record(("kids", {"type": "array", "items": "R"}))
 LINE = record(("n", "int"), ("next", ["null", "R"]))
+
+# Python's UUID takes all of these for the UUID 12345678-1234-5678-1234-567812345678, or for another one.
+NO_UUIDS = [
+    text.encode()
+    for text in (
+        "1_345678-1234-5678-1234-567812345678",
+        "+2345678-1234-5678-1234-567812345678",
+        " 2345678-1234-5678-1234-567812345678",
+        "\uff11\uff12345678-1234-5678-1234-567812345678",
+        "\u0661234567812345678123456781234567",
+        "1234-5678-1234-5678-1234-5678-1234-5678",
+        "-12345678123456781234567812345678-",
+        "{{12345678-1234-5678-1234-567812345678",
+        "{12345678-1234-5678-1234-567812345678",
+        "12345678-1234-5678-1234-567812345678}",
+        "12345678-1234-5678-1234-567812345678\n",
+        "uuid:12345678-1234-5678-1234-567812345678",
+        "+2345678123456781234567812345678",
+    )
+]
 
 DAMAGED: list[tuple[Any, bytes, int, str, str]] = [
     ("int", b"", 0, "", "ends too early"),
@@ -80,8 +104,15 @@ DAMAGED: list[tuple[Any, bytes, int, str, str]] = [
     (logical("string", "uuid"), b"\x02x", 0, "", "UUID"),
     (logical("string", "uuid"), b"\x48" + b"g" * 36, 0, "", "UUID"),
     (logical("string", "uuid"), b"\x02\xff", 0, "", "UUID"),
+    *((logical("string", "uuid"), bytes([len(text) * 2]) + text, 0, "", "UUID") for text in NO_UUIDS),
     (logical("bytes", "decimal", precision=4), b"\x00", 0, "", "decimal"),
     (logical("bytes", "decimal", precision=4), b"\x82\x80\x02" + b"1" * 16385, 0, "", "decimal"),
+    (logical("bytes", "decimal", precision=4), b"\x04\x27\x10", 0, "", "decimal"),  # 10000
+    (logical("bytes", "decimal", precision=4), b"\x04\xd8\xf0", 0, "", "decimal"),  # -10000
+    (logical("bytes", "decimal", precision=10, scale=2), b"\x80\x80\x02" + b"\x11" * 16384, 0, "", "decimal"),
+    (logical("bytes", "decimal", precision=1), b"\x04\x00\x80", 0, "", "decimal"),
+    (fixed(4, logicalType="decimal", precision=4), b"\x00\x00\x27\x10", 0, "", "decimal"),
+    (fixed(4, logicalType="decimal", precision=4), b"\x7f\xff\xff\xff", 0, "", "decimal"),
     (logical("bytes", "big-decimal"), b"\x02\x00", 0, "", "decimal"),
     (logical("bytes", "big-decimal"), b"\x08\x02\x01\x00\x00", 0, "", "decimal"),
 ]
@@ -106,10 +137,11 @@ def test_damage_is_told_with_position_and_path(
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
-@pytest.mark.parametrize("offset", [-1, 4])
+@pytest.mark.parametrize("offset", [-1, 4, 10**30, -(10**30)])
 def test_an_offset_outside_the_data_is_an_error(engine: Any, offset: int) -> None:
     with pytest.raises(DecodeError):
         make_reader(schema("null"), engine=engine).decode(b"abc", offset)
+    assert isinstance(make_reader(schema("null"), engine=engine).decode_many([b""], offset)[0], DecodeError)
 
 
 @pytest.mark.parametrize("data", [None, "a", bytearray(b"a"), 5])
@@ -155,6 +187,154 @@ def test_a_limit_of_depth_can_be_chosen(engine: Any) -> None:
         make_reader(schema(LINE), engine=engine, max_depth=5).decode(data)
 
 
+@pytest.mark.parametrize("depth", [-1, MOST_DEPTH + 1, 2_000_000])
+def test_a_limit_of_depth_that_the_stack_does_not_hold_is_refused(engine: Any, depth: int) -> None:
+    with pytest.raises(ConfigError, match="max_depth must be from 0 to"):
+        make_reader(schema(LINE), engine=engine, max_depth=depth)
+
+
+def test_the_largest_limit_of_depth_is_held_by_a_small_stack(engine: Any) -> None:
+    """Where plain Python has no room for it, that is an error of the message too."""
+    reader = make_reader(schema(LINE), engine=engine, max_depth=MOST_DEPTH)
+    data = b"\x00\x02" * (MOST_DEPTH - 1) + b"\x00\x00"
+    found: list[Any] = []
+    before = threading.stack_size(256 << 10)
+    thread = threading.Thread(target=lambda: found.extend(reader.decode_many([data, data + data])))
+    thread.start()
+    thread.join()
+    threading.stack_size(before)
+    assert engine == "python" or found[0]["n"] == 0
+    assert isinstance(found[1], DecodeError)
+
+
+def test_too_little_room_on_pythons_stack_is_an_error_of_the_message(engine: Any) -> None:
+    reader = make_reader(schema(LINE), engine=engine)
+    writer = make_writer(schema(LINE), engine=engine)
+    data = b"\x00\x02" * 100 + b"\x00\x00"
+    value = reader.decode(data)
+
+    def deep(levels: int) -> None:
+        if levels:
+            return deep(levels - 1)
+        with contextlib.suppress(DecodeError):
+            reader.decode(data)
+        with contextlib.suppress(EncodeError):
+            writer.encode(value)
+        return None
+
+    room = sys.getrecursionlimit() - len(inspect.stack(0))
+    for levels in range(room - 150, room - 40, 10):
+        deep(levels)
+
+
+NULL_FIELDS = [{"name": f"f{n}", "type": "null"} for n in range(100)]
+EMPTY: list[tuple[str, Any, Any]] = [
+    ("nulls", record(*NULL_FIELDS), record(*NULL_FIELDS)),
+    (
+        "a list by default",
+        record(("n", "null")),
+        record(("n", "null"), {"name": "l", "type": INTS, "default": [1] * 50}),
+    ),
+    (
+        "nulls by default",
+        record(("n", "null")),
+        record(("n", "null"), {"name": "l", "type": NULLS, "default": [None] * 500}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "writer", "reader"), EMPTY, ids=[case[0] for case in EMPTY])
+def test_records_without_bytes_cost_what_they_take(engine: Any, name: str, writer: Any, reader: Any) -> None:
+    pair = [schema({"type": "array", "items": kind}) for kind in (writer, reader)]
+    made = make_reader(pair[0], pair[1], engine=engine)
+    assert len(made.decode(b"\x14\x00")) == 10
+    tracemalloc.start()
+    with pytest.raises(DecodeError, match="take no bytes"):
+        made.decode(b"\x80\xf4\x03\x00")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6_000_000
+
+
+def test_a_held_default_costs_little(engine: Any) -> None:
+    reader = record({"name": "s", "type": "string", "default": "x" * 1000})
+    pair = schema({"type": "array", "items": record()}), schema({"type": "array", "items": reader})
+    assert len(make_reader(*pair, engine=engine).decode(b"\xa0\x1f\x00")) == 2000
+
+
+def test_a_default_that_fails_is_told_with_its_field(engine: Any) -> None:
+    point = {"name": "p", "type": POINT, "default": {"x": 1, "y": 2}}
+    calls: list[int] = []
+
+    class Late:
+        def __init__(self, x: float, y: float) -> None:
+            calls.append(1)
+            if len(calls) > 1:  # the first one is made with the reader
+                raise ValueError("no more")
+
+    pair = (
+        schema(record(("r", record(("a", "int"), name="S")))),
+        schema(record(("r", record(("a", "int"), point, name="S")))),
+    )
+    reader = make_reader(*pair, {"g.Point": Late}, engine=engine)
+    with pytest.raises(DecodeError, match="ValueError: no more") as caught:
+        reader.decode(b"__\x02", 2)
+    assert (caught.value.path, caught.value.position) == ("r.p", 3)
+
+
+def test_an_error_holds_on_to_nothing_of_the_payload(engine: Any) -> None:
+    class Never:
+        def __init__(self, x: float, y: float) -> None:
+            raise ValueError("no")
+
+    for classes, data in ({}, b"\0" * 12), ({"g.Point": Never}, b"\0" * 16), ({}, b"\0" * 17):
+        reader = make_reader(schema(POINT), None, classes, engine=engine)
+        with pytest.raises(DecodeError) as caught:
+            reader.decode(data)
+        for error in (caught.value, *reader.decode_many([data])):
+            assert error.__context__ is None
+            assert error.__cause__ is None or codec_frames(error.__cause__.__traceback__) == []
+
+
+def codec_frames(traceback: Any) -> list[str]:
+    names = []
+    while traceback:
+        names.append(traceback.tb_frame.f_code.co_filename)
+        traceback = traceback.tb_next
+    return [name for name in names if "kgen_runtime" in name and name.endswith(".py")]
+
+
+class Odd(bytes):
+    def __getitem__(self, at: Any) -> Any:
+        raise AssertionError("not to be called")
+
+
+def test_subclasses_of_bytes_are_payloads(engine: Any) -> None:
+    reader = make_reader(schema("string"), engine=engine)
+    assert reader.decode(Odd(b"\x02a")) == "a"
+    assert reader.decode_many([Odd(b"\x02a")]) == ["a"]
+    with pytest.raises(TypeError):
+        reader.decode_many([None])  # type: ignore[list-item]
+
+
+def test_lists_that_are_being_made_are_not_to_be_found(engine: Any) -> None:
+    """One with empty places would crash whoever looks at it."""
+    seen: list[bool] = []
+
+    class Looking:
+        def __init__(self, x: float, y: float) -> None:
+            self.x = x
+            unfinished = [found for found in gc.get_objects() if type(found) is list and len(found) == 77]
+            seen.append(not unfinished)
+
+    reader = make_reader(schema({"type": "array", "items": POINT}), None, {"g.Point": Looking}, engine=engine)
+    data = b"\x9a\x01" + b"\0" * (16 * 77) + b"\x00"
+    made = reader.decode(data)
+    assert len(made) == 77
+    assert engine == "python" or all(seen)
+    assert gc.is_tracked(made)
+
+
 def test_counts_in_the_data_reserve_no_memory(engine: Any) -> None:
     nested: Any = "int"
     for _ in range(30):
@@ -192,17 +372,31 @@ def test_nothing_leaks(engine: Any) -> None:
     assert after - before < 4_000
 
 
-def test_the_fallback_announces_itself() -> None:
+@pytest.mark.parametrize(
+    ("blocked", "asked", "line"),
+    [
+        (False, "", "INFO:kgen.codec:the Avro codec is the native one"),
+        (False, "python", "INFO:kgen.codec:the Avro codec runs in plain Python, as KGEN_CODEC asks"),
+        (True, "", "WARNING:kgen.codec:the native Avro codec was not compiled: running in plain Python"),
+    ],
+)
+def test_the_engine_is_logged_once_when_it_is_first_used(blocked: bool, asked: str, line: str) -> None:
     code = (
-        "import logging; logging.basicConfig(level='INFO');"
-        "from kgen_runtime import codec; from kgen_runtime.codec.schema import parse;"
-        "assert codec.ENGINE == 'python';"
-        "assert codec.make_reader(parse('\"int\"')).decode(b'\\x02') == 1"
+        "import logging, sys; logging.basicConfig(level='INFO')\n"
+        + ("sys.modules['kgen_runtime.codec._reader'] = None\n" if blocked else "")
+        + "from kgen_runtime import codec; from kgen_runtime.codec.schema import parse\n"
+        "print('imported', file=sys.stderr, flush=True)\n"
+        "schema = parse('\"int\"')\n"
+        "assert codec.make_reader(schema).decode(codec.make_writer(schema).encode(1)) == 1\n"
+        "codec.make_reader(schema)"
     )
-    env = {**os.environ, "KGEN_CODEC": "python"}
+    env = {**os.environ, "KGEN_CODEC": asked}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("kgen.codec") == 1
+    first, *lines = done.stderr.splitlines()
+    assert first == "imported"
+    assert len(lines) == 1
+    assert lines[0].startswith(line)
 
 
 def test_schemas_without_end_decode_to_errors_only(engine: Any) -> None:
