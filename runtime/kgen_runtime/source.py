@@ -13,7 +13,7 @@ from bytewax.dataflow import Dataflow, operator
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from .decoding import BatchDecoder, from_consumed
-from .errors import FlowError, RegistryUnavailable, SourceError
+from .errors import RegistryUnavailable, SourceError
 from .messages import Message
 from .metrics import PartitionCounts, gap, waiting
 from .positions import (
@@ -22,6 +22,8 @@ from .positions import (
     OnNewPartitions,
     Start,
     Stop,
+    check_batch_size,
+    check_group,
     check_start,
     check_stop,
     check_word,
@@ -44,7 +46,10 @@ _IDLE: Final = (0.001, 0.05)
 _AWAY: Final = (0.5, 30.0)
 """Seconds between two tries while the registry is away."""
 _LOOK_EVERY: Final = 60.0
-"""Seconds, where `topic.metadata.refresh.interval.ms` is not set."""
+"""Seconds, where `topic.metadata.refresh.interval.ms` is not set, or is -1, which turns librdkafka's own
+looking off.
+"""
+_REFRESH: Final = "topic.metadata.refresh.interval.ms"
 
 log = logging.getLogger("kgen_runtime.source")
 
@@ -83,8 +88,8 @@ def source(
     `errs` gets what can never be decoded. While the registry is away and a schema is not known, reading
     waits. Raises `FlowError` for arguments that cannot be meant; running, `ConfigError` and `SourceError`.
     """
-    if batch_size < 1:
-        raise FlowError(f"batch_size={batch_size} must be at least 1", where=step_id)
+    check_batch_size(batch_size)
+    check_group(group_id)
     check_start(start, group_id)
     check_stop(stop)
     check_word("on_gap", on_gap, OnGap)
@@ -206,8 +211,8 @@ class Lane(Generic[K, V]):
         self.reader = Reader(source.kafka, source.topic.name, source.group_id, source.batch_size)
         self.decoder = BatchDecoder(source.step_id, source.topic, source.kafka)
         self._source = source
-        milliseconds = source.kafka.config.get("topic.metadata.refresh.interval.ms")
-        every = _LOOK_EVERY if milliseconds is None else float(milliseconds) / 1000
+        every = float(source.kafka.config.get(_REFRESH, -1)) / 1000
+        every = _LOOK_EVERY if every < 0 else every
         self._watch = Watch(source.kafka, source.topic.name, source.count, source.topic_id, every)
 
     def check_partitions(self) -> None:
@@ -251,6 +256,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         if STOP.how is not None:
             return self._leave(STOP.how)
         self._lane.check_partitions()
+        self._pass_end()
         if self._counts.due():
             self._counts.lag(self._reader.high(self._partition), self._next)
         if not self._held and self._bound.reached(self._next):
@@ -289,6 +295,12 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         if self._reader.lost(self._partition) is not None or self._beyond_end():
             self._gap()
         return messages
+
+    def _pass_end(self) -> None:
+        # The last offsets of a partition may be no messages: markers of transactions, aborted and compacted
+        # ones. There is nothing to give of them, and retention may take them.
+        if not self._held and not self._bound.passed:
+            self._next = max(self._next, self._reader.end(self._partition))
 
     def _beyond_end(self) -> bool:
         # Kafka answers such a position with an error; a broker that does not would leave the flow waiting

@@ -140,7 +140,15 @@ def test_a_partition_that_is_new_since_the_last_run_is_read_whole(orders: Orders
     assert [(m.partition, m.offset) for m in oks] == [(1, 0), (1, 1), (1, 2)]
 
 
-def test_the_snapshot_is_the_next_offset_whatever_the_events(orders: Orders) -> None:
+def test_the_snapshot_is_the_next_offset_whatever_the_errors(orders: Orders) -> None:
+    events = [KafkaError._TRANSPORT, KafkaError._TIMED_OUT]  # at offset 41
+    part = partition(Eventful(orders, texts(4), events), orders)
+    for expected in (0, 0, 3, 4, 4):
+        part.next_batch()
+        assert part.snapshot() == expected
+
+
+def test_the_snapshot_is_the_next_offset_at_the_end_too(orders: Orders) -> None:
     part = partition(testing.Memory({orders: texts(4)}), orders)
     assert part.snapshot() == 0
     assert len(part.next_batch()[0].oks) == 3
@@ -149,6 +157,72 @@ def test_the_snapshot_is_the_next_offset_whatever_the_events(orders: Orders) -> 
     for _ in range(3):
         assert part.next_batch() == []  # ends of the partition
     assert part.snapshot() == 4
+
+
+class Marked(testing.Memory):
+    """Its last offsets, up to `end`, are the markers of transactions."""
+
+    ends = False
+
+    def __init__(self, topic: Orders, inputs: list[rt.RawMessage], end: int) -> None:
+        super().__init__({topic: inputs})
+        self.end = end
+
+    def consumer(self, extra: Any) -> Any:
+        consumer: Any = super().consumer(extra)
+        consume_messages = consumer.consume
+
+        def consume(count: int, timeout: float) -> list[Any]:
+            return [self._at_end(message) for message in consume_messages(count, timeout)]
+
+        consumer.consume = consume
+        consumer.get_watermark_offsets = lambda *_, **__: (0, self.end)
+        return consumer
+
+    def _at_end(self, message: Any) -> Any:
+        if message.error() is None:
+            return message
+        return testing._Message(raw(None), 0, max(self.end, message.offset()), message.error())
+
+
+def test_the_end_moves_the_snapshot_past_what_is_no_message(orders: Orders) -> None:
+    kafka = Marked(orders, texts(4), 6)
+    part = partition(kafka, orders, group_id="g")
+    assert [part.snapshot() for _ in range(2) if part.next_batch()] == [3, 4]
+    drain(part)
+    assert part.snapshot() == 6
+    part.next_batch()
+    assert kafka.committed == {("orders", 0): 6}
+
+
+def test_the_end_moves_nothing_past_messages_after_the_stop(orders: Orders) -> None:
+    inputs = [raw(b"a", offset=0, timestamp=1), raw(b"b", offset=5, timestamp=9)]
+    for stop in ({0: 3}, 5):
+        part = partition(Marked(orders, inputs, 8), orders, stop=stop, batch_size=100)
+        with pytest.raises(StopIteration):
+            drain(part)
+        assert part.snapshot() == 1
+
+
+def test_a_stop_may_be_among_the_last_markers(orders: Orders) -> None:
+    for stop in ({0: 6}, {0: 5}, "end", 10_000):
+        part = partition(Marked(orders, texts(4), 6), orders, stop=stop, batch_size=100)
+        with pytest.raises(StopIteration):
+            drain(part)
+        assert part.snapshot() == 6
+    part = partition(Marked(orders, texts(4), 6), orders, stop={0: 7})
+    drain(part)  # waits for the rest
+    assert part.snapshot() == 6
+
+
+def test_the_end_moves_nothing_while_the_registry_is_away(orders: Orders) -> None:
+    part = partition(Marked(orders, texts(2), 6), orders, batch_size=100)
+    part._lane.decoder._value = Registry()
+    for _ in range(2):
+        assert part.next_batch() == []
+        assert part.snapshot() == 0
+    drain(part)
+    assert part.snapshot() == 6
 
 
 def test_the_start_may_be_a_time(orders: Orders) -> None:
@@ -170,10 +244,10 @@ def test_the_start_may_be_what_the_group_has_committed(orders: Orders) -> None:
 def test_the_stop_may_be_an_offset_or_a_time(orders: Orders) -> None:
     assert values(read(testing.Memory({orders: texts(6)}), orders, stop={0: 2})[0]) == ["v0", "v1"]
     assert read(testing.Memory({orders: texts(6)}), orders, stop={0: 0})[0] == []
-    until = datetime.fromtimestamp(1.004, timezone.utc)
-    for size in (1, 2, 100):
-        oks, _ = read(testing.Memory({orders: texts(6)}), orders, stop=until, batch_size=size)
-        assert values(oks) == ["v0", "v1", "v2", "v3"]
+    for until in (datetime.fromtimestamp(1.004, timezone.utc), 1004):
+        for size in (1, 2, 100):
+            oks, _ = read(testing.Memory({orders: texts(6)}), orders, stop=until, batch_size=size)
+            assert values(oks) == ["v0", "v1", "v2", "v3"]
 
 
 def test_a_stop_offset_that_is_no_message_is_passed(orders: Orders) -> None:
@@ -377,6 +451,14 @@ def test_new_partitions_stop_for_a_restart(orders: Orders) -> None:
     assert STOP.restart
 
 
+@pytest.mark.parametrize("turned_off", [-1, "-1"])
+def test_the_source_looks_for_partitions_though_librdkafka_does_not(orders: Orders, turned_off: Any) -> None:
+    """Once a minute, not without pause."""
+    kafka = Growing(orders)
+    kafka.config_ = {"topic.metadata.refresh.interval.ms": turned_off}
+    assert partition(kafka, orders)._lane._watch._every == 60
+
+
 def test_a_topic_that_is_gone_fails_after_a_second_look(
     orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,6 +513,26 @@ def test_an_abort_of_the_flow_loses_nothing(orders: Orders, tmp_path: Path) -> N
         {"start": "begin"},
         {"start": datetime(2026, 1, 1)},
         {"start": "stored"},
+        {"start": None},
+        {"start": -7},
+        {"start": True},
+        {"start": 1.5},
+        {"start": b"latest"},
+        {"start": datetime(1969, 1, 1, tzinfo=timezone.utc)},
+        {"start": datetime.now(timezone.utc) + timedelta(hours=1)},
+        {"stop": None},
+        {"stop": -7},
+        {"stop": True},
+        {"stop": 1.5},
+        {"stop": [5]},
+        {"stop": {0: "5"}},
+        {"stop": {"0": 5}},
+        {"stop": {0: -5}},
+        {"group_id": ""},
+        {"group_id": 5},
+        {"batch_size": "10"},
+        {"batch_size": True},
+        {"batch_size": 1.5},
         {"stop": "now"},
         {"stop": datetime(2026, 1, 1)},
         {"on_gap": "ignore"},
@@ -441,8 +543,9 @@ def test_an_abort_of_the_flow_loses_nothing(orders: Orders, tmp_path: Path) -> N
 def test_arguments_that_cannot_be_meant_are_refused_when_the_flow_is_built(
     orders: Orders, options: Any
 ) -> None:
-    with pytest.raises(rt.FlowError):
+    with pytest.raises(rt.FlowError) as caught:
         rt.source("read", Dataflow("flow"), orders, testing.Memory(), **options)
+    assert caught.value.hint
 
 
 def test_a_stop_that_forgets_a_partition_is_told(orders: Orders) -> None:
