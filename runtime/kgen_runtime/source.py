@@ -28,10 +28,12 @@ from .positions import (
     check_stop,
     check_word,
     first_offset,
+    start_name,
 )
 from .reader import Reader, Watch, commit_now, made_anew, open_consumer, partitions
 from .settings import Kafka
 from .split import Batch, Split, split
+from .starts import Place, pinned, recovery_folder
 from .stopping import STOP
 from .topic import Topic
 
@@ -130,7 +132,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         self.on_gap = on_gap
         self.on_new_partitions = on_new_partitions
         self.group_id = group_id
-        self.count = 0
+        self.partitions: list[int] = []
         self.topic_id: str | None = None
         self._resumed = False
         self._ended: dict[int, int] = {}
@@ -138,16 +140,21 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
 
     def list_parts(self) -> list[str]:
         """`<topic>/<partition>`: these keys are in recovery stores and must not change."""
+        if not self.partitions and self.start == "latest" and recovery_folder() is None:
+            log.warning(
+                "topic %s: start='latest', and no recovery folder is known: what arrives while the flow is "
+                "down may never be read",
+                self.topic.name,
+            )
         consumer = open_consumer(self.kafka, self.group_id)
         try:
-            found = partitions(consumer, self.topic.name)
+            self.partitions = partitions(consumer, self.topic.name)
         finally:
             consumer.close()
-        self.count = len(found)
         self.topic_id = self.kafka.topic_id(self.topic.name)
         self._resumed = False
         STOP.list()
-        return [f"{self.topic.name}/{partition}" for partition in found]
+        return [f"{self.topic.name}/{partition}" for partition in self.partitions]
 
     def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> KafkaPartition[K, V]:
         """Begin at the stored offset, else where `start` says."""
@@ -160,10 +167,29 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
             self._resumed = True
             offset = self._resume(lane, partition, resume_state)
         else:
-            offset = first_offset(lane.reader.consumer, self.topic.name, partition, self._start())
+            offset = self._first(lane, step_id, partition)
         return KafkaPartition(self, lane, partition, offset)
 
-    def _resume(self, lane: Lane[K, V], partition: int, state: State) -> int:
+    def _first(self, lane: Lane[K, V], step_id: str, partition: int) -> int:
+        """Where a partition without a stored offset begins."""
+        folder, start = recovery_folder(), self.start
+        new = self._resumed  # all that can be told where the folder is not known: others of this process
+        if start not in ("earliest", "stored") and folder is not None:
+            # These would be other offsets the next time, after a crash before the first epoch is committed.
+            place = Place(step_id, self.topic.name, start_name(start))
+            kept = pinned(folder, place, lambda: self._find(lane))
+            if partition in kept:
+                return self._resume(lane, partition, kept[partition])
+            new = True
+        if new and start == "latest":
+            start = "earliest"  # else what was written to it since the last run would be lost
+        return first_offset(lane.reader.consumer, self.topic.name, partition, start)
+
+    def _find(self, lane: Lane[K, V]) -> dict[int, tuple[int, str | None]]:
+        consumer, topic = lane.reader.consumer, self.topic.name
+        return {p: (first_offset(consumer, topic, p, self.start), self.topic_id) for p in self.partitions}
+
+    def _resume(self, lane: Lane[K, V], partition: int, state: int | tuple[int, str | None]) -> int:
         offset, known = state if isinstance(state, tuple) else (state, None)
         if known is None or self.topic_id in (None, known):
             return offset
@@ -193,11 +219,6 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         finally:
             consumer.close()
 
-    def _start(self) -> Start:
-        # Bytewax builds resumed partitions first. One without an offset beside them is new since the last
-        # run, so "latest" would lose what was written to it meanwhile.
-        return "earliest" if self._resumed and self.start == "latest" else self.start
-
     def drop(self, thread: int) -> None:
         """The lane of this thread reads nothing any more."""
         self._lanes.pop(thread).reader.close()
@@ -213,7 +234,7 @@ class Lane(Generic[K, V]):
         self._source = source
         every = float(source.kafka.config.get(_REFRESH, -1)) / 1000
         every = _LOOK_EVERY if every < 0 else every
-        self._watch = Watch(source.kafka, source.topic.name, source.count, source.topic_id, every)
+        self._watch = Watch(source.kafka, source.topic.name, len(source.partitions), source.topic_id, every)
 
     def check_partitions(self) -> None:
         """Other partitions than at the start need a restart. Raises `SourceError`."""
@@ -221,8 +242,9 @@ class Lane(Generic[K, V]):
         count = None if source.kafka.ends else self._watch.check()
         if count is None or STOP.how is not None:
             return
-        what = f"the topic now has {count} partitions, this run reads {source.count}"
-        if source.on_new_partitions == "fail" or count < source.count:
+        known = len(source.partitions)
+        what = f"the topic now has {count} partitions, this run reads {known}"
+        if source.on_new_partitions == "fail" or count < known:
             raise SourceError(what, where=f"topic {source.topic.name}", hint="Start the flow again.")
         log.warning("topic %s: %s; stopping for a restart", source.topic.name, what)
         STOP.request(restart=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
@@ -13,6 +14,7 @@ import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import AbortExecution
+from bytewax.recovery import RecoveryConfig
 from bytewax.testing import TestingSink
 from confluent_kafka import KafkaError, KafkaException
 
@@ -20,6 +22,7 @@ import kgen_runtime as rt
 from kgen_runtime import reader, testing
 from kgen_runtime.policies import consume
 from kgen_runtime.source import KafkaSource
+from kgen_runtime.starts import kept_in, recovery_folder
 from kgen_runtime.stopping import STOP
 
 from .conftest import raw, texts
@@ -53,11 +56,15 @@ def run(
 
 def partition(kafka: rt.Kafka, topic: Orders, state: int | None = None, **options: Any) -> Any:
     """A partition as Bytewax makes it, without a flow."""
+    return listed(kafka, topic, **options).build_part("flow.read.kafka", "orders/0", state)
+
+
+def listed(kafka: rt.Kafka, topic: Orders, **options: Any) -> KafkaSource[str, str]:
     given: dict[str, Any] = {"start": "earliest", "stop": "never", "batch_size": 3, "on_gap": "fail"}
     given |= {"on_new_partitions": "fail", "group_id": None, **options}
     source = KafkaSource("flow.read", topic, kafka, **given)
-    keys = source.list_parts()
-    return source.build_part("flow.read.kafka", keys[0], state)
+    source.list_parts()
+    return source
 
 
 def drain(part: Any) -> None:
@@ -129,6 +136,98 @@ def test_latest_is_pinned_at_the_first_start(orders: Orders, tmp_path: Path) -> 
     first, second = read_twice(orders, rt.Recovery(tmp_path), 5, 8, start="latest")
     assert first == []
     assert second == ["v5", "v6", "v7"]  # written while the flow was down
+
+
+def first_offsets(kafka: rt.Kafka, topic: Orders, folder: Path, *numbers: int, **options: Any) -> list[Any]:
+    """Where a process begins that builds these partitions, none of which has a stored offset."""
+    with kept_in(folder):
+        source = listed(kafka, topic, **{"start": "latest", **options})
+        built = [source.build_part("flow.read.kafka", f"orders/{n}", None) for n in numbers]
+        return [part.snapshot() for part in built]
+
+
+def two(orders: Orders, count: int) -> testing.Memory:
+    return testing.Memory({orders: texts(count) + texts(count, partition=1)})
+
+
+def test_latest_is_pinned_before_any_epoch_is_committed(orders: Orders, tmp_path: Path) -> None:
+    assert first_offsets(two(orders, 5), orders, tmp_path, 0, 1) == [5, 5]
+    for _ in range(2):  # each the start after a crash
+        assert first_offsets(two(orders, 8), orders, tmp_path, 0, 1) == [5, 5]
+    assert first_offsets(two(orders, 8), orders, tmp_path / "..", 0, 1) == [8, 8]
+
+
+def test_latest_without_a_recovery_folder_is_warned_of(
+    orders: Orders, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with kept_in(tmp_path):
+        listed(two(orders, 5), orders, start="latest")
+    assert caplog.text == ""
+    listed(two(orders, 5), orders, start="latest").list_parts()  # each worker asks
+    assert caplog.text.count("no recovery folder is known") == 1
+
+
+def test_a_time_is_pinned_where_no_message_is_that_late(orders: Orders, tmp_path: Path) -> None:
+    at = datetime.fromtimestamp(99.0, timezone.utc)
+    assert first_offsets(two(orders, 5), orders, tmp_path, 0, start=at) == [5]
+    assert first_offsets(two(orders, 8), orders, tmp_path, 0, start=99_000) == [5]
+    assert first_offsets(two(orders, 8), orders, tmp_path, 0, start=99_001) == [8]  # told to begin elsewhere
+
+
+def test_processes_that_start_together_pin_the_same(orders: Orders, tmp_path: Path) -> None:
+    assert first_offsets(two(orders, 5), orders, tmp_path, 1) == [5]
+    assert first_offsets(two(orders, 6), orders, tmp_path, 0) == [5]  # as of the first of them
+
+
+def test_a_process_that_builds_but_a_new_partition_reads_it_whole(orders: Orders, tmp_path: Path) -> None:
+    assert first_offsets(testing.Memory({orders: texts(5)}), orders, tmp_path, 0) == [5]
+    assert first_offsets(two(orders, 8), orders, tmp_path, 1) == [0]
+
+
+def test_what_is_new_is_told_from_positions_where_no_first_offsets_are_kept(
+    orders: Orders, tmp_path: Path
+) -> None:
+    """The first run had another `start`, or was an older kgen's."""
+    run(testing.Memory({orders: texts(5)}), orders, [], [], rt.Recovery(tmp_path))
+    assert first_offsets(two(orders, 8), orders, tmp_path, 1) == [0]
+
+
+def test_a_recovery_folder_made_anew_begins_anew(orders: Orders, tmp_path: Path) -> None:
+    rt.Recovery(tmp_path).prepare()
+    assert first_offsets(two(orders, 5), orders, tmp_path, 0) == [5]
+    for file in tmp_path.glob("part-*"):
+        file.unlink()
+    rt.Recovery(tmp_path).prepare()
+    assert first_offsets(two(orders, 8), orders, tmp_path, 0) == [8]
+
+
+def test_first_offsets_of_a_topic_made_anew_are_not_used(orders: Orders, tmp_path: Path) -> None:
+    class Known(testing.Memory):
+        def topic_id(self, topic: str) -> str | None:
+            return self.id
+
+    old, new = Known({orders: texts(5)}), Known({orders: texts(8)})
+    old.id, new.id = "old", "new"
+    assert first_offsets(old, orders, tmp_path, 0) == [(5, "old")]
+    with pytest.raises(rt.SourceError, match="made anew"):
+        first_offsets(new, orders, tmp_path, 0)
+    assert first_offsets(new, orders, tmp_path, 0, on_gap="earliest") == [(0, "new")]
+
+
+def test_a_recovery_folder_that_cannot_keep_first_offsets_is_told(orders: Orders, tmp_path: Path) -> None:
+    with pytest.raises(rt.RecoveryError, match="cannot be kept") as caught:
+        first_offsets(two(orders, 5), orders, tmp_path / "absent", 0)
+    assert str(tmp_path / "absent") in str(caught.value)
+
+
+def test_the_folder_of_bytewaxs_own_runner_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As its script leaves it; `test_sigkill.py` runs it."""
+    assert recovery_folder() is None
+    main = SimpleNamespace(__spec__=SimpleNamespace(name="bytewax.run"), kwargs={"recovery_config": None})
+    monkeypatch.setitem(sys.modules, "__main__", main)  # type: ignore[arg-type]
+    assert recovery_folder() is None
+    main.kwargs["recovery_config"] = RecoveryConfig(tmp_path)  # type: ignore[no-untyped-call]
+    assert recovery_folder() == tmp_path
 
 
 def test_a_partition_that_is_new_since_the_last_run_is_read_whole(orders: Orders, tmp_path: Path) -> None:
