@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, TypeGuard, get_args
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -12,13 +12,15 @@ from .errors import FlowError, SourceError
 from .reader import Reader, asked, watermarks
 
 Start: TypeAlias = Literal["earliest", "latest", "stored"] | datetime | int
-"""`earliest`, `latest` (as of the first start), `stored` (what the consumer group has committed, else
-earliest),
-or the first message at or after a time: an aware datetime, or milliseconds since the epoch."""
+"""`earliest`, `latest` (as of the first start with this recovery folder), `stored` (what the consumer group
+has committed, else earliest), or the first message at or after a time that has passed: an aware datetime, or
+milliseconds since the epoch. Where no message is that late, it begins with what comes from the first start
+on.
+"""
 
-Stop: TypeAlias = Literal["never", "end"] | datetime | Mapping[int, int]
-"""`never`, `end` (as of this start), a time (an aware datetime: messages before it), or the offset to stop
-before, by partition.
+Stop: TypeAlias = Literal["never", "end"] | datetime | int | Mapping[int, int]
+"""`never`, `end` (as of this start), a time (messages before it; an aware datetime, or milliseconds since the
+epoch), or the offset to stop before, by partition.
 """
 
 OnGap: TypeAlias = Literal["fail", "earliest", "latest"]
@@ -28,27 +30,47 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _START_WORDS: Final = ("earliest", "latest", "stored")
 
 
-def check_start(start: Start, group_id: str | None) -> None:
+def check_start(start: object, group_id: str | None) -> None:
     """Raises `FlowError` for what cannot be meant."""
-    if isinstance(start, str) and start not in _START_WORDS:
-        raise FlowError(f"start={start!r} is not known", hint=f"Use {_listed(_START_WORDS)}, or a time.")
-    if isinstance(start, datetime):
-        _check_aware("start", start)
+    if isinstance(start, str):
+        if start not in _START_WORDS:
+            raise FlowError(f"start={start!r} is not known", hint=f"Use {_listed(_START_WORDS)}, or a time.")
+    elif _check_time("start", start, f"Use {_listed(_START_WORDS)}, or a time.") > _now():
+        raise FlowError(
+            f"start={start} is in the future",
+            hint="Messages before it would be read as well: start the flow when it has passed.",
+        )
     if start == "stored" and group_id is None:
         raise FlowError("start='stored' needs a group", hint="Pass group_id=... with the group's name.")
 
 
-def check_stop(stop: Stop) -> None:
+def check_stop(stop: object) -> None:
     """Raises `FlowError` for what cannot be meant."""
-    if isinstance(stop, str) and stop not in ("never", "end"):
+    hint = "Use 'never', 'end', a time, or {partition: offset}."
+    if isinstance(stop, str):
+        if stop not in ("never", "end"):
+            raise FlowError(f"stop={stop!r} is not known", hint=hint)
+    elif not isinstance(stop, Mapping):
+        _check_time("stop", stop, hint)
+    elif not all(_is_count(number) for item in stop.items() for number in item):
+        raise FlowError(f"stop={stop!r} has what is no partition or no offset", hint=hint)
+
+
+def check_batch_size(batch_size: object) -> None:
+    """Raises `FlowError` for what is no number of messages."""
+    if not _is_count(batch_size) or batch_size == 0:
+        raise FlowError(f"batch_size={batch_size!r} must be a whole number from 1 on", hint="100 is usual.")
+
+
+def check_group(group_id: object) -> None:
+    """Raises `FlowError` for what is no name of a group."""
+    if group_id is not None and not (isinstance(group_id, str) and group_id):
         raise FlowError(
-            f"stop={stop!r} is not known", hint="Use 'never', 'end', a time, or {partition: offset}."
+            f"group_id={group_id!r} is no name of a group", hint="Pass its name, or leave it out."
         )
-    if isinstance(stop, datetime):
-        _check_aware("stop", stop)
 
 
-def check_word(name: str, given: str, known: object) -> None:
+def check_word(name: str, given: object, known: object) -> None:
     """Raises `FlowError` where `given` is none of the words of the `Literal` type `known`."""
     if given not in get_args(known):
         raise FlowError(f"{name}={given!r} is not known", hint=f"Use {_listed(get_args(known))}.")
@@ -79,6 +101,11 @@ def first_offset(consumer: Consumer, topic: str, partition: int, start: Start) -
     return watermarks(consumer, topic, partition)[0 if start == "stored" else 1]
 
 
+def start_name(start: Start) -> str:
+    """What tells one start from another."""
+    return start if isinstance(start, str) else str(_millis(start))
+
+
 class Bound:
     """Decides where one partition ends."""
 
@@ -86,9 +113,9 @@ class Bound:
         self._reader = reader
         self._partition = partition
         self._to_end = stop == "end"
-        self._until = _millis(stop) if isinstance(stop, datetime) else None
+        self._until = _millis(stop) if isinstance(stop, (datetime, int)) else None
         self._limit: int | None = None
-        self._passed = False
+        self.passed = False  # messages after the end have come
         if isinstance(stop, Mapping):
             self._limit = _limit(stop, topic, partition)
 
@@ -103,12 +130,12 @@ class Bound:
             kept = _before(messages, self._until)
         elif self._limit is not None and messages[-1].offset() >= self._limit:
             kept = [message for message in messages if message.offset() < self._limit]
-        self._passed = len(kept) < len(messages)
+        self.passed = len(kept) < len(messages)
         return kept
 
     def reached(self, position: int) -> bool:
         """Nothing is left before the end, when all before `position` has been given on."""
-        if self._passed or (self._limit is not None and position >= self._limit):
+        if self.passed or (self._limit is not None and position >= self._limit):
             return True
         if not self._reader.at_end(self._partition):
             return False
@@ -144,9 +171,20 @@ def _now() -> int:
     return _millis(datetime.now(timezone.utc))
 
 
-def _check_aware(name: str, time: datetime) -> None:
-    if time.tzinfo is None:
+def _check_time(name: str, time: object, hint: str) -> int:
+    """In milliseconds."""
+    if isinstance(time, datetime) and time.tzinfo is None:
         raise FlowError(f"{name}={time} has no time zone", hint="datetime(..., tzinfo=timezone.utc)")
+    if not isinstance(time, datetime) and not _is_count(time):
+        raise FlowError(f"{name}={time!r} is not known", hint=hint)
+    milliseconds = _millis(time)
+    if milliseconds < 0:
+        raise FlowError(f"{name}={time} is before 1970", hint=hint)
+    return milliseconds
+
+
+def _is_count(given: object) -> TypeGuard[int]:
+    return isinstance(given, int) and not isinstance(given, bool) and given >= 0
 
 
 def _listed(words: Sequence[str]) -> str:

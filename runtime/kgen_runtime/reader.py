@@ -63,6 +63,7 @@ class Inbox:
 
     messages: list[Message] = field(default_factory=list)
     at_end: bool = False  # nothing follows the last of `messages`, as far as the broker says
+    end: int = -1  # the offset at which that was so
     lost: KafkaError | None = None  # the position is not on the broker any more
     held: bool = False
 
@@ -132,6 +133,11 @@ class Reader:
         inbox = self._inboxes[partition]
         return inbox.at_end and not inbox.messages
 
+    def end(self, partition: int) -> int:
+        """Where all there is has been taken, the offset that comes next; negative elsewhere."""
+        inbox = self._inboxes[partition]
+        return inbox.end if inbox.at_end and not inbox.messages else -1
+
     def lost(self, partition: int) -> KafkaError | None:
         """The broker's answer where the position that follows what was taken is not there any more."""
         inbox = self._inboxes[partition]
@@ -187,12 +193,12 @@ class Reader:
             self._waiting += more
 
     def _on_event(self, message: Message, error: KafkaError) -> None:
-        """Events come among the messages. They have offsets too, which say nothing of what was read."""
+        """Events come among the messages. They have offsets too; only those of ends say what was read."""
         partition = message.partition()
         inbox = None if partition is None else self._inboxes.get(partition)
         if error.code() == KafkaError._PARTITION_EOF:
             if inbox is not None:
-                inbox.at_end = True
+                inbox.at_end, inbox.end = True, message.offset() or 0
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             if inbox is not None:
                 inbox.lost = error

@@ -24,6 +24,7 @@ from bytewax.recovery import (
 )
 
 from .errors import KgenError, RecoveryError
+from .starts import forget
 
 _FORMAT: Final = 1
 
@@ -117,6 +118,7 @@ class Recovery:
         self._making.touch()
         for file in self._files():
             file.unlink()
+        forget(self.path)
         init_db_dir(self.path, self._partitions)  # type: ignore[no-untyped-call]
         about = {"format": _FORMAT, "partitions": self._partitions}
         self._about.write_text(json.dumps(about) + "\n", encoding="utf-8")

@@ -33,6 +33,7 @@ from .failures import class_name
 from .leaving import DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
 from .recovery import Recovery, explained
 from .source import KafkaSource
+from .starts import kept_in
 from .stopping import STOP
 from .wallclock import watch
 
@@ -125,6 +126,7 @@ def _run_here(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         config = _recovery(args, flow, stack)
         drain = config is not None
+        stack.enter_context(kept_in(args.recovery))
         stack.enter_context(
             Leaver(drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id)
         )

@@ -13,7 +13,7 @@ from bytewax.dataflow import Dataflow, operator
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from .decoding import BatchDecoder, from_consumed
-from .errors import FlowError, RegistryUnavailable, SourceError
+from .errors import RegistryUnavailable, SourceError
 from .messages import Message
 from .metrics import PartitionCounts, gap, waiting
 from .positions import (
@@ -22,14 +22,18 @@ from .positions import (
     OnNewPartitions,
     Start,
     Stop,
+    check_batch_size,
+    check_group,
     check_start,
     check_stop,
     check_word,
     first_offset,
+    start_name,
 )
 from .reader import Reader, Watch, commit_now, made_anew, open_consumer, partitions
 from .settings import Kafka
 from .split import Batch, Split, split
+from .starts import Place, pinned, recovery_folder
 from .stopping import STOP
 from .topic import Topic
 
@@ -44,7 +48,10 @@ _IDLE: Final = (0.001, 0.05)
 _AWAY: Final = (0.5, 30.0)
 """Seconds between two tries while the registry is away."""
 _LOOK_EVERY: Final = 60.0
-"""Seconds, where `topic.metadata.refresh.interval.ms` is not set."""
+"""Seconds, where `topic.metadata.refresh.interval.ms` is not set, or is -1, which turns librdkafka's own
+looking off.
+"""
+_REFRESH: Final = "topic.metadata.refresh.interval.ms"
 
 log = logging.getLogger("kgen_runtime.source")
 
@@ -83,8 +90,8 @@ def source(
     `errs` gets what can never be decoded. While the registry is away and a schema is not known, reading
     waits. Raises `FlowError` for arguments that cannot be meant; running, `ConfigError` and `SourceError`.
     """
-    if batch_size < 1:
-        raise FlowError(f"batch_size={batch_size} must be at least 1", where=step_id)
+    check_batch_size(batch_size)
+    check_group(group_id)
     check_start(start, group_id)
     check_stop(stop)
     check_word("on_gap", on_gap, OnGap)
@@ -125,7 +132,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         self.on_gap = on_gap
         self.on_new_partitions = on_new_partitions
         self.group_id = group_id
-        self.count = 0
+        self.partitions: list[int] = []
         self.topic_id: str | None = None
         self._resumed = False
         self._ended: dict[int, int] = {}
@@ -133,16 +140,21 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
 
     def list_parts(self) -> list[str]:
         """`<topic>/<partition>`: these keys are in recovery stores and must not change."""
+        if not self.partitions and self.start == "latest" and recovery_folder() is None:
+            log.warning(
+                "topic %s: start='latest', and no recovery folder is known: what arrives while the flow is "
+                "down may never be read",
+                self.topic.name,
+            )
         consumer = open_consumer(self.kafka, self.group_id)
         try:
-            found = partitions(consumer, self.topic.name)
+            self.partitions = partitions(consumer, self.topic.name)
         finally:
             consumer.close()
-        self.count = len(found)
         self.topic_id = self.kafka.topic_id(self.topic.name)
         self._resumed = False
         STOP.list()
-        return [f"{self.topic.name}/{partition}" for partition in found]
+        return [f"{self.topic.name}/{partition}" for partition in self.partitions]
 
     def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> KafkaPartition[K, V]:
         """Begin at the stored offset, else where `start` says."""
@@ -155,10 +167,29 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
             self._resumed = True
             offset = self._resume(lane, partition, resume_state)
         else:
-            offset = first_offset(lane.reader.consumer, self.topic.name, partition, self._start())
+            offset = self._first(lane, step_id, partition)
         return KafkaPartition(self, lane, partition, offset)
 
-    def _resume(self, lane: Lane[K, V], partition: int, state: State) -> int:
+    def _first(self, lane: Lane[K, V], step_id: str, partition: int) -> int:
+        """Where a partition without a stored offset begins."""
+        folder, start = recovery_folder(), self.start
+        new = self._resumed  # all that can be told where the folder is not known: others of this process
+        if start not in ("earliest", "stored") and folder is not None:
+            # These would be other offsets the next time, after a crash before the first epoch is committed.
+            place = Place(step_id, self.topic.name, start_name(start))
+            kept = pinned(folder, place, lambda: self._find(lane))
+            if partition in kept:
+                return self._resume(lane, partition, kept[partition])
+            new = True
+        if new and start == "latest":
+            start = "earliest"  # else what was written to it since the last run would be lost
+        return first_offset(lane.reader.consumer, self.topic.name, partition, start)
+
+    def _find(self, lane: Lane[K, V]) -> dict[int, tuple[int, str | None]]:
+        consumer, topic = lane.reader.consumer, self.topic.name
+        return {p: (first_offset(consumer, topic, p, self.start), self.topic_id) for p in self.partitions}
+
+    def _resume(self, lane: Lane[K, V], partition: int, state: int | tuple[int, str | None]) -> int:
         offset, known = state if isinstance(state, tuple) else (state, None)
         if known is None or self.topic_id in (None, known):
             return offset
@@ -188,11 +219,6 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         finally:
             consumer.close()
 
-    def _start(self) -> Start:
-        # Bytewax builds resumed partitions first. One without an offset beside them is new since the last
-        # run, so "latest" would lose what was written to it meanwhile.
-        return "earliest" if self._resumed and self.start == "latest" else self.start
-
     def drop(self, thread: int) -> None:
         """The lane of this thread reads nothing any more."""
         self._lanes.pop(thread).reader.close()
@@ -206,9 +232,9 @@ class Lane(Generic[K, V]):
         self.reader = Reader(source.kafka, source.topic.name, source.group_id, source.batch_size)
         self.decoder = BatchDecoder(source.step_id, source.topic, source.kafka)
         self._source = source
-        milliseconds = source.kafka.config.get("topic.metadata.refresh.interval.ms")
-        every = _LOOK_EVERY if milliseconds is None else float(milliseconds) / 1000
-        self._watch = Watch(source.kafka, source.topic.name, source.count, source.topic_id, every)
+        every = float(source.kafka.config.get(_REFRESH, -1)) / 1000
+        every = _LOOK_EVERY if every < 0 else every
+        self._watch = Watch(source.kafka, source.topic.name, len(source.partitions), source.topic_id, every)
 
     def check_partitions(self) -> None:
         """Other partitions than at the start need a restart. Raises `SourceError`."""
@@ -216,8 +242,9 @@ class Lane(Generic[K, V]):
         count = None if source.kafka.ends else self._watch.check()
         if count is None or STOP.how is not None:
             return
-        what = f"the topic now has {count} partitions, this run reads {source.count}"
-        if source.on_new_partitions == "fail" or count < source.count:
+        known = len(source.partitions)
+        what = f"the topic now has {count} partitions, this run reads {known}"
+        if source.on_new_partitions == "fail" or count < known:
             raise SourceError(what, where=f"topic {source.topic.name}", hint="Start the flow again.")
         log.warning("topic %s: %s; stopping for a restart", source.topic.name, what)
         STOP.request(restart=True)
@@ -251,6 +278,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         if STOP.how is not None:
             return self._leave(STOP.how)
         self._lane.check_partitions()
+        self._pass_end()
         if self._counts.due():
             self._counts.lag(self._reader.high(self._partition), self._next)
         if not self._held and self._bound.reached(self._next):
@@ -289,6 +317,12 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         if self._reader.lost(self._partition) is not None or self._beyond_end():
             self._gap()
         return messages
+
+    def _pass_end(self) -> None:
+        # The last offsets of a partition may be no messages: markers of transactions, aborted and compacted
+        # ones. There is nothing to give of them, and retention may take them.
+        if not self._held and not self._bound.passed:
+            self._next = max(self._next, self._reader.end(self._partition))
 
     def _beyond_end(self) -> bool:
         # Kafka answers such a position with an error; a broker that does not would leave the flow waiting

@@ -32,6 +32,7 @@ from .serde.framing import id_prefix
 from .serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from .serde.store import SchemaStore
 from .settings import Kafka
+from .starts import kept_in
 from .topic import Topic
 from .transactions import GROUP_PREFIX
 
@@ -88,7 +89,8 @@ class Memory(Kafka):
 def run(flow: Dataflow, *, recovery: Recovery | None = None, epoch_interval: timedelta | None = None) -> None:
     """Run a flow to its end in this thread, with one worker."""
     config = None if recovery is None else recovery.config()
-    run_main(flow, epoch_interval=epoch_interval, recovery_config=config)  # type: ignore[no-untyped-call]
+    with kept_in(None if recovery is None else recovery.path):
+        run_main(flow, epoch_interval=epoch_interval, recovery_config=config)  # type: ignore[no-untyped-call]
 
 
 def samples(topic: Topic[K, V], n: int = 10, seed: int = 0) -> list[RawMessage]:

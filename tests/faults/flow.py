@@ -25,7 +25,7 @@ def build(shape: Shape, kafka: rt.Kafka) -> Dataflow:
 
 
 def _read(shape: Shape, flow: Dataflow, kafka: rt.Kafka) -> rt.Split[rt.Message[str, str]]:
-    names = ("stop", "batch_size", "on_gap", "on_new_partitions", "group_id")
+    names = ("start", "stop", "batch_size", "on_gap", "on_new_partitions", "group_id")
     options: dict[str, Any] = {name: getattr(shape, name) for name in names}
     return rt.source("in", flow, _topic(shape.source, shape.avro), kafka, **options)
 

@@ -162,7 +162,8 @@ class Flow:
         if not self.recovery.exists():
             self.recovery.mkdir()
             init_db_dir(self.recovery, 1)  # type: ignore[no-untyped-call]
-        options = ("-r", str(self.recovery), "-s", "1", "-b", "0", "-w", str(self.workers))
+        seconds = str(max(1, round(self.snapshot)))
+        options = ("-r", str(self.recovery), "-s", seconds, "-b", "0", "-w", str(self.workers))
         return [sys.executable, "-m", "bytewax.run", "tests.faults.flow:flow", *options]
 
 

@@ -18,6 +18,7 @@ class Shape:
     sink: str
     steps: int = 2
     delivery: str = "at-least-once"
+    start: str = "earliest"
     stop: str = "end"
     batch_size: int = 200
     on_gap: str = "fail"

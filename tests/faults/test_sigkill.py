@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import time
 from dataclasses import replace
 
 import pytest
 
-from tests.faults.harness import Flow, NewFlow, framed, kill_rounds
+from tests.faults.harness import Flow, NewFlow, Run, feed, framed, kill_rounds
 from tests.faults.shape import Shape
 from tests.kafka.clients import account, read_all, send
 from tests.kafka.fixtures import AnyBroker, NewTopic
@@ -59,3 +61,38 @@ def test_bytewaxs_own_runner_is_killed(
     flow = new_flow(kafka, shape, workers=2, runner="bytewax")
     sent = kill_rounds(flow, ROUNDS, TOTAL, SEED)
     flow.assert_delivered(sent)
+
+
+@pytest.mark.parametrize(
+    ("runner", "processes"), [("kgen", 1), ("kgen", 2), ("bytewax", 1)], ids=["one", "two", "bytewax"]
+)
+def test_latest_is_pinned_though_the_first_epoch_is_killed(
+    kafka: AnyBroker, new_topic: NewTopic, new_flow: NewFlow, delivery: str, runner: str, processes: int
+) -> None:
+    """What came since the flow was there the first time is read, though it has never committed an epoch."""
+    topics = {"source": new_topic("in", 4), "sink": new_topic("out", 2)}
+    shape = Shape(**topics, start="latest", stop="never", delivery=delivery)
+    flow = new_flow(kafka, shape, runner=runner, processes=processes, snapshot=20)
+    run = flow.start()
+    fed = _feed_until_read(flow, run)
+    run.kill()
+    read = {int(m.key() or b"") for m in read_all(kafka.bootstrap, shape.sink, isolation="read_uncommitted")}
+    feed(flow, range(fed, fed + 100))  # while it is down
+    run = flow.start()
+    time.sleep(2)
+    run.kill()
+    feed(flow, range(fed + 100, fed + 200))
+    flow.finish()
+    found = account(read | set(range(fed, fed + 200)), read_all(kafka.bootstrap, shape.sink))
+    assert found.lost == []
+    assert delivery == "at-least-once" or found.repeated == {}
+
+
+def _feed_until_read(flow: Flow, run: Run) -> int:
+    """Feed messages, in fours, until some are read; how many. The first ones come before the flow's start."""
+    for number in itertools.count(0, 4):
+        feed(flow, range(number, number + 4))
+        if flow.count():
+            return number + 4
+        assert run.process.poll() is None, run.tail()
+    raise AssertionError

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from confluent_kafka import Producer
 
 from tests.faults.harness import Flow, NewFlow, feed
 from tests.faults.shape import Shape
-from tests.kafka.clients import add_partitions, create_topic, delete_before, delete_topic, numbered, send
+from tests.kafka.clients import (
+    QUIET,
+    add_partitions,
+    create_topic,
+    delete_before,
+    delete_topic,
+    numbered,
+    read_all,
+    send,
+)
 from tests.kafka.fixtures import AnyBroker, NewTopic
 
 pytestmark = pytest.mark.kafka
@@ -148,3 +158,42 @@ def test_new_partitions_are_never_ignored(kafka: AnyBroker, shape: Shape, new_fl
     add_partitions(kafka.bootstrap, shape.source, 6)
     assert run.wait() not in (0, 75)
     assert "6 partitions" in run.text(), run.tail()
+
+
+@pytest.mark.needs("new partitions")
+@pytest.mark.parametrize("processes", [1, 2], ids=["one", "two"])
+def test_new_partitions_are_read_whole_though_the_start_is_the_latest(
+    kafka: AnyBroker, new_topic: NewTopic, new_flow: NewFlow, processes: int
+) -> None:
+    """Also by a process that reads nothing but a new one."""
+    shape = Shape(source=new_topic("in"), sink=new_topic("out"), start="latest")
+    flow = new_flow(kafka, shape, processes=processes)
+    flow.finish()  # nothing is there yet
+    add_partitions(kafka.bootstrap, shape.source, 2)
+    feed(flow, range(1000))
+    flow.finish()
+    found = flow.account(range(1000))
+    assert (found.lost, found.repeated) == ([], {})
+
+
+@pytest.mark.needs("transactions")
+def test_a_transactional_topic_that_was_read_is_emptied_by_retention(
+    kafka: AnyBroker, new_topic: NewTopic, new_flow: NewFlow
+) -> None:
+    """Nothing that was not read is gone: the last offset was the marker of a transaction."""
+    shape = Shape(source=new_topic("in"), sink=new_topic("out"))
+    flow = new_flow(kafka, shape)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": shape.source, **QUIET})
+    producer.init_transactions(30)
+    for ids, end in ((range(10), producer.commit_transaction), (range(10, 20), producer.abort_transaction)):
+        producer.begin_transaction()
+        for i in ids:
+            producer.produce(shape.source, b"%d" % i, b"%d" % i)
+        producer.flush(30)
+        end(30)
+    flow.finish()
+    delete_before(kafka.bootstrap, shape.source, {0: 22})
+    feed(flow, range(20, 30))
+    flow.finish()
+    found = read_all(kafka.bootstrap, shape.sink)
+    assert [int(message.key() or b"") for message in found] == [*range(10), *range(20, 30)]

@@ -66,6 +66,23 @@ def test_a_partition_sleeps_but_shortly_while_messages_of_another_stand_before_i
     assert second._wait == 0.05
 
 
+def test_the_end_counts_when_all_before_it_was_taken(orders: Orders) -> None:
+    """It comes among the messages, and others may come after it."""
+    kafka = testing.Memory({orders: texts(3)})
+    one = Reader(kafka, "orders", None, 1)
+    one.assign(0, 0)
+    first, second, third = kafka._topics["orders"][0]
+    nothing = rt.RawMessage(key=None, value=None, topic="orders")
+    end = testing._Message(nothing, 0, 9, KafkaError(KafkaError._PARTITION_EOF))
+    fetches = [[first, second, end], [third], []]
+    one.consumer.consume = lambda *_: fetches.pop(0)  # type: ignore[method-assign]
+    ends = []
+    for _ in range(4):
+        one.take(0)
+        ends.append(one.end(0))
+    assert ends == [-1, 9, -1, -1]
+
+
 def test_messages_do_not_pile_up_for_a_partition_whose_turn_is_late(
     orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
@@ -13,6 +14,7 @@ import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import AbortExecution
+from bytewax.recovery import RecoveryConfig
 from bytewax.testing import TestingSink
 from confluent_kafka import KafkaError, KafkaException
 
@@ -20,6 +22,7 @@ import kgen_runtime as rt
 from kgen_runtime import reader, testing
 from kgen_runtime.policies import consume
 from kgen_runtime.source import KafkaSource
+from kgen_runtime.starts import kept_in, recovery_folder
 from kgen_runtime.stopping import STOP
 
 from .conftest import raw, texts
@@ -53,11 +56,15 @@ def run(
 
 def partition(kafka: rt.Kafka, topic: Orders, state: int | None = None, **options: Any) -> Any:
     """A partition as Bytewax makes it, without a flow."""
+    return listed(kafka, topic, **options).build_part("flow.read.kafka", "orders/0", state)
+
+
+def listed(kafka: rt.Kafka, topic: Orders, **options: Any) -> KafkaSource[str, str]:
     given: dict[str, Any] = {"start": "earliest", "stop": "never", "batch_size": 3, "on_gap": "fail"}
     given |= {"on_new_partitions": "fail", "group_id": None, **options}
     source = KafkaSource("flow.read", topic, kafka, **given)
-    keys = source.list_parts()
-    return source.build_part("flow.read.kafka", keys[0], state)
+    source.list_parts()
+    return source
 
 
 def drain(part: Any) -> None:
@@ -131,6 +138,98 @@ def test_latest_is_pinned_at_the_first_start(orders: Orders, tmp_path: Path) -> 
     assert second == ["v5", "v6", "v7"]  # written while the flow was down
 
 
+def first_offsets(kafka: rt.Kafka, topic: Orders, folder: Path, *numbers: int, **options: Any) -> list[Any]:
+    """Where a process begins that builds these partitions, none of which has a stored offset."""
+    with kept_in(folder):
+        source = listed(kafka, topic, **{"start": "latest", **options})
+        built = [source.build_part("flow.read.kafka", f"orders/{n}", None) for n in numbers]
+        return [part.snapshot() for part in built]
+
+
+def two(orders: Orders, count: int) -> testing.Memory:
+    return testing.Memory({orders: texts(count) + texts(count, partition=1)})
+
+
+def test_latest_is_pinned_before_any_epoch_is_committed(orders: Orders, tmp_path: Path) -> None:
+    assert first_offsets(two(orders, 5), orders, tmp_path, 0, 1) == [5, 5]
+    for _ in range(2):  # each the start after a crash
+        assert first_offsets(two(orders, 8), orders, tmp_path, 0, 1) == [5, 5]
+    assert first_offsets(two(orders, 8), orders, tmp_path / "..", 0, 1) == [8, 8]
+
+
+def test_latest_without_a_recovery_folder_is_warned_of(
+    orders: Orders, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with kept_in(tmp_path):
+        listed(two(orders, 5), orders, start="latest")
+    assert caplog.text == ""
+    listed(two(orders, 5), orders, start="latest").list_parts()  # each worker asks
+    assert caplog.text.count("no recovery folder is known") == 1
+
+
+def test_a_time_is_pinned_where_no_message_is_that_late(orders: Orders, tmp_path: Path) -> None:
+    at = datetime.fromtimestamp(99.0, timezone.utc)
+    assert first_offsets(two(orders, 5), orders, tmp_path, 0, start=at) == [5]
+    assert first_offsets(two(orders, 8), orders, tmp_path, 0, start=99_000) == [5]
+    assert first_offsets(two(orders, 8), orders, tmp_path, 0, start=99_001) == [8]  # told to begin elsewhere
+
+
+def test_processes_that_start_together_pin_the_same(orders: Orders, tmp_path: Path) -> None:
+    assert first_offsets(two(orders, 5), orders, tmp_path, 1) == [5]
+    assert first_offsets(two(orders, 6), orders, tmp_path, 0) == [5]  # as of the first of them
+
+
+def test_a_process_that_builds_but_a_new_partition_reads_it_whole(orders: Orders, tmp_path: Path) -> None:
+    assert first_offsets(testing.Memory({orders: texts(5)}), orders, tmp_path, 0) == [5]
+    assert first_offsets(two(orders, 8), orders, tmp_path, 1) == [0]
+
+
+def test_what_is_new_is_told_from_positions_where_no_first_offsets_are_kept(
+    orders: Orders, tmp_path: Path
+) -> None:
+    """The first run had another `start`, or was an older kgen's."""
+    run(testing.Memory({orders: texts(5)}), orders, [], [], rt.Recovery(tmp_path))
+    assert first_offsets(two(orders, 8), orders, tmp_path, 1) == [0]
+
+
+def test_a_recovery_folder_made_anew_begins_anew(orders: Orders, tmp_path: Path) -> None:
+    rt.Recovery(tmp_path).prepare()
+    assert first_offsets(two(orders, 5), orders, tmp_path, 0) == [5]
+    for file in tmp_path.glob("part-*"):
+        file.unlink()
+    rt.Recovery(tmp_path).prepare()
+    assert first_offsets(two(orders, 8), orders, tmp_path, 0) == [8]
+
+
+def test_first_offsets_of_a_topic_made_anew_are_not_used(orders: Orders, tmp_path: Path) -> None:
+    class Known(testing.Memory):
+        def topic_id(self, topic: str) -> str | None:
+            return self.id
+
+    old, new = Known({orders: texts(5)}), Known({orders: texts(8)})
+    old.id, new.id = "old", "new"
+    assert first_offsets(old, orders, tmp_path, 0) == [(5, "old")]
+    with pytest.raises(rt.SourceError, match="made anew"):
+        first_offsets(new, orders, tmp_path, 0)
+    assert first_offsets(new, orders, tmp_path, 0, on_gap="earliest") == [(0, "new")]
+
+
+def test_a_recovery_folder_that_cannot_keep_first_offsets_is_told(orders: Orders, tmp_path: Path) -> None:
+    with pytest.raises(rt.RecoveryError, match="cannot be kept") as caught:
+        first_offsets(two(orders, 5), orders, tmp_path / "absent", 0)
+    assert str(tmp_path / "absent") in str(caught.value)
+
+
+def test_the_folder_of_bytewaxs_own_runner_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As its script leaves it; `test_sigkill.py` runs it."""
+    assert recovery_folder() is None
+    main = SimpleNamespace(__spec__=SimpleNamespace(name="bytewax.run"), kwargs={"recovery_config": None})
+    monkeypatch.setitem(sys.modules, "__main__", main)  # type: ignore[arg-type]
+    assert recovery_folder() is None
+    main.kwargs["recovery_config"] = RecoveryConfig(tmp_path)  # type: ignore[no-untyped-call]
+    assert recovery_folder() == tmp_path
+
+
 def test_a_partition_that_is_new_since_the_last_run_is_read_whole(orders: Orders, tmp_path: Path) -> None:
     recovery = rt.Recovery(tmp_path)
     run(testing.Memory({orders: texts(2)}), orders, [], [], recovery, start="latest")
@@ -140,7 +239,15 @@ def test_a_partition_that_is_new_since_the_last_run_is_read_whole(orders: Orders
     assert [(m.partition, m.offset) for m in oks] == [(1, 0), (1, 1), (1, 2)]
 
 
-def test_the_snapshot_is_the_next_offset_whatever_the_events(orders: Orders) -> None:
+def test_the_snapshot_is_the_next_offset_whatever_the_errors(orders: Orders) -> None:
+    events = [KafkaError._TRANSPORT, KafkaError._TIMED_OUT]  # at offset 41
+    part = partition(Eventful(orders, texts(4), events), orders)
+    for expected in (0, 0, 3, 4, 4):
+        part.next_batch()
+        assert part.snapshot() == expected
+
+
+def test_the_snapshot_is_the_next_offset_at_the_end_too(orders: Orders) -> None:
     part = partition(testing.Memory({orders: texts(4)}), orders)
     assert part.snapshot() == 0
     assert len(part.next_batch()[0].oks) == 3
@@ -149,6 +256,72 @@ def test_the_snapshot_is_the_next_offset_whatever_the_events(orders: Orders) -> 
     for _ in range(3):
         assert part.next_batch() == []  # ends of the partition
     assert part.snapshot() == 4
+
+
+class Marked(testing.Memory):
+    """Its last offsets, up to `end`, are the markers of transactions."""
+
+    ends = False
+
+    def __init__(self, topic: Orders, inputs: list[rt.RawMessage], end: int) -> None:
+        super().__init__({topic: inputs})
+        self.end = end
+
+    def consumer(self, extra: Any) -> Any:
+        consumer: Any = super().consumer(extra)
+        consume_messages = consumer.consume
+
+        def consume(count: int, timeout: float) -> list[Any]:
+            return [self._at_end(message) for message in consume_messages(count, timeout)]
+
+        consumer.consume = consume
+        consumer.get_watermark_offsets = lambda *_, **__: (0, self.end)
+        return consumer
+
+    def _at_end(self, message: Any) -> Any:
+        if message.error() is None:
+            return message
+        return testing._Message(raw(None), 0, max(self.end, message.offset()), message.error())
+
+
+def test_the_end_moves_the_snapshot_past_what_is_no_message(orders: Orders) -> None:
+    kafka = Marked(orders, texts(4), 6)
+    part = partition(kafka, orders, group_id="g")
+    assert [part.snapshot() for _ in range(2) if part.next_batch()] == [3, 4]
+    drain(part)
+    assert part.snapshot() == 6
+    part.next_batch()
+    assert kafka.committed == {("orders", 0): 6}
+
+
+def test_the_end_moves_nothing_past_messages_after_the_stop(orders: Orders) -> None:
+    inputs = [raw(b"a", offset=0, timestamp=1), raw(b"b", offset=5, timestamp=9)]
+    for stop in ({0: 3}, 5):
+        part = partition(Marked(orders, inputs, 8), orders, stop=stop, batch_size=100)
+        with pytest.raises(StopIteration):
+            drain(part)
+        assert part.snapshot() == 1
+
+
+def test_a_stop_may_be_among_the_last_markers(orders: Orders) -> None:
+    for stop in ({0: 6}, {0: 5}, "end", 10_000):
+        part = partition(Marked(orders, texts(4), 6), orders, stop=stop, batch_size=100)
+        with pytest.raises(StopIteration):
+            drain(part)
+        assert part.snapshot() == 6
+    part = partition(Marked(orders, texts(4), 6), orders, stop={0: 7})
+    drain(part)  # waits for the rest
+    assert part.snapshot() == 6
+
+
+def test_the_end_moves_nothing_while_the_registry_is_away(orders: Orders) -> None:
+    part = partition(Marked(orders, texts(2), 6), orders, batch_size=100)
+    part._lane.decoder._value = Registry()
+    for _ in range(2):
+        assert part.next_batch() == []
+        assert part.snapshot() == 0
+    drain(part)
+    assert part.snapshot() == 6
 
 
 def test_the_start_may_be_a_time(orders: Orders) -> None:
@@ -170,10 +343,10 @@ def test_the_start_may_be_what_the_group_has_committed(orders: Orders) -> None:
 def test_the_stop_may_be_an_offset_or_a_time(orders: Orders) -> None:
     assert values(read(testing.Memory({orders: texts(6)}), orders, stop={0: 2})[0]) == ["v0", "v1"]
     assert read(testing.Memory({orders: texts(6)}), orders, stop={0: 0})[0] == []
-    until = datetime.fromtimestamp(1.004, timezone.utc)
-    for size in (1, 2, 100):
-        oks, _ = read(testing.Memory({orders: texts(6)}), orders, stop=until, batch_size=size)
-        assert values(oks) == ["v0", "v1", "v2", "v3"]
+    for until in (datetime.fromtimestamp(1.004, timezone.utc), 1004):
+        for size in (1, 2, 100):
+            oks, _ = read(testing.Memory({orders: texts(6)}), orders, stop=until, batch_size=size)
+            assert values(oks) == ["v0", "v1", "v2", "v3"]
 
 
 def test_a_stop_offset_that_is_no_message_is_passed(orders: Orders) -> None:
@@ -377,6 +550,14 @@ def test_new_partitions_stop_for_a_restart(orders: Orders) -> None:
     assert STOP.restart
 
 
+@pytest.mark.parametrize("turned_off", [-1, "-1"])
+def test_the_source_looks_for_partitions_though_librdkafka_does_not(orders: Orders, turned_off: Any) -> None:
+    """Once a minute, not without pause."""
+    kafka = Growing(orders)
+    kafka.config_ = {"topic.metadata.refresh.interval.ms": turned_off}
+    assert partition(kafka, orders)._lane._watch._every == 60
+
+
 def test_a_topic_that_is_gone_fails_after_a_second_look(
     orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,6 +612,26 @@ def test_an_abort_of_the_flow_loses_nothing(orders: Orders, tmp_path: Path) -> N
         {"start": "begin"},
         {"start": datetime(2026, 1, 1)},
         {"start": "stored"},
+        {"start": None},
+        {"start": -7},
+        {"start": True},
+        {"start": 1.5},
+        {"start": b"latest"},
+        {"start": datetime(1969, 1, 1, tzinfo=timezone.utc)},
+        {"start": datetime.now(timezone.utc) + timedelta(hours=1)},
+        {"stop": None},
+        {"stop": -7},
+        {"stop": True},
+        {"stop": 1.5},
+        {"stop": [5]},
+        {"stop": {0: "5"}},
+        {"stop": {"0": 5}},
+        {"stop": {0: -5}},
+        {"group_id": ""},
+        {"group_id": 5},
+        {"batch_size": "10"},
+        {"batch_size": True},
+        {"batch_size": 1.5},
         {"stop": "now"},
         {"stop": datetime(2026, 1, 1)},
         {"on_gap": "ignore"},
@@ -441,8 +642,9 @@ def test_an_abort_of_the_flow_loses_nothing(orders: Orders, tmp_path: Path) -> N
 def test_arguments_that_cannot_be_meant_are_refused_when_the_flow_is_built(
     orders: Orders, options: Any
 ) -> None:
-    with pytest.raises(rt.FlowError):
+    with pytest.raises(rt.FlowError) as caught:
         rt.source("read", Dataflow("flow"), orders, testing.Memory(), **options)
+    assert caught.value.hint
 
 
 def test_a_stop_that_forgets_a_partition_is_told(orders: Orders) -> None:
