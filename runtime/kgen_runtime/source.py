@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar
@@ -47,6 +48,8 @@ _IDLE: Final = (0.001, 0.05)
 """Seconds between two looks at a partition without messages: the first time, and at most."""
 _AWAY: Final = (0.5, 30.0)
 """Seconds between two tries while the registry is away."""
+_NAP: Final = 0.5
+"""Seconds, at most, between two looks whether the run is to stop."""
 _LOOK_EVERY: Final = 60.0
 """Seconds, where `topic.metadata.refresh.interval.ms` is not set, or is -1, which turns librdkafka's own
 looking off.
@@ -262,6 +265,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._next = offset
         self._bound = Bound(source.stop, self._topic, partition, self._reader)
         self._held: Sequence[Any] = ()  # taken from the reader, not yet decoded: the registry is away
+        self._try_at = 0.0
         self._awake: datetime | None = None
         self._wait = 0.0
         self._snapshots = 0
@@ -283,6 +287,9 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             self._counts.lag(self._reader.high(self._partition), self._next)
         if not self._held and self._bound.reached(self._next):
             self._end()
+        if self._held and time.monotonic() < self._try_at:
+            self._sleep(_NAP)
+            return []
         messages = self._held or self._take()
         if not messages:
             self._idle()
@@ -350,6 +357,8 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             waiting(self._source.step_id, len(messages))
             self._reader.hold(self._partition, True)
         self._back_off(*_AWAY)
+        self._try_at = time.monotonic() + self._wait
+        self._sleep(min(self._wait, _NAP))
         log.warning("%s/%s waits for the registry: %s", self._topic, self._partition, error.what)
 
     def _idle(self) -> None:
@@ -361,7 +370,10 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
 
     def _back_off(self, least: float, most: float) -> None:
         self._wait = min(max(self._wait * 2, least), most)
-        self._awake = datetime.now(timezone.utc) + timedelta(seconds=self._wait)
+        self._sleep(self._wait)
+
+    def _sleep(self, seconds: float) -> None:
+        self._awake = datetime.now(timezone.utc) + timedelta(seconds=seconds)
 
     def _gap(self) -> None:
         low, high = self._reader.range(self._partition)
@@ -399,5 +411,5 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             self._quiet_at = self._snapshots
         elif self._snapshots > self._quiet_at:
             STOP.leave(self)
-        self._awake = datetime.now(timezone.utc) + timedelta(seconds=_IDLE[1])
+        self._sleep(_IDLE[1])
         return []
