@@ -26,7 +26,7 @@ from tests.kafka.clients import Record, create_topic, send
 ROOT = Path(__file__).parents[2]
 VALUE = b"x" * 100
 MANY, HOT = 64, 17
-HOT_MESSAGES, WORKED = 300_000, 100_000
+HOT_MESSAGES, WORKED = 300_000, 80_000
 PARTITIONS = 8
 """So that each of two processes has the same share."""
 

@@ -63,6 +63,7 @@ def test_provenance_is_exact(rt_kafka: rt.Kafka, minutes: str) -> None:
         assert message.timestamp == _at(number)
 
 
+@pytest.mark.needs("ends of partitions")
 def test_latest_is_pinned_at_the_first_start(
     kafka: AnyBroker, rt_kafka: rt.Kafka, minutes: str, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ LACKS: Mapping[str, str] = {
     "new partitions": "a topic keeps the number of partitions it was made with",
     "size limits": "takes messages of any size",
     "validation": "takes messages that the topic's settings forbid",
+    "ends of partitions": "tells ends that are too low, so `latest` begins too early",
     "offsets by time": "answers with offset 0",
     "proxy": "tells all clients one address, so none can be sent through a proxy",
 }

@@ -70,6 +70,15 @@ def validation(kafka: AnyBroker, topic: str) -> bool:
     return False
 
 
+def ends_of_partitions(kafka: AnyBroker, topic: str) -> bool:
+    send(kafka.bootstrap, topic, numbered(range(20), 1))
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": topic, **QUIET})
+    try:
+        return bool(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1] == 20)
+    finally:
+        consumer.close()
+
+
 def offsets_by_time(kafka: AnyBroker, topic: str) -> bool:
     send(kafka.bootstrap, topic, [Record(b"%d" % n, partition=0, timestamp=1000 + n) for n in range(10)])
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": topic, **QUIET})
@@ -86,6 +95,7 @@ PROBES: dict[str, Callable[[AnyBroker, str], bool]] = {
     "new partitions": new_partitions,
     "size limits": size_limits,
     "validation": validation,
+    "ends of partitions": ends_of_partitions,
     "offsets by time": offsets_by_time,
 }
 

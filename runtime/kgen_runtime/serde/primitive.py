@@ -69,8 +69,18 @@ class _Coder(Generic[T]):
         return None if value is None else self._write(value)
 
 
+class _BytesCoder(_Coder[bytes]):
+    def encode(self, value: bytes | None) -> bytes | None:
+        """See `Encoder.encode`."""
+        return value if value is None or type(value) is bytes else self._write(value)
+
+
 class BytesSerde(_PrimitiveSerde[bytes]):
     """Bytes as they are."""
+
+    def encoder(self, store: SchemaStore, role: Role) -> Encoder[bytes]:
+        """See the base."""
+        return _BytesCoder(self)
 
     def read_many(self, payloads: Sequence[bytes | None]) -> list[bytes | None]:
         """The payloads themselves."""
