@@ -89,7 +89,13 @@ def test_ctrl_c_while_the_registry_is_silent(registry, tmp_path):
 
     registry.override("*", silent)
     command = [sys.executable, "-m", "kgen", "pull", "--registry", registry.url, "--out", str(tmp_path / "p")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job's is ignored
+    )
     assert asked.wait(30)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
