@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, Producer
 
+from .errors import ConfigError
 from .settings import Kafka
 
 _DELIVERY_SECONDS: Final = 60.0
@@ -15,6 +16,9 @@ _QUEUE_KILOBYTES: Final = 32 * 1024
 """What may wait for the broker, as in Java's client: librdkafka's own gigabyte would be an epoch that a slow
 broker takes minutes for.
 """
+
+_LARGEST: Final = 1_000_000
+"""librdkafka's own `message.max.bytes`."""
 
 TOO_LARGE: Final = frozenset(
     {
@@ -55,7 +59,7 @@ def open_producer(
         # Messages do not expire by their age, in a queue that is long because the broker is slow: whoever
         # waits for them looks whether any are acknowledged.
         "delivery.timeout.ms": 0,
-        "queue.buffering.max.kbytes": _QUEUE_KILOBYTES,
+        "queue.buffering.max.kbytes": max(_QUEUE_KILOBYTES, 2 * largest_message(kafka, options) // 1024),
         "delivery.report.only.error": True,
         "error_cb": on_error,
     }
@@ -72,12 +76,27 @@ def open_single(kafka: Kafka, options: Mapping[str, Any], on_error: Callable[[Ka
 
 
 def delivery_seconds(kafka: Kafka) -> float:
-    """How long the flow waits for a broker that acknowledges nothing."""
-    config = kafka.config
-    milliseconds = config.get(
-        "delivery.timeout.ms", config.get("message.timeout.ms", _DELIVERY_SECONDS * 1000)
-    )
-    return float(milliseconds) / 1000 or 3600.0  # 0 means for ever
+    """How long the flow waits for a broker that acknowledges nothing. Raises `ConfigError`."""
+    names = ("delivery.timeout.ms", "message.timeout.ms")  # of one option
+    name = next((name for name in names if name in kafka.config), names[0])
+    milliseconds = _number(kafka.config, name, _DELIVERY_SECONDS * 1000)
+    return milliseconds / 1000 or 3600.0  # 0 means for ever
+
+
+def largest_message(kafka: Kafka, options: Mapping[str, Any]) -> int:
+    """The bytes of a message that librdkafka takes at most. Raises `ConfigError`."""
+    return int(_number({**options, **kafka.config}, "message.max.bytes", _LARGEST))
+
+
+def _number(config: Mapping[str, Any], name: str, usual: float) -> float:
+    try:
+        return float(config.get(name, usual))
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"the Kafka option {name} is not a number",
+            where="rt.Kafka(config=...) or KGEN_KAFKA_<OPTION>",
+            hint="Give it as a number, without a unit.",
+        ) from None
 
 
 def is_permanent(error: KafkaError, chosen: bool) -> bool:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import inspect
 import logging
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
@@ -69,6 +70,7 @@ def load(name: str) -> Dataflow:
     attribute = attribute or "flow"
     found = getattr(_imported(_importable(module_name)), attribute, None)
     if not isinstance(found, Dataflow) and callable(found):
+        _check_call(found, module_name, attribute)
         found = found()
     if not isinstance(found, Dataflow):
         raise ConfigError(
@@ -77,6 +79,20 @@ def load(name: str) -> Dataflow:
             hint="python -m kgen_runtime.run package.module:name",
         )
     return found
+
+
+def _check_call(function: Callable[..., Any], module: str, name: str) -> None:
+    needed = [
+        each.name
+        for each in inspect.signature(function).parameters.values()
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    ]
+    if needed:
+        raise ConfigError(
+            f"{name} wants arguments: {', '.join(needed)}",
+            where=module,
+            hint=f"Name the flow itself, most often {module}:flow.",
+        )
 
 
 def _imported(module: str) -> ModuleType:

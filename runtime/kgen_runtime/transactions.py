@@ -28,7 +28,7 @@ from confluent_kafka import Message as KafkaMessage
 from .conditions import transaction_ms
 from .counter import Counter, Mail, Outgoing
 from .errors import DeliveryError, RegistryError
-from .producers import open_producer
+from .producers import largest_message, open_producer
 from .settings import Kafka
 from .sizes import batch_limit, record_size
 
@@ -128,7 +128,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         self._group = group_of(step_id, mail.topic)
         self._markers = Markers(mail.kafka, self._group)
         self._lanes: dict[tuple[str, int], Lane] = {}
-        self._local_limit = int({**mail.options, **mail.kafka.config}.get("message.max.bytes", 1_000_000))
+        self._local_limit = largest_message(mail.kafka, mail.options)
         self._limits: dict[str, int] = {}
         self._timeout = transaction_ms(mail.kafka) / 1000
 

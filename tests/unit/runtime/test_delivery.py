@@ -102,6 +102,22 @@ def test_an_oversize_message_goes_to_errs(out: Out) -> None:
     assert written(kafka) == [b"v"]
 
 
+@pytest.mark.parametrize("largest", [1_000_000, 60_000_000])
+def test_the_queue_has_room_for_the_largest_message(out: Out, largest: int) -> None:
+    kafka = Broker()
+    kafka._config["message.max.bytes"] = str(largest)
+    write(kafka, out, [rt.Message("k", "v")])
+    assert kafka.options["queue.buffering.max.kbytes"] * 1024 > largest
+
+
+def test_a_timeout_that_is_no_number_is_told(out: Out) -> None:
+    kafka = Broker()
+    kafka._config["delivery.timeout.ms"] = "soon"
+    with pytest.raises(RuntimeError) as caught:
+        write(kafka, out, [rt.Message("k", "v")])
+    assert "delivery.timeout.ms is not a number" in str(cause(caught.value, rt.ConfigError))
+
+
 def test_it_cannot_be_told_otherwise() -> None:
     with pytest.raises(rt.ConfigError, match="idempotence"):
         rt.Kafka("broker:1", config={"enable.idempotence": "false"})

@@ -40,6 +40,9 @@ FLOW = """
     fails = make(["kgen"])
     bug = make(["user"])
     number = 5
+
+    def build(kafka):
+        return flow
 """
 
 
@@ -58,7 +61,8 @@ def test_the_flow_is_found(module: str, flow: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "flow", ["{}:number", "{}:absent", "no_such_module:flow", "bytewax.no_such:flow", "no/such/file.py"]
+    "flow",
+    ["{}:number", "{}:absent", "{}:build", "no_such_module:flow", "bytewax.no_such:flow", "no/such/file.py"],
 )
 def test_what_is_no_flow_is_told(module: str, flow: str) -> None:
     with pytest.raises(rt.ConfigError):
