@@ -107,14 +107,14 @@ def _command(args: argparse.Namespace, index: int, addresses: str, control: Path
 
 def _environment(index: int) -> dict[str, str]:
     """This process's, with a port of its own for Bytewax's endpoint (of metrics, for example)."""
-    return {**os.environ, _PORT: str(_first_port() + index)}
+    return {**os.environ, _PORT: str(int(_given_port()) + index)}
 
 
 def check_port(processes: int) -> None:
     """The port of Bytewax's endpoint, which a user may choose, is one, and there is one for each process.
     Raises `ConfigError`.
     """
-    given = os.environ.get(_PORT) or str(_USUAL_PORT)
+    given = _given_port()
     if not is_port(given) or not is_port(str(int(given) + processes - 1)):
         raise ConfigError(
             f"{given!r} is not a port"
@@ -124,8 +124,8 @@ def check_port(processes: int) -> None:
         )
 
 
-def _first_port() -> int:
-    return int(os.environ.get(_PORT) or _USUAL_PORT)
+def _given_port() -> str:
+    return os.environ.get(_PORT) or str(_USUAL_PORT)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

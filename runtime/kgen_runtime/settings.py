@@ -146,7 +146,7 @@ class Kafka:
         """The largest batch, in bytes, that the broker takes for a topic; None where it does not say."""
         wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
         try:
-            client: AdminClient = self._client(AdminClient, CONSUMER_ONLY | PRODUCER_ONLY, {})
+            client: AdminClient = self._admin()
             found = client.describe_configs([wanted], request_timeout=_ASKING)[wanted].result()
         except KafkaException as error:
             log.info(
@@ -158,7 +158,7 @@ class Kafka:
 
     def topic_id(self, topic: str) -> str | None:
         """What tells a topic from another one of its name; None where the broker does not say."""
-        client: AdminClient = self._client(AdminClient, CONSUMER_ONLY | PRODUCER_ONLY, {})
+        client: AdminClient = self._admin()
         try:
             client.poll(0)  # lets librdkafka ask for an OAuth token
             found = client.describe_topics(TopicCollection([topic]), request_timeout=_ASKING)[topic].result()
@@ -166,6 +166,9 @@ class Kafka:
             log.info("topic %s: the broker does not tell its id: %s", topic, error.args[0].str())
             return None
         return None if found.topic_id is None else str(found.topic_id)
+
+    def _admin(self) -> Any:
+        return self._client(AdminClient, CONSUMER_ONLY | PRODUCER_ONLY, {})
 
     def _client(self, kind: Any, foreign: frozenset[str], extra: Mapping[str, Any]) -> Any:
         config = {name: value for name, value in {**self._config, **extra}.items() if name not in foreign}
