@@ -18,7 +18,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
@@ -180,13 +180,14 @@ class ExactlyOnce(Counter[X], Generic[X]):
         self.check()
         busy = [lane for lane in self._lanes.values() if lane.busy]
         commits = [_apart(lane.commit, self._bound) for lane in busy]
-        hanging = wait(commits, self._bound + _GRACE).not_done
-        errors = [error for commit in commits if commit.done() and (error := commit.exception()) is not None]
+        # One that has failed fails the flow: others may hang then, and messages behind it expire.
+        done, hanging = wait(commits, self._bound + _GRACE, FIRST_EXCEPTION)
+        for commit in done:
+            if (error := commit.exception()) is not None:
+                self._broken(error)
         self.check()
-        if hanging and not errors:
+        if hanging:
             self._fail(f"{len(hanging)} transaction(s) were not committed within {self._bound:.0f} s")
-        for error in errors:
-            self._broken(error)
         self._check_time(max((commit.result() for commit in commits), default=0.0))
 
     def _check_time(self, seconds: float) -> None:

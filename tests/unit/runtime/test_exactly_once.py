@@ -101,14 +101,58 @@ def test_a_client_that_hangs_fails_the_flow(
     monkeypatch.setattr(counter, "delivery_seconds", lambda kafka: 0.1 - 5)
     monkeypatch.setattr(transactions, "_GRACE", 0.1)
     kafka = Hanging({orders: texts(3)})
-    with pytest.raises(RuntimeError) as caught:
-        testing.run(build(kafka, orders, out))
+    assert "were not committed within" in delivery_error(build(kafka, orders, out))
     kafka.broker_is_back.set()
-    told = caught.value.__cause__
+    assert values(kafka) == []
+
+
+class Failing(testing.Memory):
+    """As librdkafka where the broker is taken out of the cluster: the transaction of one partition fails,
+    calls of the other hang, and after a while its messages expire.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.over, self.expired = threading.Event(), threading.Event()
+
+    def producer(self, extra: Any) -> Any:
+        producer: Any = super().producer(extra)
+        fails = extra["transactional.id"].endswith("/1")
+        producer.send_offsets_to_transaction = self._fail if fails else self._hang
+        producer.poll = self._poll
+        return producer
+
+    def _fail(self, *_: object) -> None:
+        raise KafkaException(KafkaError(KafkaError._FAIL, "broker gone"))
+
+    def _hang(self, *_: object) -> None:
+        if not self.over.wait(5):
+            self.expired.set()
+            self.over.wait()
+
+    def _poll(self, *_: object) -> None:
+        if self.expired.is_set():
+            raise KafkaException(KafkaError(KafkaError._MSG_TIMED_OUT, "expired", True))
+
+
+def test_a_transaction_that_fails_is_not_hidden_by_one_that_hangs(
+    orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counter, "delivery_seconds", lambda kafka: 10 - 5)
+    kafka = Failing({orders: texts(3) + texts(3, partition=1)})
+    told = delivery_error(build(kafka, orders, out))
+    kafka.over.set()
+    assert "the transaction failed: broker gone" in told
+
+
+def delivery_error(flow: Dataflow) -> str:
+    """The text of what made the flow fail."""
+    with pytest.raises(RuntimeError) as caught:
+        testing.run(flow)
+    told: BaseException | None = caught.value
     while told is not None and not isinstance(told, rt.DeliveryError):
         told = told.__cause__
-    assert "were not committed within" in str(told)
-    assert values(kafka) == []
+    return str(told)
 
 
 def test_several_outputs_of_an_input(orders: Topic, out: Topic) -> None:
@@ -190,12 +234,7 @@ def test_what_is_too_large_for_the_topic_is_found_before_it_is_sent(orders: Topi
 def test_a_message_that_does_not_tell_its_input_stops_the_flow(orders: Topic, out: Topic) -> None:
     kafka = testing.Memory({orders: texts(1)})
     made: Steps = lambda up: op.map("make", up, lambda message: rt.Message("k", "v"))  # noqa: E731
-    with pytest.raises(RuntimeError) as caught:
-        testing.run(build(kafka, orders, out, made))
-    error: BaseException | None = caught.value
-    while error is not None and not isinstance(error, rt.DeliveryError):
-        error = error.__cause__
-    assert "with_value" in str(error)
+    assert "with_value" in delivery_error(build(kafka, orders, out, made))
     assert values(kafka) == []
 
 
