@@ -37,7 +37,11 @@ from tests.kafka.fixtures import AnyBroker
 from tests.kafka.processes import spawn, tail
 
 ROOT = Path(__file__).parents[2]
-_LOST = re.compile(r"^error: (the transaction failed|\d+ transaction\(s\) were not committed)", re.M)
+_LOST = re.compile(
+    r"^error: (the transaction failed|\d+ transaction\(s\) were not committed within"
+    r"|\d+ message\(s\) did not arrive: .*: Local: Message timed out$)",
+    re.MULTILINE,
+)
 
 
 class Left(AssertionError):
