@@ -24,10 +24,12 @@ the label is `other`. docs/metrics.md tells how to read them.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter as Count
 from collections.abc import Iterable, Sequence
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily
@@ -197,13 +199,44 @@ class ProducedCounts:
         self._wait.observe(seconds)
 
 
+class Lags:
+    """The lags of those who read a partition in this process. The longest is shown, none before one is known:
+    0 would look well.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Weak: a flow that crashes closes nothing.
+        self._known: dict[tuple[str, str], WeakKeyDictionary[object, int]] = {}
+
+    def tell(self, labels: tuple[str, str], reader: object, lag: int) -> None:
+        """As of now."""
+        with self._lock:
+            known = self._known.setdefault(labels, WeakKeyDictionary())
+            known[reader] = lag
+            _LAG.labels(*labels).set(max(known.values()))
+
+    def forget(self, labels: tuple[str, str], reader: object) -> None:
+        """It reads no more: an old lag would be taken for the present one."""
+        with self._lock:
+            known = self._known.get(labels)
+            if known is None or known.pop(reader, None) is None:
+                return
+            if len(known):
+                _LAG.labels(*labels).set(max(known.values()))
+            else:
+                _LAG.remove(*labels)
+
+
+_LAGS: Final = Lags()
+
+
 class PartitionCounts:
     """How far one source partition is."""
 
     def __init__(self, topic: str, partition: int) -> None:
         self._labels = (topic, str(partition))
         self._epochs = _EPOCHS.labels(*self._labels)
-        self._lag: Gauge | None = None  # not there before it is known: 0 would look well
         self._next = 0.0
 
     def epoch(self) -> None:
@@ -220,16 +253,12 @@ class PartitionCounts:
 
     def lag(self, end: int, position: int) -> None:
         """The partition ends at `end` (negative: not known yet), and has been read up to `position`."""
-        if end < 0:
-            return
-        if self._lag is None:
-            self._lag = _LAG.labels(*self._labels)
-        self._lag.set(max(end - position, 0))
+        if end >= 0:
+            _LAGS.tell(self._labels, self, max(end - position, 0))
 
     def close(self) -> None:
-        """It is read no more: an old lag would be taken for the present one."""
-        if self._lag is not None:
-            _LAG.remove(*self._labels)
+        """It is read no more."""
+        _LAGS.forget(self._labels, self)
 
 
 def failed(topic: str, stage: str, schema_id: int | None) -> None:

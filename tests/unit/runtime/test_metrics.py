@@ -174,6 +174,29 @@ def test_the_lag_is_told_while_a_partition_is_read(orders: Topic, monkeypatch: p
     assert lag() is None
 
 
+def test_the_lag_is_told_while_one_of_two_sources_reads(
+    orders: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_LAG_EVERY", 0.0)
+    topic = rt.Topic("read-twice", key=orders.key, value=orders.value)
+    kafka = testing.Memory({topic: texts(9)})
+    slow, quick = (partition(topic, kafka) for _ in range(2))
+
+    def lag() -> float | None:
+        return REGISTRY.get_sample_value("kgen_lag_messages", {"topic": "read-twice", "partition": "0"})
+
+    for part in (slow, quick, quick, quick):
+        part.next_batch()
+    assert lag() == 9  # of the one that is behind
+    quick.close()
+    assert lag() == 9
+    for expected in (6, 3):
+        slow.next_batch()
+        assert lag() == expected
+    slow.close()
+    assert lag() is None
+
+
 def test_the_lag_is_not_told_before_the_end_is_known() -> None:
     counts = metrics.PartitionCounts("unknown", 0)
     counts.lag(-1001, 0)
