@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any, Generic, TypeVar
 
 from bytewax.connectors.kafka import KafkaSourceMessage
 
 from .codec import make_rows
+from .errors import FramingError
 from .failures import failure
 from .messages import Consumed, Failure, Headers, Message, Origin, RawMessage
 from .metrics import ReadCounts
@@ -24,7 +25,11 @@ V = TypeVar("V")
 
 @dataclass(slots=True)
 class Columns:
-    """The parts of a batch of raw messages: a list of each; one value where it is the same in all."""
+    """The parts of a batch of raw messages: a list of each; one value where it is the same in all.
+
+    `unreadable` says, by index, why a message is none that can be decoded: its key and value are None here,
+    and in its origin as they were.
+    """
 
     keys: list[bytes | None]
     values: list[bytes | None]
@@ -34,6 +39,12 @@ class Columns:
     topics: list[str] | str
     partitions: list[int | None] | int
     origins: list[Origin] | list[Consumed]
+    unreadable: dict[int, FramingError] = field(default_factory=dict)
+
+    @property
+    def following(self) -> int:
+        """The offset after the last message."""
+        return (self.offsets[-1] or 0) + 1
 
 
 class BatchDecoder(Generic[K, V]):
@@ -53,6 +64,8 @@ class BatchDecoder(Generic[K, V]):
         """
         keys, key_ids = self._key.decode_many(rows.keys, rows.headers)
         values, value_ids = self._value.decode_many(rows.values, rows.headers)
+        for index, error in rows.unreadable.items():
+            values[index] = error
         oks: list[Message[K, V]] = self._rows.make(
             len(values),
             (
@@ -76,21 +89,24 @@ class BatchDecoder(Generic[K, V]):
         good = [not isinstance(m.key, Exception) and not isinstance(m.value, Exception) for m in oks]
         ids, *parts = value_ids, rows.keys, rows.values
         self._counts.add(list(compress(ids, good)), *(list(compress(part, good)) for part in parts))
-        return self._separated(oks)
+        return self._separated(oks, rows.unreadable)
 
-    def _separated(self, messages: list[Message[Any, Any]]) -> Batch[Message[K, V]]:
+    def _separated(
+        self, messages: list[Message[Any, Any]], unreadable: Container[int]
+    ) -> Batch[Message[K, V]]:
         batch: Batch[Message[K, V]] = Batch([], [])
-        for message in messages:
+        for index, message in enumerate(messages):
             if isinstance(message.key, Exception):
                 batch.errs.append(self._failure(message, message.key, "key", message.key_schema_id))
             elif isinstance(message.value, Exception):
-                batch.errs.append(self._failure(message, message.value, "value", message.value_schema_id))
+                part: Role | None = None if index in unreadable else "value"
+                batch.errs.append(self._failure(message, message.value, part, message.value_schema_id))
             else:
                 batch.oks.append(message)
         return batch
 
     def _failure(
-        self, message: Message[Any, Any], error: Exception, part: Role, schema_id: int | None
+        self, message: Message[Any, Any], error: Exception, part: Role | None, schema_id: int | None
     ) -> Failure:
         raw = message.raw()
         assert raw is not None
@@ -98,17 +114,51 @@ class BatchDecoder(Generic[K, V]):
 
 
 def from_consumed(messages: Sequence[Any], topic: str, partition: int) -> Columns:
-    """Columns of what `Consumer.consume` gave for one partition."""
-    return Columns(
+    """Columns of what `Consumer.consume` gave for one partition: one message or more, none of them a second
+    time (see `_headers`).
+    """
+    headers, bad = _headers(messages)
+    rows = Columns(
         keys=[m.key() for m in messages],
         values=[m.value() for m in messages],
-        headers=[tuple(h) if (h := m.headers()) else () for m in messages],
+        headers=headers,
         timestamps=[t[1] if t[0] else None for t in [m.timestamp() for m in messages]],
         offsets=[m.offset() for m in messages],
         topics=topic,
         partitions=partition,
         origins=list(messages),
     )
+    return _without(bad, rows) if bad else rows
+
+
+def _headers(messages: Sequence[Consumed]) -> tuple[list[Headers], list[int]]:
+    """Those of each message, and the indices of messages that cannot give them: Kafka takes any bytes for the
+    name of a header, confluent-kafka takes names for UTF-8.
+
+    Such a message must not be asked again: its next answer has holes where objects should be.
+    """
+    headers: list[Headers] = []
+    bad: list[int] = []
+    # Called by `map`, which sees the error at once. confluent-kafka gives a result along with it, and from a
+    # call that CPython (3.11 and later) has specialised it comes up anywhere later.
+    left = map(type(messages[0]).headers, messages)
+    while len(headers) < len(messages):
+        try:
+            for found in left:
+                headers.append(tuple(found) if found else ())
+        except (UnicodeDecodeError, SystemError):
+            bad.append(len(headers))
+            headers.append(())
+    return headers, bad
+
+
+def _without(bad: Sequence[int], rows: Columns) -> Columns:
+    origins: list[Any] = rows.origins
+    for index in bad:
+        origins[index] = rows.keys[index], rows.values[index], (), rows.timestamps[index]
+        rows.keys[index] = rows.values[index] = None
+        rows.unreadable[index] = FramingError("a header's name is not UTF-8; all its headers are left out")
+    return rows
 
 
 def from_messages(

@@ -13,7 +13,7 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow, operator
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from .decoding import BatchDecoder, from_consumed
+from .decoding import BatchDecoder, Columns, from_consumed
 from .errors import RegistryUnavailable, SourceError
 from .messages import Message
 from .metrics import PartitionCounts, gap, waiting
@@ -264,7 +264,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._partition = partition
         self._next = offset
         self._bound = Bound(source.stop, self._topic, partition, self._reader)
-        self._held: Sequence[Any] = ()  # taken from the reader, not yet decoded: the registry is away
+        self._held: Columns | None = None  # taken from the reader, not yet decoded: the registry is away
         self._try_at = 0.0
         self._awake: datetime | None = None
         self._wait = 0.0
@@ -290,11 +290,11 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         if self._held and time.monotonic() < self._try_at:
             self._sleep(_NAP)
             return []
-        messages = self._held or self._take()
-        if not messages:
+        rows = self._held or self._take()
+        if rows is None:
             self._idle()
             return []
-        return self._decoded(messages)
+        return self._decoded(rows)
 
     def next_awake(self) -> datetime | None:
         """None: at once. While idle, later and later."""
@@ -311,19 +311,20 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
     def close(self) -> None:
         """Stop fetching it; the last partition of a worker closes the consumer."""
         STOP.leave(self)
-        waiting(self._source.step_id, -len(self._held))
+        self._count_held(-1)
         self._counts.close()
         self._reader.release(self._partition)
         if self._reader.idle:
             self._source.drop(self._lane.thread)
 
-    def _take(self) -> Sequence[Any]:
+    def _take(self) -> Columns | None:
         messages: Sequence[Any] = self._reader.take(self._partition)
         if messages:
-            return self._bound.cut(messages)
+            kept = self._bound.cut(messages)
+            return from_consumed(kept, self._topic, self._partition) if kept else None
         if self._reader.lost(self._partition) is not None or self._beyond_end():
             self._gap()
-        return messages
+        return None
 
     def _pass_end(self) -> None:
         # The last offsets of a partition may be no messages: markers of transactions, aborted and compacted
@@ -336,25 +337,25 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         # for ever. Asked only after some idleness: a follower may be behind for a moment.
         return self._wait >= _IDLE[1] and 0 <= self._reader.high(self._partition) < self._next
 
-    def _decoded(self, messages: Sequence[Any]) -> list[Batch[Message[K, V]]]:
+    def _decoded(self, rows: Columns) -> list[Batch[Message[K, V]]]:
         try:
-            batch = self._lane.decoder.decode(from_consumed(messages, self._topic, self._partition))
+            batch = self._lane.decoder.decode(rows)
         except RegistryUnavailable as error:
-            self._hold(messages, error)
+            self._hold(rows, error)
             return []
         if self._held:
-            waiting(self._source.step_id, -len(self._held))
-            self._held = ()
+            self._count_held(-1)
+            self._held = None
             self._reader.hold(self._partition, False)
-        self._next = messages[-1].offset() + 1
+        self._next = rows.following
         self._awake, self._wait = None, 0.0
         return [batch]
 
-    def _hold(self, messages: Sequence[Any], error: RegistryUnavailable) -> None:
+    def _hold(self, rows: Columns, error: RegistryUnavailable) -> None:
         """Nothing is wrong with the messages: keep them and try again."""
         if not self._held:
-            self._held, self._wait = messages, 0.0
-            waiting(self._source.step_id, len(messages))
+            self._held, self._wait = rows, 0.0
+            self._count_held(1)
             self._reader.hold(self._partition, True)
         self._back_off(*_AWAY)
         self._try_at = time.monotonic() + self._wait
@@ -367,6 +368,10 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             # while this one sleeps long.
             self._wait = 0.0
         self._back_off(*_IDLE)
+
+    def _count_held(self, sign: int) -> None:
+        if self._held:
+            waiting(self._source.step_id, sign * len(self._held.values))
 
     def _back_off(self, least: float, most: float) -> None:
         self._wait = min(max(self._wait * 2, least), most)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+    cimpl,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
@@ -104,6 +113,38 @@ def _produce(producer: Producer, topic: str, record: Record, done: Callable[[obj
             return producer.produce(topic, value=record.value, key=record.key, on_delivery=done, **extra)
         except BufferError:
             producer.poll(0.1)
+
+
+def send_unnamed(bootstrap: str, topic: str, record: Record, name: bytes) -> None:
+    """Produce a message with a header whose name is any bytes, which librdkafka takes and confluent-kafka
+    does not.
+    """
+    lib, configured = ctypes.CDLL(cimpl.__file__), ctypes.create_string_buffer(512)
+    for make in (lib.rd_kafka_conf_new, lib.rd_kafka_new, lib.rd_kafka_headers_new):
+        make.restype = ctypes.c_void_p
+    settings = ctypes.c_void_p(lib.rd_kafka_conf_new())
+    lib.rd_kafka_conf_set(settings, b"bootstrap.servers", bootstrap.encode(), configured, 512)
+    client = ctypes.c_void_p(lib.rd_kafka_new(0, settings, configured, 512))
+    headers = ctypes.c_void_p(lib.rd_kafka_headers_new(ctypes.c_size_t(1)))
+    lib.rd_kafka_header_add(headers, name, ctypes.c_ssize_t(len(name)), b"v", ctypes.c_ssize_t(1))
+    parts = [_part(4, record.value), _part(5, record.key)]
+    error = lib.rd_kafka_producev(
+        client,
+        *(ctypes.c_int(1), ctypes.c_char_p(topic.encode())),
+        *(ctypes.c_int(3), ctypes.c_int32(record.partition or 0)),
+        *(argument for part in parts for argument in part),
+        *(ctypes.c_int(10), headers),
+        ctypes.c_int(0),
+    )
+    left = lib.rd_kafka_flush(client, 60_000)
+    lib.rd_kafka_destroy(client)
+    if error or left:
+        raise RuntimeError(f"the message was not delivered to {topic}: {error}")
+
+
+def _part(kind: int, data: bytes | None) -> tuple[Any, ...]:
+    given = data or b""
+    return ctypes.c_int(kind), ctypes.c_char_p(given), ctypes.c_size_t(len(given))
 
 
 def read_all(

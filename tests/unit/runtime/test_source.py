@@ -484,7 +484,7 @@ class Registry:
         self.tries += 1
         if self.tries <= 2:
             raise rt.RegistryUnavailable("the registry is away")
-        return [payload.decode() for payload in payloads], [7] * len(payloads)
+        return [payload and payload.decode() for payload in payloads], [7] * len(payloads)
 
 
 def test_while_the_registry_is_away_messages_are_held(orders: Orders) -> None:
@@ -560,6 +560,72 @@ def test_the_source_looks_for_partitions_though_librdkafka_does_not(orders: Orde
     """Once a minute, not without pause."""
     kafka = Growing(orders)
     kafka.config_ = {"topic.metadata.refresh.interval.ms": turned_off}
+class Holed(testing._Message):
+    """As of confluent-kafka where a header's name is not UTF-8, in every third message."""
+
+    def __init__(self, raw: rt.RawMessage, partition: int, offset: int) -> None:
+        super().__init__(raw, partition, offset)
+        self.asked = 0
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        self.asked += 1
+        if self.offset() % 3 == 0:
+            assert self.asked == 1  # what it would give now takes the process down
+            b"\xff".decode()
+        return super().headers()
+
+
+class Damaged(testing.Memory):
+    """The headers of every third message cannot be read."""
+
+    def __init__(self, topic: Orders, inputs: list[rt.RawMessage]) -> None:
+        super().__init__({topic: inputs})
+        there = self._topics["orders"][0]
+        there[:] = [Holed(message._raw, 0, message.offset()) for message in there]
+
+
+def test_headers_that_cannot_be_read_are_a_failure_of_their_message_alone(orders: Orders) -> None:
+    inputs = [*texts(3), raw(b"\xff", b"\xff", timestamp=1003), *texts(1)]
+    oks, errs = read(Damaged(orders, inputs), orders)
+    assert values(oks) == ["v1", "v2", "v0"]
+    assert [failure.original.offset for failure in errs] == [0, 3]
+    for failure, message in zip(errs, inputs[::3]):
+        assert (failure.stage, failure.part, failure.transient) == (rt.Stage.FRAMING, None, False)
+        assert failure.message == "a header's name is not UTF-8; all its headers are left out"
+        original = failure.original
+        assert (original.key, original.value, original.timestamp) == (
+            message.key,
+            message.value,
+            message.timestamp,
+        )
+        assert original.headers == ()
+
+
+def test_headers_that_cannot_be_read_are_asked_for_once_though_the_registry_is_away(orders: Orders) -> None:
+    part = partition(Damaged(orders, texts(4)), orders)
+    part._lane.decoder._value = registry = Registry()
+    batches = []
+    for _ in range(4):
+        batches += part.next_batch()
+        part._try_at = 0.0
+    assert [values(batch.oks) for batch in batches] == [["v1", "v2"], []]
+    assert [failure.original.offset for batch in batches for failure in batch.errs] == [0, 3]
+    assert registry.tries == 4
+
+
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_a_message_without_readable_headers_makes_a_dead_letter(orders: Orders, delivery: Any) -> None:
+    kafka = Damaged(orders, texts(2))
+    flow = Dataflow("flow")
+    split = rt.source("read", flow, orders, kafka)
+    op.output("oks", split.oks, TestingSink([]))
+    rt.route("errs", split.errs, policy=rt.DeadLetter("dlq", kafka, delivery=delivery))
+    testing.run(flow)
+    (letter,) = kafka.dead_letters
+    assert (letter.key, letter.value) == (b"k0", b"v0")
+    assert dict(letter.headers)["__kgen.error.stage"] == b"framing"
+
+
     assert partition(kafka, orders)._lane._watch._every == 60
 
 
