@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeGuard, get_args
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from .errors import FlowError, SourceError
-from .reader import Reader, asked, watermarks
+from .reader import MOST_AT_ONCE, Reader, asked, watermarks
 
 Start: TypeAlias = Literal["earliest", "latest", "stored"] | datetime | int
 """`earliest`, `latest` (as of the first start with this recovery folder), `stored` (what the consumer group
@@ -21,6 +21,10 @@ on.
 Stop: TypeAlias = Literal["never", "end"] | datetime | int | Mapping[int, int]
 """`never`, `end` (as of this start), a time (messages before it; an aware datetime, or milliseconds since the
 epoch), or the offset to stop before, by partition.
+
+For readers of committed transactions a partition ends where the first open one begins, as Kafka itself says
+(`endOffsets` at `read_committed`): `end` is there, and a time or an offset after it is waited for until the
+transaction has ended.
 """
 
 OnGap: TypeAlias = Literal["fail", "earliest", "latest"]
@@ -58,8 +62,11 @@ def check_stop(stop: object) -> None:
 
 def check_batch_size(batch_size: object) -> None:
     """Raises `FlowError` for what is no number of messages."""
-    if not _is_count(batch_size) or batch_size == 0:
-        raise FlowError(f"batch_size={batch_size!r} must be a whole number from 1 on", hint="100 is usual.")
+    if not _is_count(batch_size) or not 1 <= batch_size <= MOST_AT_ONCE:
+        raise FlowError(
+            f"batch_size={batch_size!r} must be a whole number from 1 to {MOST_AT_ONCE:,}",
+            hint="100 is usual.",
+        )
 
 
 def check_group(group_id: object) -> None:
@@ -134,15 +141,18 @@ class Bound:
         return kept
 
     def reached(self, position: int) -> bool:
-        """Nothing is left before the end, when all before `position` has been given on."""
+        """Nothing is left before the end, when all before `position` has been given on. At the end of the
+        partition `position` is past what is no message (markers of transactions, compacted ones).
+        """
         if self.passed or (self._limit is not None and position >= self._limit):
             return True
         if not self._reader.at_end(self._partition):
             return False
-        # The last offsets before the end may be no messages (markers of transactions, compacted ones).
-        if self._limit is not None:
-            return self._to_end or self._reader.high(self._partition) >= self._limit
-        return self._to_end or (self._until is not None and _now() >= self._until)
+        if self._until is not None and self._limit is None and _now() >= self._until:
+            # What open transactions still hide may be from before that time.
+            self._limit = self._reader.high(self._partition)
+            return position >= self._limit
+        return self._to_end
 
 
 def _limit(stop: Mapping[int, int], topic: str, partition: int) -> int:

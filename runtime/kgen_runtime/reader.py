@@ -36,6 +36,9 @@ their end waits there for new messages, and all others of that broker with it, b
 """
 
 _ROOM: Final = 4_000
+MOST_AT_ONCE: Final = 1_000_000
+"""confluent-kafka takes no larger number of messages to consume."""
+
 """How many messages at least may wait for the partitions' turns."""
 
 log = logging.getLogger("kgen_runtime.source")

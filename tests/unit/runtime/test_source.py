@@ -67,9 +67,11 @@ def listed(kafka: rt.Kafka, topic: Orders, **options: Any) -> KafkaSource[str, s
     return source
 
 
-def drain(part: Any) -> None:
+def drain(part: Any, given: list[str | None] | None = None) -> None:
     for _ in range(100):
-        part.next_batch()
+        for batch in part.next_batch():
+            if given is not None:
+                given += values(batch.oks)
 
 
 def values(messages: Sequence[rt.Message[str, str]]) -> list[str | None]:
@@ -314,6 +316,60 @@ def test_a_stop_may_be_among_the_last_markers(orders: Orders) -> None:
     assert part.snapshot() == 6
 
 
+class Open(Marked):
+    """Behind an open transaction at `end` there are more messages, which cannot be read before it ends."""
+
+    def __init__(self, topic: Orders, inputs: list[rt.RawMessage], end: int, high: int) -> None:
+        super().__init__(topic, inputs, end)
+        self.high = high
+
+    def consumer(self, extra: Any) -> Any:
+        consumer: Any = super().consumer(extra)
+        consumer.get_watermark_offsets = lambda *_, **__: (0, self.high)
+        return consumer
+
+    def commit(self, *messages: rt.RawMessage) -> None:
+        there = self._topics["orders"][0]
+        there += [testing._Message(message, 0, message.offset or 0) for message in messages]
+        self.end = self.high
+
+
+@pytest.mark.parametrize("stop", [{0: 8}, 1_500], ids=["offset", "time"])
+@pytest.mark.parametrize("aborted", [True, False])
+def test_a_stop_after_an_open_transaction_is_waited_for(orders: Orders, stop: Any, aborted: bool) -> None:
+    kafka = Open(orders, texts(5), 5, 11)
+    part = partition(kafka, orders, stop=stop, batch_size=100)
+    assert len(part.next_batch()[0].oks) == 5
+    drain(part)  # does not end
+    assert part.snapshot() == 5
+    late = [raw(b"%d" % i, offset=i, timestamp=1_494 + i) for i in range(5 + aborted, 10)]  # 5 is in it
+    kafka.commit(*late)
+    given: list[str | None] = []
+    with pytest.raises(StopIteration):
+        drain(part, given)
+    limit = 8 if isinstance(stop, dict) else 6
+    assert given == [str(i) for i in range(5 + aborted, limit)]
+
+
+def test_the_end_is_where_the_first_open_transaction_begins(orders: Orders) -> None:
+    part = partition(Open(orders, texts(5), 5, 11), orders, stop="end", batch_size=100)
+    with pytest.raises(StopIteration):
+        drain(part)
+    assert part.snapshot() == 5
+
+
+def test_a_time_as_the_stop_waits_for_no_later_transactions(orders: Orders) -> None:
+    """They may follow each other for ever."""
+    kafka = Open(orders, texts(5), 5, 8)
+    part = partition(kafka, orders, stop=1_500, batch_size=100)
+    drain(part)
+    kafka.commit(raw(b"5", offset=5, timestamp=1))
+    kafka.high = 20
+    with pytest.raises(StopIteration):
+        drain(part)
+    assert part.snapshot() == 8
+
+
 def test_the_end_moves_nothing_while_the_registry_is_away(orders: Orders) -> None:
     part = partition(Marked(orders, texts(2), 6), orders, batch_size=100)
     part._lane.decoder._value = Registry()
@@ -504,62 +560,6 @@ def test_while_the_registry_is_away_messages_are_held(orders: Orders) -> None:
     assert values(part.next_batch()[0].oks) == ["v3"]
 
 
-class Growing(testing.Memory):
-    """A topic whose partitions change while it is read."""
-
-    ends = False
-
-    def __init__(self, topic: Orders) -> None:
-        super().__init__({topic: texts(900)})
-        self.config_ = {"topic.metadata.refresh.interval.ms": 0}
-
-    @property
-    def config(self) -> dict[str, Any]:
-        return self.config_
-
-    def become(self, count: int) -> None:
-        there = {p: [] for p in range(count)} if count else None
-        error = None if count else KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
-        self.listed = SimpleNamespace(topics={"orders": SimpleNamespace(error=error, partitions=there)})
-
-    def consumer(self, extra: Any) -> Any:
-        consumer: Any = super().consumer(extra)
-        if hasattr(self, "listed"):
-            consumer.list_topics = lambda topic, timeout: self.listed
-        return consumer
-
-
-def until_raised(part: Any) -> None:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        part.next_batch()
-        time.sleep(0.001)
-
-
-def test_new_partitions_fail(orders: Orders) -> None:
-    kafka = Growing(orders)
-    part = partition(kafka, orders, batch_size=1)
-    part.next_batch()
-    kafka.become(2)
-    with pytest.raises(rt.SourceError, match="now has 2 partitions, this run reads 1"):
-        until_raised(part)
-
-
-def test_new_partitions_stop_for_a_restart(orders: Orders) -> None:
-    kafka = Growing(orders)
-    part = partition(kafka, orders, batch_size=1, on_new_partitions="stop")
-    part.next_batch()
-    kafka.become(2)
-    with pytest.raises(StopIteration):
-        until_raised(part)
-    assert STOP.restart
-
-
-@pytest.mark.parametrize("turned_off", [-1, "-1"])
-def test_the_source_looks_for_partitions_though_librdkafka_does_not(orders: Orders, turned_off: Any) -> None:
-    """Once a minute, not without pause."""
-    kafka = Growing(orders)
-    kafka.config_ = {"topic.metadata.refresh.interval.ms": turned_off}
 class Holed(testing._Message):
     """As of confluent-kafka where a header's name is not UTF-8, in every third message."""
 
@@ -626,6 +626,62 @@ def test_a_message_without_readable_headers_makes_a_dead_letter(orders: Orders, 
     assert dict(letter.headers)["__kgen.error.stage"] == b"framing"
 
 
+class Growing(testing.Memory):
+    """A topic whose partitions change while it is read."""
+
+    ends = False
+
+    def __init__(self, topic: Orders) -> None:
+        super().__init__({topic: texts(900)})
+        self.config_ = {"topic.metadata.refresh.interval.ms": 0}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.config_
+
+    def become(self, count: int) -> None:
+        there = {p: [] for p in range(count)} if count else None
+        error = None if count else KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+        self.listed = SimpleNamespace(topics={"orders": SimpleNamespace(error=error, partitions=there)})
+
+    def consumer(self, extra: Any) -> Any:
+        consumer: Any = super().consumer(extra)
+        if hasattr(self, "listed"):
+            consumer.list_topics = lambda topic, timeout: self.listed
+        return consumer
+
+
+def until_raised(part: Any) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        part.next_batch()
+        time.sleep(0.001)
+
+
+def test_new_partitions_fail(orders: Orders) -> None:
+    kafka = Growing(orders)
+    part = partition(kafka, orders, batch_size=1)
+    part.next_batch()
+    kafka.become(2)
+    with pytest.raises(rt.SourceError, match="now has 2 partitions, this run reads 1"):
+        until_raised(part)
+
+
+def test_new_partitions_stop_for_a_restart(orders: Orders) -> None:
+    kafka = Growing(orders)
+    part = partition(kafka, orders, batch_size=1, on_new_partitions="stop")
+    part.next_batch()
+    kafka.become(2)
+    with pytest.raises(StopIteration):
+        until_raised(part)
+    assert STOP.restart
+
+
+@pytest.mark.parametrize("turned_off", [-1, "-1"])
+def test_the_source_looks_for_partitions_though_librdkafka_does_not(orders: Orders, turned_off: Any) -> None:
+    """Once a minute, not without pause."""
+    kafka = Growing(orders)
+    kafka.config_ = {"topic.metadata.refresh.interval.ms": turned_off}
     assert partition(kafka, orders)._lane._watch._every == 60
 
 
@@ -708,6 +764,7 @@ def test_an_abort_of_the_flow_loses_nothing(orders: Orders, tmp_path: Path) -> N
         {"on_gap": "ignore"},
         {"on_new_partitions": "ignore"},
         {"batch_size": 0},
+        {"batch_size": 1_000_001},
     ],
 )
 def test_arguments_that_cannot_be_meant_are_refused_when_the_flow_is_built(
