@@ -11,13 +11,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from .errors import SourceError
+from .groups import Group
 from .settings import Kafka
 
 R = TypeVar("R")
@@ -35,10 +36,10 @@ being a second; that many are soon decoded. And it has one fetch under way per b
 their end waits there for new messages, and all others of that broker with it, by default half a second.
 """
 
-_ROOM: Final = 4_000
 MOST_AT_ONCE: Final = 1_000_000
 """confluent-kafka takes no larger number of messages to consume."""
 
+_ROOM: Final = 4_000
 """How many messages at least may wait for the partitions' turns."""
 
 log = logging.getLogger("kgen_runtime.source")
@@ -83,7 +84,8 @@ class Reader:
         self._batch_size = batch_size
         self._room = max(_ROOM, 4 * batch_size)
         self._waiting = 0  # messages in inboxes that are not held
-        self.consumer = open_consumer(kafka, group_id)
+        self._group = Group(group_id, topic)
+        self.consumer = open_consumer(kafka, group_id, self._group.answered)
         self.busy = False  # the last look found messages, of whatever partition
         self._inboxes: dict[int, Inbox] = {}
         self._warned: set[int] = set()
@@ -157,11 +159,9 @@ class Reader:
         """
         return watermarks(self.consumer, self._topic, partition)
 
-    def commit(self, offsets: Mapping[int, int]) -> None:
-        """Tell the consumer group about durable offsets, in the background; `_on_commit` hears what came of
-        it.
-        """
-        self.consumer.commit(offsets=_positions(self._topic, offsets), asynchronous=True)
+    def commit(self, partition: int, offset: int) -> None:
+        """Tell the consumer group, if there is one, about a durable offset."""
+        self._group.tell(self.consumer, partition, offset)
 
     def _fill(self) -> None:
         # A partition whose turn is late must not let the others' messages pile up: past some thousands
@@ -205,6 +205,8 @@ class Reader:
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             if inbox is not None:
                 inbox.lost = error
+        elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            self._group.refused(error)
         elif error.code() in _PASSING or error.retriable():
             if error.code() not in self._warned:
                 self._warned.add(error.code())
@@ -213,19 +215,22 @@ class Reader:
             raise unreadable(self._topic, error, partition)
 
 
-def open_consumer(kafka: Kafka, group_id: str | None) -> Consumer:
+def open_consumer(
+    kafka: Kafka, group_id: str | None, on_commit: Callable[[KafkaError | None, Any], None] | None = None
+) -> Consumer:
     """A consumer that commits nothing by itself and reports ends and lost positions. Raises `ConfigError`."""
     chosen = {name: kafka.config.get(name, value) for name, value in FETCHING.items()}
     return kafka.consumer(
         {
             **chosen,
-            "group.id": group_id
-            or "kgen",  # librdkafka wants one; without commits the broker never hears of it
+            # confluent-kafka wants one, and librdkafka asks for its coordinator at once. Without commits
+            # nothing follows from the answer: who may not use the group may still read the topic.
+            "group.id": group_id or "kgen",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
-            "on_commit": _on_commit,
+            **({} if on_commit is None else {"on_commit": on_commit}),
         }
     )
 
@@ -241,18 +246,6 @@ def partitions(consumer: Consumer, topic: str) -> list[int]:
         return sorted(found.partitions)
 
     return asked(listed, topic)
-
-
-def commit_now(consumer: Consumer, topic: str, offsets: Mapping[int, int]) -> None:
-    """Commit to the consumer group and wait for it. What fails is logged: the group is for watching only."""
-    try:
-        consumer.commit(offsets=_positions(topic, offsets), asynchronous=False)
-    except KafkaException as error:
-        _on_commit(error.args[0], [])
-
-
-def _positions(topic: str, offsets: Mapping[int, int]) -> list[TopicPartition]:
-    return [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
 
 
 def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
@@ -296,7 +289,19 @@ def unreadable(topic: str, error: KafkaError, partition: int | None = None) -> S
             where=where,
             hint="Are they right (KGEN_BROKERS), running, and reachable with these security settings?",
         )
-    return SourceError(f"the broker refuses to let it be read: {error.str()}", where=where)
+    hint = None
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        hint = "Give the user READ on the topic."
+    return SourceError(f"the broker refuses to let it be read: {error.str()}", where=where, hint=hint)
+
+
+def closed(group: str, topic: str) -> SourceError:
+    """A consumer group whose offsets are needed is not this user's."""
+    return SourceError(
+        f"the broker refuses to tell what the consumer group {group} has committed",
+        where=f"topic {topic}",
+        hint="Give the user READ on the group, or begin elsewhere than at start='stored'.",
+    )
 
 
 def made_anew(topic: str) -> SourceError:
@@ -306,11 +311,6 @@ def made_anew(topic: str) -> SourceError:
         where=f"topic {topic}",
         hint="To read the new one: start with on_gap='earliest' or 'latest'.",
     )
-
-
-def _on_commit(error: KafkaError | None, offsets: list[Any]) -> None:
-    if error is not None:
-        log.warning("offsets could not be committed to the consumer group: %s", error.str())
 
 
 class Watch:

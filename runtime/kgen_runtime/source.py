@@ -15,6 +15,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from .decoding import BatchDecoder, Columns, from_consumed
 from .errors import RegistryUnavailable, SourceError
+from .groups import commit_now, refusal
 from .messages import Message
 from .metrics import PartitionCounts, gap, waiting
 from .positions import (
@@ -31,7 +32,7 @@ from .positions import (
     first_offset,
     start_name,
 )
-from .reader import Reader, Watch, commit_now, made_anew, open_consumer, partitions
+from .reader import Reader, Watch, closed, made_anew, open_consumer, partitions
 from .settings import Kafka
 from .split import Batch, Split, split
 from .starts import Place, pinned, recovery_folder
@@ -88,7 +89,8 @@ def source(
     restart can read: `fail`, or `stop` cleanly; the runner then exits with 75. They are read from their
     beginning.
     - `group_id`: commit offsets to this consumer group once they are durable in the recovery store, so that
-    lag tools see the flow. The flow itself does not read them back, except with `start="stored"`.
+    lag tools see the flow. The flow itself does not read them back, except with `start="stored"`. Where the
+    user may not use the group, that is logged.
 
     `errs` gets what can never be decoded. While the registry is away and a schema is not known, reading
     waits. Raises `FlowError` for arguments that cannot be meant; running, `ConfigError` and `SourceError`.
@@ -137,6 +139,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         self.group_id = group_id
         self.partitions: list[int] = []
         self.topic_id: str | None = None
+        self.told = group_id  # the group that hears of offsets: none where the broker refuses it
         self._resumed = False
         self._ended: dict[int, int] = {}
         self._lanes: dict[int, Lane[K, V]] = {}  # by thread: a worker is a thread
@@ -152,6 +155,9 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         consumer = open_consumer(self.kafka, self.group_id)
         try:
             self.partitions = partitions(consumer, self.topic.name)
+            if self.group_id is not None:
+                refused = refusal(consumer, self.group_id, self.topic.name, self.partitions[0])
+                self.told = self.group_id if refused is None else None
         finally:
             consumer.close()
         self.topic_id = self.kafka.topic_id(self.topic.name)
@@ -176,6 +182,8 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
     def _first(self, lane: Lane[K, V], step_id: str, partition: int) -> int:
         """Where a partition without a stored offset begins."""
         folder, start = recovery_folder(), self.start
+        if start == "stored" and self.group_id is not None and self.told is None:
+            raise closed(self.group_id, self.topic.name)
         new = self._resumed  # all that can be told where the folder is not known: others of this process
         if start not in ("earliest", "stored") and folder is not None:
             # These would be other offsets the next time, after a crash before the first epoch is committed.
@@ -214,11 +222,11 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         Until then nothing says that their last messages are durable, and afterwards no one is there to be
         asked.
         """
-        if self.group_id is None or not self._ended:
+        if self.told is None or not self._ended:
             return
-        consumer = open_consumer(self.kafka, self.group_id)
+        consumer = open_consumer(self.kafka, self.told)
         try:
-            commit_now(consumer, self.topic.name, self._ended)
+            commit_now(consumer, self.told, self.topic.name, self._ended)
         finally:
             consumer.close()
 
@@ -232,7 +240,7 @@ class Lane(Generic[K, V]):
 
     def __init__(self, source: KafkaSource[K, V], thread: int) -> None:
         self.thread = thread
-        self.reader = Reader(source.kafka, source.topic.name, source.group_id, source.batch_size)
+        self.reader = Reader(source.kafka, source.topic.name, source.told, source.batch_size)
         self.decoder = BatchDecoder(source.step_id, source.topic, source.kafka)
         self._source = source
         every = float(source.kafka.config.get(_REFRESH, -1)) / 1000
@@ -270,7 +278,6 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._wait = 0.0
         self._snapshots = 0
         self._quiet_at: int | None = None
-        self._committed: int | None = None
         self._to_commit: int | None = None
         self._counts = PartitionCounts(self._topic, partition)
         self._reader.assign(partition, offset)
@@ -362,16 +369,16 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._sleep(min(self._wait, _NAP))
         log.warning("%s/%s waits for the registry: %s", self._topic, self._partition, error.what)
 
+    def _count_held(self, sign: int) -> None:
+        if self._held:
+            waiting(self._source.step_id, sign * len(self._held.values))
+
     def _idle(self) -> None:
         if self._reader.busy:
             # Messages of this one may be next: they come in a row with those of others, who could not go on
             # while this one sleeps long.
             self._wait = 0.0
         self._back_off(*_IDLE)
-
-    def _count_held(self, sign: int) -> None:
-        if self._held:
-            waiting(self._source.step_id, sign * len(self._held.values))
 
     def _back_off(self, least: float, most: float) -> None:
         self._wait = min(max(self._wait * 2, least), most)
@@ -401,9 +408,8 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         # Bytewax asks for more only when everything up to the last snapshot has gone through the whole flow
         # and is in the recovery store: now that offset is durable.
         offset, self._to_commit = self._to_commit, None
-        if self._source.group_id is not None and offset is not None and offset != self._committed:
-            self._reader.commit({self._partition: offset})
-            self._committed = offset
+        if offset is not None:
+            self._reader.commit(self._partition, offset)
 
     def _end(self) -> NoReturn:
         self._source.ended(self._partition, self._next)

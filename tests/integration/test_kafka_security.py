@@ -1,4 +1,4 @@
-"""TLS, SASL and OAuth on Apache Kafka, with options and callbacks as confluent-kafka has them."""
+"""TLS, SASL, OAuth and access control on Apache Kafka, with confluent-kafka's options and callbacks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
 from tests.integration.kafka_flows import ids, read, write
 from tests.kafka.broker import KafkaBroker, KafkaCluster
-from tests.kafka.clients import create_topic
+from tests.kafka.clients import admin, create_topic, numbered, send
+from tests.kafka.processes import wait_for
 from tests.kafka.proxy import Proxy
 
 import kgen_runtime as rt
@@ -105,6 +114,77 @@ def test_an_oauth_callback(kafka_here: None, tmp_path: Path) -> None:
     with _secured(tmp_path, "SASL_PLAINTEXT", settings) as broker:
         _round_trip(broker, config)
     assert asked
+
+
+class Guarded:
+    """A broker with access control, where user ada may do what she is given."""
+
+    def __init__(self, broker: KafkaBroker) -> None:
+        self.bootstrap = broker.bootstrap
+        config = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN"}
+        self.hers = rt.Kafka(broker.proxied, config={**config, "sasl.username": "ada", "sasl.password": "pw"})
+
+    def give(self, kind: ResourceType, name: str) -> None:
+        right = (ResourcePatternType.LITERAL, "User:ada", "*", AclOperation.READ, AclPermissionType.ALLOW)
+        client, binding = admin(self.bootstrap), AclBinding(kind, name, *right)
+        client.create_acls([binding])[binding].result(30)
+
+    def topic(self, name: str) -> str:
+        """With ten messages."""
+        create_topic(self.bootstrap, name)
+        send(self.bootstrap, name, numbered(range(10), 1))
+        return name
+
+    def committed(self, group: str, topic: str) -> int:
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": group})
+        try:
+            (found,) = consumer.committed([TopicPartition(topic, 0)], timeout=30)
+            return found.offset
+        finally:
+            consumer.close()
+
+
+@pytest.fixture(scope="module")
+def guarded(kafka_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    settings = {
+        "listener.name.proxy.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.proxy.plain.sasl.jaas.config": PASSWORD,
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+    }
+    with _secured(tmp_path_factory.mktemp("guarded"), "SASL_PLAINTEXT", settings) as broker:
+        yield Guarded(broker)
+
+
+def test_reading_needs_nothing_but_the_topic(guarded: Guarded) -> None:
+    topic = guarded.topic("read-alone")
+    with pytest.raises(RuntimeError) as caught:
+        read(guarded.hers, topic)
+    assert "READ on the topic" in _whole(caught.value)
+    guarded.give(ResourceType.TOPIC, topic)
+    wait_for(lambda: ids(read(guarded.hers, topic)) == list(range(10)), "the right to be known")
+
+
+def test_a_group_that_may_not_be_used_is_told_nothing(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = guarded.topic("read-in-a-group")
+    guarded.give(ResourceType.TOPIC, topic)
+    wait_for(lambda: ids(read(guarded.hers, topic)) == list(range(10)), "the right to be known")
+    assert ids(read(guarded.hers, topic, group_id="watched")) == list(range(10))
+    assert caplog.text.count("READ on the group") == 1
+    wait_for(lambda: guarded.committed("watched", topic) < 0, "the group's coordinator")
+    with pytest.raises(RuntimeError) as caught:
+        read(guarded.hers, topic, group_id="watched", start="stored")
+    assert "the consumer group watched" in _whole(caught.value)
+    guarded.give(ResourceType.GROUP, "watched")
+
+    def told() -> bool:
+        read(guarded.hers, topic, group_id="watched")
+        return guarded.committed("watched", topic) == 10
+
+    wait_for(told, "the right to be known")
+    assert read(guarded.hers, topic, group_id="watched", start="stored") == []
 
 
 def _token(subject: str) -> str:

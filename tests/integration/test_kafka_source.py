@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import bytewax.operators as op
 import pytest
+from bytewax.dataflow import Dataflow
+from bytewax.testing import TestingSink, run_main
 from confluent_kafka import Consumer, Producer, TopicPartition
-from tests.integration.kafka_flows import ids, read
-from tests.kafka.clients import QUIET, Record, numbered, send
+from tests.integration.kafka_flows import Text, ids, read, text
+from tests.kafka.clients import QUIET, Record, create_topic, numbered, read_all, send, send_unnamed
 from tests.kafka.fixtures import AnyBroker, NewTopic
+from tests.kafka.processes import wait_for
 
 import kgen_runtime as rt
+from kgen_runtime.source import KafkaSource
 
 pytestmark = pytest.mark.kafka
 
@@ -166,10 +171,98 @@ def test_an_open_transaction_is_not_read(
 
 
 @pytest.mark.needs("transactions")
+def test_a_stop_behind_an_open_transaction_is_waited_for(
+    kafka: AnyBroker, rt_kafka: rt.Kafka, transactions: Transactions
+) -> None:
+    transactions.commit(range(30))
+    transactions.begin(range(30, 60))
+    send(kafka.bootstrap, transactions.topic, numbered(range(60, 90), 3))
+    topic, stop = text(transactions.topic), {0: 25, 1: 0, 2: 0}  # 10, a marker, 10 that are open, 4 others
+    source = KafkaSource("f.in", topic, rt_kafka, "earliest", stop, 100, "fail", "fail", None)
+    part = source.build_part("f.in.kafka", source.list_parts()[0], None)
+    given: list[str | None] = []
+
+    def take() -> bool:
+        given.extend(message.value for batch in part.next_batch() for message in batch.oks)
+        return part._reader.at_end(0)
+
+    wait_for(take, "the last stable offset")
+    take()  # would end
+    assert len(given) == 10
+    transactions.producer.commit_transaction(30)
+
+    def ended() -> bool:
+        try:
+            take()
+        except StopIteration:
+            return True
+        return False
+
+    wait_for(ended, "the stop")
+    part.close()
+    assert given == [str(3 * i) for i in range(24)]
+
+
+@pytest.mark.needs("transactions")
 def test_uncommitted_may_be_asked_for(kafka: AnyBroker, transactions: Transactions) -> None:
     transactions.abort(range(30))
     eager = rt.Kafka(kafka.bootstrap, config={"isolation.level": "read_uncommitted"})
     assert ids(read(eager, transactions.topic)) == list(range(30))
+
+
+def test_a_group_that_was_in_use_is_told_afterwards(
+    kafka: AnyBroker, rt_kafka: rt.Kafka, minutes: str
+) -> None:
+    """Kafka takes commits from outside only while a group has no members."""
+    group = f"{minutes}.in-use"
+    member = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group, **QUIET})
+    member.subscribe([minutes])
+    wait_for(lambda: member.poll(0.1) is None and bool(member.assignment()), "the member of the group")
+    source = KafkaSource("f.in", text(minutes), rt_kafka, "earliest", "never", 100, "fail", "fail", group)
+    part = source.build_part("f.in.kafka", source.list_parts()[0], None)
+
+    def epoch() -> None:
+        part.next_batch()
+        part.snapshot()
+
+    def refused() -> bool:
+        epoch()
+        return part._reader._group._failing is not None
+
+    wait_for(refused, "the refusal of a commit")
+    member.close()
+
+    def told() -> bool:
+        epoch()
+        return _committed(kafka, group, minutes)[0] == 20
+
+    wait_for(told, "the commit")
+    part.close()
+
+
+def test_a_header_whose_name_is_no_text_is_a_failure_of_its_message(
+    kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
+) -> None:
+    topic = new_topic("odd")
+    for number in range(9):
+        if number % 3 == 2:
+            send_unnamed(kafka.bootstrap, topic, Record(b"odd", b"%d" % number), b"\xff\xfe")
+        else:
+            send(kafka.bootstrap, topic, numbered([number], 1))
+    flow = Dataflow("odd")
+    messages: list[Text] = []
+    source = rt.source("in", flow, text(topic), rt_kafka, stop="end")
+    op.output("out", source.oks, TestingSink(messages))
+    rt.route("errs", source.errs, policy=rt.DeadLetter(f"{topic}.dlq", rt_kafka))
+    create_topic(kafka.bootstrap, f"{topic}.dlq")
+    run_main(flow)  # type: ignore[no-untyped-call]
+    assert ids(messages) == [0, 1, 3, 4, 6, 7]
+    letters = read_all(kafka.bootstrap, f"{topic}.dlq")
+    assert [(letter.key(), letter.value()) for letter in letters] == [
+        (b"%d" % number, b"odd") for number in (2, 5, 8)
+    ]
+    offsets = [dict(letter.headers() or ())["__kgen.error.offset"] for letter in letters]
+    assert offsets == [b"2", b"5", b"8"]
 
 
 def test_an_empty_topic_ends_at_once(rt_kafka: rt.Kafka, new_topic: NewTopic, tmp_path: Path) -> None:

@@ -122,6 +122,23 @@ def test_fetching_goes_on_soon(config: dict[str, Any], expected: dict[str, int])
     assert given.items() >= expected.items()
 
 
+@pytest.mark.parametrize("group", [None, "g"])
+def test_reading_needs_no_group(orders: Orders, group: str | None, caplog: pytest.LogCaptureFixture) -> None:
+    """librdkafka asks for the coordinator of the group, whether or not anything is ever committed."""
+    kafka = testing.Memory({orders: texts(3)})
+    one = Reader(kafka, "orders", group, 5)
+    one.assign(0, 0)
+    nothing = rt.RawMessage(key=None, value=None, topic="orders")
+    refused = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)
+    messages = kafka._topics["orders"][0]
+    event = testing._Message(nothing, 0, 0, refused)
+    one.consumer.consume = lambda *_: [*messages[:2], event, messages[2]]  # type: ignore[method-assign]
+    assert offsets(one.take(0)) == [(0, 0), (0, 1), (0, 2)]
+    one.commit(0, 3)
+    assert kafka.committed == {}
+    assert ("READ on the group" in caplog.text) == (group is not None)
+
+
 class Answers:
     """A broker that answers with each of these in turn."""
 
@@ -143,6 +160,7 @@ def test_a_lost_connection_at_the_start_is_waited_for(monkeypatch: pytest.Monkey
 
 def test_a_refusal_is_told_at_once() -> None:
     refusing = Answers(KafkaError.TOPIC_AUTHORIZATION_FAILED, "never asked")
-    with pytest.raises(SourceError, match="refuses"):
+    with pytest.raises(SourceError, match="refuses") as caught:
         reader.asked(refusing, "orders")
+    assert "READ on the topic" in str(caught.value)
     assert refusing.left == ["never asked"]
