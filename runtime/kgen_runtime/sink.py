@@ -16,6 +16,7 @@ from .errors import FlowError
 from .failures import failure, original_of
 from .messages import Failure, Message, RawMessage, Stage
 from .producers import TOO_LARGE
+from .sendable import check_headers
 from .settings import Kafka
 from .topic import Topic
 
@@ -101,9 +102,11 @@ def _outgoing(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Messa
 
 def outgoing_headers(message: Message[Any, Any]) -> list[tuple[str, str | bytes | None]]:
     """The message's headers without those that name the schemas it was read with: it is written with
-    others.
+    others. Raises `EncodeError` for what is no header.
     """
-    return [header for header in message.headers if header[0] not in _SCHEMA_HEADERS]
+    kept = [header for header in message.headers if header[0] not in _SCHEMA_HEADERS]
+    check_headers(kept)
+    return [*kept]
 
 
 def _refused(step_id: str, message: Message[Any, Any], error: Exception) -> Failure:

@@ -29,6 +29,7 @@ from .conditions import transaction_ms
 from .counter import Counter, Mail, Outgoing
 from .errors import DeliveryError, RegistryError
 from .producers import largest_message, open_producer
+from .sendable import check_message
 from .settings import Kafka
 from .sizes import batch_limit, record_size
 
@@ -148,6 +149,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
             lane, offset = self._lane(item)
             try:
                 out = self._encode(item)
+                check_message(out)
             except (RegistryError, DeliveryError):
                 raise
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail

@@ -5,6 +5,7 @@ SIGKILLs, frozen runs and brokers that are hurt are in tests/faults.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 from collections.abc import Callable
@@ -125,6 +126,24 @@ def test_the_limit_is_found_to_the_byte(kafka: AnyBroker, new_topic: NewTopic) -
     copy.run()
     assert copy.written(2) == ["1"]
     assert copy.written() == sorted([*IDS, "0"])
+
+
+def test_what_the_client_does_not_take_is_put_aside(copy: Copy) -> None:
+    changes: dict[str, Any] = {
+        "3": {"headers": (("h", 1),)},
+        "4": {"headers": (("h\udcff", b"x"),)},
+        "5": {"timestamp": 1.5},
+        "6": {"target_partition": "0"},
+        "7": {"target_topic": "out\udcff"},
+    }
+
+    def spoil(message: Text) -> Text:
+        return dataclasses.replace(message, **changes.get(message.key or "", {}))
+
+    for _ in range(2):
+        copy.run(lambda up: op.map("spoil", up, spoil))
+    assert copy.written(2) == sorted(changes)
+    assert copy.written() == sorted(set(IDS) - changes.keys())
 
 
 def test_a_message_refused_for_another_reason_stops_the_flow(copy: Copy) -> None:

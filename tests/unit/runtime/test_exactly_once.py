@@ -231,6 +231,36 @@ def test_what_is_too_large_for_the_topic_is_found_before_it_is_sent(orders: Topi
     assert (b"oversize") in dict(kafka.produced["dlq"][0].headers).values()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"headers": (("a", 1),)},
+        {"headers": (("a\udcff", b"x"),)},
+        {"timestamp": 1.5},
+        {"timestamp": 1 << 70},
+        {"target_partition": "0"},
+        {"target_topic": 5},
+        {"target_topic": "a\udcff"},
+        {"target_topic": "a\0b"},
+    ],
+    ids=str,
+)
+def test_what_no_producer_takes_goes_to_the_errs(orders: Topic, out: Topic, change: Any) -> None:
+    """Each time it is read: whether its letter was written, the sink does not know."""
+
+    def spoilt(up: Stream[Text]) -> Stream[Text]:
+        return op.map(
+            "spoil", up, lambda message: replace(message, **change) if message.value == "v1" else message
+        )
+
+    kafka = testing.Memory({orders: texts(3)})
+    for _ in range(2):
+        testing.run(build(kafka, orders, out, spoilt, rt.DeadLetter("dlq", kafka, delivery="at-least-once")))
+    assert values(kafka) == [b"v0", b"v2"]
+    assert values(kafka, "dlq") == [b"v1", b"v1"]
+    assert b"serialize" in dict(kafka.produced["dlq"][0].headers).values()
+
+
 def test_a_message_that_does_not_tell_its_input_stops_the_flow(orders: Topic, out: Topic) -> None:
     kafka = testing.Memory({orders: texts(1)})
     made: Steps = lambda up: op.map("make", up, lambda message: rt.Message("k", "v"))  # noqa: E731
