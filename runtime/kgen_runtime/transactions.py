@@ -28,10 +28,10 @@ from confluent_kafka import Message as KafkaMessage
 from .conditions import transaction_ms
 from .counter import Counter, Mail, Outgoing
 from .errors import DeliveryError, RegistryError
-from .producers import largest_message, open_producer
+from .producers import largest_batch, largest_message, open_producer
 from .sendable import check_message
 from .settings import Kafka
-from .sizes import batch_limit, record_size
+from .sizes import batch_limit, client_size, record_size
 
 X = TypeVar("X")
 R = TypeVar("R")
@@ -81,6 +81,8 @@ class Lane:
         self.opening: Future[int] | None = None
         self.held: list[tuple[int, Outgoing]] = []
         self.busy = False
+        self.under_way: dict[str, int] = {}
+        """The bytes that may share a batch, of topics whose limit is below `batch.size`."""
         self.written = 0
         """All outputs of inputs before this offset were written: what comes again is left out."""
         self.next = 0
@@ -109,6 +111,7 @@ class Lane:
         )
         _patiently(self.producer.commit_transaction, deadline)
         self.busy, self.written = False, self.next
+        self.under_way.clear()
         return time.monotonic() - self._began
 
     def abort(self) -> None:
@@ -130,7 +133,9 @@ class ExactlyOnce(Counter[X], Generic[X]):
         self._markers = Markers(mail.kafka, self._group)
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._local_limit = largest_message(mail.kafka, mail.options)
+        self._batch = 0
         self._limits: dict[str, int] = {}
+        self._narrow: set[str] = set()
         self._timeout = transaction_ms(mail.kafka) / 1000
 
     @property
@@ -220,6 +225,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
             "delivery.timeout.ms": min(60_000, transaction_ms(self._mail.kafka)),
             "batch.size": batch_limit(limit),
         }
+        self._batch = largest_batch(self._mail.kafka, options)
         producer = open_producer(self._mail.kafka, options, self._on_error)
         lane = self._lanes[topic, partition] = Lane(topic, partition, producer, self._markers)
         lane.opening = _apart(lane.take_over)
@@ -254,12 +260,31 @@ class ExactlyOnce(Counter[X], Generic[X]):
             return
         try:
             lane.begin()
+            if self._limits[out.topic] < self._batch:
+                self._bound_batch(lane, out)
             self._put(lane.producer, out, self._on_delivery)
         except KafkaException as error:
             self._broken(error)
         self.traffic.add(1, len(out.value or b"") + len(out.key or b""))
         if offset >= lane.next:
             lane.next = offset + 1
+
+    def _bound_batch(self, lane: Lane, out: Outgoing) -> None:
+        """librdkafka fills a batch up to `batch.size`, whatever the topic takes: what may make it too large
+        is sent before.
+        """
+        size, limit = record_size(out), self._limits[out.topic]
+        if out.topic not in self._narrow:
+            self._narrow.add(out.topic)
+            log.warning(
+                "%s: topic %s takes batches of %s bytes, less than batch.size (%s): what goes there is sent "
+                "in small portions, slowly. Set batch.size to %s to send more at a time.",
+                *(self._step_id, out.topic, limit, self._batch, batch_limit(limit)),
+            )
+        if lane.under_way.get(out.topic, 0) + size > limit:
+            self._drain(lane.producer)
+            lane.under_way.clear()
+        lane.under_way[out.topic] = lane.under_way.get(out.topic, 0) + size
 
     def _on_delivery(self, error: KafkaError | None, message: KafkaMessage) -> None:
         if error is not None:
@@ -278,11 +303,8 @@ class ExactlyOnce(Counter[X], Generic[X]):
 
     def _too_large(self, out: Outgoing) -> bool:
         # Found before it is sent: what the broker refuses breaks the whole transaction.
-        size = len(out.value or b"") + len(out.key or b"")
-        limit = self._limits.get(out.topic) or self._limit(out.topic)
-        return size > self._local_limit or (
-            (2 * size > limit or bool(out.headers)) and record_size(out) > limit
-        )
+        size, limit = client_size(out), self._limits.get(out.topic) or self._limit(out.topic)
+        return size > self._local_limit or (2 * size > limit and record_size(out) > limit)
 
     def _limit(self, topic: str) -> int:
         if topic not in self._limits:

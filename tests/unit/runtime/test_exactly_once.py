@@ -20,10 +20,10 @@ import kgen_runtime as rt
 from kgen_runtime import counter, testing, transactions
 from kgen_runtime.conditions import check_interval
 from kgen_runtime.counter import Outgoing
-from kgen_runtime.sizes import batch_limit, record_size
+from kgen_runtime.sizes import batch_limit, client_size, record_size
 from kgen_runtime.transactions import group_of
 
-from .conftest import texts
+from .conftest import Report, texts
 
 Text = rt.Message[str, str]
 Topic = rt.Topic[str, str]
@@ -155,6 +155,28 @@ def delivery_error(flow: Dataflow) -> str:
     return str(told)
 
 
+class Torn(testing.Memory):
+    """Transactions whose id has `torn` in it are not committed."""
+
+    torn = ""
+
+    @classmethod
+    def of(cls, kafka: testing.Memory) -> Torn:
+        """With what is in there."""
+        torn = cls()
+        torn.__dict__.update(kafka.__dict__)
+        return torn
+
+    def producer(self, extra: Any) -> Any:
+        producer: Any = super().producer(extra)
+        if self.torn in extra.get("transactional.id", ""):
+            producer.commit_transaction = self._tear
+        return producer
+
+    def _tear(self, timeout: float) -> None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+
 def test_several_outputs_of_an_input(orders: Topic, out: Topic) -> None:
     def twice(message: Text) -> list[Text]:
         return [message, replace(message, value=f"{message.value}again")]
@@ -191,28 +213,17 @@ def test_a_failure_is_told_again_where_its_letter_was_not_written(orders: Topic,
     but not what it could not write.
     """
 
-    class Torn(testing.Memory):
-        torn = True
-
-        def producer(self, extra: Any) -> Any:
-            producer: Any = super().producer(extra)
-            if self.torn and ".dead_letter." in extra.get("transactional.id", ""):
-                producer.commit_transaction = tear
-            return producer
-
-    def tear(timeout: float) -> None:
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-
     def broken(up: Stream[Text]) -> Stream[Any]:
         return op.map(
             "break", up, lambda message: message.with_value(17) if message.value == "v1" else message
         )
 
     kafka = Torn({orders: texts(3)})
+    kafka.torn = ".dead_letter."
     with pytest.raises(RuntimeError):
         testing.run(build(kafka, orders, out, broken, rt.DeadLetter("dlq", kafka)))
     assert values(kafka, "dlq") == []
-    kafka.torn = False
+    kafka.torn = "none"
     testing.run(build(kafka, orders, out, broken, rt.DeadLetter("dlq", kafka)))
     assert values(kafka, "dlq") == [b"v1"]
     assert values(kafka) == [b"v0", b"v2"]
@@ -259,6 +270,86 @@ def test_what_no_producer_takes_goes_to_the_errs(orders: Topic, out: Topic, chan
     assert values(kafka) == [b"v0", b"v2"]
     assert values(kafka, "dlq") == [b"v1", b"v1"]
     assert b"serialize" in dict(kafka.produced["dlq"][0].headers).values()
+
+
+@pytest.mark.parametrize("headers", [(), (("h", b"x" * 100_000),)], ids=["value", "header"])
+def test_what_is_too_large_for_librdkafka_is_found_to_the_byte(
+    orders: Topic, out: Topic, headers: Any
+) -> None:
+    """It counts 36 bytes for a message, and its headers, towards `message.max.bytes`."""
+    room = 1_000_000 - 36 - len(b"k") - (0 if not headers else 100_000 + 1 + 1 + 3)
+    sizes = [room, room + 1]
+    large = [rt.RawMessage(key=b"k", value=b"x" * size, topic="orders", headers=headers) for size in sizes]
+    kafka = testing.Memory({orders: large})
+    testing.run(build(kafka, orders, out, policy=rt.DeadLetter("dlq", kafka)))
+    assert [len(value or b"") for value in values(kafka)] == [room]
+    assert [len(value or b"") for value in values(kafka, "dlq")] == [room + 1]
+
+
+class Batches:
+    """A producer that sends what waits as one batch for each topic; over 1,000 bytes, it is refused."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner, self._waiting = inner, []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def produce(self, *message: Any) -> None:
+        self._waiting.append(message)
+
+    def poll(self, timeout: float) -> int:
+        return 0
+
+    def flush(self, timeout: float) -> int:
+        sizes: Counter[str] = Counter()
+        waiting, self._waiting = self._waiting, []
+        for topic, value, *_ in waiting:
+            sizes[topic] += len(value)
+        for message in waiting:
+            topic, value, key, partition, heard, *_ = message
+            if topic == "narrow" and sizes[topic] > 1_000:
+                heard(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), Report(topic, value, key, partition))
+            else:
+                self._inner.produce(*message)
+        return 0
+
+    def commit_transaction(self, timeout: float) -> None:
+        self.flush(timeout)
+        self._inner.commit_transaction(timeout)
+
+
+class Narrow(testing.Memory):
+    """A broker with a topic that takes less than what librdkafka makes of small messages."""
+
+    limit: int | None = 1_000
+
+    def message_limit(self, topic: str) -> int | None:
+        return self.limit if topic == "narrow" else 20_000
+
+    def producer(self, extra: Any) -> Any:
+        return Batches(super().producer(extra))
+
+
+def to_narrow(up: Stream[Text]) -> Stream[Text]:
+    return op.map("aim", up, lambda message: replace(message, target_topic="narrow"))
+
+
+def test_no_batch_is_larger_than_its_topic_takes(orders: Topic, out: Topic) -> None:
+    large = [rt.RawMessage(key=b"k", value=b"%03d" % i * 100, topic="orders") for i in range(20)]
+    kafka = Narrow({orders: large})
+    testing.run(build(kafka, orders, out, to_narrow))
+    assert values(kafka, "narrow") == [message.value for message in large]
+
+
+def test_where_the_limit_is_not_told_the_setting_is_named(orders: Topic, out: Topic) -> None:
+    large = [rt.RawMessage(key=b"k", value=b"%03d" % i * 100, topic="orders") for i in range(20)]
+    kafka = Narrow({orders: large})
+    kafka.limit = None
+    assert "KGEN_KAFKA_BATCH_SIZE" in delivery_error(build(kafka, orders, out, to_narrow))
 
 
 def test_a_message_that_does_not_tell_its_input_stops_the_flow(orders: Topic, out: Topic) -> None:
@@ -362,5 +453,7 @@ def test_sizes_are_those_of_kafka() -> None:
     # 61, then: length 2; attributes, deltas 3; key 1+3; value 2+1000; count 1; headers 1+1+1+2, 1+1+1
     assert record_size(out) == 61 + 2 + 3 + 4 + 1002 + 1 + 5 + 3
     assert record_size(Outgoing("t", None, None, -1, 0, None, False)) == 61 + 1 + 3 + 1 + 1 + 1
+    assert client_size(out) == 36 + 3 + 1000 + (1 + 1 + 1 + 2) + (1 + 1 + 1)
+    assert client_size(Outgoing("t", None, None, -1, 0, None, False)) == 36
     assert batch_limit(20_000) < 20_000
     assert batch_limit(1 << 40) == 1_000_000
