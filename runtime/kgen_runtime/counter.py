@@ -128,6 +128,11 @@ class Counter(ABC, Generic[X]):
     def waiting(self) -> bool:
         """Some deliveries are not known yet, or some failures were not sent on."""
 
+    @property
+    def due(self) -> float | None:
+        """When an epoch has to be closed though nothing is sent (`time.monotonic`); None: never."""
+        return None
+
     @abstractmethod
     def send(self, items: list[X]) -> None:
         """Encode and queue a batch; waits where the queue is full."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bytewax.operators as op
@@ -17,10 +19,11 @@ from bytewax.testing import TestingSource
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
-from kgen_runtime import counter, testing, transactions
+from kgen_runtime import counter, delivery, testing, transactions
 from kgen_runtime.conditions import check_interval
 from kgen_runtime.counter import Outgoing
 from kgen_runtime.sizes import batch_limit, client_size, record_size
+from kgen_runtime.stopping import STOP
 from kgen_runtime.transactions import group_of
 
 from .conftest import Report, texts
@@ -143,6 +146,125 @@ def test_a_transaction_that_fails_is_not_hidden_by_one_that_hangs(
     told = delivery_error(build(kafka, orders, out))
     kafka.over.set()
     assert "the transaction failed: broker gone" in told
+
+
+class Forgotten(testing.Memory):
+    """As a broker that has forgotten the transactional id: librdkafka gives the messages up, and tells why
+    to whoever calls it next.
+    """
+
+    def producer(self, extra: Any) -> Any:
+        producer: Any = super().producer(extra)
+        heard: list[Any] = []
+
+        def produce(topic: str, value: Any, key: Any, partition: int, report: Any, *rest: Any) -> None:
+            producer.begin_transaction = producer.commit_transaction = fail
+            heard.append(lambda: report(KafkaError(KafkaError._PURGE_QUEUE), Report(topic, value, key, 0)))
+
+        def poll(timeout: float) -> int:
+            while heard:
+                heard.pop()()
+            return 0
+
+        def fail(*_: object) -> None:
+            raise KafkaException(
+                KafkaError(KafkaError.INVALID_PRODUCER_ID_MAPPING, "forgotten", False, False, True)
+            )
+
+        producer.produce, producer.poll = produce, poll
+        return producer
+
+
+def test_of_messages_that_went_with_their_transaction_the_cause_is_told(orders: Topic, out: Topic) -> None:
+    told = delivery_error(build(Forgotten({orders: texts(3)}), orders, out))
+    assert "the transaction failed: forgotten" in told
+    assert "transactional.id.expiration.ms" in told
+
+
+def test_the_cause_is_told_before_the_epoch_ends_too(out: Topic) -> None:
+    office = office_of(out, Forgotten())
+    office.produce([rt.Message("k", "v", "orders", 0, 7)])
+    gate = office.gate(None)
+    gate.on_batch([delivery.Ticket("007", [], office.counter().name, 1)])
+    office.counter()._lanes["orders", 0].opening.result()
+    with pytest.raises(rt.DeliveryError, match="the transaction failed: forgotten"):
+        gate.on_notify()
+
+
+class Counted(testing.Memory):
+    """Counts commits; at the third, the sources are asked to stop."""
+
+    commits = 0
+    ends = True
+
+    def producer(self, extra: Any) -> Any:
+        producer: Any = super().producer(extra)
+        commit = producer.commit_transaction
+
+        def counted(timeout: float) -> None:
+            commit(timeout)
+            self.commits += 1
+            if self.commits == 3:
+                STOP.request()
+
+        producer.commit_transaction = counted
+        return producer
+
+
+def test_the_marker_that_an_earlier_run_left_is_written_again(orders: Topic, out: Topic) -> None:
+    """Nobody knows how old it is, and brokers forget old ones: all would be written again."""
+    kafka = Counted({orders: texts(5)})
+    for _ in range(2):
+        testing.run(build(kafka, orders, out), epoch_interval=timedelta(hours=1))
+    assert kafka.commits == 2
+    assert len(values(kafka)) == 5
+
+
+def test_the_marker_of_an_idle_partition_is_kept(
+    orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nothing is read any more, epochs are closed with a commit."""
+    monkeypatch.setattr(transactions, "_KEEP", 0.0)
+    kafka = Counted({orders: texts(5)})
+    kafka.ends = False
+    late = threading.Timer(30, STOP.request)
+    late.start()
+    testing.run(build(kafka, orders, out), epoch_interval=timedelta(milliseconds=50))
+    late.cancel()
+    assert kafka.commits >= 3
+    assert len(values(kafka)) == 5
+
+
+def test_a_marker_that_was_just_written_is_left(orders: Topic, out: Topic) -> None:
+    kafka = Counted()
+    office = office_of(out, kafka)
+    office.produce([rt.Message("k", "v", "orders", 0, 7)])
+    gate = office.gate(None)
+    gate.on_batch([delivery.Ticket("007", [], office.counter().name, 1)])
+    for _ in range(3):
+        gate.snapshot()
+    assert kafka.commits == 1
+    assert gate.notify_at() > datetime.now(timezone.utc) + timedelta(minutes=50)
+
+
+def test_a_marker_that_cannot_be_kept_fails_the_flow(orders: Topic, out: Topic) -> None:
+    kafka = Counted({orders: texts(5)})
+    testing.run(build(kafka, orders, out))
+    told = delivery_error(build(Torn.of(kafka), orders, out))
+    assert "the transaction failed" in told
+
+
+def office_of(out: Topic, kafka: rt.Kafka) -> Any:
+    module: Any = sys.modules["kgen_runtime.sink"]  # the attribute of the package is the function
+    mail = delivery.Mail(
+        kafka,
+        lambda: module._outgoing("flow.out", out, kafka),
+        lambda message, error: module._refused("flow.out", message, error),
+        delivery="exactly-once",
+        topic=out.name,
+        place=module.place_of,
+    )
+    return delivery.PostOffice("flow.out", mail, Dataflow("f"))
 
 
 def delivery_error(flow: Dataflow) -> str:
@@ -350,6 +472,32 @@ def test_where_the_limit_is_not_told_the_setting_is_named(orders: Topic, out: To
     kafka = Narrow({orders: large})
     kafka.limit = None
     assert "KGEN_KAFKA_BATCH_SIZE" in delivery_error(build(kafka, orders, out, to_narrow))
+
+
+class Denied:
+    """A consumer whose group may not be used: librdkafka tells that to those that poll alone."""
+
+    def __init__(self) -> None:
+        self._events = [KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED, "not this group")]
+
+    def consumer_group_metadata(self) -> None:
+        return None
+
+    def committed(self, at: Any, timeout: float) -> Any:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    def poll(self, timeout: float) -> Any:
+        return SimpleNamespace(error=self._events.pop) if self._events else None
+
+
+def test_a_group_that_may_not_be_used_is_told(orders: Topic, out: Topic) -> None:
+    class Guarded(testing.Memory):
+        def consumer(self, extra: Any) -> Any:
+            ours = extra.get("group.id", "").startswith(transactions.GROUP_PREFIX)
+            return Denied() if ours else super().consumer(extra)
+
+    kafka = Guarded({orders: texts(3) + texts(3, partition=1)})
+    assert "not this group" in delivery_error(build(kafka, orders, out))
 
 
 def test_a_message_that_does_not_tell_its_input_stops_the_flow(orders: Topic, out: Topic) -> None:
