@@ -128,6 +128,11 @@ class Counter(ABC, Generic[X]):
     def waiting(self) -> bool:
         """Some deliveries are not known yet, or some failures were not sent on."""
 
+    @property
+    def due(self) -> float | None:
+        """When an epoch has to be closed though nothing is sent (`time.monotonic`); None: never."""
+        return None
+
     @abstractmethod
     def send(self, items: list[X]) -> None:
         """Encode and queue a batch; waits where the queue is full."""
@@ -218,6 +223,18 @@ class Counter(ABC, Generic[X]):
                 continue
             return
         self._fail("the queue of the producer stayed full")
+
+    def _drain(self, producer: Producer) -> None:
+        """Wait for all, as long as the broker acknowledges some: a slow one is no reason to fail."""
+        left, deadline = len(producer), time.monotonic() + self._bound
+        while left:
+            still = producer.flush(min(_SLICE, self._bound))
+            self.check()
+            if still < left:
+                deadline = time.monotonic() + self._bound
+            elif time.monotonic() >= deadline:
+                self._fail(f"{still} message(s) wait, and none was delivered for {self._bound:.0f} s")
+            left = still
 
     def _make_room(self, producer: Producer) -> None:
         began = time.monotonic()
@@ -323,7 +340,7 @@ class AtLeastOnce(Counter[X]):
                     size += len(key)
                 produce(topic, value, key, partition, heard, None, timestamp, headers)
             except BufferError:
-                self._put(self._producer, out, heard)
+                self._queue(self._producer, item, out, heard)
             except KafkaException as error:
                 self._failed(item, error.args[0])
             except (RegistryError, DeliveryError):
@@ -357,18 +374,6 @@ class AtLeastOnce(Counter[X]):
         self.check()
         self._under_way = self._begin()  # lets go of what was delivered
 
-    def _drain(self, producer: Producer) -> None:
-        """Wait for all, as long as the broker acknowledges some: a slow one is no reason to fail."""
-        left, deadline = len(producer), time.monotonic() + self._bound
-        while left:
-            still = producer.flush(min(_SLICE, self._bound))
-            self.check()
-            if still < left:
-                deadline = time.monotonic() + self._bound
-            elif time.monotonic() >= deadline:
-                self._fail(f"{still} message(s) wait, and none was delivered for {self._bound:.0f} s")
-            left = still
-
     def _abandon(self) -> None:
         self._producer.purge()
         if self._single is not None:
@@ -379,10 +384,15 @@ class AtLeastOnce(Counter[X]):
         while self._again:
             item, partition = self._again.popleft()
             heard = functools.partial(self._on_single, item)
-            try:
-                self._put(self._open_single(), self._encode(item)._replace(partition=partition), heard)
-            except KafkaException as error:
-                self._failed(item, error.args[0])
+            out = self._encode(item)._replace(partition=partition)
+            self._queue(self._open_single(), item, out, heard)
+
+    def _queue(self, producer: Producer, item: X, out: Outgoing, heard: Heard) -> None:
+        """Wait for room; what cannot be queued for another reason is refused."""
+        try:
+            self._put(producer, out, heard)
+        except KafkaException as error:
+            self._failed(item, error.args[0])
 
     def _open_single(self) -> Producer:
         if self._single is None:

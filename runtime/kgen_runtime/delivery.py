@@ -136,10 +136,15 @@ class Gate(StatefulBatchLogic[Ticket, Failure, "tuple[str, list[Failure]]"], Gen
         return self._counter.take_failures(), StatefulBatchLogic.DISCARD
 
     def notify_at(self) -> datetime | None:
-        """Soon, while something is under way."""
-        if self._counter.waiting or self._spare:
-            return datetime.now(timezone.utc) + _POLL_EVERY
-        return None
+        """Soon, while something is under way; else when the counter wants an epoch to be closed, which is
+        done for gates that were woken in it.
+        """
+        due, pause = self._counter.due, _POLL_EVERY
+        if not (self._counter.waiting or self._spare):
+            if due is None:
+                return None
+            pause = max(timedelta(seconds=due - time.monotonic()), _POLL_EVERY)
+        return datetime.now(timezone.utc) + pause
 
     @property
     def _spare(self) -> bool:

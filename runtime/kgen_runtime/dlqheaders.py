@@ -101,7 +101,9 @@ PREFIXES: Final = ("__kgen.error.", "__connect.errors.", "__streams.errors.", "k
 
 def _text(prefix: str, values: Mapping[str, str | int | None]) -> Headers:
     return tuple(
-        (prefix + name, str(value).encode()) for name, value in values.items() if value not in (None, "")
+        (prefix + name, str(value).encode(errors="backslashreplace"))
+        for name, value in values.items()
+        if value not in (None, "")
     )
 
 

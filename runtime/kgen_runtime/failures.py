@@ -108,7 +108,7 @@ def original_of(message: Message[Any, Any]) -> RawMessage:
         value=_as_bytes(message.value),
         topic=message.topic or "",
         timestamp=message.timestamp,
-        headers=message.headers,
+        headers=tuple((_as_text(name), _as_bytes(value)) for name, value in message.headers),
     )
 
 
@@ -124,6 +124,11 @@ def _as_bytes(value: object) -> bytes | None:
     if value is None or isinstance(value, bytes):
         return value
     return repr(value).encode()
+
+
+def _as_text(name: object) -> str:
+    """With lone surrogates, which cannot be written, in escapes."""
+    return str(name).encode(errors="backslashreplace").decode()
 
 
 def _text(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from .dlqheaders import PROFILES, Profile
 from .errors import DeliveryError, FlowError, ProcessingError
 from .messages import Failure, Headers, RawMessage
 from .metrics import handled
+from .sendable import check_headers
 from .settings import Kafka
 from .sink import place_of
 from .topic import Topic
@@ -184,6 +185,7 @@ def _dead_letter(failure: Failure, topic: str, profile: Profile) -> Outgoing:
         )
     raw = failure.original
     headers = _headers(raw, profile(failure, raw))
+    check_headers(headers)
     return Outgoing(topic, raw.value, raw.key, -1, raw.timestamp or 0, headers, False)
 
 

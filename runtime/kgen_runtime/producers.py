@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, Producer
@@ -18,7 +18,7 @@ broker takes minutes for.
 """
 
 _LARGEST: Final = 1_000_000
-"""librdkafka's own `message.max.bytes`."""
+"""librdkafka's own `message.max.bytes`, and `batch.size`."""
 
 TOO_LARGE: Final = frozenset(
     {
@@ -44,6 +44,39 @@ _NO_SUCH_PLACE: Final = frozenset(
 )
 _FENCED: Final = frozenset(
     {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
+)
+DENIED: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    }
+)
+PURGED: Final = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
+"""It went with what was given up, which failed for another reason."""
+
+_NOT_COMMITTED: Final = (
+    "Nothing of this epoch was committed; it comes again when the flow is started with recovery."
+)
+_HINTS: Final[Sequence[tuple[frozenset[int], str]]] = (
+    (_NO_SUCH_PLACE, "Create the topic first, or mend its name."),
+    (
+        _FENCED,
+        "Another run of this flow has taken over, or the transaction took longer than its timeout.",
+    ),
+    (
+        frozenset({KafkaError.INVALID_PRODUCER_ID_MAPPING}),
+        "The broker has forgotten the transactional id (transactional.id.expiration.ms): start the flow "
+        "again.",
+    ),
+    (DENIED, "docs/guarantees.md lists the rights that a flow needs."),
+    (
+        TOO_LARGE,
+        "The topic's max.message.bytes is lower than what was sent, and was not known: allow the flow to "
+        "describe the topic's configs, or set batch.size at least 512 below it: "
+        'rt.Kafka(config={"batch.size": N}) or KGEN_KAFKA_BATCH_SIZE.',
+    ),
 )
 
 
@@ -88,6 +121,12 @@ def largest_message(kafka: Kafka, options: Mapping[str, Any]) -> int:
     return int(_number({**options, **kafka.config}, "message.max.bytes", _LARGEST))
 
 
+def largest_batch(kafka: Kafka, options: Mapping[str, Any]) -> int:
+    """The bytes of several messages that librdkafka sends as one batch at most. Raises `ConfigError`."""
+    size = int(_number({**options, **kafka.config}, "batch.size", _LARGEST))
+    return min(size, largest_message(kafka, options))
+
+
 def _number(config: Mapping[str, Any], name: str, usual: float) -> float:
     try:
         return float(config.get(name, usual))
@@ -108,8 +147,5 @@ def is_permanent(error: KafkaError, chosen: bool) -> bool:
 
 def hint(error: KafkaError | None) -> str:
     """What a user can do about a lost message."""
-    if error is not None and error.code() in _NO_SUCH_PLACE:
-        return "Create the topic first, or mend its name."
-    if error is not None and error.code() in _FENCED:
-        return "Another run of this flow has taken over, or the transaction took longer than its timeout."
-    return "Nothing of this epoch was committed; it comes again when the flow is started with recovery."
+    code = None if error is None else error.code()
+    return next((text for codes, text in _HINTS if code in codes), _NOT_COMMITTED)

@@ -16,6 +16,7 @@ from .errors import FlowError
 from .failures import failure, original_of
 from .messages import Failure, Message, RawMessage, Stage
 from .producers import TOO_LARGE
+from .sendable import check_headers
 from .settings import Kafka
 from .topic import Topic
 
@@ -53,11 +54,12 @@ def sink(
     provenance, this sink, on the same brokers. How far each source partition has come is kept on the broker,
     as offsets of the consumer group `kgen.<flow>.<step>.deliver.<topic>`, inside the transactions: what it
     has passed is never written again, also where the recovery folder is lost or there is none. (To write
-    again on purpose, delete that group.) The broker keeps such offsets for `offsets.retention.minutes`, 7
-    days, after they were last written: a flow that crashed and stays down longer may repeat its last epoch.
-    `transaction.timeout.ms` (60 s) has to be well above the epoch interval. One producer per source
-    partition is the price of being safe from runs that only seemed dead. A message that the broker refuses
-    for another reason than its size stops the flow. Sizes are counted before compression.
+    again on purpose, delete that group while the flow is down.) The broker keeps such offsets for
+    `offsets.retention.minutes`, 7 days, after they were last written, which a running flow does every hour:
+    one that is down for longer may repeat its last epoch, and without a recovery folder everything.
+    `transaction.timeout.ms` (60 s) has to be well above the epoch interval. One producer per source partition
+    is the price of being safe from runs that only seemed dead. A message that the broker refuses for another
+    reason than its size stops the flow. Sizes are counted before compression.
     Dead letters do the same (`rt.DeadLetter`).
 
     Raises `FlowError` for another `delivery`, and for a flow of which that cannot be held.
@@ -101,9 +103,11 @@ def _outgoing(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Messa
 
 def outgoing_headers(message: Message[Any, Any]) -> list[tuple[str, str | bytes | None]]:
     """The message's headers without those that name the schemas it was read with: it is written with
-    others.
+    others. Raises `EncodeError` for what is no header.
     """
-    return [header for header in message.headers if header[0] not in _SCHEMA_HEADERS]
+    kept = [header for header in message.headers if header[0] not in _SCHEMA_HEADERS]
+    check_headers(kept)
+    return [*kept]
 
 
 def _refused(step_id: str, message: Message[Any, Any], error: Exception) -> Failure:

@@ -13,8 +13,10 @@ from bytewax.inputs import AbortExecution
 
 from .decoding import BatchDecoder, from_messages
 from .encoding import PartError, encoder
+from .errors import EncodeError
 from .failures import code_place, failure, original_of
 from .messages import Failure, Message, RawMessage, Stage
+from .serde.base import Role
 from .settings import Kafka
 from .sink import outgoing_headers
 from .split import Batch, Split, split
@@ -89,10 +91,11 @@ def serialize(
         for message in messages:
             try:
                 key, value = encode(message)
-            except PartError as error:
-                batch.errs.append(_serialize_failure(step_id, message, error))
-            else:
                 batch.oks.append(_sink_message(message, key, value, topic.name))
+            except PartError as error:
+                batch.errs.append(_serialize_failure(step_id, message, error.error, error.part))
+            except EncodeError as error:  # of the headers
+                batch.errs.append(_serialize_failure(step_id, message, error, None))
         return [batch]
 
     return split("split", op.flat_map_batch("encode", up, encoded))
@@ -123,5 +126,7 @@ def _process_failure(
     )
 
 
-def _serialize_failure(step_id: str, message: Message[Any, Any], error: PartError) -> Failure:
-    return failure(error.error, original_of(message), step=step_id, stage=Stage.SERIALIZE, part=error.part)
+def _serialize_failure(
+    step_id: str, message: Message[Any, Any], error: Exception, part: Role | None
+) -> Failure:
+    return failure(error, original_of(message), step=step_id, stage=Stage.SERIALIZE, part=part)

@@ -7,6 +7,9 @@ the epoch or not, is left out where the marker has passed it. That is exact beca
 prefix of each source partition: all outputs of an input lie in one epoch, and Bytewax's sources begin the
 next one only when the whole flow is done with it.
 
+Brokers forget markers that are old. One that nothing moves is written again now and then, in a transaction
+without outputs.
+
 Every source partition has a transactional id of its own. Whoever reads the partition next takes that id
 over, which ends the transaction of whoever had it, also of one that only seemed dead and wakes up later;
 only then is the marker read. So it does not matter how many workers there were before.
@@ -28,9 +31,10 @@ from confluent_kafka import Message as KafkaMessage
 from .conditions import transaction_ms
 from .counter import Counter, Mail, Outgoing
 from .errors import DeliveryError, RegistryError
-from .producers import largest_message, open_producer
+from .producers import DENIED, PURGED, largest_batch, largest_message, open_producer
+from .sendable import check_message
 from .settings import Kafka
-from .sizes import batch_limit, record_size
+from .sizes import batch_limit, client_size, record_size
 
 X = TypeVar("X")
 R = TypeVar("R")
@@ -43,6 +47,13 @@ _ABORT: Final = 5.0
 _PAUSE: Final = 0.05
 _GRACE: Final = 5.0
 """Seconds past a deadline after which a call of librdkafka counts as hanging."""
+_LOOK_EVERY: Final = 5.0
+"""Seconds between two looks why a marker does not come."""
+_KEEP: Final = 3600.0
+"""Seconds after which a marker is written again though nothing has moved it: brokers forget markers
+(`offsets.retention.minutes`) and transactional ids (`transactional.id.expiration.ms`), after 7 days by
+default, and a forgotten marker is a whole partition written again.
+"""
 _NO_LIMIT: Final = 1 << 40
 
 log = logging.getLogger("kgen_runtime.sink")
@@ -62,13 +73,32 @@ class Markers:
         options = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed"}
         self._consumer = kafka.consumer(options)
         self.group: Any = self._consumer.consumer_group_metadata()
+        self._denied: KafkaError | None = None
 
     def read(self, topic: str, partition: int) -> int:
         """The first offset whose outputs were not written; waits for transactions that are being ended."""
-        (found,) = self._consumer.committed([TopicPartition(topic, partition)], timeout=_START)
+        deadline = time.monotonic() + _START
+        found = None
+        while found is None:
+            seconds = max(min(_LOOK_EVERY, deadline - time.monotonic()), 0.1)
+            try:
+                (found,) = self._consumer.committed([TopicPartition(topic, partition)], timeout=seconds)
+            except KafkaException as error:
+                self._check_rights()
+                if error.args[0].code() != KafkaError._TIMED_OUT or time.monotonic() > deadline:
+                    raise
         if found.error is not None:
             raise KafkaException(found.error)
         return max(found.offset, 0)
+
+    def _check_rights(self) -> None:
+        # `committed` only times out then; the reason is told once, to whoever polls.
+        event = self._consumer.poll(0)
+        error = None if event is None else event.error()
+        if error is not None and error.code() in DENIED:
+            self._denied = error
+        if self._denied is not None:
+            raise KafkaException(self._denied)
 
 
 class Lane:
@@ -80,6 +110,12 @@ class Lane:
         self.opening: Future[int] | None = None
         self.held: list[tuple[int, Outgoing]] = []
         self.busy = False
+        self.keep_at = 0.0
+        """When the marker has to be written again (`time.monotonic`): at once where an earlier run has left
+        it, nobody knows how old.
+        """
+        self.under_way: dict[str, int] = {}
+        """The bytes that may share a batch, of topics whose limit is below `batch.size`."""
         self.written = 0
         """All outputs of inputs before this offset were written: what comes again is left out."""
         self.next = 0
@@ -99,7 +135,8 @@ class Lane:
             self.busy, self._began = True, time.monotonic()
 
     def commit(self, seconds: float) -> float:
-        """Commit the outputs and the marker; for how long the transaction was open."""
+        """Commit the outputs, if there are any, and the marker; for how long the transaction was open."""
+        self.begin()
         marker = [TopicPartition(self.topic, self.partition, self.next)]
         deadline = time.monotonic() + seconds
         _patiently(
@@ -107,8 +144,19 @@ class Lane:
             deadline,
         )
         _patiently(self.producer.commit_transaction, deadline)
-        self.busy, self.written = False, self.next
-        return time.monotonic() - self._began
+        now = time.monotonic()
+        self.busy, self.written, self.keep_at = False, self.next, now + _KEEP
+        self.under_way.clear()
+        return now - self._began
+
+    def failure(self) -> KafkaError | None:
+        """What broke the open transaction: librdkafka tells it to whoever asks for another."""
+        try:
+            self.producer.begin_transaction()
+        except KafkaException as error:
+            found: KafkaError = error.args[0]
+            return found if found.fatal() or found.txn_requires_abort() else None
+        return None
 
     def abort(self) -> None:
         """So that readers need not wait until the transaction times out."""
@@ -129,15 +177,22 @@ class ExactlyOnce(Counter[X], Generic[X]):
         self._markers = Markers(mail.kafka, self._group)
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._local_limit = largest_message(mail.kafka, mail.options)
+        self._batch = 0
         self._limits: dict[str, int] = {}
+        self._narrow: set[str] = set()
+        self._purged: KafkaError | None = None
         self._timeout = transaction_ms(mail.kafka) / 1000
 
     @property
     def waiting(self) -> bool:
         """See the base."""
-        return bool(
-            self._failures or self._lost or any(lane.busy or lane.held for lane in self._lanes.values())
-        )
+        told = self._failures or self._lost or self._purged
+        return bool(told or any(lane.busy or lane.held for lane in self._lanes.values()))
+
+    @property
+    def due(self) -> float | None:
+        """See the base."""
+        return min((lane.keep_at for lane in self._lanes.values()), default=None)
 
     def send(self, items: list[X]) -> None:
         """Queue what the marker has not passed. What cannot be sent is told on a repetition as well: whoever
@@ -148,6 +203,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
             lane, offset = self._lane(item)
             try:
                 out = self._encode(item)
+                check_message(out)
             except (RegistryError, DeliveryError):
                 raise
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
@@ -172,14 +228,15 @@ class ExactlyOnce(Counter[X], Generic[X]):
         """The epoch is not over: the gate that is being woken will commit."""
 
     def close_epoch(self, seen: int) -> None:
-        """Commit, all partitions at once."""
+        """Commit, all partitions at once: those with outputs, and those whose markers are to be kept."""
         if seen != self.sent:
             self._fail(f"a transaction holds messages of another epoch ({seen} batches of {self.sent})")
         for lane in self._lanes.values():
             self._release(lane)
         self.check()
-        busy = [lane for lane in self._lanes.values() if lane.busy]
-        commits = [_apart(lane.commit, self._bound) for lane in busy]
+        now = time.monotonic()
+        lanes = [lane for lane in self._lanes.values() if lane.busy or lane.keep_at <= now]
+        commits = [_apart(lane.commit, self._bound) for lane in lanes]
         # One that has failed fails the flow: others may hang then, and messages behind it expire.
         done, hanging = wait(commits, self._bound + _GRACE, FIRST_EXCEPTION)
         for commit in done:
@@ -189,6 +246,14 @@ class ExactlyOnce(Counter[X], Generic[X]):
         if hanging:
             self._fail(f"{len(hanging)} transaction(s) were not committed within {self._bound:.0f} s")
         self._check_time(max((commit.result() for commit in commits), default=0.0))
+
+    def check(self) -> None:
+        """See the base. What was purged went with its transaction: told is what broke that."""
+        super().check()
+        if self._purged is not None:
+            causes = (lane.failure() for lane in self._lanes.values())
+            error = next((cause for cause in causes if cause is not None), self._purged)
+            self._fail(f"the transaction failed: {error.str()}", error)
 
     def _check_time(self, seconds: float) -> None:
         if seconds > self._timeout / 2:
@@ -218,6 +283,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
             "delivery.timeout.ms": min(60_000, transaction_ms(self._mail.kafka)),
             "batch.size": batch_limit(limit),
         }
+        self._batch = largest_batch(self._mail.kafka, options)
         producer = open_producer(self._mail.kafka, options, self._on_error)
         lane = self._lanes[topic, partition] = Lane(topic, partition, producer, self._markers)
         lane.opening = _apart(lane.take_over)
@@ -252,6 +318,8 @@ class ExactlyOnce(Counter[X], Generic[X]):
             return
         try:
             lane.begin()
+            if self._limits[out.topic] < self._batch:
+                self._bound_batch(lane, out)
             self._put(lane.producer, out, self._on_delivery)
         except KafkaException as error:
             self._broken(error)
@@ -259,8 +327,29 @@ class ExactlyOnce(Counter[X], Generic[X]):
         if offset >= lane.next:
             lane.next = offset + 1
 
+    def _bound_batch(self, lane: Lane, out: Outgoing) -> None:
+        """librdkafka fills a batch up to `batch.size`, whatever the topic takes: what may make it too large
+        is sent before.
+        """
+        size, limit = record_size(out), self._limits[out.topic]
+        if out.topic not in self._narrow:
+            self._narrow.add(out.topic)
+            log.warning(
+                "%s: topic %s takes batches of %s bytes, less than batch.size (%s): what goes there is sent "
+                "in small portions, slowly. Set batch.size to %s to send more at a time.",
+                *(self._step_id, out.topic, limit, self._batch, batch_limit(limit)),
+            )
+        if lane.under_way.get(out.topic, 0) + size > limit:
+            self._drain(lane.producer)
+            lane.under_way.clear()
+        lane.under_way[out.topic] = lane.under_way.get(out.topic, 0) + size
+
     def _on_delivery(self, error: KafkaError | None, message: KafkaMessage) -> None:
-        if error is not None:
+        if error is None:
+            return
+        if error.code() in PURGED:
+            self._purged = error
+        else:
             self._lose(message.topic(), error)
 
     def _broken(self, error: BaseException) -> NoReturn:
@@ -268,7 +357,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
             raise error
         for lane in self._lanes.values():
             self._hear(lane.producer)  # of the first of several errors, which says most
-        self.check()
+        super().check()
         self._fail(f"the transaction failed: {error.args[0].str()}", error.args[0])
 
     def _abandon(self) -> None:
@@ -276,11 +365,8 @@ class ExactlyOnce(Counter[X], Generic[X]):
 
     def _too_large(self, out: Outgoing) -> bool:
         # Found before it is sent: what the broker refuses breaks the whole transaction.
-        size = len(out.value or b"") + len(out.key or b"")
-        limit = self._limits.get(out.topic) or self._limit(out.topic)
-        return size > self._local_limit or (
-            (2 * size > limit or bool(out.headers)) and record_size(out) > limit
-        )
+        size, limit = client_size(out), self._limits.get(out.topic) or self._limit(out.topic)
+        return size > self._local_limit or (2 * size > limit and record_size(out) > limit)
 
     def _limit(self, topic: str) -> int:
         if topic not in self._limits:

@@ -5,6 +5,7 @@ SIGKILLs, frozen runs and brokers that are hurt are in tests/faults.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 from collections.abc import Callable
@@ -125,6 +126,52 @@ def test_the_limit_is_found_to_the_byte(kafka: AnyBroker, new_topic: NewTopic) -
     copy.run()
     assert copy.written(2) == ["1"]
     assert copy.written() == sorted([*IDS, "0"])
+
+
+def test_librdkafkas_limit_is_found_to_the_byte(kafka: AnyBroker, new_topic: NewTopic) -> None:
+    """Its `message.max.bytes`, which is below the broker's limit unless set. A message that it does not take
+    does not break the transaction.
+    """
+    copy = Copy(kafka, new_topic)
+    fits = 1_000_000 - 36 - len(b"0")
+    large = [Record(value=b"x" * (fits + n), key=b"%d" % n) for n in (0, 1)]
+    send(kafka.bootstrap, copy.topics[0], large, message_max_bytes=1_040_000)
+    copy.run()
+    assert copy.written(2) == ["1"]
+    assert copy.written() == sorted([*IDS, "0"])
+
+
+@pytest.mark.parametrize("config", [{}, {"batch.size": 4_000}, {"batch.size": 30_000}], ids=str)
+def test_batches_are_no_larger_than_their_topic_takes(
+    kafka: AnyBroker, new_topic: NewTopic, config: dict[str, Any]
+) -> None:
+    """A message may name a topic whose limit is below the batches of the sink's own."""
+    copy, narrow = Copy(kafka, new_topic), new_topic("narrow", max_message_bytes=5_000)
+
+    def aim(message: Text) -> Text:
+        return dataclasses.replace(message, value=f"{message.value}" * 100, target_topic=narrow)
+
+    copy.run(lambda up: op.map("aim", up, aim), **config)
+    written = read_all(kafka.bootstrap, narrow)
+    assert sorted((m.key() or b"").decode() for m in written) == IDS
+
+
+def test_what_the_client_does_not_take_is_put_aside(copy: Copy) -> None:
+    changes: dict[str, Any] = {
+        "3": {"headers": (("h", 1),)},
+        "4": {"headers": (("h\udcff", b"x"),)},
+        "5": {"timestamp": 1.5},
+        "6": {"target_partition": "0"},
+        "7": {"target_topic": "out\udcff"},
+    }
+
+    def spoil(message: Text) -> Text:
+        return dataclasses.replace(message, **changes.get(message.key or "", {}))
+
+    for _ in range(2):
+        copy.run(lambda up: op.map("spoil", up, spoil))
+    assert copy.written(2) == sorted(changes)
+    assert copy.written() == sorted(set(IDS) - changes.keys())
 
 
 def test_a_message_refused_for_another_reason_stops_the_flow(copy: Copy) -> None:

@@ -110,11 +110,11 @@ class Producer:
         timestamp: int,
         headers: Any,
     ) -> None:
-        if value in self._broker.refused_at_once:
-            raise KafkaException(KafkaError(self._broker.refused_at_once[value]))
         if self._broker.room is not None and len(self._waiting) >= self._broker.room:
             self._broker.buffer_errors += 1
             raise BufferError("Local: Queue full")
+        if value in self._broker.refused_at_once:
+            raise KafkaException(KafkaError(self._broker.refused_at_once[value]))
         self._waiting.append((topic, value, key, partition, heard, timestamp, headers))
 
     def poll(self, timeout: float) -> int:

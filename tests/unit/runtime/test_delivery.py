@@ -75,6 +75,36 @@ def test_a_full_queue_makes_the_flow_wait(out: Out) -> None:
     assert kafka.buffer_errors > 0
 
 
+def test_what_is_refused_while_the_queue_is_full_goes_to_errs(out: Out) -> None:
+    """librdkafka looks for room before it looks for the partition."""
+    kafka = Broker()
+    kafka.room = 3
+    kafka.refused_at_once = {b"v6": KafkaError._UNKNOWN_PARTITION}
+    messages = [rt.Message("k", f"v{i}", target_partition=5 if i == 6 else None) for i in range(20)]
+    (failure,) = write(kafka, out, messages, batch=10)
+    assert (failure.stage, failure.original.value) == (rt.Stage.PRODUCE, b"'v6'")
+    assert len(written(kafka)) == 19
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        (("a\udcff", b"x"), "name has a lone surrogate"),
+        (("a", "\udcff"), "the value"),
+        (("a", 1), "type int"),
+    ],
+    ids=["name", "value", "number"],
+)
+def test_what_is_no_header_goes_to_errs(out: Out, header: Any, told: str) -> None:
+    """Of a lone surrogate in a name confluent-kafka dies."""
+    kafka = Broker()
+    bad: Any = rt.Message("k", "b", headers=(header,))
+    (failure,) = write(kafka, out, [rt.Message("k", "a", headers=(("é", b"x"), ("s", "t"))), bad])  # type: ignore[arg-type]
+    assert failure.stage == rt.Stage.SERIALIZE
+    assert told in failure.message
+    assert written(kafka) == [b"a"]
+
+
 def test_what_cannot_be_encoded_goes_to_errs_and_the_rest_is_written(out: Out) -> None:
     kafka = Broker()
     origin = (b"key", b"value", (("h", b"1"),), 5)

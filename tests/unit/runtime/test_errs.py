@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.failures import MAX_MESSAGE, MAX_TRACEBACK, failure
+from kgen_runtime.failures import MAX_MESSAGE, MAX_TRACEBACK, failure, original_of
 
 from .conftest import Broker, raw
 
@@ -33,6 +33,27 @@ def routed(policy: Any, *failures: rt.Failure) -> None:
     up: Stream[rt.Failure] = op.input("in", flow, TestingSource(list(failures), 2))
     rt.route("errs", up, policy=policy)
     testing.run(flow)
+
+
+def test_letters_of_what_has_lone_surrogates_can_be_written() -> None:
+    """They come with JSON (`"\\ud800"`); a name of a header with one kills confluent-kafka."""
+    kafka = testing.Memory()
+    made = original_of(rt.Message("k", "v", headers=(("a\ud800", b"x"),)))
+    routed(rt.DeadLetter("dlq", kafka), failure(ValueError("no \ud800"), made, step="flow.handle"))
+    (letter,) = kafka.produced["dlq"]
+    assert letter.headers[0] == ("a\\ud800", b"x")
+    assert dict(letter.headers)["__kgen.error.message"] == b"no \\ud800"
+
+
+def test_a_letter_whose_headers_cannot_be_written_stops_the_flow() -> None:
+    letter = failure(ValueError(), raw(b"v", headers=(("a\ud800", b"x"),)), step="flow.handle")
+    with pytest.raises(RuntimeError) as caught:
+        routed(rt.DeadLetter("dlq", testing.Memory()), letter)
+    assert "lone surrogate" in _causes(caught.value)
+
+
+def _causes(error: BaseException | None) -> str:
+    return "" if error is None else f"{error}\n{_causes(error.__cause__)}"
 
 
 def test_a_dead_letter_keeps_the_original_byte_for_byte() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bytewax.operators as op
@@ -17,13 +19,14 @@ from bytewax.testing import TestingSource
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
-from kgen_runtime import counter, testing, transactions
+from kgen_runtime import counter, delivery, testing, transactions
 from kgen_runtime.conditions import check_interval
 from kgen_runtime.counter import Outgoing
-from kgen_runtime.sizes import batch_limit, record_size
+from kgen_runtime.sizes import batch_limit, client_size, record_size
+from kgen_runtime.stopping import STOP
 from kgen_runtime.transactions import group_of
 
-from .conftest import texts
+from .conftest import Report, texts
 
 Text = rt.Message[str, str]
 Topic = rt.Topic[str, str]
@@ -145,6 +148,125 @@ def test_a_transaction_that_fails_is_not_hidden_by_one_that_hangs(
     assert "the transaction failed: broker gone" in told
 
 
+class Forgotten(testing.Memory):
+    """As a broker that has forgotten the transactional id: librdkafka gives the messages up, and tells why
+    to whoever calls it next.
+    """
+
+    def producer(self, extra: Any) -> Any:
+        producer: Any = super().producer(extra)
+        heard: list[Any] = []
+
+        def produce(topic: str, value: Any, key: Any, partition: int, report: Any, *rest: Any) -> None:
+            producer.begin_transaction = producer.commit_transaction = fail
+            heard.append(lambda: report(KafkaError(KafkaError._PURGE_QUEUE), Report(topic, value, key, 0)))
+
+        def poll(timeout: float) -> int:
+            while heard:
+                heard.pop()()
+            return 0
+
+        def fail(*_: object) -> None:
+            raise KafkaException(
+                KafkaError(KafkaError.INVALID_PRODUCER_ID_MAPPING, "forgotten", False, False, True)
+            )
+
+        producer.produce, producer.poll = produce, poll
+        return producer
+
+
+def test_of_messages_that_went_with_their_transaction_the_cause_is_told(orders: Topic, out: Topic) -> None:
+    told = delivery_error(build(Forgotten({orders: texts(3)}), orders, out))
+    assert "the transaction failed: forgotten" in told
+    assert "transactional.id.expiration.ms" in told
+
+
+def test_the_cause_is_told_before_the_epoch_ends_too(out: Topic) -> None:
+    office = office_of(out, Forgotten())
+    office.produce([rt.Message("k", "v", "orders", 0, 7)])
+    gate = office.gate(None)
+    gate.on_batch([delivery.Ticket("007", [], office.counter().name, 1)])
+    office.counter()._lanes["orders", 0].opening.result()
+    with pytest.raises(rt.DeliveryError, match="the transaction failed: forgotten"):
+        gate.on_notify()
+
+
+class Counted(testing.Memory):
+    """Counts commits; at the third, the sources are asked to stop."""
+
+    commits = 0
+    ends = True
+
+    def producer(self, extra: Any) -> Any:
+        producer: Any = super().producer(extra)
+        commit = producer.commit_transaction
+
+        def counted(timeout: float) -> None:
+            commit(timeout)
+            self.commits += 1
+            if self.commits == 3:
+                STOP.request()
+
+        producer.commit_transaction = counted
+        return producer
+
+
+def test_the_marker_that_an_earlier_run_left_is_written_again(orders: Topic, out: Topic) -> None:
+    """Nobody knows how old it is, and brokers forget old ones: all would be written again."""
+    kafka = Counted({orders: texts(5)})
+    for _ in range(2):
+        testing.run(build(kafka, orders, out), epoch_interval=timedelta(hours=1))
+    assert kafka.commits == 2
+    assert len(values(kafka)) == 5
+
+
+def test_the_marker_of_an_idle_partition_is_kept(
+    orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nothing is read any more, epochs are closed with a commit."""
+    monkeypatch.setattr(transactions, "_KEEP", 0.0)
+    kafka = Counted({orders: texts(5)})
+    kafka.ends = False
+    late = threading.Timer(30, STOP.request)
+    late.start()
+    testing.run(build(kafka, orders, out), epoch_interval=timedelta(milliseconds=50))
+    late.cancel()
+    assert kafka.commits >= 3
+    assert len(values(kafka)) == 5
+
+
+def test_a_marker_that_was_just_written_is_left(orders: Topic, out: Topic) -> None:
+    kafka = Counted()
+    office = office_of(out, kafka)
+    office.produce([rt.Message("k", "v", "orders", 0, 7)])
+    gate = office.gate(None)
+    gate.on_batch([delivery.Ticket("007", [], office.counter().name, 1)])
+    for _ in range(3):
+        gate.snapshot()
+    assert kafka.commits == 1
+    assert gate.notify_at() > datetime.now(timezone.utc) + timedelta(minutes=50)
+
+
+def test_a_marker_that_cannot_be_kept_fails_the_flow(orders: Topic, out: Topic) -> None:
+    kafka = Counted({orders: texts(5)})
+    testing.run(build(kafka, orders, out))
+    told = delivery_error(build(Torn.of(kafka), orders, out))
+    assert "the transaction failed" in told
+
+
+def office_of(out: Topic, kafka: rt.Kafka) -> Any:
+    module: Any = sys.modules["kgen_runtime.sink"]  # the attribute of the package is the function
+    mail = delivery.Mail(
+        kafka,
+        lambda: module._outgoing("flow.out", out, kafka),
+        lambda message, error: module._refused("flow.out", message, error),
+        delivery="exactly-once",
+        topic=out.name,
+        place=module.place_of,
+    )
+    return delivery.PostOffice("flow.out", mail, Dataflow("f"))
+
+
 def delivery_error(flow: Dataflow) -> str:
     """The text of what made the flow fail."""
     with pytest.raises(RuntimeError) as caught:
@@ -153,6 +275,28 @@ def delivery_error(flow: Dataflow) -> str:
     while told is not None and not isinstance(told, rt.DeliveryError):
         told = told.__cause__
     return str(told)
+
+
+class Torn(testing.Memory):
+    """Transactions whose id has `torn` in it are not committed."""
+
+    torn = ""
+
+    @classmethod
+    def of(cls, kafka: testing.Memory) -> Torn:
+        """With what is in there."""
+        torn = cls()
+        torn.__dict__.update(kafka.__dict__)
+        return torn
+
+    def producer(self, extra: Any) -> Any:
+        producer: Any = super().producer(extra)
+        if self.torn in extra.get("transactional.id", ""):
+            producer.commit_transaction = self._tear
+        return producer
+
+    def _tear(self, timeout: float) -> None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
 
 def test_several_outputs_of_an_input(orders: Topic, out: Topic) -> None:
@@ -191,28 +335,17 @@ def test_a_failure_is_told_again_where_its_letter_was_not_written(orders: Topic,
     but not what it could not write.
     """
 
-    class Torn(testing.Memory):
-        torn = True
-
-        def producer(self, extra: Any) -> Any:
-            producer: Any = super().producer(extra)
-            if self.torn and ".dead_letter." in extra.get("transactional.id", ""):
-                producer.commit_transaction = tear
-            return producer
-
-    def tear(timeout: float) -> None:
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-
     def broken(up: Stream[Text]) -> Stream[Any]:
         return op.map(
             "break", up, lambda message: message.with_value(17) if message.value == "v1" else message
         )
 
     kafka = Torn({orders: texts(3)})
+    kafka.torn = ".dead_letter."
     with pytest.raises(RuntimeError):
         testing.run(build(kafka, orders, out, broken, rt.DeadLetter("dlq", kafka)))
     assert values(kafka, "dlq") == []
-    kafka.torn = False
+    kafka.torn = "none"
     testing.run(build(kafka, orders, out, broken, rt.DeadLetter("dlq", kafka)))
     assert values(kafka, "dlq") == [b"v1"]
     assert values(kafka) == [b"v0", b"v2"]
@@ -229,6 +362,142 @@ def test_what_is_too_large_for_the_topic_is_found_before_it_is_sent(orders: Topi
     assert values(kafka) == [b"v0", b"v1"]
     assert values(kafka, "dlq") == [large.value]
     assert (b"oversize") in dict(kafka.produced["dlq"][0].headers).values()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"headers": (("a", 1),)},
+        {"headers": (("a\udcff", b"x"),)},
+        {"timestamp": 1.5},
+        {"timestamp": 1 << 70},
+        {"target_partition": "0"},
+        {"target_topic": 5},
+        {"target_topic": "a\udcff"},
+        {"target_topic": "a\0b"},
+    ],
+    ids=str,
+)
+def test_what_no_producer_takes_goes_to_the_errs(orders: Topic, out: Topic, change: Any) -> None:
+    """Each time it is read: whether its letter was written, the sink does not know."""
+
+    def spoilt(up: Stream[Text]) -> Stream[Text]:
+        return op.map(
+            "spoil", up, lambda message: replace(message, **change) if message.value == "v1" else message
+        )
+
+    kafka = testing.Memory({orders: texts(3)})
+    for _ in range(2):
+        testing.run(build(kafka, orders, out, spoilt, rt.DeadLetter("dlq", kafka, delivery="at-least-once")))
+    assert values(kafka) == [b"v0", b"v2"]
+    assert values(kafka, "dlq") == [b"v1", b"v1"]
+    assert b"serialize" in dict(kafka.produced["dlq"][0].headers).values()
+
+
+@pytest.mark.parametrize("headers", [(), (("h", b"x" * 100_000),)], ids=["value", "header"])
+def test_what_is_too_large_for_librdkafka_is_found_to_the_byte(
+    orders: Topic, out: Topic, headers: Any
+) -> None:
+    """It counts 36 bytes for a message, and its headers, towards `message.max.bytes`."""
+    room = 1_000_000 - 36 - len(b"k") - (0 if not headers else 100_000 + 1 + 1 + 3)
+    sizes = [room, room + 1]
+    large = [rt.RawMessage(key=b"k", value=b"x" * size, topic="orders", headers=headers) for size in sizes]
+    kafka = testing.Memory({orders: large})
+    testing.run(build(kafka, orders, out, policy=rt.DeadLetter("dlq", kafka)))
+    assert [len(value or b"") for value in values(kafka)] == [room]
+    assert [len(value or b"") for value in values(kafka, "dlq")] == [room + 1]
+
+
+class Batches:
+    """A producer that sends what waits as one batch for each topic; over 1,000 bytes, it is refused."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner, self._waiting = inner, []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def produce(self, *message: Any) -> None:
+        self._waiting.append(message)
+
+    def poll(self, timeout: float) -> int:
+        return 0
+
+    def flush(self, timeout: float) -> int:
+        sizes: Counter[str] = Counter()
+        waiting, self._waiting = self._waiting, []
+        for topic, value, *_ in waiting:
+            sizes[topic] += len(value)
+        for message in waiting:
+            topic, value, key, partition, heard, *_ = message
+            if topic == "narrow" and sizes[topic] > 1_000:
+                heard(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), Report(topic, value, key, partition))
+            else:
+                self._inner.produce(*message)
+        return 0
+
+    def commit_transaction(self, timeout: float) -> None:
+        self.flush(timeout)
+        self._inner.commit_transaction(timeout)
+
+
+class Narrow(testing.Memory):
+    """A broker with a topic that takes less than what librdkafka makes of small messages."""
+
+    limit: int | None = 1_000
+
+    def message_limit(self, topic: str) -> int | None:
+        return self.limit if topic == "narrow" else 20_000
+
+    def producer(self, extra: Any) -> Any:
+        return Batches(super().producer(extra))
+
+
+def to_narrow(up: Stream[Text]) -> Stream[Text]:
+    return op.map("aim", up, lambda message: replace(message, target_topic="narrow"))
+
+
+def test_no_batch_is_larger_than_its_topic_takes(orders: Topic, out: Topic) -> None:
+    large = [rt.RawMessage(key=b"k", value=b"%03d" % i * 100, topic="orders") for i in range(20)]
+    kafka = Narrow({orders: large})
+    testing.run(build(kafka, orders, out, to_narrow))
+    assert values(kafka, "narrow") == [message.value for message in large]
+
+
+def test_where_the_limit_is_not_told_the_setting_is_named(orders: Topic, out: Topic) -> None:
+    large = [rt.RawMessage(key=b"k", value=b"%03d" % i * 100, topic="orders") for i in range(20)]
+    kafka = Narrow({orders: large})
+    kafka.limit = None
+    assert "KGEN_KAFKA_BATCH_SIZE" in delivery_error(build(kafka, orders, out, to_narrow))
+
+
+class Denied:
+    """A consumer whose group may not be used: librdkafka tells that to those that poll alone."""
+
+    def __init__(self) -> None:
+        self._events = [KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED, "not this group")]
+
+    def consumer_group_metadata(self) -> None:
+        return None
+
+    def committed(self, at: Any, timeout: float) -> Any:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    def poll(self, timeout: float) -> Any:
+        return SimpleNamespace(error=self._events.pop) if self._events else None
+
+
+def test_a_group_that_may_not_be_used_is_told(orders: Topic, out: Topic) -> None:
+    class Guarded(testing.Memory):
+        def consumer(self, extra: Any) -> Any:
+            ours = extra.get("group.id", "").startswith(transactions.GROUP_PREFIX)
+            return Denied() if ours else super().consumer(extra)
+
+    kafka = Guarded({orders: texts(3) + texts(3, partition=1)})
+    assert "not this group" in delivery_error(build(kafka, orders, out))
 
 
 def test_a_message_that_does_not_tell_its_input_stops_the_flow(orders: Topic, out: Topic) -> None:
@@ -332,5 +601,7 @@ def test_sizes_are_those_of_kafka() -> None:
     # 61, then: length 2; attributes, deltas 3; key 1+3; value 2+1000; count 1; headers 1+1+1+2, 1+1+1
     assert record_size(out) == 61 + 2 + 3 + 4 + 1002 + 1 + 5 + 3
     assert record_size(Outgoing("t", None, None, -1, 0, None, False)) == 61 + 1 + 3 + 1 + 1 + 1
+    assert client_size(out) == 36 + 3 + 1000 + (1 + 1 + 1 + 2) + (1 + 1 + 1)
+    assert client_size(Outgoing("t", None, None, -1, 0, None, False)) == 36
     assert batch_limit(20_000) < 20_000
     assert batch_limit(1 << 40) == 1_000_000

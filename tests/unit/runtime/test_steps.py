@@ -118,6 +118,13 @@ def test_serialize_gives_what_other_sinks_take(orders: Orders) -> None:
     assert (oks[1].topic, oks[1].partition) == ("other", 4)
 
 
+def test_serialize_sends_what_is_no_header_to_errs(orders: Orders) -> None:
+    bad = message("v", headers=(("a\udcff", b"x"),))
+    oks, (err,) = through(rt.serialize, [bad, message("w")], orders, testing.Memory())
+    assert len(oks) == 1
+    assert (err.stage, err.part) == (rt.Stage.SERIALIZE, None)
+
+
 def test_serialize_sends_what_it_cannot_encode_to_errs(orders: Orders) -> None:
     bad: Any = 17
     oks, (err,) = through(rt.serialize, [message("v").with_value(bad)], orders, testing.Memory())
