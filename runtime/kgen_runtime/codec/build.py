@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ..errors import DecodeError, ResolutionError, SchemaError
-from .bind import bind
+from .bind import bind, bind_made
 from .defaults import DefaultEncoder
 from .plan import Choice, Default, EnumValue, Fields, FixedValue, Key, Link, ListOf, MapOf, Pick, Plan, Value
 from .resolve import Resolution, title
@@ -128,7 +128,7 @@ class ReaderBuilder:
         cls = None if skip else self._classes.get(fields.record.name)
         if cls is None:
             return self._engine.DictRecordNode(None, tuple(field.name for field in fields.record.fields))
-        binding = bind(fields.record, cls)
+        binding = bind_made(fields.record, cls)
         kind = self._engine.SlotRecordNode if binding.plain else self._engine.CallRecordNode
         return kind(cls, binding.attributes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import datetime as dt
 import enum
 import importlib
@@ -412,6 +413,58 @@ def test_classes_that_do_not_fit_are_refused(engine: Any) -> None:
 
     with pytest.raises(SchemaError, match="lacks a symbol"):
         make_reader(schema(COLOR), None, {"g.Color": Few}, engine=engine)
+
+
+@dataclass(slots=True)
+class Unset:
+    x: float
+    y: float = field(init=False, default=0.0)
+
+
+class Abstract(abc.ABC):
+    def __init__(self, x: float, y: float) -> None:
+        self.x, self.y = x, y
+
+    @abc.abstractmethod
+    def length(self) -> float: ...
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [(Unset, r"Unset takes no value for y\n  at g\.Point"), (Abstract, r"is abstract: it lacks length")],
+)
+def test_classes_of_which_no_object_can_be_made_are_refused_for_readers(
+    engine: Any, cls: type[Any], message: str
+) -> None:
+    line = record(("points", {"type": "array", "items": POINT}))
+    with pytest.raises(SchemaError, match=message):
+        make_reader(schema(line), None, {"g.Point": cls}, engine=engine)
+    written = schema(record(("points", {"type": "array", "items": POINT}), ("n", "int")))
+    assert make_reader(written, schema(record(("n", "int"))), {"g.Point": cls}, engine=engine)
+    assert make_writer(schema(line), {"g.Point": cls}, engine=engine)
+
+
+def test_values_of_fields_that_init_does_not_take_are_written(engine: Any) -> None:
+    assert make_writer(schema(POINT), {"g.Point": Unset}, engine=engine).encode(Unset(1.0)) == struct.pack(
+        "<dd", 1, 0
+    )
+
+
+@dataclass(init=False)
+class UnsetWithOwnInit(Unset):
+    def __init__(self, x: float, y: float) -> None:
+        self.x, self.y = x, y
+
+
+class AbstractFactory(Abstract):
+    def __new__(cls, x: float, y: float) -> Any:
+        return Point(x=x, y=y)
+
+
+@pytest.mark.parametrize("cls", [UnsetWithOwnInit, AbstractFactory])
+def test_classes_that_make_their_objects_in_another_way_are_taken(engine: Any, cls: type[Any]) -> None:
+    read = make_reader(schema(POINT), None, {"g.Point": cls}, engine=engine).decode(struct.pack("<dd", 1, 2))
+    assert (read.x, read.y) == (1.0, 2.0)
 
 
 REFUSED: list[tuple[Any, Any, str, str]] = [
