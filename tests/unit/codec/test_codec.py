@@ -827,6 +827,54 @@ def test_a_branch_whose_record_cannot_be_read_fails_by_message(engine: Any) -> N
         through({"a": "", "deep": {"b": 1}})
 
 
+def test_the_reason_of_a_branch_is_one_that_holds_for_all_its_data(engine: Any) -> None:
+    writer = ["null", record(("a", ["int", "string"]), ("b", "int"))]
+    reader = ["null", record(("a", "int"), ("b", "string"))]
+    with pytest.raises(DecodeError, match=r"^b: int cannot be read as string"):
+        resolved(writer, reader, engine)({"a": 1, "b": 1})
+
+
+def named(name: str, size: int) -> dict[str, Any]:
+    return {"type": "fixed", "name": name, "size": size}
+
+
+TOP = record(("r", ["null", "R"]), ("s", record(("r", "R"), name="S")), ("b", "int"))
+BRANCHES: list[tuple[Any, list[Any], str]] = [
+    ("int", [], "int is none of the reader's union [null]"),
+    ({"type": "array", "items": "int"}, [{"type": "array", "items": "null"}], "[]: int cannot be read as"),
+    ({"type": "map", "values": ["int"]}, [{"type": "map", "values": "null"}], "{}: int cannot be read as"),
+    (COLOR, [{**COLOR, "symbols": ["GOLD"]}], "the reader's enum g.Color lacks RED, BLUE and has no"),
+    (record(("r", POINT)), [record(("r", record(("z", "int"), name="Point")))], "r.z: the writer does not"),
+    (record(("r", ["null", "R"])), [record(("r", ["null", "R"]), ("x", "int"))], "x: the writer does not"),
+    (
+        TOP,
+        [json.loads(json.dumps(TOP).replace('"b", "type": "int"', '"b", "type": "null"'))],
+        "b: int cannot",
+    ),
+    (
+        named("z.F", 3),
+        [named("x.F", 2), named("y.F", 4)],
+        "z.F is none of the reader's union [null, x.F, y.F]",
+    ),
+    (
+        record(("c", "int"), name="z.R"),
+        [record(("a", "int"), name="x.R"), record(("b", "int"), name="y.R")],
+        "a: the writer does not write this field",
+    ),
+]
+
+
+@pytest.mark.parametrize(("writer", "reader", "message"), BRANCHES)
+def test_the_reason_of_a_branch_is_told_with_its_path(
+    engine: Any, writer: Any, reader: list[Any], message: str
+) -> None:
+    made = make_reader(schema(["null", writer]), schema(["null", *reader]), engine=engine)
+    assert made.decode(b"\0") is None
+    with pytest.raises(DecodeError) as caught:
+        made.decode(b"\2")
+    assert caught.value.what.startswith(message)
+
+
 def test_named_types_match_by_simple_name_or_alias(engine: Any) -> None:
     writer = record(("a", "int"), name="one.Old")
     assert resolved(writer, record(("a", "int"), name="two.Old"), engine)({"a": 1}) == {"a": 1}
