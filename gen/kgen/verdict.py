@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kgen_runtime.codec.resolve import Incompatibility, check
+from kgen_runtime.codec.problems import Incompatibility
+from kgen_runtime.codec.resolve import check
 from kgen_runtime.codec.schema import Schema
 
 _TRANSITIVE = "_TRANSITIVE"

@@ -67,7 +67,8 @@ def make_reader(
     `classes` maps full names of records and enums *of the reader schema* to dataclasses and Enum classes; a
     dataclass field whose name is not the wire name has `metadata={"avro": "<wire name>"}`; an Enum's values
     are the wire symbols. Names without a class become dicts and strings.
-    Raises `ResolutionError` where the schemas can never be resolved, `SchemaError` where a class is wrong,
+    Raises `ResolutionError` where the schemas can never be resolved or are too much work to (see
+    `limits.RESOLUTION_WORK`), `SchemaError` where no object of a class can be made from its record,
     `ConfigError` where `max_depth` is more than `limits.MOST_DEPTH`.
     """
     if not 0 <= max_depth <= MOST_DEPTH:

@@ -41,6 +41,23 @@ def bind(record: Record, cls: type[Any]) -> Binding:
     return Binding(cls, attributes, len(members) == len(wanted) and is_plain(cls))
 
 
+def bind_made(record: Record, cls: type[Any]) -> Binding:
+    """As `bind`, for a reader, which makes objects of `cls`.
+
+    Raises `SchemaError` also where that would fail whatever is read: where the class is abstract, or its
+    `__init__` takes no value for one of the fields.
+    """
+    binding = bind(record, cls)
+    made_by: object = cls.__new__
+    if inspect.isabstract(cls) and made_by is object.__new__:
+        _refuse(record, cls, "is abstract: it lacks", sorted(cls.__abstractmethods__))
+    if dataclasses.is_dataclass(cls) and _is_generated(cls.__init__):
+        unset = {member.name for member in dataclasses.fields(cls) if not member.init}
+        bound = zip(record.fields, binding.attributes)
+        _refuse(record, cls, "takes no value for", [field.name for field, name in bound if name in unset])
+    return binding
+
+
 def _refuse(record: Record, cls: type[Any], what: str, names: list[str]) -> None:
     if names:
         raise SchemaError(f"{cls.__module__}.{cls.__qualname__} {what} {', '.join(names)}", where=record.name)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ..errors import DecodeError, ResolutionError, SchemaError
-from .bind import bind
+from .bind import bind, bind_made
 from .defaults import DefaultEncoder
 from .plan import Choice, Default, EnumValue, Fields, FixedValue, Key, Link, ListOf, MapOf, Pick, Plan, Value
 from .resolve import Resolution, title
@@ -44,34 +44,34 @@ class ReaderBuilder:
         self._classes = classes
         self._records: dict[Key, Any] = {}
         self._waiting: list[Key] = []
-        self._defaults: list[tuple[str, Any]] = []
+        self._leaves: dict[Plan, Any] = {}
+        self._unsettled: list[tuple[str, str, Any]] = []
+        self._defaults: dict[Default, tuple[str, Any, int]] = {}
 
     def root(self) -> Any:
         """The node for the root of the plan, with all that it needs."""
-        root = self._node(self._resolution.root, skip=False)
+        root = self._node(self._resolution.root)
         while self._waiting:  # not recursion: a chain of records may be as long as the schema's text
             key = self._waiting.pop()
-            self._fill(self._records[key], self._resolution.bodies[key], skip=key[0] == "skip")
-        for where, default in self._defaults:
-            self._settle(where, default)
+            self._fill(self._records[key], self._resolution.bodies[key])
+        for record, name, default in self._unsettled:
+            self._settle(f"{record}.{name}", default)
         return root
 
-    def _fill(self, record: Any, fields: Fields, skip: bool) -> None:
+    def _fill(self, record: Any, fields: Fields) -> None:
         steps = tuple(
-            (
-                step.name,
-                self._node(step.plan, skip or step.target is None),
-                -1 if step.target is None else step.target,
-            )
+            (step.name, self._node(step.plan), -1 if step.target is None else step.target)
             for step in fields.steps
         )
         record.fill(steps, tuple(self._default(fields, default) for default in fields.defaults))
 
     def _default(self, fields: Fields, default: Default) -> tuple[str, Any, int]:
-        name = fields.record.fields[default.target].name
-        node = self._engine.DefaultNode(default.data, self._node(default.plan, skip=False))
-        self._defaults.append((f"{fields.record.name}.{name}", node))
-        return name, node, default.target
+        if default not in self._defaults:
+            name = fields.record.fields[default.target].name
+            node = self._engine.DefaultNode(default.data, self._node(default.plan))
+            self._defaults[default] = name, node, default.target
+            self._unsettled.append((fields.record.name, name, node))
+        return self._defaults[default]
 
     def _settle(self, where: str, default: Any) -> None:
         """Read a default once, to refuse it now if it must be, and to share it where it is immutable."""
@@ -82,41 +82,41 @@ class ReaderBuilder:
         if isinstance(value, _IMMUTABLE):
             default.hold(value)
 
-    def _node(self, plan: Plan, skip: bool) -> Any:
+    def _node(self, plan: Plan) -> Any:
         engine = self._engine
-        if isinstance(plan, Value):
-            return engine.scalar(_kind(plan), plan.writer == "int", -1, *_digits(plan.logical))
-        if isinstance(plan, FixedValue):
-            kind = plan.logical.name if plan.logical else "fixed"
-            return engine.scalar(kind, False, plan.size, *_digits(plan.logical))
-        if isinstance(plan, EnumValue):
-            return engine.EnumNode(*self._symbols(plan, skip))
+        if isinstance(plan, Value | FixedValue | EnumValue):
+            return self._leaf(plan)
         if isinstance(plan, ListOf):
-            return engine.ListNode(self._node(plan.items, skip))
+            return engine.ListNode(self._node(plan.items))
         if isinstance(plan, MapOf):
-            return engine.MapNode(self._node(plan.values, skip))
+            return engine.MapNode(self._node(plan.values))
         if isinstance(plan, Choice):
-            return engine.ChoiceNode(tuple(self._branch(branch, skip) for branch in plan.branches))
+            return engine.ChoiceNode(tuple(self._branch(branch) for branch in plan.branches))
         if isinstance(plan, Pick):
-            return self._node(self._resolution.picked(plan), skip)
+            return self._node(self._resolution.problems.picked(plan))
         if isinstance(plan, Link):
             return self._record(plan.key)
         return engine.NeverNode(plan.message)
 
-    def _branch(self, plan: Plan, skip: bool) -> Any:
-        if not self._resolution.fails(plan):
-            return self._node(plan, skip)
-        problem = next(iter(self._resolution.problems(plan)))
-        return self._engine.NeverNode(
-            f"{problem.path}: {problem.message}" if problem.path else problem.message
-        )
+    def _branch(self, plan: Plan) -> Any:
+        problems = self._resolution.problems
+        return self._engine.NeverNode(problems.reason(plan)) if problems.fails(plan) else self._node(plan)
 
-    def _symbols(self, plan: EnumValue, skip: bool) -> tuple[tuple[Any, ...], tuple[str, ...]]:
-        cls = None if skip else self._classes.get(plan.name)
-        reasons = tuple(
-            f"the reader's enum {plan.name} has no symbol {name} and no default" for name in plan.written
-        )
-        return plan.symbols if cls is None else _members(cls, plan.name, plan.symbols), reasons
+    def _leaf(self, plan: Value | FixedValue | EnumValue) -> Any:
+        """One node for all uses of a plan: an enum has as much of it as it has symbols."""
+        if plan not in self._leaves:
+            self._leaves[plan] = self._made(plan)
+        return self._leaves[plan]
+
+    def _made(self, plan: Value | FixedValue | EnumValue) -> Any:
+        if isinstance(plan, Value):
+            return self._engine.scalar(_kind(plan), plan.writer == "int", -1, *_digits(plan.logical))
+        if isinstance(plan, FixedValue):
+            kind = plan.logical.name if plan.logical else "fixed"
+            return self._engine.scalar(kind, False, plan.size, *_digits(plan.logical))
+        cls = self._classes.get(plan.name)
+        values = plan.symbols if cls is None else _members(cls, plan.name, plan.symbols)
+        return self._engine.EnumNode(values, _reasons(plan))
 
     def _record(self, key: Key) -> Any:
         if key not in self._records:
@@ -128,7 +128,7 @@ class ReaderBuilder:
         cls = None if skip else self._classes.get(fields.record.name)
         if cls is None:
             return self._engine.DictRecordNode(None, tuple(field.name for field in fields.record.fields))
-        binding = bind(fields.record, cls)
+        binding = bind_made(fields.record, cls)
         kind = self._engine.SlotRecordNode if binding.plain else self._engine.CallRecordNode
         return kind(cls, binding.attributes)
 
@@ -142,6 +142,7 @@ class WriterBuilder:
         self._classes = classes
         self._encoder = DefaultEncoder(schema.names)
         self._records: dict[str, Any] = {}
+        self._enums: dict[str, Any] = {}
         self._waiting: list[Record] = []
 
     def root(self) -> Any:
@@ -175,7 +176,9 @@ class WriterBuilder:
         if isinstance(named, Fixed):
             return self._scalar("fixed", named.size, named.logical)
         if isinstance(named, Enum):
-            return self._enum(named)
+            if named.name not in self._enums:
+                self._enums[named.name] = self._enum(named)
+            return self._enums[named.name]
         if named.name not in self._records:
             self._records[named.name] = self._record(named)
             self._waiting.append(named)
@@ -197,6 +200,16 @@ class WriterBuilder:
             return self._engine.RecordNode(record.name, None, (), False)
         binding = bind(record, cls)
         return self._engine.RecordNode(record.name, cls, binding.attributes, binding.plain)
+
+
+def _reasons(plan: EnumValue) -> tuple[str | None, ...]:
+    """Why a symbol has no match, by its place; empty where each has one."""
+    if not plan.lost:
+        return ()
+    return tuple(
+        f"the reader's enum {plan.name} has no symbol {name} and no default" if kept is None else None
+        for name, kept in zip(plan.written, plan.symbols)
+    )
 
 
 def _members(cls: type[Any], name: str, symbols: Iterable[str | None]) -> tuple[Any, ...]:

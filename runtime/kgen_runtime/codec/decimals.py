@@ -12,13 +12,14 @@ EXACT = decimal.Context(
     prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.InvalidOperation]
 )
 _DIGITS = DECIMAL_BYTES * 2  # more than any decimal that could be read back
+_BITS = _DIGITS * 4  # more than so many digits take: making a Decimal of a longer number takes quadratic time
 
 
 def unscaled(value: Decimal | int, precision: int, scale: int) -> int:
     """The whole number that stands for `value` at this scale. Raises ValueError where digits would go."""
-    exact = (
-        value if type(value) is Decimal else Decimal(value)
-    )  # of a subclass, its own methods are not asked
+    exact = _exact(value)
+    if exact is None:
+        raise ValueError(f"has more than {precision} digits at scale {scale}")
     if not exact.is_finite():
         raise ValueError("is not a finite number")
     if exact and exact.adjusted() + scale >= min(precision, _DIGITS):
@@ -32,15 +33,22 @@ def unscaled(value: Decimal | int, precision: int, scale: int) -> int:
 
 def unscaled_big(value: Decimal | int) -> tuple[int, int]:
     """The whole number and the scale that stand for `value` as a big-decimal. Raises ValueError."""
-    exact = (
-        value if type(value) is Decimal else Decimal(value)
-    )  # of a subclass, its own methods are not asked
+    exact = _exact(value)
+    if exact is None:
+        raise ValueError("has too many digits or too large an exponent")
     exponent = exact.as_tuple().exponent
     if not isinstance(exponent, int):
         raise ValueError("is not a finite number")
     if len(exact.as_tuple().digits) > _DIGITS or not -(1 << 31) < -exponent < 1 << 31:
         raise ValueError("has too many digits or too large an exponent")
     return int(exact.scaleb(-exponent, EXACT)), -exponent
+
+
+def _exact(value: Decimal | int) -> Decimal | None:
+    """The value as a plain Decimal; None where it is far too long. Methods of a subclass are not asked."""
+    if isinstance(value, int) and int.bit_length(value) > _BITS:
+        return None
+    return value if type(value) is Decimal else Decimal(value)
 
 
 def number_bytes(number: int) -> bytes:

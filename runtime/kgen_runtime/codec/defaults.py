@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .limits import DEFAULT_BYTES
 from .schema import NO_DEFAULT, Array, Enum, Fixed, Map, Named, Node, Primitive, Record, Ref, Union
 
 MAX_DEPTH = 64
@@ -38,17 +39,35 @@ def zigzag(number: int) -> bytes:
 
 
 class DefaultEncoder:
-    """Writes JSON defaults as Avro binary; the work of one encoder is bounded by `MAX_STEPS`."""
+    """Writes JSON defaults as Avro binary.
+
+    The work of one encoder is bounded by `MAX_STEPS`, and by `DEFAULT_BYTES`: of the strings for each type
+    that they are tried for, and of what is made for each type around it.
+    """
 
     def __init__(self, names: Mapping[str, Named]) -> None:
         self._names = names
         self._steps = 0
+        self._bytes = 0
+        self._symbols: dict[str, dict[str, int]] = {}
 
     def encode(self, node: Node, value: Any, depth: int = 0) -> bytes:
         """`value` as Avro binary of `node`. Raises `BadDefaultError`."""
         self._steps += 1
         if self._steps > MAX_STEPS or depth > MAX_DEPTH:
             raise TooMuchError("the defaults of this schema are nested too deeply or too many")
+        if isinstance(value, str):
+            self._spend(len(value))
+        data = self._encode(node, value, depth)
+        self._spend(len(data))
+        return data
+
+    def _spend(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > DEFAULT_BYTES:
+            raise TooMuchError("makes too many bytes, with the defaults before it")
+
+    def _encode(self, node: Node, value: Any, depth: int) -> bytes:
         if isinstance(node, Primitive):
             return _PRIMITIVES[node.type](value)
         if isinstance(node, Union):
@@ -88,8 +107,16 @@ class DefaultEncoder:
         if isinstance(named, Record):
             return self._record(named, value, depth)
         if isinstance(named, Enum):
-            return _enum(named, value)
+            return self._enum(named, value)
         return _fixed(named, value)
+
+    def _enum(self, enum: Enum, value: Any) -> bytes:
+        if enum.name not in self._symbols:
+            self._symbols[enum.name] = {symbol: number for number, symbol in enumerate(enum.symbols)}
+        number = self._symbols[enum.name].get(value) if isinstance(value, str) else None
+        if number is None:
+            raise BadDefaultError(f"must be a symbol of {enum.name}")
+        return zigzag(number)
 
     def _record(self, record: Record, value: Any, depth: int) -> bytes:
         if not isinstance(value, dict):
@@ -157,17 +184,10 @@ def _string(value: Any) -> bytes:
     return zigzag(len(raw)) + raw
 
 
-def _enum(enum: Enum, value: Any) -> bytes:
-    if value not in enum.symbols:
-        raise BadDefaultError(f"must be a symbol of {enum.name}")
-    return zigzag(enum.symbols.index(value))
-
-
 def _fixed(fixed: Fixed, value: Any) -> bytes:
-    raw = _latin(value)
-    if len(raw) != fixed.size:
+    if isinstance(value, str) and len(value) != fixed.size:
         raise BadDefaultError(f"must be a string of {fixed.size} code points")
-    return raw
+    return _latin(value)
 
 
 _PRIMITIVES: dict[str, Callable[[Any], bytes]] = {

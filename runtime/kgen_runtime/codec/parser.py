@@ -15,6 +15,7 @@ from typing import Any, NoReturn, cast
 
 from ..errors import SchemaError
 from .defaults import BadDefaultError, DefaultEncoder
+from .limits import NAME_LENGTH
 from .schema import (
     NO_DEFAULT,
     Array,
@@ -215,6 +216,8 @@ class _Parser:
         return full
 
     def _check_name(self, full: str, at: str) -> None:
+        if len(full) > NAME_LENGTH:
+            raise self._error(f"{full[:200]!r}… is a name of more than {NAME_LENGTH} characters", at)
         space, _, simple = full.rpartition(".")
         if not _NAME.match(simple) or (space and not _NAMESPACE.match(space)):
             raise self._error(f"{full[:200]!r} is not a valid name", at)

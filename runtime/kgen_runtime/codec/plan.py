@@ -13,7 +13,7 @@ Mode: TypeAlias = Literal["read", "skip", "own"]
 Key: TypeAlias = tuple[Mode, str, str]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Value:
     """A primitive written as `writer`, wanted as `reader` with its logical type.
 
@@ -26,7 +26,7 @@ class Value:
     unit: Logical | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class FixedValue:
     """A fixed of `size` bytes."""
 
@@ -34,44 +34,48 @@ class FixedValue:
     logical: Logical | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class EnumValue:
-    """An enum: for each symbol of the writer, the reader's symbol, or None where there is none."""
+    """An enum: for each symbol of the writer, the reader's symbol, or None where there is none.
+
+    `lost`: the writer's symbols for which there is none. Where the enum is skipped, no symbols are here.
+    """
 
     name: str
     symbols: tuple[str | None, ...]
     written: tuple[str, ...]
+    lost: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class ListOf:
     """An array."""
 
     items: Plan
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class MapOf:
     """A map."""
 
     values: Plan
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Choice:
     """A writer's union, a plan for each branch."""
 
     branches: tuple[Plan, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Pick:
     """Branches of a reader's union that match by name or promotion: the first that can be read is meant."""
 
-    candidates: tuple[Plan, ...]
+    branches: tuple[Plan, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Step:
     """A field as the writer wrote it: into field `target` of the reader, or skipped where that is None."""
 
@@ -80,7 +84,7 @@ class Step:
     target: int | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Default:
     """Field `target` of the reader, which the writer lacks: `data` is Avro binary for `plan`."""
 
@@ -89,7 +93,7 @@ class Default:
     plan: Plan
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Fields:
     """A record of the reader (of the writer, where it is skipped)."""
 
@@ -99,14 +103,14 @@ class Fields:
     missing: tuple[Never, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Link:
     """A record by its key in `Resolution.bodies`."""
 
     key: Key
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Never:
     """What cannot be resolved, and why; `field` where it is a field that the writer lacks."""
 

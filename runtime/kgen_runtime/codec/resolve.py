@@ -17,13 +17,15 @@ letter would lose data, or where it is silent:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from heapq import merge
 from itertools import islice
 
 from ..errors import ResolutionError
 from .defaults import BadDefaultError, DefaultEncoder
+from .limits import RESOLUTION_WORK
+from .paths import listed
 from .plan import (
     Choice,
     Default,
@@ -41,6 +43,7 @@ from .plan import (
     Step,
     Value,
 )
+from .problems import Incompatibility, Problems
 from .schema import (
     NO_DEFAULT,
     Array,
@@ -68,22 +71,16 @@ PROMOTIONS: Mapping[str, frozenset[str]] = {
 
 _CANDIDATES = 16
 """How many types of one name in a reader's union are tried: more have no use, and would have no end."""
-
-
-@dataclass(frozen=True)
-class Incompatibility:
-    """Data of the writer that the reader cannot read: where, and why. `always`: no data at all can be read.
-
-    `path` is the field path: `lines[].price`, `tags{}`; empty for the root.
-    """
-
-    path: str
-    message: str
-    always: bool
+_TOLD = 5
+"""How many problems an error names."""
 
 
 class Resolution:
-    """The plan for a pair of schemas: `root`, and the records it reaches in `bodies`."""
+    """The plan for a pair of schemas: `root`, the records it reaches in `bodies`, and its `problems`.
+
+    What is the same is planned once: named types by their pair, defaults by their field. Raises
+    `ResolutionError` where there is too much to plan all the same.
+    """
 
     def __init__(self, writer: Schema, reader: Schema) -> None:
         self.bodies: dict[Key, Fields] = {}
@@ -92,109 +89,34 @@ class Resolution:
             "skip": (writer.names, writer.names),
             "own": (reader.names, reader.names),
         }
+        self._left = RESOLUTION_WORK
         self._unions: dict[int, _Branches] = {}
+        self._values: dict[tuple[bool, Primitive, Primitive], Plan] = {}
+        self._pairs: dict[Key, Plan] = {}
+        self._symbols: dict[str, frozenset[str]] = {}
+        self._defaults: dict[tuple[str, str], Default | Never] = {}
         self._encoder = DefaultEncoder(reader.names)
-        self._known: set[Key] = set()
         self._waiting: list[Key] = []
         self.root = self._plan("read", writer.root, reader.root)
         while self._waiting:  # not recursion: a chain of named types may be as long as the schema's text
             key = self._waiting.pop()
             self.bodies[key] = self._fields(*key)
-        self._mismatched: set[Key] = set()
-        self._failing: set[Key] = set()
-        self._spread(self.mismatches, self._mismatched)
-        self._spread(self.fails, self._failing)
+        self.problems = Problems(self.bodies)
 
-    def fails(self, plan: Plan) -> bool:
-        """Whether no data at all can be read by this plan."""
-        if isinstance(plan, Link):
-            return plan.key in self._failing
-        if isinstance(plan, Choice):
-            return bool(plan.branches) and all(map(self.fails, plan.branches))
-        if isinstance(plan, Pick):
-            return all(map(self.fails, plan.candidates))
-        if isinstance(plan, EnumValue):
-            return bool(plan.symbols) and not any(plan.symbols)
-        return self.mismatches(plan)
-
-    def mismatches(self, plan: Plan) -> bool:
-        """Whether the types of this plan do not match: then an array of them is not even read when empty."""
-        if isinstance(plan, Link):
-            return plan.key in self._mismatched
-        if isinstance(plan, ListOf):
-            return self.mismatches(plan.items)
-        if isinstance(plan, MapOf):
-            return self.mismatches(plan.values)
-        if isinstance(plan, Choice):
-            return bool(plan.branches) and all(map(self.mismatches, plan.branches))
-        if isinstance(plan, Pick):
-            return all(map(self.mismatches, plan.candidates))
-        return isinstance(plan, Never)
-
-    def picked(self, plan: Pick) -> Plan:
-        """The first candidate that can be read, else the first whose types match, else the first."""
-        for bad in (self.fails, self.mismatches):
-            for candidate in plan.candidates:
-                if not bad(candidate):
-                    return candidate
-        return plan.candidates[0]
-
-    def problems(self, plan: Plan | None = None) -> Iterator[Incompatibility]:
-        """All that stands in the way under `plan` (by default the root)."""
-        waiting = [_Place(plan or self.root, "", always=True, inside=False)]
-        seen: set[tuple[Key, bool, bool]] = set()
-        while waiting:
-            place = waiting.pop()
-            if isinstance(place.plan, Link):
-                if _first_time(place, place.plan.key, seen):
-                    fields = self.bodies[place.plan.key]
-                    yield from (place.lacks(lack) for lack in fields.missing)
-                    waiting += [place.to(step.plan, "." + step.name) for step in reversed(fields.steps)]
-            elif isinstance(place.plan, EnumValue):
-                yield from self._lost_symbols(place, place.plan)
-            elif isinstance(place.plan, Never):
-                yield Incompatibility(place.path, place.plan.message, place.always)
-            else:
-                waiting += reversed(self._below(place))
-
-    def _below(self, place: _Place) -> list[_Place]:
-        """What stands below an array, a map or a union."""
-        plan = place.plan
-        if isinstance(plan, ListOf):
-            return [place.to(plan.items, "[]", inside=True)]
-        if isinstance(plan, MapOf):
-            return [place.to(plan.values, "{}", inside=True)]
-        if isinstance(plan, Pick):
-            return [place.to(self.picked(plan), "")]
-        if isinstance(plan, Choice):
-            deadly = (self.mismatches if place.inside else self.fails)(plan)
-            return [replace(place, plan=branch, always=place.always and deadly) for branch in plan.branches]
-        return []
-
-    def _lost_symbols(self, place: _Place, plan: EnumValue) -> Iterator[Incompatibility]:
-        lost = ", ".join(name for name, kept in zip(plan.written, plan.symbols) if kept is None)
-        if lost:
-            always = place.always and not place.inside and self.fails(plan)
-            message = f"the reader's enum {plan.name} lacks {lost} and has no default"
-            yield Incompatibility(place.path, message, always)
-
-    def _spread(self, bad: Callable[[Plan], bool], found: set[Key]) -> None:
-        """Add to `found`, by which `bad` goes, the records that are so by what they lack or need."""
-        users: dict[Key, list[Key]] = {key: [] for key in self.bodies}
-        for key, fields in self.bodies.items():
-            for used in {link.key for step in fields.steps for link in _links(step.plan)}:
-                users[used].append(key)
-        waiting = list(self.bodies)
-        while waiting:
-            key = waiting.pop()
-            fields = self.bodies[key]
-            if key not in found and (fields.missing or any(bad(step.plan) for step in fields.steps)):
-                found.add(key)
-                waiting += users[key]
+    def _spend(self, work: int) -> None:
+        self._left -= work
+        if self._left < 0:
+            raise ResolutionError("the two schemas have too many types, fields and symbols that may match")
 
     def _plan(self, mode: Mode, writer: Node, reader: Node) -> Plan:
+        self._spend(1)
         if isinstance(writer, Union):
-            return Choice(tuple(self._plan(mode, branch, reader) for branch in writer.branches))
+            return Choice(
+                tuple(
+                    self._plan(mode, branch, reader if mode == "read" else branch)
+                    for branch in writer.branches
+                )
+            )
         if isinstance(reader, Union):
             return self._pick(mode, writer, reader)
         if isinstance(writer, Ref) and isinstance(reader, Ref):
@@ -204,13 +126,20 @@ class Resolution:
         if isinstance(writer, Map) and isinstance(reader, Map):
             return MapOf(self._plan(mode, writer.values, reader.values))
         if isinstance(writer, Primitive) and isinstance(reader, Primitive):
-            return _value(mode, writer, reader)
+            return self._value(mode, writer, reader)
         return _never(writer, reader)
+
+    def _value(self, mode: Mode, writer: Primitive, reader: Primitive) -> Plan:
+        key = (mode == "skip", writer, reader)
+        if key not in self._values:
+            self._values[key] = _value(mode, writer, reader)
+        return self._values[key]
 
     def _pick(self, mode: Mode, writer: Node, reader: Union) -> Plan:
         """The branch of the reader's union that takes what the writer wrote."""
         names = self._names[mode]
         if id(reader) not in self._unions:
+            self._spend(sum(_aliases(branch, names[1]) for branch in reader.branches))
             self._unions[id(reader)] = _Branches(reader, names[1])
         branches = self._unions[id(reader)].candidates(writer, names[0])
         plans = tuple(self._plan(mode, writer, branch) for branch in branches)
@@ -219,28 +148,47 @@ class Resolution:
         return plans[0] if len(plans) == 1 else Pick(plans)
 
     def _named(self, mode: Mode, writer_name: str, reader_name: str) -> Plan:
+        key = (mode, writer_name, reader_name)
+        if key not in self._pairs:
+            self._pairs[key] = self._pair(key)
+        return self._pairs[key]
+
+    def _pair(self, key: Key) -> Plan:
+        mode, writer_name, reader_name = key
         writer, reader = self._names[mode][0][writer_name], self._names[mode][1][reader_name]
+        self._spend(len(reader.aliases))
         if not _names_match(writer, reader):
             return _never(Ref(writer_name), Ref(reader_name))
         if isinstance(writer, Enum) and isinstance(reader, Enum):
-            return _enum(writer, reader)
+            return EnumValue(reader.name, (), ()) if mode == "skip" else self._enum(writer, reader)
         if isinstance(writer, Fixed) and isinstance(reader, Fixed):
             return _fixed(mode, writer, reader)
-        key: Key = (mode, writer_name, reader_name)
-        if key not in self._known:
-            self._known.add(key)
-            self._waiting.append(key)
+        self._waiting.append(key)
         return Link(key)
+
+    def _enum(self, writer: Enum, reader: Enum) -> EnumValue:
+        if writer is reader:
+            return EnumValue(reader.name, writer.symbols, writer.symbols)
+        if reader.name not in self._symbols:
+            self._symbols[reader.name] = frozenset(reader.symbols)
+        known = self._symbols[reader.name]
+        self._spend(len(writer.symbols))
+        symbols = tuple(name if name in known else reader.default for name in writer.symbols)
+        lost = (
+            () if reader.default is not None else tuple(name for name in writer.symbols if name not in known)
+        )
+        return EnumValue(reader.name, symbols, writer.symbols, lost)
 
     def _fields(self, mode: Mode, writer_name: str, reader_name: str) -> Fields:
         writer, reader = self._names[mode][0][writer_name], self._names[mode][1][reader_name]
         assert isinstance(writer, Record)
         assert isinstance(reader, Record)
+        self._spend(sum(1 + len(field.aliases) for field in reader.fields))
         sources = _sources(writer, reader)
         targets = {source: number for number, source in enumerate(sources) if source is not None}
         steps = tuple(self._step(mode, field, targets.get(field.name), reader) for field in writer.fields)
         lacking = [number for number, source in enumerate(sources) if source is None]
-        defaults = [self._default(reader.fields[number], number) for number in lacking]
+        defaults = [self._default(reader, number) for number in lacking]
         return Fields(
             reader,
             steps,
@@ -253,7 +201,14 @@ class Resolution:
             return Step(field.name, self._plan("skip", field.type, field.type), None)
         return Step(field.name, self._plan(mode, field.type, reader.fields[target].type), target)
 
-    def _default(self, field: Field, target: int) -> Default | Never:
+    def _default(self, reader: Record, target: int) -> Default | Never:
+        field = reader.fields[target]
+        key = (reader.name, field.name)
+        if key not in self._defaults:
+            self._defaults[key] = self._encoded(field, target)
+        return self._defaults[key]
+
+    def _encoded(self, field: Field, target: int) -> Default | Never:
         if field.default is NO_DEFAULT:
             return Never(
                 "the writer does not write this field and the reader has no default for it", field.name
@@ -268,68 +223,33 @@ class Resolution:
 def resolve(writer: Schema, reader: Schema) -> Resolution:
     """The plan to read what `writer` wrote as `reader`.
 
-    Raises `ResolutionError`, naming the paths, where no data at all can be read. What fails only for some
-    data (a branch of a union, a symbol of an enum) is left to the message that holds it.
+    Raises `ResolutionError`, naming the paths, where no data at all can be read, and where the schemas are
+    more work than `limits.RESOLUTION_WORK`. What fails only for some data (a branch of a union, a symbol of
+    an enum) is left to the message that holds it.
     """
     resolution = Resolution(writer, reader)
-    if resolution.fails(resolution.root):
-        problems = [problem for problem in resolution.problems() if problem.always]
+    if resolution.problems.fails(resolution.root):
+        found = list(islice(resolution.problems.under(resolution.root, only_always=True), _TOLD))
         raise ResolutionError(
-            "; ".join(problem.message for problem in problems[:5]),
-            where=", ".join(problem.path or "the root" for problem in problems[:5]),
+            "; ".join(problem.message for problem in found),
+            where=", ".join(problem.path or "the root" for problem in found),
             hint="give new fields a default, and change types only as Avro promotes them",
         )
     return resolution
 
 
 def check(writer: Schema, reader: Schema) -> list[Incompatibility]:
-    """What data of `writer` can hold that `reader` cannot read; empty where the reader reads everything."""
-    return list(Resolution(writer, reader).problems())
+    """What data of `writer` can hold that `reader` cannot read; empty where the reader reads everything.
 
-
-def _links(plan: Plan) -> Iterator[Link]:
-    if isinstance(plan, Link):
-        yield plan
-    elif isinstance(plan, ListOf):
-        yield from _links(plan.items)
-    elif isinstance(plan, MapOf):
-        yield from _links(plan.values)
-    elif isinstance(plan, Choice | Pick):
-        for branch in plan.branches if isinstance(plan, Choice) else plan.candidates:
-            yield from _links(branch)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A plan on its path; `inside` an array or map, which may be empty."""
-
-    plan: Plan
-    path: str
-    always: bool
-    inside: bool
-
-    def to(self, plan: Plan, part: str, inside: bool = False) -> _Place:
-        """A plan below this one."""
-        path = (self.path + part).removeprefix(".")
-        return _Place(plan, path, self.always, self.inside or inside)
-
-    def lacks(self, lack: Never) -> Incompatibility:
-        """A field that is missing here."""
-        return Incompatibility((f"{self.path}.{lack.field}").removeprefix("."), lack.message, self.always)
-
-
-def _first_time(place: _Place, key: Key, seen: set[tuple[Key, bool, bool]]) -> bool:
-    """Whether this record was not told of yet, as bad as it is here."""
-    worse = [(key, always, inside) for always in {place.always, True} for inside in {place.inside, False}]
-    if any(told in seen for told in worse):
-        return False
-    seen.add((key, place.always, place.inside))
-    return True
+    Raises `ResolutionError` where the schemas are more work than `limits.RESOLUTION_WORK`.
+    """
+    resolution = Resolution(writer, reader)
+    return list(resolution.problems.under(resolution.root))
 
 
 def title(node: Node) -> str:
     """A type in a message: `int`, `shop.Order`, `[null, string]`."""
-    return "[" + ", ".join(map(_kind, node.branches)) + "]" if isinstance(node, Union) else _kind(node)
+    return f"[{listed(node.branches, _kind)}]" if isinstance(node, Union) else listed([node], _kind)
 
 
 def _never(writer: Node, reader: Node) -> Never:
@@ -341,6 +261,7 @@ class _Branches:
 
     def __init__(self, union: Union, names: Mapping[str, Named]) -> None:
         self._same = {_kind(branch): branch for branch in union.branches}
+        self._primitives = [branch for branch in union.branches if isinstance(branch, Primitive)]
         self._places = {id(branch): place for place, branch in enumerate(union.branches)}
         self._alike: dict[tuple[type[Named], int, str], list[Node]] = {}
         for branch in union.branches:
@@ -365,7 +286,11 @@ class _Branches:
 
     def _promoted(self, writer: Node) -> list[Node]:
         promotions = PROMOTIONS.get(_kind(writer), ())
-        return [branch for kind, branch in self._same.items() if kind in promotions]
+        return [branch for branch in self._primitives if branch.type in promotions]
+
+
+def _aliases(node: Node, names: Mapping[str, Named]) -> int:
+    return len(names[node.name].aliases) if isinstance(node, Ref) else 0
 
 
 def _shape(named: Named) -> tuple[type[Named], int]:
@@ -444,12 +369,6 @@ def _widest(writer: Logical | None, reader: Logical | None) -> Logical | None:
     if writer and reader and reader.name == "decimal":
         return replace(reader, precision=max(writer.precision, reader.precision))
     return reader
-
-
-def _enum(writer: Enum, reader: Enum) -> EnumValue:
-    known = set(reader.symbols)
-    symbols = tuple(name if name in known else reader.default for name in writer.symbols)
-    return EnumValue(reader.name, symbols, writer.symbols)
 
 
 def _sources(writer: Record, reader: Record) -> list[str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import datetime as dt
 import enum
 import importlib
@@ -414,6 +415,58 @@ def test_classes_that_do_not_fit_are_refused(engine: Any) -> None:
         make_reader(schema(COLOR), None, {"g.Color": Few}, engine=engine)
 
 
+@dataclass(slots=True)
+class Unset:
+    x: float
+    y: float = field(init=False, default=0.0)
+
+
+class Abstract(abc.ABC):
+    def __init__(self, x: float, y: float) -> None:
+        self.x, self.y = x, y
+
+    @abc.abstractmethod
+    def length(self) -> float: ...
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [(Unset, r"Unset takes no value for y\n  at g\.Point"), (Abstract, r"is abstract: it lacks length")],
+)
+def test_classes_of_which_no_object_can_be_made_are_refused_for_readers(
+    engine: Any, cls: type[Any], message: str
+) -> None:
+    line = record(("points", {"type": "array", "items": POINT}))
+    with pytest.raises(SchemaError, match=message):
+        make_reader(schema(line), None, {"g.Point": cls}, engine=engine)
+    written = schema(record(("points", {"type": "array", "items": POINT}), ("n", "int")))
+    assert make_reader(written, schema(record(("n", "int"))), {"g.Point": cls}, engine=engine)
+    assert make_writer(schema(line), {"g.Point": cls}, engine=engine)
+
+
+def test_values_of_fields_that_init_does_not_take_are_written(engine: Any) -> None:
+    assert make_writer(schema(POINT), {"g.Point": Unset}, engine=engine).encode(Unset(1.0)) == struct.pack(
+        "<dd", 1, 0
+    )
+
+
+@dataclass(init=False)
+class UnsetWithOwnInit(Unset):
+    def __init__(self, x: float, y: float) -> None:
+        self.x, self.y = x, y
+
+
+class AbstractFactory(Abstract):
+    def __new__(cls, x: float, y: float) -> Any:
+        return Point(x=x, y=y)
+
+
+@pytest.mark.parametrize("cls", [UnsetWithOwnInit, AbstractFactory])
+def test_classes_that_make_their_objects_in_another_way_are_taken(engine: Any, cls: type[Any]) -> None:
+    read = make_reader(schema(POINT), None, {"g.Point": cls}, engine=engine).decode(struct.pack("<dd", 1, 2))
+    assert (read.x, read.y) == (1.0, 2.0)
+
+
 REFUSED: list[tuple[Any, Any, str, str]] = [
     ("null", 0, "", "expected None"),
     ("boolean", 1, "", "expected bool"),
@@ -772,6 +825,54 @@ def test_a_branch_whose_record_cannot_be_read_fails_by_message(engine: Any) -> N
     assert through(None) is None
     with pytest.raises(DecodeError, match=r"deep\.b: int cannot be read as string"):
         through({"a": "", "deep": {"b": 1}})
+
+
+def test_the_reason_of_a_branch_is_one_that_holds_for_all_its_data(engine: Any) -> None:
+    writer = ["null", record(("a", ["int", "string"]), ("b", "int"))]
+    reader = ["null", record(("a", "int"), ("b", "string"))]
+    with pytest.raises(DecodeError, match=r"^b: int cannot be read as string"):
+        resolved(writer, reader, engine)({"a": 1, "b": 1})
+
+
+def named(name: str, size: int) -> dict[str, Any]:
+    return {"type": "fixed", "name": name, "size": size}
+
+
+TOP = record(("r", ["null", "R"]), ("s", record(("r", "R"), name="S")), ("b", "int"))
+BRANCHES: list[tuple[Any, list[Any], str]] = [
+    ("int", [], "int is none of the reader's union [null]"),
+    ({"type": "array", "items": "int"}, [{"type": "array", "items": "null"}], "[]: int cannot be read as"),
+    ({"type": "map", "values": ["int"]}, [{"type": "map", "values": "null"}], "{}: int cannot be read as"),
+    (COLOR, [{**COLOR, "symbols": ["GOLD"]}], "the reader's enum g.Color lacks RED, BLUE and has no"),
+    (record(("r", POINT)), [record(("r", record(("z", "int"), name="Point")))], "r.z: the writer does not"),
+    (record(("r", ["null", "R"])), [record(("r", ["null", "R"]), ("x", "int"))], "x: the writer does not"),
+    (
+        TOP,
+        [json.loads(json.dumps(TOP).replace('"b", "type": "int"', '"b", "type": "null"'))],
+        "b: int cannot",
+    ),
+    (
+        named("z.F", 3),
+        [named("x.F", 2), named("y.F", 4)],
+        "z.F is none of the reader's union [null, x.F, y.F]",
+    ),
+    (
+        record(("c", "int"), name="z.R"),
+        [record(("a", "int"), name="x.R"), record(("b", "int"), name="y.R")],
+        "a: the writer does not write this field",
+    ),
+]
+
+
+@pytest.mark.parametrize(("writer", "reader", "message"), BRANCHES)
+def test_the_reason_of_a_branch_is_told_with_its_path(
+    engine: Any, writer: Any, reader: list[Any], message: str
+) -> None:
+    made = make_reader(schema(["null", writer]), schema(["null", *reader]), engine=engine)
+    assert made.decode(b"\0") is None
+    with pytest.raises(DecodeError) as caught:
+        made.decode(b"\2")
+    assert caught.value.what.startswith(message)
 
 
 def test_named_types_match_by_simple_name_or_alias(engine: Any) -> None:

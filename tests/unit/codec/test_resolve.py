@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kgen_runtime.codec.resolve import Incompatibility, check, resolve
+from kgen_runtime.codec.problems import Incompatibility
+from kgen_runtime.codec.resolve import check, resolve
 from kgen_runtime.codec.schema import parse
 from kgen_runtime.errors import ResolutionError
 

@@ -289,3 +289,24 @@ def test_unions_in_unions_are_refused_in_reasonable_time(engine: Any) -> None:
     with pytest.raises(EncodeError) as caught:
         make_writer(schema(whole), engine=engine).encode(value)
     assert caught.value.path == "next." * 60 + "n"
+
+
+@pytest.mark.parametrize(
+    "kind", [logical("bytes", "decimal", precision=4000), logical("bytes", "big-decimal")]
+)
+def test_a_decimal_is_not_made_of_a_number_that_is_far_too_long(
+    engine: Any, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take half a minute."""
+
+    class Short(Decimal):
+        def __new__(cls, value: Any) -> Any:
+            assert value.bit_length() < 100_000
+            return Decimal(value)
+
+    monkeypatch.setattr("kgen_runtime.codec.decimals.Decimal", Short)
+    writer = make_writer(schema(kind), engine=engine)
+    assert writer.encode(10**3999)
+    for number in (10**9_000, 1 << 4_000_000, -(1 << 4_000_000)):
+        with pytest.raises(EncodeError, match="ecimal"):
+            writer.encode(number)
