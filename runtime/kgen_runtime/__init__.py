@@ -1,5 +1,6 @@
 """kgen's runtime: what generated code imports, as `import kgen_runtime as rt`."""
 
+from . import early  # noqa: F401 - before all that takes its time to load
 from .codec.values import Duration, LocalTimestampNanos, TimestampNanos
 from .errors import (
     ConfigError,

@@ -108,7 +108,7 @@ def _add_recovery(group: argparse._ArgumentGroup) -> None:
         "-r",
         "--recovery",
         "--recovery-directory",
-        type=Path,
+        type=_folder,
         metavar="DIR",
         help="where state and positions are kept; made on first use",
         default=_env("BYTEWAX_RECOVERY_DIRECTORY"),
@@ -135,6 +135,15 @@ def _add_recovery(group: argparse._ArgumentGroup) -> None:
 def _env(name: str, default: str | None = None) -> str | None:
     # argparse runs `type` over a default that is a string, so a bad variable is told like a bad argument.
     return os.environ.get(name, default)
+
+
+def _folder(text: str) -> Path:
+    if not text:  # for Path it would be the folder that we are in
+        raise argparse.ArgumentTypeError(
+            "the name of the recovery folder is empty: is the variable set that it comes from "
+            "(BYTEWAX_RECOVERY_DIRECTORY, where the argument is not given)?"
+        )
+    return Path(text)
 
 
 def _count(text: str) -> int:

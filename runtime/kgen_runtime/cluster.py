@@ -18,10 +18,14 @@ from types import FrameType
 from typing import Any, Final
 
 from .arguments import is_port
+from .early import SIGNALS, hold_back
 from .errors import ConfigError
-from .leaving import DONE, FAILED, INTERRUPTED, RESTART, begin
+from .leaving import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, begin
+from .telling import CutOffError
 
 _LOOK_EVERY: Final = 0.02
+_PATIENCE: Final = 5.0
+"""Seconds for the process that failed to tell why, once another one was cut off by it."""
 _PORT: Final = "BYTEWAX_DATAFLOW_API_PORT"
 _USUAL_PORT: Final = 3030
 
@@ -31,7 +35,7 @@ log = logging.getLogger("kgen_runtime.run")
 def run_cluster(args: argparse.Namespace) -> int:
     """Run `args.processes` processes to their end; the exit code. One that dies takes all down.
 
-    Raises `ConfigError` where there is no port for each.
+    Raises `ConfigError` where there is no port for each, and `CutOffError` where none tells why it failed.
     """
     check_port(args.processes)
     addresses = ";".join(f"127.0.0.1:{port}" for port in _free_ports(args.processes))
@@ -40,7 +44,7 @@ def run_cluster(args: argparse.Namespace) -> int:
         children = []
         for index in range(args.processes):
             command, env = _command(args, index, addresses, control), _environment(index)
-            child = subprocess.Popen(command, env=env, stdin=subprocess.PIPE)  # noqa: S603
+            child = _started(command, env)
             stack.callback(_end, child)
             children.append(child)
         return Watch(children, control, seen).run()
@@ -56,21 +60,29 @@ class Watch:
         self._control = control
         self._signals = signals
         self._told: set[bytes] = set()
+        self._cut_off_at: float | None = None
 
     def run(self) -> int:
-        """Until all have ended, one has died, or a second signal came."""
+        """Until all have ended, one has died, or a second signal came. Raises `CutOffError`."""
         while True:
             codes = [child.poll() for child in self._children]
             for index, code in enumerate(codes):
-                if code not in (None, DONE, RESTART):
+                if code not in (None, DONE, RESTART, CUT_OFF):
                     log.error("process %s ended with code %s; stopping all", index, code)
                     return FAILED
-            if None not in codes:
+            if CUT_OFF in codes:
+                self._wait_for_the_cause(codes)
+            elif None not in codes:
                 return RESTART if RESTART in codes else DONE
             if len(self._signals) > 1:
                 return INTERRUPTED
             self._pass_on()
             time.sleep(_LOOK_EVERY)
+
+    def _wait_for_the_cause(self, codes: Sequence[int | None]) -> None:
+        self._cut_off_at = self._cut_off_at or time.monotonic()
+        if None not in codes or time.monotonic() > self._cut_off_at + _PATIENCE:
+            raise CutOffError
 
     def _pass_on(self) -> None:
         if self._signals or any(self._control.glob("*.stopping")):
@@ -92,6 +104,15 @@ class Watch:
                 child.stdin.flush()
             except OSError:
                 continue  # it has just ended
+
+
+def _started(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """A process that answers also the signals that come before it has loaded what it needs for that."""
+    hold_back(True)
+    try:
+        return subprocess.Popen(command, env=env, stdin=subprocess.PIPE)  # noqa: S603
+    finally:
+        hold_back(False)
 
 
 def _command(args: argparse.Namespace, index: int, addresses: str, control: Path) -> list[str]:
@@ -143,7 +164,7 @@ def _signals() -> Iterator[list[int]]:
     def note(number: int, frame: FrameType | None) -> None:
         seen.append(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in SIGNALS}
     begin()
     try:
         yield seen

@@ -15,13 +15,15 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn
 
+from .early import SIGNALS, hold_back
 from .stopping import STOP, How
 from .waiting import STUCK
 
 DONE, FAILED, RESTART, INTERRUPTED = 0, 2, 75, 130
 """Exit codes."""
+CUT_OFF: Final = 69
+"""How a process of a cluster tells the one that started it that another one failed."""
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE: Final = timedelta(seconds=30)
 _BUILD_TIME: Final = timedelta(seconds=5)
 _FLUSH: Final = timedelta(seconds=1)
@@ -50,7 +52,8 @@ def around_the_run() -> Iterator[None]:
             _leave_unbegun()
 
     _begun.clear()
-    before = {number: signal.signal(number, leave) for number in _SIGNALS}
+    before = {number: signal.signal(number, leave) for number in SIGNALS}
+    hold_back(False)
     try:
         yield
     finally:
@@ -84,9 +87,9 @@ class Leaver:
 
     def __enter__(self) -> Leaver:
         way: How = "drain" if self._drain else "end"
-        STOP.reset(way, self._on_request, self._on_drained, self._on_nobody)
+        STOP.reset(way, self._on_request, self._on_drained, self._on_nobody, held=True)
         STUCK.reset(self._on_stuck)
-        for number in _SIGNALS:
+        for number in SIGNALS:
             self._handlers[number] = signal.signal(number, self._on_signal)
         begin()
         self._ear.open()
@@ -98,6 +101,7 @@ class Leaver:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._left = False  # a late wish to leave must not hit what comes after the run
+        STOP.release()
         STUCK.reset()
         self._ear.close()
         for number, handler in self._handlers.items():
@@ -237,7 +241,7 @@ def _hear(read: int) -> None:
     with open(read, "rb", buffering=0) as signals:
         while number := signals.read(1):
             time.sleep(_DEAF)
-            if number[0] in _SIGNALS and STOP.how is None and not STOP.listed:
+            if number[0] in SIGNALS and STOP.how is None and not STOP.listed:
                 _leave_unbegun()
 
 

@@ -8,8 +8,9 @@ import logging
 import os
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, TextIO
@@ -23,10 +24,11 @@ from bytewax.recovery import (
     init_db_dir,
 )
 
-from .errors import KgenError, RecoveryError
-from .starts import forget
+from .errors import ConfigError, KgenError, RecoveryError
+from .starts import bytewaxs_run, forget, recovery_folder
 
 _FORMAT: Final = 1
+_KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
 
 log = logging.getLogger("kgen_runtime.recovery")
 
@@ -36,12 +38,16 @@ class Recovery:
 
     `partitions` counts only when the folder is made: it is fixed then, and independent of the number of
     workers. `backup_interval` is how long state that is no longer needed is kept, for backups of the
-    folder.
+    folder. Raises `ConfigError` for an empty path.
     """
 
     def __init__(
         self, path: str | Path, *, partitions: int = 4, backup_interval: timedelta = timedelta(0)
     ) -> None:
+        if path == "":  # for Path it would be the folder that we are in
+            raise ConfigError(
+                "the name of the recovery folder is empty", hint="Is the variable set that it comes from?"
+            )
         self.path = Path(path)
         self._partitions = partitions
         self._backup_interval = backup_interval
@@ -62,7 +68,7 @@ class Recovery:
         """Make the partitions where there are none, else see that they are whole. Raises `RecoveryError`."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if (self._files() or self._about.exists()) and not self._making.exists():
+            if (_files(self.path) or self._about.exists()) and not self._making.exists():
                 self._check()
             else:
                 self._make()
@@ -106,17 +112,14 @@ class Recovery:
         Raises `RecoveryError`.
         """
         stored: set[str] = set()
-        for file in self._files():
+        for file in _files(self.path):
             with _reading(file) as db:
                 stored.update(row[0] for row in db.execute("SELECT DISTINCT step_id FROM snaps"))
         return sorted(stored - set(_step_ids(flow.substeps)))
 
-    def _files(self) -> list[Path]:
-        return sorted(self.path.glob("part-*.sqlite3"))
-
     def _make(self) -> None:
         self._making.touch()
-        for file in self._files():
+        for file in _files(self.path):
             file.unlink()
         forget(self.path)
         init_db_dir(self.path, self._partitions)  # type: ignore[no-untyped-call]
@@ -126,7 +129,7 @@ class Recovery:
 
     def _check(self) -> None:
         count = self._noted()
-        files = self._files()
+        files = _files(self.path)
         for place in (self.path, *files):  # first: of such files SQLite only says that it cannot open them
             if not os.access(place, os.W_OK):
                 raise self._unusable(PermissionError(errno.EACCES, f"{place} is read-only"))
@@ -181,9 +184,70 @@ def explained(error: BaseException) -> KgenError | None:
     if "routing map" in str(error):
         return RecoveryError(
             f"the recovery folder has a position in a partition that is gone: {error}",
-            hint="Was the topic made anew with fewer partitions? Begin with an empty recovery folder.",
+            hint="Was the topic made anew with fewer partitions, or does the step read another one? Begin "
+            "with an empty recovery folder.",
         )
     return None
+
+
+def check_positions(step_id: str, topic: str, partitions: Sequence[int]) -> None:
+    """That each position in this run's recovery folder has a partition that is there: Bytewax would panic.
+
+    Raises `RecoveryError`.
+    """
+    folder = recovery_folder()
+    if folder is None:
+        return
+    there = {f"{topic}/{partition}" for partition in partitions}
+    gone = sorted(_keys(folder, step_id) - there)
+    others = sorted({key.rpartition("/")[0] for key in gone} - {topic})
+    if others:
+        raise RecoveryError(
+            f"the recovery folder has positions in topic {', '.join(others)}, and the step now reads {topic}",
+            where=f"step {step_id}, {folder}",
+            hint="Give this flow a recovery folder of its own, or the step another name.",
+        )
+    if gone:
+        raise RecoveryError(
+            f"the recovery folder has positions in partitions that are gone: {', '.join(gone)}",
+            where=f"step {step_id}, {folder}",
+            hint="Was the topic made anew with fewer partitions? Begin with an empty recovery folder.",
+        )
+
+
+def _keys(folder: Path, step_id: str) -> set[str]:
+    keys: set[str] = set()
+    for file in _files(folder):
+        with _reading(file) as db:
+            keys.update(row[0] for row in db.execute(_KEYS, (step_id,)))
+    return keys
+
+
+_holding = threading.Lock()  # every worker wants to
+_held: dict[Path, AbstractContextManager[None]] = {}
+
+
+def hold_for_bytewaxs_runner() -> None:
+    """Where Bytewax's own runner runs the flow, which locks nothing: lock its recovery folder, until the
+    process ends. Raises `RecoveryError` where another run uses it.
+    """
+    run = bytewaxs_run()
+    if run is None:
+        return
+    with _holding:
+        if run.folder not in _held:
+            lock = Recovery(run.folder).lock(lock_name(run.process))
+            lock.__enter__()
+            _held[run.folder] = lock
+
+
+def lock_name(process: int | None) -> str:
+    """For this process of a cluster, each of which has a lock of its own."""
+    return f"run-{process}" if process else "run"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("part-*.sqlite3"))
 
 
 def _part(file: Path) -> tuple[int, int]:

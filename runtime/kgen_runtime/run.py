@@ -12,11 +12,9 @@ import importlib
 import importlib.util
 import inspect
 import logging
-import re
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -28,18 +26,18 @@ from bytewax.run import cli_main
 from . import arguments
 from .cluster import check_port, run_cluster
 from .conditions import check_interval
-from .errors import ConfigError, KgenError
+from .errors import ConfigError
 from .errs import check
-from .failures import class_name
-from .leaving import DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
-from .recovery import Recovery, explained
+from .leaving import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
+from .recovery import Recovery, lock_name
 from .source import KafkaSource
 from .starts import kept_in
 from .stopping import STOP
+from .telling import CutOffError, leave, tell, unhidden
 from .wallclock import watch
 
 _HINT_FOLDER: Final = "Is the name right? Run it in the folder that holds its package."
-_STEP: Final = re.compile(r'step "?([\w.-]+)')  # in what Bytewax says
+_FORM: Final = "python -m kgen_runtime.run package.module:name"
 
 log = logging.getLogger("kgen_runtime.run")
 
@@ -60,14 +58,24 @@ def _run(args: argparse.Namespace) -> int:
     except SystemExit:
         raise
     except BaseException as error:  # noqa: BLE001 - here errors become text and a code; a panic is no Exception
-        _tell(error)
-        return FAILED
+        return _failed(args, error)
+
+
+def _failed(args: argparse.Namespace, error: BaseException) -> int:
+    if isinstance(error, CutOffError) and args.control is not None:
+        leave(CUT_OFF)  # whoever started this process hears the reason from another one
+    tell(error)
+    if args.addresses is not None:
+        leave(FAILED)
+    return FAILED
 
 
 def load(name: str) -> Dataflow:
     """The flow called `package.module:attribute` or `path/to/file.py:attribute`. Raises `ConfigError`."""
     module_name, _, attribute = name.partition(":")
     attribute = attribute or "flow"
+    if module_name.startswith(".") or not module_name:
+        raise ConfigError(f"{name!r} does not begin with the name of a module", hint=_FORM)
     found = getattr(_imported(_importable(module_name)), attribute, None)
     if not isinstance(found, Dataflow) and callable(found):
         _check_call(found, module_name, attribute)
@@ -76,7 +84,7 @@ def load(name: str) -> Dataflow:
         raise ConfigError(
             f"{attribute} is not a Dataflow, nor a function that makes one",
             where=module_name,
-            hint="python -m kgen_runtime.run package.module:name",
+            hint=_FORM,
         )
     return found
 
@@ -158,7 +166,7 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
         return None
     recovery = Recovery(args.recovery, backup_interval=args.backup_interval)
     if args.control is None:
-        stack.enter_context(recovery.lock(f"run-{args.process_id}" if args.process_id else "run"))
+        stack.enter_context(recovery.lock(lock_name(args.process_id)))
     if not args.process_id:
         recovery.prepare()
         for step in recovery.unknown_steps(flow):
@@ -170,16 +178,17 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
 
 def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
     try:
-        cli_main(  # type: ignore[no-untyped-call]
-            flow,
-            workers_per_process=args.workers,
-            process_id=args.process_id,
-            # A list even without addresses: Bytewax then runs the worker in a thread of its own, and errors
-            # and signals come out as exceptions without the noise of a panic.
-            addresses=args.addresses.split(";") if args.addresses else [],
-            epoch_interval=args.epoch_interval,
-            recovery_config=config,
-        )
+        with unhidden() if args.addresses else nullcontext():
+            cli_main(  # type: ignore[no-untyped-call]
+                flow,
+                workers_per_process=args.workers,
+                process_id=args.process_id,
+                # A list even without addresses: Bytewax then runs the worker in a thread of its own, and
+                # errors and signals come out as exceptions without the noise of a panic.
+                addresses=args.addresses.split(";") if args.addresses else [],
+                epoch_interval=args.epoch_interval,
+                recovery_config=config,
+            )
     except Left:
         log.info("stopped: what was read is durable")
 
@@ -190,27 +199,6 @@ def _sources(steps: Sequence[Operator]) -> Iterator[KafkaSource[Any, Any]]:
         if isinstance(source, KafkaSource):
             yield source
         yield from _sources(step.substeps)
-
-
-def _tell(error: BaseException) -> None:
-    """What, where and a hint; a traceback for errors that are not kgen's."""
-    causes = list(_causes(error))
-    for cause in reversed(causes):
-        known = cause if isinstance(cause, KgenError) else explained(cause)
-        if known is not None:
-            sys.stderr.write(f"error: {known}\n")
-            return
-    root = causes[-1]
-    traceback.print_exception(type(root), root, root.__traceback__)
-    steps = [found[1] for cause in causes if (found := _STEP.search(str(cause)))]
-    sys.stderr.write(f"error: {class_name(root)}: {root}\n" + "".join(f"  at step {s}\n" for s in steps[:1]))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """From the outermost, which Bytewax made, to the first one."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from .positions import (
     start_name,
 )
 from .reader import Reader, Watch, closed, made_anew, open_consumer, partitions
+from .recovery import check_positions, hold_for_bytewaxs_runner
 from .settings import Kafka
 from .split import Batch, Split, split
 from .starts import Place, pinned, recovery_folder
@@ -146,6 +147,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
 
     def list_parts(self) -> list[str]:
         """`<topic>/<partition>`: these keys are in recovery stores and must not change."""
+        hold_for_bytewaxs_runner()
         if not self.partitions and self.start == "latest" and recovery_folder() is None:
             log.warning(
                 "topic %s: start='latest', and no recovery folder is known: what arrives while the flow is "
@@ -160,6 +162,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
                 self.told = self.group_id if refused is None else None
         finally:
             consumer.close()
+        check_positions(f"{self.step_id}.kafka", self.topic.name, self.partitions)
         self.topic_id = self.kafka.topic_id(self.topic.name)
         self._resumed = False
         STOP.list()

@@ -58,16 +58,28 @@ def kept_in(folder: str | Path | None) -> Iterator[None]:
 
 def recovery_folder() -> Path | None:
     """The recovery folder of the run in this process; None where there is none, or it cannot be known."""
-    return _Run.folder or _of_bytewaxs_runner()
+    if _Run.folder is not None:
+        return _Run.folder
+    run = bytewaxs_run()
+    return None if run is None else run.folder
 
 
-def _of_bytewaxs_runner() -> Path | None:
+class BytewaxsRun(NamedTuple):
+    """What Bytewax's own runner was told: the recovery folder, and which process of a cluster this is."""
+
+    folder: Path
+    process: int | None
+
+
+def bytewaxs_run() -> BytewaxsRun | None:
+    """None where something else runs the flow, or without recovery."""
     # Nothing that Bytewax calls is told of it. Its runner is a script that leaves it in a variable.
     main: Any = sys.modules.get("__main__")
     if getattr(getattr(main, "__spec__", None), "name", None) != "bytewax.run":
         return None
-    config = getattr(main, "kwargs", {}).get("recovery_config")
-    return None if config is None else Path(config.db_dir)
+    told = getattr(main, "kwargs", {})
+    config = told.get("recovery_config")
+    return None if config is None else BytewaxsRun(Path(config.db_dir), told.get("process_id"))
 
 
 def pinned(folder: Path, place: Place, find: Callable[[], Mapping[int, Offset]]) -> Mapping[int, Offset]:

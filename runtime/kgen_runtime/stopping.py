@@ -33,9 +33,13 @@ class Stop:
         on_request: Callable[[], None] = lambda: None,
         on_drained: Callable[[], None] = lambda: None,
         on_nobody: Callable[[], None] = lambda: None,
+        held: bool = False,
     ) -> None:
-        """Forget earlier requests; the next one will be answered in this `way`."""
+        """Forget earlier requests; the next one will be answered in this `way`. Until `release`, where it is
+        `held`.
+        """
         with self._lock:
+            self._held = held
             self.how = None
             self.restart = False
             self._way: How = way
@@ -45,6 +49,10 @@ class Stop:
             self._reading: set[object] = set()
             self.listed = False
             self.joined = False
+
+    def release(self) -> None:
+        """The runner's run is over: the next one in this process, by whatever, has its own requests."""
+        self._held = False
 
     def request(self, *, restart: bool = False) -> None:
         """Ask the sources to stop; `restart` says that a supervisor should start the flow again."""
@@ -60,7 +68,11 @@ class Stop:
                 self._on_nobody()
 
     def list(self) -> None:
-        """A source has looked which partitions there are: the run has begun."""
+        """A source has looked which partitions there are: the run has begun. What was asked of an earlier one
+        of this process is forgotten where no runner does that (`run_main`).
+        """
+        if not self._held:
+            self.reset()
         self.listed = True
 
     def join(self, partition: object) -> None:

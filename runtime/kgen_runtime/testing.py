@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -87,9 +88,13 @@ class Memory(Kafka):
 
 
 def run(flow: Dataflow, *, recovery: Recovery | None = None, epoch_interval: timedelta | None = None) -> None:
-    """Run a flow to its end in this thread, with one worker."""
-    config = None if recovery is None else recovery.config()
-    with kept_in(None if recovery is None else recovery.path):
+    """Run a flow to its end in this thread, with one worker.
+
+    Raises `RecoveryError` where the recovery folder cannot be used, or another run uses it.
+    """
+    folder = None if recovery is None else recovery.path
+    with kept_in(folder), nullcontext() if recovery is None else recovery.lock():
+        config = None if recovery is None else recovery.config()
         run_main(flow, epoch_interval=epoch_interval, recovery_config=config)  # type: ignore[no-untyped-call]
 
 

@@ -158,6 +158,19 @@ def test_bytewax_errors_are_explained(error: Any, says: str) -> None:
     assert explained(ValueError("other")) is None
 
 
+def test_an_empty_path_is_told() -> None:
+    with pytest.raises(rt.ConfigError, match="is empty"):
+        rt.Recovery("")
+
+
+def test_a_folder_that_another_run_uses_is_told_to_a_test(tmp_path: Path) -> None:
+    recovery = rt.Recovery(tmp_path)
+    with recovery.lock(), pytest.raises(rt.RecoveryError, match="another run uses"):
+        testing.run(flow(), recovery=recovery)
+    testing.run(flow(), recovery=recovery)
+    testing.run(flow(), recovery=recovery)
+
+
 def test_a_path_that_is_no_folder_is_told(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

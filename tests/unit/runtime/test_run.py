@@ -62,7 +62,10 @@ def test_the_flow_is_found(module: str, flow: str) -> None:
 
 @pytest.mark.parametrize(
     "flow",
-    ["{}:number", "{}:absent", "{}:build", "no_such_module:flow", "bytewax.no_such:flow", "no/such/file.py"],
+    [
+        *("{}:number", "{}:absent", "{}:build"),
+        *("no_such_module:flow", "bytewax.no_such:flow", "no/such/file.py", "", ":flow", ".flows:flow"),
+    ],
 )
 def test_what_is_no_flow_is_told(module: str, flow: str) -> None:
     with pytest.raises(rt.ConfigError):
@@ -149,6 +152,7 @@ def test_arguments_have_bytewaxs_names_and_variables(monkeypatch: pytest.MonkeyP
         ["m", "-s", "-5"],
         ["m", "-b", "-5"],
         ["m", "--log-level", "FOO"],
+        ["m", "-r", ""],
         [],
     ],
 )
@@ -159,6 +163,16 @@ def test_arguments_that_cannot_be_meant_are_refused(
         arguments.parse(given)
     assert caught.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_an_empty_name_of_the_recovery_folder_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Partitions would be made in the folder that we are in."""
+    monkeypatch.setenv("BYTEWAX_RECOVERY_DIRECTORY", "")
+    with pytest.raises(SystemExit):
+        arguments.parse(["m"])
+    assert "the name of the recovery folder is empty" in capsys.readouterr().err
 
 
 def test_an_address_may_be_a_name_or_a_number() -> None:
@@ -242,10 +256,12 @@ SLOW = """
 
 
 @contextmanager
-def slow_run(folder: Path, flow: str, *args: str) -> Iterator[subprocess.Popen[str]]:
+def slow_run(
+    folder: Path, flow: str, *args: str, runner: str = "kgen_runtime.run"
+) -> Iterator[subprocess.Popen[str]]:
     """A run in a process of its own, once it has come so far that it touched the file `begun`."""
     (folder / "slow_flow.py").write_text(textwrap.dedent(SLOW))
-    command = [sys.executable, "-m", "kgen_runtime.run", f"slow_flow:{flow}", *args]
+    command = [sys.executable, "-m", runner, f"slow_flow:{flow}", *args]
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
         try:
             end = time.monotonic() + 60
@@ -315,6 +331,71 @@ def test_a_stop_while_the_flow_is_imported(tmp_path: Path, number: signal.Signal
     assert process.returncode == 0, said
     assert "stopped before anything was read" in said
     assert "Traceback" not in said
+
+
+LOADING = """
+    import os, signal, sys
+
+    class Finder:
+        def find_spec(self, name, path, target=None):
+            if name == "kgen_runtime.codec":
+                os.kill(os.getpid(), {signal})
+
+    if "--process-id" not in sys.orig_argv:
+        if {alone}:
+            sys.meta_path.insert(0, Finder())
+    else:
+        os.kill(os.getpid(), {signal})
+        if sys.orig_argv[sys.orig_argv.index("--process-id") + 1] == "1":
+            os.kill(os.getppid(), {signal})
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_stop_while_the_runner_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, processes: str
+) -> None:
+    """For two processes: a signal to all of them, once they are started."""
+    text = textwrap.dedent(LOADING).format(signal=int(number), alone=processes == "1")
+    (tmp_path / "sitecustomize.py").write_text(text)
+    (tmp_path / "slow_flow.py").write_text(textwrap.dedent(SLOW))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    command = [sys.executable, "-m", "kgen_runtime.run", "slow_flow:hangs", "--processes", processes]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "stopped before anything was read" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "begun").exists()
+
+
+def test_a_run_of_bytewaxs_own_runner_keeps_others_away(tmp_path: Path) -> None:
+    """Bytewax itself locks nothing: two runs would leave a folder that no third can use."""
+    recovery = rt.Recovery(tmp_path / "r")
+    recovery.prepare()
+    args = ["--recovery-directory", "r", "--snapshot-interval", "1", "--backup-interval", "0"]
+    refused = pytest.raises(rt.RecoveryError, match="another run uses")
+    with slow_run(tmp_path, "hangs", *args, runner="bytewax.run"), refused, recovery.lock():
+        pass
+    with recovery.lock():
+        command = [sys.executable, "-m", "bytewax.run", "slow_flow:hangs", *args]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert "another run uses the recovery folder" in done.stderr
+
+
+def test_the_processes_of_one_run_of_bytewaxs_own_runner_share_the_folder(tmp_path: Path) -> None:
+    rt.Recovery(tmp_path / "r").prepare()
+    (tmp_path / "slow_flow.py").write_text(textwrap.dedent(SLOW))
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        addresses = ";".join(f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second))
+    command = [sys.executable, "-m", "bytewax.run", "slow_flow:ends", "-r", "r", "-s", "1", "-b", "0"]
+    command += ["-a", addresses, "-i"]
+    with (
+        subprocess.Popen([*command, "0"], cwd=tmp_path) as one,
+        subprocess.Popen([*command, "1"], cwd=tmp_path) as other,
+    ):
+        assert (one.wait(60), other.wait(60)) == (0, 0)
 
 
 def test_a_signal_after_the_run_does_not_cut_it_short(tmp_path: Path) -> None:

@@ -232,6 +232,25 @@ def test_the_folder_of_bytewaxs_own_runner_is_known(monkeypatch: pytest.MonkeyPa
     assert recovery_folder() == tmp_path
 
 
+def test_positions_in_another_topic_are_told(orders: Orders, out: Orders, tmp_path: Path) -> None:
+    run(testing.Memory({orders: texts(3)}), orders, [], [], rt.Recovery(tmp_path))
+    said = "positions in topic orders, and the step now reads out"
+    with kept_in(tmp_path), pytest.raises(rt.RecoveryError, match=said) as caught:
+        listed(testing.Memory({out: texts(3)}), out)
+    assert "step flow.read.kafka" in str(caught.value)
+    assert "a recovery folder of its own" in str(caught.value)
+
+
+def test_positions_in_partitions_that_are_gone_are_told(orders: Orders, tmp_path: Path) -> None:
+    both = testing.Memory({orders: texts(3) + texts(3, partition=1)})
+    run(both, orders, [], [], rt.Recovery(tmp_path))
+    with kept_in(tmp_path):
+        listed(both, orders)
+        with pytest.raises(rt.RecoveryError, match="partitions that are gone: orders/1") as caught:
+            listed(testing.Memory({orders: texts(3)}), orders)
+    assert "made anew with fewer partitions" in str(caught.value)
+
+
 def test_a_partition_that_is_new_since_the_last_run_is_read_whole(orders: Orders, tmp_path: Path) -> None:
     recovery = rt.Recovery(tmp_path)
     run(testing.Memory({orders: texts(2)}), orders, [], [], recovery, start="latest")
@@ -677,6 +696,13 @@ def test_new_partitions_stop_for_a_restart(orders: Orders) -> None:
     assert STOP.restart
 
 
+def test_a_stop_ends_with_its_run(orders: Orders) -> None:
+    """Nothing but the source hears of a run that `run_main` begins."""
+    STOP.request(restart=True)
+    oks, _ = read(testing.Memory({orders: texts(3)}), orders)
+    assert values(oks) == ["v0", "v1", "v2"]
+
+
 @pytest.mark.parametrize("turned_off", [-1, "-1"])
 def test_the_source_looks_for_partitions_though_librdkafka_does_not(orders: Orders, turned_off: Any) -> None:
     """Once a minute, not without pause."""
@@ -699,7 +725,7 @@ def test_a_topic_that_is_gone_fails_after_a_second_look(
 
 def test_draining_goes_quiet_and_waits_for_a_durable_snapshot(orders: Orders) -> None:
     drained: list[int] = []
-    STOP.reset("drain", on_drained=lambda: drained.append(1))
+    STOP.reset("drain", on_drained=lambda: drained.append(1), held=True)
     part = partition(testing.Memory({orders: texts(9)}), orders)
     part.next_batch()
     STOP.request()

@@ -1,0 +1,24 @@
+"""Signals while the runner loads.
+
+Python imports the whole package before `python -m kgen_runtime.run` begins. For most of a second SIGINT and
+SIGTERM would end it like any program; so they wait for `leaving`, which answers them.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Final
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def hold_back(held: bool) -> None:
+    """Have them wait, also in processes that are started meanwhile, or let them come."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK if held else signal.SIG_UNBLOCK, SIGNALS)
+
+
+# As Python looks for the module to run, `-m` stands where its path will be.
+if sys.argv[:1] == ["-m"] and "kgen_runtime.run" in sys.orig_argv:
+    hold_back(True)
