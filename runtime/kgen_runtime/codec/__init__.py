@@ -84,7 +84,8 @@ def make_writer(
 ) -> Writer:
     """A writer of values of `schema`: objects of `classes` (as in `make_reader`), or dicts and strings.
 
-    A union takes the first branch that holds the value exactly, else the first that accepts it.
+    A union takes the first branch that holds the value exactly, else the first that accepts it, last of all
+    one that rounds a whole number.
     Raises `SchemaError` where a class does not fit.
     """
     _announce()

@@ -168,7 +168,7 @@ class WriterBuilder:
             return self._engine.MapNode(self._node(node.values))
         if isinstance(node, Union):
             branches = tuple(self._node(branch) for branch in node.branches)
-            return self._engine.UnionNode(branches, title(node))
+            return self._engine.UnionNode(branches, _taken(node))
         return self._named(self._schema.names[node.name])
 
     def _named(self, named: Named) -> Any:
@@ -197,6 +197,15 @@ class WriterBuilder:
             return self._engine.RecordNode(record.name, None, (), False)
         binding = bind(record, cls)
         return self._engine.RecordNode(record.name, cls, binding.attributes, binding.plain)
+
+
+def _taken(union: Union) -> str:
+    """The types of a union by what a writer takes for them: `[null, uuid]`, not `[null, string]`."""
+    names = [
+        branch.logical.name if isinstance(branch, Primitive) and branch.logical else title(branch)
+        for branch in union.branches
+    ]
+    return f"[{', '.join(names)}]"
 
 
 def _members(cls: type[Any], name: str, symbols: Iterable[str | None]) -> tuple[Any, ...]:
