@@ -322,6 +322,36 @@ class ExtraByDefault:
     scale: InitVar[int] = 2
 
 
+@dataclass(slots=True, kw_only=True)
+class Watched:
+    x: float
+    y: float
+
+    def __del__(self) -> None:
+        GONE.append((self.x, self.y))
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    x: float
+    y: float
+
+    def __getattribute__(self, name: str) -> Any:
+        return object.__getattribute__(self, name) + 10
+
+
+@dataclass(slots=True, kw_only=True)
+class Filling:
+    x: float
+    y: float
+
+    def __getattr__(self, name: str) -> float:
+        return 10.0
+
+
+GONE: list[tuple[float, float]] = []
+
+
 class Twin:
     __slots__ = ("x", "y")
 
@@ -337,6 +367,23 @@ def test_setattr_is_called(engine: Any) -> None:
     for cls in (Setting, SettingBelow):
         read = make_reader(schema(POINT), None, {"g.Point": cls}, engine=engine).decode(data)
         assert (read.x, read.y) == (11.0, 12.0)
+
+
+def test_a_class_that_looks_at_its_objects_sees_no_half_made_ones(engine: Any) -> None:
+    reader = make_reader(schema(POINT), None, {"g.Point": Watched}, engine=engine)
+    GONE.clear()
+    with pytest.raises(DecodeError):
+        reader.decode(struct.pack("<d", 1))
+    assert GONE == []
+    reader.decode(struct.pack("<dd", 1, 2))
+    assert GONE == [(1.0, 2.0)]
+
+
+def test_a_class_is_asked_for_what_it_has_of_its_own_to_say(engine: Any) -> None:
+    reading = make_writer(schema(POINT), {"g.Point": Reading}, engine=engine)
+    assert reading.encode(Reading(x=1, y=2)) == struct.pack("<dd", 11, 12)
+    filling = make_writer(schema(POINT), {"g.Point": Filling}, engine=engine)
+    assert filling.encode(Filling.__new__(Filling)) == struct.pack("<dd", 10, 10)
 
 
 def test_arguments_of_init_alone_are_seen(engine: Any) -> None:
@@ -359,6 +406,9 @@ def test_only_simple_slotted_dataclasses_are_filled_without_a_call() -> None:
         SettingBelow,
         Extra,
         ExtraByDefault,
+        Watched,
+        Reading,
+        Filling,
         Borrowed,
     )
     assert [cls for cls in others if is_plain(cls)] == []
