@@ -69,7 +69,8 @@ def _codec() -> Finding:
 
     if codec.ENGINE == "native":
         return Finding("codec", "ok", "native")
-    return Finding("codec", "warning", codec.ENGINE, "slower: install a C compiler and reinstall kgen")
+    mend = "unset KGEN_CODEC" if codec.has_native() else "install a C compiler and reinstall kgen"
+    return Finding("codec", "warning", codec.ENGINE, f"slower: {mend}")
 
 
 def _registry(root: Path, url: str | None) -> Finding:

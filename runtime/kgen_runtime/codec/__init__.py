@@ -85,7 +85,8 @@ def make_writer(
 ) -> Writer:
     """A writer of values of `schema`: objects of `classes` (as in `make_reader`), or dicts and strings.
 
-    A union takes the first branch that holds the value exactly, else the first that accepts it.
+    A union takes the first branch that holds the value exactly, else the first that accepts it, last of all
+    one that rounds a whole number.
     Raises `SchemaError` where a class does not fit.
     """
     _announce()
@@ -105,15 +106,18 @@ def make_rows(cls: type[Any], *, engine: EngineName | None = None) -> Rows:
     return made
 
 
-def _choose() -> EngineName:
-    if os.environ.get("KGEN_CODEC") == "python":
-        return "python"
+def has_native() -> bool:
+    """Whether the native engine was compiled."""
     try:
         for part in ("._reader", "._writer", "._rows"):
             importlib.import_module(part, __name__)
     except ImportError:
-        return "python"
-    return "native"
+        return False
+    return True
+
+
+def _choose() -> EngineName:
+    return "native" if os.environ.get("KGEN_CODEC") != "python" and has_native() else "python"
 
 
 @functools.cache

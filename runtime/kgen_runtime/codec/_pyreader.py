@@ -13,7 +13,7 @@ from uuid import UUID
 from ..errors import DecodeError
 from . import reasons
 from .decimals import EXACT, bound, number_size
-from .limits import DECIMAL_BYTES, EMPTY_ITEMS, MAX_DEPTH
+from .limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from .paths import Part, field_path, told
 from .uuids import uuid_of_text
 from .values import Duration, LocalTimestampNanos, TimestampNanos
@@ -40,14 +40,14 @@ class DamagedError(Exception):
 class Cursor:
     """Where reading stands in the data, and what it may still spend."""
 
-    __slots__ = ("at", "data", "depth", "empty", "end")
+    __slots__ = ("at", "data", "depth", "end", "items")
 
     def __init__(self, data: bytes, at: int, depth: int) -> None:
         self.data = data
         self.at = at
         self.end = len(data)
         self.depth = depth
-        self.empty = EMPTY_ITEMS
+        self.items = ITEMS + ITEMS_PER_BYTE * (self.end - at)
 
     def long(self) -> int:
         """A zigzag varint of up to 64 bits."""
@@ -109,12 +109,16 @@ class Cursor:
             raise DamagedError(reasons.TOO_DEEP, self.at)
         self.depth -= 1
 
-    def spend(self, start: int, cost: int = 1) -> None:
-        """Count a value, from `start`, if it took no bytes: by `cost`."""
+    def spend(self, start: int) -> None:
+        """Count a value, from `start`, if it took no bytes."""
         if self.at == start:
-            if self.empty < cost:
-                raise DamagedError(reasons.TOO_EMPTY, start)
-            self.empty -= cost
+            self.charge(1)
+
+    def charge(self, cost: int) -> None:
+        """Take `cost` from the items that the message may still make."""
+        if self.items < cost:
+            raise DamagedError(reasons.TOO_EMPTY, self.at)
+        self.items -= cost
 
 
 class Node:
@@ -374,46 +378,47 @@ class MapNode(Node):
 
 
 class DefaultNode:
-    """The value of a field that the writer lacks: read from `data` each time, or held if immutable.
-
-    `cost`: what one more such value is charged in a record that took no bytes.
-    """
+    """The value of a field that the writer lacks: read from `data` each time, or held if immutable."""
 
     def __init__(self, data: bytes, node: Node) -> None:
         self.data = data
         self.node = node
         self.held = False
         self.value: Any = None
-        self.cost = 0
 
     def probe(self) -> Any:
         """Read the value once. Raises `DecodeError`."""
-        c = Cursor(self.data, 0, MAX_DEPTH)
-        value = _attempt(self.node, c)
+        value = _attempt(self.node, Cursor(self.data, 0, MAX_DEPTH))
         if isinstance(value, DecodeError):
             raise value
-        self.cost = len(self.data) + EMPTY_ITEMS - c.empty
         return value
 
     def hold(self, value: Any) -> None:
         """Give this value from now on."""
         self.value = value
         self.held = True
-        self.cost = 0
 
     def make(self, c: Cursor) -> Any:
         """The value. What is wrong with it is told where the record stands."""
         if self.held:
             return self.value
+        c.charge(len(self.data))
+        inner = Cursor(self.data, 0, c.depth)
+        inner.items = c.items
         try:
-            return self.node.read(Cursor(self.data, 0, c.depth))
+            value = self.node.read(inner)
         except DamagedError as error:
             error.at = c.at
             raise
+        c.items = inner.items
+        return value
 
 
 class RecordNode(Node):
-    """The fields of a record as they were written, for a class (or dict) that takes them by keyword."""
+    """The fields of a record as they were written, for a class (or dict) that takes them by keyword.
+
+    `cost`: what one record is charged, besides the defaults that are made for it.
+    """
 
     def __init__(self, cls: Callable[..., Any] | None, names: tuple[str, ...]) -> None:
         self.cls = cls or dict
@@ -427,21 +432,16 @@ class RecordNode(Node):
             (name, node, None if target < 0 else self.names[target]) for name, node, target in steps
         ]
         self.defaults = [(name, node, self.names[target]) for name, node, target in defaults]
+        self.cost = 1 + len(steps) + len(defaults)
 
     def read(self, c: Cursor) -> Any:
         """An object of the class."""
-        start = c.at
         c.enter()
+        c.charge(self.cost)
         out = self._values(c)
         value = out if self.cls is dict else self._call(c, out)
         c.depth += 1
-        if c.at == start:
-            c.spend(start, self._cost())
         return value
-
-    def _cost(self) -> int:
-        """What a record that took no bytes is charged: by its fields and what its defaults are made of."""
-        return 1 + len(self.steps) + sum(1 + default.cost for _, default, _ in self.defaults)
 
     def _values(self, c: Cursor) -> dict[str, Any]:
         out: dict[str, Any] = dict.fromkeys(self.names)
@@ -474,8 +474,8 @@ class RecordNode(Node):
 
     def skip(self, c: Cursor) -> None:
         """Move past the fields."""
-        start = c.at
         c.enter()
+        c.charge(self.cost)
         for name, node, _ in self.steps:
             try:
                 node.skip(c)
@@ -483,7 +483,6 @@ class RecordNode(Node):
                 error.parts.append(name)
                 raise
         c.depth += 1
-        c.spend(start, 1 + len(self.steps))
 
 
 SlotRecordNode = CallRecordNode = DictRecordNode = RecordNode

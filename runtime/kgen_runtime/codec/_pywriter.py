@@ -18,7 +18,7 @@ from .limits import MAX_DEPTH
 from .paths import Part, field_path, shown, told
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
-NOT, ACCEPTED, EXACT = 0, 1, 2
+NOT, ROUNDED, ACCEPTED, EXACT = 0, 1, 2, 3
 _FLOAT = struct.Struct("<f")
 _DOUBLE = struct.Struct("<d")
 _DURATION = struct.Struct("<III")
@@ -26,6 +26,8 @@ _EPOCH = dt.datetime(1970, 1, 1)
 _UTC_EPOCH = _EPOCH.replace(tzinfo=dt.timezone.utc)
 _EPOCH_DAY = _EPOCH.toordinal()
 _MICROSECOND = dt.timedelta(microseconds=1)
+_FIRST_MICRO = (dt.datetime.min - _EPOCH) // _MICROSECOND
+_LAST_MICRO = (dt.datetime.max - _EPOCH) // _MICROSECOND
 
 
 class RefusedError(Exception):
@@ -84,8 +86,8 @@ class Memo:
 class Node:
     """Writes one kind of value.
 
-    `fit` says how well a value suits a branch of a union: EXACT, ACCEPTED or NOT. `types` are the Python
-    types whose values it may write.
+    `fit` says how well a value suits a branch of a union: EXACT, ACCEPTED, ROUNDED (a whole number that would
+    lose digits) or NOT. `types` are the Python types whose values it may write.
     """
 
     types: tuple[type[Any], ...] = ()
@@ -100,7 +102,10 @@ class Node:
 
 
 class LeafNode(Node):
-    """What holds no other values: `grade` is its `fit`, `pack` makes the bytes of what fits."""
+    """What holds no other values: `grade` is its `fit`, `pack` makes the bytes of what fits.
+
+    `why` says what is wrong with a value of the right type, and gives "" for others.
+    """
 
     def __init__(
         self,
@@ -108,16 +113,19 @@ class LeafNode(Node):
         wanted: str,
         grade: Callable[[Any], int],
         pack: Callable[[Any], bytes],
+        why: Callable[[Any], str] = lambda value: "",
     ) -> None:
         self.types = types
         self.wanted = wanted
         self.grade = grade
         self.pack = pack
+        self.why = why
 
     def write(self, out: Out, value: Any) -> None:
         """Add the value."""
         if self.grade(value) == NOT:
-            raise _unwanted(self.wanted, value)
+            why = self.why(value)
+            raise RefusedError(why) if why else _unwanted(self.wanted, value)
         out.data += self.pack(value)
 
     def fit(self, value: Any, memo: Memo) -> int:
@@ -340,8 +348,8 @@ class RecordNode(ContainerNode):
 class UnionNode(Node):
     """A union. A type that only one branch takes leads straight to it.
 
-    Else it is the first branch that holds the value exactly, else the first that accepts it; of classes that
-    accept it, that of its nearest base class.
+    Else it is the first of those that suit the value best; of classes that accept it, that of its nearest
+    base class.
     """
 
     def __init__(self, branches: tuple[Node, ...], title: str) -> None:
@@ -433,12 +441,16 @@ def _integer(bits: int) -> LeafNode:
     def grade(value: Any) -> int:
         if not _number(value) or not -(1 << bits - 1) <= int.__int__(value) < 1 << bits - 1:
             return NOT
-        return EXACT if type(value) is int else ACCEPTED
+        # Nanoseconds are numbers too, but suit their own type better.
+        return ACCEPTED if isinstance(value, TimestampNanos | LocalTimestampNanos) else EXACT
 
-    return LeafNode((int,), f"an int of {bits} bits", grade, lambda value: zigzag(int.__int__(value)))
+    def why(value: Any) -> str:
+        return f"the number does not fit {bits} bits" if _number(value) else ""
+
+    return LeafNode((int,), "int", grade, lambda value: zigzag(int.__int__(value)), why)
 
 
-def _real(form: struct.Struct) -> LeafNode:
+def _real(form: struct.Struct, wanted: str) -> LeafNode:
     def grade(value: Any) -> int:
         if not isinstance(value, float) and not _number(value):
             return NOT
@@ -447,9 +459,10 @@ def _real(form: struct.Struct) -> LeafNode:
             back = form.unpack(form.pack(number))[0]
         except (OverflowError, struct.error):
             return NOT
-        return EXACT if isinstance(value, float) and (back == number or math.isnan(number)) else ACCEPTED
+        if isinstance(value, float):
+            return EXACT if back == number or math.isnan(number) else ACCEPTED
+        return ACCEPTED if int(back) == int.__int__(value) else ROUNDED
 
-    wanted = f"a number that {form.size * 8} bits hold"
     return LeafNode((float, int), wanted, grade, lambda value: form.pack(_real_number(value)))
 
 
@@ -465,7 +478,10 @@ def _bytes(size: int) -> LeafNode:
         data = memoryview(value).tobytes()
         return data if size >= 0 else zigzag(len(data)) + data
 
-    return LeafNode(types, "bytes" if size < 0 else f"{size} bytes", grade, pack)
+    def why(value: Any) -> str:
+        return f"expected {size} bytes, not {memoryview(value).nbytes}" if isinstance(value, types) else ""
+
+    return LeafNode(types, "bytes", grade, pack, why)
 
 
 def _string() -> LeafNode:
@@ -520,10 +536,15 @@ def _wanted(utc: bool) -> str:
 def _timestamp(unit: int, utc: bool) -> LeafNode:
     def grade(value: Any) -> int:
         micros = _micros(value, utc)
-        return NOT if micros is None else ACCEPTED if micros % unit else EXACT
+        if micros is None or not _FIRST_MICRO <= micros <= _LAST_MICRO:
+            return NOT
+        return ACCEPTED if micros % unit else EXACT
+
+    def why(value: Any) -> str:
+        return "" if _micros(value, utc) is None else "the moment is outside the years 1 to 9999 in UTC"
 
     return LeafNode(
-        (dt.datetime,), _wanted(utc), grade, lambda value: zigzag((_micros(value, utc) or 0) // unit)
+        (dt.datetime,), _wanted(utc), grade, lambda value: zigzag((_micros(value, utc) or 0) // unit), why
     )
 
 
@@ -566,12 +587,17 @@ def _raw_big(value: Any) -> bytes:
 
 
 def _decimal(size: int, raw: Callable[[Any], bytes]) -> LeafNode:
-    def grade(value: Any) -> int:
+    def why(value: Any) -> str:
         if not isinstance(value, Decimal) and not _number(value):
-            return NOT
+            return ""
         try:
             raw(value)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError) as error:
+            return f"the decimal {error}"
+        return ""
+
+    def grade(value: Any) -> int:
+        if (not isinstance(value, Decimal) and not _number(value)) or why(value):
             return NOT
         return EXACT if isinstance(value, Decimal) else ACCEPTED
 
@@ -579,7 +605,7 @@ def _decimal(size: int, raw: Callable[[Any], bytes]) -> LeafNode:
         data = raw(value)
         return data if size >= 0 else zigzag(len(data)) + data
 
-    return LeafNode((Decimal, int), "a Decimal of the schema's precision and scale", grade, pack)
+    return LeafNode((Decimal, int), "Decimal", grade, pack, why)
 
 
 def _duration() -> LeafNode:
@@ -602,8 +628,8 @@ _LEAVES: dict[str, Callable[[], LeafNode]] = {
     "boolean": lambda: LeafNode((bool,), "bool", _exact_for(bool), lambda value: b"\1" if value else b"\0"),
     "int": lambda: _integer(32),
     "long": lambda: _integer(64),
-    "float": lambda: _real(_FLOAT),
-    "double": lambda: _real(_DOUBLE),
+    "float": lambda: _real(_FLOAT, "a number that a float of 32 bits holds"),
+    "double": lambda: _real(_DOUBLE, "a float or an int that a double holds"),
     "string": _string,
     "date": _date,
     "time-millis": lambda: _time(1000),

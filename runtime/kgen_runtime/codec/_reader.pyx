@@ -4,8 +4,8 @@
 Nodes work below Python's exceptions: `read` gives a new reference or NULL, `skip` gives 0 or -1, and the reason stands in
 `Cursor.what` with the cursor where it failed; or a Python exception is set (memory, a constructor of the user's). Containers
 add their part of the field path on the way out, so a message that decodes pays nothing for the path. The cursor's bounds are
-checked before every access. Memory: nothing is allocated from a count in the data beyond `PREALLOCATE` items, and what is
-made of no bytes at all (an array of nulls) is counted against a budget per message.
+checked before every access. Memory: nothing is allocated from a count in the data beyond `PREALLOCATE` items, and what
+takes memory but few bytes or none (nulls in an array, records, defaults) is counted against a budget per message (`limits.ITEMS`).
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -21,7 +21,7 @@ import uuid
 from ..errors import DecodeError
 from . import reasons
 from .decimals import EXACT as EXACT_CONTEXT, bound, number_size
-from .limits import DECIMAL_BYTES, EMPTY_ITEMS, MAX_DEPTH
+from .limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from .paths import field_path, told
 from .uuids import uuid_of_text
 from .values import Duration, LocalTimestampNanos, TimestampNanos
@@ -132,7 +132,7 @@ cdef class Reader:
             return DecodeError(ENDS, position=PyBytes_GET_SIZE(data))
         c.at = start + offset
         c.depth = self.max_depth
-        c.empty = MAX_EMPTY
+        c.items = FREE_ITEMS + BYTE_ITEMS * (c.end - c.at)
         c.what = NULL
         c.path = NULL
         made = self.root.read(c)

@@ -2,7 +2,7 @@
 """The native writer: a tree of nodes, each of which writes its value to a growing buffer.
 
 A value that does not fit raises `Refused`, to which containers add their part of the field path on its way out. `fit` says how
-well a value suits a branch of a union: EXACT, ACCEPTED or NOT.
+well a value suits a branch of a union: EXACT, ACCEPTED, ROUNDED (a whole number that would lose digits) or NOT.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE

@@ -72,13 +72,17 @@ def _required(member: dataclasses.Field[Any]) -> bool:
 
 
 def is_plain(cls: type[Any]) -> bool:
-    """Whether calling the class does no more than store each argument in its slot."""
+    """Whether calling the class does no more than store each argument in its slot.
+
+    And reading an attribute no more than look there. One with `__del__` would see objects that are half made.
+    """
     made_by: object = cls.__new__
     return (
         dataclasses.is_dataclass(cls)
         and type(cls) is type
         and made_by is object.__new__
-        and not hasattr(cls, "__post_init__")
+        and cls.__getattribute__ is object.__getattribute__
+        and not any(hasattr(cls, name) for name in ("__post_init__", "__getattr__", "__del__"))
         and _is_generated(cls.__init__)
         and _stores(cls)
         and not _init_only(cls)

@@ -13,6 +13,7 @@ from uuid import UUID
 from ..errors import DecodeError, ResolutionError, SchemaError
 from .bind import bind, bind_made
 from .defaults import DefaultEncoder
+from .paths import listed
 from .plan import Choice, Default, EnumValue, Fields, FixedValue, Key, Link, ListOf, MapOf, Pick, Plan, Value
 from .resolve import Resolution, title
 from .schema import (
@@ -169,7 +170,7 @@ class WriterBuilder:
             return self._engine.MapNode(self._node(node.values))
         if isinstance(node, Union):
             branches = tuple(self._node(branch) for branch in node.branches)
-            return self._engine.UnionNode(branches, title(node))
+            return self._engine.UnionNode(branches, _taken(node))
         return self._named(self._schema.names[node.name])
 
     def _named(self, named: Named) -> Any:
@@ -210,6 +211,15 @@ def _reasons(plan: EnumValue) -> tuple[str | None, ...]:
         f"the reader's enum {plan.name} has no symbol {name} and no default" if kept is None else None
         for name, kept in zip(plan.written, plan.symbols)
     )
+
+
+def _taken(union: Union) -> str:
+    """The types of a union by what a writer takes for them: `[null, uuid]`, not `[null, string]`."""
+
+    def name(branch: Node) -> str:
+        return branch.logical.name if isinstance(branch, Primitive) and branch.logical else title(branch)
+
+    return f"[{listed(union.branches, name)}]"
 
 
 def _members(cls: type[Any], name: str, symbols: Iterable[str | None]) -> tuple[Any, ...]:

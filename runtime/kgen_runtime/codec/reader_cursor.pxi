@@ -46,7 +46,8 @@ cdef enum:
     MOST_UUID = 64  # no UUID's text is longer
 
 cdef Py_ssize_t MAX_DECIMAL = DECIMAL_BYTES
-cdef Py_ssize_t MAX_EMPTY = EMPTY_ITEMS
+cdef Py_ssize_t FREE_ITEMS = ITEMS
+cdef Py_ssize_t BYTE_ITEMS = ITEMS_PER_BYTE
 cdef int DEPTH = MAX_DEPTH
 # Microseconds and days of 0001-01-01 and of the first moment after 9999-12-31.
 cdef long long FIRST_MICRO = -62135596800000000LL
@@ -79,7 +80,7 @@ ctypedef struct Cursor:
     const uint8_t *at
     const uint8_t *end
     int depth
-    Py_ssize_t empty
+    Py_ssize_t items
     PyObject *what
     PyObject *path
 
@@ -183,10 +184,10 @@ cdef inline int spend(Cursor *c, const uint8_t *start) noexcept:
 
 
 cdef inline int charge(Cursor *c, Py_ssize_t cost) noexcept:
-    """Take `cost` from what values without bytes may spend."""
-    if c.empty < cost:
+    """Take `cost` from the items that the message may still make."""
+    if c.items < cost:
         return worse(c, TOO_EMPTY)
-    c.empty -= cost
+    c.items -= cost
     return 0
 
 

@@ -1,13 +1,9 @@
 """Nodes that read records, to objects of classes or dicts, and the defaults of their fields."""
 
 cdef class DefaultNode:
-    """The value of a field that the writer lacks: read by `node` from `data` each time, or held where it cannot change.
-
-    `cost`: what one more such value is charged in a record that took no bytes.
-    """
+    """The value of a field that the writer lacks: read by `node` from `data` each time, or held where it cannot change."""
 
     cdef object value
-    cdef Py_ssize_t cost
     cdef bytes data
     cdef Node node
     cdef bint held
@@ -16,7 +12,6 @@ cdef class DefaultNode:
         self.data = data
         self.node = node
         self.held = False
-        self.cost = 0
 
     def probe(self):
         """Read the value once. Raises `DecodeError`."""
@@ -25,25 +20,26 @@ cdef class DefaultNode:
         value = reader.attempt(&c, self.data, 0)
         if type(value) is DecodeError:
             raise value
-        self.cost = PyBytes_GET_SIZE(self.data) + MAX_EMPTY - c.empty
         return value
 
     def hold(self, value):
         """Give this value from now on."""
         self.value = value
         self.held = True
-        self.cost = 0
 
     cdef PyObject *make(self, Cursor *c) noexcept:
-        cdef Cursor inner = c[0]
+        cdef Cursor inner
         cdef PyObject *value
         if self.held:
             Py_INCREF(self.value)
             return <PyObject *>self.value
+        if charge(c, PyBytes_GET_SIZE(self.data)) < 0:
+            return NULL
+        inner = c[0]
         inner.at = <const uint8_t *>PyBytes_AS_STRING(self.data)
         inner.end = inner.at + PyBytes_GET_SIZE(self.data)
-        inner.empty = MAX_EMPTY
         value = self.node.read(&inner)
+        c.items = inner.items
         c.what = inner.what
         c.path = inner.path
         return value
@@ -52,7 +48,8 @@ cdef class DefaultNode:
 cdef class RecordNode(Node):
     """The fields of a record in the order they were written. `targets` are their places in the reader's record; -1 is skipped.
 
-    Where the values go is up to the subclasses: `slot` numbers are theirs.
+    Where the values go is up to the subclasses: `slot` numbers are theirs. `cost`: what one record is charged, besides the
+    defaults that are made for it.
     """
 
     cdef readonly object cls
@@ -63,6 +60,7 @@ cdef class RecordNode(Node):
     cdef Py_ssize_t *slots
     cdef Py_ssize_t *default_slots
     cdef Py_ssize_t width
+    cdef Py_ssize_t cost
 
     def __cinit__(self, *args):
         self.slots = NULL
@@ -88,6 +86,7 @@ cdef class RecordNode(Node):
         for default in self.defaults:
             if not isinstance(default, DefaultNode):
                 raise TypeError("a default needs a DefaultNode")
+        self.cost = 1 + len(steps) + len(defaults)
         self.slots = self.places(steps)
         self.default_slots = self.places(defaults)
 
@@ -108,27 +107,14 @@ cdef class RecordNode(Node):
         return target
 
     cdef PyObject *read(self, Cursor *c) noexcept:
-        cdef const uint8_t *start = c.at
         cdef PyObject *out
         if self.slots == NULL:
             return bad(c, TOO_DEEP)
-        if enter(c) < 0:
+        if enter(c) < 0 or charge(c, self.cost) < 0:
             return NULL
         out = self.make(c)
         c.depth += 1
-        if out != NULL and c.at == start and charge(c, self.cost()) < 0:
-            Py_DECREF(out)
-            return NULL
         return out
-
-    cdef Py_ssize_t cost(self) noexcept:
-        """What a record that took no bytes is charged: by its fields, and by what its defaults are made of."""
-        cdef Py_ssize_t i
-        cdef Py_ssize_t count = PyTuple_GET_SIZE(<PyObject *>self.defaults)
-        cdef Py_ssize_t sum = 1 + count + PyTuple_GET_SIZE(<PyObject *>self.nodes)
-        for i in range(count):
-            sum += (<DefaultNode>PyTuple_GET_ITEM(<PyObject *>self.defaults, i)).cost
-        return sum
 
     cdef PyObject *make(self, Cursor *c) noexcept:
         return NULL
@@ -155,15 +141,16 @@ cdef class RecordNode(Node):
         return 0
 
     cdef int skip(self, Cursor *c) noexcept:
-        cdef const uint8_t *start = c.at
         cdef Py_ssize_t i
         if self.slots == NULL or enter(c) < 0:
             return worse(c, TOO_DEEP)
+        if charge(c, self.cost) < 0:
+            return -1
         for i in range(PyTuple_GET_SIZE(<PyObject *>self.nodes)):
             if (<Node>PyTuple_GET_ITEM(<PyObject *>self.nodes, i)).skip(c) < 0:
                 return trace(c, <object>PyTuple_GET_ITEM(<PyObject *>self.names, i))
         c.depth += 1
-        return charge(c, 1 + PyTuple_GET_SIZE(<PyObject *>self.nodes)) if c.at == start else 0
+        return 0
 
 
 cdef class SlotRecordNode(RecordNode):

@@ -41,8 +41,9 @@ kgen_datetime_import()
 cdef enum:
     SMALL = 1024  # most messages fit a buffer on the stack
     NOT = 0
-    ACCEPTED = 1
-    EXACT = 2
+    ROUNDED = 1
+    ACCEPTED = 2
+    EXACT = 3
 
 cdef int DEPTH = MAX_DEPTH
 cdef object MICROSECOND = dt.timedelta(microseconds=1)
@@ -50,6 +51,9 @@ cdef object UUID = uuid.UUID
 cdef const char *HEX = b"0123456789abcdef"
 cdef double INFINITE = float("inf")
 cdef int64_t NANO_LIMIT = 9223372036854775
+# Microseconds of 0001-01-01 and of the first moment after 9999-12-31.
+cdef int64_t FIRST_MICRO = -62135596800000000
+cdef int64_t END_MICRO = 253402300800000000
 
 ctypedef struct Out:
     uint8_t *data

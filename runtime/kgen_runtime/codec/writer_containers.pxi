@@ -298,10 +298,10 @@ cdef class RecordNode(ContainerNode):
     cdef int weigh(self, object value, Memo memo) except -1:
         if not PyDict_Check(value):
             return NOT
-        return self.fit_items(plain_dict(value), memo)
+        return self.fit_items(plain_dict(value), memo, EXACT if self.cls is None and type(value) is dict else ACCEPTED)
 
-    cdef int fit_items(self, dict value, Memo memo) except -1:
-        cdef int best = EXACT if self.cls is None and type(value) is dict else ACCEPTED
+    cdef int fit_items(self, dict value, Memo memo, int best) except -1:
+        """How well the fields suit, but no better than `best`."""
         for key in value:
             if key not in self.known_names:
                 return NOT
@@ -352,19 +352,19 @@ cdef class UnionNode(Node):
         return (<Node>PyTuple_GET_ITEM(self.branches, number)).write(out, value)
 
     cdef Py_ssize_t best(self, object value, Memo memo) except -2:
-        """The first branch that holds the value exactly, else the first that accepts it, else -1.
+        """The first branch that suits the value best, or -1.
 
         Of classes that accept it, that of its nearest base class.
         """
-        cdef Py_ssize_t i, accepting = -1
-        cdef int fit
+        cdef Py_ssize_t i, place = -1
+        cdef int fit, best = NOT
         for i in range(PyTuple_GET_SIZE(self.branches)):
             fit = (<Node>PyTuple_GET_ITEM(self.branches, i)).fit(value, memo)
             if fit == EXACT:
                 return i
-            if fit == ACCEPTED and (accepting < 0 or self.nearer(value, i, accepting)):
-                accepting = i
-        return accepting
+            if fit > best or (fit == best == ACCEPTED and self.nearer(value, i, place)):
+                best, place = fit, i
+        return place
 
     cdef bint nearer(self, object value, Py_ssize_t one, Py_ssize_t other) except -1:
         """Whether the value's class has the class of branch `one` above it, and that of `other` above that."""

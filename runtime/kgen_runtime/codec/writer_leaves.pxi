@@ -79,7 +79,8 @@ cdef class IntegerNode(Node):
         cdef int64_t number = 0
         if not PyLong_Check(value) or PyBool_Check(value) or not self.holds(value, &number):
             return NOT
-        return EXACT if type(value) is int else ACCEPTED
+        # Nanoseconds are numbers too, but suit their own type better.
+        return ACCEPTED if isinstance(value, (TimestampNanos, LocalTimestampNanos)) else EXACT
 
     def types(self):
         return (int,)
@@ -99,6 +100,13 @@ cdef bint real(object value, double *number) except -1:
     return True
 
 
+cdef int real_fit(object value, double number, bint same) except -1:
+    """How well a float or an int suits, for which `number` stands; `same`: it is written as it is, not as one near it."""
+    if PyFloat_Check(value):
+        return EXACT if same or number != number else ACCEPTED
+    return ACCEPTED if same and int(number) == int.__int__(value) else ROUNDED
+
+
 cdef class DoubleNode(Node):
     cdef int write(self, Out *out, object value) except -1:
         cdef double number = 0
@@ -108,7 +116,7 @@ cdef class DoubleNode(Node):
 
     cdef int fit(self, object value, Memo memo) except -1:
         cdef double number = 0
-        return NOT if not real(value, &number) else EXACT if PyFloat_Check(value) else ACCEPTED
+        return real_fit(value, number, True) if real(value, &number) else NOT
 
     def types(self):
         return (float, int)
@@ -132,8 +140,7 @@ cdef class FloatNode(Node):
         cdef double number = 0
         if not self.holds(value, &number):
             return NOT
-        exact = PyFloat_Check(value) and (number != number or <double><float>number == number)
-        return EXACT if exact else ACCEPTED
+        return real_fit(value, number, <double><float>number == number)
 
     def types(self):
         return (float, int)
@@ -265,11 +272,13 @@ cdef class TimestampNode(Node):
         cdef int64_t micros = 0
         if not self.micros(value, &micros):
             raise unwanted(self.wanted(), value)
+        if not FIRST_MICRO <= micros < END_MICRO:
+            raise Refused("the moment is outside the years 1 to 9999 in UTC")
         return put_long(out, floor_div(micros, self.unit))
 
     cdef int fit(self, object value, Memo memo) except -1:
         cdef int64_t micros = 0
-        if not self.micros(value, &micros):
+        if not self.micros(value, &micros) or not FIRST_MICRO <= micros < END_MICRO:
             return NOT
         return ACCEPTED if micros % self.unit else EXACT
 

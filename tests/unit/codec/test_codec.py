@@ -9,6 +9,7 @@ import importlib
 import json
 import math
 import struct
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from decimal import Decimal
@@ -322,6 +323,36 @@ class ExtraByDefault:
     scale: InitVar[int] = 2
 
 
+@dataclass(slots=True, kw_only=True)
+class Watched:
+    x: float
+    y: float
+
+    def __del__(self) -> None:
+        GONE.append((self.x, self.y))
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    x: float
+    y: float
+
+    def __getattribute__(self, name: str) -> Any:
+        return object.__getattribute__(self, name) + 10
+
+
+@dataclass(slots=True, kw_only=True)
+class Filling:
+    x: float
+    y: float
+
+    def __getattr__(self, name: str) -> float:
+        return 10.0
+
+
+GONE: list[tuple[float, float]] = []
+
+
 class Twin:
     __slots__ = ("x", "y")
 
@@ -337,6 +368,23 @@ def test_setattr_is_called(engine: Any) -> None:
     for cls in (Setting, SettingBelow):
         read = make_reader(schema(POINT), None, {"g.Point": cls}, engine=engine).decode(data)
         assert (read.x, read.y) == (11.0, 12.0)
+
+
+def test_a_class_that_looks_at_its_objects_sees_no_half_made_ones(engine: Any) -> None:
+    reader = make_reader(schema(POINT), None, {"g.Point": Watched}, engine=engine)
+    GONE.clear()
+    with pytest.raises(DecodeError):
+        reader.decode(struct.pack("<d", 1))
+    assert GONE == []
+    reader.decode(struct.pack("<dd", 1, 2))
+    assert GONE == [(1.0, 2.0)]
+
+
+def test_a_class_is_asked_for_what_it_has_of_its_own_to_say(engine: Any) -> None:
+    reading = make_writer(schema(POINT), {"g.Point": Reading}, engine=engine)
+    assert reading.encode(Reading(x=1, y=2)) == struct.pack("<dd", 11, 12)
+    filling = make_writer(schema(POINT), {"g.Point": Filling}, engine=engine)
+    assert filling.encode(Filling.__new__(Filling)) == struct.pack("<dd", 10, 10)
 
 
 def test_arguments_of_init_alone_are_seen(engine: Any) -> None:
@@ -359,6 +407,9 @@ def test_only_simple_slotted_dataclasses_are_filled_without_a_call() -> None:
         SettingBelow,
         Extra,
         ExtraByDefault,
+        Watched,
+        Reading,
+        Filling,
         Borrowed,
     )
     assert [cls for cls in others if is_plain(cls)] == []
@@ -467,12 +518,15 @@ def test_classes_that_make_their_objects_in_another_way_are_taken(engine: Any, c
     assert (read.x, read.y) == (1.0, 2.0)
 
 
+LATEST = dt.datetime.max.replace(tzinfo=dt.timezone(dt.timedelta(hours=-1)))
+EARLIEST = dt.datetime.min.replace(tzinfo=dt.timezone(dt.timedelta(hours=1)))
 REFUSED: list[tuple[Any, Any, str, str]] = [
     ("null", 0, "", "expected None"),
     ("boolean", 1, "", "expected bool"),
     ("int", True, "", "not bool"),
-    ("int", 2**31, "", "32 bits"),
-    ("long", 2**63, "", "64 bits"),
+    ("int", "1", "", "expected int"),
+    ("int", 2**31, "", "does not fit 32 bits"),
+    ("long", 2**63, "", "does not fit 64 bits"),
     ("long", 1.0, "", "not float"),
     ("float", 1e39, "", "32 bits"),
     ("double", 10**400, "", "expected a"),
@@ -480,7 +534,8 @@ REFUSED: list[tuple[Any, Any, str, str]] = [
     ("string", b"a", "", "expected str"),
     ("string", "\ud800", "", "surrogate"),
     ("bytes", "a", "", "expected bytes"),
-    (fixed(2), b"a", "", "bytes"),
+    (fixed(2), b"a", "", "expected 2 bytes, not 1"),
+    (fixed(2), "ab", "", "expected bytes, not str"),
     ({"type": "enum", "name": "E", "symbols": ["A"]}, "B", "", "symbol of E"),
     ({"type": "array", "items": "int"}, {1}, "", "expected list"),
     ({"type": "array", "items": "int"}, [1, "a"], "[1]", "expected"),
@@ -507,10 +562,15 @@ REFUSED: list[tuple[Any, Any, str, str]] = [
         "without a time zone",
     ),
     (logical("long", "timestamp-millis"), 5, "", "with a time zone"),
+    (logical("long", "timestamp-millis"), LATEST, "", "outside the years 1 to 9999 in UTC"),
+    (logical("long", "timestamp-micros"), EARLIEST, "", "outside the years 1 to 9999 in UTC"),
+    (["null", logical("string", "uuid")], "x", "", "expected one of [null, uuid], not str"),
+    (["null", logical("bytes", "decimal", precision=4)], b"x", "", "one of [null, decimal], not bytes"),
+    (["null", logical("long", "timestamp-millis")], 5, "", "one of [null, timestamp-millis], not int"),
     (logical("long", "timestamp-nanos"), dt.datetime(9999, 1, 1, tzinfo=UTC), "", "nanoseconds"),
     (logical("string", "uuid"), "x", "", "expected UUID"),
-    (logical("bytes", "decimal", precision=4, scale=2), Decimal("1.234"), "", "ecimal"),
-    (logical("bytes", "decimal", precision=4, scale=2), Decimal(100), "", "ecimal"),
+    (logical("bytes", "decimal", precision=4, scale=2), Decimal("1.234"), "", "below scale 2"),
+    (logical("bytes", "decimal", precision=4, scale=2), Decimal(100), "", "more than 4 digits"),
     (logical("bytes", "decimal", precision=4, scale=2), Decimal("NaN"), "", "ecimal"),
     (logical("bytes", "decimal", precision=4, scale=2), Decimal("1e999999"), "", "ecimal"),
     (logical("bytes", "decimal", precision=4, scale=2), 1.5, "", "Decimal"),
@@ -527,6 +587,18 @@ def test_values_that_do_not_fit_are_refused_with_their_path(
         make_writer(schema(kind), engine=engine).encode(value)
     assert caught.value.path == path
     assert message in caught.value.what
+
+
+@pytest.mark.parametrize(("kind", "value", "path", "message"), REFUSED)
+def test_both_engines_refuse_in_the_same_words(kind: Any, value: Any, path: str, message: str) -> None:
+    for union in (False, True):
+        parsed = schema(["null", kind] if union and kind != "null" and type(kind) is not list else kind)
+        told = []
+        for engine in ("native", "python"):
+            with pytest.raises(EncodeError) as caught:
+                make_writer(parsed, engine=engine).encode(value)  # type: ignore[arg-type]
+            told.append(str(caught.value))
+        assert told[0] == told[1]
 
 
 def test_a_value_that_holds_itself_is_refused(engine: Any) -> None:
@@ -560,6 +632,12 @@ def test_dicts_may_leave_out_what_has_a_default(engine: Any) -> None:
     assert make_writer(parsed, engine=engine).encode({"a": 1}) == b"\x02\x02\x02x"
 
 
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2**53 + 1
+
+
+NANOS = logical("long", "timestamp-nanos")
 UNIONS: list[tuple[list[Any], Any, int]] = [
     (["int", "long"], 5, 0),
     (["int", "long"], 2**40, 1),
@@ -590,6 +668,25 @@ UNIONS: list[tuple[list[Any], Any, int]] = [
     ([record(("a", "long")), {"type": "map", "values": "long"}], {"b": 1}, 1),
     ([{"type": "map", "values": "long"}, record(("a", "string"))], {"a": "x"}, 1),
     ([{"type": "array", "items": "int"}, "null"], (1,), 0),
+    (["double", "long"], Level.HIGH, 1),
+    (["double", "long"], Level.LOW, 1),
+    (["double", "long"], TimestampNanos(2**53 + 1), 1),
+    (["float", "long"], Level.HIGH, 1),
+    (["int", "long"], Level.LOW, 0),
+    (["int", "long"], Level.HIGH, 1),
+    (["int", "double"], Level.HIGH, 1),
+    (["float", "double"], 2**24, 0),
+    (["float", "double"], 2**24 + 1, 1),
+    (["double", logical("bytes", "decimal", precision=20)], 5, 0),
+    (["double", logical("bytes", "decimal", precision=20)], 2**53 + 1, 1),
+    (["double", logical("bytes", "decimal", precision=20)], 10**300, 0),
+    ([logical("long", "timestamp-nanos"), "int"], Level.LOW, 1),
+    ([record(("t", "int")), record(("t", NANOS), name="S")], {"t": TimestampNanos(5)}, 1),
+    ([{"type": "map", "values": "long"}, record(("a", "long"))], OrderedDict(a=1), 0),
+    ([{"type": "map", "values": "long"}, record(("a", "long"))], defaultdict(int, a=1), 0),
+    ([record(("a", "long")), {"type": "map", "values": "long"}], Counter(a=1), 0),
+    ([record(("a", "double")), record(("a", "long"), name="S")], OrderedDict(a=1), 0),
+    ([record(("a", "double")), record(("a", "long"), name="S")], OrderedDict(a=2**53 + 1), 1),
 ]
 
 

@@ -18,6 +18,7 @@ import pytest
 from tests.unit.codec.test_codec import POINT, fixed, logical, record, schema
 
 from kgen_runtime.codec import make_reader, make_writer
+from kgen_runtime.codec.defaults import zigzag as number
 from kgen_runtime.codec.limits import MOST_DEPTH
 from kgen_runtime.codec.schema import parse
 from kgen_runtime.errors import ConfigError, DecodeError, EncodeError
@@ -27,6 +28,7 @@ LEAST = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"  # -2^63
 MANY = b"\x80\x80\x80\x80\x80\x80\x80\x80\x20"  # 2^60
 INTS = {"type": "array", "items": "int"}
 NULLS = {"type": "array", "items": "null"}
+NULL_FIELDS = [{"name": f"f{n}", "type": "null"} for n in range(100)]
 TREE = record(("kids", {"type": "array", "items": "R"}))
 LINE = record(("n", "int"), ("next", ["null", "R"]))
 
@@ -84,9 +86,9 @@ DAMAGED: list[tuple[Any, bytes, int, str, str]] = [
     (INTS, LEAST + b"\x02", 0, "", "block"),
     (INTS, b"\x01\x01\x02\x00", 1, "", "negative"),
     (INTS, b"\x01\x40\x02\x00", 1, "", "ends too early"),
-    (NULLS, MANY + b"\x00", 9, "", "take no bytes"),
-    ({"type": "array", "items": record(name="N")}, MANY + b"\x00", 9, "[32768]", "take no bytes"),
-    ({"type": "array", "items": fixed(0)}, MANY + b"\x00", 9, "", "take no bytes"),
+    (NULLS, MANY + b"\x00", 9, "", "so few bytes"),
+    ({"type": "array", "items": record(name="N")}, MANY + b"\x00", 9, "[32828]", "so few bytes"),
+    ({"type": "array", "items": fixed(0)}, MANY + b"\x00", 9, "", "so few bytes"),
     ({"type": "map", "values": "null"}, MANY + b"\x02a", 11, "", "ends too early"),
     ({"type": "map", "values": "int"}, b"\x02\x02k", 3, "['k']", "ends too early"),
     ({"type": "map", "values": "int"}, b"\x02\x02\xff\x00\x00", 1, "", "UTF-8"),
@@ -158,6 +160,10 @@ def test_skipped_fields_are_checked_and_bounded_too(engine: Any) -> None:
         assert caught.value.path.startswith("gone")
 
     skipping(NULLS, MANY + b"\x00")
+    skipping(
+        {"type": "array", "items": record(("b", "boolean"), *NULL_FIELDS, name="S")},
+        number(20_000) + b"\0" * 20_001,
+    )
     skipping("string", HUGE)
     skipping(INTS, b"\x01\x7e")
     skipping(INTS, LEAST)
@@ -176,7 +182,7 @@ def bomb(levels: int) -> Any:
 
 
 def test_a_schema_that_multiplies_without_bytes_is_bounded(engine: Any) -> None:
-    with pytest.raises(DecodeError, match="take no bytes"):
+    with pytest.raises(DecodeError, match="so few bytes"):
         make_reader(schema(bomb(40)), engine=engine).decode(b"")
 
 
@@ -209,6 +215,32 @@ def test_the_largest_limit_of_depth_is_held_by_a_small_stack(engine: Any) -> Non
     assert isinstance(found[1], DecodeError)
 
 
+@pytest.mark.parametrize("levels", [128, 200])
+def test_writing_is_held_by_a_small_stack(levels: int) -> None:
+    """Also where each level is a union that has to choose, and where the value is too deep."""
+    other = record(("q", ["null", "R"]), name="Q")
+    writer = make_writer(schema(record(("next", ["null", "R", other]))), engine="native")
+    value: Any = None
+    for _ in range(levels):
+        value = {"next": value}
+    found: list[Any] = []
+
+    def write() -> None:
+        try:
+            found.append(writer.encode(value))
+        except EncodeError as error:
+            found.append(error.what)
+
+    before = threading.stack_size(128 << 10)
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    threading.stack_size(before)
+    assert found == [
+        b"\2" * 127 + b"\0" if levels == 128 else "the value is nested more than 128 deep, or holds itself"
+    ]
+
+
 def test_too_little_room_on_pythons_stack_is_an_error_of_the_message(engine: Any) -> None:
     reader = make_reader(schema(LINE), engine=engine)
     writer = make_writer(schema(LINE), engine=engine)
@@ -229,7 +261,6 @@ def test_too_little_room_on_pythons_stack_is_an_error_of_the_message(engine: Any
         deep(levels)
 
 
-NULL_FIELDS = [{"name": f"f{n}", "type": "null"} for n in range(100)]
 EMPTY: list[tuple[str, Any, Any]] = [
     ("nulls", record(*NULL_FIELDS), record(*NULL_FIELDS)),
     (
@@ -251,11 +282,50 @@ def test_records_without_bytes_cost_what_they_take(engine: Any, name: str, write
     made = make_reader(pair[0], pair[1], engine=engine)
     assert len(made.decode(b"\x14\x00")) == 10
     tracemalloc.start()
-    with pytest.raises(DecodeError, match="take no bytes"):
+    with pytest.raises(DecodeError, match="so few bytes"):
         made.decode(b"\x80\xf4\x03\x00")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 6_000_000
+
+
+FLAG = {"name": "b", "type": "boolean"}
+SMALL: list[tuple[str, Any, Any]] = [
+    ("nulls", record(FLAG, *NULL_FIELDS), record(FLAG, *NULL_FIELDS)),
+    ("a list by default", record(FLAG), record(FLAG, {"name": "l", "type": INTS, "default": [1] * 1000})),
+    (
+        "many lists by default",
+        record(FLAG),
+        record(FLAG, *({"name": f"l{n}", "type": INTS, "default": []} for n in range(50))),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "writer", "reader"), SMALL, ids=[case[0] for case in SMALL])
+def test_a_byte_for_each_record_does_not_buy_it_much_more(
+    engine: Any, name: str, writer: Any, reader: Any
+) -> None:
+    pair = [schema({"type": "array", "items": kind}) for kind in (writer, reader)]
+    made = make_reader(pair[0], pair[1], engine=engine)
+    assert len(made.decode(number(50) + b"\1" * 50 + b"\0")) == 50
+    tracemalloc.start()
+    with pytest.raises(DecodeError, match="so few bytes"):
+        made.decode(number(20_000) + b"\1" * 20_000 + b"\0")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000 * 800
+
+
+def test_many_small_records_may_have_got_fields(engine: Any) -> None:
+    """Ten of them, on records of two bytes, as many as there are."""
+    added = [{"name": f"l{n}", "type": INTS, "default": []} for n in range(10)]
+    kinds = record(("n", "int"), name="R"), record(("n", "int"), *added, name="R")
+    pair = [schema({"type": "array", "items": kind}) for kind in kinds]
+    data = number(20_000) + number(100) * 20_000 + b"\0"
+    made = make_reader(pair[0], pair[1], engine=engine).decode(data)
+    assert len(made) == 20_000
+    assert made[-1] == {"n": 100, **{f"l{n}": [] for n in range(10)}}
+    assert made[-1]["l0"] is not made[-2]["l0"]
 
 
 def test_a_held_default_costs_little(engine: Any) -> None:

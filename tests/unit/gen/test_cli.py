@@ -160,6 +160,18 @@ def test_doctor(registry, capsys, tmp_path, monkeypatch):
     assert f"ok  brokers          127.0.0.1:{port}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("compiled", "hint"),
+    [(True, "slower: unset KGEN_CODEC"), (False, "slower: install a C compiler and reinstall kgen")],
+)
+def test_doctor_and_the_slower_codec(capsys, tmp_path, monkeypatch, compiled, hint):
+    monkeypatch.setattr("kgen_runtime.codec.ENGINE", "python")
+    monkeypatch.setattr("kgen_runtime.codec.has_native", lambda: compiled)
+    cli.run(["doctor", "--out", str(tmp_path), "--json"])
+    findings = {f["name"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
+    assert (findings["codec"]["state"], findings["codec"]["hint"]) == ("warning", hint)
+
+
 @pytest.mark.parametrize("brokers", ["127.0.0.1:1", "nonsense", "a:b"])
 def test_doctor_and_brokers_that_are_not_there(capsys, tmp_path, monkeypatch, brokers):
     monkeypatch.setenv("KGEN_BROKERS", brokers)
