@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
 
 from ..errors import ConfigError
 from .bind import is_plain
@@ -23,13 +23,17 @@ from .resolve import resolve
 from .schema import Schema
 
 EngineName: TypeAlias = Literal["native", "python"]
+Trailing: TypeAlias = Literal["refuse", "ignore"]
+"""What becomes of a payload with bytes left over after the value: a `DecodeError`, or the value all the same,
+as Confluent's deserializers have it.
+"""
 
 
 class Reader(Protocol):
     """Turns Avro binary into values of the reader schema."""
 
     def decode(self, data: bytes, offset: int = 0) -> Any:
-        """One value from `data[offset:]`, all of it. Raises `DecodeError`."""
+        """One value from `data[offset:]`. Raises `DecodeError`."""
 
     def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> list[Any]:
         """One value for each payload, in order.
@@ -60,6 +64,7 @@ def make_reader(
     classes: Mapping[str, type[Any]] | None = None,
     *,
     max_depth: int = MAX_DEPTH,
+    trailing: Trailing = "refuse",
     engine: EngineName | None = None,
 ) -> Reader:
     """A reader of what `writer` wrote, as `reader` sees it.
@@ -69,14 +74,18 @@ def make_reader(
     are the wire symbols. Names without a class become dicts and strings.
     Raises `ResolutionError` where the schemas can never be resolved or are too much work to (see
     `limits.RESOLUTION_WORK`), `SchemaError` where no object of a class can be made from its record,
-    `ConfigError` where `max_depth` is more than `limits.MOST_DEPTH`.
+    `ConfigError` where `max_depth` is more than `limits.MOST_DEPTH` or `trailing` is not known.
     """
     if not 0 <= max_depth <= MOST_DEPTH:
         raise ConfigError(f"max_depth must be from 0 to {MOST_DEPTH}, not {max_depth}")
+    if trailing not in get_args(Trailing):
+        raise ConfigError(f"trailing={trailing!r} is not known", hint="Use 'refuse' or 'ignore'.")
     _announce()
     nodes = _nodes(engine, "_reader")
     resolution = resolve(writer, writer if reader is None else reader)
-    made: Reader = nodes.Reader(ReaderBuilder(nodes, resolution, classes or {}).root(), max_depth)
+    made: Reader = nodes.Reader(
+        ReaderBuilder(nodes, resolution, classes or {}).root(), max_depth, trailing == "refuse"
+    )
     return made
 
 

@@ -388,7 +388,7 @@ class DefaultNode:
 
     def probe(self) -> Any:
         """Read the value once. Raises `DecodeError`."""
-        value = _attempt(self.node, Cursor(self.data, 0, MAX_DEPTH))
+        value = _attempt(self.node, Cursor(self.data, 0, MAX_DEPTH), whole=True)
         if isinstance(value, DecodeError):
             raise value
         return value
@@ -610,7 +610,7 @@ def _blob(kind: str, size: int, precision: int, scale: int) -> Node:
     return BlobNode(size, bytes, reasons.ENDS)
 
 
-def _attempt(root: Node, c: Cursor) -> Any:
+def _attempt(root: Node, c: Cursor, whole: bool) -> Any:
     """A value, or a `DecodeError`: made outside of the handler, so that it holds on to no payload."""
     try:
         value = root.read(c)
@@ -619,7 +619,7 @@ def _attempt(root: Node, c: Cursor) -> Any:
     except RecursionError:
         what, at, path, cause = reasons.TOO_DEEP, c.at, "", None
     else:
-        if c.at == c.end:
+        if c.at == c.end or not whole:
             return value
         what, at, path, cause = f"{c.end - c.at} bytes are left over after the value", c.at, "", None
     refused = DecodeError(what, position=at, path=path)
@@ -630,12 +630,13 @@ def _attempt(root: Node, c: Cursor) -> Any:
 class Reader:
     """Decodes with a tree of nodes. Its methods are those of `codec.Reader`."""
 
-    def __init__(self, root: Node, max_depth: int) -> None:
+    def __init__(self, root: Node, max_depth: int, whole: bool) -> None:
         self._root = root
         self._max_depth = max_depth
+        self._whole = whole
 
     def decode(self, data: bytes, offset: int = 0) -> Any:
-        """One value from `data[offset:]`, all of it. Raises `DecodeError`."""
+        """One value from `data[offset:]`. Raises `DecodeError`."""
         value = self._attempt(data, offset)
         if isinstance(value, DecodeError):
             raise value
@@ -651,4 +652,4 @@ class Reader:
         payload = data if type(data) is bytes else memoryview(data).tobytes()
         if not 0 <= operator.index(offset) <= len(payload):
             return DecodeError(reasons.ENDS, position=len(payload))
-        return _attempt(self._root, Cursor(payload, offset, self._max_depth))
+        return _attempt(self._root, Cursor(payload, offset, self._max_depth), self._whole)

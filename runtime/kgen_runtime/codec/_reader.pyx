@@ -96,13 +96,15 @@ cdef class Reader:
 
     cdef Node root
     cdef int max_depth
+    cdef bint whole
 
-    def __init__(self, Node root not None, int max_depth):
+    def __init__(self, Node root not None, int max_depth, bint whole):
         self.root = root
         self.max_depth = max_depth
+        self.whole = whole
 
     def decode(self, data, offset=0):
-        """One value from `data[offset:]`, all of it. Raises `DecodeError`."""
+        """One value from `data[offset:]`. Raises `DecodeError`."""
         cdef Cursor c
         # What is too large is clipped. The default takes no call: this runs for each message.
         value = self.attempt(&c, data, 0 if offset is ZERO else PyNumber_AsSsize_t(offset, NULL))
@@ -140,7 +142,7 @@ cdef class Reader:
             return failure(c, c.at - start)
         value = <object>made
         Py_DECREF(made)
-        if c.at != c.end:
+        if c.at != c.end and self.whole:
             return DecodeError(f"{c.end - c.at} bytes are left over after the value", position=c.at - start)
         return value
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from ..codec import Reader, Writer, make_reader, make_writer
+from ..codec import Reader, Trailing, Writer, make_reader, make_writer
 from ..errors import FramingError, KgenError, ResolutionError, UnknownSchema
 from ..messages import Headers
 from .base import Decoder, Encoder, Role, Serde
@@ -26,12 +26,16 @@ _MAX_READERS = 1_000
 class AvroSerde(Serde[T]):
     """Values of the latest of `schemas`, whichever version wrote them.
 
-    `classes` has the class of every record and enum of that schema, by its full Avro name.
+    `classes` has the class of every record and enum of that schema, by its full Avro name. `trailing`: what
+    becomes of a payload with bytes left over after the value: a `DecodeError` (`refuse`), or the value
+    (`ignore`), as Confluent's deserializers have it. For a generated topic, whose value is `old`:
+    `dataclasses.replace(topic, value=AvroSerde(old.schemas, old.classes, trailing="ignore"))`.
     """
 
-    def __init__(self, schemas: Schemas, classes: Classes) -> None:
+    def __init__(self, schemas: Schemas, classes: Classes, *, trailing: Trailing = "refuse") -> None:
         self.schemas = schemas
         self.classes = classes
+        self.trailing = trailing
 
     def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
         """A decoder for one worker. Raises `SchemaError` where the generated schema is not valid."""
@@ -50,6 +54,7 @@ class _AvroDecoder(Generic[T]):
     def __init__(self, serde: AvroSerde[T], store: SchemaStore, role: Role) -> None:
         self._schemas = serde.schemas
         self._classes = serde.classes
+        self._trailing = serde.trailing
         self._store = store
         self._role = role
         self._header = HEADERS[role]
@@ -132,7 +137,7 @@ class _AvroDecoder(Generic[T]):
 
     def _resolve(self, written: Written, key: SchemaKey) -> Reader | KgenError:
         try:
-            return make_reader(written.schema, self._latest, self._classes)
+            return make_reader(written.schema, self._latest, self._classes, trailing=self._trailing)
         except ResolutionError as error:
             kind = "id" if isinstance(key, int) else "GUID"
             subject = f"{self._schemas.subject} version {self._schemas.latest.version}"

@@ -139,6 +139,16 @@ def test_damage_is_told_with_position_and_path(
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
+def test_bytes_after_the_value_may_be_ignored(engine: Any) -> None:
+    read = make_reader(schema(INTS), trailing="ignore", engine=engine)
+    assert read.decode(b"\x02\x04\x00rest") == [2]
+    good, bad = read.decode_many([b"-\x02\x04\x00\x00", b"-\x02\x04"], 1)
+    assert good == [2]
+    assert isinstance(bad, DecodeError)
+    with pytest.raises(ConfigError, match="Use 'refuse' or 'ignore'"):
+        make_reader(schema(INTS), trailing="drop", engine=engine)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("offset", [-1, 4, 10**30, -(10**30)])
 def test_an_offset_outside_the_data_is_an_error(engine: Any, offset: int) -> None:
     with pytest.raises(DecodeError):

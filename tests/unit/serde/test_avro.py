@@ -123,6 +123,13 @@ def test_poison_leaves_its_error_and_the_rest_decodes(decoder):
     assert ids[1::2] == [id_ for _, _, id_ in poison]
 
 
+def test_bytes_after_the_value_are_damage_unless_ignored(decoder):
+    (refused,), _ = decoder.decode_many([NEW + b"x"])
+    assert isinstance(refused, DecodeError)
+    lenient = AvroSerde(SERDE.schemas, SERDE.classes, trailing="ignore").decoder(SchemaStore(None), "value")
+    assert lenient.decode_many([NEW + b"x", OLD]) == ([NEW_ORDER, OLD_ORDER], [7, 3])
+
+
 def test_a_batch_of_poison_alone(decoder):
     for payload, kind in [(b"", FramingError), (b"\x00", FramingError), (b"x" * 9, FramingError)]:
         values, ids = decoder.decode_many([payload] * 3)
