@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kgen_runtime.codec.resolve import check
 from kgen_runtime.codec.schema import parse
+from kgen_runtime.errors import ResolutionError
 
 from .drafts import Draft
 
@@ -41,6 +42,9 @@ def _against(level: str, draft: Draft, referenced: Sequence[str], old: Earlier) 
     if draft.type != "AVRO":
         return []
     new_schema, old_schema = parse(draft.text, referenced), parse(old.draft.text, old.referenced)
-    found = check(old_schema, new_schema) if level in ("BACKWARD", "FULL") else []
-    found += check(new_schema, old_schema) if level in ("FORWARD", "FULL") else []
+    try:
+        found = check(old_schema, new_schema) if level in ("BACKWARD", "FULL") else []
+        found += check(new_schema, old_schema) if level in ("FORWARD", "FULL") else []
+    except ResolutionError as error:  # more work than a schema may make
+        return [f"{{errorType:'UNREADABLE', description:'{error.what}'}}"]
     return [f"{{errorType:'UNREADABLE', description:'{f.message}', location:'{f.path}'}}" for f in found]

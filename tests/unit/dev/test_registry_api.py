@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
@@ -307,6 +308,16 @@ def test_transitive_levels_look_at_every_version(api: Api) -> None:
         _, got = api.call("POST", "/compatibility/subjects/a/versions?verbose=true", posted(with_name))
         assert got["is_compatible"] is allowed
         assert bool(got["messages"]) is not allowed
+
+
+def test_schemas_that_take_too_long_to_compare_are_not_compatible(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("kgen_runtime.codec.resolve"), "RESOLUTION_WORK", 3)
+    api.register("a", USER)
+    _, got = api.call("POST", "/compatibility/subjects/a/versions/latest?verbose=true", posted(USER_2))
+    assert got["is_compatible"] is False
+    assert "too many types" in str(got["messages"])
 
 
 def test_compatibility_of_what_is_not_there(api: Api) -> None:
