@@ -7,7 +7,7 @@ of the messages.
 
 A bare consume loop at librdkafka's own settings takes what has been fetched and then waits out a pause
 (`FETCHING` says why), or is just slow enough for the broker never to: its rate jumps between runs by a factor
-of three. So the loop runs at kgen's settings as well: that ratio tells what all beyond fetching costs.
+of three to six. So the loop runs at kgen's settings as well: that ratio tells what all beyond fetching costs.
 """
 
 from __future__ import annotations
