@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from bytewax.recovery import init_db_dir
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from tests.faults.shape import Shape
 from tests.kafka.broker import KafkaCluster
@@ -34,10 +34,9 @@ from tests.kafka.clients import (
     send,
 )
 from tests.kafka.fixtures import AnyBroker
-from tests.kafka.processes import spawn, tail
+from tests.kafka.processes import spawn, tail, wait_for
 
 ROOT = Path(__file__).parents[2]
-_SILENCE = 10.0
 _LOST = re.compile(
     r"^error: (the transaction failed|\d+ transaction\(s\) were not committed within"
     r"|\d+ message\(s\) did not arrive: .*: Local: Message timed out$)",
@@ -212,53 +211,35 @@ class Progress:
     """
 
     def __init__(self, bootstrap: str, topic: str) -> None:
-        self._bootstrap, self._topic = bootstrap, topic
+        # Uncommitted: a kill in the midst of a transaction has to be possible too.
+        config = {
+            "bootstrap.servers": bootstrap,
+            "group.id": "tests-progress",
+            "enable.auto.commit": False,
+            "isolation.level": "read_uncommitted",
+            "fetch.wait.max.ms": 20,
+        }
+        self._consumer = Consumer({**config, **QUIET})
         self._count = 0
-        self._consumer = self._open()
         places = partitions(self._consumer, topic)
-        self._next = dict.fromkeys(places, 0)
-        self._assign()
+        self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in places])
 
     def count(self) -> int:
         """How many messages have come."""
         while found := self._consumer.consume(10_000, 0):
-            for message in found:
-                place = message.partition()
-                if message.error() is None and place is not None:
-                    self._next[place] = (message.offset() or 0) + 1
-                    self._count += 1
-                    self._heard = time.monotonic()
-        if time.monotonic() - self._heard > _SILENCE:
-            # librdkafka may wait for minutes after what a broker answered while a topic was being made.
-            self._consumer.close()
-            self._consumer = self._open()
-            self._assign()
+            self._count += sum(message.error() is None for message in found)
         return self._count
 
     def close(self) -> None:
         """Leave the broker."""
         self._consumer.close()
 
-    def _open(self) -> Consumer:
-        # Uncommitted: a kill in the midst of a transaction has to be possible too.
-        config = {
-            "bootstrap.servers": self._bootstrap,
-            "group.id": "tests-progress",
-            "enable.auto.commit": False,
-            "isolation.level": "read_uncommitted",
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 20,
-        }
-        return Consumer({**config, **QUIET})
-
-    def _assign(self) -> None:
-        self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in self._next.items()])
-        self._heard = time.monotonic()
-
 
 def feed(flow: Flow, ids: range) -> None:
     """Send these ids to the source's topic, dealt out to its partitions."""
-    places = leaders(admin(flow.bootstrap), flow.shape.source)
+    client = admin(flow.bootstrap)
+    wait_for(lambda: leaders(client, flow.shape.source) > 0, f"{flow.shape.source} to be known")
+    places = leaders(client, flow.shape.source)
     send(flow.bootstrap, flow.shape.source, numbered(ids, places))
 
 

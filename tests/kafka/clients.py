@@ -169,8 +169,15 @@ def read_all(
 
 
 def partitions(consumer: Consumer, topic: str) -> list[int]:
-    """The partitions of a topic."""
-    return sorted(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+    """The partitions of a topic, as soon as the broker that happens to be asked has heard of it."""
+    found: list[int] = []
+
+    def known() -> bool:
+        found[:] = sorted(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+        return bool(found)
+
+    wait_for(known, f"{topic} to be known")
+    return found
 
 
 def _until_end(consumer: Consumer, open_: set[int], seconds: float) -> Iterator[Message]:
