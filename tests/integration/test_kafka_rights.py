@@ -9,44 +9,24 @@ import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
-    ResourcePatternType,
-    ResourceType,
-)
 from tests.integration.kafka_flows import text
 from tests.kafka.broker import KafkaBroker, KafkaCluster
-from tests.kafka.clients import account, admin, create_topic, numbered, read_all, send
+from tests.kafka.clients import account, create_topic, numbered, read_all, send
 from tests.kafka.processes import wait_for
 from tests.kafka.proxy import Proxy
+from tests.kafka.rights import ADA, GUARDED, allow
 
 import kgen_runtime as rt
 from kgen_runtime import testing
 
 pytestmark = pytest.mark.kafka
 
-SETTINGS = {
-    "listener.security.protocol.map": "PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXY:SASL_PLAINTEXT",
-    "listener.name.proxy.sasl.enabled.mechanisms": "PLAIN",
-    "listener.name.proxy.plain.sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule "
-    'required user_ada="pw";',
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "super.users": "User:ANONYMOUS",  # the tests themselves, who come by the plain listener
-}
-CONFIG = {
-    "security.protocol": "SASL_PLAINTEXT",
-    "sasl.mechanism": "PLAIN",
-    "sasl.username": "ada",
-    "sasl.password": "pw",
-}
 IDS = range(1_000)
 
 
 @pytest.fixture
 def guarded(kafka_here: None, tmp_path: Path) -> Iterator[KafkaBroker]:
-    with KafkaCluster(tmp_path, settings=SETTINGS) as cluster:
+    with KafkaCluster(tmp_path, settings=GUARDED) as cluster:
         broker = cluster.brokers[0]
         with Proxy(broker.proxied_port, broker.behind):
             create_topic(broker.bootstrap, "in")
@@ -55,18 +35,9 @@ def guarded(kafka_here: None, tmp_path: Path) -> Iterator[KafkaBroker]:
             yield broker
 
 
-def allow(broker: KafkaBroker, kind: str, name: str, right: str, *, prefix: bool = False) -> None:
-    """Give ada a right."""
-    pattern = ResourcePatternType.PREFIXED if prefix else ResourcePatternType.LITERAL
-    who = ("User:ada", "*", AclOperation[right], AclPermissionType.ALLOW)
-    binding = AclBinding(ResourceType[kind], name, pattern, *who)
-    client = admin(broker.bootstrap)
-    client.create_acls([binding])[binding].result(20)
-
-
 def told(broker: KafkaBroker, delivery: str) -> str:
     """What ada's flow says when it fails; nothing where it does not."""
-    kafka = rt.Kafka(broker.proxied, config=CONFIG)
+    kafka = rt.Kafka(broker.proxied, config=ADA)
     flow = Dataflow("flow")
     source = rt.source("in", flow, text("in"), kafka, stop="end", group_id="readers")
     errs = rt.sink("out", source.oks, text("out"), kafka, delivery=delivery)  # type: ignore[arg-type]
@@ -90,17 +61,17 @@ def works(broker: KafkaBroker, delivery: str) -> None:
 
 def test_the_least_rights(guarded: KafkaBroker) -> None:
     """The right to READ or WRITE contains the one to DESCRIBE."""
-    allow(guarded, "TOPIC", "in", "READ")
-    allow(guarded, "TOPIC", "out", "WRITE")
-    allow(guarded, "GROUP", "readers", "READ")
+    allow(guarded.bootstrap, "TOPIC", "in", "READ")
+    allow(guarded.bootstrap, "TOPIC", "out", "WRITE")
+    allow(guarded.bootstrap, "GROUP", "readers", "READ")
     works(guarded, "at-least-once")
     assert account(IDS, read_all(guarded.bootstrap, "out")).lost == []
 
     assert "Transactional Id authorization failed" in told(guarded, "exactly-once")
-    allow(guarded, "TRANSACTIONAL_ID", "kgen.", "WRITE", prefix=True)
+    allow(guarded.bootstrap, "TRANSACTIONAL_ID", "kgen.", "WRITE", prefix=True)
     wait_for(lambda: "Group authorization failed" in told(guarded, "exactly-once"), "the next right to lack")
-    allow(guarded, "GROUP", "kgen.", "READ", prefix=True)
+    allow(guarded.bootstrap, "GROUP", "kgen.", "READ", prefix=True)
     wait_for(lambda: "KGEN_KAFKA_BATCH_SIZE" in told(guarded, "exactly-once"), "the next right to lack")
-    allow(guarded, "TOPIC", "out", "DESCRIBE_CONFIGS")
+    allow(guarded.bootstrap, "TOPIC", "out", "DESCRIBE_CONFIGS")
     works(guarded, "exactly-once")
     assert len(read_all(guarded.bootstrap, "out")) >= 2 * len(IDS)

@@ -13,18 +13,12 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import (
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
-    ResourcePatternType,
-    ResourceType,
-)
 from tests.integration.kafka_flows import ids, read, write
 from tests.kafka.broker import KafkaBroker, KafkaCluster
-from tests.kafka.clients import admin, create_topic, numbered, send
+from tests.kafka.clients import create_topic, numbered, send
 from tests.kafka.processes import wait_for
 from tests.kafka.proxy import Proxy
+from tests.kafka.rights import ADA, GUARDED, allow
 
 import kgen_runtime as rt
 
@@ -121,13 +115,7 @@ class Guarded:
 
     def __init__(self, broker: KafkaBroker) -> None:
         self.bootstrap = broker.bootstrap
-        config = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN"}
-        self.hers = rt.Kafka(broker.proxied, config={**config, "sasl.username": "ada", "sasl.password": "pw"})
-
-    def give(self, kind: ResourceType, name: str) -> None:
-        right = (ResourcePatternType.LITERAL, "User:ada", "*", AclOperation.READ, AclPermissionType.ALLOW)
-        client, binding = admin(self.bootstrap), AclBinding(kind, name, *right)
-        client.create_acls([binding])[binding].result(30)
+        self.hers = rt.Kafka(broker.proxied, config=ADA)
 
     def topic(self, name: str) -> str:
         """With ten messages."""
@@ -146,13 +134,7 @@ class Guarded:
 
 @pytest.fixture(scope="module")
 def guarded(kafka_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    settings = {
-        "listener.name.proxy.sasl.enabled.mechanisms": "PLAIN",
-        "listener.name.proxy.plain.sasl.jaas.config": PASSWORD,
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": "User:ANONYMOUS",
-    }
-    with _secured(tmp_path_factory.mktemp("guarded"), "SASL_PLAINTEXT", settings) as broker:
+    with _secured(tmp_path_factory.mktemp("guarded"), "SASL_PLAINTEXT", GUARDED) as broker:
         yield Guarded(broker)
 
 
@@ -161,7 +143,7 @@ def test_reading_needs_nothing_but_the_topic(guarded: Guarded) -> None:
     with pytest.raises(RuntimeError) as caught:
         read(guarded.hers, topic)
     assert "READ on the topic" in _whole(caught.value)
-    guarded.give(ResourceType.TOPIC, topic)
+    allow(guarded.bootstrap, "TOPIC", topic, "READ")
     wait_for(lambda: ids(read(guarded.hers, topic)) == list(range(10)), "the right to be known")
 
 
@@ -169,7 +151,7 @@ def test_a_group_that_may_not_be_used_is_told_nothing(
     guarded: Guarded, caplog: pytest.LogCaptureFixture
 ) -> None:
     topic = guarded.topic("read-in-a-group")
-    guarded.give(ResourceType.TOPIC, topic)
+    allow(guarded.bootstrap, "TOPIC", topic, "READ")
     wait_for(lambda: ids(read(guarded.hers, topic)) == list(range(10)), "the right to be known")
     assert ids(read(guarded.hers, topic, group_id="watched")) == list(range(10))
     assert caplog.text.count("READ on the group") == 1
@@ -177,7 +159,7 @@ def test_a_group_that_may_not_be_used_is_told_nothing(
     with pytest.raises(RuntimeError) as caught:
         read(guarded.hers, topic, group_id="watched", start="stored")
     assert "the consumer group watched" in _whole(caught.value)
-    guarded.give(ResourceType.GROUP, "watched")
+    allow(guarded.bootstrap, "GROUP", "watched", "READ")
 
     def told() -> bool:
         read(guarded.hers, topic, group_id="watched")
