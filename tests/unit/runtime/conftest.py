@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from bytewax.dataflow import Dataflow
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
+from kgen_runtime import delivery as deliveries
 from kgen_runtime import testing
 from kgen_runtime.producers import OF_A_BATCH
 from kgen_runtime.stopping import STOP
@@ -148,3 +151,17 @@ class Producer:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+
+def office_of(out: rt.Topic[str, str], kafka: rt.Kafka, delivery: Any = "at-least-once") -> Any:
+    """The post office of a sink, outside of a flow that runs."""
+    module: Any = sys.modules["kgen_runtime.sink"]  # the attribute of the package is the function
+    mail = deliveries.Mail(
+        kafka,
+        lambda: module._outgoing("flow.out", out, kafka),
+        lambda message, error: module._refused("flow.out", message, error),
+        delivery=delivery,
+        topic=out.name,
+        place=module.place_of,
+    )
+    return deliveries.PostOffice("flow.out", mail, Dataflow("f"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +15,7 @@ from confluent_kafka import KafkaError
 import kgen_runtime as rt
 from kgen_runtime import counter, delivery, testing
 
-from .conftest import Broker
+from .conftest import Broker, office_of
 
 Out = rt.Topic[str, str]
 
@@ -350,16 +349,6 @@ def test_a_registry_at_fault_fails_the_flow(out: Out) -> None:
     )
     with pytest.raises(rt.UnknownSchema):
         office.produce(["x"])
-
-
-def office_of(out: Out, kafka: rt.Kafka) -> Any:
-    module: Any = sys.modules["kgen_runtime.sink"]  # the attribute of the package is the function
-    mail = delivery.Mail(
-        kafka,
-        lambda: module._outgoing("flow.out", out, kafka),
-        lambda message, error: module._refused("flow.out", message, error),
-    )
-    return delivery.PostOffice("flow.out", mail, Dataflow("f"))
 
 
 def cause(error: BaseException | None, kind: type[Exception]) -> BaseException:

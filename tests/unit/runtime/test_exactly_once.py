@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from kgen_runtime.sizes import batch_limit, client_size, record_size
 from kgen_runtime.stopping import STOP
 from kgen_runtime.transactions import group_of
 
-from .conftest import Report, texts
+from .conftest import Report, office_of, texts
 
 Text = rt.Message[str, str]
 Topic = rt.Topic[str, str]
@@ -182,7 +181,7 @@ def test_of_messages_that_went_with_their_transaction_the_cause_is_told(orders: 
 
 
 def test_the_cause_is_told_before_the_epoch_ends_too(out: Topic) -> None:
-    office = office_of(out, Forgotten())
+    office = office_of(out, Forgotten(), delivery="exactly-once")
     office.produce([rt.Message("k", "v", "orders", 0, 7)])
     gate = office.gate(None)
     gate.on_batch([delivery.Ticket("007", [], office.counter().name, 1)])
@@ -237,7 +236,7 @@ def test_the_marker_of_an_idle_partition_is_kept(
 
 def test_a_marker_that_was_just_written_is_left(orders: Topic, out: Topic) -> None:
     kafka = Counted()
-    office = office_of(out, kafka)
+    office = office_of(out, kafka, delivery="exactly-once")
     office.produce([rt.Message("k", "v", "orders", 0, 7)])
     gate = office.gate(None)
     gate.on_batch([delivery.Ticket("007", [], office.counter().name, 1)])
@@ -252,19 +251,6 @@ def test_a_marker_that_cannot_be_kept_fails_the_flow(orders: Topic, out: Topic) 
     testing.run(build(kafka, orders, out))
     told = delivery_error(build(Torn.of(kafka), orders, out))
     assert "the transaction failed" in told
-
-
-def office_of(out: Topic, kafka: rt.Kafka) -> Any:
-    module: Any = sys.modules["kgen_runtime.sink"]  # the attribute of the package is the function
-    mail = delivery.Mail(
-        kafka,
-        lambda: module._outgoing("flow.out", out, kafka),
-        lambda message, error: module._refused("flow.out", message, error),
-        delivery="exactly-once",
-        topic=out.name,
-        place=module.place_of,
-    )
-    return delivery.PostOffice("flow.out", mail, Dataflow("f"))
 
 
 def delivery_error(flow: Dataflow) -> str:
