@@ -98,7 +98,8 @@ def _flow(project: Project, module: Module, topic: TopicDef) -> str:
         module=module.name,
         topic=topic,
         handle=layout(handle, 0, 0),
-        handle_doc=f"Your logic, one {noun} at a time. What it raises goes to `errs` with the message.",
+        handle_doc=f"Your logic, one {noun} at a time. None leaves the message out; what it raises goes to "
+        "`errs` with the message.",
         read=call("rt.source", quote.string(module.name), "flow", f"{module.name}.topic", "kafka"),
         route=route,
     )

@@ -21,7 +21,7 @@ from .errors import (
     UnknownSchema,
 )
 from .errs import check, route
-from .messages import Failure, Headers, Message, RawMessage, Stage
+from .messages import TOMBSTONE, Failure, Headers, Message, RawMessage, Stage, Tombstone
 from .policies import Crash, DeadLetter, Drop, Log, Policy
 from .recovery import Recovery
 from .serde import (
@@ -45,6 +45,7 @@ from .steps import deserialize, map_value, serialize
 from .topic import Topic
 
 __all__ = [
+    "TOMBSTONE",
     "AvroSerde",
     "BytesSerde",
     "ConfigError",
@@ -86,6 +87,7 @@ __all__ = [
     "Stage",
     "StringSerde",
     "TimestampNanos",
+    "Tombstone",
     "Topic",
     "UnknownSchema",
     "WriterSchema",

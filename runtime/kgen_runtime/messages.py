@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -79,8 +79,25 @@ class Message(Generic[K, V]):
     target_partition: int | None = None
     origin: Origin | Consumed | None = field(default=None, repr=False, compare=False)
 
-    def with_value(self, value: W | None) -> Message[K, W]:
-        """The same message (key, headers, provenance, original bytes) with another value."""
+    def with_value(self, value: W) -> Message[K, W]:
+        """The same message (key, headers, provenance, original bytes) with another value.
+
+        Raises `TypeError` for None, which would delete the key's row from a compacted topic: see `tombstone`.
+        """
+        if value is None:
+            raise TypeError(
+                "with_value(None) would write a tombstone: use message.tombstone() to write one, "
+                "or leave the message out"
+            )
+        return self._with(value)
+
+    def tombstone(self) -> Message[K, W]:
+        """The same message (key, headers, provenance, original bytes) without a value: written to a topic, it
+        deletes what is there of its key. It fits into a stream of messages with any type of value.
+        """
+        return self._with(None)
+
+    def _with(self, value: W | None) -> Message[K, W]:
         return Message(
             self.key,
             value,
@@ -122,6 +139,16 @@ class Message(Generic[K, V]):
 
 
 _BEFORE_ORIGIN = attrgetter(*(member.name for member in fields(Message) if member.name != "origin"))
+
+
+class Tombstone(enum.Enum):
+    """The type of `TOMBSTONE`."""
+
+    TOMBSTONE = "tombstone"
+
+
+TOMBSTONE: Final = Tombstone.TOMBSTONE
+"""What a function given to `map_value` returns to make the message a tombstone."""
 
 
 class Stage(str, enum.Enum):

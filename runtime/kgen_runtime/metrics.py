@@ -10,6 +10,7 @@ registry holds. These are there. They are always counted: without the endpoint n
     kgen_produced_bytes_total{topic}                      their keys and values
     kgen_failures_total{topic, stage, schema_id}          failures, of messages of that topic
     kgen_handled_failures_total{policy, stage}            what `rt.route` did with them
+    kgen_filtered_messages_total{step}                    left out by `rt.map_value`
     kgen_gaps_total{topic}                                positions gone from the broker and passed over
     kgen_epochs_total{topic, partition}                   snapshots of the source: epochs closed
     kgen_lag_messages{topic, partition}                   the end of the partition, less what was read
@@ -110,6 +111,7 @@ _FAILURES: Final = Bounded(
     Counter("kgen_failures", "Failures of messages of this topic.", ("topic", "stage", "schema_id"))
 )
 _HANDLED: Final = Counter("kgen_handled_failures", "Failures given to a policy.", ("policy", "stage"))
+_FILTERED: Final = Counter("kgen_filtered_messages", "Messages left out by a step.", ("step",))
 _GAPS: Final = Counter("kgen_gaps", "Positions gone from the broker and passed over.", ("topic",))
 _EPOCHS: Final = Counter("kgen_epochs", "Epochs closed, by source partition.", ("topic", "partition"))
 _LAG: Final = Gauge(
@@ -270,6 +272,12 @@ def handled(policy: str, stages: Iterable[str]) -> None:
     """A policy has seen failures of these stages."""
     for stage, count in Count(stages).items():
         _HANDLED.labels(policy, stage).inc(count)
+
+
+def filtered(step: str, messages: int) -> None:
+    """A step has left out so many messages."""
+    if messages:
+        _FILTERED.labels(step).inc(messages)
 
 
 def gap(topic: str) -> None:

@@ -15,7 +15,8 @@ from .decoding import BatchDecoder, from_messages
 from .encoding import PartError, encoder
 from .errors import EncodeError
 from .failures import code_place, failure, original_of
-from .messages import Failure, Message, RawMessage, Stage
+from .messages import TOMBSTONE, Failure, Message, RawMessage, Stage, Tombstone
+from .metrics import filtered
 from .serde.base import Role
 from .settings import Kafka
 from .sink import outgoing_headers
@@ -32,9 +33,14 @@ Produced: TypeAlias = "KafkaSinkMessage[bytes | None, bytes | None]"
 
 
 @operator
-def map_value(step_id: str, up: Stream[Message[K, V]], f: Callable[[V], W]) -> Split[Message[K, W]]:
-    """Apply `f` to the value of every message; key, headers and provenance stay. Tombstones (value None)
-    pass by.
+def map_value(
+    step_id: str, up: Stream[Message[K, V]], f: Callable[[V], W | Tombstone | None]
+) -> Split[Message[K, W]]:
+    """Apply `f` to the value of every message; key, headers and provenance stay.
+
+    A message for which `f` returns None is left out: nothing of it goes on, and it is done with, as with
+    `op.filter` (counted in `kgen_filtered_messages_total`). Where `f` returns `TOMBSTONE` the message becomes
+    a tombstone. One that was read as a tombstone (value None) passes by: `f` does not see it.
 
     What `f` raises goes to `errs`, with the message as it was read.
     """
@@ -43,13 +49,17 @@ def map_value(step_id: str, up: Stream[Message[K, V]], f: Callable[[V], W]) -> S
         batch: Batch[Message[K, W]] = Batch([], [])
         for message in messages:
             try:
-                value = None if message.value is None else f(message.value)
+                value = TOMBSTONE if message.value is None else f(message.value)
             except AbortExecution:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the user's code raises
                 batch.errs.append(_process_failure(step_id, message, error, f))
             else:
-                batch.oks.append(message.with_value(value))
+                if value is TOMBSTONE:
+                    batch.oks.append(message.tombstone())
+                elif value is not None:
+                    batch.oks.append(message.with_value(value))
+        filtered(step_id, len(messages) - len(batch.oks) - len(batch.errs))
         return [batch]
 
     return split("split", op.flat_map_batch("map", up, mapped))

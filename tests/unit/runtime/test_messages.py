@@ -65,6 +65,14 @@ def test_another_value_keeps_the_rest(message: rt.Message[str, str]) -> None:
     assert dataclasses.replace(changed, value="v") == message
 
 
+def test_a_tombstone_keeps_the_rest_and_is_made_by_name_alone(message: rt.Message[str, str]) -> None:
+    gone: rt.Message[str, str] = message.tombstone()
+    assert gone == dataclasses.replace(message, value=None)
+    assert gone.raw() == message.raw()
+    with pytest.raises(TypeError, match=r"message\.tombstone\(\)"):
+        message.with_value(None)
+
+
 def test_the_original_is_no_part_of_equality_and_repr(orders: rt.Topic[str, str]) -> None:
     one, other = (
         decoded(orders, from_messages([RAW], "orders")).oks[0],

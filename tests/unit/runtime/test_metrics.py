@@ -52,6 +52,16 @@ def avro(name: str) -> rt.Topic[str, str]:
     return rt.Topic(name, key=rt.StringSerde(), value=value)
 
 
+def test_what_a_step_leaves_out_is_counted(orders: Topic, counted: Counted) -> None:
+    kafka, flow = testing.Memory({orders: [*texts(5), raw(None)]}), Dataflow("leaving-out")
+    read = rt.source("in", flow, orders, kafka)
+    kept = rt.map_value("even", read.oks, lambda value: None if int(value[1:]) % 2 else value)
+    refused = rt.sink("out", kept.oks, orders, kafka)
+    rt.route("errs", read.errs, kept.errs, refused, policy=rt.Crash())
+    testing.run(rt.check(flow))
+    assert counted("kgen_filtered_messages_total", step="leaving-out.even") == 2
+
+
 def copy(kafka: rt.Kafka, topic: Topic, out: Topic, delivery: Any = "at-least-once") -> None:
     flow = Dataflow("flow")
     read = rt.source("in", flow, topic, kafka)

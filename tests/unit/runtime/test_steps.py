@@ -48,6 +48,17 @@ def test_tombstones_pass_map_value_untouched() -> None:
     assert ok.value is None
 
 
+def even(value: str) -> int | rt.Tombstone | None:
+    return None if int(value) % 2 else int(value) or rt.TOMBSTONE
+
+
+def test_none_leaves_a_message_out_and_tombstones_are_made_by_name() -> None:
+    oks, errs = through(rt.map_value, [message(str(n)) for n in range(5)], even)
+    assert [(ok.key, ok.value, ok.offset) for ok in oks] == [("k", None, 2), ("k", 2, 2), ("k", 4, 2)]
+    assert [ok.raw().value for ok in oks] == [b"0", b"2", b"4"]
+    assert not errs
+
+
 def refuse(value: str) -> str:
     """Two lines above the line that raises."""
     if value == "bad":

@@ -1,4 +1,4 @@
-"""Generated code type-checks: the serdes and topics infer what they carry."""
+"""Generated code type-checks: serdes, topics and steps infer what they carry."""
 
 from __future__ import annotations
 
@@ -47,13 +47,68 @@ topic.value.encoder(rt.SchemaStore(None), "value").encode("no")  # type: ignore[
 """
 
 
+STEPS = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bytewax.operators as op
+import kgen_runtime as rt
+from bytewax.dataflow import Stream
+from typing_extensions import assert_type
+
+
+@dataclass
+class Order:
+    id: int
+
+
+Up = Stream[rt.Message[str, Order]]
+
+
+def always(order: Order) -> int:
+    return order.id
+
+
+def wanted(order: Order) -> int | None:
+    return order.id or None
+
+
+def gone(order: Order) -> int | rt.Tombstone | None:
+    return rt.TOMBSTONE if order.id else None
+
+
+def build(up: Up) -> None:
+    numbers = assert_type(rt.map_value("a", up, always), rt.Split[rt.Message[str, int]])
+    assert_type(rt.map_value("w", up, wanted), rt.Split[rt.Message[str, int]])
+    assert_type(rt.map_value("g", up, gone), rt.Split[rt.Message[str, int]])
+    assert_type(op.map("d", numbers.oks, deleted), Stream[rt.Message[str, Order]])
+
+
+def deleted(message: rt.Message[str, int]) -> rt.Message[str, Order]:
+    return message.with_value(Order(message.value)) if message.value else message.tombstone()
+
+
+def unnoticed(message: rt.Message[str, int]) -> rt.Message[str, int]:
+    return message.with_value(wanted(Order(1)))  # type: ignore[arg-type]
+"""
+
+
 def test_mypy_infers_what_topics_carry(tmp_path):
-    (tmp_path / "orders.py").write_text(GENERATED)
+    check(tmp_path, GENERATED)
+
+
+def test_mypy_infers_what_steps_give(tmp_path):
+    check(tmp_path, STEPS)
+
+
+def check(folder, text):
+    (folder / "orders.py").write_text(text)
     cache = ROOT / ".mypy_cache" / "serde-typing"
     command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--cache-dir", str(cache)]
     config = ["--config-file", str(ROOT / "pyproject.toml")]
-    environment = {"MYPYPATH": str(ROOT / "runtime"), "PATH": "", "HOME": str(tmp_path)}
+    environment = {"MYPYPATH": str(ROOT / "runtime"), "PATH": "", "HOME": str(folder)}
     done = subprocess.run(
-        [*command, *config, "orders.py"], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [*command, *config, "orders.py"], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr

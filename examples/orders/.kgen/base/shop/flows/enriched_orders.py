@@ -17,8 +17,8 @@ from .._generated import enriched_orders
 def handle(
     enriched_order: enriched_orders.EnrichedOrder,
 ) -> enriched_orders.EnrichedOrder:
-    """Your logic, one enriched order at a time. What it raises goes to `errs` with
-    the message.
+    """Your logic, one enriched order at a time. None leaves the message out; what it
+    raises goes to `errs` with the message.
     """
     return enriched_order
 

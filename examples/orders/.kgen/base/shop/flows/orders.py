@@ -14,8 +14,8 @@ from .._generated import orders
 
 
 def handle(order: orders.Order) -> orders.Order:
-    """Your logic, one order at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one order at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return order
 

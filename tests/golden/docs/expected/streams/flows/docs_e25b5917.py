@@ -15,8 +15,8 @@ from .._generated import docs_e25b5917
 
 
 def handle(docs: docs_e25b5917.Docs) -> docs_e25b5917.Docs:
-    """Your logic, one docs at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one docs at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return docs
 

@@ -14,8 +14,8 @@ from .._generated import k_clash
 
 
 def handle(body: k_clash.Body) -> k_clash.Body:
-    """Your logic, one body at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one body at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return body
 

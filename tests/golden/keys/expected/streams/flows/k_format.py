@@ -14,7 +14,9 @@ from .._generated import k_format
 
 
 def handle(v: k_format.V) -> k_format.V:
-    """Your logic, one v at a time. What it raises goes to `errs` with the message."""
+    """Your logic, one v at a time. None leaves the message out; what it raises goes
+    to `errs` with the message.
+    """
     return v
 
 

@@ -14,8 +14,8 @@ from .._generated import k_long
 
 
 def handle(value: k_long.Value) -> k_long.Value:
-    """Your logic, one value at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one value at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return value
 

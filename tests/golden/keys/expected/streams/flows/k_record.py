@@ -14,8 +14,8 @@ from .._generated import k_record
 
 
 def handle(body: k_record.Body) -> k_record.Body:
-    """Your logic, one body at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one body at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return body
 

@@ -14,8 +14,8 @@ from .._generated import made_up
 
 
 def handle(body: made_up.Body) -> made_up.Body:
-    """Your logic, one body at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one body at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return body
 

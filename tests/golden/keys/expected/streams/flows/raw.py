@@ -14,8 +14,8 @@ from .._generated import raw
 
 
 def handle(value: str) -> str:
-    """Your logic, one value at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one value at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return value
 

@@ -14,8 +14,8 @@ from .._generated import events
 
 
 def handle(event: events.Event) -> events.Event:
-    """Your logic, one event at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one event at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return event
 

@@ -15,8 +15,8 @@ from .._generated import ete_bd010c64
 
 
 def handle(value: ete_bd010c64.Value) -> ete_bd010c64.Value:
-    """Your logic, one value at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one value at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return value
 

@@ -15,8 +15,8 @@ from .._generated import order_events_94cf18
 
 
 def handle(value: order_events_94cf18.Value) -> order_events_94cf18.Value:
-    """Your logic, one value at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one value at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return value
 

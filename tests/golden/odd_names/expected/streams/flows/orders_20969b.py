@@ -15,8 +15,8 @@ from .._generated import orders_20969b
 
 
 def handle(value: orders_20969b.Value) -> orders_20969b.Value:
-    """Your logic, one value at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one value at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return value
 

@@ -15,8 +15,8 @@ from .._generated import prefix_a_b_c_554a5db8
 
 
 def handle(slash: prefix_a_b_c_554a5db8.Slash) -> prefix_a_b_c_554a5db8.Slash:
-    """Your logic, one slash at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one slash at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return slash
 

@@ -15,8 +15,8 @@ from .._generated import t_2024_orders
 
 
 def handle(value: t_2024_orders.Value) -> t_2024_orders.Value:
-    """Your logic, one value at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one value at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return value
 

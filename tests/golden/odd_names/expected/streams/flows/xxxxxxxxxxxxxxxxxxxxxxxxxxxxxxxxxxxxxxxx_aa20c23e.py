@@ -19,8 +19,8 @@ from .._generated import xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_aa20c23e
 def handle(
     value: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_aa20c23e.Value,
 ) -> xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_aa20c23e.Value:
-    """Your logic, one value at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one value at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return value
 

@@ -14,7 +14,9 @@ from .._generated import guids
 
 
 def handle(g: guids.G) -> guids.G:
-    """Your logic, one g at a time. What it raises goes to `errs` with the message."""
+    """Your logic, one g at a time. None leaves the message out; what it raises goes
+    to `errs` with the message.
+    """
     return g
 
 

@@ -14,8 +14,8 @@ from .._generated import readings
 
 
 def handle(reading: readings.Reading) -> readings.Reading:
-    """Your logic, one reading at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one reading at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return reading
 

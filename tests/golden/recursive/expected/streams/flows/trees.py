@@ -14,8 +14,8 @@ from .._generated import trees
 
 
 def handle(node: trees.Node) -> trees.Node:
-    """Your logic, one node at a time. What it raises goes to `errs` with the
-    message.
+    """Your logic, one node at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
     """
     return node
 
