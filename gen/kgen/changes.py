@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from .diff import Change, schema_diff, summary
 from .lock import Locked, text_hash
-from .model.library import Library
+from .model.library import Library, Pair, moved_references, same_meaning
 from .model.project import Project
 from .model.subjects import Skipped, Subject
 from .plan import FileAction, SubjectChange
@@ -32,7 +32,7 @@ def subject_changes(
     projects: Sequence[Project],
     files: Sequence[FileAction],
     skipped: Iterable[Skipped],
-    known: Mapping[str, Sequence[Change]],
+    known: Mapping[str, SchemaChange],
 ) -> tuple[SubjectChange, ...]:
     """A change for each subject that is new, gone, skipped, of another version, or whose files change for
     another reason.
@@ -49,57 +49,63 @@ def subject_changes(
     return tuple(sorted([*found.values(), *left_out], key=lambda c: c.subject))
 
 
-def _compared(
-    old: Locked | None, new: Locked, known: Mapping[str, Sequence[Change]]
-) -> Iterator[SubjectChange]:
+def _compared(old: Locked | None, new: Locked, known: Mapping[str, SchemaChange]) -> Iterator[SubjectChange]:
     before = {s.name: s for s in old.snapshot.subjects} if old else {}
     after = {s.name: s for s in new.snapshot.subjects}
     for name, subject in after.items():
         if name not in before:
             yield SubjectChange(name, "add", None, subject.latest.version, subject.compatibility)
-        elif before[name] != subject:
-            yield _changed(before[name], subject, known.get(name, ()))
+        elif before[name] != subject or name in known:
+            yield _changed(before[name], subject, known.get(name))
     for name in before.keys() - after.keys():
         yield SubjectChange(name, "remove", before[name].latest.version)
 
 
-class Schemas:
-    """The newest schemas of subjects, before and after, parsed when asked for."""
-
-    def __init__(self, old: Locked | None, new: Locked) -> None:
-        self._old = Library(old.snapshot) if old else None
-        self._new = Library(new.snapshot)
-
-    def diff(self, before: Subject, after: Subject) -> tuple[Change, ...]:
-        """What changed in meaning."""
-        if self._old is None or not {before.latest.type, after.latest.type} <= {"AVRO"}:
-            return ()
-        old = self._old.unit((before.name, before.latest.version)).schema
-        return schema_diff(old, self._new.unit((after.name, after.latest.version)).schema)
-
-
-def _changed(before: Subject, after: Subject, known: Sequence[Change]) -> SubjectChange:
-    parts = [summary(known)]
+def _changed(before: Subject, after: Subject, known: SchemaChange | None) -> SubjectChange:
+    parts = [summary(known.changes), *known.references] if known else []
     if before.latest.version == after.latest.version:
         parts.append(_lesser_change(before, after))
     numbers = before.latest.version, after.latest.version
     return SubjectChange(after.name, "change", *numbers, after.compatibility, ", ".join(filter(None, parts)))
 
 
-def schema_changes(old: Locked | None, new: Locked) -> dict[str, tuple[Change, ...]]:
-    """By subject, what changed in the meaning of its newest schema; subjects that did not change are left
-    out.
+@dataclass(frozen=True)
+class SchemaChange:
+    """What changed in the meaning of a subject's newest schema, and which versions it refers to instead
+    (`address v1 -> v2`).
     """
-    before = {s.name: s for s in old.snapshot.subjects} if old else {}
-    schemas = Schemas(old, new)
-    pairs = [(before[s.name], s) for s in new.snapshot.subjects if s.name in before]
-    return {a.name: schemas.diff(b, a) for b, a in pairs if b.latest.text != a.latest.text}
+
+    changes: tuple[Change, ...]
+    references: tuple[str, ...]
 
 
-def moved(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
+def schema_changes(old: Locked | None, new: Locked) -> dict[str, SchemaChange]:
+    """By subject, what changed in its newest schema with all that this refers to; subjects that did not
+    change are left out.
+    """
+    if old is None:
+        return {}
+    before, after = Library(old.snapshot), Library(new.snapshot)
+    locked = {s.name: s for s in old.snapshot.subjects if s.latest.type == "AVRO"}
+    pairs = [(_newest(locked[s.name]), _newest(s)) for s in new.snapshot.subjects if s.name in locked]
+    changed = [(b, a) for b, a in pairs if not same_meaning(before, b, after, a)]
+    return {a[0]: _schema_change(before, b, after, a) for b, a in changed}
+
+
+def _schema_change(before: Library, old: Pair, after: Library, new: Pair) -> SchemaChange:
+    was = before.schema(old)
+    found = schema_diff(was, after.unit(new).schema) if was else ()
+    return SchemaChange(found, moved_references(before, old, after, new) if was else ())
+
+
+def _newest(subject: Subject) -> Pair:
+    return subject.name, subject.latest.version
+
+
+def moved(changes: Mapping[str, SchemaChange]) -> Iterator[str]:
     """A line for each type that is in another namespace now."""
     for subject, found in changes.items():
-        for change in found:
+        for change in found.changes:
             if change.kind == "type moved":
                 yield f"{subject}: {change.before} is {change.after} now"
 

@@ -4,7 +4,6 @@ would write.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,10 +12,10 @@ from kgen_runtime.codec.schema import Schema
 
 from . import paths, pull, textdiff
 from .diff import Change, schema_diff
-from .errors import SchemaError, UnknownSchema
+from .errors import UnknownSchema
 from .impact import Use
 from .lock import load
-from .model.library import Library
+from .model.library import Library, moved_references, same_meaning
 from .model.subjects import Snapshot, Subject
 from .plan import FileAction
 from .pull import Request
@@ -33,6 +32,7 @@ class SubjectDiff:
     before: int | None
     after: int | None
     changes: tuple[Change, ...] = ()
+    references: tuple[str, ...] = ()  # `address v1 -> v2`, for each version that it refers to instead
     both: Both | None = None
     verdict: Verdict | None = None
 
@@ -43,6 +43,7 @@ class SubjectDiff:
             "from": self.before,
             "to": self.after,
             "changes": [change.as_json() for change in self.changes],
+            "references": list(self.references),
             "compatibility": self.both.as_json() if self.both else None,
             "level": self.verdict.as_json() if self.verdict else None,
         }
@@ -52,7 +53,9 @@ class SubjectDiff:
         if self.before is None or self.after is None:
             yield f"{'+' if self.before is None else '-'} {self.subject} v{self.after or self.before}"
             return
-        yield f"~ {self.subject} v{self.before} -> v{self.after}"
+        moved = f"v{self.before} -> v{self.after}" if self.before != self.after else f"v{self.after}"
+        yield f"~ {self.subject} {moved}"
+        yield from (f"    refers to {reference}" for reference in self.references)
         yield from (f"    {change.text}" for change in self.changes)
         yield from (f"    {line}" for line in (self.both.lines() if self.both else ()))
         if self.verdict:
@@ -111,25 +114,29 @@ def _subjects(before: Snapshot, after: Snapshot) -> Iterator[SubjectDiff]:
     for name in sorted({*known, *present}):
         was, now = known.get(name), present.get(name)
         if was and now:
-            if was.latest.text != now.latest.text:
-                yield _diff(old, was, was.latest.version, new, now, now.latest.version)
+            first, second = was.latest.version, now.latest.version
+            if not same_meaning(old, (name, first), new, (name, second)):
+                yield _diff(old, was, first, new, now, second)
         else:
             yield SubjectDiff(name, was.latest.version if was else None, now.latest.version if now else None)
 
 
 def _diff(old: Library, was: Subject, before: int, new: Library, now: Subject, after: int) -> SubjectDiff:
-    first, second = old.unit((was.name, before)).schema, new.unit((now.name, after)).schema
+    pair, other = (was.name, before), (now.name, after)
+    first, second = old.unit(pair).schema, new.unit(other).schema
+    moved = moved_references(old, pair, new, other)
     history = list(_history(new, now, after))
     level = now.compatibility
     verdict = at_level(level, history, second) if level and history else None
-    return SubjectDiff(now.name, before, after, schema_diff(first, second), both_ways(first, second), verdict)
+    found, both = schema_diff(first, second), both_ways(first, second)
+    return SubjectDiff(now.name, before, after, found, moved, both, verdict)
 
 
 def _history(library: Library, subject: Subject, before: int) -> Iterator[tuple[int, Schema]]:
     for version in subject.versions:
-        if version.version < before:
-            with contextlib.suppress(SchemaError):  # an old version that no reader takes
-                yield version.version, library.unit((subject.name, version.version)).schema
+        schema = library.schema((subject.name, version.version)) if version.version < before else None
+        if schema:  # one that does not parse was never read
+            yield version.version, schema
 
 
 def _text(request: Request, files: Sequence[FileAction]) -> str:

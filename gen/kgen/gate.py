@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from kgen_runtime.codec.resolve import check
-from kgen_runtime.codec.schema import Schema
 
-from .errors import IncompatibleError, SchemaError
+from .errors import IncompatibleError
 from .lock import Locked
-from .model.library import Library
-from .model.subjects import Snapshot
+from .model.library import Library, Pair, moved_references, same_meaning
+from .model.subjects import Snapshot, Subject
 
 _SHOWN = 3
 
@@ -34,27 +33,38 @@ def refuse_incompatible(new: Snapshot, old: Locked | None, allowed: Collection[s
 
 def _problems(new: Snapshot, old: Locked, allowed: Collection[str]) -> Iterator[tuple[str, str]]:
     before, after = Library(old.snapshot), Library(new)
+    locked = {s.name: s for s in old.snapshot.subjects}
     for subject in new.subjects:
-        locked = old.subject(subject.name)
-        if locked is None or subject.name in allowed or locked.latest.text == subject.latest.text:
-            continue
-        reader = after.unit((subject.name, subject.latest.version)).schema
-        reader_before = before.unit((subject.name, locked.latest.version)).schema
-        for version in locked.versions:
-            writer = _schema(before, (subject.name, version.version))
-            found = check(writer, reader) if writer else []
-            if writer and found and not check(writer, reader_before):
-                shown = "; ".join(f"{f.path or 'the root'}: {f.message}" for f in found[:_SHOWN])
-                yield (
-                    subject.name,
-                    f"{subject.name} v{subject.latest.version} cannot read v{version.version}: {shown}",
-                )
-                break
+        known = None if subject.name in allowed else locked.get(subject.name)
+        problem = _problem(before, known, after, subject) if known else None
+        if problem:
+            yield subject.name, problem
 
 
-def _schema(library: Library, pair: tuple[str, int]) -> Schema | None:
-    """The schema, or None where an old version does not parse: nobody could read that one before either."""
-    try:
-        return library.unit(pair).schema
-    except SchemaError:
+def _problem(before: Library, locked: Subject, after: Library, subject: Subject) -> str | None:
+    """The first locked version that could be read and can be no more, and why; references count as a part of
+    a version.
+    """
+    newest, newest_before = _pair(subject), _pair(locked)
+    reader_before = before.schema(newest_before)
+    if reader_before is None or same_meaning(before, newest_before, after, newest):
         return None
+    reader = after.unit(newest).schema
+    for version in locked.versions:
+        # One that does not parse was not readable before, either.
+        writer = before.schema((subject.name, version.version))
+        found = check(writer, reader) if writer else []
+        if writer and found and not check(writer, reader_before):
+            shown = "; ".join(f"{f.path or 'the root'}: {f.message}" for f in found[:_SHOWN])
+            return f"{_title(before, locked, after, subject)} cannot read v{version.version}: {shown}"
+    return None
+
+
+def _title(before: Library, locked: Subject, after: Library, subject: Subject) -> str:
+    """`orders-value v2`, with the references that changed."""
+    moved = moved_references(before, _pair(locked), after, _pair(subject))
+    return f"{subject.name} v{subject.latest.version}" + (f" ({', '.join(moved)})" if moved else "")
+
+
+def _pair(subject: Subject) -> Pair:
+    return subject.name, subject.latest.version

@@ -100,7 +100,7 @@ def _notes(subject: Subject, old: Subject | None, gone: Sequence[int]) -> Iterat
         known = before.get(version.version)
         if known is None or known.id == version.id:
             continue
-        same = normal_hash(known.text) == normal_hash(version.text)
+        same = _meaning(known) == _meaning(version)
         what = "under" if same else "with another schema, under"
         yield f"{subject.name} v{version.version} was registered anew {what} id {version.id} (was {known.id})"
 
@@ -118,12 +118,17 @@ def _undone(subject: Subject, old: Subject, live: Sequence[int]) -> Iterator[str
 def _renames(snapshot: Snapshot, locked: Locked) -> Iterator[str]:
     """Subjects that went while another with the same schema came: a topic that was renamed, most likely."""
     now, before = {s.name for s in snapshot.subjects}, {s.name for s in locked.snapshot.subjects}
-    came = {normal_hash(s.latest.text): s.name for s in snapshot.subjects if s.name not in before}
+    came = {_meaning(s.latest): s.name for s in snapshot.subjects if s.name not in before}
     for subject in locked.snapshot.subjects:
-        new = came.get(normal_hash(subject.latest.text))
+        new = came.get(_meaning(subject.latest))
         telling = '"record"' in subject.latest.text  # many topics have keys that are strings
         if telling and subject.name not in now and new is not None:
             yield f"{subject.name} is gone and {new} has its schema: renamed? move your edits to the new flow"
+
+
+def _meaning(version: SchemaVersion) -> tuple[str, frozenset[tuple[str, int]]]:
+    """What makes two schemas of one registry the same: the text, and what it refers to."""
+    return normal_hash(version.text), frozenset((r.subject, r.version) for r in version.references)
 
 
 def with_others(fetched: Fetched, locked: Locked, globs: Sequence[str]) -> Fetched:

@@ -303,7 +303,7 @@ def _plan(
     skipped = {s.subject: s for s in (*snapshot.skipped, *project.skipped)}.values()
     known = changes.schema_changes(old, new)
     subjects = changes.subject_changes(old, new, _models(project, new, settings, old), files, skipped, known)
-    every = [change for found in known.values() for change in found]
+    every = [change for found in known.values() for change in found.changes]
     made = plan.Plan(
         snapshot.registry_url,
         settings.package,

@@ -121,7 +121,7 @@ def _module_changes(
         for joined in sorted(new.value - old.value - {"None", *later.values()}):
             yield Affected(name, "", "value", "joined", "", joined, since)
         for class_name in old.classes:
-            yield from _same_class(name, class_name, later[class_name], old, new, renames, since)
+            yield from _same_class(name, class_name, later[class_name], old, new, renames, full_names, since)
 
 
 def _renamed(gone: str, old: _Module, renames: Mapping[str, str], full_names: Mapping[str, str]) -> str:
@@ -131,12 +131,20 @@ def _renamed(gone: str, old: _Module, renames: Mapping[str, str], full_names: Ma
 
 
 def _same_class(
-    module: str, name: str, later: str, old: _Module, new: _Module, renames: Mapping[str, str], since: str
+    module: str,
+    name: str,
+    later: str,
+    old: _Module,
+    new: _Module,
+    renames: Mapping[str, str],
+    full_names: Mapping[str, str],
+    since: str,
 ) -> Iterator[Affected]:
     """What changed in a class. Merged code has its new name, other code the old one."""
     now = name if name in new.classes else later
     if now in new.classes:
         full = {_full_name(name, old.full_names), _full_name(now, new.full_names)} - {""}
+        full = full or _only_full_name(name, full_names)  # a module without a topic names none itself
         own = {k.rpartition(".")[2]: v for k, v in renames.items() if k.rpartition(".")[0] in full}
         for change in _class_changes(module, name, old.classes[name], new.classes[now], own, since):
             yield change
@@ -150,6 +158,11 @@ def _same_class(
 
 def _full_name(class_name: str, full_names: Mapping[str, str]) -> str:
     return next((full for full, name in full_names.items() if name == class_name), "")
+
+
+def _only_full_name(class_name: str, full_names: Mapping[str, str]) -> set[str]:
+    found = {full for full, name in full_names.items() if name == class_name}
+    return found if len(found) == 1 else set()
 
 
 def _since(old: _Module, new: _Module | None) -> str:

@@ -64,6 +64,25 @@ class Library:
             self._units[pair] = self._parse(self._versions[pair])
         return self._units[pair]
 
+    def schema(self, pair: Pair) -> Schema | None:
+        """The version's schema; None if it does not parse."""
+        try:
+            return self.unit(pair).schema
+        except SchemaError:
+            return None
+
+    def texts(self, pair: Pair) -> tuple[str, ...]:
+        """The version's text and the texts of all that it refers to, which together are its meaning.
+
+        Raises `SchemaError` if a reference leads nowhere or back.
+        """
+        version = self._versions[pair]
+        return (version.text, *(reference.text for reference in self._closure(version)))
+
+    def references(self, pair: Pair) -> dict[str, SchemaVersion]:
+        """The versions that a version refers to, transitively, by subject. Raises as `texts` does."""
+        return {reference.subject: reference for reference in self._closure(self._versions[pair])}
+
     def _parse(self, version: SchemaVersion) -> Unit:
         references = tuple(self._closure(version))
         try:
@@ -101,6 +120,29 @@ class Library:
             path.pop()
 
         yield from visit(version)
+
+
+def same_meaning(first: Library, pair: Pair, second: Library, other: Pair) -> bool:
+    """Whether two versions have the same text and so have the versions that they refer to."""
+    try:
+        return first.texts(pair) == second.texts(other)
+    except SchemaError:
+        return False
+
+
+def moved_references(first: Library, pair: Pair, second: Library, other: Pair) -> tuple[str, ...]:
+    """`address v1 -> v2` for each subject that two versions both refer to in another version or text."""
+    before, after = first.references(pair), second.references(other)
+    changed = (s for s in sorted(before.keys() & after.keys()) if _key(before[s]) != _key(after[s]))
+    return tuple(_moved(s, before[s].version, after[s].version) for s in changed)
+
+
+def _key(version: SchemaVersion) -> tuple[int, str]:
+    return version.version, version.text
+
+
+def _moved(subject: str, before: int, after: int) -> str:
+    return f"{subject} v{before} -> v{after}" if before != after else f"{subject} v{after}, registered again"
 
 
 def located(error: SchemaError, version: SchemaVersion) -> SchemaError:
