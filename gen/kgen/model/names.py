@@ -2,7 +2,8 @@
 disk.
 
 Everything here is deterministic and the same on every Python version, so the Unicode tables are the frozen
-ones of Unicode 3.2.
+ones of Unicode 3.2. What Avro names (fields, symbols, types) keeps its letters, in the form in which Python
+reads identifiers (NFKC); modules and folders are ASCII, as file systems do not agree on anything else.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import keyword
 import re
 from collections.abc import Iterable, Mapping
-from unicodedata import ucd_3_2_0
+from unicodedata import normalize, ucd_3_2_0
 
 
 def _words(text: str) -> frozenset[str]:
@@ -61,6 +62,7 @@ _FLOW_NAMES = _words(
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$|clock\$)(\..*)?\Z")
 _PLAIN_FOLDER = re.compile(r"[a-z0-9_][a-z0-9._-]*\Z")
 _MODULE = re.compile(r"[a-z_][a-z0-9_]*\Z")
+_NAME_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 _FOLDER_LENGTH = 80
 _MODULE_LENGTH = 60
 
@@ -75,6 +77,20 @@ def ascii_name(text: str, prefix: str) -> str:
     plain = ucd_3_2_0.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9_]+", "_", plain)
     return f"{prefix}_{name}" if not name or name[0].isdigit() else name
+
+
+def identifier(text: str, prefix: str) -> str:
+    """`text` as Python reads it as an identifier; as `ascii_name` makes it where some Python would not."""
+    name = ucd_3_2_0.normalize("NFKC", text)
+    if not text.isascii() and name.isidentifier() and _is_stable(name):
+        return name
+    return ascii_name(text, prefix)
+
+
+def _is_stable(text: str) -> bool:
+    """Whether these letters, digits and underscores mean the same in every version of Unicode since 3.2."""
+    known = all(char == "_" or ucd_3_2_0.category(char) in _NAME_CATEGORIES for char in text)
+    return known and text == ucd_3_2_0.normalize("NFKC", text) == normalize("NFKC", text)
 
 
 def folder_name(subject: str) -> str:
@@ -102,8 +118,11 @@ def module_name(name: str) -> str:
 
 
 def _snake(text: str) -> str:
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
-    return re.sub(r"(?<=[A-Z])(?=[A-Z][a-z])", "_", text).lower()
+    out: list[str] = []
+    for before, char, after in zip(f"_{text}", text, f"{text[1:]}_"):
+        begins = before.islower() or before.isdecimal() or (before.isupper() and after.islower())
+        out.append(f"_{char}" if char.isupper() and begins else char)
+    return "".join(out).lower()
 
 
 def _reserved_module(name: str) -> bool:
@@ -133,15 +152,21 @@ def class_name(short: str) -> str:
     """The class of an Avro type: its own name, with a first capital where it has none (`order_line` ->
     `OrderLine`).
     """
-    name = ascii_name(short, "T")
+    name = identifier(short, "T")
     if not name[0].isupper():
-        name = ascii_name(pascal(name), "T")
+        name = identifier(pascal(name), "T")
     return f"{name}_" if name in MODULE_NAMES | BUILTINS | _AMBIGUOUS or keyword.iskeyword(name) else name
 
 
 def pascal(name: str) -> str:
     """`order_line` -> `OrderLine`; `orderLine` -> `OrderLine`."""
-    return "".join(part[0].upper() + part[1:] for part in name.split("_") if part)
+    return "".join(_capital(part[0]) + part[1:] for part in name.split("_") if part)
+
+
+def _capital(letter: str) -> str:
+    """The capital of a letter, where Unicode 3.2 has one."""
+    capital = letter.upper()
+    return capital if _is_stable(capital) else letter
 
 
 def class_candidates(fullname: str) -> Iterable[str]:
@@ -153,7 +178,7 @@ def class_candidates(fullname: str) -> Iterable[str]:
     yield name
     prefix = ""
     for space in reversed(spaces):
-        prefix = pascal(ascii_name(space, "N")) + prefix
+        prefix = pascal(identifier(space, "N")) + prefix
         yield class_name(prefix + pascal(name))
     yield from numbered(class_name(prefix + pascal(name)))
 
@@ -171,17 +196,17 @@ def field_name(wire: str) -> str:
     """The attribute of a field. Names that Python or the dataclass machinery wants for itself get an
     underscore.
     """
-    name = ascii_name(wire, "field")
+    name = identifier(wire, "field")
     if name.startswith(("__", "_dflt_", "_HAS_DEFAULT_FACTORY")):
-        name = ascii_name(name.strip("_"), "field")
+        name = identifier(name.strip("_"), "field")
     return f"{name}_" if keyword.iskeyword(name) or name == "self" or name in _AMBIGUOUS else name
 
 
 def symbol_name(wire: str) -> str:
     """The member of an enum symbol. Names that `enum.Enum` wants for itself change."""
-    name = ascii_name(wire, "symbol")
+    name = identifier(wire, "symbol")
     if name.startswith("_") and (name.endswith("_") or "__" in name):
-        name = ascii_name(name.strip("_"), "symbol")
+        name = identifier(name.strip("_"), "symbol")
     reserved = keyword.iskeyword(name) or name in {"name", "value", "mro"} or name in _AMBIGUOUS
     return f"{name}_" if reserved else name
 
@@ -208,7 +233,7 @@ def parameter(cls: str, module: str) -> str:
     """What a function calls one value of a class: `OrderLine` -> `order_line`, or `value` where that means
     something else.
     """
-    name = _snake(cls).strip("_")
+    name = identifier(_snake(cls).strip("_"), "value")
     return "value" if name == module or _reserved_module(name) else name
 
 
@@ -227,7 +252,8 @@ class Scope:
 
     def lock(self, name: str) -> bool:
         """Takes exactly this name, where it is a valid class name that is still free."""
-        if not re.match(r"[A-Z][A-Za-z0-9_]*\Z", name) or keyword.iskeyword(name) or name in self._taken:
+        valid = name == identifier(name, "T") and not name.startswith("_") and not name[0].islower()
+        if not valid or keyword.iskeyword(name) or name in self._taken:
             return False
         self._taken.add(name)
         return True

@@ -1,8 +1,8 @@
 """Schema text to the tree of `schema.py`.
 
-More lenient than the letter of the specification where Java's parser (and so every registry) is: namespaces
-may hold hyphens and `$`, a type may be repeated with an equal definition, a simple name falls back to the
-null namespace, and `{"type": {…}}` may nest.
+More lenient than the letter of the specification where Java's parser (and so every registry) is: names are of
+any script's letters, namespaces of any printable characters (`a..b`, `shop.Order$`), a type may be repeated
+with an equal definition, a simple name falls back to the null namespace, and `{"type": {…}}` may nest.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .schema import (
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_NAMESPACE = re.compile(r"[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*\Z")
+_LAST_OF_JAVA = "\uffff"  # Java looks at units of 16 bits, of which those of later characters are no letters
 _MAX_FIXED = (1 << 31) - 1
 _LOGICAL = {
     "date": {"int"},
@@ -219,7 +219,7 @@ class _Parser:
         if len(full) > NAME_LENGTH:
             raise self._error(f"{full[:200]!r}… is a name of more than {NAME_LENGTH} characters", at)
         space, _, simple = full.rpartition(".")
-        if not _NAME.match(simple) or (space and not _NAMESPACE.match(space)):
+        if not _is_name(simple) or not space.isprintable():
             raise self._error(f"{full[:200]!r} is not a valid name", at)
 
     def _alias(self, alias: str, space: str, at: str) -> str:
@@ -239,7 +239,7 @@ class _Parser:
         self._need(value, "symbols", at)
         symbols = self._strings(value, "symbols", at)
         for number, symbol in enumerate(symbols):
-            if not _NAME.match(symbol):
+            if not _is_name(symbol):
                 raise self._error(f"{symbol[:200]!r} is not a valid symbol", f"{at}/symbols/{number}")
         if len(set(symbols)) != len(symbols):
             raise self._error("a symbol is there twice", f"{at}/symbols")
@@ -272,7 +272,7 @@ class _Parser:
         if not isinstance(value, dict):
             raise self._error("a field must be an object", at)
         name = self._need(value, "name", at)
-        if not isinstance(name, str) or not _NAME.match(name):
+        if not isinstance(name, str) or not _is_name(name):
             raise self._error(f"{str(name)[:200]!r} is not a valid field name", f"{at}/name")
         node = self._node(self._need(value, "type", at), space, f"{at}/type", depth + 1)
         default = value.get("default", NO_DEFAULT)
@@ -282,6 +282,15 @@ class _Parser:
         if order not in ("ascending", "descending", "ignore"):
             raise self._error("'order' must be ascending, descending or ignore", f"{at}/order")
         return Field(name, node, default, self._strings(value, "aliases", at), _doc(value), order)
+
+
+def _is_name(text: str) -> bool:
+    """Whether Java takes it for a name: letters, digits and underscores, the first one not a digit."""
+    if text.isascii():
+        return _NAME.match(text) is not None
+    letters = text.replace("_", "a")
+    valid = letters[0].isalpha() and all(char.isalpha() or char.isdecimal() for char in letters)
+    return valid and max(text) <= _LAST_OF_JAVA
 
 
 def _full(name: str, space: str) -> str:

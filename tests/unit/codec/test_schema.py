@@ -71,6 +71,21 @@ def test_a_dotted_name_brings_its_own_namespace_and_a_null_namespace_is_kept() -
     assert list(schema.names) == ["x.y.F", "G", "a.R"]
 
 
+@pytest.mark.parametrize("name", ["beløp", "Søknad", "FØDSEL", "名前", "ﬁ", "_ａ", "a\u0661"])
+def test_names_are_of_any_letters_as_in_java(name: str) -> None:
+    inner = {"type": "enum", "name": name, "symbols": [name], "aliases": [name]}
+    root = read(record({"name": name, "type": inner})).names["R"]
+    assert isinstance(root, Record)
+    assert [(field.name, field.type) for field in root.fields] == [(name, Ref(name))]
+
+
+@pytest.mark.parametrize("space", ["a..b", "a.", ".a", "shop.Order$", "a-b", "1.å", "a/../b", "a b"])
+def test_a_namespace_is_of_any_printable_characters_as_in_java(space: str) -> None:
+    inner = {"type": "fixed", "name": "F", "size": 1}
+    schema = read(record({"name": "f", "type": inner}, {"name": "g", "type": "F"}, namespace=space))
+    assert list(schema.names) == [f"{space}.F", f"{space}.R"]
+
+
 def test_references_are_known_by_name() -> None:
     schema = read(record({"name": "f", "type": "n.E"}), {"type": "enum", "name": "n.E", "symbols": []})
     assert list(schema.names) == ["n.E", "R"]
@@ -235,7 +250,14 @@ BROKEN: list[tuple[Any, str]] = [
     ({"type": "record", "fields": []}, "'name' is missing"),
     ({"type": "record", "name": 3, "fields": []}, "must be strings"),
     ({"type": "record", "name": "9", "fields": []}, "not a valid name"),
-    ({"type": "record", "name": "a/../b.R", "fields": []}, "not a valid name"),
+    ({"type": "record", "name": "a\a.R", "fields": []}, "not a valid name"),
+    ({"type": "record", "name": "R", "namespace": "a\n", "fields": []}, "not a valid name"),
+    ({"type": "record", "name": "a.R.", "fields": []}, "not a valid name"),
+    ({"type": "record", "name": "R$S", "fields": []}, "not a valid name"),
+    ({"type": "record", "name": "a\u0301", "fields": []}, "not a valid name"),
+    ({"type": "record", "name": "\u2167", "fields": []}, "not a valid name"),
+    ({"type": "record", "name": "\U0001d41a", "fields": []}, "not a valid name"),
+    ({"type": "record", "name": "\u0661", "fields": []}, "not a valid name"),
     ({"type": "record", "name": "R\n", "fields": []}, "not a valid name"),
     ({"type": "record", "name": "int", "fields": []}, "primitive"),
     ({"type": "record", "name": "R", "aliases": "S", "fields": []}, "list of strings"),

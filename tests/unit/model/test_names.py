@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
 import re
@@ -111,6 +112,50 @@ def test_names_stay_apart_and_plain_ones_stay(wires: list[str]) -> None:
     assert all(found[wire] == wire for wire in wires if names.symbol_name(wire) == wire)
 
 
+@given(
+    st.text(
+        st.characters(max_codepoint=0xFFFF, categories=["L", "Nd"]) | st.just("_"), min_size=1, max_size=8
+    )
+)
+def test_letters_of_any_script_become_identifiers_that_python_reads_as_they_stand(wire: str) -> None:
+    for name in (names.field_name(wire), names.symbol_name(wire), names.class_name(wire)):
+        assert ast.parse(name, mode="eval").body.id == name  # type: ignore[attr-defined]
+        assert not name.startswith("__")
+
+
+@pytest.mark.parametrize(
+    ("wire", "field", "cls"),
+    [
+        ("beløp", "beløp", "Beløp"),
+        ("FØDSEL", "FØDSEL", "FØDSEL"),
+        ("名前", "名前", "名前"),
+        ("ﬁl", "fil", "Fil"),
+        ("ｃｌａｓｓ", "class_", "Class"),
+        ("Ｄecimal", "Decimal", "Decimal_"),
+        ("ǆep", "džep", "Džep"),
+        ("ßen", "ßen", "SSen"),
+        ("ა", "ა", "ა"),  # its capital is younger than Unicode 3.2
+        ("\ua7c0x", "x", "X"),  # not a letter in every Python's Unicode
+    ],
+)
+def test_names_beyond_ascii_read_well(wire: str, field: str, cls: str) -> None:
+    assert names.field_name(wire) == field
+    assert names.class_name(wire) == cls
+
+
+def test_names_that_python_reads_as_one_stay_apart() -> None:
+    wires = ["ﬁ", "fi", "ﬀi", "ffi", "ﬃ"]
+    found = names.unique(wires, {wire: names.field_name(wire) for wire in wires})
+    assert found == {"ﬁ": "fi_", "fi": "fi", "ﬀi": "ffi_", "ffi": "ffi", "ﬃ": "ffi__"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "parameter"), [("ÅrsLønn", "års_lønn"), ("申請", "申請"), ("İl", "il"), ("ｉｍｐｏｒｔ", "value")]
+)
+def test_a_flow_calls_a_value_by_the_letters_of_its_class(cls: str, parameter: str) -> None:
+    assert names.parameter(cls, "orders") == parameter
+
+
 def test_class_candidates_take_more_and_more_of_the_namespace() -> None:
     candidates = iter(names.class_candidates("shop.eu_north.order"))
     assert [next(candidates) for _ in range(5)] == [
@@ -127,6 +172,8 @@ def test_every_builtin_of_this_python_is_known() -> None:
     assert public <= names.BUILTINS
 
 
-@pytest.mark.parametrize("name", ["", "class", "_A", "a", "A b", "A\n", "Decimal", "rt", "É"])
+@pytest.mark.parametrize(
+    "name", ["", "class", "_A", "a", "A b", "A\n", "Decimal", "rt", "E\u0301", "é", "\uff23", "\ua7c0x"]
+)
 def test_a_lock_cannot_bring_in_a_bad_class_name(name: str) -> None:
     assert not names.Scope().lock(name)
