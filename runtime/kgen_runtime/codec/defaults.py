@@ -51,6 +51,11 @@ class DefaultEncoder:
         self._bytes = 0
         self._symbols: dict[str, dict[str, int]] = {}
 
+    @property
+    def work(self) -> tuple[int, int]:
+        """The steps and bytes taken so far."""
+        return self._steps, self._bytes
+
     def encode(self, node: Node, value: Any, depth: int = 0) -> bytes:
         """`value` as Avro binary of `node`. Raises `BadDefaultError`."""
         self._steps += 1

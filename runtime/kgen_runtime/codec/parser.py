@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, cast
 
 from ..errors import SchemaError
-from .defaults import BadDefaultError, DefaultEncoder
-from .limits import NAME_LENGTH
+from .defaults import MAX_STEPS, BadDefaultError, DefaultEncoder
+from .documents import Document, Names, remember, remembered
+from .limits import DEFAULT_BYTES, NAME_LENGTH
 from .schema import (
     NO_DEFAULT,
     Array,
@@ -84,32 +85,51 @@ def parse_schema(text: str, references: Sequence[str], limits: Limits) -> Schema
     """What `schema.parse` promises."""
     if sum(map(len, references)) > limits.text_bytes:
         raise SchemaError(f"the referenced schemas are larger than {limits.text_bytes} bytes")
-    parser = _Parser(limits)
-    try:
-        for number, reference in enumerate(references):
-            parser.within = f"reference {number}: "
-            parser.document(load_json(reference, limits))
-        parser.within = ""
-        root = parser.document(load_json(text, limits))
-    except RecursionError:
-        raise SchemaError("the schema is nested too deeply") from None
-    return Schema(root, parser.names)
+    names: dict[str, Named] = {}
+    steps = size = 0
+    for number, each in enumerate([*references, text]):
+        document = _document(each, names, limits, f"reference {number}: " if number < len(references) else "")
+        names.update(document.defined)
+        steps, size = steps + document.steps, size + document.size
+        if steps > MAX_STEPS or size > DEFAULT_BYTES:
+            raise SchemaError("the defaults of the schema and of those it refers to are too many")
+        if len(names) > limits.names:
+            raise SchemaError(f"the schema has more than {limits.names} named types")
+    return Schema(document.root, names)
+
+
+def _document(text: str, names: Mapping[str, Named], limits: Limits, within: str) -> Document:
+    """One text after those that defined `names`, parsed once as long as it means the same."""
+    found = remembered(text, limits, names)
+    if found is None:
+        parser = _Parser(limits, names, within)
+        try:
+            root = parser.document(load_json(text, limits))
+        except RecursionError:
+            raise SchemaError("the schema is nested too deeply") from None
+        found = Document(root, parser.names.defined, parser.names.asked, *parser.work)
+        remember(text, limits, found)
+    return found
 
 
 class _Parser:
-    """Walks the JSON of one schema and its references, collecting named types."""
+    """Walks the JSON of one text, collecting named types."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.names: dict[str, Named] = {}
-        self.within = ""
+    def __init__(self, limits: Limits, names: Mapping[str, Named], within: str) -> None:
+        self.names = Names(names)
+        self._within = within
         self._limits = limits
         self._open: set[str] = set()
         self._defaults: list[tuple[str, Node, Any]] = []
         self._encoder = DefaultEncoder(self.names)
 
+    @property
+    def work(self) -> tuple[int, int]:
+        """The work that the defaults took: steps and bytes."""
+        return self._encoder.work
+
     def document(self, value: Any) -> Node:
-        """The root of one text. Its defaults are looked at last, when every name is known."""
-        self._defaults.clear()
+        """The root of the text. Its defaults are looked at last, when every name is known."""
         root = self._node(value, "", "", 0)
         for at, node, default in self._defaults:
             try:
@@ -119,7 +139,7 @@ class _Parser:
         return root
 
     def _error(self, what: str, at: str) -> SchemaError:
-        return SchemaError(what, where=f"{self.within}{at or '/'}")
+        return SchemaError(what, where=f"{self._within}{at or '/'}")
 
     def _node(self, value: Any, space: str, at: str, depth: int) -> Node:
         if depth > self._limits.depth:
