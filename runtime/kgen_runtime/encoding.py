@@ -44,17 +44,15 @@ def encoder(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Message
             return patiently(step_id, lambda: carefully(message))
 
     def carefully(message: Message[K, V]) -> Encoded:
-        try:
-            encoded = encode_key(message.key)
-        except Exception as error:
-            raise _blamed("key", error) from error
-        try:
-            return encoded, encode_value(message.value)
-        except Exception as error:
-            raise _blamed("value", error) from error
+        return _encoded("key", encode_key, message.key), _encoded("value", encode_value, message.value)
 
     return encode
 
 
-def _blamed(part: Role, error: Any) -> Exception:
-    return error if isinstance(error, RegistryError) else PartError(part, error)
+def _encoded(part: Role, encode: Callable[[Any], bytes | None], value: Any) -> bytes | None:
+    try:
+        return encode(value)
+    except RegistryError:
+        raise
+    except Exception as error:
+        raise PartError(part, error) from error

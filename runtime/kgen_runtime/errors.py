@@ -19,7 +19,10 @@ KgenError                  what, where, hint; what the command line prints
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
+
+MAX_CAUSES: Final = 100
 
 
 class KgenError(Exception):
@@ -140,3 +143,15 @@ class DeliveryError(KgenError):
 
 class RecoveryError(KgenError):
     """The recovery folder cannot be used."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those it was raised from or because of, the outermost first.
+
+    Each comes once, also where they lead in a circle, and `MAX_CAUSES` at most.
+    """
+    seen: dict[int, BaseException] = {}
+    while error is not None and id(error) not in seen and len(seen) < MAX_CAUSES:
+        seen[id(error)] = error
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.recovery import InconsistentPartitionsError, MissingPartitionsError, NoPartitionsError
 
-from .errors import KgenError
+from .errors import KgenError, causes
 from .failures import class_name
 from .leaving import FAILED
 from .recovery import explained
@@ -60,13 +60,6 @@ def tell(error: BaseException) -> None:
     traceback.print_exception(type(root), root, root.__traceback__)
     steps = [found[1] for cause in chain if (found := _STEP.search(str(cause)))]
     sys.stderr.write(f"error: {class_name(root)}: {root}\n" + "".join(f"  at step {s}\n" for s in steps[:1]))
-
-
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """From the outermost, which Bytewax made, to the first one."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 @contextmanager
@@ -118,7 +111,10 @@ class Noted:
 
     def first(self) -> BaseException | None:
         """The first error, as the cause of all that was made around it."""
-        return next((error for error in reversed(self._errors) if self._errors[0] in causes(error)), None)
+        return next((error for error in reversed(self._errors) if self._is_behind(error)), None)
+
+    def _is_behind(self, error: BaseException) -> bool:
+        return any(cause is self._errors[0] for cause in causes(error))
 
     def _end(self) -> None:
         first = self.first()

@@ -1,91 +1,16 @@
-"""A scripted HTTP server, and a small registry on top of it."""
+"""Servers that answer as scripted, and a small registry on top of one."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import pytest
+from tests.scripted import Answer, Request, Server
 
 from kgen_runtime.serde import RegistryClient
-
-
-@dataclass
-class Answer:
-    status: int = 200
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    content_type: str = "application/vnd.schemaregistry.v1+json"
-
-    def payload(self) -> bytes:
-        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
-
-
-@dataclass
-class Request:
-    method: str
-    path: str
-    query: str
-    headers: dict[str, str]
-    body: Any
-
-
-class Server:
-    """Answers by `handler(request)`; what it was asked stands in `requests`."""
-
-    def __init__(self, handler: Callable[[Request], Answer] | None = None) -> None:
-        self.requests: list[Request] = []
-        self.handler = handler or (lambda request: Answer(404, {"error_code": 404, "message": "HTTP 404"}))
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._class())
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        self.port = self._http.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def script(self, *answers: Answer) -> None:
-        """Answer with these in turn, the last one for ever."""
-        rest = list(answers)
-        self.handler = lambda request: rest.pop(0) if len(rest) > 1 else rest[0]
-
-    def paths(self) -> list[str]:
-        return [f"{request.method} {request.path}" for request in self.requests]
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    def _class(server: Server) -> type[BaseHTTPRequestHandler]:
-        class Handler(BaseHTTPRequestHandler):
-            def serve(self) -> None:
-                url = urlsplit(self.path)
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                request = Request(
-                    self.command, url.path, url.query, dict(self.headers), json.loads(body) if body else None
-                )
-                server.requests.append(request)
-                answer = server.handler(request)
-                payload = answer.payload()
-                self.send_response(answer.status)
-                self.send_header("Content-Type", answer.content_type)
-                self.send_header("Content-Length", str(len(payload)))
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(payload)
-
-            do_GET = do_POST = serve
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        return Handler
 
 
 class Registry:
