@@ -4,6 +4,7 @@ breaks are here.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import Any, Literal
 
 import jinja2
 
+from . import deflate
 from .model import quote
 from .model.expr import Expr, Group, call, dict_of, flat, layout, list_of
 from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, TopicDef
@@ -33,7 +35,7 @@ def render(project: Project) -> dict[str, str]:
         "tests/__init__.py": _fill("tests_init.py"),
     }
     if project.schemas:
-        schemas = _fill("schemas.py", constants=project.schemas)
+        schemas = _fill("schemas.py", subjects=project.schemas)
         files[f"{package}/_generated/_schemas.py"] = _generated(project, (), schemas)
     for module in project.modules:
         files[f"{package}/_generated/{module.name}.py"] = _generated(project, module.sources, _module(module))
@@ -154,10 +156,22 @@ def _docstring(text: str, indent: int = 0) -> str:
     return quote.docstring(text, indent, _WIDTH)
 
 
+def _argument(expr: Expr, indent: int) -> str:
+    return layout(expr, indent, 0, 1, _WIDTH)
+
+
+@lru_cache(maxsize=4096)
+def _packed(texts: tuple[str, ...]) -> str:
+    """Texts as `kgen_runtime.VendoredSubject` takes them."""
+    return base64.encodebytes(deflate.compress("\0".join(texts).encode())).decode().rstrip("\n")
+
+
 _FILTERS: dict[str, Callable[..., str]] = {
+    "argument": _argument,
     "assign": _assign,
     "assignment": _assignment,
     "docstring": _docstring,
+    "packed": _packed,
     "private_aliases": _private_aliases,
     "serde": _serde,
     "string": quote.string,

@@ -35,6 +35,9 @@ from .serde import (
     SchemaStore,
     Serde,
     StringSerde,
+    VendoredSchemas,
+    VendoredSubject,
+    VendoredVersion,
     WriterSchema,
 )
 from .settings import Kafka
@@ -90,6 +93,9 @@ __all__ = [
     "Tombstone",
     "Topic",
     "UnknownSchema",
+    "VendoredSchemas",
+    "VendoredSubject",
+    "VendoredVersion",
     "WriterSchema",
     "check",
     "deserialize",

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from . import homes as homes_of
 from . import topics as topics_of
-from .constants import Constants
 from .library import Library
 from .modules import Drafts
 from .project import Module, Project, Settings
 from .subjects import Snapshot
+from .texts import Texts
 
 
 def build(
@@ -30,8 +30,8 @@ def build(
     readable = topics_of.usable(snapshot, library)
     plans = topics_of.plan_topics(readable, settings)
     homes = homes_of.find(library, readable, plans, locked_modules)
-    constants = Constants(library, readable, plans)
-    drafts = Drafts(library, homes, plans, constants, locked_names or {})
+    texts = Texts(library, readable, plans)
+    drafts = Drafts(library, homes, plans, texts, locked_names or {})
     modules = [drafts.module(identity) for identity in homes.order]
     kept = tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name))
     names = {it.name for it in kept}
@@ -39,7 +39,7 @@ def build(
         package=settings.package,
         kgen_version=settings.kgen_version,
         modules=kept,
-        schemas=constants.all(),
+        schemas=texts.all(),
         names=drafts.names(),
         module_names={it: name for it, name in sorted(homes.names.items()) if name in names},
         skipped=readable.skipped,

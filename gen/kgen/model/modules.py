@@ -10,11 +10,11 @@ from kgen_runtime.codec.schema import Enum, Fixed, Named, Node, Primitive, Recor
 
 from . import names, quote
 from .classes import ClassMaker, doc
-from .constants import Constants
 from .expr import Expr, call, dict_of
 from .homes import Homes
 from .library import Library, Pair, Unit, reach, refs
 from .project import EnumClass, Import, Module, RecordClass, SerdeDef, Source, TopicDef
+from .texts import Texts
 from .topics import FORMATS, ROLES, TopicPlan
 from .types import ModuleTypes, Types
 
@@ -82,13 +82,13 @@ class Drafts:
         library: Library,
         homes: Homes,
         plans: Iterable[TopicPlan],
-        constants: Constants,
+        texts: Texts,
         locked: Mapping[str, Mapping[str, str]],
     ) -> None:
         self._library = library
         self._homes = homes
         self._plans = {f"topic:{plan.name}": plan for plan in plans}
-        self._constants = constants
+        self._texts = texts
         self._locked = locked
         self._drafts: dict[str, _Draft] = {}
 
@@ -165,7 +165,7 @@ class Drafts:
         plain = plan.formats.get("value")
         value_type = FORMATS[plain][0] if plain else f"{draft.name}.{value.type}"
         parameter = "value" if plain else names.parameter(str(value.type), draft.name)
-        versions = max(map(self._constants.versions, plan.subjects.values()), default=1)
+        versions = max(map(self._texts.versions, plan.subjects.values()), default=1)
         return TopicDef(plan.name, key, value, value_type, parameter, versions)
 
     def _serde(self, draft: _Draft, types: ModuleTypes, plan: TopicPlan, role: str) -> SerdeDef:
@@ -174,8 +174,8 @@ class Drafts:
             return SerdeDef(kind, call(serde))
         unit = draft.serdes[role]
         classes = dict_of((quote.string(name), cls) for name, cls in sorted(draft.classes(unit).items()))
-        constant = f"_schemas.{self._constants.name(unit.version.subject)}"
-        return SerdeDef(self._root_type(draft, types, unit, role), call("rt.AvroSerde", constant, classes))
+        schemas = call("_schemas.SCHEMAS.subject", quote.string(unit.version.subject))
+        return SerdeDef(self._root_type(draft, types, unit, role), call("rt.AvroSerde", schemas, classes))
 
     def _root_type(self, draft: _Draft, types: ModuleTypes, unit: Unit, role: str) -> Expr:
         writer = Types(types, unit.schema.names, draft.classes(unit))

@@ -141,11 +141,12 @@ class Module:
 
 
 @dataclass(frozen=True)
-class SchemaConstant:
-    """A constant of `_schemas`: the text of a referenced schema, or the versions of a subject."""
+class SubjectTexts:
+    """A subject in `_schemas`: its versions as they are declared there, and their texts."""
 
-    name: str
-    value: Expr
+    subject: str
+    versions: Expr
+    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ class Project:
     package: str
     kgen_version: str
     modules: tuple[Module, ...]
-    schemas: tuple[SchemaConstant, ...]
+    schemas: tuple[SubjectTexts, ...]
     names: Mapping[str, Mapping[str, str]]
     skipped: tuple[Skipped, ...]
     module_names: Mapping[str, str]

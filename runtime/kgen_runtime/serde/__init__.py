@@ -8,6 +8,7 @@ from .primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, 
 from .registry import RegistryClient
 from .schemas import Schemas, WriterSchema
 from .store import SchemaStore
+from .vendored import VendoredSchemas, VendoredSubject, VendoredVersion
 
 __all__ = [
     "AvroSerde",
@@ -24,5 +25,8 @@ __all__ = [
     "Schemas",
     "Serde",
     "StringSerde",
+    "VendoredSchemas",
+    "VendoredSubject",
+    "VendoredVersion",
     "WriterSchema",
 ]

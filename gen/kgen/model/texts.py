@@ -1,0 +1,54 @@
+"""What `_schemas` holds: the texts of the schemas that serdes need, by subject, each text once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from . import quote
+from .expr import Expr, call, tuple_of
+from .library import Library, Pair
+from .project import SubjectTexts
+from .subjects import SchemaVersion
+from .topics import TopicPlan, Usable
+
+
+class Texts:
+    """The versions of the subjects that topics read, and of those that these refer to."""
+
+    def __init__(self, library: Library, readable: Usable, plans: Iterable[TopicPlan]) -> None:
+        subjects = sorted({subject for plan in plans for subject in plan.subjects.values()})
+        self._library = library
+        self._read = {(v.subject, v.version): v for name in subjects for v in readable.versions[name]}
+
+    def versions(self, subject: str) -> int:
+        """How many versions of a subject messages are written with."""
+        return sum(name == subject for name, _ in self._read)
+
+    def all(self) -> tuple[SubjectTexts, ...]:
+        """Every subject, sorted."""
+        by_subject: dict[str, list[SchemaVersion]] = {}
+        for (subject, _), version in sorted(self._all().items()):
+            by_subject.setdefault(subject, []).append(version)
+        return tuple(
+            SubjectTexts(subject, tuple_of(map(self._version, versions)), tuple(v.text for v in versions))
+            for subject, versions in by_subject.items()
+        )
+
+    def _all(self) -> Mapping[Pair, SchemaVersion]:
+        units = map(self._library.unit, self._read)
+        referenced = {(v.subject, v.version): v for unit in units for v in unit.references}
+        return {**referenced, **self._read}
+
+    def _version(self, version: SchemaVersion) -> Expr:
+        extra: dict[str, Expr] = {"guid": quote.string(version.guid)} if version.guid else {}
+        references = tuple(_references(version))
+        if references:
+            extra["references"] = tuple_of(references)
+        if (version.subject, version.version) not in self._read:
+            extra["read"] = "False"
+        return call("rt.VendoredVersion", str(version.version), id=str(version.id), **extra)
+
+
+def _references(version: SchemaVersion) -> Iterator[Expr]:
+    pairs = dict.fromkeys((it.subject, it.version) for it in version.references)
+    return (tuple_of((quote.string(subject), str(number))) for subject, number in pairs)
