@@ -19,6 +19,7 @@ from .model.library import Library, moved_references, same_meaning
 from .model.subjects import Snapshot, Subject
 from .plan import FileAction
 from .pull import Request
+from .topic_diff import TopicChange
 from .verdict import Both, Verdict, at_level, both_ways
 
 
@@ -67,6 +68,7 @@ class Diff:
     """What a pull would change: by subject, in the user's lines, and as a unified diff of the files."""
 
     subjects: list[SubjectDiff]
+    topics: tuple[TopicChange, ...] = ()
     impact: tuple[Use, ...] = ()
     text: str = ""
 
@@ -75,6 +77,7 @@ class Diff:
         return {
             "version": 1,
             "subjects": [subject.as_json() for subject in self.subjects],
+            "topics": [change.as_json() for change in self.topics],
             "impact": [use.as_json() for use in self.impact],
             "text": self.text,
         }
@@ -86,7 +89,7 @@ def with_registry(request: Request) -> Diff:
     before = prepared.old.snapshot if prepared.old else Snapshot(prepared.plan.registry, ())
     subjects = list(_subjects(before, prepared.new.snapshot))
     text = _text(request, [f for f in prepared.plan.files if f.kind != "internal"])
-    return Diff(subjects, prepared.plan.impact, text)
+    return Diff(subjects, prepared.plan.topics, prepared.plan.impact, text)
 
 
 def versions(request: Request, subject: str, before: int, after: int) -> SubjectDiff:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from . import config, generated, lock, owned, paths
 from .config import ConflictMode
 from .impact import Use
+from .topic_diff import TopicChange
 from .write import Write
 
 Op: TypeAlias = Literal["add", "change", "remove", "keep", "merge", "conflict", "refuse", "orphan"]
@@ -54,6 +55,7 @@ class Plan:
     files: tuple[FileAction, ...]
     subjects: tuple[SubjectChange, ...] = ()
     notes: tuple[str, ...] = ()
+    topics: tuple[TopicChange, ...] = ()
     impact: tuple[Use, ...] = ()  # lines of the user's that use what changes
 
     def having(self, *ops: Op) -> list[FileAction]:
@@ -267,6 +269,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
             for f in plan.files
             if f.kind != "internal" and (f.op != "keep" or f.reason)
         ],
+        "topics": [change.as_json() for change in plan.topics],
         "notes": list(plan.notes),
         "impact": [use.as_json() for use in plan.impact],
         "summary": counts(plan),
@@ -290,6 +293,7 @@ def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:
     """
     for subject in plan.subjects:
         yield _subject_line(subject)
+    yield from (f"~ {change.text}" for change in plan.topics)
     yield from (f"  {note}" for note in plan.notes)
     yield from (f"! {use}" for use in plan.impact)
     removed = any(f.op == "remove" and f.kind == "generated" for f in plan.files)

@@ -20,6 +20,7 @@ from .model import build, names
 from .model.project import Project, Settings
 from .model.subjects import Snapshot
 from .registry.fetch import Fetched, Progress
+from .topic_diff import topic_changes
 
 
 def _quiet(_: str) -> None:
@@ -304,13 +305,15 @@ def _plan(
     known = changes.schema_changes(old, new)
     subjects = changes.subject_changes(old, new, _models(project, new, settings, old), files, skipped, known)
     every = [change for found in known.values() for change in found.changes]
+    modules = usage.generated(request.root, files)
     made = plan.Plan(
         snapshot.registry_url,
         settings.package,
         files,
         subjects,
         (*notes, *changes.moved(known)),
-        usage.uses(request.root, files, every, merged=not request.dry),
+        topic_changes(modules.old, modules.new, settings.topics),
+        usage.uses(request.root, files, modules, every, merged=not request.dry),
     )
     return Prepared(made, old, new)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import paths
@@ -17,24 +18,42 @@ _MOST_FILES = 5_000
 _MOST_BYTES = 2 << 20  # of one file
 
 
+@dataclass(frozen=True)
+class Generated:
+    """The generated modules that are Python, on disk and as the plan writes them; both empty where the plan
+    changes none that is there.
+    """
+
+    old: Mapping[str, str]
+    new: Mapping[str, str]
+
+
+def generated(root: Path, actions: Sequence[FileAction]) -> Generated:
+    """The texts of the generated modules before and after a plan."""
+    modules = [a for a in actions if a.kind == "generated"]
+    if not any(a.op in ("change", "remove") and a.before for a in modules):
+        return Generated({}, {})
+    before = {a.path: _text(paths.read(root, a.path)) for a in modules}
+    after = {a.path: _text(a.content) for a in modules if a.content is not None}
+    return Generated(_parsed({path: text for path, text in before.items() if text}), _parsed(after))
+
+
 def uses(
-    root: Path, actions: Sequence[FileAction], changes: Iterable[Change], *, merged: bool
+    root: Path,
+    actions: Sequence[FileAction],
+    modules: Generated,
+    changes: Iterable[Change],
+    *,
+    merged: bool,
 ) -> tuple[Use, ...]:
     """The lines that use what changes. With `merged` they are numbered as in the files that the plan
     writes, else as on disk.
     """
-    touched = [a for a in actions if a.kind == "generated" and a.op in ("change", "remove") and a.before]
-    if not touched:
-        return ()
-    before = {a.path: _text(paths.read(root, a.path)) for a in actions if a.kind == "generated"}
-    after = {a.path: _text(a.content) for a in actions if a.kind == "generated" and a.content is not None}
-    old = _parsed({path: text for path, text in before.items() if text})
-    new = _parsed(after)
-    affected = generated_changes(old, new, _renames(changes))
+    affected = generated_changes(modules.old, modules.new, _renames(changes))
     if not affected:
         return ()
     owned = {a.path: a.content if merged else None for a in actions if a.kind == "owned"}
-    return impact(affected, old, dict(_files(root, owned)), new)
+    return impact(affected, modules.old, dict(_files(root, owned)), modules.new)
 
 
 def _parsed(texts: Mapping[str, str]) -> dict[str, str]:

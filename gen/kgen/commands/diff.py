@@ -48,6 +48,7 @@ def command(
 def _lines(found: compare.Diff) -> Iterator[str]:
     for subject in found.subjects:
         yield from subject.lines()
+    yield from (f"~ {change.text}" for change in found.topics)
     yield from (f"! {use}" for use in found.impact)
     yield from found.text.splitlines()
     if not found.subjects and not found.text:

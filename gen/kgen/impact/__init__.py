@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .changes import Affected, generated_changes
+from .changes import Affected, Half, generated_changes, topic_halves
 from .expressions import How
 from .kinds import Class
 from .reader import Reader
 from .shapes import Shapes
 from .world import Text, World
 
-__all__ = ["Affected", "Use", "generated_changes", "impact"]
+__all__ = ["Affected", "Half", "Use", "generated_changes", "impact", "topic_halves"]
 
 
 @dataclass(frozen=True, order=True)

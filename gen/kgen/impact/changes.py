@@ -15,6 +15,7 @@ Effect: TypeAlias = Literal[
 ]  # fmt: skip
 
 _SOURCE = re.compile(r"(\S+) v(\d+) \(id \d+\)")
+_HALVES = ("key", "value", "topic")  # the names of a topic's module that are about its messages
 _DEPTH = 8  # of aliases in aliases
 
 
@@ -37,6 +38,8 @@ class Affected:
 
     def __str__(self) -> str:
         owner = self.was or self.owner
+        if not owner and self.effect == "retyped" and self.name in _HALVES:
+            owner = self.module.rpartition(".")[2]
         title = f"{owner}.{self.name}" if owner else self.name
         return f"{title}{_WORDS[self.effect].format(self.before, self.after)} {self.since}".rstrip()
 
@@ -70,13 +73,24 @@ class _Class:
 
 
 @dataclass(frozen=True)
+class Half:
+    """The key or the value of a topic: what its type may be, and how it is read."""
+
+    types: tuple[str, ...]
+    shown: str  # its type as it is written; of the topic itself its name
+    serde: str  # `rt.BytesSerde`
+    schemas: str = ""  # the constant that holds them
+
+
+@dataclass(frozen=True)
 class _Module:
     sources: Mapping[str, int]  # subject -> version
     classes: Mapping[str, _Class]
     aliases: Mapping[str, str]
     names: frozenset[str]
     full_names: Mapping[str, str]  # full name -> class
-    value: frozenset[str] = frozenset()  # what the topic's value may be
+    value: frozenset[str]  # what the topic's value may be
+    halves: Mapping[str, Half]  # of its topic: key, value, and as `topic` its name
 
 
 def generated_changes(
@@ -99,6 +113,12 @@ def generated_changes(
     return tuple(found)
 
 
+def topic_halves(texts: Mapping[str, str]) -> dict[str, Mapping[str, Half]]:
+    """The topics of generated modules: path -> `key`, `value` and `topic`."""
+    found = {path: _read(text).halves for path, text in texts.items()}
+    return {path: halves for path, halves in found.items() if "topic" in halves}
+
+
 def _dotted(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
@@ -118,10 +138,27 @@ def _module_changes(
     for gone in sorted(old.names - (new.names if new else frozenset())):
         yield Affected(name, "", gone, "renamed" if later[gone] else "gone", gone, later[gone], since)
     if new:
+        yield from _half_changes(name, old, new, later, since)
         for joined in sorted(new.value - old.value - {"None", *later.values()}):
             yield Affected(name, "", "value", "joined", "", joined, since)
         for class_name in old.classes:
             yield from _same_class(name, class_name, later[class_name], old, new, renames, full_names, since)
+
+
+def _half_changes(
+    name: str, old: _Module, new: _Module, later: Mapping[str, str], since: str
+) -> Iterator[Affected]:
+    """Another type or framing of key or value, another topic under the same name. What joins a value, and
+    what changes inside of classes, is named by itself.
+    """
+    for half in sorted(old.halves.keys() & new.halves.keys()):
+        was, now = old.halves[half], new.halves[half]
+        before = {later.get(t) or t for t in was.types}
+        changed = before ^ set(now.types)
+        if half == "value":
+            changed -= {*old.names, *new.names}
+        if changed or was.serde != now.serde or (half == "topic" and was != now):
+            yield Affected(name, "", half, "retyped", was.shown, now.shown, since)
 
 
 def _renamed(gone: str, old: _Module, renames: Mapping[str, str], full_names: Mapping[str, str]) -> str:
@@ -225,7 +262,22 @@ def _read(text: str) -> _Module:
     sources = {subject: int(version) for subject, version in _SOURCE.findall(text.partition("\n")[0])}
     shown = {name: ast.unparse(node) for name, node in aliases.items() if not name.startswith("_")}
     value = frozenset(_value(tree, aliases))
-    return _Module(sources, classes, shown, frozenset(_public(tree)), dict(_mapped(tree)), value)
+    names, mapped = frozenset(_public(tree)), dict(_mapped(tree))
+    return _Module(sources, classes, shown, names, mapped, value, dict(_halves(tree, aliases)))
+
+
+def _halves(tree: ast.Module, aliases: Mapping[str, ast.expr]) -> Iterator[tuple[str, Half]]:
+    for node in tree.body:
+        value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+        if not isinstance(value, ast.Call):
+            continue
+        if isinstance(node, ast.AnnAssign) and isinstance(node.annotation, ast.Subscript):
+            types = tuple(sorted(set(_members(node.annotation.slice, aliases, _DEPTH))))
+            shown = ast.unparse(node.annotation.slice)
+            schemas = ast.unparse(value.args[0]) if value.args else ""
+            yield ast.unparse(node.target), Half(types, shown, ast.unparse(value.func), schemas)
+        elif isinstance(node, ast.Assign) and ast.unparse(value.func) == "rt.Topic" and value.args:
+            yield "topic", Half((), str(ast.literal_eval(value.args[0])), "rt.Topic")
 
 
 def _value(tree: ast.Module, aliases: Mapping[str, ast.expr]) -> Iterator[str]:

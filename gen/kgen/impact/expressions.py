@@ -32,6 +32,7 @@ Touch: TypeAlias = Callable[[ast.AST, How, "Class | None", str, "frozenset[str]"
 """Told of a use: where, how, of which class (None: unknown), which member; for calls, the keywords given."""
 Callable_: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
+_ANYTHING = {"Any", "object"}
 _NOTHING: frozenset[str] = frozenset()
 _DEPTH = 12  # of calls into functions without annotations
 
@@ -145,6 +146,7 @@ class Expressions:
         if isinstance(owner, (Instance, Class)):
             return self._class_member(node, owner, name, how)
         if isinstance(owner, Message) and name in ("key", "value"):
+            self.touch_name(node, owner.value_of if name == "value" else owner.key_of, name)
             return owner.value if name == "value" else owner.key
         if isinstance(owner, Split):
             return Stream(None if name == "errs" else owner.item)
@@ -166,9 +168,18 @@ class Expressions:
             self.touch(node, "load", owner, index, _NOTHING)
             return Instance(owner)
         self.kind(node.slice, scope)
+        if isinstance(owner, External) and owner.name == "kgen_runtime.Message":
+            self._message_type(node)
         if isinstance(node.slice, ast.Slice):
             return owner
         return steps.subscript(owner, index if isinstance(index, int) else None)
+
+    def _message_type(self, node: ast.Subscript) -> None:
+        """`rt.Message[bytes, orders.Order]` says what the key is."""
+        found = self.world.annotation(self.text.name, node)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if isinstance(found, Message) and ast.unparse(parts[0]).rpartition(".")[2] not in _ANYTHING:
+            self.touch_name(node, found.key_of, "key")
 
     def _of_named_expr(self, node: ast.NamedExpr, scope: Scope) -> Kind:
         value = self.kind(node.value, scope)
@@ -277,6 +288,8 @@ class Expressions:
         function = name.rpartition(".")[2]
         if function == "cast" and node.args:
             return self.annotation(node.args[0], scope)
+        for module, half in steps.written(name, [*args, *named.values()]):
+            self.touch_name(node, module, half)
         self._by_name(node, function, args[0] if args else None)
         return steps.result(name, args, named, self.call)
 

@@ -71,18 +71,21 @@ class Either:
 
 @dataclass(frozen=True)
 class Topic:
-    """A generated topic, or a serde (of the value)."""
+    """A generated topic, or a serde (of the value). `module` is the module that holds the topic."""
 
     key: Kind
     value: Kind
+    module: str = ""
 
 
 @dataclass(frozen=True)
 class Message:
-    """An `rt.Message`."""
+    """An `rt.Message`. `key_of` and `value_of` are the modules of the topics whose key and value it has."""
 
     key: Kind
     value: Kind
+    key_of: str = ""
+    value_of: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ builtins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from .kinds import Either, Kind, Many, Message, Split, Stream, Topic, Tuple, either, item_of, members
@@ -30,16 +30,30 @@ def result(name: str, args: Sequence[Kind], named: Mapping[str, Kind], call: Cal
 def _runtime(function: str, args: Sequence[Kind], named: Mapping[str, Kind], call: Call) -> Kind:
     topic = next((a for a in [*args, *named.values()] if isinstance(a, Topic)), None)
     if function in ("source", "deserialize") and topic:
-        return Split(Message(topic.key, topic.value))
+        return Split(Message(topic.key, topic.value, topic.module, topic.module))
+    if function == "read" and topic:
+        return Many(Message(topic.key, topic.value, topic.module, topic.module))
     if function == "map_value":
         message = _message(_item(args))
         value = call(_callback(args, named), [message.value])
-        return Split(Message(message.key, value))
+        return Split(Message(message.key, value, message.key_of))
     return None
 
 
 def _message(item: Kind) -> Message:
     return next((m for m in members(item) if isinstance(m, Message)), Message(None, None))
+
+
+def written(name: str, args: Sequence[Kind]) -> Iterator[tuple[str, str]]:
+    """For a step that writes to a topic, the halves of topics that have to fit together there: module, and
+    `key` or `value`. What a message took over from the same topic fits.
+    """
+    topic = next((a for a in args if isinstance(a, Topic) and a.module), None)
+    if topic and name in ("kgen_runtime.sink", "kgen_runtime.serialize", "kgen_runtime.Writer"):
+        message = _message(_item(args))
+        for half, source in (("key", message.key_of), ("value", message.value_of)):
+            if source != topic.module:
+                yield from ((module, half) for module in (topic.module, source) if module)
 
 
 def _item(args: Sequence[Kind]) -> Kind:

@@ -155,7 +155,7 @@ class World:
     def _assigned(self, module: str, value: ast.expr) -> Kind:
         if isinstance(value, ast.Call) and _last(value.func) == "Topic":
             serdes = {k.arg: self._serde(module, k.value) for k in value.keywords}
-            return Topic(serdes.get("key"), serdes.get("value"))
+            return Topic(serdes.get("key"), serdes.get("value"), module)
         if isinstance(value, ast.Name):
             return self.name(module, value.id)
         if isinstance(value, ast.Attribute):
@@ -260,14 +260,24 @@ class World:
             return Many(args[0]) if is_open else kinds.Tuple(tuple(args))
         if head == "Union":
             return either(*args)
+        if head == "Message":
+            return Message(args[0], args[-1], topic := self._topic_with(args[-1]), topic)
         return args[0] if head in _WRAPPERS else _runtime(head, args)
+
+    def _topic_with(self, value: Kind) -> str:
+        """The module of the only topic that has such values; empty where there is none or are several."""
+        found = [module for module in self.texts if value and value in self._values_of(module)]
+        return found[0] if len(found) == 1 else ""
+
+    def _values_of(self, module: str) -> tuple[Kind, ...]:
+        found = self.name(module, "topic") if "topic" in self.texts[module].bindings else None
+        return kinds.members(found.value) if isinstance(found, Topic) else ()
 
 
 def _runtime(head: str, args: list[Kind]) -> Kind:
     """The generic types of Bytewax and of the runtime."""
     key, value = args[0], args[-1]
     made: dict[str, Kind] = {
-        "Message": Message(key, value),
         "Topic": Topic(key, value),
         "Serde": Topic(None, value),
         "Stream": Stream(value),

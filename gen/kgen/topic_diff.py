@@ -1,0 +1,104 @@
+"""What changes for a topic as a whole: the type and the format of its key and of its value, and its name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from .impact import Half, topic_halves
+from .model.project import TopicSettings
+from .model.topics import FORMATS, ROLES
+
+Part: TypeAlias = Literal["key", "value", "name"]
+
+_AVRO = "rt.AvroSerde"
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
+_FORMAT_OF = {serde: name for name, (_, serde) in FORMATS.items()}
+
+
+@dataclass(frozen=True)
+class TopicChange:
+    """A change of one part of a topic. `before` and `after` are types, or names. `text` says it all."""
+
+    topic: str
+    part: Part
+    before: str
+    after: str
+    text: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Its stable form."""
+        return {
+            "topic": self.topic,
+            "part": self.part,
+            "before": self.before,
+            "after": self.after,
+            "text": self.text,
+        }
+
+
+def topic_changes(
+    old: Mapping[str, str], new: Mapping[str, str], settings: Mapping[str, TopicSettings]
+) -> tuple[TopicChange, ...]:
+    """What changed between two sets of generated modules, `{relative path: text}`, sorted by path.
+
+    `settings` are those of kgen.toml: what they set was not the registry's doing.
+    """
+    before, after = topic_halves(old), topic_halves(new)
+    both = sorted(before.keys() & after.keys())
+    return tuple(change for path in both for change in _changes(before[path], after[path], settings))
+
+
+def _changes(
+    old: Mapping[str, Half], new: Mapping[str, Half], settings: Mapping[str, TopicSettings]
+) -> Iterator[TopicChange]:
+    was, topic = old["topic"].shown, new["topic"].shown
+    if was != topic:
+        text = f"the topic is {topic} now (was {was}): flows read and write that one"
+        yield TopicChange(topic, "name", was, topic, text)
+    for role in (r for r in ROLES if r in old and r in new):
+        if _differs(old[role], new[role]):
+            before, after = _shown(old[role]), _shown(new[role])
+            chosen = getattr(settings.get(topic, TopicSettings()), role) is not None
+            notes = _notes(topic, role, old[role], new[role], chosen)
+            text = "; ".join([f"{role} of {topic}: {before} -> {after}", *notes])
+            yield TopicChange(topic, "key" if role == "key" else "value", before, after, text)
+
+
+def _differs(old: Half, new: Half) -> bool:
+    return (old.types, old.serde, old.schemas) != (new.types, new.serde, new.schemas)
+
+
+def _shown(half: Half) -> str:
+    """The type, with the format where that is not one of a schema."""
+    type_, format_ = " | ".join(half.types), _FORMAT_OF.get(half.serde)
+    plain = {name: kind for name, (kind, _) in FORMATS.items()}
+    ambiguous = format_ and list(plain.values()).count(plain[format_]) > 1
+    return f"{type_} ({format_})" if ambiguous else type_
+
+
+def _notes(topic: str, role: str, old: Half, new: Half, chosen: bool) -> Iterator[str]:
+    """What becomes of messages in the old format, and how to stay with it."""
+    was, now = _FORMAT_OF.get(old.serde), _FORMAT_OF.get(new.serde)
+    if was and not now:
+        yield f"plain {role}s will be dead letters"
+        if not chosen and (role, was) != ("value", "none"):
+            yield f"to stay, put `{role} = {json.dumps(was)}` under `[topics.{_key(topic)}]` in kgen.toml"
+    elif now and not was:
+        yield (
+            f"{role}s come as {now}, the schema's id at their head"
+            if now == "bytes"
+            else (f"{role}s with a schema will be dead letters")
+        )
+    elif was != now and now != "bytes":
+        yield f"{role}s that are {was} will be dead letters"
+    elif old.schemas != new.schemas:
+        yield "from another subject"
+
+
+def _key(topic: str) -> str:
+    """A key of TOML."""
+    return topic if _BARE.match(topic) else json.dumps(topic, ensure_ascii=False).replace("\x7f", "\\u007f")
