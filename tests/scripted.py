@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,20 +30,27 @@ class Request:
     query: str
     headers: dict[str, str]
     body: Any
+    certificate: Any = None
+    """What the client showed of itself, where the server asks for that."""
 
 
 class Server:
-    """Answers by `handler(request)`; what it was asked stands in `requests`."""
+    """Answers by `handler(request)`; what it was asked stands in `requests`. With `tls`, at an https URL."""
 
-    def __init__(self, handler: Callable[[Request], Answer] | None = None) -> None:
+    def __init__(
+        self, handler: Callable[[Request], Answer] | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.requests: list[Request] = []
         self.handler = handler or (lambda request: Answer(404, {"error_code": 404, "message": "HTTP 404"}))
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._class())
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), self._class())
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(
+                self._http.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
         self.port = self._http.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def script(self, *answers: Answer) -> None:
         """Answer with these in turn, the last one for ever."""
@@ -63,7 +71,9 @@ class Server:
                 url = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 request = Request(
-                    self.command, url.path, url.query, dict(self.headers), json.loads(body) if body else None
+                    *(self.command, url.path, url.query, dict(self.headers)),
+                    json.loads(body) if body else None,
+                    getattr(self.connection, "getpeercert", lambda: None)(),
                 )
                 server.requests.append(request)
                 answer = server.handler(request)
@@ -82,3 +92,10 @@ class Server:
                 pass
 
         return Handler
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *args: Any) -> None:
+        """Clients that hang up are part of the tests."""

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
 
 import tomlkit
 import tomlkit.exceptions
+
+from kgen_runtime.serde._url import registry_url
 
 from .errors import ConfigError
 from .model.project import TopicSettings
@@ -114,10 +115,19 @@ def _config(data: Mapping[str, Any]) -> Config:
 def _registry(table: Mapping[str, Any]) -> Registry:
     _known(table, {"url", "user_env", "password_env", "token_env", "ca", "cert", "key"}, "registry.")
     texts = {key: _get(table, key, str, "", "registry.") for key in table}
-    if "@" in texts.get("url", "").partition("://")[2].partition("/")[0]:
+    if texts.get("url"):
+        _check_url(texts["url"])
+    return Registry(**{"url": "", **texts})
+
+
+def _check_url(url: str) -> None:
+    try:
+        _, credentials = registry_url(url)
+    except ConfigError as e:
+        raise ConfigError(e.what, where=f"{NAME}, registry.url", hint=e.hint) from None
+    if credentials:
         hint = "take it out, and set KGEN_REGISTRY_USER and KGEN_REGISTRY_PASSWORD"
         raise ConfigError("registry.url holds a user or a password", where=NAME, hint=hint)
-    return Registry(**{"url": "", **texts})
 
 
 def _pins(table: Mapping[str, Any]) -> dict[str, int]:
@@ -171,23 +181,6 @@ def check_package(name: str) -> str:
     return name
 
 
-def clean_url(url: str) -> str:
-    """`url` without userinfo, query and fragment: what may be stored and shown. Raises `ConfigError` where
-    it is no http(s) URL.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as e:
-        raise ConfigError("the registry's URL is not valid", hint="http://host:8081") from e
-    if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError(
-            "the registry's URL must begin with http:// or https:// and name a host", hint="http://host:8081"
-        )
-    netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
-    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
-
-
 def with_url(config: Config, url: str) -> Config:
     """`config` with another registry."""
     return replace(config, registry=replace(config.registry, url=url))
@@ -207,7 +200,7 @@ def first_text(config: Config) -> str:
         doc.add("all_versions", tomlkit.item(False))
     doc.add(tomlkit.nl())
     table = tomlkit.table()
-    table.add("url", clean_url(config.registry.url))
+    table.add("url", str(registry_url(config.registry.url)[0]))
     table.add(
         tomlkit.comment(
             "Secrets come from the environment: KGEN_REGISTRY_USER and KGEN_REGISTRY_PASSWORD, or"

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
@@ -17,6 +16,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 from .errors import ConfigError
 from .options import CONSUMER_ONLY, OURS, PRODUCER_ONLY, SHOWN, option_name
 from .repeats import OncePer
+from .serde._url import shown
 from .serde.registry import RegistryClient
 from .serde.store import SchemaStore
 
@@ -221,8 +221,7 @@ def _shown(registry: object) -> object:
         return registry.url
     if not isinstance(registry, str):
         return registry
-    parts = urlsplit(registry)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return shown(registry)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Small pieces of HTTP: credentials, URLs as they may be shown, and what headers say."""
+"""Small pieces of HTTP: credentials, and what headers and texts of others say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TypeAlias
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 from requests.auth import AuthBase
@@ -45,35 +44,6 @@ def _authorization(auth: tuple[str, str] | str) -> str:
     if not (auth.isascii() and auth.isprintable()):
         raise ConfigError("the registry's token holds characters that no HTTP header can carry")
     return f"Bearer {auth}"
-
-
-def split_userinfo(url: str) -> tuple[str, Auth]:
-    """The URL without userinfo, query and trailing slash, and the credentials it held."""
-    try:
-        parts = urlsplit(url.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname or (parts.port or 0) < 0:
-            raise ValueError
-    except ValueError:
-        raise ConfigError(
-            f"not a registry URL: {shown(url)}",
-            hint="It looks like http://localhost:8081 or https://registry.example.com/path.",
-        ) from None
-    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", "")), auth
-
-
-def shown(url: str) -> str:
-    """A URL as it may be shown: all that stands before an @ or after a ? may be secret, also where it does
-    not parse.
-    """
-    head, separator, rest = url.rpartition("://")
-    return printable(head + separator + rest.rpartition("@")[2].partition("?")[0].partition("#")[0])
-
-
-def origin(url: str) -> tuple[str, str | None, int]:
-    """Scheme, host and port: to whom credentials belong."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def seconds(retry_after: str | None) -> float | None:

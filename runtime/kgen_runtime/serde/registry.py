@@ -13,16 +13,17 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final, TypeAlias
-from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from ..errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
-from ._http import Auth, AuthHeader, origin, printable, seconds, shown, split_userinfo, status_text
+from ._http import Auth, AuthHeader, printable, seconds, status_text
+from ._url import Url, registry_url
 
 Params: TypeAlias = Mapping[str, "str | int"]
 
@@ -59,7 +60,8 @@ class RegistryClient:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self.url, in_url = split_userinfo(url)
+        self._home, in_url = registry_url(url)
+        self.url = str(self._home)
         self._auth = AuthHeader(auth if auth is not None else in_url)
         self._verify = verify
         self._cert = cert
@@ -108,7 +110,7 @@ class RegistryClient:
     def request(self, method: str, path: str, *, json: Any = None, params: Params | None = None) -> Any:
         """The JSON answered to any request. Raises as `get` does."""
         body = None if json is None else jsonlib.dumps(json).encode()
-        call = _Call(method, self.url + path, dict(params or {}), body, self._timeout)
+        call = _Call(method, self._home / path, dict(params or {}), body, self._timeout)
         for attempt in range(self._retries + 1):
             try:
                 return self._once(call)
@@ -148,23 +150,22 @@ class RegistryClient:
         """Follow redirects by hand: neither password nor client certificate may go to another origin."""
         url = call.url
         for _ in range(MAX_REDIRECTS + 1):
-            home = origin(url) == origin(self.url)
-            answer = self._transfer(call, url, home)
+            answer = self._transfer(call, url, home=url.origin == self._home.origin)
             if answer.location is None:
                 return answer
+            url = url.redirected(answer.location)
             if call.method != "GET" and answer.status not in (307, 308):
                 raise RegistryError(
-                    f"{call} was redirected to {shown(answer.location)} by {answer.status}",
+                    f"{call} was redirected to {replace(url, query='')} by {answer.status}",
                     status=answer.status,
                 )
-            url = answer.location
         raise RegistryError(f"{call} was redirected more than {MAX_REDIRECTS} times", status=answer.status)
 
-    def _transfer(self, call: _Call, url: str, home: bool) -> _Answer:
+    def _transfer(self, call: _Call, url: Url, *, home: bool) -> _Answer:
         try:
             with self._session.request(
                 call.method,
-                url,
+                str(url),
                 params=call.params if url == call.url else None,
                 data=call.body,
                 headers={"Accept": ACCEPT, **({"Content-Type": CONTENT_TYPE} if call.body else {})},
@@ -187,13 +188,13 @@ class RegistryClient:
 @dataclass(frozen=True)
 class _Call:
     method: str
-    url: str
+    url: Url
     params: dict[str, str | int]
     body: bytes | None
     timeout: float
 
     def __str__(self) -> str:
-        return f"{self.method} {shown(self.url)}"
+        return f"{self.method} {self.url}"
 
 
 @dataclass(frozen=True)
@@ -207,12 +208,12 @@ class _Answer:
 
     @classmethod
     def read(cls, response: requests.Response, max_bytes: int, home: bool) -> _Answer:
-        target = response.headers.get("Location") if response.is_redirect else None
+        location = response.headers.get("Location") if response.is_redirect else None
         return cls(
             response.status_code,
             response.headers.get("Content-Type", "").partition(";")[0].strip(),
-            b"" if target else _body(response, max_bytes),
-            _redirect(response.url, target) if target else None,
+            b"" if location else _body(response, max_bytes),
+            location,
             seconds(response.headers.get("Retry-After")),
             home,
         )
@@ -248,8 +249,18 @@ _TRANSIENT = (
 )
 
 
+class _Session(requests.Session):
+    """Follows no redirect, nor looks at it: requests would, parsing it and reading all of the answer's body
+    first, also where it is not to follow.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None, whatever the answer."""
+
+
 def _session() -> requests.Session:
-    session = requests.Session()
+    session = _Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # they know no ports
     adapter = HTTPAdapter(pool_connections=8, pool_maxsize=32)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
@@ -279,13 +290,6 @@ def _path(variable: str) -> str | None:
     if value and not Path(value).exists():
         raise ConfigError(f"{variable}: there is no file {value}")
     return value or None
-
-
-def _redirect(base: str, target: str) -> str:
-    url = urljoin(base, target)
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise RegistryError(f"the registry redirects to {shown(url)}")
-    return url
 
 
 def _body(response: requests.Response, max_bytes: int) -> bytes:

@@ -95,15 +95,20 @@ def test_a_config_that_is_not_text(tmp_path):
         config.load(tmp_path)
 
 
-@pytest.mark.parametrize("url", ["", "host:8081", "ftp://host", "http://", "http://h:x", "http://[::1"])
-def test_urls_that_are_none(url):
-    with pytest.raises(ConfigError):
-        config.clean_url(url)
+@pytest.mark.parametrize("url", ["host:8081", "ftp://host", "http://", "http://h:x", "http://[::1"])
+def test_urls_that_are_none_are_refused_as_the_client_refuses_them(url):
+    with pytest.raises(ConfigError, match="not a registry URL") as e:
+        config.parse(f"[registry]\nurl = '{url}'")
+    assert e.value.where == "kgen.toml, registry.url"
+    with pytest.raises(ConfigError, match="not a registry URL"):
+        config.first_text(Config(Registry(url)))
 
 
-def test_urls_are_cleaned():
-    assert config.clean_url("https://u:p@Host:1/a/?x=1#f") == "https://host:1/a"
-    assert config.clean_url("http://[::1]:8081/") == "http://[::1]:8081"
+@pytest.mark.parametrize("url", ["http://u:p@h", "http://:p@h", "http://u@h"])
+def test_credentials_in_the_file_are_refused_and_not_shown(url):
+    with pytest.raises(ConfigError, match="holds a user or a password") as e:
+        config.parse(f"[registry]\nurl = '{url}'")
+    assert "p@" not in str(e.value)
 
 
 TEXT = """# mine
