@@ -84,6 +84,7 @@ def _merge(base: str, ours: str, theirs: str, recreate: bool, path: str) -> Merg
 
 def _by_meaning(base: Source, ours: Source, theirs: Source, recreate: bool, path: str) -> Merged | None:
     """None where something of the user's would be lost."""
+    base, ours = rename.carry(base, ours, theirs)
     rendered = base
     base, theirs = rename.follow(rendered, ours, theirs)
     theirs = rename.keep(rendered, base, ours, theirs)
@@ -100,7 +101,8 @@ def _by_meaning(base: Source, ours: Source, theirs: Source, recreate: bool, path
     merge_imports(base, edits, theirs, result)
     ast.parse(edits.apply(marked=False))
     merged = Merged(edits.apply(), edits.conflicts, tuple(blocks.notes))
-    return merged if merged.conflicts or not _lost(base.text, ours.text, merged.text) else None
+    kept = merged.text + edits.followed
+    return merged if merged.conflicts or not _lost(base.text, ours.text, kept) else None
 
 
 def _missing(blocks: Blocks, result: ast.Module) -> set[str]:

@@ -152,16 +152,16 @@ class Blocks:
             self.edits.clash(*ours.span, what, base.as_at(o), text)
 
     def _by_meaning(self, b: _Region, o: _Region, t: _Region) -> bool:
-        trial = Edits(self.edits.source, self.edits.path)
+        if not len(b.unit.nodes) == len(o.unit.nodes) == len(t.unit.nodes) == 1:
+            return False
+        inner = Inner(b.source, o.source, t.source, self.edits)
         try:
-            if not len(b.unit.nodes) == len(o.unit.nodes) == len(t.unit.nodes) == 1:
-                return False
-            inner = Inner(b.source, o.source, t.source, trial)
-            inner.statement(b.unit.node, o.unit.node, t.unit.node, whole=o.whole)
-            _comments(trial, b, o, t)
+            with inner.attempt():
+                inner.statement(b.unit.node, o.unit.node, t.unit.node, whole=o.whole)
+                _comments(self.edits, b, o, t)
         except UnmergeableError:
             return False
-        self.edits.found += trial.found
+        self.notes += [f"{_title(o.unit)}: {note}" for note in inner.notes]
         return True
 
     def _by_lines(self, b: _Region, o: _Region, theirs: str) -> bool:

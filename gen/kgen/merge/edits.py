@@ -29,13 +29,17 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Edit:
-    """Put `text` where the user's text has `start` to `end`. At one place, `first` edits go first."""
+    """Put `text` where the user's text has `start` to `end`. At one place, `first` edits go first.
+
+    `follows` says that the user wrote what goes, and that it is a name that the new render changed.
+    """
 
     start: int
     end: int
     text: str
     conflict: Conflict | None = None
     first: bool = False
+    follows: bool = False
 
 
 @dataclass
@@ -49,9 +53,9 @@ class Edits:
     def __post_init__(self) -> None:
         self.newline = newline_of(self.source.text)
 
-    def replace(self, start: int, end: int, text: str, *, first: bool = False) -> None:
+    def replace(self, start: int, end: int, text: str, *, first: bool = False, follows: bool = False) -> None:
         """Replace a span of the user's text."""
-        self.found.append(Edit(start, end, self.own_ends(text), first=first))
+        self.found.append(Edit(start, end, self.own_ends(text), first=first, follows=follows))
 
     def clash(self, start: int, end: int, what: str, base: str, theirs: str) -> None:
         """Leave a span as it is and say that both sides changed it."""
@@ -71,6 +75,11 @@ class Edits:
     def conflicts(self) -> tuple[Conflict, ...]:
         """Every clash, from top to bottom."""
         return tuple(e.conflict for e in sorted(self.found, key=lambda e: e.start) if e.conflict)
+
+    @property
+    def followed(self) -> str:
+        """What the user wrote and is called otherwise now."""
+        return " ".join(["", *(self.source.text[e.start : e.end] for e in self.found if e.follows)])
 
     def apply(self, *, marked: bool = True) -> str:
         """The text with every edit made; clashes stand between markers, or else stay as the user has them.

@@ -8,14 +8,15 @@ the new render changed in another argument.
 from __future__ import annotations
 
 import ast
-import tokenize
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
+from . import hints
 from .edits import Edits, reindent
-from .source import Source, Token, indent_of
-from .units import BODIES, DEFS
+from .items import Item, align, bracketed, items
+from .source import Source, docstring_node, indent_of
+from .units import BODIES
 
 _CLOSED = (  # what needs no brackets wherever it is put
     ast.Name, ast.Constant, ast.Call, ast.Attribute, ast.Subscript, ast.JoinedStr, ast.List, ast.Dict,
@@ -23,40 +24,48 @@ _CLOSED = (  # what needs no brackets wherever it is put
 )  # fmt: skip
 _LOOSE = (  # where nothing needs brackets
     ast.keyword, ast.Assign, ast.AnnAssign, ast.Return, ast.List, ast.Set, ast.Dict, ast.Tuple, ast.Call,
-    ast.arguments,
+    ast.arguments, ast.arg, ast.FunctionDef, ast.AsyncFunctionDef,
 )  # fmt: skip
 _ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
-_OPEN, _SHUT = set("([{"), set(")]}")
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class UnmergeableError(Exception):
     """Both sides changed the same place, or in a way that cannot be told apart."""
 
 
-@dataclass(frozen=True)
-class _Item:
-    """One of several things in brackets, with its place in the text."""
-
-    key: str | None
-    nodes: tuple[ast.AST, ...]
-    meaning: str
-    start: int
-    end: int
-
-
 @dataclass
 class Inner:
-    """A merge of one statement; `edits` takes what it finds. Raises `UnmergeableError`."""
+    """A merge of one statement; `edits` takes what it finds, `notes` what it left out. Raises
+    `UnmergeableError`.
+    """
 
     base: Source
     ours: Source
     theirs: Source
     edits: Edits
+    notes: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What was found since is forgotten where it ends in an `UnmergeableError`."""
+        marks = [(found, len(found)) for found in (self.edits.found, self.notes)]
+        try:
+            yield
+        except UnmergeableError:
+            for found, mark in marks:
+                del found[mark:]
+            raise
 
     def statement(self, b: ast.stmt, o: ast.stmt, t: ast.stmt, *, whole: bool) -> None:
         """Make the statement `o` follow what changed from `b` to `t`; its body, too, where it is `whole`."""
         if isinstance(o, _ASSIGNMENTS) and isinstance(b, _ASSIGNMENTS) and type(o) is not type(b) is type(t):
             self._value(b, o, t)
+        elif isinstance(o, _FUNCTIONS) and isinstance(b, _FUNCTIONS) and type(t) in (type(b), type(o)):
+            self._fields(b, o, t, BODIES)  # the user may have made it `async`
+            if whole:
+                bodies = _bodies(b, o, t)
+                self._zipped(bodies[0], bodies[1], bodies[2], o)
         elif whole:
             self.merge(b, o, t)
         elif type(b) is type(o) is type(t):
@@ -84,15 +93,21 @@ class Inner:
         else:
             self._fields(b, o, t)
 
+    def optional(self, b: ast.AST | None, o: ast.AST | None, t: ast.AST | None, parent: ast.AST) -> None:
+        """The same where there may be nothing, on any side."""
+        if b and o and t:
+            self.merge(b, o, t, parent)
+        elif _plain(b) != _plain(t) and _plain(o) != _plain(t):
+            raise UnmergeableError
+
     def _finer(self, b: ast.AST, o: ast.AST, t: ast.AST) -> bool:
         """Keep the user's layout around what changed, if the change is inside."""
-        before = len(self.edits.found)
         if type(o) is not type(t) or isinstance(o, (ast.Constant, ast.JoinedStr)):
             return False
         try:
-            self._fields(b, o, t)
+            with self.attempt():
+                self._fields(b, o, t)
         except UnmergeableError:
-            del self.edits.found[before:]
             return False
         return True
 
@@ -118,13 +133,13 @@ class Inner:
         return moved[head : len(moved) - (theirs.line_start(last) - end)]
 
     def _fields(self, b: ast.AST, o: ast.AST, t: ast.AST, skipped: tuple[str, ...] = ()) -> None:
-        bracketed = _bracketed(o)
-        if bracketed:
+        listed = bracketed(o)
+        if listed:
             self._list(b, o, t)
         for name in o._fields:
-            deleted = name in ("annotation", "returns") and getattr(o, name) is None  # stays so
-            if name not in skipped and name not in bracketed and not deleted:
-                self._field(getattr(b, name, None), getattr(o, name, None), getattr(t, name, None), o)
+            if name not in skipped and name not in listed:
+                trio = getattr(b, name, None), getattr(o, name, None), getattr(t, name, None)
+                (self._type if name in hints.FIELDS else self._field)(*trio, o)
 
     def _field(self, b: object, o: object, t: object, parent: ast.AST) -> None:
         if isinstance(b, ast.AST) and isinstance(o, ast.AST) and isinstance(t, ast.AST):
@@ -133,6 +148,31 @@ class Inner:
             self._zipped(b, o, t, parent)
         elif _plain(b) != _plain(t) and _plain(o) != _plain(t):
             raise UnmergeableError
+
+    def _type(self, b: ast.AST | None, o: ast.AST | None, t: ast.AST | None, parent: ast.AST) -> None:
+        """A type that the user wrote in another way follows a renaming inside it, and else stays. One that
+        the user deleted stays deleted.
+        """
+        if o is None:
+            return
+        try:
+            with self.attempt():
+                self.optional(b, o, t, parent)
+        except UnmergeableError:
+            self._own_type(b, o, t, parent)
+
+    def _own_type(self, b: ast.AST | None, o: ast.AST, t: ast.AST | None, parent: ast.AST) -> None:
+        if t is None:
+            raise UnmergeableError
+        found = hints.replacements(b, o, t, self.ours) if b else []
+        for start, end, new in found:
+            text = self.text_at(*self.theirs.span(new), start)
+            bare = not isinstance(new, _CLOSED) and not self.ours.stands_alone(start, end)
+            self.edits.replace(start, end, f"({text})" if bare or "\n" in text else text, follows=True)
+        if not found:
+            name = getattr(parent, "arg", None)
+            what = f"the type of `{name}`" if name else "the type that it returns"
+            self.notes.append(f"{what} is your own and stays: the new one is `{ast.unparse(t)}`")
 
     def _zipped(self, b: list[ast.AST], o: list[ast.AST], t: list[ast.AST], parent: ast.AST) -> None:
         if [*map(self.base.dump, b)] == [*map(self.theirs.dump, t)]:
@@ -145,7 +185,7 @@ class Inner:
             self._field(*trio, parent)
 
     def _list(self, b: ast.AST, o: ast.AST, t: ast.AST) -> None:
-        base, ours, theirs = (_items(s, n) for s, n in ((self.base, b), (self.ours, o), (self.theirs, t)))
+        base, ours, theirs = (items(s, n) for s, n in ((self.base, b), (self.ours, o), (self.theirs, t)))
         if base is None or ours is None or theirs is None:
             raise UnmergeableError
         if [i.meaning for i in base] == [i.meaning for i in theirs]:
@@ -158,58 +198,62 @@ class _Listing:
     """The merge of what stands between a pair of brackets."""
 
     inner: Inner
-    base: list[_Item]
-    ours: list[_Item]
-    theirs: list[_Item]
+    base: list[Item]
+    ours: list[Item]
+    theirs: list[Item]
     free: bool  # items that both sides added in one place may stand in any order
     parent: ast.AST
 
     def merge(self) -> None:
-        to_ours, to_theirs = _align(self.base, self.ours), _align(self.base, self.theirs)
+        to_ours, to_theirs = align(self.base, self.ours), align(self.base, self.theirs)
+        gone: set[int] = set()  # indexes in ours
         for i, item in enumerate(self.base):
             if i in to_ours and i in to_theirs:
                 self._both(item, self.ours[to_ours[i]], self.theirs[to_theirs[i]])
             elif i in to_ours:
-                self._dropped(item, to_ours[i])
-        self._added(to_ours, to_theirs)
+                self._check_unchanged(item, self.ours[to_ours[i]])
+                gone.add(to_ours[i])
+        added = self._added(to_ours, to_theirs)
+        left = len(self.ours) - len(gone) + sum(map(len, added.values()))
+        if isinstance(self.parent, ast.Tuple) and min(len(self.ours), left) < 2:
+            raise UnmergeableError  # a tuple of one is one by its comma
+        for after, new in added.items():
+            self._put(new, after, gone, set(to_ours.values()) - gone)
+        self._drop(gone)
 
-    def _both(self, b: _Item, o: _Item, t: _Item) -> None:
+    def _both(self, b: Item, o: Item, t: Item) -> None:
         if t.meaning in (b.meaning, o.meaning):
             return
         if b.meaning == o.meaning and not self.inner.ours.comment_tokens(o.start, o.end):
-            self.inner.edits.replace(o.start, o.end, self.inner.text_at(t.start, t.end, o.start))
+            self._replace(o, t)
             return
         if not len(b.nodes) == len(o.nodes) == len(t.nodes):
             raise UnmergeableError
         for trio in zip(b.nodes, o.nodes, t.nodes):
-            self.inner.merge(*trio, self.parent)
+            self.inner.optional(*trio, self.parent)
 
-    def _dropped(self, b: _Item, index: int) -> None:
-        """Take an item and one comma away; what the user changed stays a conflict."""
-        o, source = self.ours[index], self.inner.ours
-        if o.meaning != b.meaning:
-            raise UnmergeableError
-        last = index + 1 == len(self.ours)
-        start = self.ours[index - 1].end if last and index else o.start
-        end = o.end if last else self.ours[index + 1].start
-        if source.comment_tokens(start, end):
-            raise UnmergeableError
-        self.inner.edits.replace(start, end, "")
+    def _replace(self, o: Item, t: Item) -> None:
+        self.inner.edits.replace(o.start, o.end, self.inner.text_at(t.start, t.end, o.start))
 
-    def _added(self, to_ours: dict[int, int], to_theirs: dict[int, int]) -> None:
+    def _check_unchanged(self, b: Item, o: Item) -> None:
+        """What goes and was changed by the user is a conflict."""
+        if o.meaning != b.meaning or self.inner.ours.comment_tokens(o.start, o.end):
+            raise UnmergeableError
+
+    def _added(self, to_ours: dict[int, int], to_theirs: dict[int, int]) -> dict[int, list[Item]]:
+        """What the new render added, by the index in ours of the item before."""
         back = {t: b for b, t in to_theirs.items()}
-        after = -1  # the index in ours of the item before
-        new: dict[int, list[_Item]] = {}
+        after = -1
+        new: dict[int, list[Item]] = {}
         for j, item in enumerate(self.theirs):
             if j in back:
                 after = to_ours.get(back[j], after)
             elif not self._has(item):
                 self._check_neighbours(item, after, set(to_ours.values()))
                 new.setdefault(after, []).append(item)
-        for index, items in new.items():
-            self._insert(items, index)
+        return new
 
-    def _has(self, item: _Item) -> bool:
+    def _has(self, item: Item) -> bool:
         """Whether the user's list has what the new render added."""
         same = [o for o in self.ours if o.key == item.key and (item.key or o.meaning == item.meaning)]
         if item.key and any(o.meaning != item.meaning for o in same):
@@ -218,29 +262,58 @@ class _Listing:
             return bool(same)
         return len(same) > sum(b.meaning == item.meaning for b in self.base)
 
-    def _check_neighbours(self, item: _Item, after: int, known: set[int]) -> None:
+    def _check_neighbours(self, item: Item, after: int, known: set[int]) -> None:
         """Where the user put something at the same place, the order must not matter."""
         contested = after + 1 < len(self.ours) and after + 1 not in known
         if contested and not self.free and (item.key is None or self.ours[after + 1].key is None):
             raise UnmergeableError
 
-    def _insert(self, items: list[_Item], after: int) -> None:
+    def _put(self, new: list[Item], after: int, gone: set[int], kept: set[int]) -> None:
+        """Put items after another: first in the places of those that go, so that the commas stay."""
+        place = after + 1
+        while new and place < len(self.ours) and place not in kept:
+            if place in gone:
+                self._replace(self.ours[place], new.pop(0))
+                gone.remove(place)
+                after = place
+            place += 1
+        if new:
+            self._insert(new, after)
+
+    def _drop(self, gone: set[int]) -> None:
+        """Take items away, each run of neighbours with its commas."""
+        for first in sorted(i for i in gone if i - 1 not in gone):
+            last = next(i for i in range(first, len(self.ours)) if i + 1 not in gone)
+            start, end = self._run(first, last)
+            if self.inner.ours.comment_tokens(start, end):
+                raise UnmergeableError
+            self.inner.edits.replace(start, end, "")
+
+    def _run(self, first: int, last: int) -> tuple[int, int]:
+        if last + 1 < len(self.ours):
+            return self.ours[first].start, self.ours[last + 1].start
+        if first:
+            return self.ours[first - 1].end, self.ours[last].end
+        return self.inner.ours.between_brackets(self.ours[first].start, self.ours[last].end)
+
+    def _insert(self, new: list[Item], after: int) -> None:
         """Put items after another, on lines of their own where that one has its own."""
         inner, edits = self.inner, self.inner.edits
         if not self.ours:
             raise UnmergeableError
         first = self.ours[max(after, 0)]
-        texts = [inner.text_at(item.start, item.end, first.start) for item in items]
-        if after < 0:
-            edits.replace(first.start, first.start, ", ".join([*texts, ""]))
-            return
+        texts = [inner.text_at(item.start, item.end, first.start) for item in new]
         blanks = inner.ours.text[inner.ours.line_start(inner.ours.line_at(first.start)) : first.start]
-        if blanks.strip():
-            edits.replace(first.end, first.end, "".join(f", {text}" for text in texts))
-        else:
+        alone = not blanks.strip()
+        if after < 0:
+            gap = f",\n{blanks}" if alone else ", "
+            edits.replace(first.start, first.start, "".join(f"{text}{gap}" for text in texts))
+        elif alone:
             self._insert_lines(first, [f"\n{blanks}{text}" for text in texts])
+        else:
+            edits.replace(first.end, first.end, "".join(f", {text}" for text in texts))
 
-    def _insert_lines(self, before: _Item, texts: list[str]) -> None:
+    def _insert_lines(self, before: Item, texts: list[str]) -> None:
         """New lines after the line of an item, so that a comment at its end stays with it."""
         source, edits = self.inner.ours, self.inner.edits
         rest = source.text[before.end : source.line_start(source.line_at(before.end) + 1)].rstrip("\r\n")
@@ -254,6 +327,14 @@ class _Listing:
             edits.replace(before.end, before.end, "".join(f",{text}" for text in texts))
 
 
+def _bodies(*functions: ast.AST) -> list[list[ast.AST]]:
+    """The bodies of functions, without docstrings if one of them has none."""
+    bodies: list[list[ast.AST]] = [f.body for f in functions]  # type: ignore[attr-defined]
+    if all(docstring_node(body) for body in bodies):  # type: ignore[arg-type]
+        return bodies
+    return [body[1:] if docstring_node(body) else body for body in bodies]  # type: ignore[arg-type]
+
+
 def _target(node: ast.stmt) -> str:
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
     return ", ".join(map(ast.unparse, targets))
@@ -261,110 +342,3 @@ def _target(node: ast.stmt) -> str:
 
 def _plain(value: object) -> object:
     return ast.dump(value) if isinstance(value, ast.AST) else value
-
-
-def _bracketed(node: ast.AST) -> tuple[str, ...]:
-    """The fields of a node that stand between one pair of brackets."""
-    if isinstance(node, ast.Call):
-        return ("args", "keywords")
-    if isinstance(node, ast.ClassDef):
-        return ("bases", "keywords")
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return ("args",)
-    if isinstance(node, ast.Dict):
-        return ("keys", "values")
-    return ("elts",) if isinstance(node, (ast.List, ast.Set, ast.Tuple)) else ()
-
-
-def _items(source: Source, node: ast.AST) -> list[_Item] | None:
-    """What stands between a node's brackets; None where there are none or the text does not tell."""
-    parts = list(_parts(node))
-    spans = _segments(source, node)
-    if spans is None or len(spans) != len(parts):
-        return None
-    return [
-        _Item(key, nodes, "\n".join(map(source.dump, nodes)) or str(key), *span)
-        for (key, nodes), span in zip(parts, spans)
-    ]
-
-
-def _parts(node: ast.AST) -> Iterator[tuple[str | None, tuple[ast.AST, ...]]]:
-    if isinstance(node, ast.Call):
-        yield from _arguments([*node.args, *node.keywords])
-    elif isinstance(node, ast.ClassDef):
-        yield from _arguments([*node.bases, *node.keywords])
-    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        yield from _parameters(node.args)
-    elif isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values):
-            yield (f"key {ast.dump(key)}", (key, value)) if key else (None, (value,))
-    elif isinstance(node, (ast.List, ast.Set, ast.Tuple)):
-        yield from ((None, (item,)) for item in node.elts)
-
-
-def _arguments(nodes: Sequence[ast.expr | ast.keyword]) -> Iterator[tuple[str | None, tuple[ast.AST, ...]]]:
-    for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
-        yield (f"keyword {node.arg}" if isinstance(node, ast.keyword) and node.arg else None), (node,)
-
-
-def _parameters(args: ast.arguments) -> Iterator[tuple[str | None, tuple[ast.AST, ...]]]:
-    plain = [*args.posonlyargs, *args.args]
-    defaults: list[ast.expr | None] = [*[None] * (len(plain) - len(args.defaults)), *args.defaults]
-    for i, (arg, default) in enumerate(zip(plain, defaults)):
-        yield f"parameter {arg.arg}", (arg, default) if default else (arg,)
-        if args.posonlyargs and i + 1 == len(args.posonlyargs):
-            yield "/", ()
-    if args.vararg or args.kwonlyargs:
-        yield "*", (args.vararg,) if args.vararg else ()
-    for arg, default in zip(args.kwonlyargs, args.kw_defaults):
-        yield f"parameter {arg.arg}", (arg, default) if default else (arg,)
-    if args.kwarg:
-        yield "**", (args.kwarg,)
-
-
-def _segments(source: Source, node: ast.AST) -> list[tuple[int, int]] | None:
-    """The spans between a node's brackets and commas, without the blanks and comments around them."""
-    start, end = source.span(node)
-    if isinstance(node, ast.Call):
-        start = source.span(node.func)[1]
-    tokens = source.tokens_between(start, end)
-    while isinstance(node, ast.Call) and tokens and tokens[0].string == ")":
-        tokens = tokens[1:]
-    if isinstance(node, DEFS):
-        tokens = tokens[3 if isinstance(node, ast.AsyncFunctionDef) else 2 :]
-        end = 0
-    if not tokens or tokens[0].string not in _OPEN:
-        return None
-    return _split(tokens, end)
-
-
-def _split(tokens: Sequence[Token], end: int) -> list[tuple[int, int]] | None:
-    """Cut at the commas of the outermost brackets, which must close at `end` where that is known."""
-    spans: list[tuple[int, int]] = []
-    depth, first, last = 1, -1, -1
-    for token in tokens[1:]:
-        operator = token.string if token.type == tokenize.OP else ""
-        depth += (operator in _OPEN) - (operator in _SHUT)
-        if depth == 0 or (depth == 1 and operator == ","):
-            spans += [(first, last)] if first >= 0 else []
-            first = -1
-            if depth == 0:
-                return spans if end in (0, token.end) else None
-        else:
-            first, last = (token.start if first < 0 else first), token.end
-    return None
-
-
-def _align(old: Sequence[_Item], new: Sequence[_Item]) -> dict[int, int]:
-    """Which item became which: by keyword, else by order of what stayed the same."""
-    keyed = {item.key: j for j, item in enumerate(new) if item.key}
-    found = {i: keyed[item.key] for i, item in enumerate(old) if item.key in keyed}
-    left = [i for i, item in enumerate(old) if not item.key]
-    right = [j for j, item in enumerate(new) if not item.key]
-    matcher = SequenceMatcher(
-        None, [old[i].meaning for i in left], [new[j].meaning for j in right], autojunk=False
-    )
-    for tag, a, b, c, d in matcher.get_opcodes():
-        if tag == "equal" or b - a == d - c:
-            found.update(zip(left[a:b], right[c:d]))
-    return found

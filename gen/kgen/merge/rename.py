@@ -6,12 +6,74 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
+from .hints import quoted_names
 from .match import Matches, match
 from .source import Source
 from .units import DEFS, Block, Unit, body_block, module_block
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Renames = dict[str, str]
+Thing: TypeAlias = tuple[int, str | None, str]  # what is imported: dots, module, name
+
+
+def carry(base: Source, ours: Source, theirs: Source) -> tuple[Source, Source]:
+    """The old render and the user's file with the names that the new render gives to imported modules: every
+    use follows, those that the user added too.
+    """
+    before, after = (_from_imports(s) for s in (base, theirs))
+    for thing, new in _renamed_imports(before, after).items():
+        old, sources = before[thing], (base, ours)
+        if not any(new in _other_names(s, thing) or _rebound(s, old) for s in sources):
+            base, ours = (_imported_as(s, thing, old, new) for s in sources)
+    return base, ours
+
+
+def _other_names(source: Source, thing: Thing) -> set[str]:
+    """The names in a file, less those of what comes from the place that a thing comes from."""
+    own = {name for other, name in _from_imports(source).items() if other[:2] == thing[:2]}
+    return _names(source.tree) - own
+
+
+def _from_imports(source: Source) -> dict[Thing, str]:
+    """What a file imports from packages, with the names that stand for it."""
+    found = dict(pair for unit in module_block(source).units for pair in _imported(unit))
+    return {thing: name for thing, name in found.items() if name == thing[2]}
+
+
+def _renamed_imports(before: Mapping[Thing, str], after: Mapping[Thing, str]) -> dict[Thing, str]:
+    """The one thing of a package that is imported no more, where one other thing of it is now."""
+    gone, new = ([t for t in some if t not in other] for some, other in ((before, after), (after, before)))
+    return {
+        thing: after[later[0]]
+        for thing in gone
+        if thing[0]  # of this project
+        and len(later := [t for t in new if t[:2] == thing[:2]]) == 1
+        and len([t for t in gone if t[:2] == thing[:2]]) == 1
+    }
+
+
+def _rebound(source: Source, name: str) -> bool:
+    """Whether a name stands for something else, too."""
+    return any(
+        _name(node) == name and not isinstance(getattr(node, "ctx", None), ast.Load)
+        for node in ast.walk(source.tree)
+    )
+
+
+def _imported_as(source: Source, thing: Thing, old: str, new: str) -> Source:
+    """The text with another name for what it imports: where it is imported and, without an `as`, used."""
+    edits: dict[int, tuple[int, str]] = {}
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.ImportFrom) or (node.level, node.module) != thing[:2]:
+            continue
+        for alias in (a for a in node.names if a.name == old):
+            edits[source.span(alias)[0]] = len(old), new
+            if not alias.asname:
+                _rename(source, source.tree, {old: new}, edits)
+                edits |= {n: (len(old), new) for n in quoted_names(source.tree, old, source)}
+    return _applied(source, edits)
 
 
 def follow(base: Source, ours: Source, theirs: Source) -> tuple[Source, Source]:
@@ -49,8 +111,8 @@ def _scopes(b: Block, o: Block, t: Block) -> Iterator[tuple[ast.AST, ast.AST, Re
     """The file and its functions, each with what was renamed in it."""
     to_ours, to_theirs = match(b.units, o.units, inside=True), match(b.units, t.units)
     trees = b.source.tree, o.source.tree, t.source.tree
-    pairs = {**dict(_named_pairs(to_ours)), **dict(_import_pairs(b, o))}
-    yield trees[0], trees[2], _valid(pairs, *trees)
+    imported = _free(dict(_import_pairs(b, o)), [], [trees[0], trees[2]])
+    yield trees[0], trees[2], {**_valid(dict(_named_pairs(to_ours)), *trees), **imported}
     for unit, own in to_ours.items():
         new = to_theirs.get(unit)
         if new and isinstance(unit.node, DEFS) and isinstance(own.node, DEFS):
@@ -75,12 +137,15 @@ def _named_pairs(matches: Matches) -> Iterator[tuple[str, str]]:
 
 def _import_pairs(b: Block, o: Block) -> Iterator[tuple[str, str]]:
     """What the user imports under another name: the statement itself is merged as an import."""
-    own = {thing: name for unit in o.units for thing, name in _imported(unit)}
+    own = [pair for unit in o.units for pair in _imported(unit)]
+    names = dict(own)
     for unit in b.units:
-        yield from ((name, own[thing]) for thing, name in _imported(unit) if thing in own)
+        for thing, name in _imported(unit):
+            if thing in names and (thing, name) not in own:
+                yield name, names[thing]
 
 
-def _imported(unit: Unit) -> Iterator[tuple[tuple[int, str | None, str], str]]:
+def _imported(unit: Unit) -> Iterator[tuple[Thing, str]]:
     """What a statement imports, and the name that stands for it."""
     node = unit.node
     if isinstance(node, ast.ImportFrom):
@@ -102,13 +167,19 @@ def _targets(node: ast.stmt) -> Sequence[str]:
 
 
 def _parameters(old: ast.stmt, new: ast.stmt) -> Iterator[tuple[str, str]]:
-    if isinstance(old, (ast.FunctionDef, ast.AsyncFunctionDef)) and isinstance(
-        new, (ast.FunctionDef, ast.AsyncFunctionDef)
-    ):
-        before = [a.arg for a in old.args.args]
-        after = [a.arg for a in new.args.args if a.arg not in ("self", "cls")]
-        if len(before) == len(after):
-            yield from zip(before, after)
+    """By their places; where the user added some, those of one type are one."""
+    if not (isinstance(old, _FUNCTIONS) and isinstance(new, _FUNCTIONS)):
+        return
+    before = [*old.args.posonlyargs, *old.args.args]
+    after = [a for a in (*new.args.posonlyargs, *new.args.args) if a.arg not in ("self", "cls")]
+    if len(before) == len(after):
+        yield from zip((a.arg for a in before), (a.arg for a in after))
+        return
+    known = {a.arg for a in before} & {a.arg for a in after}
+    types = {ast.dump(a.annotation): a.arg for a in after if a.annotation and a.arg not in known}
+    for parameter in (a for a in before if a.annotation and a.arg not in known):
+        if name := types.pop(ast.dump(parameter.annotation), None):  # type: ignore[arg-type]
+            yield parameter.arg, name
 
 
 def _valid(pairs: Mapping[str, str], b: ast.AST, o: ast.AST, t: ast.AST) -> Renames:

@@ -128,6 +128,19 @@ class Source:
         """The tokens between two offsets that are not layout."""
         return [t for t in self.tokens if start <= t.start < end and t.type not in _LAYOUT and t.string]
 
+    def stands_alone(self, start: int, end: int) -> bool:
+        """Whether brackets, commas or quotes stand on both sides of a span: no operator binds to it."""
+        before, after = self.text[:start].rstrip()[-1:], self.text[end:].lstrip()[:1]
+        return before in {*"([{,'\""} and after in {*")]},'\""}
+
+    def between_brackets(self, start: int, end: int) -> tuple[int, int]:
+        """The span of all that stands in a pair of brackets, blanks and a last comma included, given that of
+        the items in it.
+        """
+        code = [t for t in self.tokens if t.type not in _LAYOUT]
+        opening = max(t.end for t in code if t.end <= start)
+        return opening, next(t.start for t in code if t.start >= end and t.string != ",")
+
     def comment_tokens(self, start: int, end: int) -> list[Token]:
         """The comment tokens between two offsets."""
         return [t for t in self._comments if start <= t.start < end]

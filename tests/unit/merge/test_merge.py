@@ -104,6 +104,124 @@ def test_parameters() -> None:
     assert text(base, ours, base.replace("b)", "b: str)")) == ours.replace("b,", "b: str,")
 
 
+ONLY_ITEMS = {
+    "parameter": (
+        "def f(a: A):|    return 1", "def f(|    a: A,|):|    return 1", "def f(b: B):|    return 1",
+        "def f(|    b: B,|):|    return 1",
+    ),
+    "argument": ("f(a)", "f(|    a,|)", "f(b)", "f(|    b,|)"),
+    "keyword": ("x = f(a=1)", "x = f(|    a=1,  # mine|)", "x = f(b=2)", "x = f(|    b=2,  # mine|)"),
+    "item of a list": ("x = [a]", "x: T = [|    a,|]", "x = [b]", "x: T = [|    b,|]"),
+    "item of a set": ("x = {a}", "x: T = {|    a,|}", "x = {b}", "x: T = {|    b,|}"),
+    "item of a dict": ("x = {a: 1}", "x: T = {|    a: 1,|}", "x = {b: 2}", "x: T = {|    b: 2,|}"),
+    "base": (
+        "class C(A):|    a = 1", "class C(|    A,|):|    a = 2", "class C(B):|    a = 1",
+        "class C(|    B,|):|    a = 2",
+    ),
+    "keyword of a class": (
+        "class C(metaclass=A):|    a = 1", "class C(|    metaclass=A,|):|    a = 2",
+        "class C(of=B):|    a = 1", "class C(|    of=B,|):|    a = 2",
+    ),
+    "import": (
+        "from m import a|f(a)", "from m import (|    a,|)|f(a)|mine", "from m import b|f(b)",
+        "from m import (|    b,|)|f(b)|mine",
+    ),
+    "two for one": ("x = f(a=1)", "x = f(|    a=1,|)", "x = f(b=2, c=3)", "x = f(|    b=2,|    c=3,|)"),
+    "one for two": ("x = f(a=1, b=2)", "x = f(|    a=1,|    b=2,|)", "x = f(c=3)", "x = f(|    c=3,|)"),
+    "before yours": (
+        "x = f(a=1)", "x = f(|    a=1,|    mine=0,|)", "x = f(b=2)", "x = f(|    b=2,|    mine=0,|)",
+    ),
+    "behind yours": (
+        "x = f(a=1)", "x = f(|    mine=0,|    a=1,|)", "x = f(b=2)", "x = f(|    mine=0,|    b=2,|)",
+    ),
+    "none left": ("x = f(a=1)(c)", "x = f(|    a=1,|)(c, mine)", "x = f()(c)", "x = f()(c, mine)"),
+    "none of two left": (
+        "x = f(a=1, b=2)(c)", "x = f(|    a=1,|    b=2,|)(c, mine)", "x = f()(c)", "x = f()(c, mine)",
+    ),
+    "yours left": (
+        "x = f(a=1, b=2)", "x = f(|    a=1,|    b=2,|    mine=0,|)", "x = f()", "x = f(|    mine=0,|)",
+    ),
+    "two dropped at the end": (
+        "x = f(a, b=1, c=2)(d)", "x = f(|    a,|    b=1,|    c=2,|)(d, mine)", "x = f(a)(d)",
+        "x = f(|    a,|)(d, mine)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ONLY_ITEMS)
+def test_an_only_item_with_a_last_comma(case: str) -> None:
+    base, ours, theirs, expected = (lines(*part.split("|")) for part in ONLY_ITEMS[case])
+    assert text(base, ours, theirs) == expected
+
+
+def test_a_tuple_of_one_stays_a_tuple() -> None:
+    ours = "f(\n    (a, b),\n    mine,\n)\n"
+    assert text("f((a, b))\n", ours, "f((a,))\n") == ours.replace("(a, b)", "(a,)")
+    assert text("f((a,))\n", ours.replace("(a, b)", "(a,)"), "f((a, b))\n") == ours
+    assert merged("f((a, b))\n", "f((a, b, mine))\n", "f((b,))\n").text == "f((b, mine))\n"
+
+
+def test_a_new_first_item_has_a_line_where_yours_have() -> None:
+    assert text("f(a)\n", "g(\n    a,  # mine\n)\n", "f(b=1, *a)\n".replace("b=1, *a", "b, a")) == (
+        "g(\n    b,\n    a,  # mine\n)\n"
+    )
+
+
+def test_an_async_function_follows() -> None:
+    base, ours = "def f(a: A, b):\n    return a\n", "async def f(a: A, b, mine=1):\n    return a + mine\n"
+    assert text(base, ours, base.replace("a: A", "a: B")) == ours.replace("a: A", "a: B")
+    assert merged(base, ours, base.replace("def f", "async def f").replace("a: A", "a: B")).conflicts == ()
+
+
+def test_a_parameter_with_a_default_of_yours_takes_its_new_type() -> None:
+    base = "def f(a: A, b: int = 1):\n    return a\n"
+    ours = "def f(a: A = NONE, b: int = 2):\n    return a\n"
+    theirs = "def f(a: B, b: float = 1):\n    return a\n"
+    assert text(base, ours, theirs) == "def f(a: B = NONE, b: float = 2):\n    return a\n"
+    assert merged(base, ours, base.replace("a: A", "a: A = OTHER")).conflicts
+
+
+def test_a_parameter_that_was_renamed_before_is_known_among_yours() -> None:
+    base = "def f(bill: m.Bill) -> m.Bill:\n    return bill\n"
+    ours = "def f(limit: int, order: m.Bill) -> m.Bill:\n    return order\n"
+    theirs = base.replace("bill", "sale").replace("Bill", "Sale")
+    assert text(base, ours, theirs) == ours.replace("Bill", "Sale")
+
+
+# ---- types
+
+TYPES = [  # of the base, yours, of the new render, and what comes out
+    ("m.A", "m.A | None", "m.B", "m.B | None"),
+    ("m.A", "dict[str, m.A]", "m.B", "dict[str, m.B]"),
+    ("m.A", "list[m.A | m.C]", "m.B", "list[m.B | m.C]"),
+    ("m.A", "list[m.A]", "m.A | None", "list[m.A]"),
+    ("m.A", "list[m.A]", "m.B | m.C", "list[m.B | m.C]"),
+    ("m.A", '"m.A"', "m.B", '"m.B"'),
+    ("m.A", "list['m.A']", "m.B", "list['m.B']"),
+    ("m.A", '"list[m.A] | None"', "m.B", '"list[m.B] | None"'),
+    ("m.A", "A", "m.B", "A"),
+    ("m.A", '"A"', "m.B", '"A"'),
+    ("m.A", '"""m.A"""', "m.B", '"""m.A"""'),
+    ("m.A", '"not a type"', "m.B", '"not a type"'),
+    ("m.A", "o.A", "m.B", "o.A"),
+    ("bytes", "str", "m.B", "str"),
+    ("m.A | m.C", "m.A | m.C | None", "m.B | m.C", "m.B | m.C | None"),
+]
+
+
+@pytest.mark.parametrize(("base", "ours", "theirs", "expected"), TYPES)
+@pytest.mark.parametrize(
+    "form", ["def f(a: {}):\n    return a\n", "def f(a) -> {}:\n    return a\n", "a: {} = 1\n"]
+)
+def test_a_type_of_yours_follows_what_was_renamed_inside_it(
+    form: str, base: str, ours: str, theirs: str, expected: str
+) -> None:
+    outcome = merged(*(form.format(part) for part in (base, ours, theirs)))
+    assert not outcome.conflicts
+    assert outcome.text == form.format(expected)
+    assert bool(outcome.notes) == (expected == ours)
+
+
 # ---- statements
 
 BASE = """
@@ -305,7 +423,7 @@ def test_an_import_under_another_name() -> None:
     merged = merge(base, ours, theirs)
     assert merged.text == ours.replace("mine.A", "mine.B") + "\n\nX = mine.topic\n"
     ours = ours.replace("as mine", "as mine\nfrom .. import orders")  # that name is another thing's now
-    assert merge(base, ours, theirs).conflicts
+    assert merge(base, ours, theirs).text == ours.replace("mine.A", "mine.B") + "\n\nX = mine.topic\n"
 
 
 def test_a_name_that_the_render_takes_on_as_well() -> None:
