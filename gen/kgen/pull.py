@@ -12,7 +12,22 @@ from pathlib import Path
 
 from kgen import __version__
 
-from . import changes, config, gate, guard, history, lock, owned, paths, plan, registry, render, usage, write
+from . import (
+    changes,
+    config,
+    gate,
+    guard,
+    history,
+    invalid_defaults,
+    lock,
+    owned,
+    paths,
+    plan,
+    registry,
+    render,
+    usage,
+    write,
+)
 from .config import Config, ConflictMode
 from .errors import ConfigError, EditedError, OutputError
 from .globs import fits, wanted
@@ -311,7 +326,7 @@ def _plan(
         settings.package,
         files,
         subjects,
-        (*notes, *changes.moved(known)),
+        (*notes, *changes.moved(known), *invalid_defaults.notes(old, snapshot)),
         topic_changes(modules.old, modules.new, settings.topics),
         usage.uses(request.root, files, modules, every, merged=not request.dry),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kgen_runtime.codec.schema import NO_DEFAULT, Enum, Field, Named, Record
+from kgen_runtime.codec.schema import Enum, Field, Named, Record
 
 from . import names, quote
-from .defaults import Defaults, NoValueError, describe
+from .defaults import Defaults, invalid_default
 from .expr import dict_of
 from .project import EnumClass, FieldDef, RecordClass, Symbol
 from .types import ModuleTypes, Types, note
@@ -45,11 +45,9 @@ class ClassMaker:
         remarks = [note(item.type, self.schema_names)]
         metadata = dict_of([('"avro"', quote.string(item.name))]) if name != item.name else None
         annotation = types.annotation(item.type, self.classes[record.name] + names.pascal(name))
-        try:
-            default = defaults.assigned(item.type, item.default, metadata)
-        except NoValueError as error:
-            default = defaults.assigned(item.type, NO_DEFAULT, metadata)
-            remarks.append(f"the default {describe(item.default)} is {error}")
+        default = defaults.assigned(item.type, item.default, metadata)
+        if item.invalid_default:
+            remarks.append(invalid_default(item.invalid_default))
         return FieldDef(name, item.name, annotation, default, _remarked(doc(item.doc), remarks))
 
 

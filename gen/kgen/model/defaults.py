@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from kgen_runtime.codec.schema import (
     Array,
     Enum,
     Fixed,
+    InvalidDefault,
     Logical,
     Map,
     Named,
@@ -26,17 +28,12 @@ from kgen_runtime.codec.schema import (
 )
 
 from . import quote
-from .expr import Expr, Group, call, dict_of, flat, list_of
+from .expr import Expr, Group, call, dict_of, list_of
 from .types import Types
 
-_DAY_MICROS = 86_400_000_000
+_INTEGER_DIGITS = 4_000
+_SHOWN = 40
 _IMMUTABLE = ("Decimal(", "date(", "time(", "datetime(")
-
-
-class NoValueError(ValueError):
-    """The default fits the schema, yet no Python value of the field's type stands for it (the UUID ``""``,
-    the year 10000).
-    """
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Defaults:
     symbols: Callable[[Enum], Mapping[str, str]]
 
     def assigned(self, node: Node, value: Any, metadata: Expr | None) -> Expr | None:
-        """What stands after the field's `=`: a value, a `field(…)`, or nothing. Raises `NoValueError`."""
+        """What stands after the field's `=`: a value, a `field(…)`, or nothing."""
         if value is NO_DEFAULT:
             return call(self.types.name("field"), metadata=metadata) if metadata else None
         expr = self.expr(node, value)
@@ -80,13 +77,15 @@ class Defaults:
         return self._plain(named, value)
 
     def _branch(self, node: Union, value: Any) -> Node:
-        for branch in node.branches:
-            try:
-                DefaultEncoder(self.names).encode(branch, value)
-            except BadDefaultError:
-                continue
-            return branch
-        raise NoValueError("fits no branch")
+        # One of them does: a default that fits none counts as none.
+        return next(branch for branch in node.branches if self._fits(branch, value))
+
+    def _fits(self, node: Node, value: Any) -> bool:
+        try:
+            DefaultEncoder(self.names).encode(node, value)
+        except BadDefaultError:
+            return False
+        return True
 
     def _record(self, record: Record, value: Mapping[str, Any]) -> Expr:
         attributes = self.fields(record)
@@ -118,25 +117,24 @@ class Defaults:
 
     def _logical(self, node: Primitive | Fixed, logical: Logical, value: Any) -> Expr:
         raw = value.encode("latin-1") if isinstance(node, Fixed) or node.type == "bytes" else b""
-        try:
-            if logical.name == "decimal":
-                return self._decimal(raw, logical.scale)
-            if logical.name == "big-decimal":
-                return self._decimal(*_big_decimal(raw))
-            if logical.name == "uuid":
-                uuid = UUID(bytes=raw) if isinstance(node, Fixed) else UUID(value)
-                return call(self.types.name("UUID"), quote.string(str(uuid)))
-            if logical.name == "duration":
-                return self._duration(raw)
-            return self._moment(logical.name, value)
-        except (ValueError, OverflowError) as error:
-            raise NoValueError(f"no {logical.name}") from error
+        if logical.name == "decimal":
+            return self._decimal(raw, logical.scale)
+        if logical.name == "big-decimal":
+            return self._decimal(*_big_decimal(raw))
+        if logical.name == "uuid":
+            uuid = UUID(bytes=raw) if isinstance(node, Fixed) else UUID(value)
+            return call(self.types.name("UUID"), quote.string(str(uuid)))
+        if logical.name == "duration":
+            return self._duration(raw)
+        return self._moment(logical.name, value)
 
     def _decimal(self, raw: bytes, scale: int) -> Expr:
         unscaled = int.from_bytes(raw, "big", signed=True)
-        digits = tuple(map(int, str(abs(unscaled))))
+        digits = Decimal(unscaled).as_tuple().digits
         number = Decimal((int(unscaled < 0), digits, -scale))
-        return call(self.types.name("Decimal"), str(unscaled) if scale == 0 else quote.string(str(number)))
+        # Python reads no longer integers.
+        is_integer = scale == 0 and len(digits) <= _INTEGER_DIGITS
+        return call(self.types.name("Decimal"), str(unscaled) if is_integer else quote.string(str(number)))
 
     def _duration(self, raw: bytes) -> Expr:
         months, days, millis = (str(int.from_bytes(raw[at : at + 4], "little")) for at in (0, 4, 8))
@@ -155,8 +153,6 @@ class Defaults:
         return self._datetime(datetime(1970, 1, 1) + timedelta(microseconds=micros), name)
 
     def _time(self, micros: int) -> Expr:
-        if not 0 <= micros < _DAY_MICROS:
-            raise NoValueError("not within a day")
         return call(self.types.name("time"), *_clock((datetime.min + timedelta(microseconds=micros)).time()))
 
     def _datetime(self, moment: datetime, name: str) -> Expr:
@@ -198,7 +194,8 @@ def _long(raw: bytes, at: int) -> tuple[int, int]:
             return (number >> 1) ^ -(number & 1), at
 
 
-def describe(value: Any) -> str:
-    """A JSON value in a few characters, for a docstring."""
-    text = flat(quote.string(str(value)))
-    return text if len(text) <= 40 else text[:39] + "…"
+def invalid_default(found: InvalidDefault) -> str:
+    """Why a field has no default although its schema gives one."""
+    text = json.dumps(found.value, ensure_ascii=False)
+    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    return f"the default {shown} counts as none: it {found.reason}"

@@ -11,8 +11,9 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ._pyreader import Cursor, DamagedError, scalar
 from .limits import DEFAULT_BYTES
-from .schema import NO_DEFAULT, Array, Enum, Fixed, Map, Named, Node, Primitive, Record, Ref, Union
+from .schema import NO_DEFAULT, Array, Enum, Fixed, Logical, Map, Named, Node, Primitive, Record, Ref, Union
 
 MAX_DEPTH = 64
 MAX_STEPS = 1_000_000
@@ -23,8 +24,12 @@ class BadDefaultError(ValueError):
     """The default does not fit its type."""
 
 
+class EndlessError(BadDefaultError):
+    """The default never ends: a record in it takes its own default for a field that holds the same record."""
+
+
 class TooMuchError(BadDefaultError):
-    """The defaults of this schema never end, or nearly so."""
+    """The defaults of this schema are more work than they may be."""
 
 
 def zigzag(number: int) -> bytes:
@@ -59,8 +64,10 @@ class DefaultEncoder:
     def encode(self, node: Node, value: Any, depth: int = 0) -> bytes:
         """`value` as Avro binary of `node`. Raises `BadDefaultError`."""
         self._steps += 1
-        if self._steps > MAX_STEPS or depth > MAX_DEPTH:
-            raise TooMuchError("the defaults of this schema are nested too deeply or too many")
+        if self._steps > MAX_STEPS:
+            raise TooMuchError("takes too many steps, with the defaults before it")
+        if depth > MAX_DEPTH:
+            raise EndlessError(f"is nested more than {MAX_DEPTH} deep")
         if isinstance(value, str):
             self._spend(len(value))
         data = self._encode(node, value, depth)
@@ -74,7 +81,7 @@ class DefaultEncoder:
 
     def _encode(self, node: Node, value: Any, depth: int) -> bytes:
         if isinstance(node, Primitive):
-            return _PRIMITIVES[node.type](value)
+            return _of_logical(node.logical, _PRIMITIVES[node.type](value), -1, node.type == "int")
         if isinstance(node, Union):
             return self._union(node, value, depth)
         if isinstance(node, Array):
@@ -87,7 +94,7 @@ class DefaultEncoder:
         for index, branch in enumerate(node.branches):
             try:
                 return zigzag(index) + self.encode(branch, value, depth + 1)
-            except TooMuchError:
+            except (EndlessError, TooMuchError):
                 raise
             except BadDefaultError:
                 continue
@@ -113,7 +120,7 @@ class DefaultEncoder:
             return self._record(named, value, depth)
         if isinstance(named, Enum):
             return self._enum(named, value)
-        return _fixed(named, value)
+        return _of_logical(named.logical, _fixed(named, value), named.size)
 
     def _enum(self, enum: Enum, value: Any) -> bytes:
         if enum.name not in self._symbols:
@@ -133,6 +140,16 @@ class DefaultEncoder:
                 raise BadDefaultError(f"lacks the field {field.name}")
             parts.append(self.encode(field.type, item, depth + 1))
         return b"".join(parts)
+
+
+def _of_logical(logical: Logical | None, data: bytes, size: int, narrow: bool = False) -> bytes:
+    """The data, where the logical type has a value for it: an empty UUID has none, nor has the year 10000."""
+    if logical is not None:
+        try:
+            scalar(logical.name, narrow, size, logical.precision, logical.scale).read(Cursor(data, 0, 0))
+        except DamagedError as error:
+            raise BadDefaultError(f"is not a {logical.name}: {error.what}") from None
+    return data
 
 
 def _null(value: Any) -> bytes:

@@ -2,7 +2,8 @@
 
 More lenient than the letter of the specification where Java's parser (and so every registry) is: names are of
 any script's letters, namespaces of any printable characters (`a..b`, `shop.Order$`), a type may be repeated
-with an equal definition, a simple name falls back to the null namespace, and `{"type": {…}}` may nest.
+with an equal definition and used before it, a simple name falls back to the null namespace, `{"type": {…}}`
+may nest, and a default that does not fit its type counts as none.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn, cast
 
 from ..errors import SchemaError
-from .defaults import MAX_STEPS, BadDefaultError, DefaultEncoder
+from .defaults import MAX_STEPS, BadDefaultError, DefaultEncoder, TooMuchError
 from .documents import Document, Names, remember, remembered
 from .limits import DEFAULT_BYTES, NAME_LENGTH
 from .schema import (
@@ -23,6 +25,7 @@ from .schema import (
     Enum,
     Field,
     Fixed,
+    InvalidDefault,
     Limits,
     Logical,
     Map,
@@ -39,6 +42,10 @@ from .schema import (
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LAST_OF_JAVA = "\uffff"  # Java looks at units of 16 bits, of which those of later characters are no letters
+# Of Java's `Double.valueOf` what a schema may hold: a number in quotes.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
+_ORDERS = ("ascending", "descending", "ignore")
+_NAMED = ("record", "error", "enum", "fixed")
 _MAX_FIXED = (1 << 31) - 1
 _LOGICAL = {
     "date": {"int"},
@@ -120,7 +127,8 @@ class _Parser:
         self._within = within
         self._limits = limits
         self._open: set[str] = set()
-        self._defaults: list[tuple[str, Node, Any]] = []
+        self._later: set[str] = set()
+        self._defaults: list[tuple[str, str, Field]] = []
         self._encoder = DefaultEncoder(self.names)
 
     @property
@@ -130,13 +138,23 @@ class _Parser:
 
     def document(self, value: Any) -> Node:
         """The root of the text. Its defaults are looked at last, when every name is known."""
+        self._later = set(_defined(value, "", self._limits.depth))
         root = self._node(value, "", "", 0)
-        for at, node, default in self._defaults:
-            try:
-                self._encoder.encode(node, default)
-            except BadDefaultError as error:
-                raise self._error(f"the default {error}", at) from None
+        for name, invalid in self._invalid_defaults().items():
+            self.names[name] = _without(self.names.defined[name], invalid)
         return root
+
+    def _invalid_defaults(self) -> Mapping[str, Mapping[str, InvalidDefault]]:
+        """Those of the records that this text defines, by field."""
+        found: dict[str, dict[str, InvalidDefault]] = {}
+        for at, record, field in self._defaults:
+            try:
+                self._encoder.encode(field.type, field.default)
+            except TooMuchError as error:
+                raise self._error(f"the default {error}", at) from None
+            except BadDefaultError as error:
+                found.setdefault(record, {})[field.name] = InvalidDefault(field.default, str(error))
+        return found
 
     def _error(self, what: str, at: str) -> SchemaError:
         return SchemaError(what, where=f"{self._within}{at or '/'}")
@@ -158,6 +176,8 @@ class _Parser:
         for name in (_full(word, space), _full(word, "")):
             if name in self.names or name in self._open:
                 return Ref(name)
+        if _full(word, space) in self._later:
+            return Ref(_full(word, space))
         raise self._error(f"unknown type {word[:200]!r}", at)
 
     def _union(self, value: list[Any], space: str, at: str, depth: int) -> Union:
@@ -187,7 +207,7 @@ class _Parser:
             return Array(self._node(self._need(value, "items", at), space, f"{at}/items", depth + 1))
         if kind == "map":
             return Map(self._node(self._need(value, "values", at), space, f"{at}/values", depth + 1))
-        if kind in ("record", "error", "enum", "fixed"):
+        if kind in _NAMED:
             return self._named(value, kind, space, at, depth)
         return self._word(kind, space, f"{at}/type")
 
@@ -203,7 +223,7 @@ class _Parser:
         self._open.add(name)
         named = self._define(value, kind, name, at, depth)
         self._open.discard(name)
-        if self.names.get(name, named) != named:
+        if _as_written(self.names.get(name, named)) != named:
             raise self._error(f"{name} is defined twice, with different definitions", at)
         self.names[name] = named
         if len(self.names) > self._limits.names:
@@ -223,13 +243,13 @@ class _Parser:
         fields = self._need(value, "fields", at)
         if not isinstance(fields, list):
             raise self._error("'fields' must be a list", f"{at}/fields")
-        return Record(name, self._fields(fields, space, f"{at}/fields", depth), aliases, doc)
+        return Record(name, self._fields(fields, name, f"{at}/fields", depth), aliases, doc)
 
     def _full_name(self, value: dict[str, Any], space: str, at: str) -> str:
-        name, own = self._need(value, "name", at), value.get("namespace")
-        if not isinstance(name, str) or not (own is None or isinstance(own, str)):
-            raise self._error("'name' and 'namespace' must be strings", at)
-        full = _full(name, space if own is None else own)
+        name = self._need(value, "name", at)
+        if not isinstance(name, str):
+            raise self._error("'name' must be a string", at)
+        full = _full(name, _space(value, space))
         self._check_name(full, f"{at}/name")
         if full in PRIMITIVES:
             raise self._error(f"{full} is a primitive type and cannot be defined", f"{at}/name")
@@ -267,7 +287,9 @@ class _Parser:
 
     def _enum_default(self, value: dict[str, Any], symbols: tuple[str, ...], at: str) -> str | None:
         default = value.get("default")
-        if default is not None and default not in symbols:
+        if not isinstance(default, str):
+            return None
+        if default not in symbols:
             raise self._error("the default is not one of the symbols", f"{at}/default")
         return default
 
@@ -277,15 +299,17 @@ class _Parser:
             raise self._error("'size' must be an integer from 0 to 2^31-1", f"{at}/size")
         return size
 
-    def _fields(self, items: list[Any], space: str, at: str, depth: int) -> tuple[Field, ...]:
+    def _fields(self, items: list[Any], record: str, at: str, depth: int) -> tuple[Field, ...]:
         fields: list[Field] = []
         seen: set[str] = set()
         for number, item in enumerate(items):
-            field = self._field(item, space, f"{at}/{number}", depth)
+            field = self._field(item, record.rpartition(".")[0], f"{at}/{number}", depth)
             if field.name in seen:
                 raise self._error(f"the field {field.name} is there twice", f"{at}/{number}")
             seen.add(field.name)
             fields.append(field)
+            if field.default is not NO_DEFAULT:
+                self._defaults.append((f"{at}/{number}/default", record, field))
         return tuple(fields)
 
     def _field(self, value: Any, space: str, at: str, depth: int) -> Field:
@@ -295,13 +319,86 @@ class _Parser:
         if not isinstance(name, str) or not _is_name(name):
             raise self._error(f"{str(name)[:200]!r} is not a valid field name", f"{at}/name")
         node = self._node(self._need(value, "type", at), space, f"{at}/type", depth + 1)
-        default = value.get("default", NO_DEFAULT)
-        if default is not NO_DEFAULT:
-            self._defaults.append((f"{at}/default", node, default))
+        default = _number(node, value.get("default", NO_DEFAULT))
+        if _is_deeper(default, self._limits.depth):
+            raise self._error(f"the default is nested more than {self._limits.depth} deep", f"{at}/default")
         order = value.get("order", "ascending")
-        if order not in ("ascending", "descending", "ignore"):
+        if not isinstance(order, str) or order.lower() not in _ORDERS:
             raise self._error("'order' must be ascending, descending or ignore", f"{at}/order")
-        return Field(name, node, default, self._strings(value, "aliases", at), _doc(value), order)
+        return Field(name, node, default, self._strings(value, "aliases", at), _doc(value), order.lower())
+
+
+def _number(node: Node, default: Any) -> Any:
+    """The default, as the number that stands in its text where the field is a float or double."""
+    is_real = isinstance(node, Primitive) and node.type in ("float", "double")
+    return float(default) if is_real and isinstance(default, str) and _NUMBER.match(default) else default
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether lists and objects stand inside each other more than `depth` deep."""
+    level = [value]
+    for _ in range(depth + 1):
+        groups = [item.values() if isinstance(item, dict) else item for item in level if _holds(item)]
+        level = [inner for group in groups for inner in group]
+    return any(map(_holds, level))
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, list | dict)
+
+
+def _without(record: Named, invalid: Mapping[str, InvalidDefault]) -> Named:
+    """The record, without the defaults that are invalid."""
+    assert isinstance(record, Record)
+    fields = (
+        replace(field, default=NO_DEFAULT, invalid_default=invalid[field.name])
+        if field.name in invalid
+        else field
+        for field in record.fields
+    )
+    return replace(record, fields=tuple(fields))
+
+
+def _as_written(named: Named) -> Named:
+    """The type, with the defaults that are invalid."""
+    if not isinstance(named, Record) or not any(field.invalid_default for field in named.fields):
+        return named
+    fields = (
+        replace(field, default=field.invalid_default.value, invalid_default=None)
+        if field.invalid_default
+        else field
+        for field in named.fields
+    )
+    return replace(named, fields=tuple(fields))
+
+
+def _defined(value: Any, space: str, depth: int) -> Iterator[str]:
+    """The full names that a schema defines: a type may be used before its definition."""
+    if depth < 0:  # what is nested deeper is refused where it is parsed
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _defined(item, space, depth - 1)
+    elif isinstance(value, dict):
+        name, kind = value.get("name"), value.get("type")
+        if isinstance(name, str) and isinstance(kind, str) and kind in _NAMED:
+            full = _full(name, _space(value, space))
+            space = full.rpartition(".")[0]
+            yield full
+        for inner in (kind, value.get("items"), value.get("values"), *_types(value.get("fields"))):
+            yield from _defined(inner, space, depth - 1)
+
+
+def _types(fields: Any) -> Iterator[Any]:
+    """The types of a record's fields."""
+    items = fields if isinstance(fields, list) else []
+    return (item.get("type") for item in items if isinstance(item, dict))
+
+
+def _space(value: dict[str, Any], space: str) -> str:
+    """The namespace of a named type that stands in `space`."""
+    own = value.get("namespace")
+    return own if isinstance(own, str) else space
 
 
 def _is_name(text: str) -> bool:

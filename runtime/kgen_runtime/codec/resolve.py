@@ -210,9 +210,7 @@ class Resolution:
 
     def _encoded(self, field: Field, target: int) -> Default | Never:
         if field.default is NO_DEFAULT:
-            return Never(
-                "the writer does not write this field and the reader has no default for it", field.name
-            )
+            return Never(f"the writer does not write this field and {_no_default(field)}", field.name)
         try:
             data = self._encoder.encode(field.type, field.default)
         except BadDefaultError as error:
@@ -250,6 +248,12 @@ def check(writer: Schema, reader: Schema) -> list[Incompatibility]:
 def title(node: Node) -> str:
     """A type in a message: `int`, `shop.Order`, `[null, string]`."""
     return f"[{listed(node.branches, _kind)}]" if isinstance(node, Union) else listed([node], _kind)
+
+
+def _no_default(field: Field) -> str:
+    if field.invalid_default is None:
+        return "the reader has no default for it"
+    return f"the reader's default for it counts as none: it {field.invalid_default.reason}"
 
 
 def _never(writer: Node, reader: Node) -> Never:

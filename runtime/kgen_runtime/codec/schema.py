@@ -73,8 +73,20 @@ class Union:
 
 
 @dataclass(frozen=True)
+class InvalidDefault:
+    """A JSON default that does not fit its field's type; `reason` goes on from "the default"."""
+
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True)
 class Field:
-    """A field of a record. `default` is the JSON value as in the schema, or `NO_DEFAULT`."""
+    """A field of a record. `default` is the JSON value as in the schema, or `NO_DEFAULT`.
+
+    A default that does not fit the type counts as none, and is kept in `invalid_default`: registries hold
+    such schemas, and what they write is to be read.
+    """
 
     name: str
     type: Node
@@ -82,6 +94,7 @@ class Field:
     aliases: tuple[str, ...] = ()
     doc: str | None = None
     order: str = "ascending"
+    invalid_default: InvalidDefault | None = None
 
 
 @dataclass(frozen=True)
@@ -141,8 +154,9 @@ def parse(text: str, references: Sequence[str] = (), *, limits: Limits | None = 
     """Parse an Avro schema.
 
     `references` are the texts of the schemas whose names it uses (transitively), in dependency order, as
-    the registry gives them. Primitive schemas may stand bare (`"string"`) or as an object. Raises
-    `SchemaError` with a JSON pointer where the text is not JSON, not Avro, or past the limits.
+    the registry gives them. Primitive schemas may stand bare (`"string"`) or as an object. A default that
+    does not fit its type is kept apart (`Field.invalid_default`). Raises `SchemaError` with a JSON pointer
+    where the text is not JSON, not Avro, or past the limits.
     """
     from .parser import parse_schema
 

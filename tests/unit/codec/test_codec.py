@@ -20,6 +20,7 @@ import pytest
 
 from kgen_runtime.codec import ENGINE, make_reader, make_writer
 from kgen_runtime.codec.bind import is_plain
+from kgen_runtime.codec.resolve import check
 from kgen_runtime.codec.schema import parse
 from kgen_runtime.codec.values import Duration, LocalTimestampNanos, TimestampNanos
 from kgen_runtime.errors import DecodeError, EncodeError, ResolutionError, SchemaError
@@ -850,11 +851,48 @@ def test_defaults_become_objects_of_the_classes(engine: Any) -> None:
     assert read == {"p": Point(x=1.0, y=2.0), "c": Color.BLUE}
 
 
-def test_a_default_that_python_cannot_hold_is_refused_when_the_reader_is_built(engine: Any) -> None:
-    reader = record({"name": "d", "type": logical("int", "date"), "default": 2**31 - 1})
-    with pytest.raises(ResolutionError) as caught:
-        make_reader(schema(record()), schema(reader), engine=engine)
-    assert caught.value.where == "R.d"
+INVALID = [
+    ("int", "0", 7),
+    (["null", "int"], "null", None),
+    ("boolean", "false", True),
+    ({"type": "array", "items": "int"}, None, [1]),
+    ({"type": "enum", "name": "E", "symbols": ["A"]}, "", "A"),
+    ({"type": "record", "name": "S", "fields": [{"name": "x", "type": "int"}]}, {}, {"x": 1}),
+    ("bytes", 0, b"a"),
+    (logical("int", "date"), 2**31 - 1, dt.date(2026, 1, 2)),
+]
+
+
+@pytest.mark.parametrize(("kind", "default", "value"), INVALID)
+def test_defaults_of_the_writer_play_no_part_in_reading(
+    kind: Any, default: Any, value: Any, engine: Any
+) -> None:
+    writer = record({"name": "a", "type": kind, "default": default})
+    data = make_writer(schema(writer), engine=engine).encode({"a": value})
+    for reader in (writer, record({"name": "a", "type": kind})):
+        assert make_reader(schema(writer), schema(reader), engine=engine).decode(data) == {"a": value}
+
+
+@pytest.mark.parametrize(("kind", "default", "value"), INVALID)
+def test_a_field_whose_default_is_invalid_is_required(
+    kind: Any, default: Any, value: Any, engine: Any
+) -> None:
+    reader = schema(record({"name": "a", "type": kind, "default": default}))
+    with pytest.raises(ResolutionError, match="the reader's default for it counts as none: it ") as caught:
+        make_reader(schema(record()), reader, engine=engine)
+    assert caught.value.where == "a"
+    assert [problem.path for problem in check(schema(record()), reader)] == ["a"]
+    with pytest.raises(EncodeError, match="the field is missing"):
+        make_writer(reader, engine=engine).encode({})
+
+
+def test_only_records_without_it_need_a_field_whose_default_is_invalid(engine: Any) -> None:
+    writer = ["null", record()]
+    reader = ["null", record({"name": "a", "type": "int", "default": "0"})]
+    decode = make_reader(schema(writer), schema(reader), engine=engine).decode
+    assert decode(b"\0") is None
+    with pytest.raises(DecodeError, match="must be an integer of 32 bits"):
+        decode(b"\2")
 
 
 def test_enum_symbols_are_matched_by_name_and_default(engine: Any) -> None:
