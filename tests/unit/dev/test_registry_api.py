@@ -224,6 +224,33 @@ def test_invalid_schemas(api: Api, body: Any) -> None:
     assert api.get("/subjects") == []
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"name": "a", "type": ["null", "int"], "default": "null"},
+        {"name": "a", "type": "int", "default": ""},
+        {"name": "beløp", "type": "int"},
+        {"name": "a", "type": "int", "order": "ASCENDING"},
+        {"name": "a", "type": "double", "default": "0.5"},
+        {"name": "a", "type": {"type": "enum", "name": "x..E", "symbols": ["FØDSEL"]}, "default": "other"},
+        {"name": "a", "type": []},
+    ],
+    ids=lambda field: field["name"] + str(field["type"])[:20],
+)
+def test_schemas_that_java_takes_are_taken(api: Api, field: Any) -> None:
+    """Confluent's registry parses with Avro for Java, and does not validate defaults by default."""
+    schema = {"type": "record", "name": "R", "fields": [field]}
+    api.register("a", schema)
+    assert json.loads(api.get("/subjects/a/versions/1")["schema"]) == schema
+
+
+def test_what_is_refused_is_named_with_its_place(api: Api) -> None:
+    body = posted({"type": "record", "name": "A", "fields": [{"name": "a$b", "type": "int"}]})
+    status, got = api.call("POST", "/subjects/a/versions", body)
+    assert (status, got["error_code"]) == (422, 42201)
+    assert "'a$b' is not a valid field name at /fields/0/name" in got["message"]
+
+
 def test_invalid_subjects(api: Api) -> None:
     for name in ("a%0Ab", "__GLOBAL"):
         assert api.fails("POST", f"/subjects/{name}/versions", posted("string")) == 42208

@@ -541,6 +541,41 @@ def test_a_schema_that_does_not_parse(registry, kgen, tmp_path, schema):
     assert empty(tmp_path)
 
 
+INVALID = {"name": "count", "type": "int", "default": "0"}
+
+
+def test_a_default_that_does_not_fit_is_reported_once_and_the_field_is_required(registry, kgen, tmp_path):
+    registry.add("a-value", {"type": "record", "name": "A", "namespace": "x", "fields": [INVALID]})
+    line = 'a-value v1: x.A.count: the default "0" counts as none: it must be an integer of 32 bits'
+    code, out, _ = kgen("pull", "--registry", registry.url)
+    assert code == 0
+    assert out.count(line) == 1
+    assert "    count: int\n" in (tmp_path / "p/streams/_generated/a.py").read_text()
+    assert kgen("pull") == (0, "nothing changed\n", "")
+    again = {"type": "record", "name": "A", "namespace": "x", "fields": [INVALID, NOTE]}
+    registry.add("a-value", again)
+    assert kgen("pull")[1].count(line.replace("v1", "v2")) == 1
+
+
+def test_defaults_that_do_not_fit_are_reported_of_references_too_and_not_without_end(registry, kgen):
+    fields = [{**INVALID, "name": f"f{number}"} for number in range(9)]
+    registry.add("address", {**ADDRESS, "fields": fields})
+    registry.add("orders-value", order(), references=REFERENCE)
+    out = kgen("pull", "--registry", registry.url, "--subject", "orders-*")[1]
+    assert out.count("address v1: shop.Address.f") == 5
+    assert "address v1: 4 more fields have a default that counts as none" in out
+    assert "orders-value v1: " not in out
+
+
+def test_a_new_field_whose_default_is_invalid_is_an_incompatible_change(project, shop, kgen, tree):
+    shop.add("orders-value", order(INVALID), references=REFERENCE)
+    before = tree(project)
+    code, _, err = kgen("pull")
+    assert code == 4
+    assert "count: the writer does not write this field and the reader's default for it counts as none" in err
+    assert tree(project) == before
+
+
 def test_an_unknown_reference(registry, kgen, tmp_path):
     registry.add("a-value", order(), references=[("shop.Address", "address", 3)])
     err = error(kgen("pull", "--registry", registry.url))
