@@ -85,10 +85,10 @@ def _from(source: str, names: list[str]) -> str:
 
 
 def _flow(project: Project, module: Module, topic: TopicDef) -> str:
+    command = f"python -m kgen_runtime.run {project.package}.flows.{module.name}:flow --recovery .recovery"
     doc = (
         f"Dataflow for the topic `{quote.inline(topic.name)}`. "
-        "Yours to edit: `kgen pull` merges schema changes into it.\n\n"
-        f"Run: python -m kgen_runtime.run {project.package}.flows.{module.name}:flow --recovery .recovery"
+        f"Yours to edit: `kgen pull` merges schema changes into it.\n\n{_run_line(command)}"
     )
     policy = call("rt.DeadLetter", quote.string(f"{topic.name}.dlq"), "kafka")
     route = call("rt.route", '"errs"', "read.errs", "handled.errs", policy=policy)
@@ -105,6 +105,12 @@ def _flow(project: Project, module: Module, topic: TopicDef) -> str:
         read=call("rt.source", quote.string(module.name), "flow", f"{module.name}.topic", "kafka"),
         route=route,
     )
+
+
+def _run_line(command: str) -> str:
+    """How to run a flow, the command whole: on an indented line, which is not wrapped, if it is long."""
+    line = f"Run: {command}"
+    return line if len(line) + len('"""') * 2 <= _WIDTH else f"Run:\n    {command}"
 
 
 def _test(project: Project, module: Module, topic: TopicDef) -> str:

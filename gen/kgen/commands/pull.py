@@ -17,6 +17,7 @@ _HEALED = {
     "forward": "an earlier pull had been interrupted; it was finished first",
     "back": "an earlier pull had been interrupted; what it had written was undone first",
 }
+_SHOWN = 3  # paths in a line
 _NEXT = "next: python -m kgen_runtime.run {package}.flows.{module}:flow"
 
 
@@ -113,8 +114,9 @@ def _finish(console: Console, request: Request, result: pull.Result, check: bool
     if check and (made.changes or made.conflicts):
         raise typer.Exit(1)
     if made.conflicts and not request.dry:
-        first = made.conflicts[0].path
-        console.say(f"conflicts in {len(made.conflicts)} file(s); once solved: kgen resolve {first}")
+        shown = " ".join(f.path for f in made.conflicts[:_SHOWN])
+        more = " …" if len(made.conflicts) > _SHOWN else ""
+        console.say(f"conflicts in {len(made.conflicts)} file(s); once solved: kgen resolve {shown}{more}")
         raise typer.Exit(3)
     _next(console, made, result.written)
 

@@ -14,26 +14,31 @@ from .console import Console
 
 
 def command(
-    path: Annotated[str, typer.Argument(help="The file whose conflict is solved, relative to the project.")],
-    mine: Annotated[bool, typer.Option("--mine", help="The file as it stands is the solution.")] = False,
+    path: Annotated[
+        list[str], typer.Argument(help="The files whose conflicts are solved, relative to the project.")
+    ],
+    mine: Annotated[bool, typer.Option("--mine", help="The files as they stand are the solution.")] = False,
     out: options.Out = Path(),
     json: options.Json = False,
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """Take the solved text of a merge conflict, from .kgen/conflicts or from the file itself, and close the
-    conflict.
+    """Take the solved text of merge conflicts, from .kgen/conflicts or from the files themselves, and close
+    the conflicts: all of them or, if one is not solved yet, none.
     """
     console = Console(json, quiet, not no_color)
-    name = _name(out, path)
+    names = list(dict.fromkeys(_name(out, each) for each in path))
     if not (out / owned.CONFLICTS).is_dir():
         raise OutputError("there are no open conflicts", where=str(out))
     with guard.exclusive(out, console.say):
         write.heal(out)
-        write.apply(out, owned.resolve(out, name, mine=mine))
+        write.apply(out, [w for name in names for w in owned.resolve(out, name, mine=mine)])
         left = owned.open_conflicts(out)
-    console.line(f"{name} is solved" + (f"; still open: {', '.join(left)}" if left else ""))
-    console.data({"version": 1, "resolved": name, "open": left})
+    for name in names:
+        console.line(f"{name} is solved")
+    if left:
+        console.line(f"still open: {', '.join(left)}")
+    console.data({"version": 1, "resolved": names[0], "paths": names, "open": left})
 
 
 def _name(root: Path, path: str) -> str:

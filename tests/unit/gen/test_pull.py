@@ -474,6 +474,47 @@ def test_a_solution_in_the_file_itself(clash, project, kgen):
     assert base.read_text() == rendered
 
 
+@pytest.fixture
+def two_clashes(clash, project, kgen):
+    """Conflicts in a flow and in its test; gives the paths and where each is to be solved."""
+    test, base = project / "tests/test_orders.py", project / ".kgen/base/tests/test_orders.py"
+    rendered = test.read_text()
+    line = "    testing.run(build(kafka))\n"
+    base.write_text(rendered.replace(line, "    testing.run(build(older))\n"))
+    test.write_text(rendered.replace(line, "    testing.run(build(mine))\n"))
+    code, _, err = kgen("pull")
+    assert code == 3
+    assert "kgen resolve streams/flows/orders.py tests/test_orders.py\n" in err
+    return {
+        path: project / ".kgen/conflicts" / path
+        for path in ("streams/flows/orders.py", "tests/test_orders.py")
+    }
+
+
+def test_several_conflicts_are_resolved_at_once(two_clashes, project, kgen, tree):
+    for solved in two_clashes.values():
+        solved.write_text("x = 1\n")
+    notes = sorted(str(p.relative_to(project)) for p in (project / ".kgen/conflicts").rglob("*.py*"))
+    code, out, _ = kgen("resolve", *two_clashes, *notes)
+    assert code == 0
+    assert out == "streams/flows/orders.py is solved\ntests/test_orders.py is solved\n"
+    assert [(project / path).read_text() for path in two_clashes] == ["x = 1\n", "x = 1\n"]
+    assert not (project / ".kgen/conflicts").exists()
+
+
+def test_one_that_is_not_solved_keeps_all_open(two_clashes, project, kgen, tree):
+    first, second = two_clashes
+    two_clashes[first].write_text("x = 1\n")
+    before = tree(project)
+    assert f".kgen/conflicts/{second}:" in error(kgen("resolve", *two_clashes))
+    assert f"at {second}x" in error(kgen("resolve", first, f"{second}x"))
+    assert tree(project) == before
+    code, out, _ = kgen("resolve", "--json", first)
+    assert code == 0
+    assert json.loads(out) == {"version": 1, "resolved": first, "paths": [first], "open": [second]}
+    assert "is solved\n" in kgen("resolve", "--mine", second)[1]
+
+
 def test_resolve_without_a_conflict(project, kgen):
     assert "no open conflicts" in error(kgen("resolve", "streams/flows/orders.py"))
 

@@ -1,8 +1,8 @@
 """Dataflow for the topic `docs\"\"\" #`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.docs_e25b5917:flow --recovery
-.recovery
+Run:
+    python -m kgen_runtime.run streams.flows.docs_e25b5917:flow --recovery .recovery
 """
 
 from __future__ import annotations

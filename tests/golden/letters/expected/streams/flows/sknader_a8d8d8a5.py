@@ -1,8 +1,8 @@
 """Dataflow for the topic `søknader`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.sknader_a8d8d8a5:flow --recovery
-.recovery
+Run:
+    python -m kgen_runtime.run streams.flows.sknader_a8d8d8a5:flow --recovery .recovery
 """
 
 from __future__ import annotations

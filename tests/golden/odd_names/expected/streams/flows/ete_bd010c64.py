@@ -1,8 +1,8 @@
 """Dataflow for the topic `été`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.ete_bd010c64:flow --recovery
-.recovery
+Run:
+    python -m kgen_runtime.run streams.flows.ete_bd010c64:flow --recovery .recovery
 """
 
 from __future__ import annotations

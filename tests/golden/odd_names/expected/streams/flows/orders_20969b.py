@@ -1,8 +1,8 @@
 """Dataflow for the topic `Orders`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.orders_20969b:flow --recovery
-.recovery
+Run:
+    python -m kgen_runtime.run streams.flows.orders_20969b:flow --recovery .recovery
 """
 
 from __future__ import annotations

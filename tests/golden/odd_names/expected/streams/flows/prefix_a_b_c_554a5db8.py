@@ -1,8 +1,8 @@
 """Dataflow for the topic `prefix/a b/c`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.prefix_a_b_c_554a5db8:flow
---recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.prefix_a_b_c_554a5db8:flow --recovery .recovery
 """
 
 from __future__ import annotations

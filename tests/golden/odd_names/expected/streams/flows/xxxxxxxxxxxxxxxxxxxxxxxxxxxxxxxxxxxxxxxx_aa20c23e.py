@@ -2,9 +2,8 @@
 `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`.
 Yours to edit: `kgen pull` merges schema changes into it.
 
-Run: python -m kgen_runtime.run
-streams.flows.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_aa20c23e:flow --recovery
-.recovery
+Run:
+    python -m kgen_runtime.run streams.flows.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_aa20c23e:flow --recovery .recovery
 """
 
 from __future__ import annotations
