@@ -8,7 +8,7 @@ import importlib.util
 import logging
 import sys
 
-_NEEDED = ("typer", "jinja2", "tomlkit", "fastavro")
+_NEEDED = ("typer", "jinja2", "tomlkit")
 
 
 def main() -> None:

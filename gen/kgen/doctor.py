@@ -33,7 +33,7 @@ def examine(root: Path, url: str | None = None) -> Iterator[Finding]:
     """Every finding, in order. Raises nothing that a user could cause."""
     yield _python()
     yield Finding("kgen", "ok", __version__)
-    for name in ("bytewax", "confluent-kafka", "fastavro", "requests"):
+    for name in ("bytewax", "confluent-kafka", "requests"):
         yield _package(name)
     yield _guarded("codec", _codec)
     yield _guarded("registry", lambda: _registry(root, url))

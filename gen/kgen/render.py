@@ -13,6 +13,7 @@ from typing import Any, Literal
 import jinja2
 
 from . import deflate
+from .errors import SchemaError
 from .model import quote
 from .model.expr import Expr, Group, call, dict_of, flat, layout, list_of
 from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, TopicDef
@@ -26,7 +27,18 @@ def kind(path: str) -> Literal["generated", "owned"]:
 
 
 def render(project: Project) -> dict[str, str]:
-    """Every file of the project by its relative POSIX path, sorted."""
+    """Every file of the project by its relative POSIX path, sorted.
+
+    Raises `SchemaError`, with the subject, if one would not be Python.
+    """
+    files = _files(project)
+    for path, text in files.items():
+        if error := _syntax_error(path, text):
+            raise _not_python(project, path, error)
+    return files
+
+
+def _files(project: Project) -> dict[str, str]:
     package = project.package
     files = {
         f"{package}/__init__.py": _fill("package_init.py"),
@@ -43,6 +55,30 @@ def render(project: Project) -> dict[str, str]:
             files[f"{package}/flows/{module.name}.py"] = _flow(project, module, module.topic)
             files[f"tests/test_{module.name}.py"] = _test(project, module, module.topic)
     return dict(sorted(files.items()))
+
+
+def _syntax_error(path: str, text: str) -> str | None:
+    try:
+        compile(text, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
+        return f"{line}{error.msg if isinstance(error, SyntaxError) else error}"
+    return None
+
+
+def _not_python(project: Project, path: str, error: str) -> SchemaError:
+    """No schema may come to this: templates and quoting are wrong somewhere."""
+    name = path.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
+    sources = next((it.sources for it in project.modules if it.name == name), ())
+    subjects = sorted({quote.comment(source.subject) for source in sources})
+    hint = "this is a mistake of kgen's: please report it"
+    if subjects:
+        hint = f"leave it out until it is fixed: --subject '!{subjects[0]}'; {hint}"
+    return SchemaError(
+        f"what would be written to {path} is not Python: {error}",
+        where=", ".join(subjects) or path,
+        hint=hint,
+    )
 
 
 def _generated(project: Project, sources: Iterable[Source], body: str) -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
-
-import fastavro
 
 from kgen_runtime.codec import make_writer
 from kgen_runtime.codec.sample import sample
 
 from . import lock, pull
+from .avrojson import to_json
 from .errors import UnknownSchema
 from .model.library import Library, Unit
 from .pull import Request
@@ -26,9 +23,8 @@ def samples(request: Request, subject: str, version: int | None, count: int, see
     """
     unit = _unit(request, subject, version)
     writer, rng = make_writer(unit.schema), random.Random(seed)  # noqa: S311  (samples, not secrets)
-    plain = _plain_schema(unit)
     for _ in range(count):
-        yield _as_json(plain, writer.encode(sample(unit.schema, rng)))
+        yield to_json(unit.schema, writer.encode(sample(unit.schema, rng)))
 
 
 def _unit(request: Request, subject: str, version: int | None) -> Unit:
@@ -44,26 +40,3 @@ def _unit(request: Request, subject: str, version: int | None) -> Unit:
         reasons = ", ".join(s.reason for s in snapshot.skipped)
         raise UnknownSchema(f"no samples of {subject}" + (f": {reasons}" if reasons else ""))
     return Library(snapshot).unit((subject, version or found.latest.version))
-
-
-def _plain_schema(unit: Unit) -> Any:
-    """The schema for fastavro, without logical types: the JSON encoding is that of the types below them."""
-    names: dict[str, Any] = {}
-    for reference in unit.references:
-        fastavro.parse_schema(_without_logical(json.loads(reference.text)), named_schemas=names)
-    return fastavro.parse_schema(_without_logical(json.loads(unit.version.text)), named_schemas=names)
-
-
-def _without_logical(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {
-            k: v if k == "default" else _without_logical(v) for k, v in value.items() if k != "logicalType"
-        }
-    return [_without_logical(item) for item in value] if isinstance(value, list) else value
-
-
-def _as_json(schema: Any, data: bytes) -> Any:
-    value = fastavro.schemaless_reader(io.BytesIO(data), schema, None)
-    text = io.StringIO()
-    fastavro.json_writer(text, schema, [value])
-    return json.loads(text.getvalue())

@@ -15,12 +15,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kgen.errors import KgenError
+from kgen.errors import KgenError, SchemaError
 from kgen.generated import state
 from kgen.model import Project, Settings, TopicSettings, build
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
@@ -104,6 +105,18 @@ def test_generated_files_carry_their_hash_and_others_none(case: Path) -> None:
         if path.endswith(".py"):
             expected = "intact" if kind(path) == "generated" else "foreign"
             assert state(text.encode()) == expected
+
+
+def test_what_is_not_python_is_an_error_that_names_the_subject() -> None:
+    project = project_of(HERE / "orders")
+    [module] = [it for it in project.modules if it.name == "orders"]
+    broken = replace(module.records[0].fields[0], annotation="list[")
+    records = (replace(module.records[0], fields=(broken,)), *module.records[1:])
+    modules = tuple(replace(it, records=records) if it is module else it for it in project.modules)
+    with pytest.raises(SchemaError, match=r"orders\.py is not Python: line \d+: ") as caught:
+        render(replace(project, modules=modules))
+    assert caught.value.where == "orders-key, orders-value"
+    assert "--subject '!orders-key'" in str(caught.value.hint)
 
 
 def corpus_project() -> Project | None:

@@ -49,7 +49,7 @@ _AMBIGUOUS = frozenset({"l", "O", "I"})  # ruff refuses to see them assigned (E7
 MODULE_NAMES = _words(
     """
     annotations builtins dataclasses dataclass field datetime date dt time decimal Decimal enum Enum
-    math TypeAlias uuid UUID rt topic key value
+    math NoReturn TypeAlias typing uuid UUID rt topic key value
     """
 )
 # What a flow or a generated test calls its own things: no module may take these names.

@@ -43,6 +43,7 @@ _MODULES = {
     "datetime": ("datetime", "dt"),
     "Decimal": ("decimal", "decimal"),
     "UUID": ("uuid", "uuid"),
+    "NoReturn": ("typing", "typing"),
 }
 """Name -> the module it comes from, and what that is called where the name itself is taken."""
 
@@ -189,7 +190,9 @@ class Types:
         return f"{name} | None" if optional else name
 
     def alternatives(self, node: Union, path: str) -> list[str]:
-        """The branches' types, each once, None last."""
+        """The branches' types, each once, None last. A union without branches has no value."""
+        if not node.branches:
+            return [self.name("NoReturn")]
         types = [self._single(branch, path) for branch in node.branches]
         distinct = [name for name in dict.fromkeys(types) if name != "None"]
         return [*distinct, "None"] if "None" in types else distinct

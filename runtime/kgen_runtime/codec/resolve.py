@@ -247,7 +247,9 @@ def check(writer: Schema, reader: Schema) -> list[Incompatibility]:
 
 def title(node: Node) -> str:
     """A type in a message: `int`, `shop.Order`, `[null, string]`."""
-    return f"[{listed(node.branches, _kind)}]" if isinstance(node, Union) else listed([node], _kind)
+    return (
+        f"[{listed(node.branches, branch_name)}]" if isinstance(node, Union) else listed([node], branch_name)
+    )
 
 
 def _no_default(field: Field) -> str:
@@ -264,7 +266,7 @@ class _Branches:
     """The branches of a reader's union: the same type first, then names that match, then promotions."""
 
     def __init__(self, union: Union, names: Mapping[str, Named]) -> None:
-        self._same = {_kind(branch): branch for branch in union.branches}
+        self._same = {branch_name(branch): branch for branch in union.branches}
         self._primitives = [branch for branch in union.branches if isinstance(branch, Primitive)]
         self._places = {id(branch): place for place, branch in enumerate(union.branches)}
         self._alike: dict[tuple[type[Named], int, str], list[Node]] = {}
@@ -276,7 +278,7 @@ class _Branches:
 
     def candidates(self, writer: Node, names: Mapping[str, Named]) -> list[Node]:
         """The branches for a writer's type, whose named types are `names`, in the order they are tried."""
-        same = self._same.get(_kind(writer))
+        same = self._same.get(branch_name(writer))
         others = self._named(names[writer.name]) if isinstance(writer, Ref) else self._promoted(writer)
         return [*([] if same is None else [same]), *(branch for branch in others if branch is not same)]
 
@@ -289,7 +291,7 @@ class _Branches:
         return found[:_CANDIDATES]
 
     def _promoted(self, writer: Node) -> list[Node]:
-        promotions = PROMOTIONS.get(_kind(writer), ())
+        promotions = PROMOTIONS.get(branch_name(writer), ())
         return [branch for branch in self._primitives if branch.type in promotions]
 
 
@@ -302,7 +304,8 @@ def _shape(named: Named) -> tuple[type[Named], int]:
     return type(named), named.size if isinstance(named, Fixed) else 0
 
 
-def _kind(node: Node) -> str:
+def branch_name(node: Node) -> str:
+    """What a union calls its branch: the type, or the full name of a named type."""
     if isinstance(node, Primitive):
         return node.type
     return node.name if isinstance(node, Ref) else type(node).__name__.lower()

@@ -28,11 +28,14 @@ def sample(schema: Schema, rng: random.Random, classes: Classes | None = None) -
     """A value that `make_writer(schema, classes)` writes.
 
     Records and enums are of their class where `classes` has one, else dicts and strings. Draws from `rng`
-    alone. Raises `SchemaError` where the schema has no finite value (a record that must hold itself).
+    alone. Raises `SchemaError` where the schema has no finite value (a record that must hold itself, or a
+    union or enum of nothing).
     """
     maker = _Maker(schema, rng, classes or {})
     if maker.height(schema.root) == _NO_END:
-        raise SchemaError("the schema has no finite value: a record must hold itself")
+        raise SchemaError(
+            "the schema has no finite value: it must hold itself, or a union or enum of nothing"
+        )
     return maker.make(schema.root, "value", 0)
 
 
@@ -57,14 +60,17 @@ class _Maker:
             case Ref(full_name):
                 return self._named(self._names[full_name], depth)
             case Array(items):
-                return [self.make(items, name, depth + 1) for _ in range(self._length(depth))]
+                return [self.make(items, name, depth + 1) for _ in range(self._length(items, depth))]
             case Map(values):
-                return {f"{name}-{i}": self.make(values, name, depth + 1) for i in range(self._length(depth))}
+                length = self._length(values, depth)
+                return {f"{name}-{i}": self.make(values, name, depth + 1) for i in range(length)}
             case Union(branches):
                 return self.make(self._branch(branches, depth), name, depth)
 
-    def _length(self, depth: int) -> int:
-        return 0 if depth >= _DEPTH else self._rng.randrange(1, 4)
+    def _length(self, items: Node, depth: int) -> int:
+        if depth >= _DEPTH or self.height(items) == _NO_END:
+            return 0
+        return self._rng.randrange(1, 4)
 
     def _branch(self, branches: tuple[Node, ...], depth: int) -> Node:
         finite = [branch for branch in branches if self.height(branch) < _NO_END]
@@ -94,8 +100,14 @@ class _Maker:
 
 
 def _heights(names: Mapping[str, Named]) -> dict[str, float]:
-    """For each record, how deep its smallest value nests: the least fixed point, from below."""
-    heights: dict[str, float] = {name: _NO_END if isinstance(t, Record) else 0 for name, t in names.items()}
+    """For each record, how deep its smallest value nests: the least fixed point, from below.
+
+    An enum without symbols has no value.
+    """
+    heights: dict[str, float] = {
+        name: _NO_END if isinstance(t, Record) or (isinstance(t, Enum) and not t.symbols) else 0
+        for name, t in names.items()
+    }
     changed = True
     while changed:
         changed = False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import fastavro
 import pytest
 
 from kgen import cli
@@ -49,6 +51,41 @@ def test_samples_are_lines_of_json_and_repeatable(project, capsys):
     assert json.loads(capsys.readouterr().out) == {"version": 1, "subject": "orders-value", "samples": values}
     cli.run(["sample", "orders-value", "-n", "25", "--seed", "1", "--out", str(project)])
     assert capsys.readouterr().out != out
+
+
+ODD = {
+    "type": "record",
+    "name": "Odd",
+    "namespace": "a..b",
+    "fields": [
+        {"name": "beløp", "type": ["null", "Kind", "bytes", "Id"], "default": "null"},
+        {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["FØDSEL"]}, "default": ""},
+        {"name": "id", "type": {"type": "fixed", "name": "Id", "size": 2}},
+        {
+            "name": "rest",
+            "type": {"type": "array", "items": ["double", {"type": "map", "values": "boolean"}]},
+        },
+        {"name": "none", "type": {"type": "array", "items": []}},
+    ],
+}
+
+
+def test_samples_of_what_registries_hold_are_as_another_library_writes_them(registry, tmp_path, capsys):
+    registry.add("odd-value", ODD)
+    assert (
+        cli.run(["sample", "odd-value", "-n", "40", "--registry", registry.url, "--out", str(tmp_path)]) == 0
+    )
+    values = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {next(iter(v["beløp"] or [None])) for v in values} == {None, "a..b.Kind", "bytes", "a..b.Id"}
+    plain = json.loads(json.dumps(ODD).replace('"default"', '"other"'))  # which fastavro refuses
+    plain["fields"].insert(0, plain["fields"].pop(1))  # and takes no type before its definition
+    plain["fields"].insert(0, plain["fields"].pop(2))
+    schema = fastavro.parse_schema(plain)
+    for value in values:
+        read = next(fastavro.json_reader(io.StringIO(json.dumps(value)), schema))
+        text = io.StringIO()
+        fastavro.json_writer(text, schema, [read])
+        assert json.loads(text.getvalue()) == value
 
 
 def test_samples_without_a_project(registry, project, tmp_path_factory, capsys):

@@ -148,3 +148,16 @@ def test_a_union_avoids_its_endless_branch():
 )
 def test_roots_of_every_kind(schema, kind):
     assert isinstance(sample(parse(schema), random.Random(3)), kind)
+
+
+@pytest.mark.parametrize(
+    "schema", [[], record(("a", [])), {"type": "enum", "name": "E", "symbols": []}], ids=json.dumps
+)
+def test_a_union_or_enum_of_nothing_has_no_value(schema):
+    with pytest.raises(SchemaError, match="no finite value"):
+        sample(parse(json.dumps(schema)), random.Random(1))
+    around = parse(
+        json.dumps(["null", {"type": "array", "items": schema}, {"type": "map", "values": schema}])
+    )
+    values = [sample(around, random.Random(seed)) for seed in range(20)]
+    assert all(value in (None, [], {}) for value in values)

@@ -1,0 +1,56 @@
+"""Avro binary as Avro's JSON encoding, which `kafka-avro-console-producer` reads.
+
+The encoding is that of the types below logical types; a union's value stands in an object under the name of
+its branch. Apache Avro 1.12 specification, "JSON Encoding".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kgen_runtime.codec._pyreader import Cursor, scalar
+from kgen_runtime.codec.limits import MAX_DEPTH
+from kgen_runtime.codec.resolve import branch_name
+from kgen_runtime.codec.schema import Array, Enum, Fixed, Map, Named, Node, Primitive, Schema, Union
+
+
+def to_json(schema: Schema, data: bytes) -> Any:
+    """The JSON value of one value of `schema`, as `make_writer` wrote it."""
+    return _Decoder(schema, Cursor(data, 0, MAX_DEPTH)).value(schema.root)
+
+
+class _Decoder:
+    def __init__(self, schema: Schema, cursor: Cursor) -> None:
+        self._names = schema.names
+        self._cursor = cursor
+
+    def value(self, node: Node) -> Any:
+        if isinstance(node, Primitive):
+            return _plain(scalar(node.type, node.type == "int", -1, 0, 0).read(self._cursor))
+        if isinstance(node, Array):
+            return [self.value(node.items) for _ in self._items()]
+        if isinstance(node, Map):
+            return {self.value(Primitive("string")): self.value(node.values) for _ in self._items()}
+        if isinstance(node, Union):
+            return self._union(node)
+        return self._named(self._names[node.name])
+
+    def _items(self) -> Any:
+        while count := self._cursor.block()[0]:
+            yield from range(count)
+
+    def _union(self, node: Union) -> Any:
+        branch = node.branches[self._cursor.narrow()]
+        value = self.value(branch)
+        return value if branch == Primitive("null") else {branch_name(branch): value}
+
+    def _named(self, named: Named) -> Any:
+        if isinstance(named, Enum):
+            return named.symbols[self._cursor.narrow()]
+        if isinstance(named, Fixed):
+            return _plain(self._cursor.take(named.size))
+        return {field.name: self.value(field.type) for field in named.fields}
+
+
+def _plain(value: Any) -> Any:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
