@@ -59,7 +59,7 @@ ODD = {
     "namespace": "a..b",
     "fields": [
         {"name": "beløp", "type": ["null", "Kind", "bytes", "Id"], "default": "null"},
-        {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["FØDSEL"]}, "default": ""},
+        {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["ON"]}, "default": ""},
         {"name": "id", "type": {"type": "fixed", "name": "Id", "size": 2}},
         {
             "name": "rest",
