@@ -118,6 +118,8 @@ def _lesser_change(before: Subject, after: Subject) -> str:
         return f"id {before.latest.id} -> {after.latest.id}"
     if before.compatibility != after.compatibility:
         return f"was {before.compatibility}"
+    if before.latest.rule_set != after.latest.rule_set:
+        return "other data contract rules"
     earlier = len(after.versions) - len(before.versions)
     if earlier:
         return f"{earlier:+d} earlier version" + ("" if abs(earlier) == 1 else "s")

@@ -19,7 +19,7 @@ import typer
 from . import __version__
 from .commands import dev, diff, doctor, pull, resolve, sample, status
 from .commands.console import safe
-from .errors import IncompatibleError, KgenError
+from .errors import IncompatibleError, KgenError, RulesError
 
 ERROR, INCOMPATIBLE, INTERRUPTED, BROKEN_PIPE = 2, 4, 130, 141
 # Typer brings its own copy of click or uses the one there is, as its version has it.
@@ -75,7 +75,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _interrupted()
     except KgenError as e:
         _tell(e, arguments)
-        return INCOMPATIBLE if isinstance(e, IncompatibleError) else ERROR
+        return INCOMPATIBLE if isinstance(e, (IncompatibleError, RulesError)) else ERROR
     except SystemExit as e:
         if isinstance(e.__context__, BrokenPipeError):
             return _broken_pipe()

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import tomlkit
 import tomlkit.exceptions
 
 from kgen_runtime.serde._url import registry_url
+from kgen_runtime.serde.rules import OnRules
 
 from .errors import ConfigError
 from .model.project import TopicSettings
@@ -59,6 +60,7 @@ class Config:
     conflict: ConflictMode = "file"
     pins: Mapping[str, int] = field(default_factory=dict)
     topics: Mapping[str, TopicSettings] = field(default_factory=dict)
+    ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
 
 
 def load(root: Path) -> Config | None:
@@ -96,7 +98,9 @@ def parse(text: str) -> Config:
 
 
 def _config(data: Mapping[str, Any]) -> Config:
-    _known(data, {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics"}, "")
+    _known(
+        data, {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics", "rules"}, ""
+    )
     subjects = _get(data, "subjects", list, ["*"])
     conflict = _get(data, "conflict", str, "file")
     if conflict not in ("file", "inline"):
@@ -109,6 +113,7 @@ def _config(data: Mapping[str, Any]) -> Config:
         conflict="inline" if conflict == "inline" else "file",
         pins=_pins(_get(data, "pins", dict, {})),
         topics=_topics(_get(data, "topics", dict, {})),
+        ignore_rules=_ignore_rules(data.get("rules", {})),
     )
 
 
@@ -145,6 +150,17 @@ def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
     where = f"topics.{topic}."
     _known(table, {"key", "value"}, where)
     return TopicSettings(**{role: _get(table, role, str, "", where) for role in table})
+
+
+def _ignore_rules(value: Any) -> tuple[str, ...]:
+    """A word for all subjects, or one for each pattern."""
+    words = {"*": value} if isinstance(value, str) else value
+    if not isinstance(words, dict) or not all(word in get_args(OnRules) for word in words.values()):
+        hint = '[rules] "orders-*" = "ignore", or rules = "ignore" for all subjects'
+        raise ConfigError('rules must be "refuse" or "ignore", by subject or for all', where=NAME, hint=hint)
+    ignored = [glob for glob, word in words.items() if word == "ignore"]
+    refused = [f"!{glob}" for glob, word in words.items() if word == "refuse"]
+    return (*ignored, *refused) if ignored else ()
 
 
 def _globs(values: Iterable[Any]) -> list[str]:

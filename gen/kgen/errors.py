@@ -15,6 +15,7 @@ from kgen_runtime.errors import (
     KgenError,
     RegistryError,
     RegistryUnavailable,
+    RulesError,
     SchemaError,
     UnknownSchema,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "OutputError",
     "RegistryError",
     "RegistryUnavailable",
+    "RulesError",
     "SchemaError",
     "UnknownSchema",
 ]

@@ -130,6 +130,9 @@ def _version_lines(version: SchemaVersion, *, deleted: bool) -> list[str]:
         lines.append(f"guid = {_quote(version.guid)}")
     if deleted:
         lines.append("deleted = true")
+    if version.rule_set is not None:
+        lines.append(f"rules = [{', '.join(map(_quote, version.rules))}]")
+        lines.append(f"rules_sha256 = {_quote(version.rule_set)}")
     lines += [
         f"sha256 = {_quote(text_hash(version.text))}",
         f"normalised = {_quote(normal_hash(version.text))}",
@@ -264,6 +267,8 @@ def _version(subject: str, folder: str, table: Mapping[str, Any], root: Path) ->
         text=_vendored(root, relative, table["sha256"], subject),
         references=tuple(_references(table.get("references", []))),
         guid=table.get("guid"),
+        rules=tuple(map(str, table.get("rules", ()))),
+        rule_set=table.get("rules_sha256"),
     )
 
 

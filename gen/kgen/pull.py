@@ -15,6 +15,7 @@ from kgen import __version__
 from . import (
     changes,
     config,
+    contracts,
     gate,
     guard,
     history,
@@ -235,6 +236,7 @@ def _prepare(request: Request) -> Prepared:
     _check_pins(request, fetched)
     carried = history.carry(fetched, old)
     if not request.lenient:
+        contracts.refuse_rules(carried.snapshot, settled.config.ignore_rules)
         gate.refuse_incompatible(carried.snapshot, old, request.allow)
     notes = [*carried.notes, *_unmatched(fetched, settled.config)]
     settled = _with_new_globs(settled, request, fetched)
@@ -244,6 +246,7 @@ def _prepare(request: Request) -> Prepared:
 def _from_lock(request: Request, settled: Settled, old: lock.Locked | None) -> Prepared:
     if old is None:
         raise lock.absent(request.root)
+    contracts.refuse_rules(old.snapshot, settled.config.ignore_rules)
     return _plan(request, settled, old.snapshot, old.deleted, old, [])
 
 
@@ -355,7 +358,7 @@ def _models(project: Project, new: lock.Locked, settings: Config, old: lock.Lock
 
 def model(settings: Config, snapshot: Snapshot, old: lock.Locked | None) -> Project:
     """The model of a snapshot, with the names of classes and modules given so far."""
-    wanted = Settings(settings.package, __version__, settings.topics)
+    wanted = Settings(settings.package, __version__, settings.topics, settings.ignore_rules)
     return build(snapshot, wanted, old.names, old.modules) if old else build(snapshot, wanted)
 
 

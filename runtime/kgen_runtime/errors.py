@@ -7,6 +7,7 @@ KgenError                  what, where, hint; what the command line prints
 │   └── ResolutionError    a reader schema cannot read what a writer schema wrote
 ├── RegistryError          the registry answered with an error, or not at all
 │   ├── RegistryUnavailable   could not be reached, or 408/429/5xx after the retries: transient
+│   ├── RulesError         the schema has data contract rules, which kgen does not execute
 │   └── UnknownSchema      the registry does not know this id, subject or version: permanent
 ├── SerdeError             a message cannot be decoded or encoded
 │   ├── FramingError       the bytes do not begin with a known wire format
@@ -97,6 +98,10 @@ class RegistryUnavailable(RegistryError):  # noqa: N818 - what it says is no err
 
 class UnknownSchema(RegistryError):  # noqa: N818
     """The registry does not know this id, subject or version."""
+
+
+class RulesError(RegistryError):
+    """The schema has data contract rules (encryption, checks, migrations), which kgen does not execute."""
 
 
 class SerdeError(KgenError):

@@ -16,6 +16,7 @@ from .errors import (
     KgenError,
     RegistryUnavailable,
     ResolutionError,
+    RulesError,
     UnknownSchema,
 )
 from .messages import Failure, Message, RawMessage, Stage
@@ -29,6 +30,7 @@ _STAGES: Final[tuple[tuple[type[Exception], Stage], ...]] = (
     (UnknownSchema, Stage.UNKNOWN_SCHEMA),
     (DecodeError, Stage.DECODE),
     (ResolutionError, Stage.DECODE),
+    (RulesError, Stage.DECODE),
     (EncodeError, Stage.SERIALIZE),
 )
 

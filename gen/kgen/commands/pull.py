@@ -62,7 +62,7 @@ def command(
     nothing.
 
     Exit codes: 0 done, 1 something would change (--check, --locked), 2 error, 3 a merge conflict was left,
-    4 incompatible change refused.
+    4 incompatible change, or data contract rules, refused.
     """
     _exclusive(locked=locked, frozen=frozen)
     _exclusive(check=check, dry_run=dry_run)

@@ -98,14 +98,18 @@ class Store:
     def lookup(
         self, subject: str, draft: Draft, *, normalize: bool = False, deleted: bool = False
     ) -> Version:
-        """The version of `subject` that is this schema. Raises 40401, 40403, 42201."""
+        """The version of `subject` that is this schema; without metadata and rules, another that is the same
+        but for those will do. Raises 40401, 40403, 42201.
+        """
         subject = qualified(subject)
         found = self.versions(subject, deleted=deleted)
         self._texts(subject, draft)
-        for version in reversed(found):
-            if _same(version.draft, draft, normalize):
-                return version
-        raise problems.schema_not_found()
+        alike = [v for v in reversed(found) if _same(v.draft, draft, normalize)]
+        if not draft.extra:
+            alike += [v for v in reversed(found) if _same(replace(v.draft, extra=()), draft, normalize)]
+        if not alike:
+            raise problems.schema_not_found()
+        return alike[0]
 
     def referenced_by(self, subject: str, number: str, *, deleted: bool = False) -> list[int]:
         """The ids of the schemas that refer to this version, ascending. Raises 40401, 40402, 42202."""

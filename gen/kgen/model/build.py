@@ -30,7 +30,7 @@ def build(
     readable = topics_of.usable(snapshot, library)
     plans = topics_of.plan_topics(readable, settings)
     homes = homes_of.find(library, readable, plans, locked_modules)
-    texts = Texts(library, readable, plans)
+    texts = Texts(library, readable, plans, settings.ignore_rules)
     drafts = Drafts(library, homes, plans, texts, locked_names or {})
     modules = [drafts.module(identity) for identity in homes.order]
     kept = tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name))

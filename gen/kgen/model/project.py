@@ -27,6 +27,7 @@ class Settings:
     package: str
     kgen_version: str
     topics: Mapping[str, TopicSettings] = field(default_factory=dict)
+    ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
 
 
 @dataclass(frozen=True)
@@ -142,11 +143,14 @@ class Module:
 
 @dataclass(frozen=True)
 class SubjectTexts:
-    """A subject in `_schemas`: its versions as they are declared there, and their texts."""
+    """A subject in `_schemas`: its versions as they are declared there, their texts, and whether its data
+    contract rules are ignored.
+    """
 
     subject: str
     versions: Expr
     texts: tuple[str, ...]
+    ignore_rules: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class SchemaVersion:
-    """One version of a subject. `text` is as received. `references` are the direct ones."""
+    """One version of a subject. `text` is as received. `references` are the direct ones.
+
+    `rules` names the data contract rules that are in force; `rule_set` is the hash of all that the registry
+    keeps as the version's rules, None where it keeps nothing.
+    """
 
     subject: str
     version: int
@@ -30,6 +34,8 @@ class SchemaVersion:
     text: str
     references: tuple[Reference, ...] = ()
     guid: str | None = None
+    rules: tuple[str, ...] = ()
+    rule_set: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ..globs import wanted
 from . import quote
 from .expr import Expr, call, tuple_of
 from .library import Library, Pair
@@ -15,9 +16,16 @@ from .topics import TopicPlan, Usable
 class Texts:
     """The versions of the subjects that topics read, and of those that these refer to."""
 
-    def __init__(self, library: Library, readable: Usable, plans: Iterable[TopicPlan]) -> None:
+    def __init__(
+        self,
+        library: Library,
+        readable: Usable,
+        plans: Iterable[TopicPlan],
+        ignore_rules: Sequence[str],
+    ) -> None:
         subjects = sorted({subject for plan in plans for subject in plan.subjects.values()})
         self._library = library
+        self._ignore_rules = ignore_rules
         self._read = {(v.subject, v.version): v for name in subjects for v in readable.versions[name]}
 
     def versions(self, subject: str) -> int:
@@ -30,7 +38,12 @@ class Texts:
         for (subject, _), version in sorted(self._all().items()):
             by_subject.setdefault(subject, []).append(version)
         return tuple(
-            SubjectTexts(subject, tuple_of(map(self._version, versions)), tuple(v.text for v in versions))
+            SubjectTexts(
+                subject,
+                tuple_of(map(self._version, versions)),
+                tuple(v.text for v in versions),
+                wanted(subject, self._ignore_rules),
+            )
             for subject, versions in by_subject.items()
         )
 

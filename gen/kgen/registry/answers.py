@@ -4,7 +4,11 @@ goes on.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any, cast
+
+from kgen_runtime.serde.rules import in_force
 
 from ..errors import RegistryError
 from ..model.subjects import Reference, SchemaType, SchemaVersion
@@ -51,6 +55,8 @@ def schema_version(answer: Any, subject: str) -> SchemaVersion:
             _reference(r, where) for r in _list(answer.get("references") or [], MAX_REFERENCES, where)
         ),
         guid=_name(guid, where) if guid is not None else None,
+        rules=in_force(answer),
+        rule_set=_hash(answer.get("ruleSet")),
     )
 
 
@@ -68,6 +74,13 @@ def _reference(answer: Any, where: str) -> Reference:
     version = answer.get("version")
     number = -1 if version == -1 else _number(version, "reference's version", where)
     return Reference(_name(answer.get("name"), where), _name(answer.get("subject"), where), number)
+
+
+def _hash(rule_set: Any) -> str | None:
+    if rule_set is None:
+        return None
+    text = json.dumps(rule_set, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _list(answer: Any, most: int, where: str) -> list[Any]:

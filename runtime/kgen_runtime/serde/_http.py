@@ -66,7 +66,7 @@ def status_text(status: int) -> str:
         return str(status)
 
 
-def printable(text: str) -> str:
-    """Text from outside on its way to a terminal: one line, bounded."""
-    flat = "".join(c if c.isprintable() else " " for c in text[:300])
-    return flat + ("…" if len(text) > 300 else "")
+def printable(text: str, limit: int = 300) -> str:
+    """Text from outside on its way to a terminal: one line, at most `limit` characters of it."""
+    flat = "".join(c if c.isprintable() else " " for c in text[:limit])
+    return flat + ("…" if len(text) > limit else "")

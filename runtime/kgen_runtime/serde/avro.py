@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ..codec import Reader, Trailing, Writer, make_reader, make_writer
-from ..errors import FramingError, KgenError, ResolutionError, UnknownSchema
+from ..errors import FramingError, KgenError, ResolutionError, RulesError, UnknownSchema
 from ..messages import Headers
 from .base import Decoder, Encoder, Role, Serde
 from .framing import HEADERS, ID_SIZE, SchemaKey, id_prefix, split
@@ -119,7 +119,7 @@ class _AvroDecoder(Generic[T]):
     def _find(self, key: SchemaKey) -> tuple[Reader | KgenError, int | None]:
         try:
             written = self._written(key)
-        except (UnknownSchema, ResolutionError) as error:
+        except (UnknownSchema, ResolutionError, RulesError) as error:
             # Not kept here: the store remembers, and forgets in time. A copy has no traceback that holds the
             # batch.
             return copy.copy(error), key if isinstance(key, int) else None

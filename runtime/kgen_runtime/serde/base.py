@@ -26,8 +26,9 @@ class Decoder(Protocol[T_co]):
         """Values and writer schema ids, in order. None stays None (null key, tombstone).
 
         A payload that can never be decoded leaves its exception (`FramingError`, `UnknownSchema`,
-        `DecodeError`, `ResolutionError`) in place of the value. Raises `RegistryUnavailable` where a schema
-        id is not known here and the registry cannot be asked: nothing was lost, call again later.
+        `RulesError`, `DecodeError`, `ResolutionError`) in place of the value. Raises
+        `RegistryUnavailable` where a schema id is not known here and the registry cannot be asked: nothing
+        was lost, call again later.
         """
 
 
@@ -37,7 +38,7 @@ class Encoder(Protocol[T_contra]):
     def encode(self, value: T_contra | None) -> bytes | None:
         """Framed bytes; None stays None.
 
-        Raises `EncodeError`, `UnknownSchema` (not registered there), `RegistryUnavailable`.
+        Raises `EncodeError`, `UnknownSchema` (not registered there), `RulesError`, `RegistryUnavailable`.
         """
 
 

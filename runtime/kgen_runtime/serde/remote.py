@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 from ..codec.schema import Schema, parse
-from ..errors import RegistryError, ResolutionError, SchemaError, UnknownSchema
+from ..errors import RegistryError, RegistryUnavailable, ResolutionError, SchemaError, UnknownSchema
+from . import rules
 from .registry import RegistryClient
 from .schemas import Schemas
 
@@ -18,15 +20,15 @@ MAX_DEPTH = 64
 def by_id(client: RegistryClient, id_: int, schemas: Schemas) -> Schema:
     """The schema with this id, in the registry context of the subject.
 
-    Raises `UnknownSchema`, `RegistryUnavailable`, `RegistryError`, and `ResolutionError` where it is not
-    Avro.
+    Raises `UnknownSchema`, `RegistryUnavailable`, `RegistryError`, `RulesError`, and `ResolutionError` where
+    it is not Avro.
     """
     params = {"subject": schemas.subject} if schemas.context else None
     answer = client.get(f"/schemas/ids/{id_}", params)
-    return _schema(client, answer, f"schema id {id_}", schemas.context)
+    return _schema(client, answer, f"schema id {id_}", schemas)
 
 
-def by_guid(client: RegistryClient, guid: str) -> tuple[Schema, int | None]:
+def by_guid(client: RegistryClient, guid: str, schemas: Schemas) -> tuple[Schema, int | None]:
     """The schema with this GUID, and its id where the registry tells. Raises as `by_id` does."""
     try:
         answer = client.get(f"/schemas/guids/{guid}")
@@ -36,27 +38,61 @@ def by_guid(client: RegistryClient, guid: str) -> tuple[Schema, int | None]:
             raise UnknownSchema(f"unknown schema GUID {guid}", hint=hint, status=error.status) from None
         raise
     id_ = answer.get("id") if isinstance(answer, dict) else None
-    return _schema(client, answer, f"schema GUID {guid}", ""), id_ if isinstance(id_, int) else None
+    return _schema(client, answer, f"schema GUID {guid}", schemas, ""), id_ if isinstance(id_, int) else None
 
 
 def registered_id(client: RegistryClient, schemas: Schemas) -> int:
     """The id under which the registry has the latest of `schemas` in its subject. Raises as `by_id` does."""
-    latest, path = schemas.latest, f"/subjects/{quote(schemas.subject, safe='')}"
-    if latest.references:
-        return _id_of_equal(client, schemas, path)
-    answer = client.post(path, {"schema": latest.text})
-    return _id(answer, path)
+    path = f"/subjects/{quote(schemas.subject, safe='')}"
+    if schemas.latest.references:
+        answer = _equal(client, schemas, path)
+    else:
+        answer = client.post(path, {"schema": schemas.latest.text})
+    id_ = _id(answer, path)
+    _check_rules(client, schemas, path, answer)
+    return id_
 
 
-def _id_of_equal(client: RegistryClient, schemas: Schemas, path: str) -> int:
+def _check_rules(client: RegistryClient, schemas: Schemas, path: str, answer: Any) -> None:
+    """Those of the version that was found, and of the latest one where it is the same schema: a look-up
+    without rules may find an earlier version that has none yet.
+    """
+    if schemas.rules == "ignore":
+        return
+    rules.check(answer, schemas.subject, schemas.rules)
+    for latest in _latest(client, path):
+        if _loaded(latest.get("schema")) == _loaded(schemas.latest.text):
+            rules.check(latest, f"{schemas.subject} version {latest.get('version')}", schemas.rules)
+
+
+def _latest(client: RegistryClient, path: str) -> Iterator[Any]:
+    """The newest version; nothing where the registry does not give it."""
+    try:
+        answer = client.get(f"{path}/versions/latest")
+    except RegistryUnavailable:
+        raise
+    except RegistryError:
+        return
+    if isinstance(answer, dict):
+        yield answer
+
+
+def _loaded(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return text
+
+
+def _equal(client: RegistryClient, schemas: Schemas, path: str) -> Any:
     # A look-up by text needs the references as that registry names them, which are not known here.
     wanted = schemas.latest.parse()
     for version in _versions(client, path, schemas.latest.version):
         url = f"{path}/versions/{version}"
         answer = client.get(url)
         try:
-            if _schema(client, answer, url, schemas.context) == wanted:
-                return _id(answer, url)
+            if _schema(client, answer, url, schemas) == wanted:
+                return answer
         except ResolutionError:
             continue
     raise UnknownSchema(f"subject {schemas.subject} has no version with this schema")
@@ -71,13 +107,16 @@ def _versions(client: RegistryClient, path: str, likely: int) -> Iterator[int]:
     yield from (version for version in sorted(answer, reverse=True) if version != likely)
 
 
-def _schema(client: RegistryClient, answer: Any, what: str, context: str) -> Schema:
+def _schema(
+    client: RegistryClient, answer: Any, what: str, schemas: Schemas, context: str | None = None
+) -> Schema:
     if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
         raise _strange(what)
     kind = answer.get("schemaType", "AVRO")
     if kind != "AVRO":
         raise ResolutionError(f"{what} is of type {str(kind)[:40]}, not Avro")
-    references = _references(client, answer, context)
+    rules.check(answer, what, schemas.rules)
+    references = _references(client, answer, schemas.context if context is None else context)
     try:
         return parse(answer["schema"], references)
     except SchemaError as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..codec.schema import Schema, parse
+from .rules import OnRules
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,13 @@ class WriterSchema:
 class Schemas:
     """The known versions of a subject, ascending.
 
-    The last one is the reader schema: the one the classes were generated from.
+    The last one is the reader schema: the one the classes were generated from. `rules`: whether what has data
+    contract rules is refused, or read and written as if it had none.
     """
 
     subject: str
     versions: tuple[WriterSchema, ...]
+    rules: OnRules = "refuse"
 
     @property
     def latest(self) -> WriterSchema:

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ..codec.schema import Schema
-from ..errors import KgenError, RegistryError, RegistryUnavailable, ResolutionError, UnknownSchema
+from ..errors import (
+    KgenError,
+    RegistryError,
+    RegistryUnavailable,
+    ResolutionError,
+    RulesError,
+    UnknownSchema,
+)
 from . import remote
 from .cache import Cache
 from .registry import RegistryClient
@@ -75,7 +82,8 @@ class SchemaStore:
         """The schema that wrote what carries `id`.
 
         Raises `UnknownSchema`, `RegistryUnavailable` (ask again later), `RegistryError` (the registry
-        refuses), and `ResolutionError` where the registry's schema cannot be used.
+        refuses), `RulesError` where the schema has rules that are not to be ignored, and `ResolutionError`
+        where the registry's schema cannot be used.
         """
         return self.writer(schemas, id).schema
 
@@ -103,7 +111,9 @@ class SchemaStore:
         registry = self.registry
         if registry is None:
             raise self._unlisted(f"unknown schema GUID {text}", schemas)
-        schema, id_ = self._once(("guid", text), lambda: remote.by_guid(registry, text))
+        schema, id_ = self._once(
+            ("guid", schemas.rules, text), lambda: remote.by_guid(registry, text, schemas)
+        )
         return Written(schema, id_)
 
     def id_to_write(self, schemas: Schemas) -> tuple[int, float | None]:
@@ -114,7 +124,7 @@ class SchemaStore:
         registry, latest = self.registry, schemas.latest
         if registry is None:
             return latest.id, None
-        key = ("write", schemas.subject, latest)
+        key = ("write", schemas.subject, schemas.rules, latest)
         try:
             return self._once(key, lambda: remote.registered_id(self._asker(registry), schemas)), None
         except UnknownSchema as error:
@@ -124,13 +134,15 @@ class SchemaStore:
             return latest.id, self._away()
 
     def _checked(self, registry: RegistryClient, schemas: Schemas, vendored: WriterSchema) -> Written:
-        key = ("id", schemas.context, vendored.id)
+        key = ("id", schemas.context, schemas.rules, vendored.id)
         try:
             schema = self._once(key, lambda: remote.by_id(self._asker(registry), vendored.id, schemas))
         except UnknownSchema:
             # Deleted over there, or never registered: no other schema has the id, so nothing is read wrongly.
             self._differs(schemas, vendored, "is not known to")
             return Written(vendored.parse(), vendored.id, self.clock() + self._recheck_after)
+        except RulesError:
+            raise
         except RegistryError as error:
             self._say("away", "vendored schemas are used unchecked: %s", error.what)
             return Written(vendored.parse(), vendored.id, self._away())
@@ -145,7 +157,8 @@ class SchemaStore:
 
     def _by_id(self, registry: RegistryClient, schemas: Schemas, id_: int) -> Schema:
         try:
-            return self._once(("id", schemas.context, id_), lambda: remote.by_id(registry, id_, schemas))
+            key = ("id", schemas.context, schemas.rules, id_)
+            return self._once(key, lambda: remote.by_id(registry, id_, schemas))
         except UnknownSchema as error:
             raise UnknownSchema(
                 f"unknown schema id {id_}",
@@ -183,7 +196,7 @@ class SchemaStore:
                 raise copy.copy(error)
             try:
                 answer = ask()
-            except (UnknownSchema, ResolutionError) as failure:
+            except (UnknownSchema, ResolutionError, RulesError) as failure:
                 self._unknown.put(key, copy.copy(failure), self.clock() + self._unknown_for)
                 raise
             self._away_until = None

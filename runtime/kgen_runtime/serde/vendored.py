@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import SchemaError
+from .rules import OnRules
 from .schemas import Schemas, WriterSchema
 
 
@@ -30,12 +31,13 @@ class VendoredVersion:
 @dataclass(frozen=True)
 class VendoredSubject:
     """A subject, its versions ascending, and their texts: one after the other with a NUL between them, as
-    zlib in base64.
+    zlib in base64. `rules`: see `Schemas`.
     """
 
     subject: str
     versions: tuple[VendoredVersion, ...]
     packed: str
+    rules: OnRules = "refuse"
 
     @cached_property
     def texts(self) -> dict[int, str]:
@@ -61,7 +63,8 @@ class VendoredSchemas:
         Raises `KeyError` where the subject is not here, `SchemaError` where its texts are damaged.
         """
         found = self._subjects[subject]
-        return Schemas(subject, tuple(self._written(found, item) for item in found.versions if item.read))
+        versions = tuple(self._written(found, item) for item in found.versions if item.read)
+        return Schemas(subject, versions, found.rules)
 
     def _written(self, subject: VendoredSubject, item: VendoredVersion) -> WriterSchema:
         needed = self._needed(item, set())

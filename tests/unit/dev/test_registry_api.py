@@ -160,6 +160,17 @@ def test_metadata_and_rules_come_back(api: Api) -> None:
     assert api.get("/subjects/a/versions/1")["metadata"] == metadata
 
 
+def test_a_look_up_without_rules_finds_the_schema_that_has_some(api: Api) -> None:
+    rules = {"ruleSet": {"domainRules": [{"name": "card", "kind": "TRANSFORM", "type": "ENCRYPT"}]}}
+    id_ = api.register("a", USER, **rules)
+    assert api.get(f"/schemas/ids/{id_}")["ruleSet"] == rules["ruleSet"]
+    for body in (posted(USER), posted(USER, **rules)):
+        status, found = api.call("POST", "/subjects/a", body)
+        assert (status, found["id"], found["ruleSet"]) == (200, id_, rules["ruleSet"])
+    other = {"ruleSet": {"domainRules": []}}
+    assert api.fails("POST", "/subjects/a", posted(USER, **other)) == 40403
+
+
 def test_guids(api: Api) -> None:
     api.register("a", USER)
     guid = api.get("/subjects/a/versions/1")["guid"]

@@ -49,6 +49,10 @@ REFUSALS = {
         "the schema is not registered under out-value",
     ),
     "html": (Answer(200, b"<html>", content_type="text/html"), "text/html that is not JSON"),
+    "rules": (
+        Answer(200, {"id": 1, "schema": '"string"', "ruleSet": {"domainRules": [{"type": "ENCRYPT"}]}}),
+        "out-value has data contract rules, which kgen does not execute: ENCRYPT",
+    ),
     "odd": (Answer(200, {"id": "x"}), "the answer is not in the form of a schema registry's"),
 }
 SIZES = {"1 worker": ["-w", "1"], "2 workers": ["-w", "2"], "2 processes": ["-p", "2"]}

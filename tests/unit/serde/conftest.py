@@ -12,6 +12,8 @@ from tests.scripted import Answer, Request, Server
 
 from kgen_runtime.serde import RegistryClient
 
+_OF_A_SCHEMA = ("schema", "schemaType", "references", "metadata", "ruleSet")
+
 
 class Registry:
     """Just enough of a registry: ids, GUIDs, versions and look-ups. `down` makes it answer 503."""
@@ -29,7 +31,7 @@ class Registry:
         text = schema if isinstance(schema, str) else json.dumps(schema)
         body = {"subject": subject, "version": version, "id": id, "schema": text, **more}
         self.subjects.setdefault(subject, {})[version] = body
-        self.ids[id] = {name: body[name] for name in ("schema", "schemaType", "references") if name in body}
+        self.ids[id] = {name: body[name] for name in _OF_A_SCHEMA if name in body}
         if guid:
             self.guids[guid] = {**self.ids[id], "guid": guid}
 
@@ -45,7 +47,9 @@ class Registry:
                 versions = self.subjects.get(subject)
                 return _found(versions and sorted(versions), 40401)
             case ["subjects", subject, "versions", version]:
-                return _found(self.subjects.get(subject, {}).get(int(version)), 40402)
+                versions = self.subjects.get(subject, {})
+                number = max(versions, default=0) if version == "latest" else int(version)
+                return _found(versions.get(number), 40402)
             case ["subjects", subject] if request.method == "POST":
                 wanted = json.loads(request.body["schema"])
                 versions = self.subjects.get(subject, {}).values()

@@ -233,7 +233,10 @@ def test_encode(store, registry):
     assert encoder.encode(NEW_ORDER) == NEW
     assert encoder.encode(None) is None
     assert encoder.encode({"id": 2, "class": "b", "status": "PAID"}) == NEW
-    assert registry.server.paths() == ["POST /subjects/orders-value"]
+    assert registry.server.paths() == [
+        "POST /subjects/orders-value",
+        "GET /subjects/orders-value/versions/latest",
+    ]
     with pytest.raises(EncodeError):
         encoder.encode(Order(id="no", class_="b"))
 

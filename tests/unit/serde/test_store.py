@@ -216,7 +216,7 @@ def test_a_registry_without_guids(store, registry, answer):
 def test_the_id_to_write_is_the_registry_s_own(store, registry):
     registry.add("a-value", 1, 77, V2)
     assert [store.id_to_write(SCHEMAS) for _ in range(3)] == [(77, None)] * 3
-    assert registry.server.paths() == ["POST /subjects/a-value"]
+    assert registry.server.paths() == ["POST /subjects/a-value", "GET /subjects/a-value/versions/latest"]
 
 
 def test_a_schema_that_is_not_registered(store, registry, clock):
