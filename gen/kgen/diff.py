@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+from kgen_runtime.codec.resolve import field_sources
 from kgen_runtime.codec.schema import (
     NO_DEFAULT,
     Array,
@@ -211,13 +212,12 @@ def _same_short_name(name: str, type_: Named, left: Mapping[str, Named]) -> str 
 
 
 def _field_pairs(old: Record, new: Record) -> Iterator[tuple[str, str]]:
-    names = {f.name for f in new.fields}
-    left = [f for f in old.fields if f.name not in names]
-    yield from ((f.name, f.name) for f in old.fields if f.name in names)
-    known = {f.name for f in old.fields}
-    for field in new.fields:
-        before = next((f for f in left if f.name in field.aliases or field.name in f.aliases), None)
-        if before and field.name not in known:
+    """Fields as the new version reads those of the old one; then by the old one's aliases."""
+    sources = field_sources(old, new)
+    yield from ((source, f.name) for source, f in zip(sources, new.fields) if source is not None)
+    left = [f for f in old.fields if f.name not in sources]
+    for field in (f for source, f in zip(sources, new.fields) if source is None):
+        if before := next((f for f in left if field.name in f.aliases), None):
             left.remove(before)
             yield before.name, field.name
 

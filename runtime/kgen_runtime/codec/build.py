@@ -88,9 +88,9 @@ class ReaderBuilder:
         if isinstance(plan, Value | FixedValue | EnumValue):
             return self._leaf(plan)
         if isinstance(plan, ListOf):
-            return engine.ListNode(self._node(plan.items))
+            return engine.ListNode(self._items(plan.items))
         if isinstance(plan, MapOf):
-            return engine.MapNode(self._node(plan.values))
+            return engine.MapNode(self._items(plan.values))
         if isinstance(plan, Choice):
             return engine.ChoiceNode(tuple(self._branch(branch) for branch in plan.branches))
         if isinstance(plan, Pick):
@@ -98,6 +98,10 @@ class ReaderBuilder:
         if isinstance(plan, Link):
             return self._record(plan.key)
         return engine.NeverNode(plan.message)
+
+    def _items(self, plan: Plan) -> Any:
+        """The node of an array's or map's items, which may be none. An enum names the symbol it lacks."""
+        return self._node(plan) if isinstance(plan, EnumValue) else self._branch(plan)
 
     def _branch(self, plan: Plan) -> Any:
         problems = self._resolution.problems

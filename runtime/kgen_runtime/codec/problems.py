@@ -35,7 +35,7 @@ class Problems:
     def __init__(self, bodies: Mapping[Key, Fields]) -> None:
         self._bodies = bodies
         self._passed: dict[tuple[Plan, bool], int] = {}
-        # With the step that makes a record so; None where that is a field it lacks.
+        # With the step that makes a record so; None if that is a field it lacks.
         self._mismatched: dict[Key, Step | None] = {}
         self._failing: dict[Key, Step | None] = {}
         users = _users(bodies)
@@ -50,10 +50,10 @@ class Problems:
             return self._all(plan, self.fails, matching=False)
         if isinstance(plan, EnumValue):
             return 0 < len(plan.lost) == len(plan.symbols)
-        return self.mismatches(plan)
+        return isinstance(plan, Never)  # an array or a map may be empty
 
     def mismatches(self, plan: Plan) -> bool:
-        """Whether the types of this plan do not match: then an array of them is not even read when empty."""
+        """Whether types of this plan do not match, those inside of arrays and maps too."""
         if isinstance(plan, Link):
             return plan.key in self._mismatched
         if isinstance(plan, ListOf):
@@ -89,17 +89,22 @@ class Problems:
                     waiting += users.get(key, ())
 
     def picked(self, plan: Pick) -> Plan:
-        """The first branch that can be read, else the first whose types match, else the first."""
-        for bad in (self.fails, self.mismatches):
-            for branch in plan.branches:
-                if not bad(branch):
+        """The first branch that can be read and matches throughout, else the first that can be read, else
+        the first whose types match, else the first.
+        """
+        readable = [branch for branch in plan.branches if not self.fails(branch)]
+        for branches in (readable, plan.branches):
+            for branch in branches:
+                if not self.mismatches(branch):
                     return branch
+            if branches:
+                return branches[0]
         return plan.branches[0]
 
     def under(self, plan: Plan, only_always: bool = False) -> Iterator[Incompatibility]:
         """All that stands in the way under `plan`; or only that for which no data at all can be read."""
-        waiting = [_Place(plan, None, "", always=True, inside=False)]
-        seen: set[tuple[Key, bool, bool]] = set()
+        waiting = [_Place(plan, None, "", always=True)]
+        seen: set[tuple[Key, bool]] = set()
         while waiting:
             place = waiting.pop()
             if only_always and not place.always:
@@ -110,7 +115,7 @@ class Problems:
                     yield from (place.lacks(lack) for lack in fields.missing)
                     waiting += [place.to(step.plan, "." + step.name) for step in reversed(fields.steps)]
             elif isinstance(place.plan, EnumValue):
-                always = place.always and not place.inside and self.fails(place.plan)
+                always = place.always and self.fails(place.plan)
                 if place.plan.lost and (always or not only_always):
                     yield _lost_symbols(place, place.plan, always)
             elif isinstance(place.plan, Never):
@@ -122,19 +127,19 @@ class Problems:
         """What stands below an array, a map or a union."""
         plan = place.plan
         if isinstance(plan, ListOf):
-            return [place.to(plan.items, "[]", inside=True)]
+            return [place.to(plan.items, "[]", always=False)]
         if isinstance(plan, MapOf):
-            return [place.to(plan.values, "{}", inside=True)]
+            return [place.to(plan.values, "{}", always=False)]
         if isinstance(plan, Pick):
             return [place.at(self.picked(plan), place.always)]
         if isinstance(plan, Choice):
-            deadly = (self.mismatches if place.inside else self.fails)(plan)
+            deadly = self.fails(plan)
             return [place.at(branch, place.always and deadly) for branch in plan.branches]
         return []
 
     def reason(self, plan: Plan) -> str:
         """Why a plan fails: one reason of them all, with its path."""
-        place = _Place(plan, None, "", always=True, inside=False)
+        place = _Place(plan, None, "", always=True)
         for _ in range(_DEEPEST):
             found = self._cause(place)
             if isinstance(found, Incompatibility):
@@ -146,7 +151,7 @@ class Problems:
         """What makes a failing plan fail, or where that is to be looked for."""
         plan = place.plan
         if isinstance(plan, Link):
-            step = (self._mismatched if place.inside else self._failing)[plan.key]
+            step = self._failing[plan.key]
             if step is None:
                 return place.lacks(self._bodies[plan.key].missing[0])
             return place.to(step.plan, "." + step.name)
@@ -162,23 +167,22 @@ class Problems:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A plan on its path, whose last part stands below another place; `inside` an array or map, which may be
-    empty.
+    """A plan on its path, whose last part stands below another place. `always`: all data passes here, as
+    it does not inside of an array or map, which may be empty.
     """
 
     plan: Plan
     above: _Place | None
     part: str
     always: bool
-    inside: bool
 
-    def to(self, plan: Plan, part: str, inside: bool = False) -> _Place:
+    def to(self, plan: Plan, part: str, always: bool = True) -> _Place:
         """A plan below this one."""
-        return _Place(plan, self, part, self.always, self.inside or inside)
+        return _Place(plan, self, part, self.always and always)
 
     def at(self, plan: Plan, always: bool) -> _Place:
         """Another plan at this place."""
-        return _Place(plan, self.above, self.part, always, self.inside)
+        return _Place(plan, self.above, self.part, always)
 
     def lacks(self, lack: Never) -> Incompatibility:
         """A field that is missing here."""
@@ -204,12 +208,11 @@ def _lost_symbols(place: _Place, plan: EnumValue, always: bool) -> Incompatibili
     return Incompatibility(place.path, message, always)
 
 
-def _first_time(place: _Place, key: Key, seen: set[tuple[Key, bool, bool]]) -> bool:
-    """Whether this record was not told of yet, as bad as it is here."""
-    worse = [(key, always, inside) for always in {place.always, True} for inside in {place.inside, False}]
-    if any(told in seen for told in worse):
+def _first_time(place: _Place, key: Key, seen: set[tuple[Key, bool]]) -> bool:
+    """Whether this record was not reported yet, as bad as it is here."""
+    if any((key, always) in seen for always in {place.always, True}):
         return False
-    seen.add((key, place.always, place.inside))
+    seen.add((key, place.always))
     return True
 
 

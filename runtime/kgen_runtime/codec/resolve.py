@@ -4,15 +4,15 @@
 checks and messages. Source: Apache Avro 1.12 specification, "Schema Resolution" and "Aliases". Where its
 letter would lose data, or where it is silent:
 
-- In a reader's union the branch of the same type and full name goes first, then the same unqualified name or
-  an alias, then the promotions, each in the union's order: the first that can be read, as Java does. ("The
-  first schema that matches" would turn the strings of `["bytes", "string"]` into bytes.)
+- In a reader's union the branch that has the type's full name as an alias goes first, where the writer does
+  not know that branch by its own name; then the same type and full name, then the same unqualified name or an
+  alias, then the promotions, each in the union's order: the first that can be read, as Java does. ("The first
+  schema that matches" would turn the strings of `["bytes", "string"]` into bytes.)
 - Decimals must agree in scale. A precision that differs is let through: the digits are the same.
 - Where both sides have a logical type, it must be of one kind: a date is no time of day, an instant no wall
   clock time. Times of one kind in different units are read by the writer's unit. Where one side has none, the
   reader's schema says what the data means.
-- A symbol that the reader's enum lacks is an error of the datum that holds it, so an array or map of an enum
-  without any common symbol is still read where it is empty. A type that does not match is one of the schemas.
+- An array or map whose items cannot be read is still read where it is empty.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class Resolution:
         assert isinstance(writer, Record)
         assert isinstance(reader, Record)
         self._spend(sum(1 + len(field.aliases) for field in reader.fields))
-        sources = _sources(writer, reader)
+        sources = field_sources(writer, reader)
         targets = {source: number for number, source in enumerate(sources) if source is not None}
         steps = tuple(self._step(mode, field, targets.get(field.name), reader) for field in writer.fields)
         lacking = [number for number, source in enumerate(sources) if source is None]
@@ -270,17 +270,26 @@ class _Branches:
         self._primitives = [branch for branch in union.branches if isinstance(branch, Primitive)]
         self._places = {id(branch): place for place, branch in enumerate(union.branches)}
         self._alike: dict[tuple[type[Named], int, str], list[Node]] = {}
+        self._claims: dict[tuple[type[Named], int, str], Node] = {}
         for branch in union.branches:
             if isinstance(branch, Ref):
                 named = names[branch.name]
                 for name in {_simple(named.name), *named.aliases}:
                     self._alike.setdefault((*_shape(named), name), []).append(branch)
+                self._claims.update({(*_shape(named), alias): branch for alias in named.aliases})
 
     def candidates(self, writer: Node, names: Mapping[str, Named]) -> list[Node]:
         """The branches for a writer's type, whose named types are `names`, in the order they are tried."""
-        same = self._same.get(branch_name(writer))
+        first = [self._renamed(writer.name, names)] if isinstance(writer, Ref) else []
+        first.append(self._same.get(branch_name(writer)))
         others = self._named(names[writer.name]) if isinstance(writer, Ref) else self._promoted(writer)
-        return [*([] if same is None else [same]), *(branch for branch in others if branch is not same)]
+        found = (branch for branch in (*first, *others) if branch is not None)
+        return list({id(branch): branch for branch in found}.values())
+
+    def _renamed(self, name: str, written: Mapping[str, Named]) -> Node | None:
+        """The branch that claims the name by an alias, if the writer has no type of that branch's name."""
+        claim = self._claims.get((*_shape(written[name]), name))
+        return None if claim is None or branch_name(claim) in written else claim
 
     def _named(self, writer: Named) -> list[Node]:
         shape = _shape(writer)
@@ -378,13 +387,21 @@ def _widest(writer: Logical | None, reader: Logical | None) -> Logical | None:
     return reader
 
 
-def _sources(writer: Record, reader: Record) -> list[str | None]:
-    """For each field of the reader the writer's field that fills it: by name, else by alias."""
+def field_sources(writer: Record, reader: Record) -> list[str | None]:
+    """For each field of the reader the writer's field that fills it.
+
+    Aliases rename the writer's fields, as in Java: an alias goes before the name of another field, and of two
+    fields that claim one alias the last has it. A field that the writer wrote under its own name keeps that.
+    """
     written = {field.name for field in writer.fields}
-    free = written - {field.name for field in reader.fields}
-    sources: list[str | None] = []
-    for field in reader.fields:
-        source = field.name if field.name in written else next((a for a in field.aliases if a in free), None)
-        free.discard(source or "")
-        sources.append(source)
-    return sources
+    claimed = {alias: field.name for field in reader.fields for alias in field.aliases if alias in written}
+    wanted: dict[str, str] = {}
+    for alias in (alias for field in reader.fields for alias in field.aliases if alias in written):
+        wanted.setdefault(claimed[alias], alias)
+    sources: dict[str, str] = {}
+    for name in [field.name for field in reader.fields if field.name not in written]:
+        while name in wanted and name not in sources:  # what is renamed leaves its name to the next one
+            sources[name] = name = wanted[name]
+    taken = set(sources.values())
+    own = {name: name for name in written if name not in taken and name not in sources}
+    return [sources.get(field.name, own.get(field.name)) for field in reader.fields]

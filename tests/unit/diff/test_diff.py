@@ -218,3 +218,13 @@ def test_transitive_levels_hold_a_version_against_every_earlier_one() -> None:
     assert list(verdict.problems) == [1]
     assert verdict.as_json()["allowed"] is False
     assert at_level("FULL", [], new).allowed
+
+
+def test_a_field_that_takes_the_name_of_a_renamed_one_is_a_new_one():
+    before = {"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]}
+    fields = [{"name": "b", "type": "int", "aliases": ["a"]}, {"name": "a", "type": "int", "default": 9}]
+    found = schema_diff(parse(json.dumps(before)), parse(json.dumps({**before, "fields": fields})))
+    assert [(it.kind, it.path) for it in found if it.kind != "aliases"] == [
+        ("field renamed", "R.b"),
+        ("field added", "R.a"),
+    ]
