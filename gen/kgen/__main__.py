@@ -8,6 +8,8 @@ import importlib.util
 import logging
 import sys
 
+from . import install
+
 _NEEDED = ("typer", "jinja2", "tomlkit")
 
 
@@ -16,7 +18,7 @@ def main() -> None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.stderr.write(f"error: the generator is not installed (missing: {', '.join(missing)})\n")
-        sys.stderr.write("  hint: pip install 'kgen[gen]'\n")
+        sys.stderr.write(f"  hint: {install('gen')}\n")
         sys.exit(2)
     # What the runtime logs is for flows: `kgen doctor` tells the same to people.
     for name in ("kgen_runtime", "kgen.codec"):  # what users should know, commands say themselves

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from . import __version__, config, registry
+from . import __version__, config, install, registry
 from .errors import ConfigError, KgenError
 
 State: TypeAlias = Literal["ok", "warning", "error"]
@@ -61,7 +61,7 @@ def _package(name: str) -> Finding:
     try:
         return Finding(name, "ok", importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
-        return Finding(name, "error", "not installed", "pip install 'kgen[gen]'")
+        return Finding(name, "error", "not installed", install("gen"))
 
 
 def _codec() -> Finding:

@@ -2,7 +2,8 @@
 
     python drive.py PROJECT MESSAGES RECOVERY
 
-MESSAGES holds, by topic, `{"offset": …, "value": hex}`. Flows put what their state gave them into `mine.SEEN`.
+MESSAGES holds, by topic, `{"offset": …, "value": hex}`. Flows put what their state gave them into
+`mine.SEEN`.
 """
 
 from __future__ import annotations
@@ -22,14 +23,20 @@ from kgen_runtime.serde.store import SchemaStore
 def main(project: str, messages: str, recovery: str) -> dict[str, Any]:
     sys.path.insert(0, project)
     kept: dict[str, list[dict[str, Any]]] = json.loads(Path(messages).read_text())
-    return {module: run(module, topic["name"], topic["messages"], Path(recovery, module)) for module, topic in kept.items()}
+    return {
+        module: run(module, topic["name"], topic["messages"], Path(recovery, module))
+        for module, topic in kept.items()
+    }
 
 
 def run(module: str, topic: str, kept: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
     generated = importlib.import_module(f"streams._generated.{module}")
     flow = importlib.import_module(f"streams.flows.{module}")
     mine = importlib.import_module("streams.mine")
-    raw = [RawMessage(key=None, value=bytes.fromhex(m["value"]), topic=topic, partition=0, offset=m["offset"]) for m in kept]
+    raw = [
+        RawMessage(key=None, value=bytes.fromhex(m["value"]), topic=topic, partition=0, offset=m["offset"])
+        for m in kept
+    ]
     kafka = testing.Memory({generated.topic: raw})
     mine.SEEN.clear()
     expected = decoded(generated.topic, [m.value for m in raw])

@@ -1,7 +1,7 @@
 """Public projects whose releases carry Avro schemas, fetched from the package registries into `.cache/`.
 
-Each release becomes `{record's full name: schema text}`. Nothing of them is kept in this repository: a wheel holds
-`.avsc` files, a jar holds the classes that Avro's compiler made, each with its schema as a constant.
+Each release becomes `{record's full name: schema text}`. Nothing of them is kept in this repository: a
+wheel holds `.avsc` files, a jar holds the classes that Avro's compiler made, each with its schema as a constant.
 """
 
 from __future__ import annotations
@@ -23,7 +23,24 @@ CACHE = Path(__file__).parents[2] / ".cache" / "histories"
 _UTF8 = 1
 _PIECE = 200
 """Characters: longer than any other constant of such a class; only the last piece may be shorter."""
-_SIZES = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 8: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2, 17: 4, 18: 4, 19: 2, 20: 2}
+_SIZES = {
+    3: 4,
+    4: 4,
+    5: 8,
+    6: 8,
+    7: 2,
+    8: 2,
+    9: 4,
+    10: 4,
+    11: 4,
+    12: 4,
+    15: 3,
+    16: 2,
+    17: 4,
+    18: 4,
+    19: 2,
+    20: 2,
+}
 """Bytes of a constant after its tag (JVM specification, 4.4)."""
 
 
@@ -64,7 +81,9 @@ class History:
             command += [f"-DoutputDirectory={folder}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         if done.returncode:
-            raise RuntimeError(f"{self.package} {release} could not be fetched:\n{done.stdout}\n{done.stderr}")
+            raise RuntimeError(
+                f"{self.package} {release} could not be fetched:\n{done.stdout}\n{done.stderr}"
+            )
 
 
 def missing(history: History) -> str | None:
@@ -91,7 +110,9 @@ def _record(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _schema_constant(data: bytes) -> str:
-    """The schema of a class that Avro's compiler made, or nothing. A long one is cut into several constants, in order."""
+    """The schema of a class that Avro's compiler made, or nothing. A long one is cut into several
+    constants, in order.
+    """
     text = ""
     for constant in _constants(data):
         if constant.startswith('{"type":"record"') or (text and len(constant) > _PIECE):
@@ -128,30 +149,43 @@ HISTORIES = (
         "bdg-formats",
         "maven",
         "org.bdgenomics.bdg-formats:bdg-formats",
-        ("0.2.0", "0.4.0", "0.7.0", "0.8.0", "0.10.0", "0.11.0", "0.11.3", "0.12.0", "0.13.0", "0.15.0"),
-        tuple(f"{_BDG}.{name}" for name in ("AlignmentRecord", "Genotype", "Variant", "Fragment", "Feature", "Contig")),
+        ["0.2.0", "0.4.0", "0.7.0", "0.8.0", "0.10.0", "0.11.0", "0.11.3", "0.12.0", "0.13.0", "0.15.0"],
+        [f"{_BDG}.{n}" for n in ["AlignmentRecord", "Genotype", "Variant", "Fragment", "Feature", "Contig"]],
     ),
     History(
         "hudi",
         "maven",
         "org.apache.hudi:hudi-common",
-        ("0.5.3", "0.6.0", "0.7.0", "0.8.0", "0.9.0", "0.10.1", "0.11.1", "0.12.3", "0.13.1", "0.14.1", "1.0.0"),
-        tuple(
-            f"{_HUDI}.{name}"
-            for name in ("HoodieArchivedMetaEntry", "HoodieRestoreMetadata", "HoodieCleanerPlan", "HoodieMetadataRecord")
-        ),
+        [
+            "0.5.3",
+            "0.6.0",
+            "0.7.0",
+            "0.8.0",
+            "0.9.0",
+            "0.10.1",
+            "0.11.1",
+            "0.12.3",
+            "0.13.1",
+            "0.14.1",
+            "1.0.0",
+        ],
+        [
+            f"{_HUDI}.Hoodie{n}"
+            for n in ["ArchivedMetaEntry", "RestoreMetadata", "CleanerPlan", "MetadataRecord"]
+        ],
     ),
     History(
         "datahub",
         "pypi",
         "acryl-datahub",
-        ("0.8.29", "0.8.41", "0.8.45", "0.9.6", "0.10.5", "0.11.0", "0.13.0", "0.15.0", "1.2.0", "1.6.0"),
-        tuple(
-            f"{_DATAHUB}.{name}"
-            for name in (
-                "schema.SchemaMetadata", "mxe.MetadataChangeProposal", "dashboard.DashboardInfo", "chart.ChartInfo",
-                "identity.CorpUserInfo", "assertion.AssertionInfo",
-            )
-        ),
+        ["0.8.29", "0.8.41", "0.8.45", "0.9.6", "0.10.5", "0.11.0", "0.13.0", "0.15.0", "1.2.0", "1.6.0"],
+        [
+            f"{_DATAHUB}.schema.SchemaMetadata",
+            f"{_DATAHUB}.mxe.MetadataChangeProposal",
+            f"{_DATAHUB}.dashboard.DashboardInfo",
+            f"{_DATAHUB}.chart.ChartInfo",
+            f"{_DATAHUB}.identity.CorpUserInfo",
+            f"{_DATAHUB}.assertion.AssertionInfo",
+        ],
     ),
-)  # fmt: skip
+)

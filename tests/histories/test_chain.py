@@ -1,9 +1,9 @@
 """Releases of public projects, pulled one after another by a user who edits flows and keeps state.
 
-At each release what changed is registered, messages of the new versions are written, `kgen pull` runs, mypy looks at
-the user's lines, and the flows go on from their recovery folders. No edit may be lost, every line that mypy objects to
-must have been named, every flow must start, and kept state must equal what today's code reads from the messages it
-came from. State that today's code cannot read may be refused, and only that.
+At each release what changed is registered, messages of the new versions are written, `kgen pull` runs, mypy
+looks at the user's lines, and the flows go on from their recovery folders. No edit may be lost, every line that
+mypy objects to must have been named, every flow must start, and kept state must equal what today's code reads
+from the messages it came from. State that today's code cannot read may be refused, and only that.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ from typing import Any
 import pytest
 import requests
 from mypy import api
-from tests.histories.releases import HISTORIES, History, missing
-from tests.unit.merge.test_matrix import tokens
 
 from kgen.dev import RegistryServer
 from kgen_runtime.codec import make_writer
-from kgen_runtime.codec.schema import parse
 from kgen_runtime.codec.sample import sample
+from kgen_runtime.codec.schema import parse
 from kgen_runtime.serde.framing import id_prefix
+from tests.histories.releases import HISTORIES, History, missing
 
 REPO = Path(__file__).parents[2]
 DRIVE = Path(__file__).with_name("drive.py")
@@ -71,8 +70,11 @@ class Story:
         self.project = root / "project"
         self.schemas: dict[str, str] = {}
         self.messages: dict[str, list[dict[str, Any]]] = {}
+        self.before: dict[str, int] = {}  # by topic, messages read so far
         self.rng = random.Random(1)
-        self.counts = dict.fromkeys(("versions", "refused by the gate", "lines", "named", "false", "states", "refused"), 0)
+        self.counts = dict.fromkeys(
+            ("versions", "refused by the gate", "lines", "named", "false", "states", "refused"), 0
+        )
 
     def topic(self, record: str) -> str:
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", record.rpartition(".")[2]).lower()
@@ -129,7 +131,10 @@ class Story:
         for pattern, new in (
             (r"^from \.\._generated", "from .. import mine\nfrom .._generated"),
             (r"^(    handled = .*\n(?:        .*\n|    \)\n)*)", STEPS),
-            (r'^    op.inspect\("show", handled.oks\)', '    op.inspect("seen", kept, mine.see)  # mine: shown'),
+            (
+                r'^    op.inspect\("show", handled.oks\)',
+                '    op.inspect("seen", kept, mine.see)  # mine: shown',
+            ),
         ):
             text, count = re.subn(pattern, new, text, count=1, flags=re.MULTILINE)
             assert count, pattern
@@ -176,10 +181,18 @@ class Story:
         settings = self.root / "mypy.ini"
         settings.write_text(f"[mypy]\ncheck_untyped_defs = true\nmypy_path = {REPO / 'runtime'}\n")
         out, _, _ = api.run(
-            ["--config-file", str(settings), "--cache-dir", str(self.root / ".mypy"), str(self.project / "streams")]
+            [
+                "--config-file",
+                str(settings),
+                "--cache-dir",
+                str(self.root / ".mypy"),
+                str(self.project / "streams"),
+            ]
         )
         found = re.findall(r"^(\S+\.py):(\d+): error: ", out, re.MULTILINE)
-        places = {(Path(p).resolve().relative_to(self.project.resolve()).as_posix(), int(n)) for p, n in found}
+        places = {
+            (Path(p).resolve().relative_to(self.project.resolve()).as_posix(), int(n)) for p, n in found
+        }
         return {place for place in places if "/_generated/" not in place[0]}
 
     def look(self, plan: dict[str, Any]) -> None:
@@ -188,7 +201,9 @@ class Story:
         objections = self.objections()
         self.counts["lines"] += len(objections)
         self.counts["named"] += len(named)
-        self.counts["false"] += len([n for n in named if n[0] == "streams/reports.py" and n not in objections])
+        self.counts["false"] += len(
+            [n for n in named if n[0] == "streams/reports.py" and n not in objections]
+        )
         assert not objections - named, sorted(objections - named)
         assert {path for path, _ in objections} <= {"streams/reports.py"}, objections
         self.fix({line for _, line in objections})
@@ -207,11 +222,11 @@ class Story:
                 shutil.rmtree(self.root / "recovery" / module)
                 result = self.drive({module: topics[module]})[module]
                 before = 0
-            assert not [text for text in result["dead"] if "resol" not in text and "cannot be read" not in text], result["dead"]
+            assert not [
+                text for text in result["dead"] if "resol" not in text and "cannot be read" not in text
+            ], result["dead"]
             self.compare(result["seen"], expected, before)
             self.before[module] = len(expected)
-
-    before: dict[str, int] = {}
 
     def compare(self, seen: list[str | None], expected: list[str | None], before: int) -> None:
         """Each message sees the one before it as its state; those that cannot be read leave it as it was."""
@@ -227,7 +242,15 @@ class Story:
     def drive(self, topics: dict[str, Any]) -> dict[str, Any]:
         messages = self.root / "messages.json"
         messages.write_text(json.dumps(topics))
-        command = [sys.executable, "-W", "error", str(DRIVE), str(self.project), str(messages), str(self.root / "recovery")]
+        command = [
+            sys.executable,
+            "-W",
+            "error",
+            str(DRIVE),
+            str(self.project),
+            str(messages),
+            str(self.root / "recovery"),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr[-4000:]
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -238,7 +261,11 @@ class Story:
         edited = {p: p.read_text(encoding="utf-8") for p in self.flows()} if self.project.exists() else {}
         plan = self.pull()
         for path, text in edited.items():
-            lost = [line for line in text.splitlines() if "mine" in line and line not in path.read_text(encoding="utf-8")]
+            lost = [
+                line
+                for line in text.splitlines()
+                if "mine" in line and line not in path.read_text(encoding="utf-8")
+            ]
             assert not lost, (path, lost)
             ast.parse(path.read_text(encoding="utf-8"))
         if edited:
@@ -250,7 +277,9 @@ class Story:
 
 @pytest.mark.histories
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda it: it.name)
-def test_a_public_history_breaks_nothing(history: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_public_history_breaks_nothing(
+    history: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lacking = missing(history)
     assert lacking is None, lacking
     with RegistryServer(0) as registry:
@@ -260,6 +289,8 @@ def test_a_public_history_breaks_nothing(history: History, tmp_path: Path, capsy
         for release in history.releases:
             story.release(release)
     with capsys.disabled():
-        print(f"\n{history.name}: {len(history.releases)} releases, {len(story.messages)} topics, {story.counts}")
+        print(
+            f"\n{history.name}: {len(history.releases)} releases, {len(story.messages)} topics,", story.counts
+        )
     assert story.counts["states"] > len(history.releases)
     assert story.counts["lines"] > 0

@@ -80,7 +80,7 @@ def test_a_broker_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ConfigError) as missing:
         Broker().start()
     assert missing.value.hint
-    assert "kgen[dev]" in missing.value.hint
+    assert "kgen-streams[dev]" in missing.value.hint
 
 
 def test_seed_registers_makes_topics_and_produces_what_decodes(dev: Dev, tmp_path: Path) -> None:

