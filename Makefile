@@ -8,7 +8,7 @@ PYTEST = $(RUN) -m pytest -p no:cacheprovider
 TYPED = gen runtime templates examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz sanitize test-kafka faults format clean
+.PHONY: help demo test check bench fuzz sanitize test-kafka test-histories faults format clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,7 +21,7 @@ demo: $(STAMP) ## kgen's main job on a local broker and registry, start to end
 	@$(RUN) examples/orders/demo.py
 
 test: $(STAMP) ## the tests, on one Python, with the local broker and registry
-	$(PYTEST) -m "not kafka"
+	$(PYTEST) -m "not kafka and not histories"
 
 check: $(STAMP) ## ruff and mypy --strict; warnings are errors
 	$(RUN) -m ruff format --check .
@@ -30,6 +30,9 @@ check: $(STAMP) ## ruff and mypy --strict; warnings are errors
 
 test-kafka: $(STAMP) ## the tests on Apache Kafka, faults among them, and on the in-memory broker (needs Java 17 and Maven)
 	$(PYTEST) -m kafka
+
+test-histories: $(STAMP) ## releases of public projects pulled one after another, with edits and kept state (needs Maven)
+	$(PYTEST) -m histories tests/histories
 
 faults: $(STAMP) ## the fault tests for longer: 30 rounds of kills, a broker that hangs for 20 s (needs Java 17 and Maven)
 	KGEN_FAULT_ROUNDS=30 KGEN_FAULT_PAUSE=20 $(PYTEST) -m kafka tests/faults

@@ -1,7 +1,7 @@
 """Public projects whose releases carry Avro schemas, fetched from the package registries into `.cache/`.
 
 Each release becomes `{record's full name: schema text}`. Nothing of them is kept in this repository: a
-wheel holds `.avsc` files, a jar holds the classes that Avro's compiler made, each with its schema as a constant.
+wheel holds `.avsc` files, a jar the classes that Avro's compiler made, each with its schema as a constant.
 """
 
 from __future__ import annotations

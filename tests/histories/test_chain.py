@@ -1,9 +1,9 @@
 """Releases of public projects, pulled one after another by a user who edits flows and keeps state.
 
 At each release what changed is registered, messages of the new versions are written, `kgen pull` runs, mypy
-looks at the user's lines, and the flows go on from their recovery folders. No edit may be lost, every line that
-mypy objects to must have been named, every flow must start, and kept state must equal what today's code reads
-from the messages it came from. State that today's code cannot read may be refused, and only that.
+looks at the user's lines, and the flows go on from their recovery folders. No edit may be lost, every line
+that mypy objects to must have been named, every flow must start, and kept state must equal what today's code
+reads from the messages it came from. State that today's code cannot read may be refused, and only that.
 """
 
 from __future__ import annotations
