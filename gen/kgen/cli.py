@@ -19,9 +19,14 @@ import typer
 from . import __version__
 from .commands import dev, diff, doctor, pull, resolve, sample, status
 from .commands.console import safe
-from .errors import IncompatibleError, KgenError, RulesError
+from .errors import IncompatibleError, KgenError, PullInterruptedError, RulesError
 
 ERROR, INCOMPATIBLE, INTERRUPTED, BROKEN_PIPE = 2, 4, 130, 141
+_CODES: dict[type[KgenError], int] = {
+    IncompatibleError: INCOMPATIBLE,
+    RulesError: INCOMPATIBLE,
+    PullInterruptedError: INTERRUPTED,
+}
 # Typer brings its own copy of click or uses the one there is, as its version has it.
 _Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _REPORT = "this is a bug in kgen; KGEN_DEBUG=1 shows the traceback: please report it"
@@ -75,7 +80,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _interrupted()
     except KgenError as e:
         _tell(e, arguments)
-        return INCOMPATIBLE if isinstance(e, (IncompatibleError, RulesError)) else ERROR
+        return next((code for kind, code in _CODES.items() if isinstance(e, kind)), ERROR)
     except SystemExit as e:
         if isinstance(e.__context__, BrokenPipeError):
             return _broken_pipe()
@@ -87,7 +92,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(error: KgenError, arguments: Sequence[str]) -> None:
-    typer.echo(f"error: {safe(error.what)}", err=True)
+    kind = "interrupted" if isinstance(error, PullInterruptedError) else "error"
+    typer.echo(f"{kind}: {safe(error.what)}", err=True)
     if error.where:
         typer.echo(f"  at {safe(error.where)}", err=True)
     if error.hint:

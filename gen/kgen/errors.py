@@ -5,7 +5,8 @@ KgenError
 ├── LockError            kgen.lock or a vendored schema is missing, damaged or not what the lock says
 ├── OutputError          the project folder cannot be written, or is not safe to write
 │   └── EditedError      a generated file was edited by hand
-└── IncompatibleError    a new version cannot read what earlier ones wrote
+├── IncompatibleError    a new version cannot read what earlier ones wrote
+└── PullInterruptedError  Ctrl-C ended a pull; says what is on the disk
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = [
     "KgenError",
     "LockError",
     "OutputError",
+    "PullInterruptedError",
     "RegistryError",
     "RegistryUnavailable",
     "RulesError",
@@ -49,3 +51,7 @@ class EditedError(OutputError):
 
 class IncompatibleError(KgenError):
     """A new version of a subject cannot read what its earlier versions wrote."""
+
+
+class PullInterruptedError(KgenError):
+    """Ctrl-C ended a pull; says what is on the disk."""

@@ -19,6 +19,7 @@ from . import (
     gate,
     guard,
     history,
+    interrupts,
     invalid_defaults,
     lock,
     owned,
@@ -30,12 +31,13 @@ from . import (
     write,
 )
 from .config import Config, ConflictMode
-from .errors import ConfigError, EditedError, OutputError
+from .errors import ConfigError, EditedError, OutputError, PullInterruptedError
 from .globs import fits, wanted
 from .model import build, names
 from .model.project import Project, Settings
 from .model.subjects import Snapshot
-from .registry.fetch import Fetched, Progress
+from .progress import Progress, silent
+from .registry.fetch import Fetched
 from .topic_diff import topic_changes
 
 
@@ -61,7 +63,7 @@ class Request:
     dry: bool = False  # write nothing
     lenient: bool = False  # plan incompatible versions too
     say: Callable[[str], None] = _quiet
-    progress: Progress | None = None
+    progress: Progress = silent
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,10 @@ class Result:
     written: bool
     lock_changes: bool = False
     healed: write.Direction | None = None
+
+
+def _show_nothing(_: Result) -> None:
+    """Shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +102,38 @@ class Settled:
     text: str | None
 
 
-def run(request: Request, show: Callable[[plan.Plan], None] | None = None) -> Result:
-    """Pull. `show` gets the plan before anything is written.
+def run(request: Request, show: Callable[[Result], None] = _show_nothing) -> Result:
+    """Pull. `show` gets the result once everything is on the disk.
 
     Raises:
+        PullInterruptedError: Ctrl-C; says whether everything was written, or nothing.
         KgenError: nothing was written.
     """
+    disk = _OnDisk()
+    try:
+        result = _run(request, disk)
+        show(result)
+    except KeyboardInterrupt as e:
+        raise _interrupted(request.root, disk) from e
+    return result
+
+
+@dataclass
+class _OnDisk:
+    """What has become of the project so far."""
+
+    written: bool = False
+
+
+def _interrupted(root: Path, disk: _OnDisk) -> PullInterruptedError:
+    if write.interrupted(root):
+        return PullInterruptedError(
+            "the project is half written", where=str(root), hint="run `kgen pull` to finish or roll back"
+        )
+    return PullInterruptedError("everything was written" if disk.written else "nothing was written")
+
+
+def _run(request: Request, disk: _OnDisk) -> Result:
     root = request.root
     if request.dry:
         prepared = prepare(request)
@@ -109,15 +141,16 @@ def run(request: Request, show: Callable[[plan.Plan], None] | None = None) -> Re
     paths.check_writable(root, [root / lock.NAME])
     if (root / ".kgen").exists():
         with guard.exclusive(root, request.say):
-            healed = write.heal(root)
-            return _write(request, _prepare(request), show, healed)
+            with interrupts.held():
+                healed = write.heal(root)
+            return _write(request, _prepare(request), disk, healed)
     # Nothing is made in the folder before the registry has answered.
     before = lock.read_text(root)
     prepared = _prepare(request)
     with _made(root), guard.exclusive(root, request.say):
         if lock.read_text(root) != before:  # another first pull was quicker
             prepared = _prepare(request)
-        return _write(request, prepared, show, None)
+        return _write(request, prepared, disk, None)
 
 
 def _refuse_interrupted(root: Path) -> None:
@@ -135,7 +168,8 @@ def _made(root: Path) -> Iterator[None]:
         yield
     except BaseException:
         if not (root / lock.NAME).exists() and not write.interrupted(root):
-            _remove_traces(root, missing)
+            with interrupts.held():
+                _remove_traces(root, missing)
         raise
 
 
@@ -147,19 +181,19 @@ def _remove_traces(root: Path, missing: Path | None) -> None:
             write.Disk().rmdir(path)
 
 
-def _write(
-    request: Request,
-    prepared: Prepared,
-    show: Callable[[plan.Plan], None] | None,
-    healed: write.Direction | None,
-) -> Result:
+def _write(request: Request, prepared: Prepared, disk: _OnDisk, healed: write.Direction | None) -> Result:
     made, lock_changes = prepared.plan, prepared.lock_changes
-    if show:
-        show(made)
     refuse_edited(made)
     if request.locked and lock_changes:
         return Result(made, written=False, lock_changes=True, healed=healed)
-    write.apply(request.root, made.writes())
+    with interrupts.held() as ctrl_c:
+
+        def progress(done: int, total: int, what: str = "", /) -> None:
+            ctrl_c.check()
+            request.progress(done, total, what)
+
+        write.apply(request.root, made.writes(), progress=progress)
+        disk.written = True
     return Result(made, written=True, lock_changes=lock_changes, healed=healed)
 
 
@@ -317,7 +351,7 @@ def _plan(
     settings = settled.config
     project = model(settings, snapshot, old)
     new = locked(snapshot, project, deleted)
-    want = _wanted(request.root, settled, new, project, old)
+    want = _wanted(request.root, settled, new, project, old, request.progress)
     files = plan.files(request.root, want, old, plan.Options(settings.conflict, request.recreate))
     skipped = {s.subject: s for s in (*snapshot.skipped, *project.skipped)}.values()
     known = changes.schema_changes(old, new)
@@ -337,9 +371,14 @@ def _plan(
 
 
 def _wanted(
-    root: Path, settled: Settled, new: lock.Locked, project: Project, old: lock.Locked | None
+    root: Path,
+    settled: Settled,
+    new: lock.Locked,
+    project: Project,
+    old: lock.Locked | None,
+    progress: Progress,
 ) -> plan.Wanted:
-    rendered = render.render(project)
+    rendered = render.render(project, progress)
     kinds = {path: render.kind(path) for path in rendered}
     lost = any(
         kinds[path] == "owned" and (root / path).exists() and not (root / owned.base_path(path)).exists()

@@ -17,6 +17,7 @@ from .errors import SchemaError
 from .model import quote
 from .model.expr import Expr, Group, call, dict_of, flat, layout, list_of
 from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, TopicDef
+from .progress import Progress, silent
 
 _WIDTH = 88  # what ruff and black take without being told
 
@@ -26,19 +27,20 @@ def kind(path: str) -> Literal["generated", "owned"]:
     return "generated" if "_generated" in path.split("/")[:-1] else "owned"
 
 
-def render(project: Project) -> dict[str, str]:
+def render(project: Project, progress: Progress = silent) -> dict[str, str]:
     """Every file of the project by its relative POSIX path, sorted.
 
     Raises `SchemaError`, with the subject, if one would not be Python.
     """
-    files = _files(project)
-    for path, text in files.items():
+    files = _files(project, progress)
+    for done, (path, text) in enumerate(files.items(), 1):
         if error := _syntax_error(path, text):
             raise _not_python(project, path, error)
+        progress(done, len(files), "files checked")
     return files
 
 
-def _files(project: Project) -> dict[str, str]:
+def _files(project: Project, progress: Progress) -> dict[str, str]:
     package = project.package
     files = {
         f"{package}/__init__.py": _fill("package_init.py"),
@@ -49,11 +51,12 @@ def _files(project: Project) -> dict[str, str]:
     if project.schemas:
         schemas = _fill("schemas.py", subjects=project.schemas)
         files[f"{package}/_generated/_schemas.py"] = _generated(project, (), schemas)
-    for module in project.modules:
+    for done, module in enumerate(project.modules, 1):
         files[f"{package}/_generated/{module.name}.py"] = _generated(project, module.sources, _module(module))
         if module.topic:
             files[f"{package}/flows/{module.name}.py"] = _flow(project, module, module.topic)
             files[f"tests/test_{module.name}.py"] = _test(project, module, module.topic)
+        progress(done, len(project.modules), "modules rendered")
     return dict(sorted(files.items()))
 
 

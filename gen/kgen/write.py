@@ -24,6 +24,7 @@ from typing import Any, Literal, TypeAlias
 
 from . import guard, paths
 from .errors import OutputError
+from .progress import Progress, silent
 
 Direction: TypeAlias = Literal["forward", "back"]
 
@@ -101,8 +102,9 @@ class _Journal:
     made: tuple[str, ...]  # folders that were not there before, the deepest first
 
 
-def apply(root: Path, writes: Sequence[Write], disk: Disk | None = None) -> None:
-    """Make all changes. The caller holds `guard.exclusive(root)` and has called `heal`.
+def apply(root: Path, writes: Sequence[Write], disk: Disk | None = None, progress: Progress = silent) -> None:
+    """Make all changes. The caller holds `guard.exclusive(root)` and has called `heal`. `progress` is called
+    before the change counts as made: what it raises leaves everything as it was.
 
     Raises:
         OutputError: nothing was changed; says why.
@@ -111,7 +113,7 @@ def apply(root: Path, writes: Sequence[Write], disk: Disk | None = None) -> None
         return
     run = _Run(root, disk or Disk())
     try:
-        journal = run.prepare(writes)
+        journal = run.prepare(writes, progress)
         run.commit(journal)
         run.forward(journal)
     except BaseException as e:
@@ -163,17 +165,20 @@ class _Run:
         self.disk = disk
         self.stage = self.root / guard.FOLDER / "stage"
 
-    def prepare(self, writes: Sequence[Write]) -> _Journal:
+    def prepare(self, writes: Sequence[Write], progress: Progress) -> _Journal:
         targets = [paths.target(self.root, w.path) for w in writes]
         self._check_distinct(writes, targets)
         paths.check_writable(self.root, [*targets, self.stage])
         self.disk.clear(self.stage)
         self.disk.mkdir(self.stage)
-        steps = tuple(self._stage(n, w, t) for n, (w, t) in enumerate(zip(writes, targets)))
+        steps = []
+        for number, (write, target) in enumerate(zip(writes, targets)):
+            steps.append(self._stage(number, write, target))
+            progress(number + 1, len(writes), "files written")
         self.disk.sync(self.stage)
         return _Journal(
             "forward",
-            steps,
+            tuple(steps),
             self._missing_folders(t for t, w in zip(targets, writes) if w.content is not None),
         )
 

@@ -15,6 +15,8 @@ import typer
 
 _COLORS = {"+": "green", "~": "yellow", "-": "red", "!": "magenta"}
 _PATIENCE = 1.0  # seconds before progress is shown
+_PAUSE = 0.1  # seconds between one picture of it and the next
+_CLEARED = 60  # columns
 
 
 def safe(text: str) -> str:
@@ -33,7 +35,7 @@ class Console:
     json: bool = False
     quiet: bool = False
     color: bool = True
-    _began: float = field(default_factory=time.monotonic)
+    _due: float = field(default_factory=lambda: time.monotonic() + _PATIENCE)
     _shown: bool = False
 
     def line(self, text: str) -> None:
@@ -57,17 +59,19 @@ class Console:
             self._end_progress()
             typer.echo(safe(text), err=True)
 
-    def progress(self, done: int, total: int) -> None:
-        """How far it is, once it has taken more than a second, on a terminal."""
-        if self.quiet or not sys.stderr.isatty() or time.monotonic() - self._began < _PATIENCE:
+    def progress(self, done: int, total: int, what: str = "subjects read", /) -> None:
+        """How far it is, once it has taken more than a second, on a terminal; ten times a second."""
+        if self.quiet or not sys.stderr.isatty() or time.monotonic() < self._due:
             return
+        self._due = time.monotonic() + _PAUSE
         width = 24 * done // max(total, 1)
-        typer.echo(f"\r[{'#' * width}{' ' * (24 - width)}] {done}/{total} subjects", err=True, nl=False)
+        text = f"[{'#' * width}{' ' * (24 - width)}] {done}/{total} {what}"
+        typer.echo(f"\r{text:<{_CLEARED}}", err=True, nl=False)
         self._shown = True
 
     def _end_progress(self) -> None:
         if self._shown:
-            typer.echo("\r" + " " * 60 + "\r", err=True, nl=False)
+            typer.echo("\r" + " " * _CLEARED + "\r", err=True, nl=False)
             self._shown = False
 
     def _colors(self, stream: Any) -> bool:

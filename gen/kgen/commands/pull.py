@@ -84,11 +84,14 @@ def command(
         say=console.say,
         progress=console.progress,
     )
-    result = pull.run(request, lambda made: _show(console, made, files=False))
-    if request.dry:
+
+    def show(result: pull.Result) -> None:
+        if result.healed:
+            console.say(_HEALED[result.healed])
         _show(console, result.plan, files=dry_run)
-    console.data({**plan.as_json(result.plan), "written": result.written})
-    _finish(console, request, result, check)
+        console.data({**plan.as_json(result.plan), "written": result.written})
+
+    _finish(console, request, pull.run(request, show), check)
 
 
 def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
@@ -103,8 +106,6 @@ def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
 
 def _finish(console: Console, request: Request, result: pull.Result, check: bool) -> None:
     made = result.plan
-    if result.healed:
-        console.say(_HEALED[result.healed])
     if request.dry:
         pull.refuse_edited(made)
     if request.locked and result.lock_changes:

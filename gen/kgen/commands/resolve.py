@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .. import guard, owned, write
+from .. import guard, interrupts, owned, write
 from ..errors import OutputError
 from . import options
 from .console import Console
@@ -30,7 +30,7 @@ def command(
     names = list(dict.fromkeys(_name(out, each) for each in path))
     if not (out / owned.CONFLICTS).is_dir():
         raise OutputError("there are no open conflicts", where=str(out))
-    with guard.exclusive(out, console.say):
+    with guard.exclusive(out, console.say), interrupts.held():
         write.heal(out)
         write.apply(out, [w for name in names for w in owned.resolve(out, name, mine=mine)])
         left = owned.open_conflicts(out)

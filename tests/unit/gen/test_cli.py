@@ -11,7 +11,7 @@ import sys
 import pytest
 
 import kgen
-from kgen import cli
+from kgen import cli, write
 from kgen.commands import console
 from kgen.commands import pull as pull_command
 
@@ -100,7 +100,7 @@ def test_ctrl_c_while_the_registry_is_silent(registry, tmp_path):
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
     go.set()
-    assert (process.returncode, err) == (130, "interrupted\n")
+    assert (process.returncode, err) == (130, "interrupted: nothing was written\n")
     assert not (tmp_path / "p").exists()
 
 
@@ -121,6 +121,44 @@ def test_what_a_registry_sends_cannot_drive_the_terminal():
     assert console.safe("a\x1b[31mb\rc\nd\u202ee é") == "a\\x1b[31mb\\rc\\nd\\u202ee é"
 
 
+def test_progress_is_for_terminals_after_a_while_and_leaves_the_data_alone(
+    registry, capsys, monkeypatch, tmp_path
+):
+    record = {"type": "record", "name": "A", "fields": []}
+    registry.add("a-value", record)
+    bars = {"\r", "["}
+    monkeypatch.setattr(console, "_PATIENCE", 0)
+    monkeypatch.setattr(console, "_PAUSE", 0)
+    pull = ["pull", "--json", "--registry", registry.url, "--out"]
+    assert cli.run([*pull, str(tmp_path / "no terminal")]) == 0
+    assert not bars & {*capsys.readouterr().err}
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert cli.run([*pull, str(tmp_path / "quiet"), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert cli.run([*pull, str(tmp_path / "shown")]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["written"] is True
+    bar, _, after = err.rpartition("\r")
+    shown = [line.strip() for line in bar.split("\r")]
+    for what in ("1/1 subjects read", "1/1 modules rendered", "files checked", "files written"):
+        assert any(line.endswith(what) for line in shown), what
+    assert (shown[-1], after.startswith("next: ")) == ("", True)  # cleared
+
+
+def test_nothing_is_reported_before_it_is_written(registry, capsys, monkeypatch, tmp_path):
+    registry.add("a-value", {"type": "record", "name": "A", "fields": []})
+    apply, said = write.apply, []
+
+    def slow(*arguments, **more):
+        said.append(capsys.readouterr().out)
+        apply(*arguments, **more)
+
+    monkeypatch.setattr(write, "apply", slow)
+    assert cli.run(["pull", "--registry", registry.url, "--out", str(tmp_path / "p")]) == 0
+    assert said == [""]
+    assert "+ a-value v1" in capsys.readouterr().out
+
+
 def test_colours_only_on_a_terminal(capsys, monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
@@ -139,7 +177,7 @@ def test_progress_past_a_second_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     shown.progress(1, 10)
     assert capsys.readouterr().err == ""
-    shown._began -= 2
+    shown._due -= 2
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     shown.progress(5, 10)
     assert "5/10 subjects" in capsys.readouterr().err

@@ -1,0 +1,136 @@
+"""Ctrl-C at chosen points of a pull, in a process of its own: what is said of the disk is so."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kgen import cli, interrupts
+
+ORDER = {"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}
+# Waits for a line before the nth call of a function, and then calls it.
+HOOK = """
+import importlib, sys
+module, owner, name, nth = sys.argv[1:5]
+place = importlib.import_module(module)
+place = getattr(place, owner) if owner else place
+real, calls = getattr(place, name), []
+def call(*args, **more):
+    calls.append(1)
+    if len(calls) == int(nth):
+        print("here", file=sys.stderr, flush=True)
+        sys.stdin.readline()
+    return real(*args, **more)
+setattr(place, name, call)
+from kgen.cli import run
+sys.exit(run(sys.argv[5:]))
+"""
+NOTHING, EVERYTHING = "interrupted: nothing was written\n", "interrupted: everything was written\n"
+POINTS = {
+    "before rendering": (("kgen.render", "", "render", 1), NOTHING),
+    "before the plan is made": (("kgen.plan", "", "files", 1), NOTHING),
+    "at the first file": (("kgen.write", "Disk", "write", 1), NOTHING),
+    "at the fifth file": (("kgen.write", "Disk", "write", 5), NOTHING),
+    "before the journal": (("kgen.write", "Disk", "replace", 1), EVERYTHING),
+    "half-way through renaming": (("kgen.write", "Disk", "replace", 4), EVERYTHING),
+    "before the journal goes": (("kgen.write", "_Run", "_end", 1), EVERYTHING),
+    "while tidying up": (("kgen.write", "_Run", "clean", 1), EVERYTHING),
+    "while it is shown": (("kgen.plan", "", "lines", 1), EVERYTHING),
+}
+Pressed = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def pressed(registry) -> Pressed:
+    """Pull, press Ctrl-C at a point, and give the exit code and what was printed."""
+
+    def run(root: Path, hook: tuple[str, str, str, int], times: int = 1) -> tuple[int, str, str]:
+        command = [sys.executable, "-c", HOOK, *map(str, hook)]
+        process = subprocess.Popen(
+            [*command, "pull", "--registry", registry.url, "--out", str(root)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job's is ignored
+        )
+        assert process.stderr is not None
+        assert process.stderr.readline() == "here\n"
+        for _ in range(times):
+            os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate("\n", timeout=60)
+        return process.returncode, out, err
+
+    return run
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_first_pull(registry, pressed, tmp_path, point):
+    registry.add("orders-value", ORDER)
+    hook, said = POINTS[point]
+    root = tmp_path / "deep/project"
+    code, out, err = pressed(root, hook)
+    assert (code, err) == (130, said)
+    if said == NOTHING:
+        assert (out, list(tmp_path.iterdir())) == ("", [])
+    else:
+        assert cli.run(["pull", "--check", "--out", str(root)]) == 0
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_later_pull(registry, pressed, tree, tmp_path, point):
+    registry.add("orders-value", ORDER)
+    root, full = tmp_path / "project", tmp_path / "full"
+    assert cli.run(["pull", "--registry", registry.url, "--out", str(root)]) == 0
+    before = tree(root)
+    later = copy.deepcopy(ORDER)
+    later["fields"].append({"name": "note", "type": "string", "default": ""})
+    registry.add("orders-value", later)
+    registry.add("clicks-value", {**ORDER, "name": "shop.Click"})
+    shutil.copytree(root, full)
+    assert cli.run(["pull", "--out", str(full)]) == 0
+    hook, said = POINTS[point]
+    code, _, err = pressed(root, hook)
+    assert (code, err) == (130, said)
+    assert tree(root) == (before if said == NOTHING else tree(full))
+    assert not (root / ".kgen/tmp/journal.json").exists()
+
+
+@pytest.mark.parametrize("point", ["at the fifth file", "half-way through renaming"])
+def test_pressing_twice_changes_nothing_of_it(registry, pressed, tmp_path, point):
+    registry.add("orders-value", ORDER)
+    hook, said = POINTS[point]
+    root = tmp_path / "project"
+    code, _, err = pressed(root, hook, times=2)
+    assert (code, err) == (130, said)
+    assert root.exists() == (said == EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("checks", "steps"), [(True, ["before", "after"]), (False, ["before", "after", "end"])]
+)
+def test_it_acts_at_a_check_or_at_the_end(checks, steps):
+    reached = []
+
+    def work():
+        with interrupts.held() as ctrl_c:
+            ctrl_c.check()
+            reached.append("before")
+            signal.raise_signal(signal.SIGINT)
+            reached.append("after")
+            if checks:
+                ctrl_c.check()
+            reached.append("end")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert reached == steps
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
