@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copyreg
 import enum
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+
+from . import state
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -52,6 +55,19 @@ class RawMessage:
     offset: int | None = None
     timestamp: int | None = None
     headers: Headers = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Values alone, as `Message`."""
+        return (state.raw_message, _RAW(self)) if type(self) is RawMessage else _by_name(self)
+
+
+def _by_name(record: Any) -> tuple[Any, ...]:
+    """For what a user derived, as pickle does it."""
+    slots = {member.name: getattr(record, member.name) for member in fields(record)}
+    return copyreg.__newobj__, (type(record),), (getattr(record, "__dict__", None), slots)  # type: ignore[attr-defined]
+
+
+_RAW = attrgetter(*(member.name for member in fields(RawMessage)))
 
 
 @dataclass(
@@ -135,7 +151,8 @@ class Message(Generic[K, V]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What passes between workers is pickled message by message: values alone, without their names."""
-        return type(self), (*_BEFORE_ORIGIN(self), self._origin())
+        made = state.message if type(self) is Message else type(self)
+        return made, (*_BEFORE_ORIGIN(self), self._origin())
 
 
 _BEFORE_ORIGIN = attrgetter(*(member.name for member in fields(Message) if member.name != "origin"))
@@ -184,3 +201,12 @@ class Failure:
     part: str | None = None
     schema_id: int | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Values alone, as `Message`."""
+        if type(self) is not Failure:
+            return _by_name(self)
+        return state.failure, (self.stage.value, *_AFTER_STAGE(self))
+
+
+_AFTER_STAGE = attrgetter(*(member.name for member in fields(Failure) if member.name != "stage"))

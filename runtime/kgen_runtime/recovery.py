@@ -25,7 +25,8 @@ from bytewax.recovery import (
 )
 
 from .errors import ConfigError, KgenError, RecoveryError
-from .starts import bytewaxs_run, forget, recovery_folder
+from .starts import bytewaxs_run, forget, kept_in, recovery_folder
+from .state.store import upgrade
 
 _FORMAT: Final = 1
 _KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
@@ -56,12 +57,14 @@ class Recovery:
         self._making = self.path / ".making"
 
     def config(self, *, prepared: bool = False) -> RecoveryConfig:
-        """For `run_main`, `cluster_main` and `cli_main`. The folder is made or checked, unless that is done.
+        """For `run_main`, `cluster_main` and `cli_main`. The folder is made or checked, and its state
+        brought to today's schemas, unless that is done.
 
         Raises `RecoveryError`.
         """
         if not prepared:
             self.prepare()
+            self.upgrade_state()
         return RecoveryConfig(self.path, self._backup_interval)  # type: ignore[no-untyped-call]
 
     def prepare(self) -> None:
@@ -74,6 +77,15 @@ class Recovery:
                 self._make()
         except OSError as error:
             raise self._unusable(error) from error
+
+    def upgrade_state(self) -> None:
+        """Bring generated objects in the kept state to the schemas of today's code; see `state.store`.
+
+        The modules of the flow are to be imported before. Raises `RecoveryError` where something that is kept
+        cannot be read: nothing has changed then.
+        """
+        with kept_in(self.path):
+            upgrade(self.path)
 
     @contextmanager
     def lock(self, name: str = "run") -> Iterator[None]:
@@ -229,7 +241,8 @@ _held: dict[Path, AbstractContextManager[None]] = {}
 
 def hold_for_bytewaxs_runner() -> None:
     """Where Bytewax's own runner runs the flow, which locks nothing: lock its recovery folder, until the
-    process ends. Raises `RecoveryError` where another run uses it.
+    process ends, and bring its state to today's schemas. Raises `RecoveryError` where another run uses it, or
+    its state cannot be read.
     """
     run = bytewaxs_run()
     if run is None:
@@ -239,6 +252,7 @@ def hold_for_bytewaxs_runner() -> None:
             lock = Recovery(run.folder).lock(lock_name(run.process))
             lock.__enter__()
             _held[run.folder] = lock
+            Recovery(run.folder).upgrade_state()
 
 
 def lock_name(process: int | None) -> str:

@@ -169,6 +169,7 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
         stack.enter_context(recovery.lock(lock_name(args.process_id)))
     if not args.process_id:
         recovery.prepare()
+        recovery.upgrade_state()
         for step in recovery.unknown_steps(flow):
             log.warning(
                 "%s has state of step %s, which the flow does not have: was it renamed?", args.recovery, step

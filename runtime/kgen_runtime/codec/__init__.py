@@ -48,6 +48,12 @@ class Writer(Protocol):
     def encode(self, value: Any, prefix: bytes = b"") -> bytes:
         """`prefix` and then the value in Avro binary. Raises `EncodeError`."""
 
+    def pack(self, value: Any) -> bytes | None:
+        """The Avro binary of a record that a reader makes the very same object of: the same types, every
+        digit, no list or record in it that something else refers to as well. None for any other, and always
+        in plain Python, which cannot tell.
+        """
+
 
 class Rows(Protocol):
     """Makes objects of a dataclass from columns."""

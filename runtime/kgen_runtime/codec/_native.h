@@ -11,7 +11,10 @@
 #ifdef __GNUC__
 #define KGEN_STATIC static __attribute__((unused))
 #else
-#define KGEN_STATIC static
+#define KGEN_STATIC staticKGEN_STATIC int kgen_fold(PyObject *t) { return PyDateTime_DATE_GET_FOLD(t); }
+KGEN_STATIC int kgen_time_fold(PyObject *t) { return PyDateTime_TIME_GET_FOLD(t); }
+KGEN_STATIC Py_ssize_t kgen_references(PyObject *value) { return Py_REFCNT(value); }
+
 #endif
 
 /* Half a unit in the last place above the largest float of 32 bits: what rounds to infinity. */
@@ -103,5 +106,8 @@ KGEN_STATIC int kgen_uuid_bytes(PyObject *number, unsigned char *data) {
 }
 
 KGEN_STATIC int kgen_is_utc(PyObject *t) { return PyDateTime_DATE_GET_TZINFO(t) == PyDateTimeAPI->TimeZone_UTC; }
+KGEN_STATIC int kgen_fold(PyObject *t) { return PyDateTime_DATE_GET_FOLD(t); }
+KGEN_STATIC int kgen_time_fold(PyObject *t) { return PyDateTime_TIME_GET_FOLD(t); }
+KGEN_STATIC Py_ssize_t kgen_references(PyObject *value) { return Py_REFCNT(value); }
 
 #endif

@@ -669,6 +669,10 @@ class Writer:
             raise EncodeError(error.why, path=field_path(error.parts)) from error.cause
         return bytes(out.data)
 
+    def pack(self, value: Any) -> bytes | None:
+        """See `codec.Writer.pack`."""
+        return None
+
     def _write(self, out: Out, value: Any) -> None:
         try:
             self._root.write(out, value)

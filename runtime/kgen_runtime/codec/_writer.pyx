@@ -19,7 +19,7 @@ from decimal import Decimal
 from ..errors import EncodeError
 from .decimals import number_bytes, unscaled, unscaled_big
 from .defaults import zigzag
-from .limits import MAX_DEPTH
+from .limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from .paths import field_path, shown, told
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
@@ -95,3 +95,17 @@ cdef class Writer:
         finally:
             if out.heap:
                 PyMem_Free(out.data)
+
+    def pack(self, value):
+        """See `codec.Writer.pack`."""
+        cdef Exact held
+        held.depth = DEPTH
+        held.items = 0
+        root = self.root
+        if not isinstance(root, RecordNode) or not (<RecordNode>root).fields_exact(value, &held):
+            return None
+        try:
+            data = self.encode(value)
+        except EncodeError:
+            return None
+        return data if held.items <= ITEMS + ITEMS_PER_BYTE * len(data) else None

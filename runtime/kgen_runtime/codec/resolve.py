@@ -103,6 +103,14 @@ class Resolution:
             self.bodies[key] = self._fields(*key)
         self.problems = Problems(self.bodies)
 
+    def readers(self, name: str) -> list[str]:
+        """What the reader calls a type of the writer: several where it is read as one here, another there."""
+        return [
+            key[2]
+            for key, plan in self._pairs.items()
+            if key[:2] == ("read", name) and not isinstance(plan, Never)
+        ]
+
     def _spend(self, work: int) -> None:
         self._left -= work
         if self._left < 0:

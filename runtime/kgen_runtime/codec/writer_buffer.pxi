@@ -10,6 +10,9 @@ cdef extern from "_native.h":
     bint kgen_naive(object moment) noexcept
     bint kgen_naive_time(object time) noexcept
     bint kgen_is_utc(object moment) noexcept
+    bint kgen_fold(object moment) noexcept
+    bint kgen_time_fold(object time) noexcept
+    Py_ssize_t kgen_references(PyObject *value) noexcept
     bint PyDate_Check(object value) noexcept
     bint PyDateTime_Check(object value) noexcept
     bint PyTime_Check(object value) noexcept
@@ -48,6 +51,10 @@ cdef enum:
 cdef int DEPTH = MAX_DEPTH
 cdef object MICROSECOND = dt.timedelta(microseconds=1)
 cdef object UUID = uuid.UUID
+cdef object DECIMAL = Decimal
+cdef object DATE = dt.date
+cdef object TIME = dt.time
+cdef object DATETIME = dt.datetime
 cdef const char *HEX = b"0123456789abcdef"
 cdef double INFINITE = float("inf")
 cdef int64_t NANO_LIMIT = 9223372036854775
@@ -61,6 +68,11 @@ ctypedef struct Out:
     Py_ssize_t room
     bint heap
     int depth
+
+
+ctypedef struct Exact:
+    int depth  # how many levels are left
+    int64_t items  # as a reader counts them
 
 
 cdef int grow(Out *out, Py_ssize_t more) except -1:

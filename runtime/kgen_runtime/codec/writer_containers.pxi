@@ -41,6 +41,10 @@ cdef class EnumNode(Node):
             return NOT
         return EXACT if self.cls is None or type(value) is self.cls else ACCEPTED
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        it = <object>value
+        return type(it) is (str if self.cls is None else self.cls) and self.place(it) >= 0
+
     def types(self):
         return (str,) if self.cls is None else (self.cls, str)
 
@@ -65,6 +69,14 @@ cdef class ContainerNode(Node):
 
     cdef int weigh(self, object value, Memo memo) except -1:
         return NOT
+
+
+cdef inline bint owned(PyObject *value, Exact *held) noexcept:
+    """Whether nothing but its place refers to a value: else it may be in two places, and be one object after reading as well.
+    And goes one level down, if the value is not nested too deeply.
+    """
+    held.depth -= 1
+    return kgen_references(value) == 1 and held.depth >= 0
 
 
 cdef class ListNode(ContainerNode):
@@ -106,6 +118,21 @@ cdef class ListNode(ContainerNode):
             if best == NOT:
                 break
         return best
+
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        cdef Py_ssize_t i = 0
+        if not owned(value, held):
+            return False
+        it = <object>value
+        if type(it) is not list:
+            return False
+        held.items += PyList_GET_SIZE(it)
+        while i < PyList_GET_SIZE(it):  # it may change: values have code of their own
+            if not self.items.exact(PyList_GET_ITEM(it, i), held):
+                return False
+            i += 1
+        held.depth += 1
+        return True
 
     def types(self):
         return (list, tuple)
@@ -156,6 +183,22 @@ cdef class MapNode(ContainerNode):
             if best == NOT:
                 break
         return best
+
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        cdef PyObject *key
+        cdef PyObject *item
+        cdef Py_ssize_t at = 0
+        if not owned(value, held):
+            return False
+        it = <object>value
+        if type(it) is not dict:
+            return False
+        held.items += PyDict_Size(it)
+        while PyDict_Next(it, &at, &key, &item):
+            if not self.keys.exact(key, held) or not self.values.exact(item, held):
+                return False
+        held.depth += 1
+        return True
 
     def types(self):
         return (dict,)
@@ -314,6 +357,23 @@ cdef class RecordNode(ContainerNode):
                 return NOT
         return best
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        return owned(value, held) and self.fields_exact(<object>value, held)
+
+    cdef bint fields_exact(self, object value, Exact *held) except -1:
+        """`exact`, without a look at what else holds the object."""
+        cdef Py_ssize_t i
+        cdef PyObject *item
+        if self.offsets == NULL or kgen_type(value) != <PyObject *>self.cls:
+            return False
+        held.items += 1 + PyTuple_GET_SIZE(self.nodes)
+        for i in range(PyTuple_GET_SIZE(self.nodes)):
+            item = KGEN_SLOT(<PyObject *>value, self.offsets[i])[0]
+            if item == NULL or not (<Node>PyTuple_GET_ITEM(self.nodes, i)).exact(item, held):
+                return False
+        held.depth += 1
+        return True
+
     def types(self):
         return (dict,) if self.cls is None else (self.cls, dict)
 
@@ -338,18 +398,18 @@ cdef class UnionNode(Node):
         self.by_type = {taken: numbers[0] for taken, numbers in takers.items() if len(numbers) == 1}
 
     cdef int write(self, Out *out, object value) except -1:
-        cdef PyObject *known = PyDict_GetItemWithError(self.by_type, <object>kgen_type(value))
-        cdef Py_ssize_t number
-        if known != NULL:
-            number = <object>known
-        else:
-            number = self.best(value, Memo())
+        cdef Py_ssize_t number = self.chosen(value)
         if number < 0:
             number = self.nearest(value)
         if number < 0:
             raise unwanted(f"one of {self.title}", value)
         put_long(out, number)
         return (<Node>PyTuple_GET_ITEM(self.branches, number)).write(out, value)
+
+    cdef Py_ssize_t chosen(self, object value) except -2:
+        """The branch for a value, or -1."""
+        cdef PyObject *known = PyDict_GetItemWithError(self.by_type, <object>kgen_type(value))
+        return <object>known if known != NULL else self.best(value, Memo())
 
     cdef Py_ssize_t best(self, object value, Memo memo) except -2:
         """The first branch that suits the value best, or -1.
@@ -388,3 +448,7 @@ cdef class UnionNode(Node):
     cdef int fit(self, object value, Memo memo) except -1:
         cdef Py_ssize_t number = self.best(value, memo)
         return NOT if number < 0 else (<Node>PyTuple_GET_ITEM(self.branches, number)).fit(value, memo)
+
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        cdef Py_ssize_t number = self.chosen(<object>value)
+        return number >= 0 and (<Node>PyTuple_GET_ITEM(self.branches, number)).exact(value, held)

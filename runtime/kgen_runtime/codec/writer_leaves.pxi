@@ -19,6 +19,10 @@ cdef class Node:
     cdef int write(self, Out *out, object value) except -1:
         raise NotImplementedError
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        """Whether reading what this node writes gives the very same value: its type, each digit, and nothing else that holds it."""
+        return False
+
     cdef int fit(self, object value, Memo memo) except -1:
         return NOT
 
@@ -36,6 +40,9 @@ cdef class NullNode(Node):
     cdef int fit(self, object value, Memo memo) except -1:
         return EXACT if value is None else NOT
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        return value == <PyObject *>None
+
     def types(self):
         return (type(None),)
 
@@ -49,6 +56,9 @@ cdef class BooleanNode(Node):
 
     cdef int fit(self, object value, Memo memo) except -1:
         return EXACT if PyBool_Check(value) else NOT
+
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        return PyBool_Check(<object>value)
 
     def types(self):
         return (bool,)
@@ -81,6 +91,11 @@ cdef class IntegerNode(Node):
             return NOT
         # Nanoseconds are numbers too, but suit their own type better.
         return ACCEPTED if isinstance(value, (TimestampNanos, LocalTimestampNanos)) else EXACT
+
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        cdef int64_t number = 0
+        it = <object>value
+        return kgen_type(it) == <PyObject *>int and self.holds(it, &number)
 
     def types(self):
         return (int,)
@@ -118,6 +133,9 @@ cdef class DoubleNode(Node):
         cdef double number = 0
         return real_fit(value, number, True) if real(value, &number) else NOT
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        return kgen_type(<object>value) == <PyObject *>float
+
     def types(self):
         return (float, int)
 
@@ -141,6 +159,13 @@ cdef class FloatNode(Node):
         if not self.holds(value, &number):
             return NOT
         return real_fit(value, number, <double><float>number == number)
+
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        cdef double number = 0
+        it = <object>value
+        if kgen_type(it) != <PyObject *>float or not self.holds(it, &number):
+            return False
+        return number != number or <double><float>number == number
 
     def types(self):
         return (float, int)
@@ -174,6 +199,12 @@ cdef class BytesNode(Node):
             return NOT
         return EXACT if PyBytes_Check(value) else ACCEPTED
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        it = <object>value
+        if kgen_type(it) != <PyObject *>bytes:
+            return False
+        return self.size < 0 or PyBytes_GET_SIZE(it) == self.size
+
     def types(self):
         return (bytes, bytearray, memoryview)
 
@@ -193,6 +224,9 @@ cdef class StringNode(Node):
     cdef int fit(self, object value, Memo memo) except -1:
         return EXACT if type(value) is str else ACCEPTED if PyUnicode_Check(value) else NOT
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        return kgen_type(<object>value) == <PyObject *>str
+
     def types(self):
         return (str,)
 
@@ -205,6 +239,9 @@ cdef class DateNode(Node):
 
     cdef int fit(self, object value, Memo memo) except -1:
         return EXACT if PyDate_Check(value) and not PyDateTime_Check(value) else NOT
+
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        return kgen_type(<object>value) == <PyObject *>DATE
 
     def types(self):
         return (dt.date,)
@@ -227,6 +264,12 @@ cdef class TimeNode(Node):
         if not PyTime_Check(value) or not kgen_naive_time(value):
             return NOT
         return ACCEPTED if kgen_time_micros(value) % self.unit else EXACT
+
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        it = <object>value
+        if kgen_type(it) != <PyObject *>TIME or not kgen_naive_time(it):
+            return False
+        return not kgen_time_fold(it) and kgen_time_micros(it) % self.unit == 0
 
     def types(self):
         return (dt.time,)
@@ -282,6 +325,16 @@ cdef class TimestampNode(Node):
             return NOT
         return ACCEPTED if micros % self.unit else EXACT
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        cdef int64_t micros
+        it = <object>value
+        if kgen_type(it) != <PyObject *>DATETIME or kgen_fold(it):
+            return False
+        if not (kgen_is_utc(it) if self.utc else kgen_naive(it)):
+            return False
+        micros = kgen_datetime_micros(it)
+        return micros % self.unit == 0
+
     def types(self):
         return (dt.datetime,)
 
@@ -318,6 +371,11 @@ cdef class NanosNode(TimestampNode):
             return NOT
         return EXACT if type(value) is self.cls else ACCEPTED
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        cdef int64_t nanos = 0
+        it = <object>value
+        return kgen_type(it) == <PyObject *>self.cls and self.nanos(it, &nanos)
+
     def types(self):
         return (self.cls, int, dt.datetime)
 
@@ -353,6 +411,9 @@ cdef class UuidNode(Node):
     cdef int fit(self, object value, Memo memo) except -1:
         return EXACT if type(value) is UUID else ACCEPTED if isinstance(value, UUID) else NOT
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        return kgen_type(<object>value) == <PyObject *>UUID
+
     def types(self):
         return (UUID,)
 
@@ -363,11 +424,13 @@ cdef class DecimalNode(Node):
     cdef Py_ssize_t size
     cdef object precision
     cdef object scale
+    cdef object quantum  # a number of this scale
 
     def __init__(self, Py_ssize_t size, precision, scale):
         self.size = size
         self.precision = precision
         self.scale = scale
+        self.quantum = DECIMAL((0, (1,), -scale))
 
     cdef object raw(self, object value):
         """The bytes of the unscaled number. Raises ValueError."""
@@ -392,6 +455,12 @@ cdef class DecimalNode(Node):
             return NOT
         return EXACT if isinstance(value, Decimal) else ACCEPTED
 
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        it = <object>value
+        if kgen_type(it) != <PyObject *>DECIMAL or not DECIMAL.same_quantum(it, self.quantum):
+            return False
+        return bool(it) or not DECIMAL.is_signed(it)
+
     def types(self):
         return (Decimal, int)
 
@@ -401,6 +470,12 @@ cdef class BigDecimalNode(DecimalNode):
         number, scale = unscaled_big(value)
         data = number_bytes(number)
         return zigzag(len(data)) + data + zigzag(scale)
+
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        it = <object>value
+        if kgen_type(it) != <PyObject *>DECIMAL:
+            return False
+        return bool(it) or not DECIMAL.is_signed(it)
 
 
 cdef class DurationNode(Node):
@@ -418,6 +493,15 @@ cdef class DurationNode(Node):
             if not isinstance(part, int) or not 0 <= part < 1 << 32:
                 return NOT
         return EXACT
+
+    cdef bint exact(self, PyObject *value, Exact *held) except -1:
+        it = <object>value
+        if kgen_type(it) != <PyObject *>Duration:
+            return False
+        for part in (it.months, it.days, it.millis):
+            if type(part) is not int:
+                return False
+        return self.fit(it, None) == EXACT
 
     def types(self):
         return (Duration,)

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from ..codec import Reader, Trailing, Writer, make_reader, make_writer
 from ..errors import FramingError, KgenError, ResolutionError, RulesError, UnknownSchema
 from ..messages import Headers
+from ..state.homes import register
 from .base import Decoder, Encoder, Role, Serde
 from .framing import HEADERS, ID_SIZE, SchemaKey, id_prefix, split
 from .schemas import Schemas
@@ -36,6 +37,7 @@ class AvroSerde(Serde[T]):
         self.schemas = schemas
         self.classes = classes
         self.trailing = trailing
+        register(schemas, classes)
 
     def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
         """A decoder for one worker. Raises `SchemaError` where the generated schema is not valid."""

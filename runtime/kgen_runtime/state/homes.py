@@ -1,0 +1,148 @@
+"""The subjects whose classes are loaded, and how each class stands for a type of its schema."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ..codec.bind import bind, is_plain
+from ..codec.schema import Enum, Record, Ref, Schema
+from ..errors import SchemaError
+from .hooks import install
+from .marks import Mark, fingerprint
+
+if TYPE_CHECKING:
+    from ..serde.schemas import Schemas, WriterSchema
+
+
+class Home:
+    """A subject with its classes, which stand for the types of its latest version, by full name."""
+
+    def __init__(self, schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
+        self.schemas = schemas
+        self.classes = MappingProxyType(dict(classes))
+
+    @cached_property
+    def latest(self) -> Schema:
+        """The schema that the classes were made from. Raises `SchemaError`."""
+        return self.schemas.latest.parse()
+
+    @cached_property
+    def mark(self) -> str:
+        """The fingerprint of the latest version."""
+        return _fingerprint(self.schemas.latest)
+
+    @cached_property
+    def marks(self) -> Mapping[str, WriterSchema]:
+        """Every version by its fingerprint."""
+        return {_fingerprint(version): version for version in self.schemas.versions}
+
+    def alone(self, name: str) -> Schema:
+        """The latest schema, with one of its types as the root."""
+        return Schema(Ref(name), self.latest.names)
+
+
+class Binding:
+    """A class that stands for a type."""
+
+    def __init__(self, home: Home, name: str, cls: type[Any]) -> None:
+        self.home = home
+        self.name = name
+        self.cls = cls
+
+    @cached_property
+    def mark(self) -> str:
+        """What its pickled values carry."""
+        return str(Mark(self.cls.__module__, self.name, self.home.mark))
+
+    @cached_property
+    def attributes(self) -> tuple[str, ...]:
+        """The attribute of each field of a record, in the schema's order. Raises `SchemaError`."""
+        named = self.home.latest.names.get(self.name)
+        if not isinstance(named, Record):
+            raise SchemaError(f"{self.name} is not a record of {self.home.schemas.subject}")
+        return bind(named, self.cls).attributes
+
+    @cached_property
+    def members(self) -> Mapping[str, Any]:
+        """The members of an enum by their symbols."""
+        return {member.value: member for member in self.cls}
+
+    @cached_property
+    def default(self) -> Any:
+        """The member that stands for a symbol that is gone; None where there is none."""
+        named = self.home.latest.names.get(self.name)
+        return self.members.get(named.default or "") if isinstance(named, Enum) else None
+
+
+_homes: dict[tuple[str, str], Home] = {}
+_walked: set[str] = set()
+_version = 0
+
+
+def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
+    """The classes of a subject: their objects are pickled as `kgen_runtime.state` says from now on.
+
+    A class that is known keeps the schema that it was first known by. One that pickles in a way of its own
+    is left alone.
+    """
+    global _version
+    if not classes:
+        return
+    package = next(iter(classes.values())).__module__.rpartition(".")[0]
+    known = _homes.get((package, schemas.subject))
+    if known is not None and known.schemas == schemas and dict(known.classes) == dict(classes):
+        return
+    home = _homes[package, schemas.subject] = Home(schemas, classes)
+    _version += 1
+    for name, cls in classes.items():
+        if _takes_part(cls):
+            install(Binding(home, name, cls))
+
+
+def _takes_part(cls: type[Any]) -> bool:
+    """Whether nothing but what kgen knows is in an object of the class."""
+    if issubclass(cls, enum.Enum):
+        return cls.__reduce_ex__ is enum.Enum.__reduce_ex__ and "__reduce__" not in vars(cls)
+    own = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__copy__", "__deepcopy__")
+    return is_plain(cls) and not any(name in vars(base) for base in cls.__mro__[:-1] for name in own)
+
+
+def version() -> int:
+    """Grows with each registration: what was found before may be found otherwise."""
+    return _version
+
+
+def homes(package: str = "") -> Iterator[Home]:
+    """Every subject, those of the package first."""
+    own = [home for (name, _), home in _homes.items() if name == package]
+    yield from own
+    yield from (home for home in list(_homes.values()) if home not in own)
+
+
+def load(module: str) -> None:
+    """Import a module that had a class, if it is there: its classes are known then."""
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        return
+
+
+def load_all(package: str) -> None:
+    """Import the modules of a package of generated code, and of those that are known, once."""
+    for name in {package, *(known for known, _ in _homes if known.endswith("._generated"))} - _walked:
+        _walked.add(name)
+        load(name)
+        path = getattr(sys.modules.get(name), "__path__", None)
+        for found in pkgutil.iter_modules(path) if path and name.endswith("._generated") else ():
+            load(f"{name}.{found.name}")
+
+
+def _fingerprint(version: WriterSchema) -> str:
+    return fingerprint(version.text, version.references)

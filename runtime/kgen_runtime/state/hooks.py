@@ -1,0 +1,146 @@
+"""What makes pickle and copy treat objects of a class as `kgen_runtime.state` says."""
+
+from __future__ import annotations
+
+import copyreg
+import enum
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from ..codec import make_writer
+from ..errors import SchemaError
+
+if TYPE_CHECKING:
+    from .homes import Binding
+
+UNSET = ...
+"""In the place of a value: the attribute is not set. No value of a schema is an Ellipsis."""
+
+
+def install(binding: Binding) -> None:
+    """Make the class of the binding take part."""
+    if issubclass(binding.cls, enum.Enum):
+        _set(binding.cls, "__reduce_ex__", _reduce_member(binding))
+        return
+    _set(binding.cls, "__reduce_ex__", _reduce_record(binding))
+    _set(binding.cls, "__setstate__", _set_state(binding))
+    _set(binding.cls, "__copy__", _copy)
+
+
+def _set(cls: type[Any], name: str, function: Callable[..., Any]) -> None:
+    function.__name__ = name
+    function.__qualname__ = f"{cls.__qualname__}.{name}"
+    setattr(cls, name, function)
+
+
+def _reduce_member(binding: Binding) -> Callable[..., Any]:
+    from . import member
+
+    def reduce(self: Any, protocol: int) -> Any:
+        return member, (binding.mark, self.value)
+
+    return reduce
+
+
+def _reduce_record(binding: Binding) -> Callable[..., Any]:
+    from . import new, restore
+
+    cls = binding.cls
+    mark = ""
+    pack: Callable[[Any], bytes | None]
+
+    def prepare() -> bool:
+        """Parse the schema, when the first object is pickled. Whether the class stands for its type."""
+        nonlocal mark, pack
+        try:
+            binding.attributes  # noqa: B018 - refused here where they do not fit
+            pack = make_writer(binding.home.alone(binding.name), binding.home.classes).pack
+            mark = binding.mark
+        except SchemaError:
+            return False
+        return True
+
+    def reduce(self: Any, protocol: int) -> Any:
+        if not mark and not prepare():
+            return object.__reduce_ex__(self, protocol)
+        if type(self) is not cls:
+            return _reduce_derived(binding, self)
+        data = pack(self)
+        if data is not None:
+            return restore, (mark, data)
+        return new, (mark,), (mark, None, *values(binding, self))
+
+    return reduce
+
+
+def values(binding: Binding, record: Any) -> tuple[Any, ...]:
+    """The values of a record in the order of its schema."""
+    try:
+        found = attrgetter(*binding.attributes)(record) if binding.attributes else ()
+    except AttributeError:
+        return tuple(getattr(record, name, UNSET) for name in binding.attributes)
+    return found if len(binding.attributes) != 1 else (found,)
+
+
+def _reduce_derived(binding: Binding, record: Any) -> Any:
+    """For a class that a user derived: what it adds goes along by name."""
+    from . import new_of
+
+    made = _default_form(record)
+    state = made[2] if len(made) > 2 else None
+    if made[0] is not copyreg.__newobj__ or len(made[1]) > 1 or any(made[3:]) or _own_state(binding, record):  # type: ignore[attr-defined]
+        return made  # it has a way of its own
+    held, slots = state if isinstance(state, tuple) else (state, None)
+    slots = dict(slots or {})
+    known = tuple(slots.pop(name, UNSET) for name in binding.attributes)
+    more = (held, slots) if held or slots else None
+    return new_of, (type(record), binding.mark), (binding.mark, more, *known)
+
+
+def _default_form(record: Any) -> Any:
+    """What pickle would make of it, by names."""
+    return object.__reduce_ex__(record, 4)
+
+
+def _own_state(binding: Binding, record: Any) -> bool:
+    cls = type(record)
+    if cls.__setstate__ is not binding.cls.__setstate__:
+        return True
+    return getattr(cls, "__getstate__", None) is not getattr(object, "__getstate__", None)
+
+
+def _set_state(binding: Binding) -> Callable[..., None]:
+    from .restorers import fill
+
+    def set_state(self: Any, state: Any) -> None:
+        fill(binding, self, state)
+
+    return set_state
+
+
+def blank(cls: Any) -> Any:
+    """An object whose attributes are not set."""
+    return cls.__new__(cls)
+
+
+def put(record: Any, more: Any) -> None:
+    """Set what is not in the schema: `(dict or None, slots or None)`."""
+    held, slots = more
+    if held:
+        record.__dict__.update(held)
+    for name, value in (slots or {}).items():
+        setattr(record, name, value)
+
+
+def _copy(self: Any) -> Any:
+    """A shallow copy: the values are the same objects."""
+    function, args, *rest = _default_form(self)
+    made = function(*args)
+    state = rest[0] if rest else None
+    own: Any = getattr(type(self), "__setstate__", None)
+    if getattr(own, "__module__", None) != __name__:
+        made.__setstate__(state)
+    elif state is not None:
+        put(made, state if isinstance(state, tuple) else (state, None))
+    return made

@@ -1,0 +1,236 @@
+"""From a mark to what reads the values it stands for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..codec import make_reader
+from ..codec.resolve import Resolution
+from ..codec.schema import Enum, Ref, Schema
+from ..errors import DecodeError, RecoveryError, ResolutionError, SchemaError
+from . import homes, notes
+from .convert import Conversion
+from .homes import Binding, Home
+from .hooks import UNSET, blank, put
+from .legacy import written_by
+from .marks import Mark
+
+if TYPE_CHECKING:
+    from .loading import Load
+
+HINT = (
+    "Run it with the code that wrote it, or let the schema change as Avro allows (new fields have a "
+    "default), or begin with an empty recovery folder."
+)
+
+
+class _Here(threading.local):
+    load: Load | None = None
+
+
+_here = _Here()
+_known: dict[str, Restorer] = {}
+_known_at = 0
+
+
+def current_load() -> Load | None:
+    """What kgen itself is loading in this thread."""
+    return _here.load
+
+
+def set_load(load: Load | None) -> None:
+    """Begin or end a load in this thread."""
+    _here.load = load
+
+
+def unreadable(name: str, why: str) -> RecoveryError:
+    """The error for a kept value."""
+    return RecoveryError(f"a kept {name} cannot be read: {why}", hint=HINT)
+
+
+class Restorer:
+    """Reads values of one type as one schema wrote it. `binding` is the class that stands for it today."""
+
+    def __init__(self, mark: Mark, writer: Schema, binding: Binding | None, *, current: bool) -> None:
+        self.mark = mark
+        self.writer = Schema(Ref(mark.name), writer.names)
+        self._binding = binding
+        self.current = current  # the class is of this very schema
+        self._readers: dict[tuple[int, str], Callable[[bytes], Any]] = {}
+        self._conversions: dict[tuple[int, str], Conversion] = {}
+
+    @property
+    def binding(self) -> Binding:
+        """Raises `RecoveryError` where no class is left for the type."""
+        if self._binding is None:
+            raise unreadable(self.mark.name, "no generated class stands for it any more")
+        return self._binding
+
+    @cached_property
+    def unpack(self) -> Callable[[bytes], Any]:
+        """Makes an object of Avro binary. Raises `RecoveryError`."""
+        return self.reader(self.binding)
+
+    def reader(self, binding: Binding) -> Callable[[bytes], Any]:
+        """Makes objects of a class. Raises `RecoveryError` where the schemas do not allow it."""
+        key = (id(binding.home), binding.name)
+        if key not in self._readers:
+            self._readers[key] = self._reader(binding)
+        return self._readers[key]
+
+    def _reader(self, binding: Binding) -> Callable[[bytes], Any]:
+        name, home = self.mark.name, binding.home
+        try:
+            decode = make_reader(self.writer, home.alone(binding.name), home.classes).decode
+        except (ResolutionError, SchemaError) as error:
+            raise unreadable(name, _why(error)) from error
+
+        def read(data: bytes) -> Any:
+            try:
+                return decode(data)
+            except DecodeError as error:
+                raise unreadable(name, _why(error)) from error
+
+        return decode if self.current else read
+
+    def conversion(self, binding: Binding) -> Conversion:
+        """Makes values of a class of those that were kept. Raises `RecoveryError`."""
+        key = (id(binding.home), binding.name)
+        if key not in self._conversions:
+            try:
+                self._conversions[key] = Conversion(self.writer, binding)
+            except (ResolutionError, SchemaError) as error:
+                raise unreadable(self.mark.name, _why(error)) from error
+        return self._conversions[key]
+
+    def blank(self) -> Any:
+        """An object without values."""
+        return blank(self.binding.cls)
+
+    def member(self, symbol: str) -> Any:
+        """The member for a symbol, else the default. Raises `RecoveryError`."""
+        return member_of(self.binding, symbol)
+
+
+def member_of(binding: Binding, symbol: str) -> Any:
+    """The member of an enum for a symbol, else its default. Raises `RecoveryError`."""
+    found = binding.members.get(symbol, binding.default)
+    if found is None:
+        raise unreadable(f"{binding.name}.{symbol}", "the symbol is gone, and the enum has no default")
+    return found
+
+
+def fill(binding: Binding, record: Any, state: Any) -> None:
+    """Give a new record the values that were kept of it. Raises `RecoveryError`."""
+    load = _here.load
+    mark = state[0] if type(state) is tuple and state else None
+    if type(mark) is str:
+        _, more, *values = state
+        found = None if mark == binding.mark else restorer(mark)
+    else:  # an earlier kgen, and pickle's own form: by attribute
+        found, values, more = written_by(binding, record, state)
+    if found is not None:
+        if load is not None:
+            load.note(binding, record, found, values)
+        values = found.conversion(binding).values(values, load)
+    for attribute, value in zip(binding.attributes, values):
+        if value is not UNSET:
+            setattr(record, attribute, value)
+    if more is not None:
+        put(record, more)
+
+
+def restorer(text: str) -> Restorer:
+    """For a mark. Raises `RecoveryError` where nothing here knows it."""
+    global _known_at
+    if _known_at != homes.version():
+        _known.clear()
+        _known_at = homes.version()
+    found = _known.get(text)
+    if found is None:
+        found = _find(Mark.parse(text))
+        if _known_at == homes.version():
+            _known[text] = found
+    return found
+
+
+def _find(mark: Mark) -> Restorer:
+    package = mark.module.rpartition(".")[0]
+    homes.load(mark.module)
+    found = _among(mark, package)
+    if found is None:
+        homes.load_all(package)
+        found = _among(mark, package) or _noted(mark, package)
+    if found is None:
+        why = f"this project does not have the schema ({mark.fingerprint}) that wrote it"
+        raise unreadable(mark.name, why)
+    return found
+
+
+def _among(mark: Mark, package: str) -> Restorer | None:
+    """By the schemas that the generated code holds."""
+    every = list(homes.homes(package))
+    for home in every:
+        if home.mark == mark.fingerprint and mark.name in home.classes:
+            binding = Binding(home, mark.name, home.classes[mark.name])
+            return Restorer(mark, home.latest, binding, current=binding.mark == str(mark))
+    for home in every:
+        version = home.marks.get(mark.fingerprint)
+        if version is not None and mark.name in version.parse().names:
+            return Restorer(
+                mark, version.parse(), target(version.parse(), mark.name, home, every), current=False
+            )
+    return None
+
+
+def _noted(mark: Mark, package: str) -> Restorer | None:
+    """By the schemas that a run left beside the store: of a version that this project never had."""
+    writer = notes.find(mark.fingerprint)
+    if writer is None or mark.name not in writer.names:
+        return None
+    every = list(homes.homes(package))
+    return Restorer(mark, writer, target(writer, mark.name, None, every), current=False)
+
+
+def target(writer: Schema, name: str, home: Home | None, every: Sequence[Home]) -> Binding | None:
+    """The class that stands today for a type of an earlier schema: if `home` reads the whole schema, the
+    one that this type is read as there; else the one of its name, or that lists it as an alias.
+    """
+    for each, found in _candidates(writer, name, home, every):
+        if found in each.classes:
+            return Binding(each, found, each.classes[found])
+    return None
+
+
+def _candidates(
+    writer: Schema, name: str, home: Home | None, every: Sequence[Home]
+) -> Iterator[tuple[Home, str]]:
+    if home is not None:
+        readers = Resolution(writer, home.latest).readers(name)
+        yield from ((home, found) for found in sorted(readers, key=lambda found: found != name))
+    order = [home, *(each for each in every if each is not home)] if home else every
+    kind = Enum if isinstance(writer.names[name], Enum) else type(writer.names[name])
+    for alike in (_named, _aliased, _simply_named):
+        for each in order:
+            for found, named in each.latest.names.items():
+                if isinstance(named, kind) and alike(name, found, named.aliases):
+                    yield each, found
+
+
+def _named(name: str, found: str, aliases: Sequence[str]) -> bool:
+    return name == found
+
+
+def _aliased(name: str, found: str, aliases: Sequence[str]) -> bool:
+    return name in aliases
+
+
+def _simply_named(name: str, found: str, aliases: Sequence[str]) -> bool:
+    return name.rpartition(".")[2] == found.rpartition(".")[2]
+
+
+def _why(error: Any) -> str:
+    return f"{error.what} (at {error.where})" if error.where else str(error.what)
