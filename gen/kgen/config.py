@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 import keyword
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from .model.project import TopicSettings
 
 NAME = "kgen.toml"
 DEFAULT_PACKAGE = "streams"
+URL_VARIABLE = "KGEN_REGISTRY_URL"
 
 ConflictMode: TypeAlias = Literal["file", "inline"]
 _RESERVED_PACKAGES = {
@@ -47,6 +49,8 @@ class Registry:
     ca: str | None = None
     cert: str | None = None
     key: str | None = None
+    origin: str = NAME  # where the URL comes from: as errors name it
+    file_url: str = ""  # the one that kgen.toml has
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def _registry(table: Mapping[str, Any]) -> Registry:
     texts = {key: _get(table, key, str, "", "registry.") for key in table}
     if texts.get("url"):
         _check_url(texts["url"])
-    return Registry(**{"url": "", **texts})
+    return Registry(**{"url": "", **texts}, file_url=texts.get("url", ""))
 
 
 def _check_url(url: str) -> None:
@@ -197,9 +201,12 @@ def check_package(name: str) -> str:
     return name
 
 
-def with_url(config: Config, url: str) -> Config:
-    """`config` with another registry."""
-    return replace(config, registry=replace(config.registry, url=url))
+def with_url(config: Config, flag: str | None) -> Config:
+    """`config` with the registry in force: the flag, else the environment, else kgen.toml."""
+    for url, origin in ((flag, "--registry"), (os.environ.get(URL_VARIABLE), URL_VARIABLE)):
+        if url:
+            return replace(config, registry=replace(config.registry, url=url, origin=origin))
+    return config
 
 
 def first_text(config: Config) -> str:

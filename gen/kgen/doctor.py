@@ -75,16 +75,13 @@ def _codec() -> Finding:
 
 def _registry(root: Path, url: str | None) -> Finding:
     settings = config.load(root)
-    known = url or (settings.registry.url if settings else "") or os.environ.get("KGEN_REGISTRY_URL", "")
-    if not known:
+    known = config.with_url(settings or config.Config(config.Registry("")), url).registry
+    if not known.url:
         return Finding("registry", "warning", "none is set", "kgen pull --registry URL, or KGEN_REGISTRY_URL")
-    found = settings or config.Config(config.Registry(known))
-    client = registry.connect(config.with_url(found, known).registry, root, retries=0)
-    try:
-        count = len(registry.Api(client).subjects())
-    finally:
-        client.close()
-    return Finding("registry", "ok", f"{client.url} ({count} subject{'' if count == 1 else 's'})")
+    with registry.opened(known, root, retries=0) as api:
+        count = len(api.subjects())
+    subjects = f"{count} subject{'' if count == 1 else 's'}"
+    return Finding("registry", "ok", f"{api.url} ({subjects}; from {known.origin})")
 
 
 def _brokers() -> Finding:

@@ -4,13 +4,13 @@ Prints nothing.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kgen import __version__
+from kgen_runtime.serde._url import registry_url
 
 from . import (
     changes,
@@ -222,25 +222,20 @@ def settle(request: Request) -> Settled:
     if request.package not in (None, found.package):
         hint = f'set package = "{request.package}" there and run `kgen pull`'
         raise ConfigError(f'kgen.toml names the package "{found.package}"', where=config.NAME, hint=hint)
-    found = config.with_url(found, request.registry or found.registry.url or _url_of_env())
+    found = config.with_url(found, request.registry)
     return Settled(
         _overridden(found, request), config.with_pins(text, request.pins) if request.pins else None
     )
 
 
 def _first(request: Request) -> Config:
-    url = request.registry or _url_of_env()
-    if not url and not request.frozen:
+    settings = config.with_url(Config(config.Registry("")), request.registry).registry
+    if not settings.url and not request.frozen:
         raise ConfigError(
             "there is no kgen.toml here", where=str(request.root), hint="kgen pull --registry URL"
         )
-    settings = config.Registry(url)
     package = config.check_package(config.DEFAULT_PACKAGE if request.package is None else request.package)
     return _overridden(Config(settings, package, request.subjects or ("*",)), request)
-
-
-def _url_of_env() -> str:
-    return os.environ.get("KGEN_REGISTRY_URL", "")
 
 
 def _overridden(found: Config, request: Request) -> Config:
@@ -272,7 +267,7 @@ def _prepare(request: Request) -> Prepared:
     if not request.lenient:
         contracts.refuse_rules(carried.snapshot, settled.config.ignore_rules)
         gate.refuse_incompatible(carried.snapshot, old, request.allow)
-    notes = [*carried.notes, *_unmatched(fetched, settled.config)]
+    notes = [*_elsewhere(settled.config), *carried.notes, *_unmatched(fetched, settled.config)]
     settled = _with_new_globs(settled, request, fetched)
     return _plan(request, settled, carried.snapshot, carried.deleted, old, notes)
 
@@ -292,18 +287,11 @@ def read_registry(settings: Config, request: Request, old: lock.Locked | None) -
         raise ConfigError(
             "no registry is set", where=config.NAME, hint='[registry] url = "http://localhost:8081"'
         )
-    client = registry.connect(settings.registry, request.root)
-    try:
-        globs = request.subjects or settings.subjects
+    globs = request.subjects or settings.subjects
+    with registry.opened(settings.registry, request.root) as api:
         fetched = registry.fetch(
-            registry.Api(client),
-            globs,
-            settings.pins,
-            all_versions=settings.all_versions,
-            progress=request.progress,
+            api, globs, settings.pins, all_versions=settings.all_versions, progress=request.progress
         )
-    finally:
-        client.close()
     return history.with_others(fetched, old, globs) if request.subjects and old else fetched
 
 
@@ -316,6 +304,16 @@ def _check_pins(request: Request, fetched: Fetched) -> None:
             raise ConfigError(
                 f"no subject is called {name}", where=f"--at {name}={version}", hint=f"there is {shown}"
             )
+
+
+def _elsewhere(settings: Config) -> Iterator[str]:
+    """That this was read from another registry than the one in kgen.toml, which keeps its own."""
+    found = settings.registry
+    if found.file_url and registry_url(found.url)[0] != registry_url(found.file_url)[0]:
+        yield (
+            f"read from {registry_url(found.url)[0]} ({found.origin}); kgen.toml keeps {found.file_url}: to "
+            "change it, set url there, under [registry]"
+        )
 
 
 def _unmatched(fetched: Fetched, settings: Config) -> Iterator[str]:

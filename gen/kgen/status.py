@@ -77,15 +77,11 @@ def outdated(request: Request) -> list[Newer]:
     if locked is None:
         raise lock.absent(request.root)
     settings = pull.settle(request).config
-    client = registry.connect(settings.registry, request.root)
-    try:
-        api = registry.Api(client)
+    with registry.opened(settings.registry, request.root) as api:
         present = [n for n in api.subjects() if wanted(n, settings.subjects)]
         known = {s.name for s in locked.snapshot.subjects}
         jobs = [partial(_newest, api, name, name in known) for name in present]
         newest = dict(zip(present, concurrently(jobs, request.progress)))
-    finally:
-        client.close()
     return _compared(locked, newest, settings.pins)
 
 

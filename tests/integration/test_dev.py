@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ import pytest
 import requests
 from confluent_kafka import Producer
 
-from kgen.dev import Broker, BrokerError, Dev, up
+from kgen.dev import Broker, BrokerError, Dev, RegistryServer, serve, up
 from kgen.dev.seed import SAMPLES, seed
 from kgen.dev.topics import create, read
 from kgen_runtime.codec import make_reader
@@ -125,6 +126,34 @@ def test_serve_until_told_to_stop(number: signal.Signals, tmp_path: Path) -> Non
         rest, _ = process.communicate(timeout=20)
         assert (rest, process.returncode) == ("", 0)
     assert not _answers(urls["brokers"])
+
+
+def _free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_the_usual_ports_are_used_if_they_are_free_and_others_if_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual, taken = _free(), _free()
+    module = importlib.import_module("kgen.dev.up")
+    monkeypatch.setattr(module, "BROKER_PORT", usual)
+    monkeypatch.setattr(module, "REGISTRY_PORT", taken)
+    printed: list[str] = []
+    notes: list[str] = []
+
+    def out(line: str) -> None:
+        printed.append(line)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with RegistryServer(taken):
+        serve(None, None, as_json=True, out=out, note=notes.append)
+    urls = json.loads(printed[0])
+    assert urls["brokers"] == f"127.0.0.1:{usual}"
+    assert urls["registry"] != f"http://127.0.0.1:{taken}"
+    assert notes == [f"port {taken} is taken: the registry gets another one"]
 
 
 def test_it_prints_what_to_export() -> None:

@@ -15,8 +15,14 @@ from .console import safe
 
 
 def command(
-    broker_port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
-    registry_port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
+    broker_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="0: a free one.", show_default="9092, else a free one"),
+    ] = None,
+    registry_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="0: a free one.", show_default="8081, else a free one"),
+    ] = None,
     seed: Annotated[
         Path | None,
         typer.Option(

@@ -162,6 +162,15 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of loopback now."""
+    try:
+        _check_free(port)
+    except ConfigError:
+        return False
+    return True
+
+
 def _check_free(port: int) -> None:
     with socket.socket() as probe:
         if os.name == "posix":  # elsewhere it would let two listen at once

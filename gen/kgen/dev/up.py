@@ -10,10 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
-from .broker import Broker
+from .broker import Broker, is_free
 from .seed import Seeded, seed
 from .server import RegistryServer
+
+BROKER_PORT: Final = 9092
+REGISTRY_PORT: Final = 8081
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ def up(broker_port: int = 0, registry_port: int = 0) -> Iterator[Dev]:
 
 
 def serve(
-    broker_port: int = 0,
-    registry_port: int = 0,
+    broker_port: int | None = 0,
+    registry_port: int | None = 0,
     seed_dir: Path | None = None,
     *,
     as_json: bool = False,
@@ -54,7 +58,10 @@ def serve(
     `out` gets the data (what belongs on stdout: the URLs and export lines, or with `as_json` one line
     `{"brokers": …, "registry": …}`), once both answer and the seed is in; `note` gets progress (stderr). This
     is all of `kgen dev`; it runs in the main thread. Raises as `up` and `seed` do.
+    A port that is None is the usual one (`BROKER_PORT`, `REGISTRY_PORT`) if it is free.
     """
+    broker_port = _usual(broker_port, BROKER_PORT, "broker", note)
+    registry_port = _usual(registry_port, REGISTRY_PORT, "registry", note)
     with _stop_signals() as stop, up(broker_port, registry_port) as dev:
         if seed_dir is not None:
             _tell(seed(dev.brokers, dev.registry, seed_dir), note)
@@ -63,6 +70,18 @@ def serve(
         if not as_json:
             note("Everything is in memory. Ctrl-C stops both.")
         stop.wait()
+
+
+def _usual(port: int | None, usual: int, what: str, note: Callable[[str], None]) -> int:
+    """The port asked for; where none is, the one that clients look for first, so that yesterday's settings
+    hold today.
+    """
+    if port is not None:
+        return port
+    if is_free(usual):
+        return usual
+    note(f"port {usual} is taken: the {what} gets another one")
+    return 0
 
 
 @contextmanager

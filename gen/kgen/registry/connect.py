@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from kgen_runtime.serde.registry import RegistryClient
 
 from ..config import Registry
-from ..errors import ConfigError
+from ..errors import ConfigError, RegistryError
+from .api import Api
 
 _DEFAULTS = Registry("")
+
+
+@contextmanager
+def opened(settings: Registry, root: Path, *, retries: int = 4) -> Iterator[Api]:
+    """The registry of `settings`, closed at the end; its errors say where the URL comes from.
+
+    Raises `ConfigError`.
+    """
+    client = connect(settings, root, retries=retries)
+    try:
+        yield Api(client)
+    except RegistryError as error:
+        if not error.where or error.where.startswith(client.url):
+            error.where = f"{error.where or client.url} (from {settings.origin})"
+        raise
+    finally:
+        client.close()
 
 
 def connect(
@@ -55,7 +74,8 @@ def _secret(name: str, default: str, env: Mapping[str, str]) -> str | None:
 
 
 def _file(setting: str | None, name: str, root: Path, env: Mapping[str, str], variable: str) -> str | None:
-    value = str(root / setting) if setting else env.get(variable)
+    given = env.get(variable)
+    value = given or (str(root / setting) if setting else None)
     if value and not Path(value).is_file():
-        raise ConfigError(f"there is no file {value}", where=f"kgen.toml, {name}" if setting else variable)
-    return value or None
+        raise ConfigError(f"there is no file {value}", where=variable if given else f"kgen.toml, {name}")
+    return value

@@ -189,7 +189,7 @@ def test_doctor(registry, capsys, tmp_path, monkeypatch):
     got = json.loads(capsys.readouterr().out)
     findings = {f["name"]: f for f in got["findings"]}
     assert code == (0 if got["ok"] else 2)
-    assert findings["registry"]["detail"] == f"{registry.url} (1 subject)"
+    assert findings["registry"]["detail"] == f"{registry.url} (1 subject; from --registry)"
     assert findings["brokers"]["state"] == "warning"
     assert findings["codec"]["detail"]
     port = registry.url.rpartition(":")[2]

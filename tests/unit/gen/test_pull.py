@@ -898,3 +898,37 @@ def test_text_that_utf8_cannot_hold(shop, kgen):
     assert code in (0, 2)
     assert "unexpected" not in err
     assert "--at exclude" in error(kgen("pull", "--frozen", "--at", "a=1"))
+
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def test_the_flag_comes_before_the_environment_and_that_before_the_file(project, shop, kgen, monkeypatch):
+    monkeypatch.setenv("KGEN_REGISTRY_URL", NOWHERE)
+    for command in (["pull"], ["outdated"], ["diff"], ["sample", "nowhere-value"]):
+        assert f"{NOWHERE} (from KGEN_REGISTRY_URL)" in error(kgen(*command)), command
+    assert "(from KGEN_REGISTRY_URL)" in kgen("doctor")[1]
+    assert kgen("pull", "--registry", shop.url)[0] == 0
+    assert f"{NOWHERE} (from --registry)" in error(kgen("pull", "--registry", NOWHERE))
+    monkeypatch.delenv("KGEN_REGISTRY_URL")
+    settings = project / "kgen.toml"
+    settings.write_text(settings.read_text().replace(shop.url, NOWHERE))
+    assert f"{NOWHERE} (from kgen.toml)" in error(kgen("pull"))
+
+
+def test_a_pull_from_another_registry_leaves_the_file_and_says_how_to_change_it(project, shop, kgen):
+    settings = project / "kgen.toml"
+    text = settings.read_text().replace(shop.url, NOWHERE)
+    settings.write_text(text)
+    code, out, _ = kgen("pull", "--registry", shop.url)
+    assert code == 0
+    assert f"read from {shop.url} (--registry); kgen.toml keeps {NOWHERE}: to change it, set url there" in out
+    assert settings.read_text() == text
+
+
+def test_a_ca_of_the_environment_comes_before_the_one_of_the_file(project, kgen, monkeypatch):
+    settings = project / "kgen.toml"
+    settings.write_text(settings.read_text() + 'ca = "missing-in-toml.pem"\n')
+    assert "missing-in-toml.pem" in error(kgen("pull"))
+    monkeypatch.setenv("KGEN_REGISTRY_CA", "missing-in-env.pem")
+    assert "missing-in-env.pem" in error(kgen("pull"))
