@@ -45,7 +45,7 @@ def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except KgenError as e:
-        return Finding(name, "error", e.what, e.hint or "")
+        return Finding(name, "error", f"{e.what} (at {e.where})" if e.where else e.what, e.hint or "")
 
 
 def _python() -> Finding:
