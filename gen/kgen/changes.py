@@ -152,8 +152,8 @@ def _effects(
 def _made_from(project: Project) -> Iterator[tuple[str, list[str]]]:
     for module in project.modules:
         subjects = sorted({s.subject for s in module.sources})
-        yield f"{project.package}/_generated/{module.name}.py", subjects
-        yield f"{project.package}/flows/{module.name}.py", subjects
+        yield f"{project.folder}/_generated/{module.name}.py", subjects
+        yield f"{project.folder}/flows/{module.name}.py", subjects
         yield f"tests/test_{module.name}.py", subjects
 
 

@@ -191,12 +191,21 @@ def _get(table: Mapping[str, Any], key: str, kind: type[Any], default: Any, pref
 
 
 def check_package(name: str) -> str:
-    """`name`, where a package of that name can be written and imported. Raises `ConfigError`."""
-    if not name.isascii() or not name.isidentifier() or keyword.iskeyword(name):
-        raise ConfigError(f'"{name}" cannot be the name of a package', hint="letters, digits and underscores")
-    if name in sys.stdlib_module_names or name.lower() in _RESERVED_PACKAGES:
+    """`name`, if a package of that name can be written and imported; `acme.streams` is `streams` in `acme`.
+
+    Raises `ConfigError`.
+    """
+    parts = name.split(".")
+    if not all(part.isascii() and part.isidentifier() and not keyword.iskeyword(part) for part in parts):
         raise ConfigError(
-            f'a package "{name}" would hide a module of that name', hint="choose another --package"
+            f'"{name}" cannot be the name of a package',
+            hint="letters, digits and underscores; dots between a package and the one it is in",
+        )
+    top = parts[0]
+    if top in sys.stdlib_module_names or top.lower() in _RESERVED_PACKAGES or "_generated" in parts:
+        hidden = "_generated" if "_generated" in parts else top
+        raise ConfigError(
+            f'a package "{name}" would hide a module "{hidden}"', hint="choose another --package"
         )
     return name
 

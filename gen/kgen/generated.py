@@ -36,7 +36,7 @@ def same(a: bytes | None, b: bytes | None) -> bool:
     )
 
 
-def existing(root: Path, package: str) -> Iterator[str]:
-    """The Python files below `<package>/_generated`, sorted."""
-    folder = root / package / "_generated"
-    yield from sorted(p.relative_to(root).as_posix() for p in folder.rglob("*.py") if p.is_file())
+def existing(root: Path, folder: str) -> Iterator[str]:
+    """The Python files below `<folder>/_generated`, sorted."""
+    below = root / folder / "_generated"
+    yield from sorted(p.relative_to(root).as_posix() for p in below.rglob("*.py") if p.is_file())

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from . import config, generated, lock, owned, paths
 from .config import ConflictMode
 from .impact import Use
+from .model.project import package_folder
 from .topic_diff import TopicChange
 from .write import Write
 
@@ -203,10 +204,11 @@ def _internal(found: _Files, path: str, content: bytes | None) -> None:
 def _orphans(found: _Files, wanted: Wanted) -> None:
     """Files made from what is gone: generated ones go, unless they were edited; what users own stays."""
     bases = list(_bases(found.root))
-    packages = {wanted.package, *(path.split("/")[0] for path in bases if "/flows/" in path)}
-    for package in sorted(packages):
-        why = "its subject is gone" if package == wanted.package else f"the package is {wanted.package} now"
-        for path in generated.existing(found.root, package):
+    own = package_folder(wanted.package)
+    folders = {own, *(path.rpartition("/flows/")[0] for path in bases if "/flows/" in path)}
+    for folder in sorted(folders):
+        why = "its subject is gone" if folder == own else f"the package is {wanted.package} now"
+        for path in generated.existing(found.root, folder):
             if path not in wanted.rendered:
                 _orphan_generated(found, path, why)
     for path in bases:

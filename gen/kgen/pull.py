@@ -230,11 +230,11 @@ def settle(request: Request) -> Settled:
 
 def _first(request: Request) -> Config:
     settings = config.with_url(Config(config.Registry("")), request.registry).registry
-    if not settings.url and not request.frozen:
-        raise ConfigError(
-            "there is no kgen.toml here", where=str(request.root), hint="kgen pull --registry URL"
-        )
     package = config.check_package(config.DEFAULT_PACKAGE if request.package is None else request.package)
+    if not settings.url and not request.frozen:
+        folder = request.root.resolve()
+        hint = f"kgen pull --registry URL: it would write kgen.toml and the package {package} into {folder}"
+        raise ConfigError("there is no kgen.toml here nor in a folder above", where=str(folder), hint=hint)
     return _overridden(Config(settings, package, request.subjects or ("*",)), request)
 
 

@@ -8,6 +8,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 import jinja2
@@ -41,8 +42,10 @@ def render(project: Project, progress: Progress = silent) -> dict[str, str]:
 
 
 def _files(project: Project, progress: Progress) -> dict[str, str]:
-    package = project.package
+    package = project.folder
+    outer = [str(folder) for folder in PurePosixPath(package).parents][:-1]  # all but the project's folder
     files = {
+        **{f"{folder}/__init__.py": _fill("outer_init.py") for folder in outer},
         f"{package}/__init__.py": _fill("package_init.py"),
         f"{package}/_generated/__init__.py": _generated(project, (), _fill("generated_init.py")),
         f"{package}/flows/__init__.py": _fill("flows_init.py"),

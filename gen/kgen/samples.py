@@ -1,4 +1,4 @@
-"""Sample messages of a subject, in Avro's JSON encoding, as `kafka-avro-console-producer` reads it."""
+"""Sample messages of a subject, in Avro's JSON encoding (see `kgen.avrojson`)."""
 
 from __future__ import annotations
 
@@ -13,30 +13,46 @@ from . import lock, pull
 from .avrojson import to_json
 from .errors import UnknownSchema
 from .model.library import Library, Unit
+from .model.subjects import Snapshot, Subject
 from .pull import Request
 
 
-def samples(request: Request, subject: str, version: int | None, count: int, seed: int) -> Iterator[Any]:
-    """`count` sample values as JSON, the same for the same seed; from the lock, else from the registry.
-
-    Raises `KgenError`.
-    """
-    unit = _unit(request, subject, version)
+def samples(unit: Unit, count: int, seed: int) -> Iterator[Any]:
+    """`count` sample values as JSON, one at a time, the same for the same seed. Raises `KgenError`."""
     writer, rng = make_writer(unit.schema), random.Random(seed)  # noqa: S311  (samples, not secrets)
     for _ in range(count):
         yield to_json(unit.schema, writer.encode(sample(unit.schema, rng)))
 
 
-def _unit(request: Request, subject: str, version: int | None) -> Unit:
+def find(request: Request, name: str, version: int | None) -> Unit:
+    """The version of a subject, or of the values of a topic, of that name: from the lock, else from the
+    registry. Raises `KgenError`.
+    """
     locked = lock.load(request.root)
-    snapshot = locked.snapshot if locked else None
-    found = locked.subject(subject) if locked else None
-    if snapshot is None or found is None or version not in (None, *(v.version for v in found.versions)):
-        pins = {} if version is None else {subject: version}
-        wanted = Request(request.root, request.registry, (subject,), all_versions=False, pins=pins)
-        snapshot = pull.read_registry(pull.settle(wanted).config, wanted, None).snapshot
-        found = next((s for s in snapshot.subjects if s.name == subject), None)
+    found = _named(locked.snapshot, name) if locked else None
+    if locked and found and version in (None, *(v.version for v in found.versions)):
+        return _unit(locked.snapshot, found, version)
+    wanted = Request(request.root, request.registry, _subjects(name), all_versions=version is not None)
+    snapshot = pull.read_registry(pull.settle(wanted).config, wanted, None).snapshot
+    found = _named(snapshot, name)
     if found is None:
         reasons = ", ".join(s.reason for s in snapshot.skipped)
-        raise UnknownSchema(f"no samples of {subject}" + (f": {reasons}" if reasons else ""))
-    return Library(snapshot).unit((subject, version or found.latest.version))
+        raise UnknownSchema(f"no samples of {name}" + (f": {reasons}" if reasons else ""))
+    return _unit(snapshot, found, version)
+
+
+def _subjects(name: str) -> tuple[str, str]:
+    return name, f"{name}-value"
+
+
+def _named(snapshot: Snapshot, name: str) -> Subject | None:
+    subjects = {s.name: s for s in snapshot.subjects}
+    return next((subjects[it] for it in _subjects(name) if it in subjects), None)
+
+
+def _unit(snapshot: Snapshot, subject: Subject, version: int | None) -> Unit:
+    known = [v.version for v in subject.versions]
+    if version not in (None, *known):
+        shown = ", ".join(map(str, known[-20:]))
+        raise UnknownSchema(f"{subject.name} has no version {version}", hint=f"it has {shown}")
+    return Library(snapshot).unit((subject.name, version or subject.latest.version))

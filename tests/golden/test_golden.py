@@ -138,9 +138,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("rendered")
     good = [case for case in CASES if not (case / "expected" / "error.txt").exists()]
     projects = [project_of(case, f"case_{case.name}") for case in good] + [corpus_project()]
+    projects.append(project_of(HERE / "orders", "acme.streams"))
     for project in filter(None, projects):
         files = render(project).items()
-        inside = {f"{project.package}/{p}" if p.startswith("tests/") else p: text for p, text in files}
+        inside = {f"{project.folder}/{p}" if p.startswith("tests/") else p: text for p, text in files}
         write_tree(inside, root)
     return root
 

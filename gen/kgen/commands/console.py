@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,17 @@ class Console:
         if self.json:
             self._end_progress()
             typer.echo(json.dumps(value, indent=2, sort_keys=False))
+
+    def stream(self, value: dict[str, Any], key: str, items: Iterable[str]) -> None:
+        """The same with a last `key`, whose items (JSON texts) may be more than fit into memory."""
+        if not self.json:
+            return
+        self._end_progress()
+        head = json.dumps({**value, key: []}, indent=2).removesuffix("]\n}")
+        for number, item in enumerate(items):
+            typer.echo(f"{',' if number else head}\n    {item}", nl=False)
+            head = ""
+        typer.echo(f"{head}\n  ]\n}}")
 
     def say(self, text: str) -> None:
         """A remark, on stderr."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,7 +24,7 @@ def command(
         typer.Argument(metavar="[FROM..TO]", help="Two of its versions, as 2..4; else lock to registry."),
     ] = None,
     registry: options.Registry = None,
-    out: options.Out = Path(),
+    out: options.Out = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
@@ -34,8 +33,9 @@ def command(
     would write.
     """
     console = Console(json, quiet, not no_color)
+    root = options.project(out, console)
     subjects = (subject,) if subject else ()
-    request = Request(out, registry, subjects, say=console.say, progress=console.progress)
+    request = Request(root, registry, subjects, say=console.say, progress=console.progress)
     if subject and versions:
         found = compare.Diff([compare.versions(request, subject, *_range(versions))])
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import typer
 
@@ -15,7 +14,7 @@ _MARKS = {"ok": "ok", "warning": "--", "error": "!!"}
 
 
 def command(
-    out: options.Out = Path(),
+    out: options.Out = None,
     registry: options.Registry = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -23,8 +22,9 @@ def command(
 ) -> None:
     """Check versions, the codec, the registry and the brokers. Exit 2 where something is wrong."""
     console = Console(json, quiet, not no_color)
+    root = options.project(out, console)
     findings = []
-    for finding in doctor.examine(out, registry):
+    for finding in doctor.examine(root, registry):
         findings.append(finding)
         console.line(f"{_MARKS[finding.state]}  {finding.name:<16} {finding.detail}")
         if finding.hint:

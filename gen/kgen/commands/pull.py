@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from .. import plan, pull
 from ..errors import ConfigError
+from ..model.project import package_folder
 from ..pull import Request
 from . import options
 from .console import Console
@@ -30,7 +30,7 @@ def command(
         str | None,
         typer.Option(metavar="NAME", help="The package to write (first pull).", show_default="streams"),
     ] = None,
-    out: options.Out = Path(),
+    out: options.Out = None,
     all_versions: Annotated[
         bool | None,
         typer.Option("--all-versions/--latest", help="Which versions to vendor.", show_default="all"),
@@ -68,8 +68,9 @@ def command(
     _exclusive(check=check, dry_run=dry_run)
     _exclusive(frozen=frozen, at=bool(at))
     console = Console(json, quiet, not no_color)
+    root = options.project(out, console)
     request = Request(
-        root=out,
+        root=root,
         registry=registry,
         subjects=tuple(subject or ()),
         package=package,
@@ -124,7 +125,8 @@ def _finish(console: Console, request: Request, result: pull.Result, check: bool
 
 def _next(console: Console, made: plan.Plan, written: bool) -> None:
     """After a first pull, how to run what was written."""
-    flows = [f.path for f in made.having("add") if f.path.startswith(f"{made.package}/flows/")]
+    folder = f"{package_folder(made.package)}/flows/"
+    flows = [f.path for f in made.having("add") if f.path.startswith(folder)]
     flows = [f for f in flows if not f.endswith("__init__.py")]
     if written and flows and any(f.path == "kgen.lock" and f.op == "add" for f in made.files):
         console.say(

@@ -18,7 +18,7 @@ def command(
         list[str], typer.Argument(help="The files whose conflicts are solved, relative to the project.")
     ],
     mine: Annotated[bool, typer.Option("--mine", help="The files as they stand are the solution.")] = False,
-    out: options.Out = Path(),
+    out: options.Out = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
@@ -27,13 +27,14 @@ def command(
     the conflicts: all of them or, if one is not solved yet, none.
     """
     console = Console(json, quiet, not no_color)
-    names = list(dict.fromkeys(_name(out, each) for each in path))
-    if not (out / owned.CONFLICTS).is_dir():
-        raise OutputError("there are no open conflicts", where=str(out))
-    with guard.exclusive(out, console.say), interrupts.held():
-        write.heal(out)
-        write.apply(out, [w for name in names for w in owned.resolve(out, name, mine=mine)])
-        left = owned.open_conflicts(out)
+    root = options.project(out, console)
+    names = list(dict.fromkeys(_name(root, each) for each in path))
+    if not (root / owned.CONFLICTS).is_dir():
+        raise OutputError("there are no open conflicts", where=str(root))
+    with guard.exclusive(root, console.say), interrupts.held():
+        write.heal(root)
+        write.apply(root, [w for name in names for w in owned.resolve(root, name, mine=mine)])
+        left = owned.open_conflicts(root)
     for name in names:
         console.line(f"{name} is solved")
     if left:

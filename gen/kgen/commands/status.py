@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import typer
 
@@ -14,7 +13,7 @@ from .console import Console
 
 
 def command(
-    out: options.Out = Path(),
+    out: options.Out = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
@@ -23,8 +22,9 @@ def command(
     if any.
     """
     console = Console(json, quiet, not no_color)
-    with guard.shared(out, console.say):
-        entries = status.drift(Request(out))
+    root = options.project(out, console)
+    with guard.shared(root, console.say):
+        entries = status.drift(Request(root))
     for entry in entries:
         console.line(f"{entry.state:<9} {entry.path}  {entry.detail}")
     if not entries:
@@ -36,7 +36,7 @@ def command(
 
 def outdated(
     registry: options.Registry = None,
-    out: options.Out = Path(),
+    out: options.Out = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
@@ -45,7 +45,8 @@ def outdated(
     any.
     """
     console = Console(json, quiet, not no_color)
-    found = status.outdated(Request(out, registry=registry, say=console.say, progress=console.progress))
+    root = options.project(out, console)
+    found = status.outdated(Request(root, registry=registry, say=console.say, progress=console.progress))
     for newer in found:
         console.line(_line(newer))
     if not found:

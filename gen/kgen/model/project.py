@@ -153,6 +153,11 @@ class SubjectTexts:
     ignore_rules: bool = False
 
 
+def package_folder(package: str) -> str:
+    """The folder of a package, as a POSIX path: `acme/streams` for `acme.streams`."""
+    return package.replace(".", "/")
+
+
 @dataclass(frozen=True)
 class Project:
     """Everything that is rendered. `names` (subject -> Avro full name -> class) and `module_names` (what a
@@ -166,3 +171,8 @@ class Project:
     names: Mapping[str, Mapping[str, str]]
     skipped: tuple[Skipped, ...]
     module_names: Mapping[str, str]
+
+    @property
+    def folder(self) -> str:
+        """Where the package stands, as a POSIX path."""
+        return package_folder(self.package)

@@ -66,7 +66,9 @@ def test_errors_as_json(capsys, tmp_path):
     got = json.loads(capsys.readouterr().out)
     assert got["version"] == 1
     assert got["error"]["kind"] == "ConfigError"
-    assert got["error"]["hint"] == "kgen pull --registry URL"
+    assert got["error"]["hint"] == (
+        f"kgen pull --registry URL: it would write kgen.toml and the package streams into {tmp_path}"
+    )
 
 
 def test_a_closed_pipe(tmp_path):

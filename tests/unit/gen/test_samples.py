@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+from decimal import Decimal
 
 import fastavro
 import pytest
 
-from kgen import cli
+from kgen import avrojson, cli
 
 ADDRESS = {
     "type": "record",
@@ -86,6 +89,66 @@ def test_samples_of_what_registries_hold_are_as_another_library_writes_them(regi
         text = io.StringIO()
         fastavro.json_writer(text, schema, [read])
         assert json.loads(text.getvalue()) == value
+
+
+def test_a_topic_is_taken_for_its_values(registry, project, tmp_path_factory, capsys):
+    lines = {}
+    empty = tmp_path_factory.mktemp("empty")
+    for name in ("orders-value", "orders"):
+        for where in (["--out", str(project)], ["--registry", registry.url, "--out", str(empty)]):
+            assert cli.run(["sample", name, *where]) == 0
+            lines[name, where[0]] = capsys.readouterr().out
+    assert len(set(lines.values())) == 1
+    assert cli.run(["sample", "orders", "--json", "-n", "1", "--out", str(project)]) == 0
+    assert json.loads(capsys.readouterr().out)["subject"] == "orders-value"
+    assert cli.run(["sample", "orders", "--version", "7", "--out", str(project)]) == 2
+    assert "orders-value has no version 7\n  hint: it has 1" in capsys.readouterr().err
+    registry.add("orders", ADDRESS)  # a subject of that name comes first
+    assert cli.run(["sample", "orders", "--registry", registry.url, "--out", str(empty)]) == 0
+    assert '"city"' in capsys.readouterr().out
+
+
+MONEY = {
+    "type": "record",
+    "name": "Money",
+    "fields": [
+        {"name": "big", "type": {"type": "bytes", "logicalType": "decimal", "precision": 30, "scale": 12}},
+        {
+            "name": "fixed",
+            "type": {"type": "fixed", "name": "F", "size": 5, "logicalType": "decimal", "precision": 9},
+        },
+        {"name": "any", "type": ["null", {"type": "bytes", "logicalType": "big-decimal"}]},
+        {"name": "raw", "type": "bytes"},
+    ],
+}
+
+
+def test_decimals_are_numbers_with_all_their_digits(registry, tmp_path, capsys):
+    registry.add("money-value", MONEY)
+    assert cli.run(["sample", "money", "-n", "60", "--registry", registry.url, "--out", str(tmp_path)]) == 0
+    values = [json.loads(line, parse_float=Decimal) for line in capsys.readouterr().out.splitlines()]
+    assert all(isinstance(v["big"], Decimal) and v["big"].as_tuple().exponent == -12 for v in values)
+    assert {type(v["fixed"]) for v in values} == {int}
+    assert {type(v["any"]["bytes"]) for v in values if v["any"]} <= {int, Decimal}
+    assert {type(v["raw"]) for v in values} == {str}
+    assert avrojson.dumps({"a": [Decimal("1E+3"), Decimal("-0.10"), None]}) == '{"a": [1000, -0.10, null]}'
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_samples_end_with_their_reader(project, form):
+    command = [sys.executable, "-m", "kgen", "sample", "orders", "-n", "1000000000", "--out", str(project)]
+    with subprocess.Popen(
+        [*command, *form], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        lines = [process.stdout.readline() for _ in range(40)]
+        process.stdout.close()
+        assert process.wait(60) == 141
+        assert process.stderr.read() == ""
+    values = [line.strip().rstrip(",") for line in lines if '"id"' in line]
+    assert all(json.loads(value)["id"] for value in values)
+    assert len(values) > 30
 
 
 def test_samples_without_a_project(registry, project, tmp_path_factory, capsys):
