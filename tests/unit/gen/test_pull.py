@@ -677,7 +677,7 @@ def test_a_link_out_of_the_project(shop, kgen, tmp_path, tree):
     assert tree(tmp_path / "p") == {}
 
 
-@pytest.mark.parametrize("package", ["a-b", "class", "json", "kgen", "../x", "", "a.b"])
+@pytest.mark.parametrize("package", ["a-b", "class", "json", "kgen", "../x", "", "a..b", "json.b"])
 def test_packages_that_are_none(shop, kgen, tmp_path, package):
     error(kgen("pull", "--registry", shop.url, "--package", package))
     assert empty(tmp_path)
