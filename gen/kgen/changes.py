@@ -31,11 +31,12 @@ def subject_changes(
     new: Locked,
     projects: Sequence[Project],
     files: Sequence[FileAction],
+    kept: Iterable[Skipped],
     skipped: Iterable[Skipped],
     known: Mapping[str, SchemaChange],
 ) -> tuple[SubjectChange, ...]:
-    """A change for each subject that is new, gone, skipped, of another version, or whose files change for
-    another reason.
+    """A change for each subject that is new, gone, kept, skipped, of another version, or whose files change
+    for another reason.
 
     `projects` are the models that the files stem from: the new one, and the old one where subjects are gone;
     `known` what changed in the schemas (`schema_changes`).
@@ -45,7 +46,11 @@ def subject_changes(
         change = found.get(subject) or _unchanged(new.subject(subject))
         if change:
             found[subject] = replace(change, effects=tuple(effects))
-    left_out = [SubjectChange(s.subject, "skip", summary=s.reason) for s in skipped]
+    numbers = {s.name: s.latest.version for s in new.snapshot.subjects}
+    left_out = [SubjectChange(s.subject, "skip", summary=s.reason, cause=s.cause) for s in skipped]
+    for s in kept:
+        number = numbers.get(s.subject)
+        left_out.append(SubjectChange(s.subject, "keep", number, number, summary=s.reason, cause=s.cause))
     return tuple(sorted([*found.values(), *left_out], key=lambda c: c.subject))
 
 

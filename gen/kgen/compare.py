@@ -17,7 +17,7 @@ from .impact import Use
 from .lock import load
 from .model.library import Library, moved_references, same_meaning
 from .model.subjects import Snapshot, Subject
-from .plan import FileAction
+from .plan import FileAction, SubjectChange
 from .pull import Request
 from .topic_diff import TopicChange
 from .verdict import Both, Verdict, at_level, both_ways
@@ -68,6 +68,7 @@ class Diff:
     """What a pull would change: by subject, in the user's lines, and as a unified diff of the files."""
 
     subjects: list[SubjectDiff]
+    left_out: tuple[SubjectChange, ...] = ()  # kept as locked, or skipped
     topics: tuple[TopicChange, ...] = ()
     impact: tuple[Use, ...] = ()
     text: str = ""
@@ -77,6 +78,7 @@ class Diff:
         return {
             "version": 1,
             "subjects": [subject.as_json() for subject in self.subjects],
+            "left_out": [{"subject": s.subject, "action": s.op, "reason": s.summary} for s in self.left_out],
             "topics": [change.as_json() for change in self.topics],
             "impact": [use.as_json() for use in self.impact],
             "text": self.text,
@@ -89,7 +91,8 @@ def with_registry(request: Request) -> Diff:
     before = prepared.old.snapshot if prepared.old else Snapshot(prepared.plan.registry, ())
     subjects = list(_subjects(before, prepared.new.snapshot))
     text = _text(request, [f for f in prepared.plan.files if f.kind != "internal"])
-    return Diff(subjects, prepared.plan.topics, prepared.plan.impact, text)
+    left_out = tuple(s for s in prepared.plan.subjects if s.unread)
+    return Diff(subjects, left_out, prepared.plan.topics, prepared.plan.impact, text)
 
 
 def versions(request: Request, subject: str, before: int, after: int) -> SubjectDiff:
@@ -104,8 +107,10 @@ def versions(request: Request, subject: str, before: int, after: int) -> Subject
         snapshot = pull.read_registry(pull.settle(wanted).config, wanted, None).snapshot
         found = next((s for s in snapshot.subjects if s.name == subject), None)
     if found is None or not {before, after} <= {v.version for v in found.versions}:
+        reasons = "; ".join(s.reason for s in snapshot.skipped if s.subject == subject)
         raise UnknownSchema(
-            f"{subject} has no version {min(before, after)} and {max(before, after)}", where=subject
+            f"{subject} has no version {min(before, after)} and {max(before, after)}",
+            where=f"{subject}: {reasons}" if reasons else subject,
         )
     return _diff(Library(snapshot), found, before, Library(snapshot), found, after)
 

@@ -5,6 +5,7 @@ KgenError
 ├── LockError            kgen.lock or a vendored schema is missing, damaged or not what the lock says
 ├── OutputError          the project folder cannot be written, or is not safe to write
 │   └── EditedError      a generated file was edited by hand
+├── SubjectError         subjects that are asked for cannot be read
 ├── IncompatibleError    a new version cannot read what earlier ones wrote
 └── PullInterruptedError  Ctrl-C ended a pull; says what is on the disk
 """
@@ -33,6 +34,7 @@ __all__ = [
     "RegistryUnavailable",
     "RulesError",
     "SchemaError",
+    "SubjectError",
     "UnknownSchema",
 ]
 
@@ -47,6 +49,10 @@ class OutputError(KgenError):
 
 class EditedError(OutputError):
     """A generated file was edited by hand; rewriting it would lose the edit."""
+
+
+class SubjectError(KgenError):
+    """Subjects that are asked for cannot be read: none can, or `--strict` asks for all."""
 
 
 class IncompatibleError(KgenError):

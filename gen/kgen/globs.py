@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from glob import escape
 
 
 def wanted(name: str, globs: Sequence[str]) -> bool:
@@ -16,6 +17,11 @@ def wanted(name: str, globs: Sequence[str]) -> bool:
 def fits(name: str, glob: str) -> bool:
     """Whether one pattern, taken literally, fits the name."""
     return fnmatchcase(name, glob)
+
+
+def excluding(name: str) -> str:
+    """The pattern that leaves out this name alone, quoted for a shell."""
+    return "'!" + escape(name).replace("'", "'\\''") + "'"
 
 
 def unmatched(globs: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

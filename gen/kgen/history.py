@@ -4,10 +4,10 @@ is named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .globs import wanted
+from .listing import listed
 from .lock import Key, Locked, normal_hash
 from .model.subjects import SchemaVersion, Snapshot, Subject
 from .registry.fetch import Fetched
@@ -30,10 +30,12 @@ def carry(fetched: Fetched, locked: Locked | None) -> Carried:
     nothing changes.
     """
     if locked is None:
-        return Carried(fetched.snapshot, frozenset(), ())
+        first = _referenced(fetched.snapshot.referenced, fetched.snapshot.subjects, {})
+        return Carried(replace(fetched.snapshot, referenced=first), frozenset(), ())
     vendored = {(v.subject, v.version): v for v in locked.versions()}
     snapshot = fetched.snapshot
     subjects: list[Subject] = []
+    silent = [s.name for s in snapshot.subjects if s.compatibility is None]
     deleted: set[Key] = set()
     notes = list(_registries(locked.snapshot.registry_url, snapshot.registry_url))
     for subject in snapshot.subjects:
@@ -46,7 +48,8 @@ def carry(fetched: Fetched, locked: Locked | None) -> Carried:
         versions = sorted(
             [*kept, *(_same_text(v, vendored) for v in subject.versions)], key=lambda v: v.version
         )
-        subjects.append(replace(subject, versions=tuple(versions)))
+        subjects.append(_with_level(replace(subject, versions=tuple(versions)), old))
+    notes += _levels([n for n in silent if (s := locked.subject(n)) and s.compatibility])
     referenced = _referenced(snapshot.referenced, subjects, vendored)
     carried = replace(snapshot, subjects=tuple(subjects), referenced=referenced)
     return Carried(carried, frozenset(deleted), (*notes, *_renames(carried, locked)))
@@ -67,6 +70,22 @@ def _kept(subject: Subject, old: Subject) -> list[SchemaVersion]:
     return [v for v in old.versions if v.version not in fresh and v.version < subject.latest.version]
 
 
+def _levels(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield f"the registry does not say the compatibility level of {listed(names)}: it stays as locked"
+
+
+def _with_level(subject: Subject, old: Subject | None) -> Subject:
+    """Where the registry does not say the level, the one that is locked stays."""
+    if subject.compatibility is not None or old is None:
+        return subject
+    return replace(
+        subject,
+        compatibility=old.compatibility,
+        compatibility_inherited=old.compatibility_inherited,
+    )
+
+
 def _same_text(version: SchemaVersion, vendored: Mapping[Key, SchemaVersion]) -> SchemaVersion:
     old = vendored.get((version.subject, version.version))
     if old is None or old.text == version.text or old.type != version.type:
@@ -77,15 +96,17 @@ def _same_text(version: SchemaVersion, vendored: Mapping[Key, SchemaVersion]) ->
 def _referenced(
     fresh: Sequence[SchemaVersion], subjects: Sequence[Subject], vendored: Mapping[Key, SchemaVersion]
 ) -> tuple[SchemaVersion, ...]:
-    """The referenced versions, with those that only carried versions refer to."""
-    found = {(v.subject, v.version): _same_text(v, vendored) for v in fresh}
+    """The versions that the subjects reach by references, as the registry has them, else as they are
+    locked.
+    """
+    known = {**vendored, **{(v.subject, v.version): _same_text(v, vendored) for v in fresh}}
+    found: dict[Key, SchemaVersion] = {}
     open_ = [v for s in subjects for v in s.versions]
     while open_:
         keys = [(r.subject, r.version) for r in open_.pop().references]
-        for key in keys:
-            if key not in found and key in vendored:
-                found[key] = vendored[key]
-                open_.append(vendored[key])
+        new = [key for key in keys if key in known and key not in found]
+        found.update((key, known[key]) for key in new)
+        open_ += (known[key] for key in new)
     return tuple(found[key] for key in sorted(found))
 
 
@@ -131,14 +152,14 @@ def _meaning(version: SchemaVersion) -> tuple[str, frozenset[tuple[str, int]]]:
     return normal_hash(version.text), frozenset((r.subject, r.version) for r in version.references)
 
 
-def with_others(fetched: Fetched, locked: Locked, globs: Sequence[str]) -> Fetched:
-    """`fetched`, which was narrowed to `globs`, with the project's other subjects as they are locked."""
-    others = [s for s in locked.snapshot.subjects if not wanted(s.name, globs)]
-    subjects = sorted([*fetched.snapshot.subjects, *others], key=lambda s: s.name)
+def with_locked(fetched: Fetched, locked: Locked, names: Collection[str]) -> Fetched:
+    """`fetched`, with the project's subjects of these names as they are locked."""
+    held = [s for s in locked.snapshot.subjects if s.name in names]
+    others = [s for s in fetched.snapshot.subjects if s.name not in names]
+    subjects = tuple(sorted([*others, *held], key=lambda s: s.name))
     live = {
         s.name: tuple(v.version for v in s.versions if (s.name, v.version) not in locked.deleted)
-        for s in others
+        for s in held
     }
-    return replace(
-        fetched, snapshot=replace(fetched.snapshot, subjects=tuple(subjects)), live={**live, **fetched.live}
-    )
+    snapshot = replace(fetched.snapshot, subjects=subjects)
+    return replace(fetched, snapshot=snapshot, live={**fetched.live, **live})

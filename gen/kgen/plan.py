@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from . import config, generated, lock, owned, paths
 from .config import ConflictMode
+from .globs import excluding
 from .impact import Use
+from .listing import listed
 from .model.project import package_folder
+from .model.subjects import Cause
 from .topic_diff import TopicChange
 from .write import Write
 
@@ -39,12 +42,18 @@ class SubjectChange:
     """What happens to one subject, and through it to the files made from it."""
 
     subject: str
-    op: Literal["add", "change", "remove", "skip"]
+    op: Literal["add", "change", "remove", "keep", "skip"]
     before: int | None = None
     after: int | None = None
     compatibility: str | None = None
     summary: str = ""  # `+2 fields`
     effects: tuple[str, ...] = ()  # `models rewritten`, `flow merged`
+    cause: Cause | None = None  # of what is kept as it is locked, or skipped: `summary` is the reason
+
+    @property
+    def unread(self) -> bool:
+        """Whether its newest version was not read."""
+        return self.cause not in (None, "earlier")
 
 
 @dataclass(frozen=True)
@@ -263,6 +272,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
                 "compatibility": s.compatibility,
                 "summary": s.summary,
                 "effects": list(s.effects),
+                "cause": s.cause,
             }
             for s in plan.subjects
         ],
@@ -293,8 +303,8 @@ def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:
     """The plan for people: a line for each subject that changes, with `files` one for each file, and the
     count.
     """
-    for subject in plan.subjects:
-        yield _subject_line(subject)
+    yield from (_subject_line(s) for s in plan.subjects if s.cause is None)
+    yield from left_out(plan.subjects)
     yield from (f"~ {change.text}" for change in plan.topics)
     yield from (f"  {note}" for note in plan.notes)
     yield from (f"! {use}" for use in plan.impact)
@@ -306,6 +316,25 @@ def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:
         elif files and action.kind != "internal" and action.op in _SYMBOLS:
             yield f"  {_SYMBOLS[action.op]} {action.path}" + (f"  {action.reason}" if action.reason else "")
     yield ", ".join(f"{n} {name}" for name, n in counts(plan).items())
+
+
+def remarks(plan: Plan) -> Iterator[str]:
+    """What to say each time, although nothing changes."""
+    yield from plan.notes
+    yield from left_out([s for s in plan.subjects if s.op == "keep" or s.cause == "unreadable"])
+
+
+def left_out(subjects: Iterable[SubjectChange]) -> Iterator[str]:
+    """A line for each reason that subjects are kept as locked, or skipped, for."""
+    names: dict[tuple[str, str, str | None], list[str]] = {}
+    for s in subjects:
+        if s.cause:
+            names.setdefault((s.op, s.summary, s.cause), []).append(s.subject)
+    for (op, reason, cause), found in names.items():
+        said = f"kept as locked: {reason}" if op == "keep" else reason
+        hint = excluding(found[0]) if len(found) == 1 else "'!NAME'"
+        out = f"; to leave it out: --subject {hint}" if op == "keep" or cause == "unreadable" else ""
+        yield f"! {listed(found)} ({said}{out})"
 
 
 def _subject_line(s: SubjectChange) -> str:

@@ -25,6 +25,7 @@ from . import (
     owned,
     paths,
     plan,
+    reading,
     registry,
     render,
     usage,
@@ -37,6 +38,7 @@ from .model import build, names
 from .model.project import Project, Settings
 from .model.subjects import Snapshot
 from .progress import Progress, silent
+from .reading import Reading
 from .registry.fetch import Fetched
 from .topic_diff import topic_changes
 
@@ -61,6 +63,7 @@ class Request:
     frozen: bool = False  # from the lock alone
     locked: bool = False  # the lock must not change
     dry: bool = False  # write nothing
+    strict: bool = False  # every subject has to be read
     lenient: bool = False  # plan incompatible versions too
     say: Callable[[str], None] = _quiet
     progress: Progress = silent
@@ -183,7 +186,7 @@ def _remove_traces(root: Path, missing: Path | None) -> None:
 
 def _write(request: Request, prepared: Prepared, disk: _OnDisk, healed: write.Direction | None) -> Result:
     made, lock_changes = prepared.plan, prepared.lock_changes
-    refuse_edited(made)
+    refuse(made, strict=request.strict)
     if request.locked and lock_changes:
         return Result(made, written=False, lock_changes=True, healed=healed)
     with interrupts.held() as ctrl_c:
@@ -197,8 +200,16 @@ def _write(request: Request, prepared: Prepared, disk: _OnDisk, healed: write.Di
     return Result(made, written=True, lock_changes=lock_changes, healed=healed)
 
 
-def refuse_edited(made: plan.Plan) -> None:
-    """Raises `EditedError` where a generated file would be overwritten with an edit in it."""
+def refuse(made: plan.Plan, *, strict: bool) -> None:
+    """Raises `EditedError` where a generated file would be overwritten with an edit in it, and with `strict`
+    `SubjectError` where a subject was not read.
+    """
+    if strict:
+        reading.refuse_unread({s.subject: s.summary for s in made.subjects if s.unread})
+    _refuse_edited(made)
+
+
+def _refuse_edited(made: plan.Plan) -> None:
     if not made.refused:
         return
     first, count = made.refused[0], len(made.refused)
@@ -263,20 +274,21 @@ def _prepare(request: Request) -> Prepared:
         return _from_lock(request, settled, old)
     fetched = read_registry(settled.config, request, old)
     _check_pins(request, fetched)
-    carried = history.carry(fetched, old)
+    found = reading.read(fetched, old)
     if not request.lenient:
-        contracts.refuse_rules(carried.snapshot, settled.config.ignore_rules)
-        gate.refuse_incompatible(carried.snapshot, old, request.allow)
-    notes = [*_elsewhere(settled.config), *carried.notes, *_unmatched(fetched, settled.config)]
+        contracts.refuse_rules(found.snapshot, settled.config.ignore_rules)
+        gate.refuse_incompatible(found.snapshot, old, request.allow)
+    notes = [*_elsewhere(settled.config), *found.notes, *_unmatched(fetched, settled.config)]
     settled = _with_new_globs(settled, request, fetched)
-    return _plan(request, settled, carried.snapshot, carried.deleted, old, notes)
+    return _plan(request, settled, replace(found, notes=tuple(notes)), old)
 
 
 def _from_lock(request: Request, settled: Settled, old: lock.Locked | None) -> Prepared:
     if old is None:
         raise lock.absent(request.root)
     contracts.refuse_rules(old.snapshot, settled.config.ignore_rules)
-    return _plan(request, settled, old.snapshot, old.deleted, old, [])
+    reading.check(old.snapshot)
+    return _plan(request, settled, Reading(old.snapshot, old.deleted, (), ()), old)
 
 
 def read_registry(settings: Config, request: Request, old: lock.Locked | None) -> Fetched:
@@ -290,14 +302,22 @@ def read_registry(settings: Config, request: Request, old: lock.Locked | None) -
     globs = request.subjects or settings.subjects
     with registry.opened(settings.registry, request.root) as api:
         fetched = registry.fetch(
-            api, globs, settings.pins, all_versions=settings.all_versions, progress=request.progress
+            api,
+            globs,
+            settings.pins,
+            all_versions=settings.all_versions,
+            progress=request.progress,
+            locked={s.name: s.latest.version for s in old.snapshot.subjects} if old else None,
         )
-    return history.with_others(fetched, old, globs) if request.subjects and old else fetched
+    if request.subjects and old:
+        others = [s.name for s in old.snapshot.subjects if not wanted(s.name, globs)]
+        return history.with_locked(fetched, old, others)
+    return fetched
 
 
 def _check_pins(request: Request, fetched: Fetched) -> None:
     """A pin asked for is a mistake where there is no such subject; one in kgen.toml may outlive its own."""
-    known = {s.name for s in fetched.snapshot.subjects}
+    known = set(fetched.live)
     for name, version in request.pins.items():
         if version is not None and name not in known:
             shown = ", ".join(sorted(known)[:20])
@@ -318,7 +338,7 @@ def _elsewhere(settings: Config) -> Iterator[str]:
 
 def _unmatched(fetched: Fetched, settings: Config) -> Iterator[str]:
     yield from (f"no subject matches {glob}" for glob in fetched.unmatched)
-    names = {s.name for s in fetched.snapshot.subjects}
+    names = set(fetched.live)
     yield from (
         f"kgen.toml pins {name}, which is not among the subjects"
         for name in settings.pins
@@ -341,19 +361,17 @@ def _with_new_globs(settled: Settled, request: Request, fetched: Fetched) -> Set
 def _plan(
     request: Request,
     settled: Settled,
-    snapshot: Snapshot,
-    deleted: frozenset[lock.Key],
+    found: Reading,
     old: lock.Locked | None,
-    notes: list[str],
 ) -> Prepared:
-    settings = settled.config
+    settings, snapshot = settled.config, found.snapshot
     project = model(settings, snapshot, old)
-    new = locked(snapshot, project, deleted)
+    new = locked(snapshot, project, found.deleted)
     want = _wanted(request.root, settled, new, project, old, request.progress)
     files = plan.files(request.root, want, old, plan.Options(settings.conflict, request.recreate))
-    skipped = {s.subject: s for s in (*snapshot.skipped, *project.skipped)}.values()
     known = changes.schema_changes(old, new)
-    subjects = changes.subject_changes(old, new, _models(project, new, settings, old), files, skipped, known)
+    models = _models(project, new, settings, old)
+    subjects = changes.subject_changes(old, new, models, files, found.kept, project.skipped, known)
     every = [change for found in known.values() for change in found.changes]
     modules = usage.generated(request.root, files)
     made = plan.Plan(
@@ -361,7 +379,7 @@ def _plan(
         settings.package,
         files,
         subjects,
-        (*notes, *changes.moved(known), *invalid_defaults.notes(old, snapshot)),
+        (*found.notes, *changes.moved(known), *invalid_defaults.notes(old, snapshot)),
         topic_changes(modules.old, modules.new, settings.topics),
         usage.uses(request.root, files, modules, every, merged=not request.dry),
     )

@@ -4,16 +4,14 @@ what the registry has that is newer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal, TypeAlias
 
-from . import lock, plan, pull, registry, write
-from .errors import UnknownSchema
-from .globs import wanted
+from . import lock, plan, pull, reading, write
+from .model.library import Library, moved_references, same_meaning
+from .model.subjects import Skipped
 from .pull import Request
-from .registry.fetch import SUPPORTED, concurrently
 
 State: TypeAlias = Literal["missing", "stale", "edited", "conflict", "orphan", "deleted"]
 
@@ -46,12 +44,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Newer:
-    """A subject for which registry and lock differ. `locked` or `newest` is None where it is new or gone."""
+    """A subject for which registry and lock differ. `locked` is None where it is new, `newest` where it is
+    gone.
+    """
 
     subject: str
     locked: int | None
     newest: int | None
     pinned: bool = False
+    detail: str = ""  # why it cannot be read; what it refers to instead
 
 
 def drift(request: Request) -> list[Entry]:
@@ -69,35 +70,35 @@ def _entries(made: plan.Plan) -> Iterator[Entry]:
             yield Entry(action.path, state, action.reason or _MEANINGS[state])
 
 
-def outdated(request: Request) -> list[Newer]:
-    """Subjects whose newest live version is not the locked one, new ones and ones that are gone. Raises
-    `KgenError`.
+def outdated(request: Request) -> tuple[list[Newer], list[Skipped]]:
+    """Subjects that a pull would change: of another newest version or meaning, new ones, ones that are gone
+    and ones that cannot be read; and new ones that a pull would leave out. Raises `KgenError`.
     """
     locked = lock.load(request.root)
     if locked is None:
         raise lock.absent(request.root)
-    settings = pull.settle(request).config
-    with registry.opened(settings.registry, request.root) as api:
-        present = [n for n in api.subjects() if wanted(n, settings.subjects)]
-        known = {s.name for s in locked.snapshot.subjects}
-        jobs = [partial(_newest, api, name, name in known) for name in present]
-        newest = dict(zip(present, concurrently(jobs, request.progress)))
-    return _compared(locked, newest, settings.pins)
+    settings = replace(pull.settle(request).config, all_versions=False)
+    fetched = pull.read_registry(settings, request, locked)
+    found = reading.read(fetched, locked)
+    newest = {name: versions[-1] for name, versions in fetched.live.items() if versions}
+    every = list(_compared(locked, found, newest, settings.pins))
+    return every, [s for s in found.snapshot.skipped if s.cause == "unreadable"]
 
 
-def _newest(api: registry.Api, name: str, known: bool) -> int | None:
-    """The newest version; None where it has none any more, or is new and of a type that cannot be pulled."""
-    try:
-        if known:
-            return api.versions(name)[-1]
-        latest = api.schema(name, -1)
-        return latest.version if latest.type in SUPPORTED else None
-    except UnknownSchema:
-        return None
-
-
-def _compared(locked: lock.Locked, newest: Mapping[str, int | None], pins: Mapping[str, int]) -> list[Newer]:
+def _compared(
+    locked: lock.Locked, found: reading.Reading, newest: Mapping[str, int], pins: Mapping[str, int]
+) -> Iterator[Newer]:
+    before, after = Library(locked.snapshot), Library(found.snapshot)
     held = {s.name: s.latest.version for s in locked.snapshot.subjects}
-    names: Sequence[str] = sorted({*held, *newest})
-    found = [Newer(n, held.get(n), newest.get(n), n in pins) for n in names]
-    return [n for n in found if n.locked != n.newest]
+    now = {s.name: s.latest.version for s in found.snapshot.subjects}
+    kept = {s.subject: s.reason for s in found.kept}
+    for name in sorted({*held, *now}):
+        was, last = held.get(name), newest.get(name, now.get(name)) if name in now else None
+        detail = kept.get(name, "")
+        if name in held and name in now and name not in kept:
+            pair, other = (name, held[name]), (name, now[name])
+            if not same_meaning(before, pair, after, other):
+                detail = ", ".join(moved_references(before, pair, after, other))
+                detail = detail or ("registered again" if was == last else "")
+        if was != last or detail:
+            yield Newer(name, was, last, name in pins, detail)

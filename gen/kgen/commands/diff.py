@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .. import compare
+from .. import compare, plan
 from ..errors import ConfigError
 from ..pull import Request
 from . import options
@@ -48,6 +48,7 @@ def command(
 def _lines(found: compare.Diff) -> Iterator[str]:
     for subject in found.subjects:
         yield from subject.lines()
+    yield from plan.left_out(found.left_out)
     yield from (f"~ {change.text}" for change in found.topics)
     yield from (f"! {use}" for use in found.impact)
     yield from found.text.splitlines()

@@ -54,6 +54,9 @@ def command(
     ] = False,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if it would.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show every file.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail (2) where a subject's newest version cannot be read.")
+    ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
@@ -82,6 +85,7 @@ def command(
         frozen=frozen,
         locked=locked,
         dry=check or dry_run,
+        strict=strict,
         say=console.say,
         progress=console.progress,
     )
@@ -97,8 +101,8 @@ def command(
 
 def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
     if not made.changes and not made.conflicts and not made.refused:
-        for note in made.notes:
-            console.line(note)
+        for line in plan.remarks(made):
+            console.line(line)
         console.line("nothing changed")
         return
     for line in plan.lines(made, files=files):
@@ -108,7 +112,7 @@ def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
 def _finish(console: Console, request: Request, result: pull.Result, check: bool) -> None:
     made = result.plan
     if request.dry:
-        pull.refuse_edited(made)
+        pull.refuse(made, strict=request.strict)
     if request.locked and result.lock_changes:
         console.say("error: kgen.lock is not up to date, and --locked forbids to change it")
         console.say("  hint: run `kgen pull`, and commit what it writes")

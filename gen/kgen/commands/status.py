@@ -46,7 +46,10 @@ def outdated(
     """
     console = Console(json, quiet, not no_color)
     root = options.project(out, console)
-    found = status.outdated(Request(root, registry=registry, say=console.say, progress=console.progress))
+    request = Request(root, registry=registry, say=console.say, progress=console.progress)
+    found, left_out = status.outdated(request)
+    for skip in left_out:
+        console.say(f"{skip.subject} is left out: {skip.reason}")
     for newer in found:
         console.line(_line(newer))
     if not found:
@@ -61,5 +64,6 @@ def _line(newer: status.Newer) -> str:
         return f"+ {newer.subject} v{newer.newest}  new"
     if newer.newest is None:
         return f"- {newer.subject} v{newer.locked}  gone from the registry"
-    pin = "  pinned in kgen.toml" if newer.pinned else ""
-    return f"~ {newer.subject} v{newer.locked} -> v{newer.newest}{pin}"
+    moved = f" -> v{newer.newest}" if newer.newest != newer.locked else ""
+    remarks = ["pinned in kgen.toml" if newer.pinned else "", newer.detail]
+    return "  ".join([f"~ {newer.subject} v{newer.locked}{moved}", *filter(None, remarks)])

@@ -22,9 +22,8 @@ def build(
     """What to render for the snapshot.
 
     `locked_names` (subject -> Avro full name -> class) and `locked_modules` (as in `Project.module_names`)
-    are kept whatever else arrives. Raises `SchemaError` (with subject, version and JSON pointer) where the
-    newest version of a subject does not parse, `ConfigError` where the settings bind a topic to what is not
-    there.
+    are kept whatever else arrives. A subject whose newest version cannot be read is left out, with the
+    reason in `Project.skipped`. Raises `ConfigError` where the settings bind a topic to what is not there.
     """
     library = Library(snapshot)
     readable = topics_of.usable(snapshot, library)
@@ -42,7 +41,7 @@ def build(
         schemas=texts.all(),
         names=drafts.names(),
         module_names={it: name for it, name in sorted(homes.names.items()) if name in names},
-        skipped=readable.skipped,
+        skipped=(*readable.skipped, *topics_of.left_out(readable, settings)),
     )
 
 

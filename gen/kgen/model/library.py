@@ -50,26 +50,68 @@ class Unit:
         return reach(self.schema.names, self.schema.root)
 
 
+@dataclass(frozen=True)
+class Fault:
+    """Why a version cannot be read. `pair` is the version that has the fault: it, or one it refers to."""
+
+    pair: Pair
+    what: str
+    pointer: str | None = None  # into the text of that version
+
+    def reason(self, pair: Pair) -> str:
+        """What to say of a version that cannot be read for this fault."""
+        subject, number = self.pair
+        if pair != self.pair:
+            return f"it refers to {subject} v{number}, which cannot be read"
+        place = f" at {self.pointer}" if self.pointer not in (None, "/") else ""  # `/` is the whole text
+        return f"v{number} cannot be read: {self.what}{place}"
+
+    def error(self) -> SchemaError:
+        """The error that names subject and version."""
+        place = f"{self.pair[0]} v{self.pair[1]}"
+        return SchemaError(self.what, where=f"{place}, {self.pointer}" if self.pointer else place)
+
+
+class _FaultError(Exception):
+    """Inside of a library: carries a fault to where it is kept."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.what)
+        self.fault = fault
+
+
 class Library:
     """Finds and parses versions; each at most once."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         known = [version for subject in snapshot.subjects for version in subject.versions]
         self._versions = {(v.subject, v.version): v for v in [*snapshot.referenced, *known]}
-        self._units: dict[Pair, Unit] = {}
+        self._units: dict[Pair, Unit | Fault] = {}
 
     def unit(self, pair: Pair) -> Unit:
-        """The version parsed. Raises `SchemaError` that names subject and version."""
-        if pair not in self._units:
-            self._units[pair] = self._parse(self._versions[pair])
-        return self._units[pair]
+        """The version parsed. Raises `SchemaError` that names the subject and version that has the fault."""
+        found = self._find(pair)
+        if isinstance(found, Fault):
+            raise found.error()
+        return found
 
     def schema(self, pair: Pair) -> Schema | None:
         """The version's schema; None if it does not parse."""
-        try:
-            return self.unit(pair).schema
-        except SchemaError:
-            return None
+        found = self._find(pair)
+        return None if isinstance(found, Fault) else found.schema
+
+    def fault(self, pair: Pair) -> Fault | None:
+        """Why the version cannot be read; None if it can."""
+        found = self._find(pair)
+        return found if isinstance(found, Fault) else None
+
+    def _find(self, pair: Pair) -> Unit | Fault:
+        if pair not in self._units:
+            try:
+                self._units[pair] = self._parse(self._versions[pair])
+            except _FaultError as error:
+                self._units[pair] = error.fault
+        return self._units[pair]
 
     def texts(self, pair: Pair) -> tuple[str, ...]:
         """The version's text and the texts of all that it refers to, which together are its meaning.
@@ -77,22 +119,31 @@ class Library:
         Raises `SchemaError` if a reference leads nowhere or back.
         """
         version = self._versions[pair]
-        return (version.text, *(reference.text for reference in self._closure(version)))
+        return (version.text, *(reference.text for reference in self._references(version)))
 
     def references(self, pair: Pair) -> dict[str, SchemaVersion]:
         """The versions that a version refers to, transitively, by subject. Raises as `texts` does."""
-        return {reference.subject: reference for reference in self._closure(self._versions[pair])}
+        return {reference.subject: reference for reference in self._references(self._versions[pair])}
+
+    def _references(self, version: SchemaVersion) -> list[SchemaVersion]:
+        try:
+            return list(self._closure(version))
+        except _FaultError as error:
+            raise error.fault.error() from None
 
     def _parse(self, version: SchemaVersion) -> Unit:
         references = tuple(self._closure(version))
+        origins: dict[str, Pair] = {}
+        for reference in references:
+            unit = self._find((reference.subject, reference.version))
+            if isinstance(unit, Fault):
+                raise _FaultError(unit)
+            for name, pair in unit.origins.items():
+                origins.setdefault(name, pair)
         try:
             schema = parse(version.text, [reference.text for reference in references])
         except SchemaError as error:
-            raise located(error, version) from error
-        origins: dict[str, Pair] = {}
-        for reference in references:
-            for name, pair in self.unit((reference.subject, reference.version)).origins.items():
-                origins.setdefault(name, pair)
+            raise _FaultError(Fault(_pair(version), error.what, error.where)) from error
         for name in schema.names:
             origins.setdefault(name, (version.subject, version.version))
         return Unit(version, references, schema, origins)
@@ -105,15 +156,17 @@ class Library:
         def visit(user: SchemaVersion) -> Iterator[SchemaVersion]:
             path.append((user.subject, user.version))
             if len(path) > _MAX_CHAIN:
-                raise SchemaError("the chain of references is too long", where=f"{path[0][0]} v{path[0][1]}")
+                raise _FaultError(Fault(path[0], "the chain of references is too long"))
             for reference in user.references:
                 pair = (reference.subject, reference.version)
                 if pair in path:
-                    raise _reference_error(user, *pair, "refers back to it")
+                    # Of the one on the circle, so that each of them says it and others name that one.
+                    raise _FaultError(Fault(pair, _circle([*path[path.index(pair) :], pair])))
                 if pair in done:
                     continue
                 if pair not in self._versions:
-                    raise _reference_error(user, *pair, "is not known")
+                    what = f"the referenced schema {_title(pair)} is not known"
+                    raise _FaultError(Fault(_pair(user), what))
                 done.add(pair)
                 yield from visit(self._versions[pair])
                 yield self._versions[pair]
@@ -145,16 +198,16 @@ def _moved(subject: str, before: int, after: int) -> str:
     return f"{subject} v{before} -> v{after}" if before != after else f"{subject} v{after}, registered again"
 
 
-def located(error: SchemaError, version: SchemaVersion) -> SchemaError:
-    """The error with subject and version in its place."""
-    place = f"{version.subject} v{version.version}"
-    return type(error)(error.what, where=f"{place}, {error.where}" if error.where else place, hint=error.hint)
+def _pair(version: SchemaVersion) -> Pair:
+    return version.subject, version.version
 
 
-def _reference_error(user: SchemaVersion, subject: str, version: int, what: str) -> SchemaError:
-    return SchemaError(
-        f"the referenced schema {subject} v{version} {what}", where=f"{user.subject} v{user.version}"
-    )
+def _title(pair: Pair) -> str:
+    return f"{pair[0]} {'latest' if pair[1] == -1 else f'v{pair[1]}'}"
+
+
+def _circle(path: list[Pair]) -> str:
+    return f"references lead round in a circle: {' -> '.join(map(_title, path))}"
 
 
 def reach(names: Mapping[str, Named], root: Node) -> tuple[str, ...]:

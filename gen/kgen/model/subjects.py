@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 SchemaType: TypeAlias = Literal["AVRO", "JSON", "PROTOBUF"]
+Cause: TypeAlias = Literal["format", "unreadable", "earlier"]
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A subject that was left out, and why."""
+    """A subject that was left out, and why. `cause`: kgen does not read its format (yet); its newest version
+    cannot be read; an earlier version cannot, and that alone is left out.
+    """
 
     subject: str
     reason: str
+    cause: Cause = "unreadable"
 
 
 @dataclass(frozen=True)

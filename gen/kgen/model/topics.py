@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kgen_runtime.errors import ConfigError, SchemaError
+from kgen_runtime.errors import ConfigError
 
-from .library import Library
+from .library import Fault, Library, Pair
 from .project import Settings, TopicSettings
 from .subjects import SchemaVersion, Skipped, Snapshot, Subject
 
@@ -44,31 +44,47 @@ class TopicPlan:
 
 
 def usable(snapshot: Snapshot, library: Library) -> Usable:
-    """The Avro subjects. Raises `SchemaError` where the newest version of one does not parse; an older one
-    is left out.
-    """
-    skipped = list(snapshot.skipped)
+    """The Avro subjects whose newest version can be read, with those of their earlier versions that can."""
+    faulty = faults(snapshot, library)
+    skipped = [*snapshot.skipped, *skips(faulty)]
     versions: dict[str, tuple[SchemaVersion, ...]] = {}
     for subject in snapshot.subjects:
         kind = subject.latest.type
         if kind != "AVRO":
-            skipped.append(Skipped(subject.name, f"{kind} schemas are not supported yet"))
-            continue
-        library.unit((subject.name, subject.latest.version))
-        versions[subject.name] = tuple(_readable(subject, library, skipped))
-    return Usable(versions, tuple(skipped))
+            skipped.append(Skipped(subject.name, f"{kind} schemas are not supported yet", "format"))
+        elif (subject.name, subject.latest.version) not in faulty:
+            versions[subject.name] = tuple(_readable(subject, library, skipped))
+    return Usable(versions, tuple(dict.fromkeys(skipped)))
+
+
+def faults(snapshot: Snapshot, library: Library) -> dict[Pair, Fault]:
+    """The newest versions that cannot be read."""
+    newest = [(s.name, s.latest.version) for s in snapshot.subjects if s.latest.type == "AVRO"]
+    return {pair: fault for pair in newest if (fault := library.fault(pair))}
+
+
+def skips(faulty: Mapping[Pair, Fault]) -> list[Skipped]:
+    """What to say of versions that cannot be read, and of those they refer to that are the cause."""
+    found = [Skipped(pair[0], fault.reason(pair)) for pair, fault in faulty.items()]
+    causes = {fault.pair: fault for fault in faulty.values() if fault.pair not in faulty}
+    return [*found, *(Skipped(pair[0], fault.reason(pair), "earlier") for pair, fault in causes.items())]
 
 
 def _readable(subject: Subject, library: Library, skipped: list[Skipped]) -> list[SchemaVersion]:
     found = []
     for version in subject.versions:
-        try:
-            if version.type == "AVRO":
-                library.unit((version.subject, version.version))
-                found.append(version)
-        except SchemaError as error:
-            skipped.append(Skipped(subject.name, f"v{version.version} cannot be read: {error.what}"))
+        pair = version.subject, version.version
+        fault = library.fault(pair) if version.type == "AVRO" else None
+        if fault:
+            skipped.append(Skipped(subject.name, _earlier(fault, pair), "earlier"))
+        elif version.type == "AVRO":
+            found.append(version)
     return found
+
+
+def _earlier(fault: Fault, pair: Pair) -> str:
+    reason = fault.reason(pair)
+    return reason if fault.pair == pair else f"v{pair[1]}: {reason}"
 
 
 def topic_of(subject: str) -> tuple[str, str] | None:
@@ -76,6 +92,17 @@ def topic_of(subject: str) -> tuple[str, str] | None:
     context = _CONTEXT.match(subject)
     topic, _, role = (subject[context.end() :] if context else subject).rpartition("-")
     return (topic, role) if topic and role in ROLES else None
+
+
+def left_out(names: Usable, settings: Settings) -> Iterator[Skipped]:
+    """The subjects of topics that are left out as kgen.toml binds the other half to a skipped subject."""
+    skipped = {skip.subject for skip in names.skipped} - set(names.versions)
+    for topic, words in sorted(settings.topics.items()):
+        for role, word in (("key", words.key), ("value", words.value)):
+            if word in skipped:
+                subjects = (s for s in names.versions if (topic_of(s) or ("",))[0] == topic)
+                reason = f"the topic {topic} is left out: its {role} is {word}, which cannot be read"
+                yield from (Skipped(subject, reason) for subject in subjects)
 
 
 def plan_topics(names: Usable, settings: Settings) -> list[TopicPlan]:
@@ -96,7 +123,9 @@ def _plan(topic: str, found: Mapping[str, str], settings: TopicSettings, names: 
     chosen = {"key": settings.key, "value": settings.value}
     subjects = {role: subject for role, subject in found.items() if chosen[role] is None}
     formats = {role: "bytes" for role in ROLES if chosen[role] is None and role not in found}
-    skipped = {skip.subject for skip in names.skipped}
+    skipped = {skip.subject for skip in names.skipped} - set(names.versions)
+    if skipped & {settings.key, settings.value}:
+        return None  # see `left_out`
     if "value" in formats and (f"{topic}-value" in skipped or not subjects):
         return None  # what its values are is not known (yet)
     for role, word in chosen.items():

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from ..errors import RegistryError, UnknownSchema
+from ..errors import RegistryError, RegistryUnavailable, UnknownSchema
 from ..model.subjects import SchemaVersion
 from . import answers
 
@@ -25,6 +25,16 @@ class Http(Protocol):
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         """The parsed JSON of the answer. Raises `RegistryError` and its kinds."""
+
+
+_BUSY = (None, 408, 429, 502, 503, 504)  # None: no answer at all
+
+
+def concerns_all(error: RegistryError) -> bool:
+    """Whether the error is about the registry (it cannot be reached, refuses the credentials or is too
+    busy), not about what was asked for.
+    """
+    return error.status == 401 or (isinstance(error, RegistryUnavailable) and error.status in _BUSY)
 
 
 class Api:
@@ -86,11 +96,10 @@ class Api:
         try:
             return answers.compatibility(self._http.get(path))
         except RegistryError as e:
-            # Absent (404), not for this user (401, 403) or not in this registry (405, 501): unsupported,
-            # not a failure.
-            if isinstance(e, UnknownSchema) or e.status in (401, 403, 404, 405, 501):
-                return None
-            raise
+            # Absent, not for this user, not in this registry, or broken there: no level, not a failure.
+            if e.status != 401 and concerns_all(e):
+                raise
+            return None
 
 
 def _path(subject: str) -> str:

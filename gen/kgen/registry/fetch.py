@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from .. import globs as patterns
 from ..errors import RegistryError, UnknownSchema
-from ..model.subjects import SchemaVersion, Skipped, Snapshot, Subject
-from .api import Api
-from .references import resolve
+from ..model.subjects import Cause, SchemaVersion, Skipped, Snapshot, Subject
+from .api import Api, concerns_all
+from .references import Key, Unread, resolve
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -27,20 +28,26 @@ _HINT_EMPTY = (
 class Fetched:
     """What the registry has.
 
-    `live` are the versions it lists for each pulled subject (the snapshot ends at the pinned one, and may
-    hold the latest only);
-    `unmatched` the patterns that no subject matches.
+    `live` are the versions it lists for each subject (the snapshot ends at the pinned one, and may hold the
+    latest only); `unmatched` the patterns that no subject matches. Subjects that are listed and whose newest
+    version could not be read are among the snapshot's `skipped`.
     """
 
     snapshot: Snapshot
     live: Mapping[str, tuple[int, ...]]
     unmatched: tuple[str, ...] = ()
+    unread: Mapping[Key, Unread] = field(default_factory=dict)  # referenced versions
 
 
 @dataclass(frozen=True)
 class _Read:
-    subject: Subject
+    """One subject, and what of it was skipped. `error` is why nothing of it could be read."""
+
+    name: str
     live: tuple[int, ...]
+    subject: Subject | None = None
+    skipped: tuple[Skipped, ...] = ()
+    error: RegistryError | None = None
 
 
 def fetch(
@@ -50,83 +57,122 @@ def fetch(
     *,
     all_versions: bool = True,
     progress: Progress | None = None,
+    locked: Mapping[str, int] | None = None,
 ) -> Fetched:
     """Read the subjects that match `globs` (see `kgen.globs`), up to their pinned version, and all they refer
-    to. The result does not depend on timing.
+    to. The result does not depend on timing. `locked` are the newest versions that the project holds: whether
+    one of these subjects is gone is asked once more, as the list may be of a part of the registry.
 
     Raises:
         RegistryError: the registry cannot be reached, answers nonsense, or holds no subject that matches.
-        UnknownSchema: a pinned version or a reference is not there.
+        UnknownSchema: a pinned version is not there, and not the locked one.
     """
-    names = api.subjects()
+    names, held = api.subjects(), dict(locked or {})
     wanted = [n for n in names if patterns.wanted(n, globs)]
     if not wanted:
         shown = ", ".join(globs)
         raise RegistryError(
             f"no subject matches {shown}", where=api.url, hint=_HINT_EMPTY.format(url=api.url)
         )
+    absent = [n for n in sorted(held.keys() - set(names)) if patterns.wanted(n, globs)]
     default = api.default_compatibility()
-    jobs = [_job(api, name, (pins or {}).get(name), default, all_versions) for name in wanted]
-    results = concurrently(jobs, progress)
-    read = [r for r in results if isinstance(r, _Read)]
-    subjects = tuple(r.subject for r in read)
-    referenced, subjects = resolve(subjects, api.schema, lambda calls: concurrently(calls, None))
-    skipped = tuple(r for r in results if isinstance(r, Skipped))
+    reader = _Reader(api, pins or {}, held, default, all_versions)
+    jobs = [partial(reader.read, n) for n in wanted] + [partial(reader.read_unlisted, n) for n in absent]
+    results = [r for r in concurrently(jobs, progress) if r is not None]
+    _refuse_nothing(results)
+    subjects = tuple(r.subject for r in sorted(results, key=lambda r: r.name) if r.subject)
+    referenced, subjects, unread = resolve(subjects, api.schema, lambda calls: concurrently(calls, None))
+    skipped = tuple(s for r in results for s in r.skipped)
     return Fetched(
         Snapshot(api.url, subjects, referenced, skipped),
-        {r.subject.name: r.live for r in read},
-        patterns.unmatched(globs, names),
+        {r.name: r.live for r in results},
+        patterns.unmatched(globs, [*names, *absent]),
+        unread,
     )
 
 
-def _job(
-    api: Api, name: str, pin: int | None, default: str | None, all_versions: bool
-) -> Callable[[], _Read | Skipped]:
-    def read() -> _Read | Skipped:
+def _refuse_nothing(results: Iterable[_Read]) -> None:
+    """Where no subject at all was answered as it should be, this is about the registry."""
+    every = list(results)
+    odd = [r.error for r in every if r.error and not isinstance(r.error, UnknownSchema)]
+    if odd and all(r.error for r in every):
+        raise odd[0]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads subjects, each by itself: what is wrong with one is its own affair."""
+
+    api: Api
+    pins: Mapping[str, int]
+    locked: Mapping[str, int]
+    default: str | None
+    all_versions: bool
+
+    def read(self, name: str) -> _Read:
+        """A subject that is listed. Raises `RegistryError` if that is about the registry as a whole."""
         if name in (".", ".."):  # HTTP clients and servers shorten such paths
-            return Skipped(name, "a URL cannot hold its name")
+            return _skipped(name, (), "a URL cannot hold its name", "format")
         try:
-            live = api.versions(name)
-        except UnknownSchema:
-            return Skipped(name, "deleted while it was being read")
-        return _read(api, name, live, pin, default, all_versions)
+            live = self.api.versions(name)
+        except RegistryError as error:
+            return self._failed(name, (), error, "its versions cannot be read")
+        return self._read(name, live)
 
-    return read
+    def read_unlisted(self, name: str) -> _Read | None:
+        """A subject that the project holds and the list does not; None if it is gone indeed."""
+        try:
+            live = self.api.versions(name)
+        except RegistryError as error:
+            if isinstance(error, UnknownSchema) or error.status == 404:
+                return None
+            return self._failed(name, (), error, "its versions cannot be read")
+        return self._read(name, live)
+
+    def _read(self, name: str, live: tuple[int, ...]) -> _Read:
+        last = self._last(name, live)
+        if last not in live:
+            return _skipped(name, live, f"v{last}, to which kgen.toml pins it, was deleted in the registry")
+        try:
+            latest = self.api.schema(name, last)
+        except RegistryError as error:
+            return self._failed(name, live, error, f"v{last} is listed but cannot be read")
+        if latest.type not in SUPPORTED:
+            return _skipped(name, live, f"{latest.type} schemas are not supported yet", "format")
+        earlier = [self._earlier(name, n) for n in live if n < last] if self.all_versions else []
+        read = [v for v in earlier if isinstance(v, SchemaVersion) and v.type == latest.type]
+        own = self.api.compatibility(name)
+        subject = Subject(name, (*read, latest), own or self.default, own is None)
+        return _Read(name, live, subject, tuple(v for v in earlier if isinstance(v, Skipped)))
+
+    def _failed(self, name: str, live: tuple[int, ...], error: RegistryError, what: str) -> _Read:
+        if concerns_all(error):
+            raise error
+        return replace(_skipped(name, live, f"{what}: {error.what}"), error=error)
+
+    def _last(self, name: str, live: tuple[int, ...]) -> int:
+        pin = self.pins.get(name, live[-1])
+        if pin not in live and pin != self.locked.get(name):
+            shown = ", ".join(map(str, live[-20:]))
+            raise UnknownSchema(
+                f"{name} has no version {pin}",
+                where=f"kgen.toml, pins.{name}",
+                hint=f"it has {shown}: change the pin",
+            )
+        return pin
+
+    def _earlier(self, name: str, version: int) -> SchemaVersion | Skipped:
+        """An earlier version, or why it cannot be read (any more)."""
+        try:
+            return self.api.schema(name, version)
+        except RegistryError as error:
+            if concerns_all(error):
+                raise
+            return Skipped(name, f"v{version} is listed but cannot be read: {error.what}", "earlier")
 
 
-def _read(
-    api: Api, name: str, live: tuple[int, ...], pin: int | None, default: str | None, all_versions: bool
-) -> _Read | Skipped:
-    last = _last(name, live, pin)
-    latest = _schema(api, name, last)
-    if latest is None:
-        return Skipped(name, "deleted while it was being read")
-    if latest.type not in SUPPORTED:
-        return Skipped(name, f"{latest.type} schemas are not supported yet")
-    earlier = [_schema(api, name, n) for n in live if n < last] if all_versions else []
-    versions = (*(v for v in earlier if v is not None and v.type == latest.type), latest)
-    own = api.compatibility(name)
-    return _Read(Subject(name, versions, own or default, own is None), live)
-
-
-def _last(name: str, live: tuple[int, ...], pin: int | None) -> int:
-    if pin is None:
-        return live[-1]
-    if pin not in live:
-        shown = ", ".join(map(str, live[-20:]))
-        raise UnknownSchema(
-            f"{name} has no version {pin}",
-            where=f"kgen.toml, pins.{name}",
-            hint=f"it has {shown}: change the pin",
-        )
-    return pin
-
-
-def _schema(api: Api, name: str, version: int) -> SchemaVersion | None:
-    try:
-        return api.schema(name, version)
-    except UnknownSchema:
-        return None
+def _skipped(name: str, live: tuple[int, ...], reason: str, cause: Cause = "unreadable") -> _Read:
+    return _Read(name, live, skipped=(Skipped(name, reason, cause),))
 
 
 def concurrently(jobs: Iterable[Callable[[], T]], progress: Progress | None) -> list[T]:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
-from ..errors import RegistryError, SchemaError, UnknownSchema
+from ..errors import RegistryError, UnknownSchema
 from ..model.subjects import Reference, SchemaVersion, Subject
-
-Key = tuple[str, int]
-Get = Callable[..., SchemaVersion]  # (subject, version, deleted=False)
-Run = Callable[[Iterable[Callable[[], SchemaVersion]]], list[SchemaVersion]]
+from .api import concerns_all
 
 MAX_REFERENCED = 10_000
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A referenced version that the registry does not give: who refers to it, and why."""
+
+    user: str
+    reason: str
+
+
+Key = tuple[str, int]
+Get = Callable[..., SchemaVersion]  # (subject, version, deleted=False)
+Run = Callable[[Iterable[Callable[[], "SchemaVersion | Unread"]]], "list[SchemaVersion | Unread]"]
+
+
 def resolve(
     subjects: Sequence[Subject], get: Get, run: Run
-) -> tuple[tuple[SchemaVersion, ...], tuple[Subject, ...]]:
-    """Every version that the subjects reach by references, sorted, and the subjects with their references
-    to `latest` made exact.
+) -> tuple[tuple[SchemaVersion, ...], tuple[Subject, ...], dict[Key, Unread]]:
+    """Every version that the subjects reach by references, sorted, the subjects with their references to
+    `latest` made exact, and the references that lead nowhere or to what the registry does not give: they stay
+    as they are. References may lead round in a circle.
 
     Raises:
-        UnknownSchema: a reference leads nowhere; says whose it is.
-        SchemaError: references lead round in a circle.
-        RegistryError: there are unreasonably many.
+        RegistryError: there are unreasonably many, or the registry cannot be asked.
     """
     known = {(v.subject, v.version): v for s in subjects for v in s.versions}
-    reached: dict[Key, SchemaVersion] = {}
+    reached: dict[Key, SchemaVersion | Unread] = {}
     layer = list(known.values())
     while layer:
         wanted = _wanted(layer, reached)
@@ -38,17 +47,16 @@ def resolve(
             raise RegistryError(
                 f"the schemas refer to more than {MAX_REFERENCED} others", hint="narrow --subject"
             )
-        layer = found
-    exact = {key: _exact(version, reached) for key, version in reached.items()}
-    referenced = {(v.subject, v.version): v for v in exact.values()}
-    _check_no_circle(referenced)
-    pinned = tuple(replace(s, versions=tuple(_exact(v, reached) for v in s.versions)) for s in subjects)
-    return tuple(referenced[key] for key in sorted(referenced)), pinned
+        layer = [version for version in found if isinstance(version, SchemaVersion)]
+    read = {key: version for key, version in reached.items() if isinstance(version, SchemaVersion)}
+    exact = [_exact(version, read) for version in read.values()]
+    referenced = {(v.subject, v.version): v for v in exact}
+    pinned = tuple(replace(s, versions=tuple(_exact(v, read) for v in s.versions)) for s in subjects)
+    unread = {key: found for key, found in reached.items() if isinstance(found, Unread)}
+    return tuple(referenced[key] for key in sorted(referenced)), pinned, unread
 
 
-def _wanted(
-    layer: Sequence[SchemaVersion], reached: dict[Key, SchemaVersion]
-) -> dict[Reference, SchemaVersion]:
+def _wanted(layer: Sequence[SchemaVersion], reached: Collection[Key]) -> dict[Reference, SchemaVersion]:
     """The references not reached yet, each with a schema that makes it."""
     wanted: dict[Key, tuple[Reference, SchemaVersion]] = {}
     for user in layer:
@@ -61,7 +69,7 @@ def _wanted(
 
 def _get(
     get: Get, known: dict[Key, SchemaVersion], reference: Reference, user: SchemaVersion
-) -> SchemaVersion:
+) -> SchemaVersion | Unread:
     at_hand = known.get((reference.subject, reference.version))
     if at_hand is not None:
         return at_hand
@@ -69,42 +77,23 @@ def _get(
         return get(reference.subject, reference.version)
     except UnknownSchema:
         pass
+    except RegistryError as e:
+        return _unread(e, user)
     try:  # what others refer to can still be read after a soft delete
         return get(reference.subject, reference.version, deleted=True)
-    except UnknownSchema as e:
-        raise UnknownSchema(
-            f'unknown reference: {reference.subject} {_label(reference.version)}, used as "{reference.name}"',
-            where=f"{user.subject} v{user.version}",
-            hint=f"register it, or leave the subject out: --subject '!{user.subject}'",
-        ) from e
+    except RegistryError as e:
+        return _unread(e, user)
 
 
-def _exact(version: SchemaVersion, reached: dict[Key, SchemaVersion]) -> SchemaVersion:
+def _unread(error: RegistryError, user: SchemaVersion) -> Unread:
+    if concerns_all(error):
+        raise error
+    return Unread(f"{user.subject} v{user.version}", error.what)
+
+
+def _exact(version: SchemaVersion, read: Mapping[Key, SchemaVersion]) -> SchemaVersion:
     if not version.references:
         return version
-    exact = (replace(r, version=reached[r.subject, r.version].version) for r in version.references)
+    targets = ((r, read.get((r.subject, r.version))) for r in version.references)
+    exact = (replace(r, version=target.version) if target else r for r, target in targets)
     return replace(version, references=tuple(exact))
-
-
-def _check_no_circle(versions: dict[Key, SchemaVersion]) -> None:
-    """Depth first without recursion: chains may be long."""
-    done: set[Key] = set()
-    for start in sorted(versions):
-        path: dict[Key, None] = {}  # in order
-        stack: list[tuple[Key, bool]] = [(start, False)]
-        while stack:
-            key, leaving = stack.pop()
-            if leaving:
-                done.add(path.popitem()[0])
-            elif key in path:
-                keys = [*path, key]
-                shown = " -> ".join(f"{s} {_label(v)}" for s, v in keys[keys.index(key) :])
-                raise SchemaError(f"references lead round in a circle: {shown}")
-            elif key not in done:
-                path[key] = None
-                stack.append((key, True))
-                stack += [((r.subject, r.version), False) for r in versions[key].references]
-
-
-def _label(version: int) -> str:
-    return "latest" if version == -1 else f"v{version}"

@@ -325,7 +325,7 @@ def test_a_subject_deleted_while_it_is_read(shop, kgen):
     shop.override("/subjects/orders-key/versions", (404, {"error_code": 40401, "message": "gone"}))
     code, out, _ = kgen("pull", "--registry", shop.url)
     assert code == 0
-    assert "! orders-key (deleted while it was being read)" in out
+    assert "! orders-key (its versions cannot be read: GET " in out
 
 
 # --------------------------------------------------------------------------------------------- users' files
@@ -621,7 +621,7 @@ def test_an_unknown_reference(registry, kgen, tmp_path):
     registry.add("a-value", order(), references=[("shop.Address", "address", 3)])
     err = error(kgen("pull", "--registry", registry.url))
     assert "address v3" in err
-    assert "a-value v1" in err
+    assert "a-value: v1 cannot be read" in err
     assert empty(tmp_path)
 
 

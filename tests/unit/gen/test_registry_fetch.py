@@ -8,7 +8,7 @@ import pytest
 
 from kgen import registry as reg
 from kgen.config import Registry
-from kgen.errors import ConfigError, RegistryError, RegistryUnavailable, SchemaError, UnknownSchema
+from kgen.errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
 from kgen.registry import answers
 from kgen_runtime.serde.registry import RegistryClient
 
@@ -93,20 +93,22 @@ def test_a_soft_deleted_reference_is_still_read(registry, api):
     assert len(reg.fetch(api).snapshot.referenced) == 1
 
 
-def test_an_unknown_reference_names_all_three(registry, api):
+def test_an_unknown_reference_names_who_refers_to_it_and_why_it_is_not_read(registry, api):
     registry.add("a-value", record("A", "x"), references=[("shop.Address", "address", 4)])
-    with pytest.raises(UnknownSchema) as e:
-        reg.fetch(api)
-    assert "address v4" in e.value.what
-    assert "shop.Address" in e.value.what
-    assert e.value.where == "a-value v1"
+    got = reg.fetch(api)
+    assert [s.name for s in got.snapshot.subjects] == ["a-value"]
+    assert got.snapshot.referenced == ()
+    unread = got.unread["address", 4]
+    assert unread.user == "a-value v1"
+    assert "/subjects/address/versions/4 answered 404" in unread.reason
 
 
-def test_references_in_a_circle_end_with_an_error(registry, api):
+def test_references_in_a_circle_end(registry, api):
     registry.add("a", record("A", "x"), references=[("B", "b", 1)])
     registry.add("b", record("B", "x"), references=[("A", "a", 1)])
-    with pytest.raises(SchemaError, match="circle: a v1 -> b v1 -> a v1"):
-        reg.fetch(api)
+    got = reg.fetch(api)
+    assert [(v.subject, v.version) for v in got.snapshot.referenced] == [("a", 1), ("b", 1)]
+    assert got.unread == {}
 
 
 def test_a_subject_deleted_meanwhile_is_a_line_not_a_crash(registry, api):
@@ -115,7 +117,8 @@ def test_a_subject_deleted_meanwhile_is_a_line_not_a_crash(registry, api):
     registry.override("/subjects/a-value/versions", (404, {"error_code": 40401, "message": "gone"}))
     got = reg.fetch(api).snapshot
     assert [s.name for s in got.subjects] == ["b-value"]
-    assert [(s.subject, s.reason) for s in got.skipped] == [("a-value", "deleted while it was being read")]
+    assert [s.subject for s in got.skipped] == ["a-value"]
+    assert got.skipped[0].reason.startswith("its versions cannot be read: GET ")
 
 
 def test_a_version_deleted_meanwhile(registry, api):

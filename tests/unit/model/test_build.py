@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from kgen.errors import ConfigError, SchemaError
 from kgen.model import Project, Settings, TopicSettings, build
 from kgen.model.project import Module
 from kgen.model.subjects import Reference, SchemaVersion, Skipped, Snapshot, Subject
@@ -133,9 +130,9 @@ def test_what_cannot_be_read_is_skipped_with_the_reason_and_the_rest_goes_on() -
     project = build(replace(given, skipped=(Skipped("x", "gone"),)), SETTINGS)
     assert project.skipped == (
         Skipped("x", "gone"),
-        Skipped("j-value", "JSON schemas are not supported yet"),
-        Skipped("o-value", "v1 cannot be read: unknown type 'nonsense'"),
-        Skipped("p-key", "PROTOBUF schemas are not supported yet"),
+        Skipped("j-value", "JSON schemas are not supported yet", "format"),
+        Skipped("o-value", "v1 cannot be read: unknown type 'nonsense'", "earlier"),
+        Skipped("p-key", "PROTOBUF schemas are not supported yet", "format"),
     )
     assert [it.name for it in project.modules] == ["o", "p"]
 
@@ -162,42 +159,66 @@ def test_a_context_is_not_part_of_the_topic_and_gives_way_to_the_default_one() -
     assert module(both, "t").sources[0].subject == "t-value"
 
 
-def error_of(given: Snapshot, settings: Settings = SETTINGS) -> tuple[str, str | None]:
-    with pytest.raises((SchemaError, ConfigError)) as caught:
-        build(given, settings)
-    return caught.value.what, caught.value.where
+def reasons(*subjects: SchemaVersion, referenced: tuple[SchemaVersion, ...] = ()) -> list[tuple[str, str]]:
+    """What is said of the subjects that are left out, beside one that is fine."""
+    project = build(snapshot(*subjects, version("z-value", "string"), referenced=referenced), SETTINGS)
+    assert [it.name for it in project.modules] == ["z"]
+    return [(it.subject, it.reason) for it in project.skipped]
 
 
-def test_errors_name_subject_version_and_place() -> None:
-    assert error_of(snapshot(version("t-value", record("T", ("a", "Nope")), 7))) == (
-        "unknown type 'Nope'",
-        "t-value v7, /fields/0/type",
-    )
+def test_a_subject_that_cannot_be_read_is_left_out_with_version_and_place() -> None:
+    assert reasons(version("t-value", record("T", ("a", "Nope")), 7)) == [
+        ("t-value", "v7 cannot be read: unknown type 'Nope' at /fields/0/type")
+    ]
 
 
 def test_a_bad_reference_names_both_ends() -> None:
     user = version("t-value", record("T", ("a", "A")), 1, Reference("A", "a", 3))
-    assert error_of(snapshot(user)) == ("the referenced schema a v3 is not known", "t-value v1")
+    assert reasons(user) == [("t-value", "v1 cannot be read: the referenced schema a v3 is not known")]
 
 
-def test_a_broken_reference_is_reported_where_it_is_broken() -> None:
+def test_a_broken_reference_is_reported_once_where_it_is_broken() -> None:
     broken = version("a", record("A", ("x", "Nope")), 3)
-    user = version("t-value", record("T", ("a", "A")), 1, Reference("A", "a", 3))
-    what, where = error_of(snapshot(user, referenced=(broken,)))
-    assert where is not None
-    assert "Nope" in what
-    assert "t-value v1" in where
+    users = [
+        version(f"{name}-value", record("T", ("a", "A")), 1, Reference("A", "a", 3)) for name in ("s", "t")
+    ]
+    assert reasons(*users, referenced=(broken,)) == [
+        ("s-value", "it refers to a v3, which cannot be read"),
+        ("t-value", "it refers to a v3, which cannot be read"),
+        ("a", "v3 cannot be read: unknown type 'Nope' at /fields/0/type"),
+    ]
+
+
+def test_every_schema_of_a_circle_says_so_and_what_leads_into_it_names_one() -> None:
+    one = version("a", record("A"), 1, Reference("B", "b", 1))
+    two = version("b", record("B"), 1, Reference("A", "a", 1))
+    user = version("t-value", record("T"), 1, Reference("A", "a", 1))
+    assert reasons(one, two, user) == [
+        ("a", "v1 cannot be read: references lead round in a circle: a v1 -> b v1 -> a v1"),
+        ("b", "v1 cannot be read: references lead round in a circle: b v1 -> a v1 -> b v1"),
+        ("t-value", "it refers to a v1, which cannot be read"),
+    ]
 
 
 def test_two_definitions_of_one_name_are_refused() -> None:
     shared = [version("a", record("A", ("v", type_)), at) for at, type_ in enumerate(("int", "long"), 1)]
     user = version("t-value", record("T"), 1, Reference("A", "a", 1), Reference("A2", "a", 2))
-    what, _ = error_of(snapshot(user, referenced=tuple(shared)))
-    assert "A is defined twice" in what
+    assert "A is defined twice" in reasons(user, referenced=tuple(shared))[0][1]
 
 
-def test_a_very_long_chain_of_references_is_an_error_not_a_crash() -> None:
+def test_a_very_long_chain_of_references_is_a_reason_not_a_crash() -> None:
     chain = [
         version(f"s{at}", record(f"R{at}"), 1, Reference(f"R{at + 1}", f"s{at + 1}", 1)) for at in range(3000)
     ]
-    assert error_of(snapshot(chain[0], referenced=tuple(chain)))[0] == "the chain of references is too long"
+    found = reasons(chain[0], referenced=tuple(chain))
+    assert found == [("s0", "v1 cannot be read: the chain of references is too long")]
+
+
+def test_a_topic_that_is_bound_to_a_subject_that_cannot_be_read_is_left_out_and_said() -> None:
+    settings = replace(SETTINGS, topics={"t": TopicSettings(key="ids")})
+    project = build(snapshot(version("t-value", "string"), version("ids", "nonsense")), settings)
+    assert project.modules == ()
+    assert [(it.subject, it.reason) for it in project.skipped] == [
+        ("ids", "v1 cannot be read: unknown type 'nonsense'"),
+        ("t-value", "the topic t is left out: its key is ids, which cannot be read"),
+    ]
