@@ -29,6 +29,8 @@ from kgen_runtime.codec.schema import (
     Union,
 )
 
+from .model.pairing import short, type_pairs
+
 Kind: TypeAlias = Literal[
     "type added", "type removed", "type renamed", "type moved", "type replaced",
     "field added", "field removed", "field renamed", "field retyped", "field nullable", "field not nullable",
@@ -71,7 +73,7 @@ def schema_diff(old: Schema, new: Schema) -> tuple[Change, ...]:
 class _Diff:
     def __init__(self, old: Schema, new: Schema) -> None:
         self.old, self.new = old, new
-        self.pairs = dict(_type_pairs(old, new))  # old full name -> new full name
+        self.pairs = type_pairs(old, new)  # old full name -> new full name
 
     def changes(self) -> Iterator[Change]:
         back = {new: old for old, new in self.pairs.items()}
@@ -88,7 +90,7 @@ class _Diff:
 
     def _type(self, old: Named, new: Named) -> Iterator[Change]:
         if old.name != new.name:
-            moved = _short(old.name) == _short(new.name)
+            moved = short(old.name) == short(new.name)
             yield Change("type moved" if moved else "type renamed", new.name, old.name, new.name)
         if type(old) is not type(new):
             yield Change("type replaced", new.name, _sort(old), _sort(new))
@@ -188,29 +190,6 @@ _NAMED: tuple[tuple[str, tuple[Kind, ...]], ...] = (
 )
 
 
-def _type_pairs(old: Schema, new: Schema) -> Iterator[tuple[str, str]]:
-    """Types by full name, by the new one's aliases, by place at the root, by name without namespace."""
-    left = {n: t for n, t in old.names.items() if n not in new.names}
-    yield from ((n, n) for n in old.names if n in new.names)
-    for name, type_ in new.names.items():
-        if name not in old.names:
-            before = next((n for n in left if n in type_.aliases), None)
-            before = before or _same_root(name, old, new, left) or _same_short_name(name, type_, left)
-            if before:
-                del left[before]
-                yield before, name
-
-
-def _same_root(name: str, old: Schema, new: Schema, left: Mapping[str, Named]) -> str | None:
-    both = isinstance(old.root, Ref) and new.root == Ref(name) and old.root.name in left
-    return old.root.name if both and isinstance(old.root, Ref) else None
-
-
-def _same_short_name(name: str, type_: Named, left: Mapping[str, Named]) -> str | None:
-    found = [n for n, t in left.items() if _short(n) == _short(name) and type(t) is type(type_)]
-    return found[0] if len(found) == 1 else None
-
-
 def _field_pairs(old: Record, new: Record) -> Iterator[tuple[str, str]]:
     """Fields as the new version reads those of the old one; then by the old one's aliases."""
     sources = field_sources(old, new)
@@ -291,10 +270,6 @@ def _declared(field: Field) -> str:
 
 def _sort(type_: Named) -> str:
     return type(type_).__name__.lower()
-
-
-def _short(name: str) -> str:
-    return name.rpartition(".")[2]
 
 
 def _logical(logical: Logical) -> str:

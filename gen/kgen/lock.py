@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 from .errors import LockError
+from .model.given import Names
 from .model.subjects import Reference, SchemaType, SchemaVersion, Snapshot, Subject
 
 if sys.version_info >= (3, 11):
@@ -29,7 +30,8 @@ else:
 
 NAME = "kgen.lock"
 SCHEMAS = "schemas"
-FORMAT = 1
+FORMAT = 2
+_READ = (1, 2)
 SUFFIXES: Mapping[SchemaType, str] = {"AVRO": "avsc", "JSON": "json", "PROTOBUF": "proto"}
 _RESTORE = "restore it from version control, or delete kgen.lock and run `kgen pull`"
 
@@ -43,9 +45,8 @@ class Locked:
     snapshot: Snapshot
     kgen_version: str
     folders: Mapping[str, str]  # subject -> folder under schemas/
-    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # subject -> full name -> class
+    names: Names = field(default_factory=Names)
     deleted: frozenset[Key] = frozenset()  # versions kept although the registry has deleted them
-    modules: Mapping[str, str] = field(default_factory=dict)  # what for, as `topic:orders` -> module
 
     def subject(self, name: str) -> Subject | None:
         """The subject called `name`."""
@@ -91,9 +92,7 @@ def dump(locked: Locked) -> str:
         f"kgen = {_quote(locked.kgen_version)}",
         f"registry = {_quote(snapshot.registry_url)}",
     ]
-    if locked.modules:
-        named = (f"{_quote(k)} = {_quote(v)}" for k, v in sorted(locked.modules.items()))
-        lines += ["", "[modules]", *named]
+    lines += _names_lines(locked.names)
     for subject in snapshot.subjects:
         lines += _subject_lines(subject, locked)
     for version in snapshot.referenced:
@@ -103,6 +102,26 @@ def dump(locked: Locked) -> str:
             *_version_lines(version, deleted=False),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _names_lines(names: Names) -> list[str]:
+    lines = [*_table(("modules",), names.modules), *_table(("homes",), names.homes)]
+    for place, subjects in sorted(names.classes.items()):
+        for subject, classes in sorted(subjects.items()):
+            lines += _table(("classes", place, subject), classes)
+    for subject, members in sorted(names.members.items()):
+        lines += _table(("members", subject), members)
+    return lines
+
+
+def _table(path: tuple[str, ...], values: Mapping[str, str] | Mapping[str, int]) -> list[str]:
+    if not values:
+        return []
+    items = (
+        f"{_quote(key)} = {_quote(value) if isinstance(value, str) else value}"
+        for key, value in sorted(values.items())
+    )
+    return ["", f"[{'.'.join([path[0], *map(_quote, path[1:])])}]", *items]
 
 
 def _subject_lines(subject: Subject, locked: Locked) -> list[str]:
@@ -115,9 +134,6 @@ def _subject_lines(subject: Subject, locked: Locked) -> list[str]:
     if subject.compatibility is not None:
         lines += [f"compatibility = {_quote(subject.compatibility)}"]
         lines += [f"compatibility_inherited = {_bool(subject.compatibility_inherited)}"]
-    names = locked.names.get(subject.name, {})
-    if names:
-        lines += ["", "[subject.names]", *(f"{_quote(k)} = {_quote(v)}" for k, v in sorted(names.items()))]
     for version in subject.versions:
         deleted = (subject.name, version.version) in locked.deleted
         lines += ["", "[[subject.versions]]", *_version_lines(version, deleted=deleted)]
@@ -204,7 +220,7 @@ def _toml(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as e:
         raise LockError("kgen.lock is damaged", where=f"{NAME}: {e}", hint=_RESTORE) from e
     number = data.get("version")
-    if number != FORMAT:
+    if number not in _READ or isinstance(number, bool):
         hint = "upgrade kgen" if isinstance(number, int) and number > FORMAT else _RESTORE
         raise LockError(
             f"kgen.lock has format {number!r}; this kgen reads format {FORMAT}", where=NAME, hint=hint
@@ -222,12 +238,28 @@ def _locked(data: Mapping[str, Any], root: Path) -> Locked:
             snapshot=Snapshot(str(data["registry"]), subjects, referenced),
             kgen_version=str(data["kgen"]),
             folders=_folders(data),
-            names={t["name"]: dict(t.get("names", {})) for t in data.get("subject", [])},
+            names=_names(data),
             deleted=frozenset(_deleted(data)),
-            modules={str(k): str(v) for k, v in data.get("modules", {}).items()},
         )
     except (KeyError, TypeError, AttributeError, ValueError) as e:
         raise LockError(f"kgen.lock is damaged: {e!r}", where=NAME, hint=_RESTORE) from e
+
+
+def _names(data: Mapping[str, Any]) -> Names:
+    modules = _texts(data.get("modules", {}))
+    if data["version"] == 1:
+        by_subject = {t["name"]: _texts(t.get("names", {})) for t in data.get("subject", [])}
+        return Names(modules, by_subject=by_subject)
+    classes = {
+        place: {subject: _texts(named) for subject, named in subjects.items()}
+        for place, subjects in data.get("classes", {}).items()
+    }
+    members = {subject: _texts(named) for subject, named in data.get("members", {}).items()}
+    return Names(modules, {k: int(v) for k, v in data.get("homes", {}).items()}, classes, members)
+
+
+def _texts(table: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in table.items()}
 
 
 def _folders(data: Mapping[str, Any]) -> dict[str, str]:

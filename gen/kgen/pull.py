@@ -412,9 +412,9 @@ def _models(project: Project, new: lock.Locked, settings: Config, old: lock.Lock
 
 
 def model(settings: Config, snapshot: Snapshot, old: lock.Locked | None) -> Project:
-    """The model of a snapshot, with the names of classes and modules given so far."""
+    """The model of a snapshot, with the names and places given so far."""
     wanted = Settings(settings.package, __version__, settings.topics, settings.ignore_rules)
-    return build(snapshot, wanted, old.names, old.modules) if old else build(snapshot, wanted)
+    return build(snapshot, wanted, old.names, old.snapshot) if old else build(snapshot, wanted)
 
 
 def locked(snapshot: Snapshot, project: Project, deleted: frozenset[lock.Key]) -> lock.Locked:
@@ -427,5 +427,4 @@ def locked(snapshot: Snapshot, project: Project, deleted: frozenset[lock.Key]) -
         folders,
         project.names,
         deleted,
-        project.module_names,
     )

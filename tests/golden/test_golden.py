@@ -23,7 +23,7 @@ import pytest
 
 from kgen.errors import KgenError, SchemaError
 from kgen.generated import state
-from kgen.model import Project, Settings, TopicSettings, build
+from kgen.model import Names, Project, Settings, TopicSettings, build
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
 from kgen.render import kind, render
 
@@ -38,7 +38,8 @@ REFERENCES = {"player": (Reference("avro.examples.baseball.Position", "position-
 def project_of(case: Path, package: str = "streams") -> Project:
     data = json.loads((case / "case.json").read_text(encoding="utf-8"))
     topics = {topic: TopicSettings(**words) for topic, words in data.get("topics", {}).items()}
-    return build(snapshot_of(data), Settings(package, "0.1.0", topics), data.get("locked", {}))
+    given = Names(by_subject=data.get("locked", {}))
+    return build(snapshot_of(data), Settings(package, "0.1.0", topics), given)
 
 
 def snapshot_of(data: dict[str, Any]) -> Snapshot:

@@ -2,15 +2,17 @@
 
     subjects    what the registry holds (`Snapshot`)
     library     schemas parsed, references resolved
+    given       the names and places given so far (`Names`)
     topics      which subjects make which topics
     homes       which module each subject's types live in
-    modules     names, classes and the topic of each module (with `classes`, `types`, `defaults`)
+    modules     names, classes and the topic of each module (with `classes`, `members`, `types`, `defaults`)
     project     the result
 
 Pure: takes and returns values, and knows neither files, HTTP nor templates.
 """
 
 from .build import build
+from .given import Names
 from .project import Project, Settings, TopicSettings
 
-__all__ = ["Project", "Settings", "TopicSettings", "build"]
+__all__ = ["Names", "Project", "Settings", "TopicSettings", "build"]

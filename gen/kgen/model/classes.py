@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from kgen_runtime.codec.schema import Enum, Field, Named, Record
 
@@ -11,30 +11,37 @@ from . import names, quote
 from .defaults import Defaults, invalid_default
 from .expr import dict_of
 from .project import EnumClass, FieldDef, RecordClass, Symbol
-from .types import ModuleTypes, Types, note
+from .types import ModuleTypes, Path, Types, note
 
 
 @dataclass(frozen=True)
 class ClassMaker:
-    """Makes the classes of one schema in one module. `classes` is full name -> class, as the module knows
-    it.
+    """Makes the classes of a subject's schema in one module.
+
+    `classes` is full name -> class, as the module knows it; `members` gives wire name -> attribute or member
+    of a type, `earlier` full name -> what the type was called before.
     """
 
     module: ModuleTypes
+    subject: str
     schema_names: Mapping[str, Named]
     classes: Mapping[str, str]
+    members: Callable[[Named], Mapping[str, str]]
+    earlier: Mapping[str, str] = field(default_factory=dict)
 
     def enum(self, enum: Enum) -> EnumClass:
         """The class of an enum."""
-        members = tuple(Symbol(name, quote.string(wire)) for wire, name in symbols_of(enum).items())
+        known = self.members(enum)
+        members = tuple(Symbol(known[wire], quote.string(wire)) for wire in enum.symbols)
         self.module.imports.name("enum", "Enum")
         return EnumClass(self.classes[enum.name], enum.name, doc(enum.doc), members)
 
     def record(self, record: Record) -> RecordClass:
         """The class of a record."""
-        attributes = fields_of(record)
+        known = self.members(record)
+        attributes = {item.name: known[item.name] for item in record.fields}
         types = Types(self.module, self.schema_names, self.classes, frozenset(attributes.values()))
-        defaults = Defaults(types, self.schema_names, fields_of, symbols_of)
+        defaults = Defaults(types, self.schema_names, self.members)
         self.module.imports.name("dataclasses", "dataclass")
         fields = tuple(
             self._field(record, item, attributes[item.name], types, defaults) for item in record.fields
@@ -44,22 +51,16 @@ class ClassMaker:
     def _field(self, record: Record, item: Field, name: str, types: Types, defaults: Defaults) -> FieldDef:
         remarks = [note(item.type, self.schema_names)]
         metadata = dict_of([('"avro"', quote.string(item.name))]) if name != item.name else None
-        annotation = types.annotation(item.type, self.classes[record.name] + names.pascal(name))
+        annotation = types.annotation(item.type, self._path(record, item, name))
         default = defaults.assigned(item.type, item.default, metadata)
         if item.invalid_default:
             remarks.append(invalid_default(item.invalid_default))
         return FieldDef(name, item.name, annotation, default, _remarked(doc(item.doc), remarks))
 
-
-def fields_of(record: Record) -> dict[str, str]:
-    """Wire name -> attribute of a record's fields."""
-    wires = [item.name for item in record.fields]
-    return names.unique(wires, {wire: names.field_name(wire) for wire in wires})
-
-
-def symbols_of(enum: Enum) -> dict[str, str]:
-    """Wire symbol -> member of an enum."""
-    return names.unique(enum.symbols, {symbol: names.symbol_name(symbol) for symbol in enum.symbols})
+    def _path(self, record: Record, item: Field, name: str) -> Path:
+        owners = filter(None, (record.name, self.earlier.get(record.name)))
+        keys = (f"{owner}:{wire}" for owner in owners for wire in (item.name, *item.aliases))
+        return Path(self.classes[record.name] + names.pascal(name), self.subject, tuple(keys))
 
 
 def doc(text: str | None) -> str | None:

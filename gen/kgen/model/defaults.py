@@ -38,12 +38,11 @@ _IMMUTABLE = ("Decimal(", "date(", "time(", "datetime(")
 
 @dataclass(frozen=True)
 class Defaults:
-    """Writes defaults of a schema. `fields` gives, for a record, wire name -> attribute."""
+    """Writes defaults of a schema. `members` gives, for a type, wire name -> attribute or enum member."""
 
     types: Types
     names: Mapping[str, Named]
-    fields: Callable[[Record], Mapping[str, str]]
-    symbols: Callable[[Enum], Mapping[str, str]]
+    members: Callable[[Named], Mapping[str, str]]
 
     def assigned(self, node: Node, value: Any, metadata: Expr | None) -> Expr | None:
         """What stands after the field's `=`: a value, a `field(…)`, or nothing."""
@@ -73,7 +72,7 @@ class Defaults:
         if isinstance(named, Record):
             return self._record(named, value)
         if isinstance(named, Enum):
-            return f"{self.types.cls(named.name)}.{self.symbols(named)[value]}"
+            return f"{self.types.cls(named.name)}.{self.members(named)[value]}"
         return self._plain(named, value)
 
     def _branch(self, node: Union, value: Any) -> Node:
@@ -88,7 +87,7 @@ class Defaults:
         return True
 
     def _record(self, record: Record, value: Mapping[str, Any]) -> Expr:
-        attributes = self.fields(record)
+        attributes = self.members(record)
         given: dict[str, Expr] = {}
         for item in record.fields:
             # A field that is left out has a default of its own; it has to have a value too.

@@ -7,54 +7,76 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from . import names
-from .library import Library, Pair, Unit
+from .given import Before
+from .library import Library, Pair, Unit, needed, referenced
 from .topics import TopicPlan, Usable, topic_of
 
 
 @dataclass(frozen=True)
 class Homes:
     """`order` lists the modules' identities, each after those it imports from; `of` is where a version's
-    own types live; `names` are the modules' names. An identity says what the module is for:
-    `topic:orders`, `subject:address`, `version:address v1`.
+    own types live; `names` are the modules' names, also of those that are gone. An identity says what the
+    module is for: `topic:orders`, `subject:address`, `version:address v1`.
     """
 
     order: tuple[str, ...]
     of: Mapping[Pair, str]
     names: Mapping[str, str]
     primary: Mapping[str, int]
+    units: Mapping[Pair, Unit]
 
 
-def find(
-    library: Library, readable: Usable, topics: Iterable[TopicPlan], locked: Mapping[str, str] | None = None
-) -> Homes:
-    """Finds a home for every pulled subject and everything that it refers to. `locked` names are kept."""
+def find(library: Library, readable: Usable, topics: Iterable[TopicPlan], before: Before) -> Homes:
+    """Finds a home for every pulled subject and everything that it refers to. What has one keeps it."""
     plans = {f"topic:{plan.name}": plan for plan in topics}
-    units = _needed(library, [(name, versions[-1].version) for name, versions in readable.versions.items()])
-    primary = dict(sorted(units))
-    primary |= {name: versions[-1].version for name, versions in readable.versions.items()}
-    split: set[str] = set()
+    latest = {name: versions[-1].version for name, versions in readable.versions.items()}
+    units = needed(library, latest.items())
+    read = {subject for plan in plans.values() for subject in plan.subjects.values()}
+    primary = _primary(library, units, {subject: latest[subject] for subject in read}, before)
+    split = set(_split_before(read, plans, before))
     while True:
         homes = {pair: _home(pair, primary, plans, split) for pair in units}
         graph = _graph(units, homes, plans, primary)
         try:
             order = tuple(TopologicalSorter(graph).static_order())
-            modules = names.module_names({it: _wanted(it) for it in order}, locked)
-            return Homes(order, homes, modules, primary)
+            modules = names.module_names({it: _wanted(it) for it in order}, before.names.modules)
+            return Homes(order, homes, modules, primary, units)
         except CycleError as error:
             # Key and value of a topic share a module, which may close a circle that the schemas do not have:
             # then each gets one of its own, and nothing imports from the topic's.
             split |= {identity for identity in error.args[1] if identity.startswith("topic:")}
 
 
-def _needed(library: Library, pulled: list[Pair]) -> dict[Pair, Unit]:
-    units: dict[Pair, Unit] = {}
-    todo = list(pulled)
-    while todo:
-        pair = todo.pop()
-        if pair not in units:
-            unit = units[pair] = library.unit(pair)
-            todo.extend(unit.origins[name] for name in unit.classes)
-    return {pair: units[pair] for pair in sorted(units)}
+def _split_before(read: Iterable[str], plans: Mapping[str, TopicPlan], before: Before) -> Iterable[str]:
+    """Topics whose subjects have modules of their own: they stay there."""
+    for subject in read:
+        topic, role = topic_of(subject) or ("", "")
+        plan = plans.get(f"topic:{topic}")
+        if plan and plan.subjects.get(role) == subject and f"subject:{subject}" in before.names.modules:
+            yield f"topic:{topic}"
+
+
+def _primary(
+    library: Library, units: Mapping[Pair, Unit], read: Mapping[str, int], before: Before
+) -> dict[str, int]:
+    """Subject -> the version that its module holds."""
+    tiers = [set(needed(library, read.items())), referenced(units), set(units)]
+    subjects = {subject for subject, _ in units}
+    return {s: read[s] if s in read else _held(s, tiers, before) for s in sorted(subjects)}
+
+
+def _held(subject: str, tiers: list[set[Pair]], before: Before) -> int:
+    """The version in the module of a subject that no topic reads: the one that was there, as long as others
+    use it. It leaves with the last of them, and follows where they went.
+    """
+    _, used, known = tiers
+    old = before.home(subject) or 0
+    kept = (subject, old) in known
+    left = (subject, old) in before.referenced and any(name == subject for name, _ in used)
+    if kept and ((subject, old) in used or not left):
+        return old
+    versions = ([version for name, version in tier if name == subject] for tier in tiers)
+    return max(next(filter(None, versions)))
 
 
 def _home(pair: Pair, primary: Mapping[str, int], plans: Mapping[str, TopicPlan], split: set[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -173,6 +173,28 @@ class Library:
             path.pop()
 
         yield from visit(version)
+
+
+def needed(library: Library, roots: Iterable[Pair]) -> dict[Pair, Unit]:
+    """The versions that have to have classes for `roots` to have theirs, sorted."""
+    units: dict[Pair, Unit] = {}
+    todo = list(roots)
+    while todo:
+        pair = todo.pop()
+        if pair not in units:
+            unit = units[pair] = library.unit(pair)
+            todo.extend(unit.origins[name] for name in unit.classes)
+    return {pair: units[pair] for pair in sorted(units)}
+
+
+def referenced(units: Mapping[Pair, Unit]) -> set[Pair]:
+    """Those whose types others use."""
+    return {
+        unit.origins[name]
+        for pair, unit in units.items()
+        for name in unit.classes
+        if unit.origins[name] != pair
+    }
 
 
 def same_meaning(first: Library, pair: Pair, second: Library, other: Pair) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -11,12 +12,16 @@ from kgen_runtime.codec.schema import Enum, Fixed, Named, Node, Primitive, Recor
 from . import names, quote
 from .classes import ClassMaker, doc
 from .expr import Expr, call, dict_of
+from .given import Before, History, Names
 from .homes import Homes
 from .library import Library, Pair, Unit, reach, refs
+from .members import Members
+from .names import Owner, Scope
+from .pairing import short
 from .project import EnumClass, Import, Module, RecordClass, SerdeDef, Source, TopicDef
 from .texts import Texts
-from .topics import FORMATS, ROLES, TopicPlan
-from .types import ModuleTypes, Types
+from .topics import FORMATS, ROLES, TopicPlan, topic_of
+from .types import ModuleTypes, Path, Types
 
 Ident: TypeAlias = "tuple[Pair, str]"
 """A class: the version that defines it, and its full name."""
@@ -30,9 +35,14 @@ class _Draft:
     name: str
     defines: list[Unit]
     serdes: dict[str, Unit]
-    scope: names.Scope = field(default_factory=names.Scope)
+    scope: Scope = field(default_factory=Scope)
     locals: dict[Ident, str] = field(default_factory=dict)
     same: dict[Ident, Ident] = field(default_factory=dict)
+    aliases: dict[Owner, str] = field(default_factory=dict)
+
+    def units(self) -> list[Unit]:
+        """What it defines and reads."""
+        return [*self.serdes.values(), *self.defines]
 
     def entries(self) -> Iterator[tuple[Unit, str]]:
         """The classes that the module needs, by the unit that needs them."""
@@ -50,6 +60,22 @@ class _Draft:
     def local(self, ident: Ident) -> str:
         """What the module calls one of its own classes."""
         return self.locals[self.same.get(ident, ident)]
+
+    def owners(self) -> dict[Ident, list[Owner]]:
+        """For every class whose it is: several, where key and value share it."""
+        found: dict[Ident, list[Owner]] = {}
+        for unit, name in self.entries():
+            found.setdefault(self.ident(unit, name), []).append((unit.version.subject, name))
+        return found
+
+    def live(self) -> set[Owner]:
+        """What the module has now."""
+        return {owner for owners in self.owners().values() for owner in owners} | self.aliases.keys()
+
+    def given(self) -> dict[Owner, str]:
+        """Every name of the module by what it stands for, those that were given before included."""
+        now = {owner: self.locals[ident] for ident, owners in self.owners().items() for owner in owners}
+        return {**self.scope.given, **now, **self.aliases}
 
     def classes(self, unit: Unit) -> dict[str, str]:
         """Full name -> class, as far as the module knows them."""
@@ -83,29 +109,54 @@ class Drafts:
         homes: Homes,
         plans: Iterable[TopicPlan],
         texts: Texts,
-        locked: Mapping[str, Mapping[str, str]],
+        members: Members,
+        now: History,
+        before: Before,
     ) -> None:
         self._library = library
         self._homes = homes
         self._plans = {f"topic:{plan.name}": plan for plan in plans}
         self._texts = texts
-        self._locked = locked
+        self._members = members
+        self._now = now
+        self._before = before
+        self._gone = _gone(now, before)
         self._drafts: dict[str, _Draft] = {}
 
-    def names(self) -> dict[str, dict[str, str]]:
-        """Subject -> full name -> class, for the lock."""
-        found = {}
-        for pair, identity in sorted(self._homes.of.items()):
-            if self._homes.primary[pair[0]] == pair[1]:
-                classes = self._drafts[identity].classes(self._library.unit(pair))
-                found[pair[0]] = dict(sorted(classes.items()))
-        return found
+    def names(self, modules: Collection[str]) -> Names:
+        """Every name given, for the lock. `modules` are those that hold something."""
+        locked = self._before.names
+        named = {
+            it: name for it, name in self._homes.names.items() if name in modules or it in locked.modules
+        }
+        classes: dict[str, dict[str, dict[str, str]]] = {}
+        for identity in {*locked.classes, *self._drafts, *self._gone}:
+            for (subject, key), name in self._lasting(identity):
+                classes.setdefault(identity, {}).setdefault(subject, {})[key] = name
+        read = {subject for plan in self._plans.values() for subject in plan.subjects.values()}
+        homes = {subject: held for subject, held in self._homes.primary.items() if subject not in read}
+        return Names(named, homes, classes, self._members.names())
+
+    def _lasting(self, identity: str) -> Iterator[tuple[Owner, str]]:
+        """The names of a module, without those of what is gone that the schemas at hand tell."""
+        draft = self._drafts.get(identity)
+        given = draft.given() if draft else self._given(identity, ())
+        live = draft.live() if draft else set()
+        told = _told(self._now, self._subjects(identity, draft.units() if draft else ()), given)
+        yield from ((owner, name) for owner, name in given.items() if owner in live or owner not in told)
+
+    def _subjects(self, identity: str, units: Iterable[Unit]) -> list[str]:
+        """The subjects that a module has types of, or had."""
+        locked = self._before.names.classes.get(identity, ())
+        present = (unit.version.subject for unit in units)
+        return sorted({*locked, *present, *self._gone.get(identity, ())})
 
     def module(self, identity: str) -> Module:
         """The module of this identity; those it imports from have to be made before it."""
         draft = self._drafts[identity] = self._draft(identity)
+        draft.same.update(_same(draft.defines, draft.scope.given))
         self._name_classes(draft)
-        types = ModuleTypes(lambda path: draft.scope.take(names.numbered(names.class_name(path))))
+        types = ModuleTypes(lambda path: self._alias(draft, path))
         enums, records = self._classes(draft, types)
         topic = self._topic(draft, types) if identity in self._plans else None
         if topic is None:
@@ -113,28 +164,64 @@ class Drafts:
         return self._finished(draft, types, enums, records, topic)
 
     def _draft(self, identity: str) -> _Draft:
-        defines = [self._library.unit(pair) for pair, home in self._homes.of.items() if home == identity]
+        defines = [self._homes.units[pair] for pair, home in self._homes.of.items() if home == identity]
         # The value comes first: its names are the ones that people use.
         defines.sort(key=lambda unit: unit.version.subject.endswith("-key"))
         plan = self._plans.get(identity)
         subjects = {role: plan.subjects[role] for role in ROLES if role in plan.subjects} if plan else {}
-        units = {
+        serdes = {
             role: self._library.unit((subject, self._homes.primary[subject]))
             for role, subject in subjects.items()
         }
-        return _Draft(identity, self._homes.names[identity], defines, units)
+        draft = _Draft(identity, self._homes.names[identity], defines, serdes)
+        draft.scope = Scope(self._given(identity, draft.units()))
+        return draft
+
+    def _given(self, identity: str, units: Iterable[Unit]) -> dict[Owner, str]:
+        """The names that were given in a module, also to what is gone."""
+        locked, older = self._before.names, self._before.names.by_subject or {}
+        by_subject = locked.classes.get(identity, {})
+        subjects = self._subjects(identity, units)
+        given: dict[Owner, str] = {}
+        for subject in subjects:
+            named = {**by_subject.get(subject, {}), **older.get(subject, {})}
+            given |= {(subject, key): name for key, name in named.items()}
+        return {**_told(self._before.history, subjects, given), **given}
 
     def _name_classes(self, draft: _Draft) -> None:
-        draft.same.update(_same(draft.defines))
-        entries = {draft.ident(unit, name): unit for unit, name in reversed(list(draft.entries()))}
-        for unit, name in draft.entries():
-            locked = self._locked.get(entries[draft.ident(unit, name)].version.subject, {}).get(name)
-            if locked and draft.ident(unit, name) not in draft.locals and draft.scope.lock(locked):
-                draft.locals[draft.ident(unit, name)] = locked
-        for unit, name in draft.entries():
-            ident = draft.ident(unit, name)
+        owners = draft.owners()
+        earlier = {ident: self._earlier_owners(draft, ident, its) for ident, its in owners.items()}
+        for kept in (owners, {ident: list(_moved(ident, its)) for ident, its in earlier.items()}):
+            for ident, its in kept.items():
+                for owner in its:
+                    name = None if ident in draft.locals else draft.scope.keep(owner)
+                    if name:
+                        draft.locals[ident] = name
+        for ident, its in owners.items():
             if ident not in draft.locals:
-                draft.locals[ident] = draft.scope.take(self._candidates(draft, ident))
+                candidates = self._candidates(draft, ident)
+                draft.locals[ident] = draft.scope.take(candidates, [*its, *earlier[ident]])
+
+    def _earlier(self, draft: _Draft, unit: Unit) -> Mapping[str, str]:
+        """Full name -> what the type was called when the module was made the last time."""
+        own_version = draft.identity.startswith("version:")
+        return self._before.predecessors(unit, unit.version.version if own_version else None)
+
+    def _earlier_owners(self, draft: _Draft, ident: Ident, owners: Iterable[Owner]) -> list[Owner]:
+        units = {
+            unit.version.subject: unit for unit, name in draft.entries() if draft.ident(unit, name) == ident
+        }
+        found = ((s, self._earlier(draft, units[s]).get(name)) for s, name in owners)
+        return [(subject, name) for subject, name in found if name]
+
+    def _alias(self, draft: _Draft, path: Path) -> str:
+        subject = path.subject
+        owners = [(subject, key) for key in path.keys]
+        name = draft.scope.keep(owners[0]) or draft.scope.take(
+            names.numbered(names.class_name(path.name)), owners
+        )
+        draft.aliases[owners[0]] = name
+        return name
 
     def _candidates(self, draft: _Draft, ident: Ident) -> Iterator[str]:
         home = self._homes.of[ident[0]]
@@ -147,7 +234,7 @@ class Drafts:
     ) -> tuple[tuple[EnumClass, ...], tuple[RecordClass, ...]]:
         enums, records = [], []
         for unit in draft.defines:
-            maker = ClassMaker(types, unit.schema.names, draft.classes(unit))
+            maker = self._maker(draft, types, unit)
             for name in unit.own:
                 named = unit.schema.names[name]
                 if draft.ident(unit, name) != (unit.pair, name):
@@ -157,6 +244,14 @@ class Drafts:
                 elif isinstance(named, Record):
                     records.append(maker.record(named))
         return tuple(enums), tuple(records)
+
+    def _maker(self, draft: _Draft, types: ModuleTypes, unit: Unit) -> ClassMaker:
+        def members(named: Named) -> Mapping[str, str]:
+            owner = draft.ident(unit, named.name)[0][0]
+            return self._members.of(owner, named)
+
+        subject, earlier = unit.version.subject, self._earlier(draft, unit)
+        return ClassMaker(types, subject, unit.schema.names, draft.classes(unit), members, earlier)
 
     def _topic(self, draft: _Draft, types: ModuleTypes) -> TopicDef:
         plan = self._plans[draft.identity]
@@ -181,9 +276,10 @@ class Drafts:
         writer = Types(types, unit.schema.names, draft.classes(unit))
         root = unit.schema.root
         if _is_class(root, unit.schema.names) or (role == "key" and _is_simple(root, unit.schema.names)):
-            return writer.annotation(root, "")
-        name = types.take(names.pascal(role))
-        types.alias(name, writer.whole(root, name))
+            return writer.annotation(root, Path("", unit.version.subject))
+        path = Path(names.pascal(role), unit.version.subject, (":",))
+        name = types.take(path)
+        types.alias(name, writer.whole(root, replace(path, name=name)))
         return name
 
     def _root_aliases(self, draft: _Draft, types: ModuleTypes) -> None:
@@ -208,7 +304,7 @@ class Drafts:
         return Module(
             name=draft.name,
             doc=self._doc(draft),
-            sources=_sources([*draft.defines, *draft.serdes.values()]),
+            sources=_sources(draft.units()),
             stdlib=types.imports.stdlib(),
             runtime=types.imports.runtime(),
             uses_schemas=bool(draft.serdes),
@@ -255,15 +351,56 @@ def _is_simple(root: Node, schema_names: Mapping[str, Named]) -> bool:
     )
 
 
-def _same(units: list[Unit]) -> dict[Ident, Ident]:
-    """Key and value of a topic may each spell out the same type: it becomes one class."""
+def _told(history: History, subjects: Iterable[str], given: Mapping[Owner, str]) -> dict[Owner, str]:
+    """Types and their names that need not stand in the lock: nothing else wants the name that the type has
+    by itself.
+    """
+    found = {(s, key): names.class_name(short(key)) for s in subjects for key in history.types(s)}
+    count = Counter({**found, **given}.values())
+    return {
+        owner: name for owner, name in found.items() if count[name] == 1 and given.get(owner, name) == name
+    }
+
+
+def _gone(now: History, before: Before) -> dict[str, set[str]]:
+    """The subjects that are gone, by the module that they had."""
+    present = {subject for subject, _ in now.versions}
+    known = {*(before.names.by_subject or {}), *(subject for subject, _ in before.history.versions)}
+    found: dict[str, set[str]] = {}
+    for subject in known - present:
+        found.setdefault(_natural_home(subject, before.names.modules), set()).add(subject)
+    return found
+
+
+def _natural_home(subject: str, modules: Mapping[str, str]) -> str:
+    """The module of a subject that may be gone."""
+    topic = f"topic:{(topic_of(subject) or ('',))[0]}"
+    return topic if topic in modules and f"subject:{subject}" not in modules else f"subject:{subject}"
+
+
+def _moved(ident: Ident, owners: Iterable[Owner]) -> Iterator[Owner]:
+    """Those of what a type was called before that give it their class: in another namespace it is the same
+    one, while a type with another name gets a class of that name.
+    """
+    yield from (owner for owner in owners if short(owner[1]) == short(ident[1]))
+
+
+def _same(units: list[Unit], given: Mapping[Owner, str]) -> dict[Ident, Ident]:
+    """Key and value of a topic may each spell out the same type: it becomes one class, unless it was two."""
     found: dict[Ident, Ident] = {}
     for at, unit in enumerate(units):
         for earlier in units[:at]:
+            equal = {n for n in unit.own if n in earlier.own and _whole(unit, n) == _whole(earlier, n)}
+            apart = {n for n in equal if _were_two(n, unit, earlier, given)}
             for name in unit.own:
-                if name in earlier.own and _whole(unit, name) == _whole(earlier, name):
+                if name in equal and not apart.intersection(reach(unit.schema.names, Ref(name))):
                     found[unit.pair, name] = (earlier.pair, name)
     return found
+
+
+def _were_two(name: str, unit: Unit, other: Unit, given: Mapping[Owner, str]) -> bool:
+    classes = {given.get((it.version.subject, name)) for it in (unit, other)} - {None}
+    return len(classes) == 2
 
 
 def _whole(unit: Unit, name: str) -> dict[str, tuple[Named, Pair | None]]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeAlias
 from unicodedata import normalize, ucd_3_2_0
 
 
@@ -133,18 +134,17 @@ def _reserved_module(name: str) -> bool:
 def module_names(wanted: Mapping[str, str], locked: Mapping[str, str] | None = None) -> dict[str, str]:
     """A module for each identity in `wanted` (identity -> the module it would like), no module twice.
 
-    Who has a name in `locked` keeps it. Then who is called exactly as its module comes first, then order of
-    identity; who comes late gets a hash of its identity.
+    What has a name in `locked` keeps it, also where it is not wanted (it may come back). Then what is called
+    exactly as its module comes first, then order of identity; what comes late gets a hash of its identity.
     """
     names: dict[str, str] = {}
     for identity, name in sorted((locked or {}).items()):
-        usable = _MODULE.match(name) and not _reserved_module(name) and name not in names.values()
-        if identity in wanted and usable:
+        if _MODULE.match(name) and not _reserved_module(name) and name not in names.values():
             names[identity] = name
     late = wanted.keys() - names.keys()
     for identity in sorted(late, key=lambda it: (it.partition(":")[2] != wanted[it], it)):
-        name = wanted[identity]
-        names[identity] = f"{name}_{digest(identity, 6)}" if name in names.values() else name
+        hashed = (f"{wanted[identity]}_{digest(identity, length)}" for length in range(6, 65))
+        names[identity] = next(n for n in (wanted[identity], *hashed) if n not in names.values())
     return names
 
 
@@ -211,14 +211,37 @@ def symbol_name(wire: str) -> str:
     return f"{name}_" if reserved else name
 
 
-def unique(wires: Iterable[str], rename: Mapping[str, str]) -> dict[str, str]:
-    """Wire name -> Python name, none twice: who keeps its wire name comes first, the others give way."""
-    wires = list(wires)
-    names = {wire: wire for wire in wires if rename[wire] == wire}
-    for wire in wires:
-        if wire not in names:
-            names[wire] = free(rename[wire], names.values())
-    return {wire: names[wire] for wire in wires}
+def member_names(
+    versions: Iterable[Mapping[str, Collection[str]]],
+    natural: Callable[[str], str],
+    locked: Mapping[str, str] | None = None,
+    known: Collection[str] = (),
+) -> dict[str, str]:
+    """Wire name -> Python name for the fields of a record or the symbols of an enum, none twice in a version.
+
+    A version gives for each wire name its aliases; `natural` what a name would be, taken alone. What has a
+    name in `locked` keeps it; what was `known` without one is called as on the wire. Newcomers take what was
+    never another's (unless that is their alias): those that keep their wire name come first.
+    """
+    found = {wire: name for wire, name in sorted((locked or {}).items()) if name and natural(name) == name}
+    found |= {w: w for w in known if natural(w) == w and w not in found and w not in found.values()}
+    for version in versions:
+        names: set[str] = set()
+        for wire in sorted(version, key=lambda it: (it not in found, natural(it) != it)):
+            if found.get(wire, "") in {"", *names}:
+                others = {name for of, name in found.items() if of != wire and of not in version[wire]}
+                found[wire] = _free_member(natural(wire), names | others, natural)
+            names.add(found[wire])
+    return found
+
+
+def _free_member(name: str, taken: set[str], natural: Callable[[str], str]) -> str:
+    """`name`, or with as many underscores after it as make it new; without those before it, where the two
+    together mean something.
+    """
+    if name in taken and natural(f"{name}_") != f"{name}_":
+        name = natural(name.strip("_") or "member")
+    return free(name, taken)
 
 
 def free(name: str, taken: Iterable[str]) -> str:
@@ -244,26 +267,51 @@ def sort_key(name: str) -> tuple[int, list[tuple[int, str]], str]:
     return kind, [(int(part), "") if part.isdigit() else (-1, part) for part in parts], name
 
 
+Owner: TypeAlias = "tuple[str, str]"
+"""What a name in a module stands for: a subject, and the full name of a type or the path of a union."""
+
+
 class Scope:
-    """The names of one module, taken one by one."""
+    """The names of one module. Those given before stay with their owners, newcomers give way."""
 
-    def __init__(self, reserved: Iterable[str] = MODULE_NAMES) -> None:
+    def __init__(
+        self, given: Mapping[Owner, str] | None = None, reserved: Iterable[str] = MODULE_NAMES
+    ) -> None:
         self._taken = set(reserved)
+        self._given = {owner: name for owner, name in (given or {}).items() if _is_class(name)}
+        self._owners: dict[str, set[Owner]] = {}
+        for owner, name in self._given.items():
+            self._owners.setdefault(name, set()).add(owner)
 
-    def lock(self, name: str) -> bool:
-        """Takes exactly this name, where it is a valid class name that is still free."""
-        valid = name == identifier(name, "T") and not name.startswith("_") and not name[0].islower()
-        if not valid or keyword.iskeyword(name) or name in self._taken:
-            return False
-        self._taken.add(name)
-        return True
+    @property
+    def given(self) -> Mapping[Owner, str]:
+        """The valid ones of those given before."""
+        return self._given
 
-    def take(self, candidates: Iterable[str]) -> str:
-        """The first of the candidates that is free (the last of them with a number where none is)."""
-        name = ""
-        for name in candidates:
-            if name not in self._taken:
-                break
-        name = next(option for option in numbered(name) if option not in self._taken)
+    def keep(self, owner: Owner) -> str | None:
+        """The name that was given to the owner before, where it is still free."""
+        name = self._given.get(owner)
+        if name is None or name in self._taken:
+            return None
         self._taken.add(name)
         return name
+
+    def take(self, candidates: Iterable[str], owners: Collection[Owner] = ()) -> str:
+        """The first of the candidates that is free, and was never given to another than `owners` (the last of
+        them with a number where none is).
+        """
+        name = ""
+        for name in candidates:
+            if self._is_free(name, owners):
+                break
+        name = next(option for option in numbered(name) if self._is_free(option, owners))
+        self._taken.add(name)
+        return name
+
+    def _is_free(self, name: str, owners: Collection[Owner]) -> bool:
+        return name not in self._taken and self._owners.get(name, set()) <= set(owners)
+
+
+def _is_class(name: str) -> bool:
+    valid = name == identifier(name, "T") and not name.startswith("_") and not name[0].islower()
+    return valid and not keyword.iskeyword(name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .expr import Expr
+from .given import Names
 from .subjects import Skipped
 
 
@@ -160,17 +161,14 @@ def package_folder(package: str) -> str:
 
 @dataclass(frozen=True)
 class Project:
-    """Everything that is rendered. `names` (subject -> Avro full name -> class) and `module_names` (what a
-    module is for, as `topic:orders` -> module) go into the lock.
-    """
+    """Everything that is rendered. `names` go into the lock."""
 
     package: str
     kgen_version: str
     modules: tuple[Module, ...]
     schemas: tuple[SubjectTexts, ...]
-    names: Mapping[str, Mapping[str, str]]
+    names: Names
     skipped: tuple[Skipped, ...]
-    module_names: Mapping[str, str]
 
     @property
     def folder(self) -> str:

@@ -82,12 +82,27 @@ class Imports:
         ]
 
 
+@dataclass(frozen=True)
+class Path:
+    """Where a union stands, to name it: `name` is what it would be called, `keys` are its path in the schema
+    of the subject (`full.Name:field`, with `[]` for its items) and those that it had before.
+    """
+
+    name: str
+    subject: str = ""
+    keys: tuple[str, ...] = ()
+
+    def item(self) -> Path:
+        """The path of its items."""
+        return Path(f"{self.name}Item", self.subject, tuple(f"{key}[]" for key in self.keys))
+
+
 class ModuleTypes:
     """What all classes of a module share: the names of classes, the imports, and the aliases made on the
     way.
     """
 
-    def __init__(self, take: Callable[[str], str]) -> None:
+    def __init__(self, take: Callable[[Path], str]) -> None:
         self.imports = Imports()
         self.aliases: list[TypeName] = []
         self.take = take
@@ -147,19 +162,19 @@ class Types:
         name = self.classes[fullname]
         return self.module.private(name, self.shadowed) if name in self.shadowed else name
 
-    def annotation(self, node: Node, path: str) -> str:
+    def annotation(self, node: Node, path: Path) -> str:
         """The type of a value. `path` names the aliases of unions in it."""
         if isinstance(node, Union):
             return self._union(node, path)
         return self._single(node, path)
 
-    def _single(self, node: Node, path: str) -> str:
+    def _single(self, node: Node, path: Path) -> str:
         if isinstance(node, Primitive):
             return self._logical(node.logical) or self._primitive(node.type)
         if isinstance(node, Array):
-            return f"{self.name('list')}[{self.annotation(node.items, path + 'Item')}]"
+            return f"{self.name('list')}[{self.annotation(node.items, path.item())}]"
         if isinstance(node, Map):
-            values = self.annotation(node.values, path + "Item")
+            values = self.annotation(node.values, path.item())
             return f"{self.name('dict')}[{self.name('str')}, {values}]"
         if isinstance(node, Ref):
             return self._ref(node)
@@ -178,7 +193,7 @@ class Types:
     def _logical(self, logical: Logical | None) -> str | None:
         return self.name(_LOGICAL[logical.name]) if logical else None
 
-    def _union(self, node: Union, path: str) -> str:
+    def _union(self, node: Union, path: Path) -> str:
         if not self._worth_a_name(node):
             return " | ".join(self.alternatives(node, path))
         # An alias stands outside of the class, where nothing is shadowed.
@@ -189,7 +204,7 @@ class Types:
         name = self.module.private(alias, self.shadowed) if alias in self.shadowed else alias
         return f"{name} | None" if optional else name
 
-    def alternatives(self, node: Union, path: str) -> list[str]:
+    def alternatives(self, node: Union, path: Path) -> list[str]:
         """The branches' types, each once, None last. A union without branches has no value."""
         if not node.branches:
             return [self.name("NoReturn")]
@@ -198,12 +213,12 @@ class Types:
         return [*distinct, "None"] if "None" in types else distinct
 
     def _worth_a_name(self, node: Union) -> bool:
-        dry = Types(ModuleTypes(lambda name: name), self.names, self.classes)
-        types = [name for name in dry.alternatives(node, "") if name != "None"]
+        dry = Types(ModuleTypes(lambda path: path.name), self.names, self.classes)
+        types = [name for name in dry.alternatives(node, Path("")) if name != "None"]
         records = any(isinstance(b, Ref) and isinstance(self.names[b.name], Record) for b in node.branches)
         return len(types) > 2 or (len(types) == 2 and records)
 
-    def whole(self, node: Node, path: str) -> Expr:
+    def whole(self, node: Node, path: Path) -> Expr:
         """The type of a whole schema, for an alias of its own."""
         if isinstance(node, Union):
             return Alternatives(tuple(self.alternatives(node, path)))

@@ -6,6 +6,7 @@ import tomlkit as toml
 from kgen import lock
 from kgen.errors import LockError
 from kgen.lock import Locked
+from kgen.model import Names
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
 
 ORDER = '{"type": "record", "name": "Order", "fields": []}'
@@ -32,7 +33,12 @@ def example() -> Locked:
         snapshot,
         "0.1.0",
         folders,
-        {"orders-value": {"shop.Order": "Order"}, odd: {}},
+        Names(
+            {"topic:orders": "orders", "subject:address": "address"},
+            {"address": 1, odd: 2},
+            {"topic:orders": {"orders-value": {"shop.Order": "Order"}, odd: {odd: "Odd", ":": "Value"}}},
+            {"orders-value": {"shop.Order:__op": "op"}, odd: {f"{odd}:x": "y"}},
+        ),
         frozenset({("orders-value", 1)}),
     )
 
@@ -87,8 +93,11 @@ def test_a_missing_schema_is_found(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.replace("version = 1\n", "version = 2\n", 1), "format 2"),
-        (lambda t: t.replace("version = 1\n", "", 1), "format None"),
+        (lambda t: t.replace("version = 2\n", "version = 3\n", 1), "format 3"),
+        (lambda t: t.replace("version = 2\n", "version = true\n", 1), "format True"),
+        (lambda t: t.replace("version = 2\n", "", 1), "format None"),
+        (lambda t: t.replace('"address" = 1', '"address" = "x"'), "damaged"),
+        (lambda t: t.replace('[members."orders-value"]', "[members]"), "damaged"),
         (lambda t: t[: len(t) // 2], "damaged"),
         (lambda t: t.replace('folder = "address"', 'folder = "../address"'), "damaged"),
         (lambda t: t.replace('folder = "address"', 'folder = ".."'), "damaged"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kgen.model import Project, Settings, TopicSettings, build
+from kgen.model import Names, Project, Settings, TopicSettings, build
 from kgen.model.project import Module
 from kgen.model.subjects import Reference, SchemaVersion, Skipped, Snapshot, Subject
 from kgen.render import kind, render
@@ -35,7 +35,8 @@ def module(project: Project, name: str) -> Module:
 
 
 def names(*versions: SchemaVersion, locked: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
-    return dict(build(snapshot(*versions), SETTINGS, locked or {}).names)
+    """Subject -> full name -> class, in the module of the topic `t`."""
+    return dict(build(snapshot(*versions), SETTINGS, Names(by_subject=locked or {})).names.classes["topic:t"])
 
 
 def things(*full_names: str) -> SchemaVersion:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import enum
 import keyword
 import re
 
@@ -106,8 +107,8 @@ def test_fields_symbols_and_classes_are_identifiers(wire: str) -> None:
     st.lists(AVRO_NAME | st.sampled_from(["class", "class_", "__x", "x", "x_", "name", "name_"]), unique=True)
 )
 def test_names_stay_apart_and_plain_ones_stay(wires: list[str]) -> None:
-    found = names.unique(wires, {wire: names.symbol_name(wire) for wire in wires})
-    assert list(found) == wires
+    found = names.member_names([dict.fromkeys(wires, ())], names.symbol_name)
+    assert set(found) == set(wires)
     assert len(set(found.values())) == len(wires)
     assert all(found[wire] == wire for wire in wires if names.symbol_name(wire) == wire)
 
@@ -145,7 +146,7 @@ def test_names_beyond_ascii_read_well(wire: str, field: str, cls: str) -> None:
 
 def test_names_that_python_reads_as_one_stay_apart() -> None:
     wires = ["ﬁ", "fi", "ﬀi", "ffi", "ﬃ"]
-    found = names.unique(wires, {wire: names.field_name(wire) for wire in wires})
+    found = names.member_names([dict.fromkeys(wires, ())], names.field_name)
     assert found == {"ﬁ": "fi_", "fi": "fi", "ﬀi": "ffi_", "ffi": "ffi", "ﬃ": "ffi__"}
 
 
@@ -176,4 +177,46 @@ def test_every_builtin_of_this_python_is_known() -> None:
     "name", ["", "class", "_A", "a", "A b", "A\n", "Decimal", "rt", "E\u0301", "é", "\uff23", "\ua7c0x"]
 )
 def test_a_lock_cannot_bring_in_a_bad_class_name(name: str) -> None:
-    assert not names.Scope().lock(name)
+    assert names.Scope({("s", "n"): name}).keep(("s", "n")) is None
+
+
+@pytest.mark.parametrize("name", ["", "class", "__a", "a b", "a\n", "self", "e\u0301", "x; import os", "l"])
+def test_a_lock_cannot_bring_in_a_bad_attribute_or_member(name: str) -> None:
+    assert names.member_names([{"a": ()}], names.field_name, {"a": name}) == {"a": "a"}
+    assert names.member_names([{"a": ()}], names.symbol_name, {"a": name})["a"] in {"a", "self"}
+
+
+MEMBERS = AVRO_NAME | st.sampled_from(["_x", "__x", "_x_", "x", "x_", "_x__", "None", "None_", "mro", "_"])
+
+
+@given(st.lists(MEMBERS, unique=True, min_size=1))
+def test_an_enum_takes_every_member_that_its_symbols_are_given(wires: list[str]) -> None:
+    found = names.member_names([dict.fromkeys(wires, ())], names.symbol_name)
+    made = enum.Enum("E", {found[wire]: wire for wire in wires})  # type: ignore[misc]
+    assert [member.value for member in made] == wires
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        ([{"__op": ()}, {"__op": (), "op": ()}], [{"__op": "op"}, {"__op": "op", "op": "op_"}]),
+        ([{"__op": ()}, {"op": ()}, {"__op": ()}], [{"__op": "op"}, {"op": "op_"}, {"__op": "op"}]),
+        ([{"op": ()}, {"__op": ()}, {"op": ()}], [{"op": "op"}, {"__op": "op_"}, {"op": "op"}]),
+        (
+            [{"__op": ()}, {"op": ("__op",)}, {"__op": ("op",)}],
+            [{"__op": "op"}, {"op": "op"}, {"__op": "op"}],
+        ),
+        (
+            [{"class": ()}, {"class": (), "class_": ()}],
+            [{"class": "class_"}, {"class": "class_", "class_": "class__"}],
+        ),
+        ([{"op": (), "__op": ()}, {"__op": ()}], [{"op": "op", "__op": "op_"}, {"__op": "op_"}]),
+    ],
+)
+def test_an_attribute_stays_with_its_field_whatever_arrives(
+    versions: list[dict[str, tuple[str, ...]]], expected: list[dict[str, str]]
+) -> None:
+    locked: dict[str, str] = {}
+    for version, names_now in zip(versions, expected):
+        locked = names.member_names([version], names.field_name, locked)
+        assert {wire: locked[wire] for wire in version} == names_now

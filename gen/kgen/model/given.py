@@ -1,0 +1,157 @@
+"""The names and places that kgen has given so far: what the lock holds of them, and what the schemas tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from kgen_runtime.codec.schema import Enum, Named, Record
+
+from . import names
+from .library import Library, Pair, Unit, needed, referenced
+from .pairing import type_pairs
+from .subjects import Snapshot
+
+
+@dataclass(frozen=True)
+class Names:
+    """Every name that kgen made up, by what it stands for; also of what is gone: it may come back.
+
+    `modules`: what for (`topic:orders`) -> module. `homes`: subject -> the version that its module holds,
+    for those that no topic reads. `classes`: what a module is for -> subject -> full name -> class, and
+    `full.Name:field` (with `[]` for its items) -> alias of a union, whose root is `:`. `members`: subject ->
+    `full.Name:field` -> attribute, `full.Name:SYMBOL` -> member of an enum; only where that is another name
+    than the wire's, or where no schema at hand has it any more.
+
+    `by_subject` is from a lock that does not know more: subject -> full name -> class.
+    """
+
+    modules: Mapping[str, str] = field(default_factory=dict)
+    homes: Mapping[str, int] = field(default_factory=dict)
+    classes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    members: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    by_subject: Mapping[str, Mapping[str, str]] | None = None
+
+
+class History:
+    """Every version that a snapshot holds, parsed when it is asked for."""
+
+    def __init__(self, library: Library, snapshot: Snapshot) -> None:
+        known = (version for subject in snapshot.subjects for version in subject.versions)
+        self.versions = {(v.subject, v.version): v for v in [*snapshot.referenced, *known]}
+        self._library = library
+        self._plain: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        self._types: dict[str, tuple[str, ...]] = {}
+
+    def readable(self, pair: Pair) -> bool:
+        """Whether it is Avro that parses."""
+        return self.versions[pair].type == "AVRO" and self._library.schema(pair) is not None
+
+    def _units(self, subject: str) -> Iterator[Unit]:
+        pairs = sorted(pair for pair in self.versions if pair[0] == subject)
+        yield from (self._library.unit(pair) for pair in pairs if self.readable(pair))
+
+    def types(self, subject: str) -> tuple[str, ...]:
+        """The full names of all types that versions of the subject use, sorted."""
+        if subject not in self._types:
+            found = {name for unit in self._units(subject) for name in unit.classes}
+            self._types[subject] = tuple(sorted(found))
+        return self._types[subject]
+
+    def plain(self, subject: str) -> Mapping[str, tuple[str, ...]]:
+        """Full name -> the fields or symbols, of all versions, that may be called as on the wire."""
+        if subject not in self._plain:
+            found: dict[str, dict[str, None]] = {}
+            for unit in self._units(subject):
+                for name in unit.own:
+                    natural = natural_of(unit.schema.names[name])
+                    wires = wires_of(unit.schema.names[name])
+                    found.setdefault(name, {}).update({wire: None for wire in wires if natural(wire) == wire})
+            self._plain[subject] = {name: tuple(wires) for name, wires in found.items()}
+        return self._plain[subject]
+
+
+class Before:
+    """The names given so far, and the schemas that they were given for (None: there were none)."""
+
+    def __init__(self, names: Names, snapshot: Snapshot | None) -> None:
+        self.names = names
+        self._snapshot = snapshot or Snapshot("", ())
+        self._library = Library(self._snapshot)
+        self.history = History(self._library, self._snapshot)
+        self._predecessors: dict[tuple[Pair, Pair], Mapping[str, str]] = {}
+
+    @cached_property
+    def units(self) -> Mapping[Pair, Unit]:
+        """Every version that had classes."""
+        return needed(self._library, (pair for pair in self._latest.items() if self.history.readable(pair)))
+
+    @cached_property
+    def _latest(self) -> Mapping[str, int]:
+        return {subject.name: subject.latest.version for subject in self._snapshot.subjects}
+
+    @cached_property
+    def referenced(self) -> frozenset[Pair]:
+        """Those of `units` whose types others used."""
+        return frozenset(referenced(self.units))
+
+    def home(self, subject: str) -> int | None:
+        """The version that the module of a subject held; None where it held none."""
+        held = [version for name, version in self.units if name == subject]
+        likely = (self.names.homes.get(subject), self._latest.get(subject))
+        return next((version for version in likely if version in held), max(held, default=None))
+
+    def predecessors(self, unit: Unit, version: int | None = None) -> Mapping[str, str]:
+        """Full name -> the name that the type had in `version` of the subject (None: the one at home), for
+        those that had another one.
+        """
+        key = (unit.version.subject, version or self.home(unit.version.subject) or 0), unit.pair
+        if key not in self._predecessors:
+            old = self.units.get(key[0])
+            pairs = type_pairs(old.schema, unit.schema) if old and old.schema != unit.schema else {}
+            self._predecessors[key] = {new: name for name, new in pairs.items() if name != new}
+        return self._predecessors[key]
+
+    def members(self, subject: str) -> Mapping[str, Mapping[str, str]]:
+        """Full name -> wire name -> attribute or member, as far as they are locked."""
+        if self.names.by_subject is not None:
+            return self._unlocked_members(subject)
+        found: dict[str, dict[str, str]] = {}
+        for path, name in self.names.members.get(subject, {}).items():
+            full_name, _, wire = path.rpartition(":")
+            found.setdefault(full_name, {})[wire] = name
+        return found
+
+    def _unlocked_members(self, subject: str) -> dict[str, dict[str, str]]:
+        """What a lock that does not know members stands for."""
+        found: dict[str, dict[str, str]] = {}
+        for (name, _), unit in self.units.items():
+            for full_name in unit.own if name == subject else ():
+                made = members_of(unit.schema.names[full_name])
+                found.setdefault(full_name, {}).update({w: n for w, n in made.items() if w != n})
+        return found
+
+
+def wires_of(named: Named) -> dict[str, tuple[str, ...]]:
+    """The wire names of a record's fields or of an enum's symbols, with the aliases of each."""
+    if isinstance(named, Record):
+        return {item.name: item.aliases for item in named.fields}
+    return dict.fromkeys(named.symbols, ()) if isinstance(named, Enum) else {}
+
+
+def members_of(
+    named: Named,
+    *versions: Named,
+    locked: Mapping[str, str] | None = None,
+    known: Collection[str] = (),
+) -> dict[str, str]:
+    """Wire name -> attribute or member of a type, which may have several `versions`. See
+    `names.member_names`.
+    """
+    return names.member_names(map(wires_of, versions or (named,)), natural_of(named), locked, known)
+
+
+def natural_of(named: Named) -> Callable[[str], str]:
+    """What a field or symbol of a type is called, taken alone."""
+    return names.symbol_name if isinstance(named, Enum) else names.field_name
