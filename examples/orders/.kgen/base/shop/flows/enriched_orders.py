@@ -1,8 +1,8 @@
 """Dataflow for the topic `enriched-orders`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run shop.flows.enriched_orders:flow --recovery
-.recovery
+Run:
+    python -m kgen_runtime.run shop.flows.enriched_orders:flow --recovery .recovery
 """
 
 from __future__ import annotations
