@@ -12,8 +12,19 @@ from typing import Any, TypeGuard
 
 from kgen_runtime.codec._pyreader import Cursor, scalar
 from kgen_runtime.codec.limits import MAX_DEPTH
-from kgen_runtime.codec.resolve import branch_name
-from kgen_runtime.codec.schema import Array, Enum, Fixed, Logical, Map, Named, Node, Primitive, Schema, Union
+from kgen_runtime.codec.schema import (
+    Array,
+    Enum,
+    Fixed,
+    Logical,
+    Map,
+    Named,
+    Node,
+    Primitive,
+    Schema,
+    Union,
+    branch_name,
+)
 
 
 def to_json(schema: Schema, data: bytes) -> Any:

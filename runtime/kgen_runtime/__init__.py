@@ -1,6 +1,7 @@
 """kgen's runtime: what generated code imports, as `import kgen_runtime as rt`."""
 
 from . import early  # noqa: F401 - before all that takes its time to load
+from .codec.branches import of_branch
 from .codec.values import Duration, LocalTimestampNanos, TimestampNanos
 from .errors import (
     ConfigError,
@@ -102,6 +103,7 @@ __all__ = [
     "check",
     "deserialize",
     "map_value",
+    "of_branch",
     "route",
     "serialize",
     "sink",

@@ -77,7 +77,9 @@ def make_reader(
 
     `classes` maps full names of records and enums *of the reader schema* to dataclasses and Enum classes; a
     dataclass field whose name is not the wire name has `metadata={"avro": "<wire name>"}`; an Enum's values
-    are the wire symbols. Names without a class become dicts and strings.
+    are the wire symbols. Names without a class become dicts and strings. What a union's branch has in common
+    with one before it (two fixed of one size, int and long, float and double) remembers its branch, so that
+    it is written back as that: it is of a subclass of bytes, int or float.
     Raises `ResolutionError` where the schemas can never be resolved or are too much work to (see
     `limits.RESOLUTION_WORK`), `SchemaError` where no object of a class can be made from its record,
     `ConfigError` where `max_depth` is more than `limits.MOST_DEPTH` or `trailing` is not known.
@@ -100,8 +102,10 @@ def make_writer(
 ) -> Writer:
     """A writer of values of `schema`: objects of `classes` (as in `make_reader`), or dicts and strings.
 
-    A union takes the first branch that holds the value exactly, else the first that accepts it, last of all
-    one that rounds a whole number.
+    A union takes the branch that the value was read from (`branches.of_branch`), else the first one that
+    holds the value exactly, else the first that accepts it, last of all one that rounds a whole number. Dicts
+    and strings, where there are no classes, do not remember their branch. Scalars of other libraries (numpy)
+    are the numbers that `__index__` and `__float__` give.
     Raises `SchemaError` where a class does not fit.
     """
     _announce()

@@ -20,6 +20,7 @@ KGEN_STATIC Py_ssize_t kgen_references(PyObject *value) { return Py_REFCNT(value
 /* Half a unit in the last place above the largest float of 32 bits: what rounds to infinity. */
 #define KGEN_FLT_LIMIT 0x1.ffffffp127
 #define KGEN_SLOT(object, offset) ((PyObject **)((char *)(object) + (offset)))
+#define KGEN_IS_A(value, type) PyObject_TypeCheck(value, (PyTypeObject *)(type))
 #define KGEN_ALLOC(type) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), 0))
 
 KGEN_STATIC int kgen_datetime_import(void) { PyDateTime_IMPORT; return PyDateTimeAPI ? 0 : -1; }

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from ..errors import DecodeError
 from . import reasons
-from .decimals import EXACT, bound, number_size
+from .branches import of_branch
+from .decimals import EXACT, TooLongError, bound, number_size, too_many_digits
 from .limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from .paths import Part, field_path, told
 from .uuids import uuid_of_text
@@ -223,12 +224,16 @@ class RealNode(Node):
 
 
 class BlobNode(Node):
-    """A run of bytes, made by `make`: `size` of them, or with the length before them where that is -1."""
+    """A run of bytes, made by `make`: `size` of them, or with the length before them where that is -1.
 
-    def __init__(self, size: int, make: Callable[[bytes], Any], why: str) -> None:
+    `why` it may not be, and `empty` if there are none.
+    """
+
+    def __init__(self, size: int, make: Callable[[bytes], Any], why: str, empty: str = "") -> None:
         self.size = size
         self.make = make
         self.why = why
+        self.empty = empty or why
 
     def read(self, c: Cursor) -> Any:
         """The bytes, as what they stand for."""
@@ -240,12 +245,30 @@ class BlobNode(Node):
         c.at = at + size
         try:
             return self.make(c.data[at : at + size])
+        except TooLongError as error:
+            raise DamagedError(error.why, start) from None
         except (ValueError, ArithmeticError, DamagedError):
-            raise DamagedError(self.why, start) from None
+            raise DamagedError(self.why if size else self.empty, start) from None
 
     def skip(self, c: Cursor) -> None:
         """Move past the bytes."""
         c.take(c.size() if self.size < 0 else self.size)
+
+
+class BranchNode(Node):
+    """A value that remembers the branch of the reader's union."""
+
+    def __init__(self, node: Node, branch: str) -> None:
+        self.node = node
+        self.branch = branch
+
+    def read(self, c: Cursor) -> Any:
+        """The value, of that branch."""
+        return of_branch(self.node.read(c), self.branch)
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the value."""
+        self.node.skip(c)
 
 
 class EnumNode(Node):
@@ -530,24 +553,28 @@ def _single(number: int) -> float:
     return -rounded if number < 0 else rounded
 
 
-def _whole(data: bytes, most: int) -> int:
-    """A number of at most so many bytes, besides those that only repeat its sign."""
+def _whole(data: bytes, most: int, why: str) -> int:
+    """A number of at most so many bytes, besides those that only repeat its sign.
+
+    `why` it may not be longer.
+    """
     if not data:
         raise ValueError
     padding = min(len(data) - len(data.lstrip(b"\0" if data[0] < 0x80 else b"\xff")), len(data) - 1)
     if len(data) - padding > most:
-        raise ValueError
+        raise TooLongError(why)
     return int.from_bytes(data, "big", signed=True)
 
 
 def _decimal(precision: int, scale: int) -> Callable[[bytes], Decimal]:
     limit = bound(precision)
     most = number_size(limit)
+    why = too_many_digits(precision)
 
     def make(data: bytes) -> Decimal:
-        number = _whole(data, most)
+        number = _whole(data, most, why)
         if not -limit < number < limit:
-            raise ValueError
+            raise TooLongError(why)
         return Decimal(number).scaleb(-scale, EXACT)
 
     return make
@@ -555,7 +582,7 @@ def _decimal(precision: int, scale: int) -> Callable[[bytes], Decimal]:
 
 def _big_decimal(data: bytes) -> Decimal:
     inner = Cursor(data, 0, 0)
-    whole = Decimal(_whole(inner.take(inner.size()), DECIMAL_BYTES))
+    whole = Decimal(_whole(inner.take(inner.size()), DECIMAL_BYTES, reasons.LONG_DECIMAL))
     scale = inner.narrow()
     if inner.at != inner.end:
         raise ValueError
@@ -602,9 +629,9 @@ def _blob(kind: str, size: int, precision: int, scale: int) -> Node:
     if kind == "uuid":
         return BlobNode(size, uuid_of_text if size < 0 else lambda data: UUID(bytes=data), reasons.BAD_UUID)
     if kind == "decimal":
-        return BlobNode(size, _decimal(precision, scale), reasons.BAD_DECIMAL)
+        return BlobNode(size, _decimal(precision, scale), reasons.EMPTY_DECIMAL)
     if kind == "big-decimal":
-        return BlobNode(size, _big_decimal, reasons.BAD_DECIMAL)
+        return BlobNode(size, _big_decimal, reasons.BAD_DECIMAL, reasons.EMPTY_DECIMAL)
     if kind == "duration":
         return BlobNode(size, lambda data: Duration(*_DURATION.unpack(data)), reasons.ENDS)
     return BlobNode(size, bytes, reasons.ENDS)

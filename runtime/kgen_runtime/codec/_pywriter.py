@@ -12,8 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from ..errors import EncodeError
+from .branches import OfBranch
 from .decimals import number_bytes, unscaled, unscaled_big
 from .defaults import zigzag
+from .foreign import own_bool, own_number
 from .limits import MAX_DEPTH
 from .paths import Part, field_path, shown, told
 from .values import Duration, LocalTimestampNanos, TimestampNanos
@@ -104,7 +106,8 @@ class Node:
 class LeafNode(Node):
     """What holds no other values: `grade` is its `fit`, `pack` makes the bytes of what fits.
 
-    `why` says what is wrong with a value of the right type, and gives "" for others.
+    `why` says what is wrong with a value of the right type, and gives "" for others. `own` makes a value of
+    Python's own of a scalar of another library.
     """
 
     def __init__(
@@ -114,23 +117,26 @@ class LeafNode(Node):
         grade: Callable[[Any], int],
         pack: Callable[[Any], bytes],
         why: Callable[[Any], str] = lambda value: "",
+        own: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self.types = types
         self.wanted = wanted
         self.grade = grade
         self.pack = pack
         self.why = why
+        self.own = own
 
     def write(self, out: Out, value: Any) -> None:
         """Add the value."""
-        if self.grade(value) == NOT:
-            why = self.why(value)
+        own = self.own(value)
+        if self.grade(own) == NOT:
+            why = self.why(own)
             raise RefusedError(why) if why else _unwanted(self.wanted, value)
-        out.data += self.pack(value)
+        out.data += self.pack(own)
 
     def fit(self, value: Any, memo: Memo) -> int:
         """How well the value suits."""
-        return self.grade(value)
+        return self.grade(self.own(value))
 
 
 class EnumNode(Node):
@@ -348,13 +354,16 @@ class RecordNode(ContainerNode):
 class UnionNode(Node):
     """A union. A type that only one branch takes leads straight to it.
 
-    Else it is the first of those that suit the value best; of classes that accept it, that of its nearest
-    base class.
+    Else it is the one that the value was read from, or the first of those that suit the value best; of
+    classes that accept it, that of its nearest base class. `names` are the names of the branches.
     """
 
-    def __init__(self, branches: tuple[Node, ...], title: str) -> None:
+    def __init__(
+        self, branches: tuple[Node, ...], title: str, names: tuple[str, ...], ambiguous: frozenset[str]
+    ) -> None:
         self.branches = branches
         self.title = title
+        self.places = {name: number for number, name in enumerate(names)}
         takers: dict[type[Any], list[int]] = {}
         for number, branch in enumerate(branches):
             for taken in branch.types:
@@ -376,6 +385,8 @@ class UnionNode(Node):
     def write(self, out: Out, value: Any) -> None:
         """Add the branch's number, and the value."""
         place = self.by_type.get(type(value), -1)
+        if place < 0 and isinstance(value, OfBranch):
+            place = self._came_from(value)
         if place < 0:
             place = self._best(value, Memo())[1]
         if place < 0:
@@ -384,6 +395,11 @@ class UnionNode(Node):
             raise _unwanted(f"one of {self.title}", value)
         out.data += zigzag(place)
         self.branches[place].write(out, value)
+
+    def _came_from(self, value: OfBranch) -> int:
+        """The branch that the value was read from, if that takes it."""
+        place = self.places.get(value.branch, -1)
+        return place if place >= 0 and self.branches[place].fit(value, Memo()) != NOT else -1
 
     def _nearest(self, value: Any) -> int:
         """The record with the fields of a dict that no branch accepts: writing it tells what is wrong."""
@@ -447,7 +463,7 @@ def _integer(bits: int) -> LeafNode:
     def why(value: Any) -> str:
         return f"the number does not fit {bits} bits" if _number(value) else ""
 
-    return LeafNode((int,), "int", grade, lambda value: zigzag(int.__int__(value)), why)
+    return LeafNode((int,), "int", grade, lambda value: zigzag(int.__int__(value)), why, own_number)
 
 
 def _real(form: struct.Struct, wanted: str) -> LeafNode:
@@ -463,7 +479,10 @@ def _real(form: struct.Struct, wanted: str) -> LeafNode:
             return EXACT if back == number or math.isnan(number) else ACCEPTED
         return ACCEPTED if int(back) == int.__int__(value) else ROUNDED
 
-    return LeafNode((float, int), wanted, grade, lambda value: form.pack(_real_number(value)))
+    def pack(value: Any) -> bytes:
+        return form.pack(_real_number(value))
+
+    return LeafNode((float, int), wanted, grade, pack, own=own_number)
 
 
 def _bytes(size: int) -> LeafNode:
@@ -561,7 +580,8 @@ def _nanos(cls: type[int], utc: bool) -> LeafNode:
         return NOT if number(value) is None else EXACT if type(value) is cls else ACCEPTED
 
     wanted = f"{cls.__name__}, or {_wanted(utc)} that 64 bits of nanoseconds hold"
-    return LeafNode((cls, int, dt.datetime), wanted, grade, lambda value: zigzag(number(value) or 0))
+    types = (cls, int, dt.datetime)
+    return LeafNode(types, wanted, grade, lambda value: zigzag(number(value) or 0), own=own_number)
 
 
 def _uuid(text: bool) -> LeafNode:
@@ -605,7 +625,7 @@ def _decimal(size: int, raw: Callable[[Any], bytes]) -> LeafNode:
         data = raw(value)
         return data if size >= 0 else zigzag(len(data)) + data
 
-    return LeafNode((Decimal, int), "Decimal", grade, pack, why)
+    return LeafNode((Decimal, int), "Decimal", grade, pack, why, own_number)
 
 
 def _duration() -> LeafNode:
@@ -625,7 +645,9 @@ def _duration() -> LeafNode:
 
 _LEAVES: dict[str, Callable[[], LeafNode]] = {
     "null": lambda: LeafNode((type(None),), "None", _exact_for(type(None)), lambda value: b""),
-    "boolean": lambda: LeafNode((bool,), "bool", _exact_for(bool), lambda value: b"\1" if value else b"\0"),
+    "boolean": lambda: LeafNode(
+        (bool,), "bool", _exact_for(bool), lambda value: b"\1" if value else b"\0", own=own_bool
+    ),
     "int": lambda: _integer(32),
     "long": lambda: _integer(64),
     "float": lambda: _real(_FLOAT, "a number that a float of 32 bits holds"),

@@ -20,7 +20,8 @@ import uuid
 
 from ..errors import DecodeError
 from . import reasons
-from .decimals import EXACT as EXACT_CONTEXT, bound, number_size
+from .branches import of_branch
+from .decimals import EXACT as EXACT_CONTEXT, TooLongError, bound, number_size, too_many_digits
 from .limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from .paths import field_path, told
 from .uuids import uuid_of_text

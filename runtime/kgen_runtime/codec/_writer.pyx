@@ -17,8 +17,10 @@ import uuid
 from decimal import Decimal
 
 from ..errors import EncodeError
+from .branches import OfBranch
 from .decimals import number_bytes, unscaled, unscaled_big
 from .defaults import zigzag
+from .foreign import own_bool, own_number
 from .limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from .paths import field_path, shown, told
 from .values import Duration, LocalTimestampNanos, TimestampNanos

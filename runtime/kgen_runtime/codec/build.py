@@ -12,6 +12,7 @@ from uuid import UUID
 
 from ..errors import DecodeError, ResolutionError, SchemaError
 from .bind import bind, bind_made
+from .branches import ambiguous
 from .defaults import DefaultEncoder
 from .paths import listed
 from .plan import Choice, Default, EnumValue, Fields, FixedValue, Key, Link, ListOf, MapOf, Pick, Plan, Value
@@ -30,6 +31,7 @@ from .schema import (
     Record,
     Schema,
     Union,
+    branch_name,
 )
 from .values import Duration
 
@@ -110,7 +112,9 @@ class ReaderBuilder:
     def _leaf(self, plan: Value | FixedValue | EnumValue) -> Any:
         """One node for all uses of a plan: an enum has as much of it as it has symbols."""
         if plan not in self._leaves:
-            self._leaves[plan] = self._made(plan)
+            made = self._made(plan)
+            branch = "" if isinstance(plan, EnumValue) else plan.branch
+            self._leaves[plan] = self._engine.BranchNode(made, branch) if branch else made
         return self._leaves[plan]
 
     def _made(self, plan: Value | FixedValue | EnumValue) -> Any:
@@ -174,7 +178,8 @@ class WriterBuilder:
             return self._engine.MapNode(self._node(node.values))
         if isinstance(node, Union):
             branches = tuple(self._node(branch) for branch in node.branches)
-            return self._engine.UnionNode(branches, _taken(node))
+            names = tuple(map(branch_name, node.branches))
+            return self._engine.UnionNode(branches, _taken(node), names, ambiguous(node, self._schema.names))
         return self._named(self._schema.names[node.name])
 
     def _named(self, named: Named) -> Any:

@@ -15,6 +15,19 @@ _DIGITS = DECIMAL_BYTES * 2  # more than any decimal that could be read back
 _BITS = _DIGITS * 4  # more than so many digits take: making a Decimal of a longer number takes quadratic time
 
 
+class TooLongError(ValueError):
+    """A decimal has too many digits. `why` lives as long as the module or the node that raises it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def too_many_digits(precision: int) -> str:
+    """Why a decimal does not decode that has more digits than its schema allows."""
+    return f"a decimal has more digits than the {precision} of its schema"
+
+
 def unscaled(value: Decimal | int, precision: int, scale: int) -> int:
     """The whole number that stands for `value` at this scale. Raises ValueError where digits would go."""
     exact = _exact(value)

@@ -37,6 +37,7 @@ from .schema import (
     Ref,
     Schema,
     Union,
+    branch_name,
 )
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
@@ -185,7 +186,7 @@ class _Parser:
         seen: set[str] = set()
         for number, item in enumerate(value):
             branch = self._node(item, space, f"{at}/{number}", depth + 1)
-            kind = _branch_name(branch)
+            kind = branch_name(branch)
             if isinstance(branch, Union) or kind in seen:
                 raise self._error(
                     "a union may not hold a union" if kind == "union" else f"{kind} is in the union twice",
@@ -419,12 +420,6 @@ def _full(name: str, space: str) -> str:
 def _doc(value: dict[str, Any]) -> str | None:
     doc = value.get("doc")
     return doc if isinstance(doc, str) else None
-
-
-def _branch_name(node: Node) -> str:
-    if isinstance(node, Primitive):
-        return node.type
-    return node.name if isinstance(node, Ref) else type(node).__name__.lower()
 
 
 def logical(value: dict[str, Any], kind: str, size: int) -> Logical | None:

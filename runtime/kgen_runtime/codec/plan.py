@@ -17,21 +17,24 @@ Key: TypeAlias = tuple[Mode, str, str]
 class Value:
     """A primitive written as `writer`, wanted as `reader` with its logical type.
 
-    `unit`: the writer's logical type, where it is the same kind of time in another unit.
+    `unit`: the writer's logical type, where it is the same kind of time in another unit. `branch`: the
+    branch of the reader's union that the value is to remember.
     """
 
     writer: PrimitiveName
     reader: PrimitiveName
     logical: Logical | None
     unit: Logical | None = None
+    branch: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FixedValue:
-    """A fixed of `size` bytes."""
+    """A fixed of `size` bytes; `branch` as in `Value`."""
 
     size: int
     logical: Logical | None
+    branch: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -70,6 +70,8 @@ cdef object NO_BRANCH = reasons.NO_BRANCH
 cdef object NO_SYMBOL = reasons.NO_SYMBOL
 cdef object BAD_DATE = reasons.BAD_DATE
 cdef object BAD_DECIMAL = reasons.BAD_DECIMAL
+cdef object EMPTY_DECIMAL = reasons.EMPTY_DECIMAL
+cdef object LONG_DECIMAL = reasons.LONG_DECIMAL
 cdef object BAD_UUID = reasons.BAD_UUID
 
 cdef object Decimal = decimal.Decimal

@@ -25,6 +25,33 @@ cdef class NeverNode(Node):
         return worse(c, self.why)
 
 
+cdef class BranchNode(Node):
+    """A value that remembers the branch of the reader's union."""
+
+    cdef Node node
+    cdef str branch
+
+    def __init__(self, Node node not None, str branch not None):
+        self.node = node
+        self.branch = branch
+
+    cdef PyObject *read(self, Cursor *c) noexcept:
+        cdef PyObject *made = self.node.read(c)
+        if made == NULL:
+            return NULL
+        value = <object>made
+        Py_DECREF(made)
+        try:
+            value = of_branch(value, self.branch)
+            Py_INCREF(value)
+            return <PyObject *>value
+        except BaseException as error:
+            return raised(error)
+
+    cdef int skip(self, Cursor *c) noexcept:
+        return self.node.skip(c)
+
+
 cdef class NullNode(Node):
     cdef PyObject *read(self, Cursor *c) noexcept:
         Py_INCREF(None)
@@ -268,20 +295,25 @@ cdef class SlowNode(BlobNode):
             value = self.build(data, size)
             Py_INCREF(value)
             return <PyObject *>value
+        except TooLongError as error:
+            return bad(c, error.why)
         except (ValueError, ArithmeticError):
-            return bad(c, self.reason())
+            return bad(c, self.reason(size))
         except BaseException as error:
             return raised(error)
 
     cdef object build(self, const uint8_t *data, Py_ssize_t size):
         raise ValueError
 
-    cdef object reason(self):
-        return BAD_DECIMAL
+    cdef object reason(self, Py_ssize_t size):
+        return BAD_DECIMAL if size else EMPTY_DECIMAL
 
 
-cdef object whole_number(const uint8_t *data, Py_ssize_t size, Py_ssize_t most):
-    """A big-endian two's complement number of at most so many bytes, besides those that only repeat its sign."""
+cdef object whole_number(const uint8_t *data, Py_ssize_t size, Py_ssize_t most, object why):
+    """A big-endian two's complement number of at most so many bytes, besides those that only repeat its sign.
+
+    `why` it may not be longer.
+    """
     cdef PyObject *number
     cdef object value
     if size <= 0:
@@ -290,7 +322,7 @@ cdef object whole_number(const uint8_t *data, Py_ssize_t size, Py_ssize_t most):
         data += 1
         size -= 1
     if size > most:
-        raise ValueError
+        raise TooLongError(why)
     number = _PyLong_FromByteArray(data, size, 0, 1)
     if number == NULL:
         raise MemoryError
@@ -304,6 +336,7 @@ cdef class DecimalNode(SlowNode):
 
     cdef object shift
     cdef object limit
+    cdef object why
     cdef Py_ssize_t most
 
     def __init__(self, Py_ssize_t size, precision, scale):
@@ -311,11 +344,12 @@ cdef class DecimalNode(SlowNode):
         self.shift = Decimal(-scale)
         self.limit = bound(precision)
         self.most = number_size(self.limit)
+        self.why = too_many_digits(precision)
 
     cdef object build(self, const uint8_t *data, Py_ssize_t size):
-        number = whole_number(data, size, self.most)
+        number = whole_number(data, size, self.most, self.why)
         if not -self.limit < number < self.limit:
-            raise ValueError
+            raise TooLongError(self.why)
         return Decimal(number).scaleb(self.shift, EXACT)
 
 
@@ -330,7 +364,7 @@ cdef class BigDecimalNode(SlowNode):
         inner.end = data + size
         if take_size(&inner, &length) < 0:
             raise ValueError
-        number = whole_number(inner.at, length, MAX_DECIMAL)
+        number = whole_number(inner.at, length, MAX_DECIMAL, LONG_DECIMAL)
         inner.at += length
         if take_int(&inner, &scale) < 0 or inner.at != inner.end:
             raise ValueError
@@ -396,7 +430,7 @@ cdef class UuidNode(SlowNode):
         KGEN_SLOT(made, self.safe_slot)[0] = <PyObject *>self.safe
         return value
 
-    cdef object reason(self):
+    cdef object reason(self, Py_ssize_t size):
         return BAD_UUID
 
 

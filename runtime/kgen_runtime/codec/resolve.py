@@ -23,6 +23,7 @@ from heapq import merge
 from itertools import islice
 
 from ..errors import ResolutionError
+from .branches import ambiguous
 from .defaults import BadDefaultError, DefaultEncoder
 from .limits import RESOLUTION_WORK
 from .paths import listed
@@ -59,6 +60,7 @@ from .schema import (
     Ref,
     Schema,
     Union,
+    branch_name,
 )
 
 PROMOTIONS: Mapping[str, frozenset[str]] = {
@@ -150,10 +152,18 @@ class Resolution:
             self._spend(sum(_aliases(branch, names[1]) for branch in reader.branches))
             self._unions[id(reader)] = _Branches(reader, names[1])
         branches = self._unions[id(reader)].candidates(writer, names[0])
-        plans = tuple(self._plan(mode, writer, branch) for branch in branches)
+        plans = tuple(self._branch(mode, writer, branch, reader) for branch in branches)
         if not plans:
             return Never(f"{title(writer)} is none of the reader's union {title(reader)}")
         return plans[0] if len(plans) == 1 else Pick(plans)
+
+    def _branch(self, mode: Mode, writer: Node, branch: Node, union: Union) -> Plan:
+        """The plan for a branch; its values remember it if they would be written as another one."""
+        plan = self._plan(mode, writer, branch)
+        name = branch_name(branch)
+        if isinstance(plan, Value | FixedValue) and name in self._unions[id(union)].ambiguous:
+            return replace(plan, branch=name)
+        return plan
 
     def _named(self, mode: Mode, writer_name: str, reader_name: str) -> Plan:
         key = (mode, writer_name, reader_name)
@@ -274,6 +284,7 @@ class _Branches:
     """The branches of a reader's union: the same type first, then names that match, then promotions."""
 
     def __init__(self, union: Union, names: Mapping[str, Named]) -> None:
+        self.ambiguous = ambiguous(union, names)
         self._same = {branch_name(branch): branch for branch in union.branches}
         self._primitives = [branch for branch in union.branches if isinstance(branch, Primitive)]
         self._places = {id(branch): place for place, branch in enumerate(union.branches)}
@@ -319,13 +330,6 @@ def _aliases(node: Node, names: Mapping[str, Named]) -> int:
 def _shape(named: Named) -> tuple[type[Named], int]:
     """What must be the same for two named types to match, besides their names."""
     return type(named), named.size if isinstance(named, Fixed) else 0
-
-
-def branch_name(node: Node) -> str:
-    """What a union calls its branch: the type, or the full name of a named type."""
-    if isinstance(node, Primitive):
-        return node.type
-    return node.name if isinstance(node, Ref) else type(node).__name__.lower()
 
 
 def _simple(name: str) -> str:

@@ -12,7 +12,22 @@ from decimal import Decimal
 from typing import Any
 
 from ..errors import SchemaError
-from .schema import Array, Enum, Fixed, Logical, Map, Named, Node, Primitive, Record, Ref, Schema, Union
+from .branches import ambiguous, of_branch
+from .schema import (
+    Array,
+    Enum,
+    Fixed,
+    Logical,
+    Map,
+    Named,
+    Node,
+    Primitive,
+    Record,
+    Ref,
+    Schema,
+    Union,
+    branch_name,
+)
 from .values import Duration, LocalTimestampNanos, TimestampNanos
 
 Classes = Mapping[str, type[Any]]
@@ -65,7 +80,10 @@ class _Maker:
                 length = self._length(values, depth)
                 return {f"{name}-{i}": self.make(values, name, depth + 1) for i in range(length)}
             case Union(branches):
-                return self.make(self._branch(branches, depth), name, depth)
+                branch = self._branch(branches, depth)
+                value = self.make(branch, name, depth)
+                known = branch_name(branch)
+                return of_branch(value, known) if known in ambiguous(node, self._names) else value
 
     def _length(self, items: Node, depth: int) -> int:
         if depth >= _DEPTH or self.height(items) == _NO_END:

@@ -133,6 +133,13 @@ Node: TypeAlias = Primitive | Ref | Array | Map | Union
 Named: TypeAlias = Record | Enum | Fixed
 
 
+def branch_name(node: Node) -> str:
+    """What a union calls its branch: the type, or the full name of a named type."""
+    if isinstance(node, Primitive):
+        return node.type
+    return node.name if isinstance(node, Ref) else type(node).__name__.lower()
+
+
 @dataclass(frozen=True)
 class Schema:
     """A whole schema: its root, and every named type by full name in order of definition."""

@@ -19,6 +19,12 @@ class Duration:
     days: int = 0
     millis: int = 0
 
+    def __eq__(self, other: object) -> bool:
+        """Equal also where one of them is of a branch of its own."""
+        if not isinstance(other, Duration):
+            return NotImplemented
+        return (self.months, self.days, self.millis) == (other.months, other.days, other.millis)
+
 
 class _NanosBase(int):
     """Nanoseconds since the epoch: an int, because `datetime` stops at microseconds."""

@@ -4,6 +4,7 @@ cdef extern from "_native.h":
     int kgen_datetime_import() except -1
     Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) noexcept
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
+    bint KGEN_IS_A(object value, PyObject *cls) noexcept
     long long kgen_days(object date) noexcept
     long long kgen_time_micros(object time) noexcept
     long long kgen_datetime_micros(object moment) noexcept
@@ -55,6 +56,7 @@ cdef object DECIMAL = Decimal
 cdef object DATE = dt.date
 cdef object TIME = dt.time
 cdef object DATETIME = dt.datetime
+cdef PyObject *OF_BRANCH = <PyObject *>OfBranch  # which its module holds
 cdef const char *HEX = b"0123456789abcdef"
 cdef double INFINITE = float("inf")
 cdef int64_t NANO_LIMIT = 9223372036854775

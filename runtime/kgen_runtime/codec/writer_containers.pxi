@@ -379,18 +379,25 @@ cdef class RecordNode(ContainerNode):
 
 
 cdef class UnionNode(Node):
-    """A union. A type that only one branch takes leads straight to it; else the branches are asked."""
+    """A union. A type that only one branch takes leads straight to it; else the branches are asked.
+
+    `names` are the names of the branches; values of those in `ambiguous` remember theirs when they are read.
+    """
 
     cdef tuple branches
     cdef dict by_type
+    cdef dict places
+    cdef frozenset ambiguous
     cdef str title
 
-    def __init__(self, tuple branches, str title):
+    def __init__(self, tuple branches, str title, tuple names, frozenset ambiguous):
         for branch in branches:
             if not isinstance(branch, Node):
                 raise TypeError("a branch needs a node")
         self.branches = branches
         self.title = title
+        self.places = {name: number for number, name in enumerate(names)}
+        self.ambiguous = frozenset(self.places[name] for name in ambiguous)
         takers = {}
         for number, branch in enumerate(branches):
             for taken in branch.types():
@@ -409,7 +416,19 @@ cdef class UnionNode(Node):
     cdef Py_ssize_t chosen(self, object value) except -2:
         """The branch for a value, or -1."""
         cdef PyObject *known = PyDict_GetItemWithError(self.by_type, <object>kgen_type(value))
-        return <object>known if known != NULL else self.best(value, Memo())
+        cdef Py_ssize_t number = -1
+        if known != NULL:
+            return <object>known
+        if KGEN_IS_A(value, OF_BRANCH):
+            number = self.came_from(value)
+        return number if number >= 0 else self.best(value, Memo())
+
+    cdef Py_ssize_t came_from(self, object value) except -2:
+        """The branch that the value was read from, if that takes it, or -1."""
+        cdef Py_ssize_t place = self.places.get(value.branch, -1)
+        if place < 0 or (<Node>PyTuple_GET_ITEM(self.branches, place)).fit(value, Memo()) == NOT:
+            return -1
+        return place
 
     cdef Py_ssize_t best(self, object value, Memo memo) except -2:
         """The first branch that suits the value best, or -1.
@@ -451,4 +470,6 @@ cdef class UnionNode(Node):
 
     cdef bint exact(self, PyObject *value, Exact *held) except -1:
         cdef Py_ssize_t number = self.chosen(<object>value)
+        if self.ambiguous and number in self.ambiguous:
+            return False
         return number >= 0 and (<Node>PyTuple_GET_ITEM(self.branches, number)).exact(value, held)

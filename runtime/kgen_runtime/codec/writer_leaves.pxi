@@ -51,11 +51,17 @@ cdef class BooleanNode(Node):
     cdef int write(self, Out *out, object value) except -1:
         cdef uint8_t byte = value is True
         if not PyBool_Check(value):
-            raise unwanted("bool", value)
+            byte = self.foreign(value)
         return put(out, &byte, 1)
 
+    cdef uint8_t foreign(self, object value) except 2:
+        own = own_bool(value)
+        if not PyBool_Check(own):
+            raise unwanted("bool", value)
+        return own is True
+
     cdef int fit(self, object value, Memo memo) except -1:
-        return EXACT if PyBool_Check(value) else NOT
+        return EXACT if PyBool_Check(value) or PyBool_Check(own_bool(value)) else NOT
 
     cdef bint exact(self, PyObject *value, Exact *held) except -1:
         return PyBool_Check(<object>value)
@@ -80,13 +86,22 @@ cdef class IntegerNode(Node):
     cdef int write(self, Out *out, object value) except -1:
         cdef int64_t number = 0
         if not PyLong_Check(value) or PyBool_Check(value):
-            raise unwanted("int", value)
+            return self.foreign(out, value)
         if not self.holds(value, &number):
             raise Refused(f"the number does not fit {self.bits} bits")
         return put_long(out, number)
 
+    cdef int foreign(self, Out *out, object value) except -1:
+        """Write the int that a value stands for."""
+        own = own_number(value)
+        if not PyLong_Check(own) or PyBool_Check(own):
+            raise unwanted("int", value)
+        return self.write(out, own)
+
     cdef int fit(self, object value, Memo memo) except -1:
         cdef int64_t number = 0
+        if not PyLong_Check(value):
+            value = own_number(value)
         if not PyLong_Check(value) or PyBool_Check(value) or not self.holds(value, &number):
             return NOT
         # Nanoseconds are numbers too, but suit their own type better.
@@ -125,12 +140,14 @@ cdef int real_fit(object value, double number, bint same) except -1:
 cdef class DoubleNode(Node):
     cdef int write(self, Out *out, object value) except -1:
         cdef double number = 0
-        if not real(value, &number):
+        if not real(value, &number) and not real(own_number(value), &number):
             raise unwanted("a float or an int that a double holds", value)
         return put(out, &number, 8)
 
     cdef int fit(self, object value, Memo memo) except -1:
         cdef double number = 0
+        if not PyFloat_Check(value):
+            value = own_number(value)
         return real_fit(value, number, True) if real(value, &number) else NOT
 
     cdef bint exact(self, PyObject *value, Exact *held) except -1:
@@ -149,13 +166,15 @@ cdef class FloatNode(Node):
     cdef int write(self, Out *out, object value) except -1:
         cdef double number = 0
         cdef float single
-        if not self.holds(value, &number):
+        if not self.holds(value, &number) and not self.holds(own_number(value), &number):
             raise unwanted("a number that a float of 32 bits holds", value)
         single = <float>number
         return put(out, &single, 4)
 
     cdef int fit(self, object value, Memo memo) except -1:
         cdef double number = 0
+        if not PyFloat_Check(value):
+            value = own_number(value)
         if not self.holds(value, &number):
             return NOT
         return real_fit(value, number, <double><float>number == number)
@@ -361,13 +380,13 @@ cdef class NanosNode(TimestampNode):
 
     cdef int write(self, Out *out, object value) except -1:
         cdef int64_t nanos = 0
-        if not self.nanos(value, &nanos):
+        if not self.nanos(value, &nanos) and not self.nanos(own_number(value), &nanos):
             raise unwanted(f"{self.cls.__name__}, or {self.wanted()} that 64 bits of nanoseconds hold", value)
         return put_long(out, nanos)
 
     cdef int fit(self, object value, Memo memo) except -1:
         cdef int64_t nanos = 0
-        if not self.nanos(value, &nanos):
+        if not self.nanos(value, &nanos) and not self.nanos(own_number(value), &nanos):
             return NOT
         return EXACT if type(value) is self.cls else ACCEPTED
 
@@ -438,15 +457,17 @@ cdef class DecimalNode(Node):
         return number_bytes(number) if self.size < 0 else number.to_bytes(self.size, "big", signed=True)
 
     cdef int write(self, Out *out, object value) except -1:
-        if not isinstance(value, (Decimal, int)) or PyBool_Check(value):
+        own = value if isinstance(value, Decimal) else own_number(value)
+        if not isinstance(own, (Decimal, int)) or PyBool_Check(own):
             raise unwanted("Decimal", value)
         try:
-            data = self.raw(value)
+            data = self.raw(own)
         except (ValueError, OverflowError) as error:
             raise Refused(f"the decimal {error}") from None
         return put_run(out, PyBytes_AS_STRING(data), len(data)) if self.size < 0 else put(out, PyBytes_AS_STRING(data), len(data))
 
     cdef int fit(self, object value, Memo memo) except -1:
+        value = value if isinstance(value, Decimal) else own_number(value)
         if not isinstance(value, (Decimal, int)) or PyBool_Check(value):
             return NOT
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from kgen_runtime.codec.branches import without_branch
 from kgen_runtime.codec.schema import (
     Array,
     Enum,
@@ -316,6 +317,7 @@ def as_plain(value: Any) -> Any:
     """Objects of `classes` as dicts and strings."""
     if isinstance(value, enum.Enum):
         return value.value
+    value = without_branch(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, Duration | type):
         return {f.metadata["avro"]: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, list):
@@ -324,7 +326,8 @@ def as_plain(value: Any) -> Any:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Equal, and of the same types throughout (1 is not 1.0, an instant is not a number)."""
+    """Equal, and of the same types throughout (1 is not 1.0, an instant is not a number), of any branch."""
+    left, right = without_branch(left), without_branch(right)
     if type(left) is not type(right):
         return False
     if isinstance(left, list):

@@ -21,6 +21,7 @@ import pytest
 
 from kgen_runtime.codec import ENGINE, make_reader, make_writer
 from kgen_runtime.codec.bind import is_plain
+from kgen_runtime.codec.defaults import zigzag
 from kgen_runtime.codec.resolve import check
 from kgen_runtime.codec.schema import parse
 from kgen_runtime.codec.values import Duration, LocalTimestampNanos, TimestampNanos
@@ -1065,3 +1066,43 @@ def test_recursive_readers_with_removed_and_added_fields(engine: Any) -> None:
 def test_the_native_engine_is_compiled_here() -> None:
     """Without this every test of the native engine would quietly run on the other one."""
     assert ENGINE == "native"
+
+
+BAD_DECIMALS: list[tuple[Any, bytes, str]] = [
+    (logical("bytes", "decimal", precision=2), b"\x00", "a decimal is empty"),
+    (logical("bytes", "decimal", precision=2), b"\x02\x64", "more digits than the 2 of its schema"),
+    (logical("bytes", "decimal", precision=2), b"\x06\x01\x00\x00", "more digits than the 2 of its schema"),
+    (logical("bytes", "big-decimal"), b"\x00", "a decimal is empty"),
+    (logical("bytes", "big-decimal"), b"\x04\x00\x00", "a big-decimal is not well formed"),
+    (logical("bytes", "big-decimal"), b"\x02\x02", "a big-decimal is not well formed"),
+]
+
+
+@pytest.mark.parametrize(("kind", "data", "message"), BAD_DECIMALS)
+def test_a_decimal_is_refused_for_its_own_reason(kind: Any, data: bytes, message: str, engine: Any) -> None:
+    with pytest.raises(DecodeError) as caught:
+        make_reader(schema(kind), engine=engine).decode(data)
+    assert message in caught.value.what
+    assert caught.value.position == 0
+
+
+def test_a_big_decimal_that_is_too_long_is_refused_for_that(engine: Any) -> None:
+    number = b"\x01" + bytes(4096)
+    inner = zigzag(len(number)) + number + b"\x00"
+    with pytest.raises(DecodeError, match="more digits than 4,096 bytes hold"):
+        make_reader(schema(logical("bytes", "big-decimal")), engine=engine).decode(zigzag(len(inner)) + inner)
+
+
+UNWRITTEN: list[tuple[Decimal | int, str]] = [
+    (Decimal("123.4"), "the decimal has more than 3 digits at scale 1"),
+    (Decimal("1.23"), "the decimal has digits below scale 1"),
+    (Decimal("NaN"), "the decimal is not a finite number"),
+    (10**40, "the decimal has more than 3 digits at scale 1"),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), UNWRITTEN)
+def test_a_decimal_is_not_written_for_its_own_reason(value: Any, message: str, engine: Any) -> None:
+    with pytest.raises(EncodeError) as caught:
+        make_writer(schema(logical("bytes", "decimal", precision=3, scale=1)), engine=engine).encode(value)
+    assert caught.value.what == message

@@ -310,3 +310,110 @@ def test_a_decimal_is_not_made_of_a_number_that_is_far_too_long(
     for number in (10**9_000, 1 << 4_000_000, -(1 << 4_000_000)):
         with pytest.raises(EncodeError, match="ecimal"):
             writer.encode(number)
+
+
+class Whole:
+    """As numpy's integers: no int, and `__index__`."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __index__(self) -> int:
+        return self.number
+
+    def __float__(self) -> float:
+        return float(self.number)
+
+
+class Real:
+    """As numpy's float32: no float, and `__float__`."""
+
+    def __float__(self) -> float:
+        return 0.5
+
+
+class Kind:
+    kind = "b"
+
+
+class Truth:
+    """As numpy's bool: `__float__` too, and a dtype that says what it is."""
+
+    dtype = Kind()
+    shape = ()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __float__(self) -> float:
+        return 1.0
+
+
+class Date:
+    """As numpy's dates: `__float__` that does not answer."""
+
+    def __float__(self) -> float:
+        raise TypeError("no number")
+
+
+class Several(Whole):
+    """As numpy's arrays."""
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Complex(Real):
+    def __complex__(self) -> complex:
+        return 1j
+
+
+SCALARS: list[tuple[Any, Any, Any]] = [
+    ("int", Whole(5), 5),
+    ("long", Whole(2**40), 2**40),
+    ("float", Real(), 0.5),
+    ("double", Real(), 0.5),
+    ("double", Whole(5), 5),
+    ("boolean", Truth(), True),
+    (logical("long", "timestamp-nanos"), Whole(5), TimestampNanos(5)),
+    (logical("bytes", "decimal", precision=4, scale=1), Whole(5), 5),
+    (["null", "long"], Whole(5), 5),
+    (["null", "int", "long", "double"], Whole(2**40), 2**40),
+    (["int", "float", "double"], Real(), 0.5),
+    (["double", "boolean"], Truth(), True),
+    ({"type": "array", "items": "double"}, [Real(), Whole(1)], [0.5, 1]),
+]
+
+
+@pytest.mark.parametrize(("kind", "scalar", "own"), SCALARS)
+def test_scalars_of_other_libraries_are_taken_as_numbers(
+    kind: Any, scalar: Any, own: Any, engine: Any
+) -> None:
+    encode = make_writer(schema(kind), engine=engine).encode
+    assert encode(scalar) == encode(own)
+
+
+STRANGERS: list[tuple[Any, Any, str]] = [
+    ("int", Real(), "expected int, not Real"),
+    ("int", Truth(), "expected int, not Truth"),
+    ("double", Truth(), "expected a float or an int that a double holds, not Truth"),
+    ("double", Date(), "not Date"),
+    ("int", Several(1), "not Several"),
+    ("double", Several(1), "not Several"),
+    ("double", Complex(), "not Complex"),
+    ("double", Decimal(1), "not Decimal"),
+    ("boolean", Whole(1), "expected bool, not Whole"),
+    ("string", Whole(1), "expected str, not Whole"),
+    ("int", Whole(2**40), "the number does not fit 32 bits"),
+    (["null", "int"], Whole(2**40), "expected one of [null, int], not Whole"),
+    (logical("bytes", "decimal", precision=4, scale=1), Real(), "expected Decimal, not Real"),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "message"), STRANGERS)
+def test_what_is_not_a_number_of_the_kind_is_refused(
+    kind: Any, value: Any, message: str, engine: Any
+) -> None:
+    with pytest.raises(EncodeError) as caught:
+        make_writer(schema(kind), engine=engine).encode(value)
+    assert message in str(caught.value)

@@ -79,7 +79,7 @@ def test_samples_of_what_registries_hold_are_as_another_library_writes_them(regi
         cli.run(["sample", "odd-value", "-n", "40", "--registry", registry.url, "--out", str(tmp_path)]) == 0
     )
     values = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {next(iter(v["beløp"] or [None])) for v in values} <= {None, "a..b.Kind", "bytes", "a..b.Id"}
+    assert {next(iter(v["beløp"] or [None])) for v in values} == {None, "a..b.Kind", "bytes", "a..b.Id"}
     plain = json.loads(json.dumps(ODD).replace('"default"', '"other"'))  # which fastavro refuses
     plain["fields"].insert(0, plain["fields"].pop(1))  # and takes no type before its definition
     plain["fields"].insert(0, plain["fields"].pop(2))
@@ -88,7 +88,9 @@ def test_samples_of_what_registries_hold_are_as_another_library_writes_them(regi
         read = next(fastavro.json_reader(io.StringIO(json.dumps(value)), schema))
         text = io.StringIO()
         fastavro.json_writer(text, schema, [read])
-        assert json.loads(text.getvalue()) == value
+        again = json.loads(text.getvalue())  # where it takes a fixed for bytes
+        assert list((again.pop("beløp") or {}).values()) == list((value.pop("beløp") or {}).values())
+        assert again == value
 
 
 def test_a_topic_is_taken_for_its_values(registry, project, tmp_path_factory, capsys):
