@@ -8,7 +8,7 @@ import difflib
 import keyword
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -21,6 +21,7 @@ from kgen_runtime.serde.rules import OnRules
 
 from .errors import ConfigError
 from .model.project import TopicSettings
+from .model.topics import BESIDE
 
 NAME = "kgen.toml"
 DEFAULT_PACKAGE = "streams"
@@ -153,7 +154,20 @@ def _topics(table: Mapping[str, Any]) -> dict[str, TopicSettings]:
 def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
     where = f"topics.{topic}."
     _known(table, {"key", "value"}, where)
-    return TopicSettings(**{role: _get(table, role, str, "", where) for role in table})
+    both = {role: _both(words, f"{where}{role}") for role, words in table.items() if isinstance(words, list)}
+    chosen = {role: both[role][0] if role in both else _get(table, role, str, "", where) for role in table}
+    return TopicSettings(**chosen, also={role: words[1] for role, words in both.items()})
+
+
+def _both(words: Sequence[Any], name: str) -> tuple[str, str]:
+    """A subject, and the format that is read beside it."""
+    if len(words) == 2 and isinstance(words[0], str) and words[1] in BESIDE:
+        return words[0], words[1]
+    raise ConfigError(
+        f"{name} must be a word, or a subject and one of the formats that can be told apart from its frames",
+        where=NAME,
+        hint=" or ".join(f'["orders-key", "{word}"]' for word in BESIDE),
+    )
 
 
 def _ignore_rules(value: Any) -> tuple[str, ...]:

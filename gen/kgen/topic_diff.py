@@ -14,7 +14,7 @@ from .model.topics import FORMATS, ROLES
 
 Part: TypeAlias = Literal["key", "value", "name"]
 
-_AVRO = "rt.AvroSerde"
+_BOTH = "rt.EitherSerde"
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
 _FORMAT_OF = {serde: name for name, (_, serde) in FORMATS.items()}
 
@@ -69,7 +69,11 @@ def _changes(
 
 
 def _differs(old: Half, new: Half) -> bool:
-    return (old.types, old.serde, old.schemas) != (new.types, new.serde, new.schemas)
+    return (old.types, old.serde) != (new.types, new.serde) or _other_subject(old, new)
+
+
+def _other_subject(old: Half, new: Half) -> bool:
+    return bool(old.schemas and new.schemas and old.schemas != new.schemas)
 
 
 def _shown(half: Half) -> str:
@@ -83,20 +87,27 @@ def _shown(half: Half) -> str:
 def _notes(topic: str, role: str, old: Half, new: Half, chosen: bool) -> Iterator[str]:
     """What becomes of messages in the old format, and how to stay with it."""
     was, now = _FORMAT_OF.get(old.serde), _FORMAT_OF.get(new.serde)
-    if was and not now:
+    if new.serde == _BOTH:
+        yield f"{role}s with a schema and plain ones are both read"
+    elif (was or old.serde == _BOTH) and not now:
         yield f"plain {role}s will be dead letters"
-        if not chosen and (role, was) != ("value", "none"):
-            yield f"to stay, put `{role} = {json.dumps(was)}` under `[topics.{_key(topic)}]` in kgen.toml"
+        if was and not chosen:
+            yield from _ways_to_stay(topic, role, was, new)
+    elif now == "bytes" and not was:
+        yield f"{role}s come as bytes, the schema's id at their head"
     elif now and not was:
-        yield (
-            f"{role}s come as {now}, the schema's id at their head"
-            if now == "bytes"
-            else (f"{role}s with a schema will be dead letters")
-        )
+        yield f"{role}s with a schema will be dead letters"
     elif was != now and now != "bytes":
         yield f"{role}s that are {was} will be dead letters"
-    elif old.schemas != new.schemas:
-        yield "from another subject"
+    elif _other_subject(old, new):
+        yield f"from the subject {new.schemas} (was {old.schemas})"
+
+
+def _ways_to_stay(topic: str, role: str, was: str, new: Half) -> Iterator[str]:
+    yield f"to stay, put `{role} = {json.dumps(was)}` under `[topics.{_key(topic)}]` in kgen.toml"
+    if was == "bytes" and new.schemas and "str" not in new.types:
+        both = json.dumps([new.schemas, "string"])
+        yield f"if they are text, `{role} = {both}` there reads both"
 
 
 def _key(topic: str) -> str:

@@ -29,6 +29,7 @@ from .messages import Headers, RawMessage
 from .recovery import Recovery
 from .serde.avro import AvroSerde
 from .serde.base import Role, Serde
+from .serde.either import EitherSerde
 from .serde.framing import id_prefix
 from .serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from .serde.store import SchemaStore
@@ -122,6 +123,9 @@ def samples(topic: Topic[K, V], n: int = 10, seed: int = 0) -> list[RawMessage]:
 def _sampler(serde: Serde[Any], role: Role, rng: random.Random) -> Iterator[bytes | None]:
     if isinstance(serde, AvroSerde):
         return _avro_sampler(serde, rng)
+    if isinstance(serde, EitherSerde):
+        both = [_sampler(half, role, rng) for half in (serde.framed, serde.plain)]
+        return (next(half) for half in itertools.cycle(both))
     for kind, make in _PLAIN.items():
         if isinstance(serde, kind):
             encoder = serde.encoder(SchemaStore(None), role)

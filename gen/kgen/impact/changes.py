@@ -79,7 +79,7 @@ class Half:
     types: tuple[str, ...]
     shown: str  # its type as it is written; of the topic itself its name
     serde: str  # `rt.BytesSerde`
-    schemas: str = ""  # the constant that holds them
+    schemas: str = ""  # their subject, where the module says it
 
 
 @dataclass(frozen=True)
@@ -274,7 +274,8 @@ def _halves(tree: ast.Module, aliases: Mapping[str, ast.expr]) -> Iterator[tuple
         if isinstance(node, ast.AnnAssign) and isinstance(node.annotation, ast.Subscript):
             types = tuple(sorted(set(_members(node.annotation.slice, aliases, _DEPTH))))
             shown = ast.unparse(node.annotation.slice)
-            schemas = ast.unparse(value.args[0]) if value.args else ""
+            texts = (n for a in value.args[:1] for n in ast.walk(a) if isinstance(n, ast.Constant))
+            schemas = next((n.value for n in texts if isinstance(n.value, str)), "")
             yield ast.unparse(node.target), Half(types, shown, ast.unparse(value.func), schemas)
         elif isinstance(node, ast.Assign) and ast.unparse(value.func) == "rt.Topic" and value.args:
             yield "topic", Half((), str(ast.literal_eval(value.args[0])), "rt.Topic")

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from kgen_runtime.codec.schema import Enum, Fixed, Named, Node, Primitive, Record, Ref
+from kgen_runtime.errors import ConfigError
 
 from . import names, quote
 from .classes import ClassMaker, doc
-from .expr import Expr, call, dict_of
+from .expr import Alternatives, Expr, call, dict_of, flat
 from .given import Before, History, Names
 from .homes import Homes
 from .library import Library, Pair, Unit, reach, refs
@@ -270,7 +271,30 @@ class Drafts:
         unit = draft.serdes[role]
         classes = dict_of((quote.string(name), cls) for name, cls in sorted(draft.classes(unit).items()))
         schemas = call("_schemas.SCHEMAS.subject", quote.string(unit.version.subject))
-        return SerdeDef(self._root_type(draft, types, unit, role), call("rt.AvroSerde", schemas, classes))
+        framed = call("rt.AvroSerde", schemas, classes)
+        if role not in plan.also:
+            return SerdeDef(self._root_type(draft, types, unit, role), framed)
+        plain, serde = FORMATS[plan.also[role]]
+        type_ = self._either_type(draft, types, unit, (plan.name, role, plain))
+        return SerdeDef(type_, call("rt.EitherSerde", framed, call(serde)))
+
+    def _either_type(self, draft: _Draft, types: ModuleTypes, unit: Unit, use: tuple[str, str, str]) -> str:
+        """An alias for what the schema's values are or a plain one is, which has to be of another type."""
+        topic, role, plain = use
+        writer, root = Types(types, unit.schema.names, draft.classes(unit)), unit.schema.root
+        path = Path(names.pascal(role), unit.version.subject, (":",))
+        name = types.take(path)
+        whole = writer.whole(root, replace(path, name=name))
+        framed = whole.types if isinstance(whole, Alternatives) else (flat(whole),)
+        if writer.name(plain) in framed:
+            raise ConfigError(
+                f"the {role} of the topic {topic} cannot be read in two formats: both give {plain}",
+                where=f"kgen.toml, [topics.{topic}]",
+                hint=f"use one of them: the format, or the subject {unit.version.subject}",
+            )
+        every = [*framed, writer.name(plain)]
+        types.alias(name, Alternatives(tuple(sorted(every, key=lambda it: it == "None"))))  # None comes last
+        return name
 
     def _root_type(self, draft: _Draft, types: ModuleTypes, unit: Unit, role: str) -> Expr:
         writer = Types(types, unit.schema.names, draft.classes(unit))

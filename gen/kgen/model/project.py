@@ -14,11 +14,12 @@ from .subjects import Skipped
 class TopicSettings:
     """What `kgen.toml` says of a topic: for key and value an unframed format (`string`, `bytes`, `long`,
     `int`, `double`, `none`) or the name of a subject; None leaves it to the subjects `<topic>-key` and
-    `<topic>-value`.
+    `<topic>-value`. `also` has, for a role that names a subject, the unframed format that is read beside it.
     """
 
     key: str | None = None
     value: str | None = None
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

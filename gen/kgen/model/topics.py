@@ -23,6 +23,9 @@ FORMATS = {
 }
 """Unframed format -> the type of its values, and its serde."""
 
+BESIDE = ("string", "int")
+"""Formats that can be told apart from what is framed with a schema's id, and so may be read beside it."""
+
 _CONTEXT = re.compile(r":\.[^:]*:")
 
 
@@ -41,6 +44,7 @@ class TopicPlan:
     name: str
     subjects: Mapping[str, str] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=dict)  # formats that are read beside the subject's
 
 
 def usable(snapshot: Snapshot, library: Library) -> Usable:
@@ -137,7 +141,7 @@ def _plan(topic: str, found: Mapping[str, str], settings: TopicSettings, names: 
             subjects[role] = word
         else:
             raise _unknown(topic, role, word)
-    return TopicPlan(topic, subjects, formats)
+    return TopicPlan(topic, subjects, formats, {r: w for r, w in settings.also.items() if r in subjects})
 
 
 def _unknown(topic: str, role: str, word: str) -> ConfigError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .avro import AvroSerde
 from .base import Decoder, Encoder, Role, Serde
+from .either import EitherSerde
 from .primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from .registry import RegistryClient
 from .schemas import Schemas, WriterSchema
@@ -15,6 +16,7 @@ __all__ = [
     "BytesSerde",
     "Decoder",
     "DoubleSerde",
+    "EitherSerde",
     "Encoder",
     "IntSerde",
     "LongSerde",

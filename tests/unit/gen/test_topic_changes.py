@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +101,8 @@ def put(project: Path, line: str, table: str) -> None:
 
 SAID = (
     "key of orders: bytes -> OrderKey; plain keys will be dead letters; "
-    'to stay, put `key = "bytes"` under `[topics.orders]` in kgen.toml'
+    'to stay, put `key = "bytes"` under `[topics.orders]` in kgen.toml; '
+    'if they are text, `key = ["orders-key", "string"]` there reads both'
 )
 
 
@@ -200,7 +203,7 @@ def test_another_subject_for_a_key_is_said(project, registry, kgen):
     assert kgen("pull")[0] == 0
     put(project, 'key = "ids"', "[topics.orders]")
     out = kgen("pull")[1]
-    assert "~ key of orders: OrderKey -> OrderKey; from another subject" in out
+    assert "~ key of orders: OrderKey -> ShopOrderKey; from the subject ids (was orders-key)" in out
 
 
 def test_a_value_whose_schema_goes_is_said(project, registry, kgen):
@@ -220,10 +223,25 @@ def test_a_value_that_becomes_a_union_is_said_with_all_its_types(project, regist
     assert "~ value of orders: Order -> Cancel | Order" in out
 
 
-def test_a_topic_whose_name_changes_in_case_alone_is_said(registry, kgen, tmp_path):
-    """Both make the module `orders`: flows would read another topic without a word."""
+def test_a_topic_whose_name_changes_in_case_alone_is_not_read_by_the_old_flow(registry, kgen, tmp_path):
     registry.add("Orders-value", ORDER)
     assert kgen("pull", "--registry", registry.url)[0] == 0
+    registry.subjects["orders-value"] = registry.subjects.pop("Orders-value")
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "Orders-value is gone and orders-value has its schema: renamed?" in out
+    assert not (tmp_path / "p/streams/_generated/orders.py").exists()
+    assert f"! {FLOW}:" in out
+
+
+def test_another_topic_under_a_modules_name_is_said(registry, kgen, tmp_path):
+    """Where the lock does not say what the module was for, flows would read another topic without a word."""
+    registry.add("Orders-value", ORDER)
+    assert kgen("pull", "--registry", registry.url)[0] == 0
+    lock = tmp_path / "p/kgen.lock"
+    text, count = re.subn(r"(?s)\n\[modules\]\n.*?(?=\n\[)", "", lock.read_text())
+    assert count == 1
+    lock.write_text(text)
     registry.subjects["orders-value"] = registry.subjects.pop("Orders-value")
     code, out, _ = kgen("pull")
     assert code == 0
@@ -231,3 +249,67 @@ def test_a_topic_whose_name_changes_in_case_alone_is_said(registry, kgen, tmp_pa
     text = (tmp_path / "p" / FLOW).read_text()
     line = text.partition("orders.topic")[0].count("\n") + 1
     assert f"! {FLOW}:{line}: orders.topic: Orders -> orders" in out
+
+
+def test_plain_text_and_a_schema_are_both_read_where_the_hint_is_followed(project, registry, kgen):
+    registry.add("orders-key", KEY)
+    said = kgen("pull", "--dry-run")[1]
+    hint, table = re.search(r"`(key = \[.*?\])` there", said), re.search(r"under `(.*?)` in", said)
+    assert hint
+    assert table
+    put(project, hint[1], table[1])
+    code, out, _ = kgen("pull")
+    assert code == 0
+    assert "~ key of orders: bytes -> OrderKey | str; keys with a schema and plain ones are both read" in out
+    text = (project / "streams/_generated/orders.py").read_text()
+    assert "Key: TypeAlias = OrderKey | str" in text
+    assert "key: rt.Serde[Key] = rt.EitherSerde(" in text
+    assert kgen("pull")[1] == "nothing changed\n"
+    (project / "streams/bills.py").unlink()
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    done = subprocess.run(run, cwd=project, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    config = project / "kgen.toml"
+    config.write_text(config.read_text().replace(hint[1], 'key = "orders-key"'))
+    assert "~ key of orders: OrderKey | str -> OrderKey; plain keys will be dead letters" in kgen("pull")[1]
+
+
+def test_text_with_a_schema_is_not_offered_beside_plain_text(project, registry, kgen):
+    registry.add("orders-key", '"string"')
+    out = kgen("pull")[1]
+    assert "~ key of orders: bytes -> str; plain keys will be dead letters; to stay, put" in out
+    assert "reads both" not in out
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        '["orders-key", "bytes"]',
+        '["orders-key", "long"]',
+        '["orders-key", "none"]',
+        '["orders-key"]',
+        '["orders-key", "string", "int"]',
+        '[1, "string"]',
+        '["orders-key", ["string"]]',
+        '["orders-kez", "string"]',
+    ],
+)
+def test_formats_that_cannot_be_told_apart_are_refused(project, registry, kgen, tree, key):
+    registry.add("orders-key", KEY)
+    put(project, f"key = {key}", "[topics.orders]")
+    before = tree(project)
+    code, _, err = kgen("pull")
+    assert code == 2
+    assert "unexpected" not in err
+    assert len(err.splitlines()) == 3
+    assert tree(project) == before
+
+
+@pytest.mark.parametrize(("schema", "format_"), [('"string"', "string"), (["null", "int"], "int")])
+def test_two_formats_of_one_python_type_are_refused(project, registry, kgen, schema, format_):
+    """What is written could not be told apart."""
+    registry.add("orders-key", schema)
+    put(project, f'key = ["orders-key", "{format_}"]', "[topics.orders]")
+    code, _, err = kgen("pull")
+    assert code == 2
+    assert "cannot be read in two formats" in err

@@ -1,0 +1,103 @@
+"""Two formats in one topic: framed with a schema's id, and plain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from ..errors import ConfigError, EncodeError
+from ..messages import Headers
+from .base import Decoder, Encoder, Role, Serde
+from .framing import HEADERS
+from .primitive import IntSerde, StringSerde
+from .store import SchemaStore
+
+T = TypeVar("T")
+
+_FIRST_TEXT = 2  # frames begin with the byte 0 or 1
+_INT_SIZE = 4  # shorter than any frame
+
+
+class EitherSerde(Serde[T]):
+    """Reads what is framed with `framed`, and what is certainly not framed with `plain`, which is for text or
+    32-bit integers: a frame begins with 00 or 01 and has at least five bytes. What might be a frame is never
+    taken for plain: where it is none, it is an error, as with `framed` alone. So text that begins with U+0000
+    or U+0001 is not read as text, and not written.
+
+    Writes each value in the format of its type. The type is the one that the declaration gives, as in
+    `key: rt.Serde[OrderKey | str] = rt.EitherSerde(…)`. Raises `ConfigError` for another `plain`.
+    """
+
+    def __init__(self, framed: Serde[Any], plain: StringSerde | IntSerde) -> None:
+        self.framed = framed
+        self.plain = plain
+        if not isinstance(plain, (StringSerde, IntSerde)):
+            raise ConfigError(
+                f"{plain!r} cannot be told apart from what is framed with a schema's id",
+                hint="use StringSerde or IntSerde",
+            )
+
+    @property
+    def is_text(self) -> bool:
+        """Whether what is plain is text."""
+        return isinstance(self.plain, StringSerde)
+
+    def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
+        """A decoder for one worker. Raises `SchemaError` where the generated schema is not valid."""
+        return _EitherDecoder(self, store, role)
+
+    def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
+        """An encoder. Raises `SchemaError` where the latest schema is not valid."""
+        return _EitherEncoder(self, store, role)
+
+    def __repr__(self) -> str:
+        return f"EitherSerde({self.framed!r}, {self.plain!r})"
+
+
+class _EitherDecoder(Generic[T]):
+    def __init__(self, serde: EitherSerde[T], store: SchemaStore, role: Role) -> None:
+        self._framed = serde.framed.decoder(store, role)
+        self._plain = serde.plain.decoder(store, role)
+        self._is_text = serde.is_text
+        self._header = HEADERS[role]
+
+    def decode_many(
+        self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
+    ) -> tuple[list[Any], list[int | None]]:
+        """See `Decoder.decode_many`."""
+        given = headers if headers is not None else [()] * len(payloads)
+        plain = [i for i, p in enumerate(payloads) if p is not None and self._is_plain(p, given[i])]
+        framed = sorted(set(range(len(payloads))).difference(plain))
+        values: list[Any] = [None] * len(payloads)
+        ids: list[int | None] = [None] * len(payloads)
+        for decoder, where in ((self._framed, framed), (self._plain, plain)):
+            if where:
+                found = decoder.decode_many([payloads[i] for i in where], [given[i] for i in where])
+                for i, value, id_ in zip(where, *found):
+                    values[i], ids[i] = value, id_
+        return values, ids
+
+    def _is_plain(self, payload: bytes, headers: Headers) -> bool:
+        if any(name == self._header for name, _ in headers):
+            return False
+        if self._is_text:
+            return not payload or payload[0] >= _FIRST_TEXT
+        return len(payload) == _INT_SIZE
+
+
+class _EitherEncoder(Generic[T]):
+    def __init__(self, serde: EitherSerde[T], store: SchemaStore, role: Role) -> None:
+        self._framed: Encoder[Any] = serde.framed.encoder(store, role)
+        self._plain: Encoder[Any] = serde.plain.encoder(store, role)
+        self._type = str if serde.is_text else int
+
+    def encode(self, value: T | None) -> bytes | None:
+        """See `Encoder.encode`."""
+        if not isinstance(value, self._type) or isinstance(value, bool):
+            return self._framed.encode(value)
+        payload = self._plain.encode(value)
+        if self._type is str and payload and payload[0] < _FIRST_TEXT:
+            raise EncodeError(
+                "text that begins with U+0000 or U+0001 would be taken for a value with a schema's id"
+            )
+        return payload
