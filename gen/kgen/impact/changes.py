@@ -214,11 +214,11 @@ def _class_changes(
 ) -> Iterator[Affected]:
     by_wire = {field.wire: name for name, field in new.fields.items()}
     for name, field in old.fields.items():
-        later = by_wire.get(renames.get(field.wire, ""), "")
-        if name in new.fields:
+        later = by_wire.get(renames.get(field.wire, field.wire), "")
+        if later not in ("", name):  # also where another field has the name now
+            yield Affected(module, owner, name, "renamed", name, later, since)
+        elif name in new.fields:
             yield from _field_changes(module, owner, name, field, new.fields[name], since)
-        elif later or field.wire in by_wire:
-            yield Affected(module, owner, name, "renamed", name, later or by_wire[field.wire], since)
         else:
             yield Affected(module, owner, name, "removed", field.shown, "", since)
     taken = {by_wire.get(renames.get(f.wire, f.wire)) for f in old.fields.values()}

@@ -396,6 +396,12 @@ def test_renamed_by_alias() -> None:
     assert found == ["Order.discount renamed to rebate in v4"]
 
 
+def test_renamed_by_alias_where_another_field_takes_the_name() -> None:
+    new = later(("    discount: float\n", "    rebate: float\n    discount: float = 9.0\n"))
+    found = uses("def f(o: O): return o.discount  #!\n", new, **{"shop.Order.discount": "rebate"})
+    assert found == ["Order.discount renamed to rebate in v4"]
+
+
 def test_another_python_name_for_the_same_field() -> None:
     new = later(
         (
