@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -92,6 +93,47 @@ class Server:
                 pass
 
         return Handler
+
+
+class Trickle:
+    """Begins every answer and never ends it: byte after byte, for as long as the client listens.
+
+    `asked` is set at the first request, `hung_up` when a client has gone. With `at_once` it does not wait for
+    a request, as the end of a TLS handshake would not come.
+    """
+
+    def __init__(self, begin: bytes, *, at_once: bool = False, byte: bytes = b" ") -> None:
+        self.asked, self.hung_up = threading.Event(), threading.Event()
+        self._begin, self._at_once, self._byte = begin, at_once, byte
+        self._closed = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._socket.close()
+
+    def _accept(self) -> None:
+        while not self._closed.is_set():
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            if not self._at_once:
+                connection.recv(65_536)
+            self.asked.set()
+            try:
+                connection.sendall(self._begin)
+                while not self._closed.wait(0.02):
+                    connection.sendall(self._byte)
+            except OSError:
+                self.hung_up.set()
 
 
 class _Http(ThreadingHTTPServer):

@@ -52,6 +52,7 @@ class Registry:
     key: str | None = None
     origin: str = NAME  # where the URL comes from: as errors name it
     file_url: str = ""  # the one that kgen.toml has
+    timeout: float = 600.0  # seconds for all that a command asks of it
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,19 @@ def _config(data: Mapping[str, Any]) -> Config:
 
 
 def _registry(table: Mapping[str, Any]) -> Registry:
-    _known(table, {"url", "user_env", "password_env", "token_env", "ca", "cert", "key"}, "registry.")
-    texts = {key: _get(table, key, str, "", "registry.") for key in table}
+    names = {"url", "user_env", "password_env", "token_env", "ca", "cert", "key"}
+    _known(table, {*names, "timeout"}, "registry.")
+    texts = {key: _get(table, key, str, "", "registry.") for key in table if key in names}
     if texts.get("url"):
         _check_url(texts["url"])
-    return Registry(**{"url": "", **texts}, file_url=texts.get("url", ""))
+    timeout = _timeout(table.get("timeout", Registry.timeout))
+    return Registry(**{"url": "", **texts}, file_url=texts.get("url", ""), timeout=timeout)
+
+
+def _timeout(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 86_400:
+        raise ConfigError("registry.timeout must be a number of seconds, less than a day", where=NAME)
+    return float(value)
 
 
 def _check_url(url: str) -> None:

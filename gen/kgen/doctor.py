@@ -16,6 +16,7 @@ from .errors import ConfigError, KgenError
 
 State: TypeAlias = Literal["ok", "warning", "error"]
 
+_PATIENCE = 10.0  # seconds, for the registry
 _TIMEOUT = 3.0  # seconds, for each broker
 
 
@@ -29,14 +30,16 @@ class Finding:
     hint: str = ""
 
 
-def examine(root: Path, url: str | None = None) -> Iterator[Finding]:
-    """Every finding, in order. Raises nothing that a user could cause."""
+def examine(
+    root: Path, url: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> Iterator[Finding]:
+    """Every finding, in order. `say` hears what is waited for. Raises nothing that a user could cause."""
     yield _python()
     yield Finding("kgen", "ok", __version__)
     for name in ("bytewax", "confluent-kafka", "requests"):
         yield _package(name)
     yield _guarded("codec", _codec)
-    yield _guarded("registry", lambda: _registry(root, url))
+    yield _guarded("registry", lambda: _registry(root, url, say))
     yield _guarded("brokers", _brokers)
     yield _guarded("project", lambda: _project(root))
 
@@ -73,12 +76,12 @@ def _codec() -> Finding:
     return Finding("codec", "warning", codec.ENGINE, f"slower: {mend}")
 
 
-def _registry(root: Path, url: str | None) -> Finding:
+def _registry(root: Path, url: str | None, say: Callable[[str], None]) -> Finding:
     settings = config.load(root)
     known = config.with_url(settings or config.Config(config.Registry("")), url).registry
     if not known.url:
         return Finding("registry", "warning", "none is set", "kgen pull --registry URL, or KGEN_REGISTRY_URL")
-    with registry.opened(known, root, retries=0) as api:
+    with registry.opened(known, root, retries=0, seconds=_PATIENCE, say=say) as api:
         count = len(api.subjects())
     subjects = f"{count} subject{'' if count == 1 else 's'}"
     return Finding("registry", "ok", f"{api.url} ({subjects}; from {known.origin})")

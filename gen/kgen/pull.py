@@ -143,10 +143,13 @@ def _run(request: Request, disk: _OnDisk) -> Result:
         return Result(prepared.plan, written=False, lock_changes=prepared.lock_changes)
     paths.check_writable(root, [root / lock.NAME])
     if (root / ".kgen").exists():
+        with guard.exclusive(root, request.say), interrupts.held():
+            healed = write.heal(root)
+        ahead = _read_ahead(request)
         with guard.exclusive(root, request.say):
             with interrupts.held():
-                healed = write.heal(root)
-            return _write(request, _prepare(request), disk, healed)
+                healed = write.heal(root) or healed
+            return _write(request, _prepare(request, ahead), disk, healed)
     # Nothing is made in the folder before the registry has answered.
     before = lock.read_text(root)
     prepared = _prepare(request)
@@ -154,6 +157,23 @@ def _run(request: Request, disk: _OnDisk) -> Result:
         if lock.read_text(root) != before:  # another first pull was quicker
             prepared = _prepare(request)
         return _write(request, prepared, disk, None)
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """What was read of the registry while nobody was kept from the project, and for which state of that."""
+
+    config: Config
+    lock: str | None
+    fetched: Fetched
+
+
+def _read_ahead(request: Request) -> _Ahead | None:
+    """A registry may take long: others, as `kgen status`, need not wait for it."""
+    if request.frozen:
+        return None
+    settled, text = settle(request), lock.read_text(request.root)
+    return _Ahead(settled.config, text, read_registry(settled.config, request, lock.load(request.root)))
 
 
 def _refuse_interrupted(root: Path) -> None:
@@ -262,17 +282,22 @@ def prepare(request: Request) -> Prepared:
     """Plan and write nothing. Raises `KgenError`, also where an interrupted write left the project
     half-way.
     """
+    _refuse_interrupted(request.root)
+    ahead = _read_ahead(request)
     with guard.shared(request.root, request.say):
         _refuse_interrupted(request.root)
-        return _prepare(request)
+        return _prepare(request, ahead)
 
 
-def _prepare(request: Request) -> Prepared:
+def _prepare(request: Request, ahead: _Ahead | None = None) -> Prepared:
     settled = settle(request)
     old = lock.load(request.root)
     if request.frozen:
         return _from_lock(request, settled, old)
-    fetched = read_registry(settled.config, request, old)
+    if ahead and (ahead.config, ahead.lock) == (settled.config, lock.read_text(request.root)):
+        fetched = ahead.fetched
+    else:
+        fetched = read_registry(settled.config, request, old)
     _check_pins(request, fetched)
     found = reading.read(fetched, old)
     if not request.lenient:
@@ -300,7 +325,7 @@ def read_registry(settings: Config, request: Request, old: lock.Locked | None) -
             "no registry is set", where=config.NAME, hint='[registry] url = "http://localhost:8081"'
         )
     globs = request.subjects or settings.subjects
-    with registry.opened(settings.registry, request.root) as api:
+    with registry.opened(settings.registry, request.root, say=request.say) as api:
         fetched = registry.fetch(
             api,
             globs,

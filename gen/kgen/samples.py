@@ -32,7 +32,8 @@ def find(request: Request, name: str, version: int | None) -> Unit:
     found = _named(locked.snapshot, name) if locked else None
     if locked and found and version in (None, *(v.version for v in found.versions)):
         return _unit(locked.snapshot, found, version)
-    wanted = Request(request.root, request.registry, _subjects(name), all_versions=version is not None)
+    every = version is not None
+    wanted = Request(request.root, request.registry, _subjects(name), all_versions=every, say=request.say)
     snapshot = pull.read_registry(pull.settle(wanted).config, wanted, None).snapshot
     found = _named(snapshot, name)
     if found is None:

@@ -24,7 +24,7 @@ def command(
     console = Console(json, quiet, not no_color)
     root = options.project(out, console)
     findings = []
-    for finding in doctor.examine(root, registry):
+    for finding in doctor.examine(root, registry, console.say):
         findings.append(finding)
         console.line(f"{_MARKS[finding.state]}  {finding.name:<16} {finding.detail}")
         if finding.hint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,12 +17,19 @@ _DEFAULTS = Registry("")
 
 
 @contextmanager
-def opened(settings: Registry, root: Path, *, retries: int = 4) -> Iterator[Api]:
+def opened(
+    settings: Registry,
+    root: Path,
+    *,
+    retries: int = 4,
+    seconds: float | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[Api]:
     """The registry of `settings`, closed at the end; its errors say where the URL comes from.
 
-    Raises `ConfigError`.
+    The rest is as for `connect`. Raises `ConfigError`.
     """
-    client = connect(settings, root, retries=retries)
+    client = connect(settings, root, retries=retries, seconds=seconds, say=say)
     try:
         yield Api(client)
     except RegistryError as error:
@@ -34,9 +41,19 @@ def opened(settings: Registry, root: Path, *, retries: int = 4) -> Iterator[Api]
 
 
 def connect(
-    settings: Registry, root: Path, environ: Mapping[str, str] | None = None, *, retries: int = 4
+    settings: Registry,
+    root: Path,
+    environ: Mapping[str, str] | None = None,
+    *,
+    retries: int = 4,
+    seconds: float | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> RegistryClient:
-    """A client for the registry of `settings`; paths in it are relative to `root`. Raises `ConfigError`."""
+    """A client for the registry of `settings`; paths in it are relative to `root`.
+
+    Everything asked of it has to be answered within `seconds` (by default, and at most, `settings.timeout`).
+    `say` gets a line where that takes long. Raises `ConfigError`.
+    """
     env = os.environ if environ is None else environ
     ca = _file(settings.ca, "registry.ca", root, env, "KGEN_REGISTRY_CA")
     cert = _file(settings.cert, "registry.cert", root, env, "KGEN_REGISTRY_CERT")
@@ -46,9 +63,10 @@ def connect(
             "a registry key is set without its certificate", hint="set registry.cert or KGEN_REGISTRY_CERT"
         )
     pair = (cert, key) if cert and key else cert
-    return RegistryClient(
-        settings.url, auth=_auth(settings, env), verify=ca or True, cert=pair, retries=retries
+    client = RegistryClient(
+        settings.url, auth=_auth(settings, env), verify=ca or True, cert=pair, retries=retries, say=say
     )
+    return client.lasting(min(settings.timeout, seconds or settings.timeout))
 
 
 def _auth(settings: Registry, env: Mapping[str, str]) -> tuple[str, str] | str | None:
@@ -61,11 +79,11 @@ def _auth(settings: Registry, env: Mapping[str, str]) -> tuple[str, str] | str |
     if bool(user) != bool(password):
         missing = settings.password_env if user else settings.user_env
         raise ConfigError(f"{missing} is not set", hint="a user and a password go together")
-    return token.strip() if token else (user, password) if user and password else None
+    return token.strip() if token else ((user, password) if user and password else None)
 
 
 def _secret(name: str, default: str, env: Mapping[str, str]) -> str | None:
-    value = env.get(name)
+    value = env.get(name, "").rstrip("\r\n")  # of a file
     if not value and name != default:
         raise ConfigError(
             f"{name} is not set", where="kgen.toml, registry", hint="kgen.toml says that it holds a secret"

@@ -180,12 +180,15 @@ def concurrently(jobs: Iterable[Callable[[], T]], progress: Progress | None) -> 
     dropped.
     """
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="kgen-registry")
+    done_with = False
     try:
         futures: list[Future[T]] = [pool.submit(job) for job in jobs]
         for done, future in enumerate(as_completed(futures), 1):
             future.result()
             if progress:
                 progress(done, len(futures))
+        done_with = True
         return [future.result() for future in futures]
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        # After a failure or Ctrl-C nobody waits for the others: closing the client ends what they wait for.
+        pool.shutdown(wait=done_with, cancel_futures=True)

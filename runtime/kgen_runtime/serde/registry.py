@@ -9,31 +9,34 @@ from __future__ import annotations
 
 import copy
 import json as jsonlib
+import logging
 import os
 import random
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from http.cookiejar import DefaultCookiePolicy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from ..errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
-from ._http import Auth, AuthHeader, printable, seconds, status_text
+from ._http import Auth, AuthHeader, printable, status_text
+from ._patience import GivenUpError, Limit, Patience, Wait
+from ._reasons import RetryError, plain_to_tls, proxy_refuses, says_that_it_speaks_tls, why
+from ._tls import check_certificate, trusted
+from ._transport import Answer, Call, PlainToTlsError, Transport, new_session
 from ._url import Url, registry_url
 
 Params: TypeAlias = Mapping[str, "str | int"]
 
-ACCEPT: Final = "application/vnd.schemaregistry.v1+json, application/json"
-CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 UNKNOWN: Final = frozenset(
     {40401, 40402, 40403, 40404, 40406}
 )  # subject, version, schema; soft-deleted subject, version
 MAX_REDIRECTS: Final = 5
 MAX_BYTES: Final = 64 << 20
+_LOOKED_AT: Final = 10_000  # characters of a message
+
+log = logging.getLogger("kgen_runtime.serde")
 
 
 class RegistryClient:
@@ -41,8 +44,12 @@ class RegistryClient:
 
     A request is tried `1 + retries` times on connection errors, 408, 429 and 5xx, with full jitter between;
     `Retry-After` is honoured up to `max_wait` seconds. `timeout` (seconds) bounds the connecting and each
-    wait for bytes. `verify` is False or the path of a CA bundle; `cert` the paths of a client certificate and
-    its key. `session`, `sleep` and `jitter` are there for tests.
+    wait for bytes, `deadline` the whole request with its redirects, retries and body. A request ends early
+    where the client is closed or, after half a second, where the flow is asked to stop.
+
+    `verify` is False or the path of a CA bundle; `cert` the paths of a client certificate and its key. `say`
+    gets a line where a request takes longer than two seconds; without it, it is logged. `session`, `sleep`
+    and `jitter` are there for tests. Raises `ConfigError` for a URL, token or certificate that is not one.
     """
 
     def __init__(
@@ -53,23 +60,26 @@ class RegistryClient:
         verify: bool | str = True,
         cert: str | tuple[str, str] | None = None,
         timeout: float = 10.0,
+        deadline: float = 60.0,
         retries: int = 4,
         max_wait: float = 20.0,
         max_bytes: int = MAX_BYTES,
+        say: Callable[[str], None] = log.warning,
         session: requests.Session | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._home, in_url = registry_url(url)
         self.url = str(self._home)
         self._auth = AuthHeader(auth if auth is not None else in_url)
-        self._verify = verify
-        self._cert = cert
+        check_certificate(cert)
+        self._transport = Transport(self._auth, trusted(verify), cert, max_bytes, session or new_session())
+        self._patience = Patience(say)
         self._timeout = timeout
+        self._deadline = deadline
+        self._limit: Limit | None = None
         self._retries = retries
         self._max_wait = max_wait
-        self._max_bytes = max_bytes
-        self._session = session or _session()
         self._sleep = sleep
         self._jitter = jitter
 
@@ -110,47 +120,82 @@ class RegistryClient:
     def request(self, method: str, path: str, *, json: Any = None, params: Params | None = None) -> Any:
         """The JSON answered to any request. Raises as `get` does."""
         body = None if json is None else jsonlib.dumps(json).encode()
-        call = _Call(method, self._home / path, dict(params or {}), body, self._timeout)
+        call = Call(method, self._home / path, dict(params or {}), body)
+        wait = Wait(self._patience, str(call), self._limit_of_a_request())
         for attempt in range(self._retries + 1):
             try:
-                return self._once(call)
-            except _RetryError as error:
+                return self._once(call, wait)
+            except RetryError as error:
                 if attempt == self._retries:
-                    raise _unavailable(call, error, attempt + 1) from None
-                self._sleep(self._delay(attempt, error.after))
+                    raise _unavailable(call, str(error), attempt + 1, error.status) from None
+                self._pause(call, wait, attempt, error)
+            except GivenUpError as error:
+                raise _unavailable(call, str(error), attempt + 1) from None
         raise AssertionError("unreachable: the last attempt raises")
+
+    def pause(self, seconds: float, why: str) -> None:
+        """Wait before asking again what was answered oddly: bounded, said and ended like a request.
+
+        Raises `RegistryUnavailable`.
+        """
+        if self._sleep is not None:
+            return self._sleep(seconds)
+        try:
+            return Wait(self._patience, why, self._limit_of_a_request()).pause(seconds, why)
+        except GivenUpError as error:
+            raise RegistryUnavailable(f"the schema registry is not waited for: {error}") from None
 
     def hurried(self, timeout: float = 2.0) -> RegistryClient:
         """The same client (and connections) for questions that must not hold anything up: one short try."""
         client = copy.copy(self)
-        client._retries, client._timeout = 0, timeout
+        client._retries, client._timeout, client._deadline = 0, timeout, timeout
+        return client
+
+    def lasting(self, seconds: float) -> RegistryClient:
+        """The same client (and connections) for several requests that have to be done within `seconds`."""
+        client = copy.copy(self)
+        client._limit = Limit.of(seconds)
         return client
 
     def close(self) -> None:
-        """Close the pooled connections."""
-        self._session.close()
+        """End the requests under way, in any thread, and close the pooled connections."""
+        self._patience.closed.set()
+        self._transport.session.close()
 
     def __repr__(self) -> str:
         return f"RegistryClient({self.url!r})"
+
+    def _limit_of_a_request(self) -> Limit:
+        limits = [Limit.of(self._deadline), *([self._limit] if self._limit else [])]
+        return min(limits, key=lambda limit: limit.until)
+
+    def _pause(self, call: Call, wait: Wait, attempt: int, error: RetryError) -> None:
+        seconds = self._delay(attempt, error.after)
+        if self._sleep is not None:
+            return self._sleep(seconds)
+        try:
+            return wait.pause(seconds, str(error))
+        except GivenUpError as given_up:
+            raise _unavailable(call, str(given_up), attempt + 1, error.status) from None
 
     def _delay(self, attempt: int, after: float | None) -> float:
         if after is not None:
             return min(after, self._max_wait)
         return self._jitter() * min(0.4 * 2.0**attempt, self._max_wait)
 
-    def _once(self, call: _Call) -> Any:
-        answer = self._send(call)
+    def _once(self, call: Call, wait: Wait) -> Any:
+        answer = self._send(call, wait)
         if answer.status in (408, 429) or (answer.status >= 500 and answer.status != 501):
-            raise _RetryError(status_text(answer.status), answer.retry_after, answer.status)
+            raise RetryError(status_text(answer.status), answer.retry_after, answer.status)
         if not 200 <= answer.status < 300:
-            raise _refusal(call, answer, self._auth.given)
+            raise _refusal(call, answer, self._auth)
         return _json(call, answer)
 
-    def _send(self, call: _Call) -> _Answer:
+    def _send(self, call: Call, wait: Wait) -> Answer:
         """Follow redirects by hand: neither password nor client certificate may go to another origin."""
         url = call.url
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._transfer(call, url, home=url.origin == self._home.origin)
+            answer = self._transfer(call, url, wait)
             if answer.location is None:
                 return answer
             url = url.redirected(answer.location)
@@ -161,116 +206,19 @@ class RegistryClient:
                 )
         raise RegistryError(f"{call} was redirected more than {MAX_REDIRECTS} times", status=answer.status)
 
-    def _transfer(self, call: _Call, url: Url, *, home: bool) -> _Answer:
+    def _transfer(self, call: Call, url: Url, wait: Wait) -> Answer:
+        wait.check()
+        home, timeout = url.origin == self._home.origin, max(min(self._timeout, wait.left), 0.001)
         try:
-            with self._session.request(
-                call.method,
-                str(url),
-                params=call.params if url == call.url else None,
-                data=call.body,
-                headers={"Accept": ACCEPT, **({"Content-Type": CONTENT_TYPE} if call.body else {})},
-                auth=self._auth if home else AuthHeader(None),
-                verify=self._verify,
-                cert=self._cert if home else None,
-                timeout=call.timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return _Answer.read(response, self._max_bytes, home)
-        except _TRANSIENT as error:
-            raise _reason(call, error) from None
-        except (requests.RequestException, OSError, ValueError) as error:
-            raise RegistryError(
-                f"{call} could not be sent ({type(error).__name__})", hint="Check the registry's URL."
-            ) from None
-
-
-@dataclass(frozen=True)
-class _Call:
-    method: str
-    url: Url
-    params: dict[str, str | int]
-    body: bytes | None
-    timeout: float
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.url}"
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    content_type: str
-    body: bytes
-    location: str | None
-    retry_after: float | None
-    home: bool  # False where a redirect led to another origin
-
-    @classmethod
-    def read(cls, response: requests.Response, max_bytes: int, home: bool) -> _Answer:
-        location = response.headers.get("Location") if response.is_redirect else None
-        return cls(
-            response.status_code,
-            response.headers.get("Content-Type", "").partition(";")[0].strip(),
-            b"" if location else _body(response, max_bytes),
-            location,
-            seconds(response.headers.get("Retry-After")),
-            home,
-        )
-
-    def error(self) -> tuple[int | None, str]:
-        """The registry's own error code and message, where the body has them."""
-        try:
-            body = jsonlib.loads(self.body)
-        except (ValueError, RecursionError):
-            return None, ""
-        if not isinstance(body, dict):
-            return None, ""
-        code, message = body.get("error_code"), body.get("message")
-        return (code if isinstance(code, int) else None), printable(message) if isinstance(
-            message, str
-        ) else ""
-
-
-class _RetryError(Exception):
-    """One attempt failed in a way that another may not."""
-
-    def __init__(self, reason: str, after: float | None = None, status: int | None = None) -> None:
-        super().__init__(reason)
-        self.after = after
-        self.status = status
-
-
-_TRANSIENT = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
-
-
-class _Session(requests.Session):
-    """Follows no redirect, nor looks at it: requests would, parsing it and reading all of the answer's body
-    first, also where it is not to follow.
-    """
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None, whatever the answer."""
-
-
-def _session() -> requests.Session:
-    session = _Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # they know no ports
-    adapter = HTTPAdapter(pool_connections=8, pool_maxsize=32)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    session.headers["User-Agent"] = "kgen"
-    return session
+            return self._transport.send(call, url, home=home, timeout=timeout, wait=wait.until_set)
+        except (requests.RequestException, PlainToTlsError, OSError, ValueError) as error:
+            raise why(call, url, error, timeout) from None
 
 
 def _auth_of_env() -> Auth:
     user, password, token = (
-        os.environ.get(f"KGEN_REGISTRY_{name}") for name in ("USER", "PASSWORD", "TOKEN")
+        os.environ.get(f"KGEN_REGISTRY_{name}", "").rstrip("\r\n")  # of a file
+        for name in ("USER", "PASSWORD", "TOKEN")
     )
     if token and (user or password):
         raise ConfigError(
@@ -292,42 +240,35 @@ def _path(variable: str) -> str | None:
     return value or None
 
 
-def _body(response: requests.Response, max_bytes: int) -> bytes:
-    parts, size = [], 0
-    for part in response.iter_content(1 << 16):
-        parts.append(part)
-        size += len(part)
-        if size > max_bytes:
-            raise RegistryError(
-                f"the registry's answer is longer than {max_bytes} bytes", status=response.status_code
-            )
-    return b"".join(parts)
-
-
-def _json(call: _Call, answer: _Answer) -> Any:
+def _json(call: Call, answer: Answer) -> Any:
     try:
         return jsonlib.loads(answer.body)
     except (ValueError, RecursionError):
+        kind = printable(answer.content_type, 100) or "something"
         raise RegistryError(
-            f"{call} answered with {answer.content_type or 'something'} that is not JSON:"
-            " is this a schema registry?",
+            f"{call} answered with {kind} that is not JSON: is this a schema registry?",
             status=answer.status,
             hint="Check the URL; some registries live below a path, such as /apis/ccompat/v7.",
         ) from None
 
 
-def _refusal(call: _Call, answer: _Answer, sent_auth: bool) -> RegistryError:
+def _refusal(call: Call, answer: Answer, auth: AuthHeader) -> RegistryError:
+    if answer.status == 407:
+        return proxy_refuses(call, call.url, status_text(407))
+    if says_that_it_speaks_tls(answer.status, answer.body):
+        return plain_to_tls(call)
     code, message = answer.error()
     kind = UnknownSchema if answer.status == 404 and code in UNKNOWN else RegistryError
     what = f"{call} answered {status_text(answer.status)}"
     if message:
-        what += f": {message}" + (f" ({code})" if code and code != answer.status else "")
+        shown = printable(auth.hidden(message[:_LOOKED_AT]))
+        what += f": {shown}" + (f" ({code})" if code and code != answer.status else "")
     elif answer.content_type and "json" not in answer.content_type:
-        what += f" with {answer.content_type}: is this a schema registry?"
-    return kind(what, status=answer.status, error_code=code, hint=_refusal_hint(kind, answer, sent_auth))
+        what += f" with {printable(auth.hidden(answer.content_type), 100)}: is this a schema registry?"
+    return kind(what, status=answer.status, error_code=code, hint=_refusal_hint(kind, answer, auth.given))
 
 
-def _refusal_hint(kind: type[RegistryError], answer: _Answer, sent_auth: bool) -> str | None:
+def _refusal_hint(kind: type[RegistryError], answer: Answer, sent_auth: bool) -> str | None:
     if answer.status in (401, 403):
         if not answer.home:
             return "It redirects to another host, which gets no credentials: use that host's URL."
@@ -339,25 +280,10 @@ def _refusal_hint(kind: type[RegistryError], answer: _Answer, sent_auth: bool) -
     return None
 
 
-def _reason(call: _Call, error: requests.RequestException) -> Exception:
-    """Why nothing came back, without the text of `error`, which nobody has checked for secrets."""
-    text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return RegistryError(
-            f"{call}: the registry's certificate is not trusted",
-            hint="Set KGEN_REGISTRY_CA to the CA's certificate.",
-        )
-    if isinstance(error, requests.Timeout):
-        return _RetryError(f"no answer within {call.timeout:g} s")
-    if "Name or service not known" in text or "NameResolutionError" in text:
-        return _RetryError("the host's name is not known")
-    return _RetryError("connection refused" if "Connection refused" in text else "connection failed")
-
-
-def _unavailable(call: _Call, retry: _RetryError, tries: int) -> RegistryUnavailable:
+def _unavailable(call: Call, reason: str, tries: int, status: int | None = None) -> RegistryUnavailable:
     times = "once" if tries == 1 else f"{tries} times"
     return RegistryUnavailable(
-        f"the schema registry is not available: {call}: {retry} (tried {times})",
-        status=retry.status,
-        hint="Is the registry running, and is its URL right?" if retry.status is None else None,
+        f"the schema registry is not available: {call}: {reason} (tried {times})",
+        status=status,
+        hint="Is the registry running, and is its URL right?" if status is None else None,
     )

@@ -41,6 +41,26 @@ def by_guid(client: RegistryClient, guid: str, schemas: Schemas) -> tuple[Schema
     return _schema(client, answer, f"schema GUID {guid}", schemas, ""), id_ if isinstance(id_, int) else None
 
 
+def answers(client: RegistryClient, schemas: Schemas) -> bool:
+    """Whether the registry answers questions as a registry does, one that is known to have an answer first.
+
+    Raises `RegistryUnavailable`.
+    """
+    context = {"subject": schemas.subject} if schemas.context else None
+    for path in (f"/schemas/ids/{schemas.latest.id}", "/schemas/types", "/subjects"):
+        try:
+            answer = client.get(path, context)
+        except UnknownSchema:
+            return True  # in its own words
+        except RegistryUnavailable:
+            raise
+        except RegistryError:
+            continue
+        if isinstance(answer, list) or (isinstance(answer, dict) and "schema" in answer):
+            return True
+    return False
+
+
 def registered_id(client: RegistryClient, schemas: Schemas) -> int:
     """The id under which the registry has the latest of `schemas` in its subject. Raises as `by_id` does."""
     path = f"/subjects/{quote(schemas.subject, safe='')}"
@@ -176,4 +196,4 @@ def _id(answer: Any, what: str) -> int:
 
 def _strange(what: str) -> RegistryError:
     text = f"{what}: the answer is not in the form of a schema registry's"
-    return RegistryError(text, hint="Check the registry's URL.")
+    return RegistryError(text, hint="Check the registry's URL.", status=200)

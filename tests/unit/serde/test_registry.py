@@ -50,7 +50,7 @@ def test_what_the_registry_does_not_know(server, answer, client, code):
         (404, "Not Found", "404 Not Found"),
         (404, {"error_code": 40408, "message": "no config"}, "no config"),
         (409, {"error_code": 409, "message": "incompatible"}, "409 Conflict: incompatible"),
-        (422, {"error_code": 42201, "message": "bad\n\x1b[31mschema"}, r"bad  \[31mschema \(42201\)"),
+        (422, {"error_code": 42201, "message": "bad\n\x1b[31mschema"}, r"bad\\n\\x1b\[31mschema \(42201\)"),
         (418, {"error_code": "x", "message": 3}, "418"),
         (501, {}, "501 Not Implemented"),
     ],

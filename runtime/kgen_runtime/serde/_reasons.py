@@ -1,0 +1,180 @@
+"""Why a request came to nothing: mistakes in the settings as what they are, the rest as worth another try.
+
+No text of the HTTP client gets out of here: nobody has checked it for secrets.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+import requests
+import urllib3.exceptions
+from requests.utils import get_environ_proxies, select_proxy
+
+from ..errors import RegistryError, RegistryUnavailable, causes
+from ._http import printable
+from ._transport import Call, PlainToTlsError
+from ._url import Url, shown
+
+_NESTED: Final = 4
+_EXPIRED, _NOT_YET = 10, 9  # X509_V_ERR_* of OpenSSL
+_OTHER_NAME: Final = (62, 64)  # host name, IP address
+_NOT_TLS: Final = frozenset(
+    {
+        "WRONG_VERSION_NUMBER",
+        "HTTP_REQUEST",
+        "RECORD_LAYER_FAILURE",
+        "UNKNOWN_PROTOCOL",
+        "PACKET_LENGTH_TOO_LONG",
+    }
+)
+_TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d{3})")
+_PLAIN: Final = re.compile(rb"HTTP request (was )?(sent )?to (an )?HTTPS", re.IGNORECASE)
+"""What TLS servers (nginx, Go's) answer to a plain request."""
+
+
+class RetryError(Exception):
+    """One attempt failed in a way that another may not."""
+
+    def __init__(self, reason: str, after: float | None = None, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+        self.status = status
+
+
+def why(call: Call, url: Url, error: BaseException, timeout: float) -> Exception:
+    """What to raise where sending `call` to `url` raised `error`."""
+    parts = list(_parts(error))
+    for part in parts:
+        if isinstance(part, urllib3.exceptions.ProxyError):
+            return _of_proxy(call, url, parts)
+        if isinstance(part, ssl.SSLError):
+            return _of_tls(call, url, part)
+        if isinstance(part, PlainToTlsError):
+            return plain_to_tls(call)
+    return _of_network(parts, timeout) or _unsendable(call, error)
+
+
+def proxy_of(url: Url) -> str:
+    """The proxy that a request goes through, as it may be shown; empty where it goes straight."""
+    text = str(url)
+    proxy = select_proxy(text, get_environ_proxies(text))
+    return shown(proxy) if proxy else ""
+
+
+def proxy_refuses(call: Call, url: Url, status: str) -> RegistryError:
+    """The error where the proxy does not let a request pass."""
+    asks = status.startswith("407")
+    return RegistryError(
+        f"{call}: the proxy {proxy_of(url)} "
+        + (f"asks for credentials ({status})" if asks else f"refuses to connect to {url.host} ({status})"),
+        status=int(status[:3]),
+        hint="Put user and password into the proxy's URL (HTTPS_PROXY, HTTP_PROXY)."
+        if asks
+        else "Name the host in NO_PROXY where it needs no proxy.",
+    )
+
+
+def plain_to_tls(call: Call) -> RegistryError:
+    """The error where an http URL leads to a port that speaks TLS."""
+    return RegistryError(f"{call}: the registry speaks TLS there", hint="Begin its URL with https://.")
+
+
+def says_that_it_speaks_tls(status: int, body: bytes) -> bool:
+    """Whether an answer to a plain request says that the port is for TLS."""
+    return status == 400 and _PLAIN.search(body[:2_000]) is not None
+
+
+def _parts(error: BaseException, depth: int = _NESTED) -> Iterator[BaseException]:
+    """An error and all in it: the HTTP client's carry the cause as one of their arguments."""
+    for cause in causes(error):
+        yield cause
+        for part in cause.args if depth else ():
+            if isinstance(part, BaseException):
+                yield from _parts(part, depth - 1)
+
+
+def _of_proxy(call: Call, url: Url, parts: list[BaseException]) -> Exception:
+    for part in parts:
+        tunnel = _TUNNEL.search(str(part))
+        if tunnel and tunnel[1].startswith("5"):
+            return RetryError(f"the proxy {proxy_of(url)} answers {tunnel[1]}", status=int(tunnel[1]))
+        if tunnel:
+            return proxy_refuses(call, url, tunnel[1])
+    reason = _of_network(parts, 0)
+    return RegistryUnavailable(
+        f"{call}: the proxy {proxy_of(url)} cannot be reached" + (f": {reason}" if reason else ""),
+        hint="It is set by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY names hosts that need none.",
+    )
+
+
+def _of_tls(call: Call, url: Url, error: ssl.SSLError) -> Exception:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        what, hint = _of_certificate(url, error)
+        return RegistryError(f"{call}: the registry's certificate {what}", hint=hint)
+    reason = error.reason or ""
+    if reason in _NOT_TLS:
+        return RegistryError(
+            f"{call}: the registry does not speak TLS there", hint="Begin its URL with http://."
+        )
+    if "CERTIFICATE_REQUIRED" in reason or ("HANDSHAKE_FAILURE" in reason and "ALERT" in reason):
+        return RegistryError(
+            f"{call}: the registry asks for a client certificate, or for other TLS than this",
+            hint="Set KGEN_REGISTRY_CERT and KGEN_REGISTRY_KEY.",
+        )
+    if "ALERT" in reason:
+        return RegistryError(
+            f"{call}: the registry refuses the client certificate ({_words(reason)})",
+            hint="Is it of the right authority, and has it not expired? KGEN_REGISTRY_CERT names it.",
+        )
+    return RetryError(f"TLS failed ({_words(reason) or 'the connection ended'})")
+
+
+def _of_certificate(url: Url, error: ssl.SSLCertVerificationError) -> tuple[str, str]:
+    if error.verify_code == _EXPIRED:
+        return "has expired", "It has to be renewed there. Or is the clock of this machine wrong?"
+    if error.verify_code == _NOT_YET:
+        return "is not valid yet", "Is the clock of this machine wrong?"
+    if error.verify_code in _OTHER_NAME:
+        return f"is not for {url.host}", "Use a name that the certificate has."
+    return (
+        f"is not trusted ({printable(error.verify_message, 100)})",
+        "Set KGEN_REGISTRY_CA, or SSL_CERT_FILE, to the CA's certificate.",
+    )
+
+
+def _words(reason: str) -> str:
+    return re.sub(r"^(SSLV3|TLSV\d+)_ALERT_", "", reason).replace("_", " ").lower()
+
+
+def _of_network(parts: list[BaseException], timeout: float) -> RetryError | None:
+    if any(isinstance(part, socket.gaierror) for part in parts):
+        return RetryError("the host's name is not known")
+    if any(isinstance(part, ConnectionRefusedError) for part in parts):
+        return RetryError("connection refused")
+    if any(isinstance(part, (requests.Timeout, TimeoutError)) for part in parts):
+        return RetryError(f"no answer within {timeout:g} s" if timeout else "no answer")
+    if any(isinstance(part, _BROKEN) for part in parts):
+        return RetryError("connection failed")
+    return None
+
+
+def _unsendable(call: Call, error: BaseException) -> RegistryError:
+    return RegistryError(
+        f"{call} could not be sent ({type(error).__name__})",
+        hint="Check the registry's URL, and HTTPS_PROXY, HTTP_PROXY or ALL_PROXY where they are set.",
+    )
+
+
+_BROKEN: Final = (
+    requests.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    http.client.HTTPException,
+    ConnectionError,
+)
