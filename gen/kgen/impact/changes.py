@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from .moves import Move, moved
+
 Effect: TypeAlias = Literal[
     "removed", "renamed", "retyped", "nullable", "not nullable", "required", "symbol added", "gone", "joined"
 ]  # fmt: skip
@@ -102,15 +104,31 @@ def generated_changes(
     field, `{"shop.Line": "shop.Item"}` for a type.
     """
     known = renames or {}
+    trees = [{_dotted(path): ast.parse(text) for path, text in side.items()} for side in (old, new)]
     before, after = ({_dotted(path): _read(text) for path, text in side.items()} for side in (old, new))
+    moves = moved(*trees)
     everywhere = {**_full_names(before), **_full_names(after)}
     found: list[Affected] = []
     for name, module in before.items():
         found += _module_changes(name, module, after.get(name), known, everywhere)
+        found += _moves(name, module, after.get(name), moves.get(name, {}))
         if name not in after:
             package, _, last = name.rpartition(".")
             found.append(Affected(package, "", last, "gone"))
     return tuple(found)
+
+
+def _moves(name: str, old: _Module, new: _Module | None, moves: Mapping[str, Move]) -> Iterator[Affected]:
+    """Names and fields whose class has another home now, while it kept its name."""
+    since = _since(old, new)
+    for local, move in sorted(moves.items()):
+        yield Affected(name, "", local, "retyped", move.before, move.after, since)
+        for class_name, class_ in old.classes.items():
+            now = new.classes.get(class_name) if new else None
+            for field, is_ in class_.fields.items():
+                same = now and field in now.fields and now.fields[field].types == is_.types
+                if same and any(local in re.findall(r"\w+", type_) for type_ in is_.types):
+                    yield Affected(name, class_name, field, "retyped", move.before, move.after, since)
 
 
 def topic_halves(texts: Mapping[str, str]) -> dict[str, Mapping[str, Half]]:
