@@ -30,7 +30,7 @@ def build(
     readable = topics_of.usable(snapshot, library)
     plans = topics_of.plan_topics(readable, settings)
     homes = homes_of.find(library, readable, plans, before)
-    texts = Texts(library, readable, plans, settings.ignore_rules)
+    texts = Texts(library, readable, plans, homes.of, settings.ignore_rules)
     now = History(library, snapshot)
     members = Members(homes.units, now, before)
     drafts = Drafts(library, homes, plans, texts, members, now, before)

@@ -322,6 +322,7 @@ class Drafts:
         imports = tuple(
             sorted(self._imports(draft, types), key=lambda it: (it.module, names.sort_key(it.name)))
         )
+        registered = tuple(self._registered(draft))
         aliases = tuple(replace(alias, private=types.private_of(alias.name)) for alias in types.aliases)
         public = [it.name for it in enums] + [it.name for it in records] + [it.name for it in aliases]
         public += [it.local for it in imports] + (["key", "topic", "value"] if topic else [])
@@ -331,14 +332,24 @@ class Drafts:
             sources=_sources(draft.units()),
             stdlib=types.imports.stdlib(),
             runtime=types.imports.runtime(),
-            uses_schemas=bool(draft.serdes),
+            uses_schemas=bool(draft.serdes or registered),
             imports=imports,
             exports=tuple(sorted(public, key=names.sort_key)) if imports else (),
             enums=tuple(replace(it, private=types.private_of(it.name)) for it in enums),
             records=tuple(replace(it, private=types.private_of(it.name)) for it in records),
             aliases=aliases,
             topic=topic,
+            registered=registered,
         )
+
+    def _registered(self, draft: _Draft) -> Iterator[Expr]:
+        """Calls that register the classes of a module without serdes, which do that elsewhere."""
+        for unit in () if draft.serdes else draft.defines:
+            classes = draft.classes(unit)
+            if set(classes) & set(unit.own):
+                pairs = dict_of((quote.string(name), cls) for name, cls in sorted(classes.items()))
+                subject, version = unit.pair
+                yield call("_schemas.SCHEMAS.register", quote.string(subject), str(version), pairs)
 
     def _imports(self, draft: _Draft, types: ModuleTypes) -> Iterator[Import]:
         for ident, local in draft.locals.items():

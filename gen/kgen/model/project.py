@@ -126,7 +126,7 @@ class Source:
 @dataclass(frozen=True)
 class Module:
     """A module of `_generated`. `stdlib` and `runtime` are whole import lines; `exports` is there where it
-    re-exports.
+    re-exports. `registered` are calls that register classes of no serde of this module.
     """
 
     name: str
@@ -141,6 +141,7 @@ class Module:
     records: tuple[RecordClass, ...]
     aliases: tuple[TypeName, ...]
     topic: TopicDef | None
+    registered: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,24 @@ from .topics import TopicPlan, Usable
 
 
 class Texts:
-    """The versions of the subjects that topics read, and of those that these refer to."""
+    """The versions of the subjects that topics read, of those that these refer to, and of those that have a
+    module: objects of its classes may be kept.
+    """
 
     def __init__(
         self,
         library: Library,
         readable: Usable,
         plans: Iterable[TopicPlan],
+        homes: Mapping[Pair, str],
         ignore_rules: Sequence[str],
     ) -> None:
         subjects = sorted({subject for plan in plans for subject in plan.subjects.values()})
         self._library = library
         self._ignore_rules = ignore_rules
         self._read = {(v.subject, v.version): v for name in subjects for v in readable.versions[name]}
+        defining = {subject for subject, version in homes if library.unit((subject, version)).classes}
+        self._kept = {(v.subject, v.version): v for name in defining for v in readable.versions.get(name, ())}
 
     def versions(self, subject: str) -> int:
         """How many versions of a subject messages are written with."""
@@ -48,9 +53,10 @@ class Texts:
         )
 
     def _all(self) -> Mapping[Pair, SchemaVersion]:
-        units = map(self._library.unit, self._read)
+        own = {**self._kept, **self._read}
+        units = map(self._library.unit, own)
         referenced = {(v.subject, v.version): v for unit in units for v in unit.references}
-        return {**referenced, **self._read}
+        return {**referenced, **own}
 
     def _version(self, version: SchemaVersion) -> Expr:
         extra: dict[str, Expr] = {"guid": quote.string(version.guid)} if version.guid else {}

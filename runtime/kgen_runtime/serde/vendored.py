@@ -5,11 +5,13 @@ from __future__ import annotations
 import binascii
 import zlib
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from ..errors import SchemaError
+from ..state.homes import register
 from .rules import OnRules
 from .schemas import Schemas, WriterSchema
 
@@ -65,6 +67,14 @@ class VendoredSchemas:
         found = self._subjects[subject]
         versions = tuple(self._written(found, item) for item in found.versions if item.read)
         return Schemas(subject, versions, found.rules)
+
+    def register(self, subject: str, version: int, classes: Mapping[str, type[Any]]) -> None:
+        """The classes of a version of a subject, by full name: `kgen_runtime.state` reads kept objects of
+        them by the versions up to this one. Serdes do that for theirs. Raises as `subject`.
+        """
+        found = self._subjects[subject]
+        versions = tuple(self._written(found, item) for item in found.versions if item.version <= version)
+        register(Schemas(subject, versions, found.rules), classes)
 
     def _written(self, subject: VendoredSubject, item: VendoredVersion) -> WriterSchema:
         needed = self._needed(item, set())

@@ -81,7 +81,9 @@ class Binding:
         return self.members.get(named.default or "") if isinstance(named, Enum) else None
 
 
-_homes: dict[tuple[str, str], Home] = {}
+_homes: dict[tuple[str, str, int], Home] = {}
+"""By package, subject, and version: classes of an earlier one may be there as well."""
+
 _walked: set[str] = set()
 _version = 0
 
@@ -96,10 +98,11 @@ def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
     if not classes:
         return
     package = next(iter(classes.values())).__module__.rpartition(".")[0]
-    known = _homes.get((package, schemas.subject))
+    key = (package, schemas.subject, schemas.latest.version)
+    known = _homes.get(key)
     if known is not None and known.schemas == schemas and dict(known.classes) == dict(classes):
         return
-    home = _homes[package, schemas.subject] = Home(schemas, classes)
+    home = _homes[key] = Home(schemas, classes)
     _version += 1
     for name, cls in classes.items():
         if _takes_part(cls):
@@ -120,10 +123,9 @@ def version() -> int:
 
 
 def homes(package: str = "") -> Iterator[Home]:
-    """Every subject, those of the package first."""
-    own = [home for (name, _), home in _homes.items() if name == package]
-    yield from own
-    yield from (home for home in list(_homes.values()) if home not in own)
+    """Every subject, those of the package first, and newer versions before earlier ones."""
+    order = sorted(_homes.items(), key=lambda item: (item[0][0] != package, *item[0][:2], -item[0][2]))
+    return iter([home for _, home in order])
 
 
 def load(module: str) -> None:
@@ -136,7 +138,7 @@ def load(module: str) -> None:
 
 def load_all(package: str) -> None:
     """Import the modules of a package of generated code, and of those that are known, once."""
-    for name in {package, *(known for known, _ in _homes if known.endswith("._generated"))} - _walked:
+    for name in {package, *(known for known, *_ in _homes if known.endswith("._generated"))} - _walked:
         _walked.add(name)
         load(name)
         path = getattr(sys.modules.get(name), "__path__", None)

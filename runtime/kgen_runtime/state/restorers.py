@@ -129,7 +129,7 @@ def fill(binding: Binding, record: Any, state: Any) -> None:
     mark = state[0] if type(state) is tuple and state else None
     if type(mark) is str:
         _, more, *values = state
-        found = None if mark == binding.mark else restorer(mark)
+        found = None if mark == binding.mark or restorer(mark).current else restorer(mark)
     else:  # an earlier kgen, and pickle's own form: by attribute
         found, values, more = written_by(binding, record, state)
     if found is not None:
