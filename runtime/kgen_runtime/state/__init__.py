@@ -14,14 +14,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from .homes import ready
 from .hooks import blank
-from .restorers import current_load, restorer
+from .restorers import current_load, restorer, unpacker
 
 
 def restore(mark: str, data: bytes) -> Any:
     """The record that `data` is Avro binary of. Raises `RecoveryError`."""
+    read = ready.get(mark)
+    if read is not None:
+        return read(data)
     load = current_load()
-    return restorer(mark).unpack(data) if load is None else load.unpack(mark, data)
+    return unpacker(mark)(data) if load is None else load.unpack(mark, data)
 
 
 def new(mark: str) -> Any:
@@ -45,22 +49,22 @@ def message(*values: Any) -> Any:
     """A `Message`. Fields are only ever added, at the end: missing ones have their defaults, and those of a
     newer kgen are left out.
     """
-    from ..messages import Message
-
-    return Message(*values[: len(Message.__slots__)])
+    try:
+        return messages.Message(*values)
+    except TypeError:
+        return messages.Message(*values[: len(messages.Message.__slots__)])
 
 
 def raw_message(*values: Any) -> Any:
     """A `RawMessage`, as `message`."""
-    from ..messages import RawMessage
-
-    return RawMessage(**dict(zip(RawMessage.__slots__, values)))
+    return messages.RawMessage(**dict(zip(messages.RawMessage.__slots__, values)))
 
 
 def failure(*values: Any) -> Any:
     """A `Failure`, as `message`. A stage that this kgen does not know is `process`."""
-    from ..messages import Failure, Stage
+    known = dict(zip(messages.Failure.__slots__, values))
+    stages = {stage.value: stage for stage in messages.Stage}
+    return messages.Failure(**{**known, "stage": stages.get(known["stage"], messages.Stage.PROCESS)})
 
-    known = dict(zip(Failure.__slots__, values))
-    stages = {stage.value: stage for stage in Stage}
-    return Failure(**{**known, "stage": stages.get(known["stage"], Stage.PROCESS)})
+
+from .. import messages  # noqa: E402 - which begins with an import of this module

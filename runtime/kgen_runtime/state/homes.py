@@ -6,7 +6,7 @@ import enum
 import importlib
 import pkgutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,9 @@ class Binding:
 _homes: dict[tuple[str, str, int], Home] = {}
 """By package, subject, and version: classes of an earlier one may be there as well."""
 
+ready: dict[str, Callable[[bytes], Any]] = {}
+"""By mark, what reads the records of today's schemas: every message that a worker gets comes by here."""
+
 _walked: set[str] = set()
 _version = 0
 
@@ -104,6 +107,7 @@ def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
         return
     home = _homes[key] = Home(schemas, classes)
     _version += 1
+    ready.clear()
     for name, cls in classes.items():
         if _takes_part(cls):
             install(Binding(home, name, cls))

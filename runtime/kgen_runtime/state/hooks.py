@@ -114,7 +114,12 @@ def _set_state(binding: Binding) -> Callable[..., None]:
     from .restorers import fill
 
     def set_state(self: Any, state: Any) -> None:
-        fill(binding, self, state)
+        if type(state) is not tuple or state[:2] != (binding.mark, None):
+            fill(binding, self, state)
+            return
+        for attribute, value in zip(binding.attributes, state[2:]):
+            if value is not UNSET:
+                setattr(self, attribute, value)
 
     return set_state
 

@@ -214,7 +214,7 @@ class _Unpickler(pickle.Unpickler):
             found = self._moved(module, name)
         if self._stand_ins and isinstance(found, type) and issubclass(found, Enum):
             binding = legacy.bound(found)
-            return found if binding is None else self._members(binding)
+            return found if binding is None else _members(self._loading, binding)
         return found
 
     def _moved(self, module: str, name: str) -> Any:
@@ -227,30 +227,35 @@ class _Unpickler(pickle.Unpickler):
             )
         binding = legacy.class_for(module, name)
         if binding is None:
-            return self._stub(module, name)
+            return _stub(self._loading, module, name)
         self._loading.outdated = True
-        return self._members(binding) if issubclass(binding.cls, Enum) else binding.cls
+        return _members(self._loading, binding) if issubclass(binding.cls, Enum) else binding.cls
 
-    def _members(self, binding: Binding) -> Callable[[str], Any]:
-        def member(symbol: str) -> Any:
-            return self._member(binding, symbol)
 
-        return member
+# What pickle remembers must not lead back to the unpickler: Python 3.10 does not see through that circle, and
+# what is left out would seem to be held.
 
-    def _member(self, binding: Binding, symbol: str) -> Any:
-        self._loading.outdated = True
+
+def _members(loading: Load, binding: Binding) -> Callable[[str], Any]:
+    """Stands for the class of an enum where members are kept by the class and their value."""
+
+    def member(symbol: str) -> Any:
+        loading.outdated = True
         try:
             return member_of(binding, symbol)
         except RecoveryError as error:
             mark = Mark(binding.cls.__module__, binding.name, "")
             found = Restorer(mark, binding.home.latest, binding, current=False)
-            return self._loading.stand_in(found, lambda _, other: member_of(other, symbol), error)
+            return loading.stand_in(found, lambda _, other: member_of(other, symbol), error)
 
-    def _stub(self, module: str, name: str) -> type[Any]:
-        """For what nothing stands for any more: it may be left out by what holds it."""
-        error = unreadable(name, f"{module}.{name} is gone, and no class stands for it")
+    return member
 
-        def stand(cls: type[Any], *args: Any) -> Any:
-            return self._loading.stand_in(None, lambda found, binding: None, error)
 
-        return type(name, (), {"__new__": stand})
+def _stub(loading: Load, module: str, name: str) -> type[Any]:
+    """For what nothing stands for any more: it may be left out by what holds it."""
+    error = unreadable(name, f"{module}.{name} is gone, and no class stands for it")
+
+    def stand(cls: type[Any], *args: Any) -> Any:
+        return loading.stand_in(None, lambda found, binding: None, error)
+
+    return type(name, (), {"__new__": stand})

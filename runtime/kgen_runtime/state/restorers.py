@@ -157,6 +157,14 @@ def restorer(text: str) -> Restorer:
     return found
 
 
+def unpacker(text: str) -> Callable[[bytes], Any]:
+    """What makes objects of Avro binary, for a mark. Raises `RecoveryError`."""
+    found = restorer(text)
+    if found.current:
+        homes.ready[text] = found.unpack
+    return found.unpack
+
+
 def _find(mark: Mark) -> Restorer:
     package = mark.module.rpartition(".")[0]
     homes.load(mark.module)

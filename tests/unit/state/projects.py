@@ -76,6 +76,7 @@ def project(
         patch.setattr(homes, "_homes", {})
         patch.setattr(homes, "_walked", set())
         patch.setattr(restorers, "_known", {})
+        homes.ready.clear()
         try:
             yield importlib.import_module(f"{package}._generated")
         finally:
