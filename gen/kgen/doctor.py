@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from . import __version__, config, install, registry
-from .errors import ConfigError, KgenError
+from .errors import ConfigError, KgenError, RegistryError
 
 State: TypeAlias = Literal["ok", "warning", "error"]
 
@@ -82,9 +82,18 @@ def _registry(root: Path, url: str | None, say: Callable[[str], None]) -> Findin
     if not known.url:
         return Finding("registry", "warning", "none is set", "kgen pull --registry URL, or KGEN_REGISTRY_URL")
     with registry.opened(known, root, retries=0, seconds=_PATIENCE, say=say) as api:
-        count = len(api.subjects())
-    subjects = f"{count} subject{'' if count == 1 else 's'}"
+        subjects = _subjects(api)
     return Finding("registry", "ok", f"{api.url} ({subjects}; from {known.origin})")
+
+
+def _subjects(api: registry.Api) -> str:
+    try:
+        count = len(api.subjects())
+    except RegistryError as e:
+        if e.status != 403:
+            raise
+        return "its subjects may not be listed"
+    return f"{count} subject{'' if count == 1 else 's'}"
 
 
 def _brokers() -> Finding:

@@ -24,6 +24,11 @@ def excluding(name: str) -> str:
     return "'!" + escape(name).replace("'", "'\\''") + "'"
 
 
+def is_pattern(glob: str) -> bool:
+    """Whether it may fit other names than itself."""
+    return any(c in glob for c in "*?[")
+
+
 def unmatched(globs: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """The patterns that fit no name at all, for taking or for leaving out."""
     return tuple(glob for glob in globs if not any(fits(name, glob.removeprefix("!")) for name in names))

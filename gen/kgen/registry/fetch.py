@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -67,18 +67,19 @@ def fetch(
         RegistryError: the registry cannot be reached, answers nonsense, or holds no subject that matches.
         UnknownSchema: a pinned version is not there, and not the locked one.
     """
-    names, held = api.subjects(), dict(locked or {})
+    held = dict(locked or {})
+    names, unlisted = _names(api, globs)
     wanted = [n for n in names if patterns.wanted(n, globs)]
     if not wanted:
-        shown = ", ".join(globs)
-        raise RegistryError(
-            f"no subject matches {shown}", where=api.url, hint=_HINT_EMPTY.format(url=api.url)
-        )
+        raise _none_matches(api, globs)
     absent = [n for n in sorted(held.keys() - set(names)) if patterns.wanted(n, globs)]
     default = api.default_compatibility()
     reader = _Reader(api, pins or {}, held, default, all_versions)
-    jobs = [partial(reader.read, n) for n in wanted] + [partial(reader.read_unlisted, n) for n in absent]
+    read = reader.read_unlisted if unlisted else reader.read
+    jobs = [partial(read, n) for n in wanted] + [partial(reader.read_unlisted, n) for n in absent]
     results = [r for r in concurrently(jobs, progress) if r is not None]
+    if not results:
+        raise _none_matches(api, globs)
     _refuse_nothing(results)
     subjects = tuple(r.subject for r in sorted(results, key=lambda r: r.name) if r.subject)
     referenced, subjects, unread = resolve(subjects, api.schema, lambda calls: concurrently(calls, None))
@@ -86,9 +87,38 @@ def fetch(
     return Fetched(
         Snapshot(api.url, subjects, referenced, skipped),
         {r.name: r.live for r in results},
-        patterns.unmatched(globs, [*names, *absent]),
+        _unmatched(globs, {*names, *absent}, {*wanted} - {r.name for r in results} if unlisted else set()),
         unread,
     )
+
+
+def _names(api: Api, globs: Sequence[str]) -> tuple[Sequence[str], bool]:
+    """The subjects that there are; where the user may not list them, those that `globs` name, and True.
+
+    Raises `RegistryError`.
+    """
+    try:
+        return api.subjects(), False
+    except RegistryError as error:
+        named = [glob for glob in globs if not glob.startswith("!")]
+        if error.status not in (401, 403):
+            raise
+        if not named or any(map(patterns.is_pattern, named)):
+            hint = "A user who may not list subjects can name them without wildcards: --subject orders-value"
+            error.hint = f"{error.hint} {hint}" if error.hint else hint
+            raise
+        return sorted(set(named)), True
+
+
+def _unmatched(globs: Sequence[str], names: Set[str], gone: Set[str]) -> tuple[str, ...]:
+    """The patterns without a subject; `gone` are names that turned out to be nobody's."""
+    fit_none = {*gone, *patterns.unmatched(globs, sorted(names))}
+    return tuple(glob for glob in globs if glob in fit_none)
+
+
+def _none_matches(api: Api, globs: Sequence[str]) -> RegistryError:
+    shown = ", ".join(globs)
+    return RegistryError(f"no subject matches {shown}", where=api.url, hint=_HINT_EMPTY.format(url=api.url))
 
 
 def _refuse_nothing(results: Iterable[_Read]) -> None:

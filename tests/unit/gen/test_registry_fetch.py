@@ -274,3 +274,25 @@ def test_wrong_combinations_of_credentials():
         reg.connect(settings, Path(), {"KGEN_REGISTRY_CA": "/nowhere/ca.pem"})
     with pytest.raises(ConfigError, match="without its certificate"):
         reg.connect(Registry("http://x", key=__file__), Path())
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_where_subjects_may_not_be_listed_those_that_are_named_are_asked_for(registry, api, status):
+    for name in ("orders-value", "orders-key", "other-value"):
+        registry.add(name, '"string"')
+    registry.override("/subjects", (status, {"error_code": status, "message": "no"}))
+    got = reg.fetch(api, ["orders-value", "orders-key", "absent-value", "!orders-key"])
+    assert [s.name for s in got.snapshot.subjects] == ["orders-value"]
+    assert got.unmatched == ("absent-value",)
+    assert got.snapshot.skipped == ()
+    with pytest.raises(RegistryError, match="no subject matches absent-value"):
+        reg.fetch(api, ["absent-value"])
+
+
+@pytest.mark.parametrize("globs", [["orders-*"], ["orders-value", "a?"], ["[a]"], ["!x"], ["*"]])
+def test_patterns_need_the_right_to_list_subjects(registry, api, globs):
+    registry.add("orders-value", '"string"')
+    registry.override("/subjects", (403, {"error_code": 40301, "message": "no"}))
+    with pytest.raises(RegistryError, match="403") as e:
+        reg.fetch(api, globs)
+    assert "without wildcards: --subject orders-value" in e.value.hint
