@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from kgen_runtime.codec.resolve import check
 
 from .errors import IncompatibleError
+from .listing import listed
 from .lock import Locked
 from .model.library import Library, Pair, moved_references, same_meaning
 from .model.subjects import Snapshot, Subject
@@ -24,11 +25,13 @@ def refuse_incompatible(new: Snapshot, old: Locked | None, allowed: Collection[s
     if not problems:
         return
     names = list(problems)
-    what = f"incompatible change of {', '.join(names[:_SHOWN])}" + (
-        " and others" if len(names) > _SHOWN else ""
+    flags = " ".join(f"--allow-incompatible {name}" for name in names[:_SHOWN])
+    more = ", and so on for each," if len(names) > _SHOWN else ""
+    raise IncompatibleError(
+        f"incompatible change of {listed(names)}",
+        where="; ".join(problems[name] for name in names[:_SHOWN]),
+        hint=f"`{flags}`{more} takes it: messages of the old version will then go to `errs`",
     )
-    hint = f"`--allow-incompatible {names[0]}` takes it: messages of the old version will then go to `errs`"
-    raise IncompatibleError(what, where="; ".join(problems[n] for n in names[:_SHOWN]), hint=hint)
 
 
 def _problems(new: Snapshot, old: Locked, allowed: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -147,3 +147,23 @@ def test_another_schema_that_refers_elsewhere_is_not_taken_for_a_renamed_topic(p
     assert code == 0
     assert "- orders-value v1" in out
     assert "renamed?" not in out
+
+
+def test_many_subjects_that_a_reference_breaks_are_named_once_and_the_list_is_bounded(registry, kgen):
+    names = [f"a{number:02}-value" for number in range(12)]
+    registry.add("address", address())
+    for name in names:
+        registry.add(name, {**ORDER, "name": f"shop.{name[:3].upper()}"}, references=uses(1))
+    assert kgen("pull", "--registry", registry.url, "--subject", "*-value")[0] == 0
+    registry.add("address", address(ZIP))
+    for name in names:
+        registry.add(name, {**ORDER, "name": f"shop.{name[:3].upper()}"}, references=uses(2))
+    code, _, err = kgen("pull")
+    assert code == 4
+    what, where, hint = err.splitlines()
+    assert what == f"error: incompatible change of {', '.join(names[:9])} and 3 more"
+    assert where.count("cannot read v1") == 3
+    flags = [word for name in names[:3] for word in ("--allow-incompatible", name)]
+    assert f"`{' '.join(flags)}`, and so on for each," in hint
+    every = [word for name in names for word in ("--allow-incompatible", name)]
+    assert kgen("pull", *every)[0] == 0
