@@ -20,7 +20,7 @@ def trusted(verify: bool | str) -> bool | str:
     Raises `ConfigError` where it is not one.
     """
     if verify is not True:
-        _check_bundle(verify, "KGEN_REGISTRY_CA")
+        _check_bundle(verify, "the registry's CA")
         return verify
     bundle = os.environ.get("SSL_CERT_FILE")
     if not bundle:
@@ -35,7 +35,7 @@ def check_certificate(cert: Certificate) -> None:
         return
     path, key = (cert, cert) if isinstance(cert, str) else cert
     for file in dict.fromkeys((path, key)):
-        _check_readable(file, "KGEN_REGISTRY_CERT or KGEN_REGISTRY_KEY")
+        _check_readable(file, "the registry's client certificate")
     asked = []
 
     def password() -> str:
@@ -79,8 +79,7 @@ def _check_bundle(bundle: bool | str, name: str) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
     except (ssl.SSLError, ValueError):
         raise ConfigError(
-            f"there is no certificate in {bundle}",
-            where=name,
+            f"{name}: there is no certificate in {bundle}",
             hint="It has to be PEM: text with -----BEGIN CERTIFICATE-----.",
         ) from None
 
@@ -90,4 +89,4 @@ def _check_readable(path: str, name: str) -> None:
         with Path(path).open("rb"):
             pass
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}", where=name) from None
+        raise ConfigError(f"{name}: {path} cannot be read: {error.strerror or error}") from None
