@@ -38,12 +38,17 @@ REFERENCES = {"player": (Reference("avro.examples.baseball.Position", "position-
 def project_of(case: Path, package: str = "streams") -> Project:
     data = json.loads((case / "case.json").read_text(encoding="utf-8"))
     topics = {topic: TopicSettings(**words) for topic, words in data.get("topics", {}).items()}
-    given = Names(by_subject=data.get("locked", {}))
-    return build(snapshot_of(data), Settings(package, "0.1.0", topics), given)
+    settings = Settings(package, "0.1.0", topics)
+    names, before = Names(by_subject=data.get("locked", {})), None
+    for pulled in data.get("earlier", []):  # the versions of pulls before this one: [["address", 1], …]
+        earlier, before = before, snapshot_of(data, [tuple(pair) for pair in pulled])
+        names = build(before, settings, names, earlier).names
+    return build(snapshot_of(data), settings, names, before)
 
 
-def snapshot_of(data: dict[str, Any]) -> Snapshot:
+def snapshot_of(data: dict[str, Any], pulled: list[tuple[str, int]] | None = None) -> Snapshot:
     versions = [version_of(item) for item in data["schemas"]]
+    versions = [v for v in versions if pulled is None or (v.subject, v.version) in pulled]
     reached = {
         (reference.subject, reference.version) for version in versions for reference in version.references
     }

@@ -96,9 +96,16 @@ class Before:
         """Those of `units` whose types others used."""
         return frozenset(referenced(self.units))
 
+    @cached_property
+    def _held(self) -> Mapping[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for subject, version in self.units:
+            found.setdefault(subject, []).append(version)
+        return found
+
     def home(self, subject: str) -> int | None:
         """The version that the module of a subject held; None where it held none."""
-        held = [version for name, version in self.units if name == subject]
+        held = self._held.get(subject, [])
         likely = (self.names.homes.get(subject), self._latest.get(subject))
         return next((version for version in likely if version in held), max(held, default=None))
 

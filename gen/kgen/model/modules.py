@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeAlias
 
 from kgen_runtime.codec.schema import Enum, Fixed, Named, Node, Primitive, Record, Ref
@@ -45,13 +46,14 @@ class _Draft:
         """What it defines and reads."""
         return [*self.serdes.values(), *self.defines]
 
-    def entries(self) -> Iterator[tuple[Unit, str]]:
+    @cached_property
+    def entries(self) -> list[tuple[Unit, str]]:
         """The classes that the module needs, by the unit that needs them."""
-        for unit in self.serdes.values():
-            yield from ((unit, name) for name in unit.classes)
+        found = [(unit, name) for unit in self.serdes.values() for name in unit.classes]
         for unit in self.defines:
             used = _used(unit)
-            yield from ((unit, name) for name in unit.classes if name in used)
+            found += [(unit, name) for name in unit.classes if name in used]
+        return found
 
     def ident(self, unit: Unit, name: str) -> Ident:
         """The class that the unit means by the name."""
@@ -65,7 +67,7 @@ class _Draft:
     def owners(self) -> dict[Ident, list[Owner]]:
         """For every class whose it is: several, where key and value share it."""
         found: dict[Ident, list[Owner]] = {}
-        for unit, name in self.entries():
+        for unit, name in self.entries:
             found.setdefault(self.ident(unit, name), []).append((unit.version.subject, name))
         return found
 
@@ -191,7 +193,7 @@ class Drafts:
 
     def _name_classes(self, draft: _Draft) -> None:
         owners = draft.owners()
-        earlier = {ident: self._earlier_owners(draft, ident, its) for ident, its in owners.items()}
+        earlier = self._earlier_owners(draft)
         for kept in (owners, {ident: list(_moved(ident, its)) for ident, its in earlier.items()}):
             for ident, its in kept.items():
                 for owner in its:
@@ -208,12 +210,14 @@ class Drafts:
         own_version = draft.identity.startswith("version:")
         return self._before.predecessors(unit, unit.version.version if own_version else None)
 
-    def _earlier_owners(self, draft: _Draft, ident: Ident, owners: Iterable[Owner]) -> list[Owner]:
-        units = {
-            unit.version.subject: unit for unit, name in draft.entries() if draft.ident(unit, name) == ident
-        }
-        found = ((s, self._earlier(draft, units[s]).get(name)) for s, name in owners)
-        return [(subject, name) for subject, name in found if name]
+    def _earlier_owners(self, draft: _Draft) -> dict[Ident, list[Owner]]:
+        """For every class, whose it was under another name."""
+        found: dict[Ident, list[Owner]] = {ident: [] for ident in draft.owners()}
+        for unit, name in draft.entries:
+            before = self._earlier(draft, unit).get(name)
+            if before:
+                found[draft.ident(unit, name)].append((unit.version.subject, before))
+        return found
 
     def _alias(self, draft: _Draft, path: Path) -> str:
         subject = path.subject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..globs import wanted
@@ -30,12 +31,13 @@ class Texts:
         self._library = library
         self._ignore_rules = ignore_rules
         self._read = {(v.subject, v.version): v for name in subjects for v in readable.versions[name]}
+        self._counts = Counter(subject for subject, _ in self._read)
         defining = {subject for subject, version in homes if library.unit((subject, version)).classes}
         self._kept = {(v.subject, v.version): v for name in defining for v in readable.versions.get(name, ())}
 
     def versions(self, subject: str) -> int:
         """How many versions of a subject messages are written with."""
-        return sum(name == subject for name, _ in self._read)
+        return self._counts[subject]
 
     def all(self) -> tuple[SubjectTexts, ...]:
         """Every subject, sorted."""

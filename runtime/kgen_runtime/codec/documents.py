@@ -9,7 +9,7 @@ from typing import Any
 
 from .schema import Limits, Named, Node
 
-_TEXTS = 1024
+_TEXTS = 4096
 _CONTEXTS = 8  # in which one text is remembered
 
 
