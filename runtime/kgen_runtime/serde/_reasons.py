@@ -9,19 +9,18 @@ import http.client
 import re
 import socket
 import ssl
-from collections.abc import Iterator
 from typing import Final
 
 import requests
 import urllib3.exceptions
 from requests.utils import get_environ_proxies, select_proxy
 
-from ..errors import RegistryError, RegistryUnavailable, causes
+from ..errors import RegistryError, RegistryUnavailable
 from ._http import printable
-from ._transport import Call, PlainToTlsError
+from ._probe import PlainToTlsError, parts
+from ._transport import Call
 from ._url import Url, shown
 
-_NESTED: Final = 4
 _EXPIRED, _NOT_YET = 10, 9  # X509_V_ERR_* of OpenSSL
 _OTHER_NAME: Final = (62, 64)  # host name, IP address
 _NOT_TLS: Final = frozenset(
@@ -49,15 +48,15 @@ class RetryError(Exception):
 
 def why(call: Call, url: Url, error: BaseException, timeout: float) -> Exception:
     """What to raise where sending `call` to `url` raised `error`."""
-    parts = list(_parts(error))
-    for part in parts:
+    found = list(parts(error))
+    for part in found:
         if isinstance(part, urllib3.exceptions.ProxyError):
-            return _of_proxy(call, url, parts)
+            return _of_proxy(call, url, found)
         if isinstance(part, ssl.SSLError):
             return _of_tls(call, url, part)
         if isinstance(part, PlainToTlsError):
             return plain_to_tls(call)
-    return _of_network(parts, timeout) or _unsendable(call, error)
+    return _of_network(found, timeout) or _unsendable(call, error)
 
 
 def proxy_of(url: Url) -> str:
@@ -90,23 +89,14 @@ def says_that_it_speaks_tls(status: int, body: bytes) -> bool:
     return status == 400 and _PLAIN.search(body[:2_000]) is not None
 
 
-def _parts(error: BaseException, depth: int = _NESTED) -> Iterator[BaseException]:
-    """An error and all in it: the HTTP client's carry the cause as one of their arguments."""
-    for cause in causes(error):
-        yield cause
-        for part in cause.args if depth else ():
-            if isinstance(part, BaseException):
-                yield from _parts(part, depth - 1)
-
-
-def _of_proxy(call: Call, url: Url, parts: list[BaseException]) -> Exception:
-    for part in parts:
+def _of_proxy(call: Call, url: Url, found: list[BaseException]) -> Exception:
+    for part in found:
         tunnel = _TUNNEL.search(str(part))
         if tunnel and tunnel[1].startswith("5"):
             return RetryError(f"the proxy {proxy_of(url)} answers {tunnel[1]}", status=int(tunnel[1]))
         if tunnel:
             return proxy_refuses(call, url, tunnel[1])
-    reason = _of_network(parts, 0)
+    reason = _of_network(found, 0)
     return RegistryUnavailable(
         f"{call}: the proxy {proxy_of(url)} cannot be reached" + (f": {reason}" if reason else ""),
         hint="It is set by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY names hosts that need none.",
@@ -152,14 +142,14 @@ def _words(reason: str) -> str:
     return re.sub(r"^(SSLV3|TLSV\d+)_ALERT_", "", reason).replace("_", " ").lower()
 
 
-def _of_network(parts: list[BaseException], timeout: float) -> RetryError | None:
-    if any(isinstance(part, socket.gaierror) for part in parts):
+def _of_network(found: list[BaseException], timeout: float) -> RetryError | None:
+    if any(isinstance(part, socket.gaierror) for part in found):
         return RetryError("the host's name is not known")
-    if any(isinstance(part, ConnectionRefusedError) for part in parts):
+    if any(isinstance(part, ConnectionRefusedError) for part in found):
         return RetryError("connection refused")
-    if any(isinstance(part, (requests.Timeout, TimeoutError)) for part in parts):
+    if any(isinstance(part, (requests.Timeout, TimeoutError)) for part in found):
         return RetryError(f"no answer within {timeout:g} s" if timeout else "no answer")
-    if any(isinstance(part, _BROKEN) for part in parts):
+    if any(isinstance(part, _BROKEN) for part in found):
         return RetryError("connection failed")
     return None
 

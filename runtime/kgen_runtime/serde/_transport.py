@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,18 +18,17 @@ from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ProxyError
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from ..errors import RegistryError
 from ._http import AuthHeader, seconds
+from ._probe import look_again
 from ._tls import Certificate
 from ._url import Url
 
 ACCEPT: Final = "application/vnd.schemaregistry.v1+json, application/json"
 CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"
-_PROBE: Final = 2.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -72,10 +70,6 @@ class Answer:
         )
 
 
-class PlainToTlsError(Exception):
-    """A plain request went to a port that speaks TLS."""
-
-
 @dataclass(frozen=True)
 class Transport:
     """Sends requests with the settings of one registry; shared by threads. `home` gets the credentials."""
@@ -106,9 +100,7 @@ class Transport:
         try:
             return self._transfer(call, url, home, timeout)
         except requests.ConnectionError as error:
-            straight = url.scheme == "http" and not isinstance(error, (requests.Timeout, ProxyError))
-            if straight and _speaks_tls(url, timeout):
-                raise PlainToTlsError from None
+            look_again(url, error, self.cert if home else None, _note)
             raise
 
     def _transfer(self, call: Call, url: Url, home: bool, timeout: float) -> Answer:
@@ -221,6 +213,12 @@ class _Current(threading.local):
 _CURRENT: Final = _Current()
 
 
+def _note(sock: socket.socket) -> None:
+    """This thread is on this socket, which may be cut. Raises `OSError` where it has been given up."""
+    if _CURRENT.line is not None:
+        _CURRENT.line.dialled(sock)
+
+
 class _Http(HTTPConnection):
     def connect(self) -> None:
         self._take()
@@ -234,8 +232,7 @@ class _Http(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
         try:
-            if _CURRENT.line is not None:
-                _CURRENT.line.dialled(sock)
+            _note(sock)
         except OSError:
             sock.close()
             raise
@@ -303,19 +300,3 @@ def _body(response: requests.Response, max_bytes: int) -> bytes:
                 f"the registry's answer is longer than {max_bytes} bytes", status=response.status_code
             )
     return b"".join(parts)
-
-
-def _speaks_tls(url: Url, timeout: float) -> bool:
-    """Whether the port answers a handshake; some servers just hang up on a plain request."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # nothing is sent or believed
-    address = (url.host.strip("[]"), url.origin[2])
-    try:
-        with socket.create_connection(address, min(timeout, _PROBE)) as sock:
-            if _CURRENT.line is not None:
-                _CURRENT.line.dialled(sock)
-            with context.wrap_socket(sock):
-                return True
-    except OSError:
-        return False

@@ -22,9 +22,10 @@ import requests
 from ..errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
 from ._http import Auth, AuthHeader, printable, status_text
 from ._patience import GivenUpError, Limit, Patience, Wait
+from ._probe import PlainToTlsError
 from ._reasons import RetryError, plain_to_tls, proxy_refuses, says_that_it_speaks_tls, why
 from ._tls import check_certificate, trusted
-from ._transport import Answer, Call, PlainToTlsError, Transport, new_session
+from ._transport import Answer, Call, Transport, new_session
 from ._url import Url, registry_url
 
 Params: TypeAlias = Mapping[str, "str | int"]
