@@ -42,7 +42,7 @@ def consumed_origin(message: Consumed) -> Origin:
     return message.key(), message.value(), headers, timestamp if kind else None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class RawMessage:
     """A Kafka message as it stood on the broker, byte for byte. `timestamp` is in ms since the epoch (UTC),
     None where the broker gave none.
@@ -56,9 +56,23 @@ class RawMessage:
     timestamp: int | None = None
     headers: Headers = ()
 
+    def __repr__(self) -> str:
+        """What is set."""
+        return _shown(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Values alone, as `Message`."""
         return (state.raw_message, _RAW(self)) if type(self) is RawMessage else _by_name(self)
+
+
+def _shown(record: Any) -> str:
+    """A repr of what is set; `value` always, for without it a message is a tombstone."""
+    set_ = (
+        f"{each.name}={value!r}"
+        for each in fields(record)
+        if each.repr and ((value := getattr(record, each.name)) != each.default or each.name == "value")
+    )
+    return f"{type(record).__qualname__}({', '.join(set_)})"
 
 
 def _by_name(record: Any) -> tuple[Any, ...]:
@@ -71,7 +85,7 @@ _RAW = attrgetter(*(member.name for member in fields(RawMessage)))
 
 
 @dataclass(
-    slots=True
+    slots=True, repr=False
 )  # not kw_only: passing positions makes one in half the time, and the source makes millions
 class Message(Generic[K, V]):
     """A Kafka message with typed key and value. Treat it as immutable: Bytewax hands one object to every
@@ -148,6 +162,10 @@ class Message(Generic[K, V]):
     def _origin(self) -> Origin | None:
         origin = self.origin
         return origin if origin is None or isinstance(origin, tuple) else consumed_origin(origin)
+
+    def __repr__(self) -> str:
+        """What is set."""
+        return _shown(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What passes between workers is pickled message by message: values alone, without their names."""

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -29,6 +30,11 @@ from .starts import bytewaxs_run, forget, kept_in, recovery_folder
 from .state.store import upgrade
 
 _FORMAT: Final = 1
+_SHOWN: Final = 3
+_SIGNS: Final = ("part-*.sqlite3", "kgen.json", ".making")
+"""A folder with one of these is a recovery folder, whatever else its owner keeps there."""
+_OURS: Final = (".*.lock", "kgen-starts.db*", "lost+found", ".snapshot", ".gitignore", ".gitkeep")
+"""What an unused one may hold: what is written before the partitions are, and what a new volume has."""
 _KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
 
 log = logging.getLogger("kgen_runtime.recovery")
@@ -69,6 +75,7 @@ class Recovery:
 
     def prepare(self) -> None:
         """Make the partitions where there are none, else see that they are whole. Raises `RecoveryError`."""
+        self._refuse_others()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if (_files(self.path) or self._about.exists()) and not self._making.exists():
@@ -103,7 +110,24 @@ class Recovery:
             file.flush()
             yield
 
+    def _refuse_others(self) -> None:
+        """Before anything is written: a folder that holds something else is not taken for a recovery folder.
+        Raises `RecoveryError`.
+        """
+        try:
+            names = {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+        except OSError as error:
+            raise self._unusable(error) from error
+        others = sorted(name for name in names if not any(fnmatchcase(name, known) for known in _OURS))
+        if others and not any(fnmatchcase(name, sign) for name in names for sign in _SIGNS):
+            raise RecoveryError(
+                f"not a recovery folder: it has other files ({_some(others)})",
+                where=str(self.path),
+                hint="Name a recovery folder, an empty folder, or one that does not exist: it is made then.",
+            )
+
     def _open(self, name: str) -> TextIO:
+        self._refuse_others()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             return (self.path / name).open("a+")
@@ -258,6 +282,12 @@ def hold_for_bytewaxs_runner() -> None:
 def lock_name(process: int | None) -> str:
     """For this process of a cluster, each of which has a lock of its own."""
     return f"run-{process}" if process else "run"
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few, in a form that cannot break a line."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(ascii, names[:_SHOWN])) + more
 
 
 def _files(folder: Path) -> list[Path]:

@@ -99,3 +99,15 @@ def test_a_failure_holds_what_the_consumer_read(orders: rt.Topic[str, str]) -> N
     (failure,) = batch.errs
     assert failure.original == dataclasses.replace(RAW, value=b"\xff")
     assert failure.part == "value"
+
+
+def test_a_repr_shows_what_is_set() -> None:
+    assert repr(rt.Message("k", 1)) == "Message(key='k', value=1)"
+    assert repr(rt.Message(value=0, headers=(("a", None),))) == "Message(value=0, headers=(('a', None),))"
+    assert repr(rt.Message("k", None, offset=0)) == "Message(key='k', value=None, offset=0)"
+    assert (
+        repr(rt.RawMessage(key=b"k", value=b"v", topic="t")) == "RawMessage(key=b'k', value=b'v', topic='t')"
+    )
+    assert repr(rt.RawMessage(key=None, value=None, topic="t", partition=0)) == (
+        "RawMessage(key=None, value=None, topic='t', partition=0)"
+    )

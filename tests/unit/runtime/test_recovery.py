@@ -16,7 +16,7 @@ from bytewax.recovery import InconsistentPartitionsError, MissingPartitionsError
 from bytewax.testing import TestingSink, TestingSource
 
 import kgen_runtime as rt
-from kgen_runtime import testing
+from kgen_runtime import run, testing
 from kgen_runtime.recovery import explained
 
 
@@ -178,3 +178,34 @@ def test_a_path_that_is_no_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(rt.RecoveryError, match=said) as caught, rt.Recovery(file).lock():
         pass
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("other", ["passwd", ".hidden", "some.sqlite3", "starts.db"])
+def test_a_folder_with_other_files_is_refused_before_anything_is_written(tmp_path: Path, other: str) -> None:
+    (tmp_path / other).write_text("not the runner's")
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(rt.RecoveryError, match="not a recovery folder") as caught:
+        rt.Recovery(tmp_path).prepare()
+    assert other in caught.value.what
+    assert "empty folder" in str(caught.value.hint)
+    with pytest.raises(rt.RecoveryError, match="not a recovery folder"), rt.Recovery(tmp_path).lock():
+        pass
+    assert run.main(["no_such_module", "--processes", "2", "-r", str(tmp_path)]) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {other, "sub"}
+
+
+def test_the_names_of_other_files_are_shown_bounded_and_escaped(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"a\n{number:02}").touch()
+    with pytest.raises(rt.RecoveryError) as caught:
+        rt.Recovery(tmp_path).prepare()
+    assert caught.value.what.endswith("('a\\n00', 'a\\n01', 'a\\n02' and 17 more)")
+
+
+def test_a_new_volume_and_a_recovery_folder_with_notes_of_its_owner_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    with rt.Recovery(tmp_path).lock():
+        rt.Recovery(tmp_path).prepare()
+    (tmp_path / "README").touch()
+    with rt.Recovery(tmp_path).lock():
+        rt.Recovery(tmp_path).prepare()
