@@ -24,6 +24,7 @@ from .errors import KgenError, causes
 from .failures import class_name
 from .leaving import FAILED
 from .recovery import explained
+from .serde._http import escaped
 
 _STEP: Final = re.compile(r'step "?([\w.-]+)')  # in what Bytewax says
 _MADE: Final = (
@@ -54,7 +55,7 @@ def tell(error: BaseException) -> None:
     for cause in reversed(chain):
         known = cause if isinstance(cause, KgenError) else explained(cause)
         if known is not None:
-            sys.stderr.write(f"error: {known}\n")
+            sys.stderr.write("\n".join(map(escaped, f"error: {known}".split("\n"))) + "\n")
             return
     root = chain[-1]
     traceback.print_exception(type(root), root, root.__traceback__)

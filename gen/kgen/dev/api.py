@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from kgen_runtime.serde.subjects import qualified
+
 from . import problems
 from .drafts import TYPES, Draft, draft_of
 from .problems import Problem
-from .settings import GLOBAL, qualified
+from .settings import GLOBAL
 from .store import Store, Version
 
 

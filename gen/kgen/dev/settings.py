@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kgen_runtime.serde.subjects import context_of
+
 GLOBAL = ""
 
 LEVELS = (
@@ -46,13 +48,3 @@ class Scoped:
         old = self._values.pop(subject, None)
         self._values.setdefault(GLOBAL, self._default)
         return old
-
-
-def context_of(subject: str) -> str:
-    """`:.ctx:` of `:.ctx:orders-value`; empty for the default context."""
-    return subject[: subject.find(":", 2) + 1] if subject.startswith(":.") else ""
-
-
-def qualified(subject: str) -> str:
-    """A subject's one name: the default context may be written (`:.:orders`) or left out."""
-    return subject[3:] if subject.startswith(":.:") else subject

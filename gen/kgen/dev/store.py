@@ -10,12 +10,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from kgen_runtime.serde.subjects import context_of, plain, qualified, sibling
+
 from ..model.subjects import Reference
 from . import problems
 from .compat import Earlier, violations
 from .drafts import Draft, check
 from .problems import Problem
-from .settings import GLOBAL, LEVELS, MODES, Scoped, context_of, qualified
+from .settings import GLOBAL, LEVELS, MODES, Scoped
 
 
 @dataclass
@@ -198,7 +200,7 @@ class Store:
     def _referrers(self, target: Version, deleted: bool) -> Iterator[Version]:
         for version in self._all():
             for reference in version.draft.references:
-                same = _sibling(version.subject, reference.subject) == target.subject
+                same = sibling(version.subject, reference.subject) == target.subject
                 if same and reference.version == target.number and (deleted or not version.deleted):
                     yield version
 
@@ -219,7 +221,7 @@ class Store:
 
     def _referenced(self, subject: str, reference: Reference) -> Version:
         try:
-            return self.version(_sibling(subject, reference.subject), str(reference.version), deleted=True)
+            return self.version(sibling(subject, reference.subject), str(reference.version), deleted=True)
         except Problem:
             raise problems.invalid_schema(
                 f'No schema reference found for subject "{reference.subject}" and version {reference.version}'
@@ -318,14 +320,9 @@ def _number(version: str) -> int:
 
 def _has_prefix(subject: str, prefix: str) -> bool:
     if prefix.startswith(":*:"):
-        return subject[len(context_of(subject)) :].startswith(prefix[3:])
+        return plain(subject).startswith(prefix[3:])
     prefix = qualified(prefix)
     return subject.startswith(prefix) and context_of(subject) == context_of(prefix)
-
-
-def _sibling(subject: str, other: str) -> str:
-    """A reference's subject lies in the context of the one that refers to it, unless it names its own."""
-    return qualified(other) if other.startswith(":.") else context_of(subject) + other
 
 
 def _same(a: Draft, b: Draft, normalize: bool = False) -> bool:
@@ -336,7 +333,7 @@ def _same(a: Draft, b: Draft, normalize: bool = False) -> bool:
 
 def _valid_subject(subject: str) -> str:
     subject = qualified(subject)
-    name = subject[len(context_of(subject)) :]
+    name = plain(subject)
     if not name or name in ("__GLOBAL", "__EMPTY") or any(unicodedata.category(c) == "Cc" for c in name):
         raise problems.invalid_subject(subject)
     return subject

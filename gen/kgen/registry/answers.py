@@ -8,7 +8,9 @@ import hashlib
 import json
 from typing import Any, cast
 
+from kgen_runtime.serde._http import printable
 from kgen_runtime.serde.rules import in_force
+from kgen_runtime.serde.subjects import same, sibling
 
 from ..errors import RegistryError
 from ..model.subjects import Reference, SchemaType, SchemaVersion
@@ -31,12 +33,12 @@ def subject_names(answer: Any) -> list[str]:
 def version_numbers(answer: Any, subject: str) -> tuple[int, ...]:
     """The version numbers that `GET /subjects/{subject}/versions` answered, ascending."""
     where = f"{subject}, versions"
-    return tuple(sorted({_number(n, "version", where) for n in _list(answer, MAX_VERSIONS, where)}))
+    return tuple(sorted({_version(n, where) for n in _list(answer, MAX_VERSIONS, where)}))
 
 
 def schema_version(answer: Any, subject: str) -> SchemaVersion:
     """What `GET /subjects/{subject}/versions/{version}` answered. References to `latest` (-1) stay as they
-    are.
+    are; references without a context lie in that of the subject.
     """
     where = f"{subject}, schema"
     if not isinstance(answer, dict):
@@ -44,16 +46,17 @@ def schema_version(answer: Any, subject: str) -> SchemaVersion:
     kind = answer.get("schemaType") or "AVRO"
     if not isinstance(kind, str) or not kind.isidentifier() or len(kind) > 40:
         raise _odd(where, f"schemaType {str(kind)[:40]!r}")
+    if not same(subject, answer.get("subject")):
+        raise _odd(where, f"the subject {printable(str(answer.get('subject')), 100)}")
     guid = answer.get("guid")
+    references = _list(answer.get("references") or [], MAX_REFERENCES, where)
     return SchemaVersion(
         subject=subject,
-        version=_number(answer.get("version"), "version", where),
+        version=_version(answer.get("version"), where),
         id=_number(answer.get("id"), "id", where),
         type=cast(SchemaType, kind),  # one that nobody knows yet is skipped, as the unsupported ones are
         text=_text(answer.get("schema"), where),
-        references=tuple(
-            _reference(r, where) for r in _list(answer.get("references") or [], MAX_REFERENCES, where)
-        ),
+        references=tuple(_reference(r, subject, where) for r in references),
         guid=_name(guid, where) if guid is not None else None,
         rules=in_force(answer),
         rule_set=_hash(answer.get("ruleSet")),
@@ -68,12 +71,13 @@ def compatibility(answer: Any) -> str | None:
     return level if isinstance(level, str) and level.replace("_", "").isalpha() and len(level) < 40 else None
 
 
-def _reference(answer: Any, where: str) -> Reference:
+def _reference(answer: Any, parent: str, where: str) -> Reference:
     if not isinstance(answer, dict):
         raise _odd(where, "a reference that is not an object")
     version = answer.get("version")
-    number = -1 if version == -1 else _number(version, "reference's version", where)
-    return Reference(_name(answer.get("name"), where), _name(answer.get("subject"), where), number)
+    number = -1 if version == -1 else _version(version, where)
+    subject = sibling(parent, _name(answer.get("subject"), where))
+    return Reference(_name(answer.get("name"), where), subject, number)
 
 
 def _hash(rule_set: Any) -> str | None:
@@ -101,6 +105,13 @@ def _number(value: Any, what: str, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
         raise _odd(where, f"a {what} that is no number")
     return value
+
+
+def _version(value: Any, where: str) -> int:
+    number = _number(value, "version", where)
+    if number == 0:
+        raise _odd(where, "version 0")
+    return number
 
 
 def _text(value: Any, where: str) -> str:

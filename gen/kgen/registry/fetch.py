@@ -12,6 +12,7 @@ from .. import globs as patterns
 from ..errors import RegistryError, UnknownSchema
 from ..model.subjects import Cause, SchemaVersion, Skipped, Snapshot, Subject
 from .api import Api, concerns_all
+from .ids import refuse_shared
 from .references import Key, Unread, resolve
 
 T = TypeVar("T")
@@ -64,7 +65,8 @@ def fetch(
     one of these subjects is gone is asked once more, as the list may be of a part of the registry.
 
     Raises:
-        RegistryError: the registry cannot be reached, answers nonsense, or holds no subject that matches.
+        RegistryError: the registry cannot be reached, answers nonsense, gives one id to two schemas, or holds
+            no subject that matches.
         UnknownSchema: a pinned version is not there, and not the locked one.
     """
     held = dict(locked or {})
@@ -83,6 +85,7 @@ def fetch(
     _refuse_nothing(results)
     subjects = tuple(r.subject for r in sorted(results, key=lambda r: r.name) if r.subject)
     referenced, subjects, unread = resolve(subjects, api.schema, lambda calls: concurrently(calls, None))
+    refuse_shared([v for s in subjects for v in s.versions] + list(referenced))
     skipped = tuple(s for r in results for s in r.skipped)
     return Fetched(
         Snapshot(api.url, subjects, referenced, skipped),

@@ -25,7 +25,7 @@ from ..errors import RegistryError
 from ._http import AuthHeader, seconds
 from ._probe import look_again
 from ._tls import Certificate
-from ._url import Url
+from ._url import Url, shown
 
 ACCEPT: Final = "application/vnd.schemaregistry.v1+json, application/json"
 CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"
@@ -41,7 +41,7 @@ class Call:
     body: bytes | None
 
     def __str__(self) -> str:
-        return f"{self.method} {self.url}"
+        return f"{self.method} {shown(str(self.url))}"
 
 
 @dataclass(frozen=True)

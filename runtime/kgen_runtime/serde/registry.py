@@ -13,7 +13,6 @@ import logging
 import os
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -26,7 +25,7 @@ from ._probe import PlainToTlsError
 from ._reasons import RetryError, plain_to_tls, proxy_refuses, says_that_it_speaks_tls, why
 from ._tls import check_certificate, trusted
 from ._transport import Answer, Call, Transport, new_session
-from ._url import Url, registry_url
+from ._url import Url, registry_url, shown
 
 Params: TypeAlias = Mapping[str, "str | int"]
 
@@ -132,6 +131,10 @@ class RegistryClient:
                 self._pause(call, wait, attempt, error)
             except GivenUpError as error:
                 raise _unavailable(call, str(error), attempt + 1) from None
+            except RegistryError as error:
+                error.what = self._auth.hidden(error.what)
+                error.args = (error.what,)
+                raise
         raise AssertionError("unreachable: the last attempt raises")
 
     def pause(self, seconds: float, why: str) -> None:
@@ -202,7 +205,7 @@ class RegistryClient:
             url = url.redirected(answer.location)
             if call.method != "GET" and answer.status not in (307, 308):
                 raise RegistryError(
-                    f"{call} was redirected to {replace(url, query='')} by {answer.status}",
+                    f"{call} was redirected to {shown(str(url))} by {answer.status}",
                     status=answer.status,
                 )
         raise RegistryError(f"{call} was redirected more than {MAX_REDIRECTS} times", status=answer.status)

@@ -10,8 +10,10 @@ from urllib.parse import quote
 from ..codec.schema import Schema, parse
 from ..errors import RegistryError, RegistryUnavailable, ResolutionError, SchemaError, UnknownSchema
 from . import rules
+from ._http import printable
 from .registry import RegistryClient
 from .schemas import Schemas
+from .subjects import same, sibling
 
 MAX_REFERENCES = 1000
 MAX_DEPTH = 64
@@ -38,7 +40,7 @@ def by_guid(client: RegistryClient, guid: str, schemas: Schemas) -> tuple[Schema
             raise UnknownSchema(f"unknown schema GUID {guid}", hint=hint, status=error.status) from None
         raise
     id_ = answer.get("id") if isinstance(answer, dict) else None
-    return _schema(client, answer, f"schema GUID {guid}", schemas, ""), id_ if isinstance(id_, int) else None
+    return _schema(client, answer, f"schema GUID {guid}", schemas), id_ if isinstance(id_, int) else None
 
 
 def answers(client: RegistryClient, schemas: Schemas) -> bool:
@@ -69,6 +71,7 @@ def registered_id(client: RegistryClient, schemas: Schemas) -> int:
     else:
         answer = client.post(path, {"schema": schemas.latest.text})
     id_ = _id(answer, path)
+    _check_named(answer, schemas.subject)
     _check_rules(client, schemas, path, answer)
     return id_
 
@@ -112,6 +115,7 @@ def _equal(client: RegistryClient, schemas: Schemas, path: str) -> Any:
         answer = client.get(url)
         try:
             if _schema(client, answer, url, schemas) == wanted:
+                _check_named(answer, schemas.subject, version)
                 return answer
         except ResolutionError:
             continue
@@ -128,63 +132,76 @@ def _versions(client: RegistryClient, path: str, likely: int) -> Iterator[int]:
 
 
 def _schema(
-    client: RegistryClient, answer: Any, what: str, schemas: Schemas, context: str | None = None
+    client: RegistryClient, answer: Any, what: str, schemas: Schemas, parent: str | None = None
 ) -> Schema:
+    """The schema of an answer; `parent` is the subject in whose context its references lie."""
     if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
         raise _strange(what)
     kind = answer.get("schemaType", "AVRO")
     if kind != "AVRO":
-        raise ResolutionError(f"{what} is of type {str(kind)[:40]}, not Avro")
+        raise ResolutionError(f"{what} is of type {printable(str(kind), 40)}, not Avro")
     rules.check(answer, what, schemas.rules)
-    references = _references(client, answer, schemas.context if context is None else context)
+    references = _references(client, answer, schemas.subject if parent is None else parent)
     try:
         return parse(answer["schema"], references)
     except SchemaError as error:
-        raise ResolutionError(f"{what} does not parse: {error.what}", where=error.where) from None
+        where = None if error.where is None else printable(error.where)
+        raise ResolutionError(f"{what} does not parse: {printable(error.what)}", where=where) from None
 
 
-def _references(client: RegistryClient, answer: Any, context: str) -> list[str]:
-    """The texts of all that `answer` refers to, dependencies first; each once."""
+def _references(client: RegistryClient, answer: Any, subject: str) -> list[str]:
+    """The texts of all that `answer`, of `subject`, refers to, dependencies first; each once."""
     texts: dict[tuple[str, int], str] = {}
 
-    def visit(schema: Any, path: tuple[tuple[str, int], ...]) -> None:
-        for reference in _named(schema):
+    def visit(schema: Any, parent: str, path: tuple[tuple[str, int], ...]) -> None:
+        for reference in _named(schema, parent):
             if reference in texts or reference in path:
                 continue
             if len(texts) >= MAX_REFERENCES or len(path) >= MAX_DEPTH:
                 raise ResolutionError("a schema has too many references, or they are nested too deeply")
-            body = _version(client, reference, context)
-            visit(body, (*path, reference))
+            body = _version(client, reference)
+            visit(body, reference[0], (*path, reference))
             texts[reference] = body["schema"]
 
-    visit(answer, ())
+    visit(answer, subject, ())
     return list(texts.values())
 
 
-def _named(schema: Any) -> Iterator[tuple[str, int]]:
+def _named(schema: Any, parent: str) -> Iterator[tuple[str, int]]:
     references = schema.get("references") or []
     if not isinstance(references, list):
         raise _strange("a schema's references")
     for reference in references:
         match reference:
             case {"subject": str(subject), "version": int(version)}:
-                yield subject, version
+                yield sibling(parent, subject), version
             case _:
                 raise _strange("a schema's reference")
 
 
-def _version(client: RegistryClient, reference: tuple[str, int], context: str) -> Any:
+def _version(client: RegistryClient, reference: tuple[str, int]) -> Any:
     subject, version = reference
-    qualified = subject if subject.startswith(":.") else context + subject
-    path = f"/subjects/{quote(qualified, safe='')}/versions/{version}"
+    path = f"/subjects/{quote(subject, safe='')}/versions/{version}"
     try:
         answer = client.get(path, {"deleted": "true"})
     except UnknownSchema as error:
-        what = f"the reference to {subject} version {version} leads nowhere: {error.what}"
+        name = printable(subject, 100)
+        what = f"the reference to {name} version {version} leads nowhere: {error.what}"
         raise ResolutionError(what) from None
     if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
-        raise _strange(path)
+        raise _strange(printable(path))
+    _check_named(answer, subject, version)
     return answer
+
+
+def _check_named(answer: Any, subject: str, version: int | None = None) -> None:
+    """Raises `RegistryError` where an answer is about another subject or version than was asked for."""
+    named, number = answer.get("subject"), answer.get("version")
+    right = number is None or (number == version if version not in (None, -1) else number != 0)
+    if not same(subject, named) or not right:
+        asked = f"{printable(subject, 100)}" + (f" version {version}" if version is not None else "")
+        other = f"{printable(str(named), 100)} version {printable(str(number), 20)}"
+        raise RegistryError(f"asked for {asked}, the registry answered with {other}", status=200)
 
 
 def _id(answer: Any, what: str) -> int:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from ..codec.schema import Schema, parse
 from .rules import OnRules
+from .subjects import context_of
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,7 @@ class Schemas:
         """The registry context of the subject (`:.ctx:orders-value` -> `:.ctx:`); ids are unique within one.
         Empty for the default one.
         """
-        if not self.subject.startswith(":."):
-            return ""
-        return self.subject[: self.subject.find(":", 2) + 1]
+        return context_of(self.subject)
 
     def by_id(self, id: int) -> WriterSchema | None:  # noqa: A002 - `id` is what registries call it
         """The newest version with this id, if any."""

@@ -296,3 +296,48 @@ def test_patterns_need_the_right_to_list_subjects(registry, api, globs):
     with pytest.raises(RegistryError, match="403") as e:
         reg.fetch(api, globs)
     assert "without wildcards: --subject orders-value" in e.value.hint
+
+
+def test_one_id_for_two_schemas_is_refused(registry, api):
+    registry.add("a-value", record("A", "x"))
+    registry.add("b-value", record("B", "x"))
+    registry.subjects["b-value"][1]["id"] = registry.subjects["a-value"][1]["id"]
+    with pytest.raises(RegistryError, match="gives id 1 to two schemas") as e:
+        reg.fetch(api)
+    assert e.value.where == "a-value v1, b-value v1"
+
+
+def test_one_id_for_one_schema_in_two_subjects_and_for_others_in_other_contexts_is_right(registry, api):
+    registry.add("a-value", record("A", "x"))
+    registry.add("b-value", json.dumps(record("A", "x"), indent=1))
+    registry.add(":.other:a-value", record("C", "x"))
+    for subject in registry.subjects:
+        registry.subjects[subject][1]["id"] = 1
+    assert len(reg.fetch(api).snapshot.subjects) == 3
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 0}, {"subject": "b-value"}, {"subject": ":.x:a-value"}, {"subject": 1}]
+)
+def test_an_answer_about_something_else_is_refused(registry, api, change):
+    registry.add("a-value", '"string"')
+    registry.subjects["a-value"][1].update(change)
+    with pytest.raises(RegistryError, match="the registry answered with"):
+        reg.fetch(api)
+
+
+@pytest.mark.parametrize("answered", ["orders-value", ":.staging:orders-value", None])
+def test_the_context_may_be_left_out_of_an_answer(registry, api, answered):
+    registry.add(":.staging:orders-value", '"string"')
+    registry.subjects[":.staging:orders-value"][1]["subject"] = answered
+    assert reg.fetch(api).snapshot.subjects[0].name == ":.staging:orders-value"
+
+
+def test_version_0_in_a_list_or_a_reference_is_refused(registry, api):
+    registry.add("address", record("Address", "city"))
+    registry.add("a-value", '"string"', references=[("Address", "address", 0)])
+    with pytest.raises(RegistryError, match="version 0"):
+        reg.fetch(api, ["a-value"])
+    registry.override("/subjects/address/versions", (200, [0, 1]))
+    with pytest.raises(RegistryError, match="version 0"):
+        reg.fetch(api, ["address"])
