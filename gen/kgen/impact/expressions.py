@@ -1,214 +1,216 @@
-"""What expressions in user code are, and every use of a class's field, symbol or name in them."""
+"""What the expressions in user code are."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from . import steps
+from .arguments import Arguments, expanded, starred
 from .kinds import (
+    ABSENT,
+    SCALAR,
     Class,
+    Derived,
     External,
     Function,
     Instance,
+    Keyed,
     Kind,
     Many,
     Message,
-    Module,
-    Split,
-    Stream,
+    Text,
     Tuple,
+    bounded,
     either,
-    item_of,
+    has_names,
     members,
+    texts,
 )
-from .shapes import Shapes
-from .world import Text, World
+from .outside import BUILTINS
+from .scopes import Scope
+from .world import parsed
 
-How: TypeAlias = Literal["load", "store", "call", "never", "missing"]
-Touch: TypeAlias = Callable[[ast.AST, How, "Class | None", str, "frozenset[str]"], None]
-"""Told of a use: where, how, of which class (None: unknown), which member; for calls, the keywords given."""
-Callable_: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+if TYPE_CHECKING:
+    from .engine import Engine
 
 _ANYTHING = {"Any", "object"}
-_NOTHING: frozenset[str] = frozenset()
-_DEPTH = 12  # of calls into functions without annotations
-
-
-@dataclass
-class Scope:
-    """The local names, what is returned, and the class whose body this is."""
-
-    names: dict[str, Kind]
-    returned: list[Kind] = field(default_factory=list)
-    home: Class | None = None
-    around: Scope | None = None  # of a class's body: functions in it do not see its names
-
-    def inner(self, names: Mapping[str, Kind] | None = None) -> Scope:
-        """A scope inside of this one."""
-        return Scope({**self.names, **(names or {})}, home=self.home)
+_WIDEST = 32  # tuple whose items are told apart
+_ADDS = {"append", "add", "appendleft", "insert", "put", "put_nowait", "push", "set", "setdefault", "send"}
+_JOINS = {"extend", "extendleft", "update"}
 
 
 @dataclass
 class Expressions:
-    """Reads the expressions of one module. `touch` is told of uses of members, `touch_name` of a module's
-    names.
-    """
+    """Reads expressions; every use in them goes to the report."""
 
-    world: World
-    shapes: Shapes
-    text: Text
-    touch: Touch
-    touch_name: Callable[[ast.AST, str, str], None]
-    scopes: dict[Callable_, Scope] = field(default_factory=dict)
-    waiting: dict[Callable_, None] = field(default_factory=dict)  # functions that nothing has called yet
-    _calls: list[object] = field(default_factory=list)
-    _sites: dict[Kind, ast.AST] = field(default_factory=dict)  # where functions were handed over
+    engine: Engine
 
     def kind(self, node: ast.expr | None, scope: Scope) -> Kind:
-        """What an expression is; every use in it is told."""
-        if node is None or isinstance(node, ast.Constant):
+        """What an expression is."""
+        if node is None:
             return None
         if handler := _HANDLERS.get(type(node)):
-            found: Kind = handler(self, node, scope)
-            return found
+            return bounded(handler(self, node, scope))
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.kind(child, scope)
-        return None
+        return SCALAR
 
     def annotation(self, node: ast.expr | None, scope: Scope) -> Kind:
         """What an annotation says; the names in it are uses."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            node = _unquoted(node)
+            node = unquoted(node)
         self.kind(node, scope)
-        return self._declared(node, scope)
+        return self.declared(node, scope)
 
-    def _declared(self, node: ast.expr | None, scope: Scope) -> Kind:
-        local = scope.names.get(node.id) if isinstance(node, ast.Name) else None
-        return Instance(local) if isinstance(local, Class) else self.world.annotation(self.text.name, node)
+    def declared(self, node: ast.expr | None, scope: Scope) -> Kind:
+        """What an annotation says."""
+        return self.engine.world.annotation(scope.text.name, node, scope.lookup)
 
-    def run(self, node: Callable_, scope: Scope, given: Sequence[Kind], owner: Class | None) -> Kind:
-        """Read a function's body with arguments of such kinds; what it gives."""
-        raise NotImplementedError
+    # ---------------------------------------------------------------------- names and attributes
 
-    def bind(self, target: ast.expr, value: Kind, scope: Scope) -> None:
-        """Give a name, attribute or tuple of them a value."""
-        if isinstance(target, ast.Name):
-            scope.names[target.id] = value
-        elif isinstance(target, (ast.Tuple, ast.List)):
-            for number, item in enumerate(target.elts):
-                part = steps.subscript(value, number)
-                self.bind(item.value if isinstance(item, ast.Starred) else item, part, scope)
-        elif isinstance(target, ast.Attribute):
-            self.attribute(target, self.kind(target.value, scope), target.attr, "store")
-        else:
-            self.kind(target, scope)
+    def _of_constant(self, node: ast.Constant, scope: Scope) -> Kind:
+        if isinstance(node.value, str):
+            module, _, name = node.value.rpartition(".")
+            if module in self.engine.world.texts:
+                self.engine.touch_name(scope, node, module, name)
+            return Text(node.value)
+        return ABSENT if node.value is None else SCALAR
+
+    def _of_name(self, node: ast.Name, scope: Scope) -> Kind:
+        if found := scope.lookup(node.id):
+            return found[0]
+        module = scope.text.name
+        for origin, name in self.engine.world.origins(module, node.id):
+            self.engine.report.touch_name(scope.text, node, origin, name)
+        known = self.engine.world.name(module, node.id)
+        is_builtin = known is None and node.id not in scope.text.bindings and node.id in BUILTINS
+        return External(f"builtins.{node.id}") if is_builtin else known
+
+    def _of_attribute(self, node: ast.Attribute, scope: Scope) -> Kind:
+        return self.engine.objects.attribute(scope, node, self.kind(node.value, scope), node.attr)
+
+    def _of_subscript(self, node: ast.Subscript, scope: Scope) -> Kind:
+        owner, key = self.kind(node.value, scope), self.kind(node.slice, scope)
+        if isinstance(owner, External) and owner.name == "kgen_runtime.Message":
+            self._message_type(node, scope)
+        if isinstance(node.slice, ast.Slice):
+            return either(*(Many(either(*m.items)) if isinstance(m, Tuple) else m for m in members(owner)))
+        return self.engine.objects.subscript(scope, node, owner, key, _number(node.slice))
+
+    def _message_type(self, node: ast.Subscript, scope: Scope) -> None:
+        """`rt.Message[bytes, orders.Order]` says what the key is."""
+        found = self.declared(node, scope)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if isinstance(found, Message) and ast.unparse(parts[0]).rpartition(".")[2] not in _ANYTHING:
+            self.engine.report.touch_name(scope.text, node, found.key_of, "key")
+
+    # ---------------------------------------------------------------------- operators
+
+    def _of_named_expr(self, node: ast.NamedExpr, scope: Scope) -> Kind:
+        value = self.kind(node.value, scope)
+        self.engine.bind(scope, node.target.id, value)
+        return value
+
+    def _of_if_exp(self, node: ast.IfExp, scope: Scope) -> Kind:
+        self.kind(node.test, scope)
+        inner = scope.inside("inner", self.narrowed(node.test, scope))
+        return either(self.kind(node.body, inner), self.kind(node.orelse, scope))
+
+    def _of_bool_op(self, node: ast.BoolOp, scope: Scope) -> Kind:
+        inner, found = scope, []
+        for part in node.values:
+            found.append(self.kind(part, inner))
+            if isinstance(node.op, ast.And):
+                inner = inner.inside("inner", self.narrowed(part, inner))
+        return either(*found)
+
+    def _of_bin_op(self, node: ast.BinOp, scope: Scope) -> Kind:
+        left, right = self.kind(node.left, scope), self.kind(node.right, scope)
+        if isinstance(left, Text) and isinstance(right, Text) and isinstance(node.op, ast.Add):
+            return Text(left.value + right.value) if len(left.value) + len(right.value) < 200 else SCALAR
+        if isinstance(left, Text) and isinstance(node.op, ast.Mod):
+            self.engine.calls.fill(scope, node, left, Arguments((right,)))
+            return SCALAR
+        options = [*members(left), *members(right)]
+        found = [_operand(member) for member in options]
+        if isinstance(left, Keyed) and isinstance(right, Keyed):
+            return left.with_items(dict(right.items), is_open=right.is_open)
+        return either(*found)
+
+    def _of_compare(self, node: ast.Compare, scope: Scope) -> Kind:
+        found = [self.kind(part, scope) for part in (node.left, *node.comparators)]
+        if any(map(has_names, found)):
+            names = [name for kind in found for name in texts(kind)]
+            self.engine.report.suspect(scope.text, node, "load", names)
+        return SCALAR
 
     def narrowed(self, test: ast.expr, scope: Scope) -> dict[str, Kind]:
         """What `isinstance(x, T)` says of `x`."""
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
             return {k: v for part in test.values for k, v in self.narrowed(part, scope).items()}
-        if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance":
-            subject, wanted = test.args[0], test.args[-1]
-            options = wanted.elts if isinstance(wanted, ast.Tuple) else [wanted]
-            found = [Instance(k) for k in (self.kind(o, scope) for o in options) if isinstance(k, Class)]
-            return {subject.id: either(*found)} if isinstance(subject, ast.Name) and found else {}
+        is_call = isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and len(test.args) == 2
+        if is_call and isinstance(test, ast.Call) and isinstance(test.func, ast.Name):
+            subject = test.args[0]
+            if test.func.id == "isinstance" and isinstance(subject, (ast.Name, ast.NamedExpr)):
+                name = subject.id if isinstance(subject, ast.Name) else subject.target.id
+                return self._isinstance(name, test.args[1], scope)
         return {}
 
-    def _of_name(self, node: ast.Name, scope: Scope) -> Kind:
-        if node.id in scope.names:
-            return scope.names[node.id]
-        found = self.world.name(self.text.name, node.id)
-        known = found is not None or node.id in self.text.bindings
-        return found if known else External(f"builtins.{node.id}")
+    def _isinstance(self, name: str, wanted: ast.expr, scope: Scope) -> dict[str, Kind]:
+        options = [member for member in members(self.kind(wanted, scope))]
+        options = [inner for o in options for inner in (o.items if isinstance(o, Tuple) else (o,))]
+        if not all(isinstance(o, (Class, External)) for o in options) or any(map(self._is_loose, options)):
+            return {}
+        return {name: either(*(Instance(o) if isinstance(o, Class) else _object(o) for o in options))}
 
-    def _of_attribute(self, node: ast.Attribute, scope: Scope) -> Kind:
-        return self.attribute(node, self.kind(node.value, scope), node.attr, "load")
+    def _is_loose(self, kind: Kind) -> bool:
+        return isinstance(kind, Class) and self.engine.shapes.is_protocol(kind)
 
-    def attribute(self, node: ast.AST, owner: Kind, name: str, how: How) -> Kind:
-        """What `owner.name` is."""
-        found = [self._member(node, member, name, how) for member in members(owner)]
-        for member in members(owner) if len(found) > 1 else ():
-            if isinstance(member, Instance) and self.shapes.owner(member.of, name) is None:
-                self.touch(node, "missing", member.of, name, _NOTHING)
-        if owner is None:
-            self.touch(node, how, None, name, _NOTHING)
-        return either(*found)
-
-    def _member(self, node: ast.AST, owner: Kind, name: str, how: How) -> Kind:
-        if isinstance(owner, (Module, External)):
-            if isinstance(owner, Module):
-                self.touch_name(node, owner.name, name)
-            return self.world.member(owner, name)
-        if isinstance(owner, (Instance, Class)):
-            return self._class_member(node, owner, name, how)
-        if isinstance(owner, Message) and name in ("key", "value"):
-            self.touch_name(node, owner.value_of if name == "value" else owner.key_of, name)
-            return owner.value if name == "value" else owner.key
-        if isinstance(owner, Split):
-            return Stream(None if name == "errs" else owner.item)
-        return None
-
-    def _class_member(self, node: ast.AST, owner: Instance | Class, name: str, how: How) -> Kind:
-        class_ = owner.of if isinstance(owner, Instance) else owner
-        home = self.shapes.owner(class_, name)
-        if home is None:
-            self.touch(node, how, class_, name, _NOTHING)
-            return None
-        self.touch(node, how, home, name, _NOTHING)
-        return self.shapes.attributes(home)[name]
-
-    def _of_subscript(self, node: ast.Subscript, scope: Scope) -> Kind:
-        owner = self.kind(node.value, scope)
-        index = node.slice.value if isinstance(node.slice, ast.Constant) else None
-        if isinstance(owner, Class) and isinstance(index, str):
-            self.touch(node, "load", owner, index, _NOTHING)
-            return Instance(owner)
-        self.kind(node.slice, scope)
-        if isinstance(owner, External) and owner.name == "kgen_runtime.Message":
-            self._message_type(node)
-        if isinstance(node.slice, ast.Slice):
-            return owner
-        return steps.subscript(owner, index if isinstance(index, int) else None)
-
-    def _message_type(self, node: ast.Subscript) -> None:
-        """`rt.Message[bytes, orders.Order]` says what the key is."""
-        found = self.world.annotation(self.text.name, node)
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if isinstance(found, Message) and ast.unparse(parts[0]).rpartition(".")[2] not in _ANYTHING:
-            self.touch_name(node, found.key_of, "key")
-
-    def _of_named_expr(self, node: ast.NamedExpr, scope: Scope) -> Kind:
-        value = self.kind(node.value, scope)
-        self.bind(node.target, value, scope)
-        return value
-
-    def _of_if_exp(self, node: ast.IfExp, scope: Scope) -> Kind:
-        self.kind(node.test, scope)
-        inner = scope.inner(self.narrowed(node.test, scope))
-        return either(self.kind(node.body, inner), self.kind(node.orelse, scope))
-
-    def _of_bool_op(self, node: ast.BoolOp, scope: Scope) -> Kind:
-        inner = scope
-        found = []
-        for part in node.values:
-            found.append(self.kind(part, inner))
-            if isinstance(node.op, ast.And):
-                inner = inner.inner(self.narrowed(part, inner))
-        return either(*found)
+    # ---------------------------------------------------------------------- displays
 
     def _of_list(self, node: ast.List | ast.Set, scope: Scope) -> Kind:
-        return Many(either(*(self.kind(item, scope) for item in node.elts)))
+        return Many(either(*(self._element(item, scope) for item in node.elts)))
+
+    def _element(self, node: ast.expr, scope: Scope) -> Kind:
+        found = self.kind(node, scope)
+        return self.engine.objects.item(scope, node, found) if isinstance(node, ast.Starred) else found
 
     def _of_tuple(self, node: ast.Tuple, scope: Scope) -> Kind:
-        return Tuple(tuple(self.kind(item, scope) for item in node.elts))
+        items = tuple(self._element(item, scope) for item in node.elts)
+        if len(items) > _WIDEST or any(isinstance(item, ast.Starred) for item in node.elts):
+            return Many(either(*items))
+        return Tuple(items)
 
     def _of_dict(self, node: ast.Dict, scope: Scope) -> Kind:
-        keys = [self.kind(key, scope) for key in node.keys]
-        return Many(either(*(self.kind(v, scope) for v in node.values)), either(*keys), mapping=True)
+        found: Kind = Keyed(())
+        for key, value in zip(node.keys, node.values):
+            name, item = (self.kind(key, scope) if key else None), self.kind(value, scope)
+            found = either(
+                *(self._with(m, name if key else None, item, is_star=key is None) for m in members(found))
+            )
+        return found
+
+    def _with(self, owner: Kind, key: Kind, value: Kind, *, is_star: bool = False) -> Kind:
+        """A dict with one more item, or with those of another."""
+        if is_star and isinstance(value, Keyed):
+            if isinstance(owner, Keyed):
+                return owner.with_items(dict(value.items), is_open=value.is_open)
+            value = either(*(v for _, v in value.items))
+        elif is_star and isinstance(value, Many):
+            value = value.item
+        elif is_star:
+            return either(owner, value) if isinstance(value, Derived) else _opened(owner)
+        if isinstance(owner, Keyed):
+            if len(names := texts(key)) == len(members(key)) and not is_star and len(owner.items) < _WIDEST:
+                return owner.with_items(dict.fromkeys(names, value))
+            keys = [Text(k) for k, _ in owner.items]
+            return Many(either(*(v for _, v in owner.items), value), either(*keys, key), mapping=True)
+        if isinstance(owner, Many):
+            return Many(either(owner.item, value), either(owner.key, key), mapping=True)
+        return owner
 
     def _of_comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope) -> Kind:
         return Many(self.kind(node.elt, self._generators(node.generators, scope)))
@@ -218,136 +220,166 @@ class Expressions:
         return Many(self.kind(node.value, inner), self.kind(node.key, inner), mapping=True)
 
     def _generators(self, generators: Sequence[ast.comprehension], scope: Scope) -> Scope:
-        inner = scope.inner()
+        inner = scope.inside("inner")
         for generator in generators:
-            self.bind(generator.target, item_of(self.kind(generator.iter, inner)), inner)
+            found = self.engine.objects.item(inner, generator.iter, self.kind(generator.iter, inner))
+            self.engine.statements.unpack(generator.target, found, inner, inner.names)
             for test in generator.ifs:
                 self.kind(test, inner)
                 inner.names.update(self.narrowed(test, inner))
         return inner
 
+    # ---------------------------------------------------------------------- functions
+
     def _of_inner(self, node: ast.Starred | ast.Await, scope: Scope) -> Kind:
         return self.kind(node.value, scope)
 
     def _of_lambda(self, node: ast.Lambda, scope: Scope) -> Kind:
-        self.scopes[node] = scope.inner()
-        self.waiting[node] = None
-        return Function(self.text.name, node)
+        return self.engine.calls.define(node, scope)
 
-    # ---------------------------------------------------------------------- calls
+    def _of_yield(self, node: ast.Yield, scope: Scope) -> Kind:
+        scope.owner().yielded.append(self.kind(node.value, scope) if node.value else ABSENT)
+        return None
+
+    def _of_yield_from(self, node: ast.YieldFrom, scope: Scope) -> Kind:
+        scope.owner().yielded.append(self.engine.objects.item(scope, node, self.kind(node.value, scope)))
+        return None
 
     def _of_call(self, node: ast.Call, scope: Scope) -> Kind:
-        owner, function = self._function(node.func, scope)
-        args = [self.kind(a, scope) for a in node.args]
-        named = {k.arg or "": self.kind(k.value, scope) for k in node.keywords}
-        self._sites = {function: node, **dict(zip(args, node.args))}
-        if isinstance(function, Class):
-            return self._made(node, function, named)
-        if isinstance(function, External):
-            return self._outside(node, function.name, args, named, scope)
-        if function is None and isinstance(node.func, ast.Attribute):
-            return steps.method(owner, node.func.attr)
-        return self.call(function, args)
+        owner = self.kind(node.func.value, scope) if isinstance(node.func, ast.Attribute) else None
+        given = self.arguments(node, scope)
+        if not isinstance(node.func, ast.Attribute):
+            return self.engine.calls.call(scope, node, self.kind(node.func, scope), given)
+        found = [self.engine.calls.method(scope, node, node.func, m, given) for m in members(owner)]
+        self._absorb(node.func, owner, given, scope)
+        return either(*found)
 
-    def _function(self, node: ast.expr, scope: Scope) -> tuple[Kind, Kind]:
-        """What is called, and whose method it is."""
-        if isinstance(node, ast.Attribute):
-            owner = self.kind(node.value, scope)
-            return owner, self.attribute(node, owner, node.attr, "load")
-        return None, self.kind(node, scope)
-
-    def _arguments(self, function: Function, args: Sequence[Kind]) -> None:
-        """Hold what a function is called with against its annotations."""
-        site = self._sites.get(function)
-        for parameter, given in zip(function.node.args.args[function.bound :], args) if site else ():
-            self.fits(site, self.world.annotation(function.module, parameter.annotation), given)
-
-    def fits(self, node: ast.AST | None, declared: Kind, given: Kind) -> None:
-        """Tell where an object may be of a class that the annotation of its place does not name."""
-        known = [k for k in members(declared) if isinstance(k, Instance)]
-        for member in members(given) if node and known else ():
-            if isinstance(member, Instance) and member not in known:
-                self.touch(node, "missing", member.of, "", _NOTHING)  # type: ignore[arg-type]
-
-    def _made(self, node: ast.Call, class_: Class, named: Mapping[str, Kind]) -> Kind:
-        """An object is made; an enum's member is looked up by its value."""
-        first = node.args[0] if node.args else None
-        if self.shapes.is_enum(class_) and isinstance(first, ast.Constant) and isinstance(first.value, str):
-            self.touch(node, "load", class_, first.value, _NOTHING)
-            return Instance(class_)
+    def arguments(self, node: ast.Call, scope: Scope) -> Arguments:
+        """What a call is given."""
+        args, named = [], {}
+        rest: Kind = ABSENT
+        more: Kind = ABSENT
+        for arg in node.args:
+            kind = self.kind(arg, scope)
+            if isinstance(arg, ast.Starred):
+                item = self.engine.objects.item(scope, arg, kind)
+                found = starred(kind, item) if rest == ABSENT else Arguments(rest=item)
+                args += found.args
+                rest = either(rest, found.rest) if found.rest != ABSENT else rest
+            elif rest == ABSENT:
+                args.append(kind)
+            else:
+                rest = either(rest, kind)
         for keyword in node.keywords:
+            kind = self.kind(keyword.value, scope)
             if keyword.arg:
-                self._class_member(keyword, class_, keyword.arg, "store")
-        if not node.args and "" not in named:
-            self.touch(node, "call", class_, "", frozenset(named))
-        return Instance(class_)
+                named[keyword.arg] = kind
+                continue
+            for member in members(kind):
+                found = expanded(member)
+                named.update(found.named)
+                more = either(more, found.more) if found.more != ABSENT else more
+        return Arguments(tuple(args), tuple(named.items()), rest, more)
 
-    def _outside(
-        self, node: ast.Call, name: str, args: Sequence[Kind], named: Mapping[str, Kind], scope: Scope
-    ) -> Kind:
-        function = name.rpartition(".")[2]
-        if function == "cast" and node.args:
-            return self.annotation(node.args[0], scope)
-        for module, half in steps.written(name, [*args, *named.values()]):
-            self.touch_name(node, module, half)
-        self._by_name(node, function, args[0] if args else None)
-        return steps.result(name, args, named, self.call)
+    # ---------------------------------------------------------------------- what is put into objects
 
-    def _by_name(self, node: ast.Call, function: str, first: Kind) -> None:
-        """Functions that take the names of fields, or prove that nothing is left."""
-        name = node.args[1] if len(node.args) > 1 else None
-        if function in ("getattr", "hasattr", "setattr") and isinstance(name, ast.Constant):
-            self.attribute(node, first, str(name.value), "store" if function == "setattr" else "load")
-        elif function == "replace" and isinstance(first, Instance):
-            for keyword in node.keywords:
-                self._class_member(keyword, first, keyword.arg or "", "store")
-        elif function == "assert_never":
-            for member in members(first):
-                if isinstance(member, Instance):
-                    self.touch(node, "never", member.of, "", _NOTHING)
+    def _absorb(self, node: ast.Attribute, owner: Kind, given: Arguments, scope: Scope) -> None:
+        """A method that puts its arguments into the object."""
+        if given.args or given.named:
+            found = [self._filled(scope, node, member, given) for member in members(owner)]
+            if any(new is not member for new, member in zip(found, members(owner))):
+                self.widen(node.value, either(*found), scope)
 
-    def call(self, function: Kind, args: Sequence[Kind]) -> Kind:
-        """What a function gives when it is called with such arguments."""
-        return either(*(self._called(f, args) for f in members(function) if isinstance(f, Function)))
+    def _filled(self, scope: Scope, node: ast.Attribute, owner: Kind, given: Arguments) -> Kind:
+        last = given.args[-1] if given.args else ABSENT
+        if isinstance(owner, Keyed) and node.attr in _JOINS:
+            new = self._with(owner, None, last, is_star=True) if given.args else owner
+            return new.with_items(dict(given.named)) if isinstance(new, Keyed) else new
+        if isinstance(owner, (Many, Keyed)) and node.attr in _ADDS:
+            if isinstance(owner, Keyed) or owner.mapping:
+                return self._with(owner, given.args[0], last) if given.args else owner
+            return Many(either(owner.item, last))
+        if isinstance(owner, Many) and node.attr in _JOINS:
+            if owner.mapping:
+                return self._with(owner, None, last, is_star=True)
+            return Many(either(owner.item, self.engine.objects.item(scope, node, last)))
+        return self.engine.calls.kept_in(owner, given.all) if isinstance(owner, External) else owner
 
-    def _called(self, function: Function, args: Sequence[Kind]) -> Kind:
-        node = function.node
-        returns = None if isinstance(node, ast.Lambda) else node.returns
-        declared = self.world.annotation(function.module, returns)
-        self._arguments(function, args)
-        scope = self.scopes.get(node)
-        key = (node, tuple(args))
-        if scope is None or key in self._calls or len(self._calls) >= _DEPTH or (returns and annotated(node)):
-            return declared
-        self.waiting.pop(node, None)
-        self._calls.append(key)
-        bound: list[Kind] = [Instance(function.owner)] if function.owner and function.bound else []
-        try:
-            found = self.run(node, scope, [*bound, *args], function.owner)
-        finally:
-            self._calls.pop()
-        return found if declared is None else declared
+    def widen(self, target: ast.expr, kind: Kind, scope: Scope) -> None:
+        """What an expression stands for may be something else, too."""
+        if isinstance(target, ast.Name):
+            outer = next((s for s in scope.chain() if target.id in s.names), None)
+            if outer:
+                self.engine.widen(
+                    outer, target.id, kind
+                ) if outer is not scope.owner() or outer.sort == "module" else self._replace(
+                    outer, target.id, kind
+                )
+            else:
+                self.engine.set_in_module(scope.text.name, target.id, kind)
+        elif isinstance(target, ast.Attribute):
+            self.engine.statements.set_attribute(target, self.kind(target.value, scope), kind, scope)
+        elif isinstance(target, ast.Subscript) or (
+            isinstance(target, ast.Call) and isinstance(target.func, ast.Attribute)
+        ):
+            base = target.value if isinstance(target, ast.Subscript) else target.func.value  # type: ignore[union-attr]
+            keys = [target.slice] if isinstance(target, ast.Subscript) else target.args[:1]
+            key = self.kind(keys[0], scope) if keys else None
+            found = [
+                self._with(m, key, kind) if isinstance(m, (Keyed, Many)) else m
+                for m in members(self.kind(base, scope))
+            ]
+            found = [
+                Many(either(m.item, kind)) if isinstance(m, Many) and not m.mapping else m for m in found
+            ]
+            self.widen(base, either(*found), scope)
+
+    def _replace(self, scope: Scope, name: str, kind: Kind) -> None:
+        """A container in a local name: what it holds now stands for what it held before."""
+        scope.names[name] = kind
 
 
-def annotated(node: Callable_) -> bool:
-    """Whether every parameter says what it is, so that calls tell nothing new."""
-    args = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    return all(arg.annotation for arg in args if arg.arg not in ("self", "cls")) and bool(args)
+def _operand(kind: Kind) -> Kind:
+    if isinstance(kind, (Many, Derived)) or kind is None:
+        return kind
+    if isinstance(kind, Tuple):
+        return Many(either(*kind.items))
+    if isinstance(kind, Keyed):
+        return Keyed(kind.items, True)
+    return None if isinstance(kind, (Instance, Function)) else SCALAR
 
 
-def _unquoted(node: ast.Constant) -> ast.expr | None:
-    """An annotation that is written as a string."""
+def _object(kind: Kind) -> Kind:
+    """An object of a class from outside."""
+    name = kind.name if isinstance(kind, External) else ""
+    if name in ("builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset"):
+        return Many(None)
+    return Many(None, None, mapping=True) if name == "builtins.dict" else SCALAR
+
+
+def _opened(owner: Kind) -> Kind:
+    return Keyed(owner.items, True) if isinstance(owner, Keyed) else either(owner, None)
+
+
+def _number(node: ast.expr) -> int | None:
     try:
-        inner = ast.parse(str(node.value), mode="eval").body
-    except (SyntaxError, ValueError):
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
-    for child in ast.walk(inner):
+    return value if isinstance(value, int) else None
+
+
+def unquoted(node: ast.Constant) -> ast.expr | None:
+    """An expression that is written as a string, at the place of the string."""
+    inner = parsed(str(node.value))
+    for child in ast.walk(inner) if inner else ():
         if isinstance(child, ast.expr):
             child.lineno, child.end_lineno = node.lineno, node.end_lineno
     return inner
 
 
 _HANDLERS: Mapping[type[ast.expr], Callable[[Any, Any, Scope], Kind]] = {
+    ast.Constant: Expressions._of_constant,
     ast.Name: Expressions._of_name,
     ast.Attribute: Expressions._of_attribute,
     ast.Subscript: Expressions._of_subscript,
@@ -355,9 +387,13 @@ _HANDLERS: Mapping[type[ast.expr], Callable[[Any, Any, Scope], Kind]] = {
     ast.Lambda: Expressions._of_lambda,
     ast.Starred: Expressions._of_inner,
     ast.Await: Expressions._of_inner,
+    ast.Yield: Expressions._of_yield,
+    ast.YieldFrom: Expressions._of_yield_from,
     ast.NamedExpr: Expressions._of_named_expr,
     ast.IfExp: Expressions._of_if_exp,
     ast.BoolOp: Expressions._of_bool_op,
+    ast.BinOp: Expressions._of_bin_op,
+    ast.Compare: Expressions._of_compare,
     ast.List: Expressions._of_list,
     ast.Set: Expressions._of_list,
     ast.Tuple: Expressions._of_tuple,

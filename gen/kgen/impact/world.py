@@ -1,18 +1,19 @@
-"""The project's modules as text: what their names mean and what their annotations say, followed through
-imports.
-"""
+"""What the names of a project's modules mean and what their annotations say, followed through imports."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
 from . import kinds
 from .kinds import (
+    ABSENT,
+    DERIVED,
     Class,
+    Context,
     External,
     Function,
     Instance,
@@ -25,89 +26,51 @@ from .kinds import (
     Topic,
     either,
 )
+from .outside import BUILTINS, is_opaque
+from .text import FUNCTIONS, Binding, Text
 
-Binding: TypeAlias = ast.stmt | ast.alias
+Lookup: TypeAlias = Callable[[str], "tuple[Kind] | None"]
+"""What a name is bound to inside of a function, if it is."""
+
 _SEQUENCES = {
     "list", "List", "set", "Set", "frozenset", "FrozenSet", "Sequence", "Iterable", "Iterator", "Collection",
-    "deque", "Generator", "MutableSequence", "AsyncIterator", "AbstractSet",
+    "deque", "Deque", "Generator", "MutableSequence", "AsyncIterator", "AsyncIterable", "AsyncGenerator",
+    "AbstractSet", "MutableSet", "Container", "Reversible", "KeysView", "ValuesView",
 }  # fmt: skip
-_MAPPINGS = {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDict"}
-_WRAPPERS = {"Optional", "Annotated", "Final", "ClassVar", "Required", "Type"}
+_MAPPINGS = {
+    "dict",
+    "Dict",
+    "Mapping",
+    "MutableMapping",
+    "defaultdict",
+    "DefaultDict",
+    "OrderedDict",
+    "ChainMap",
+}
+_WRAPPERS = {
+    "Optional", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "ReadOnly", "Awaitable", "InitVar",
+    "Future", "Task", "Unpack",
+}  # fmt: skip
+_CONTEXTS = {"AbstractContextManager", "AbstractAsyncContextManager", "ContextManager", "AsyncContextManager"}
 _DEPTH = 40
 
 
 @dataclass
-class Text:
-    """A module of the project."""
-
-    name: str  # dotted
-    path: str
-    tree: ast.Module
-    is_package: bool
-
-    @cached_property
-    def bindings(self) -> dict[str, tuple[Binding, ast.stmt]]:
-        """What the module's names are bound to: the definition, and the statement it is in."""
-        found: dict[str, tuple[Binding, ast.stmt]] = {}
-        for node in _top_level(self.tree.body):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                found[node.name] = node, node
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                found.update(
-                    {a.asname or a.name.split(".")[0]: (a, node) for a in node.names if a.name != "*"}
-                )
-            elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                found.update({t.id: (node, node) for t in targets if isinstance(t, ast.Name)})
-        return found
-
-    @cached_property
-    def stars(self) -> list[ast.ImportFrom]:
-        """The imports of everything."""
-        nodes = _top_level(self.tree.body)
-        return [n for n in nodes if isinstance(n, ast.ImportFrom) and n.names[0].name == "*"]
-
-    def join(self, later: Text) -> None:
-        """Take on the names that only a later version of the module has; a value may be what either says."""
-        for name, (_, statement) in later.bindings.items():
-            if name not in self.bindings:
-                self.tree.body.append(statement)
-        old, new = self.bindings.get("value"), later.bindings.get("value")
-        self.__dict__.pop("bindings", None)
-        if old and new and isinstance(old[0], ast.AnnAssign) and isinstance(new[0], ast.AnnAssign):
-            first, second = old[0].annotation, new[0].annotation
-            if isinstance(first, ast.Subscript) and isinstance(second, ast.Subscript):
-                # `rt.Serde[A]` and `rt.Serde[B]` make `rt.Serde[A | B]`
-                first.slice = ast.BinOp(first.slice, ast.BitOr(), second.slice)
-
-    def absolute(self, node: ast.ImportFrom) -> str:
-        """The module that a `from … import` names, dotted."""
-        if not node.level:
-            return node.module or ""
-        parts = self.name.split(".")
-        base = parts[: len(parts) - node.level + self.is_package]
-        return ".".join([*base, *([node.module] if node.module else [])])
-
-
-def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Statements of a body, and those inside its `if`, `try` and `with`."""
-    found: list[ast.stmt] = []
-    for node in body:
-        found.append(node)
-        for name in ("body", "orelse", "finalbody"):
-            if isinstance(node, (ast.If, ast.Try, ast.With)):
-                found += _top_level(getattr(node, name, []))
-        for handler in getattr(node, "handlers", []):
-            found += _top_level(handler.body)
-    return found
-
-
-@dataclass
 class World:
-    """All modules of a project, the generated ones as they were."""
+    """All modules of a project, the generated ones as they were.
+
+    `values` holds what reading a module has found its names to be.
+    """
 
     texts: Mapping[str, Text]
+    values: dict[tuple[str, str], Kind] = field(default_factory=dict)
     _busy: set[tuple[str, str]] = field(default_factory=set)
+
+    @cached_property
+    def packages(self) -> frozenset[str]:
+        """The modules and the packages they are in."""
+        parts = [name.split(".") for name in self.texts]
+        return frozenset(".".join(p[: n + 1]) for p in parts for n in range(len(p)))
 
     def name(self, module: str, name: str) -> Kind:
         """What a module's name is when it is used as a value."""
@@ -122,30 +85,48 @@ class World:
 
     def _bound(self, text: Text, name: str) -> Kind:
         if name in text.bindings:
-            return self._binding(text, *text.bindings[name])
+            return self._binding(text, name, *text.bindings[name])
+        if (text.name, name) in self.values:
+            return self.values[text.name, name]
         submodule = f"{text.name}.{name}"
         if text.is_package and submodule in self.texts:
             return Module(submodule)
-        for node in text.stars:
-            found = self.name(text.absolute(node), name)
-            if found is not None and not isinstance(found, External):
-                return found
-        return None
+        return self._starred(text, name)
 
-    def _binding(self, text: Text, node: Binding, statement: ast.stmt) -> Kind:
+    def _starred(self, text: Text, name: str) -> Kind:
+        found = [self.name(text.absolute(node), name) for node in text.stars]
+        own = next((k for k in found if k is not None and not isinstance(k, External)), None)
+        if own is None and name in BUILTINS:
+            return External(f"builtins.{name}")
+        return own or next((k for k in found if k is not None), None)
+
+    def _binding(self, text: Text, name: str, node: Binding, statement: ast.stmt) -> Kind:
         if isinstance(node, ast.alias):
             return self.imported(text, node, statement)
         if isinstance(node, ast.ClassDef):
             return Class(text.name, node.name)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return Function(text.name, node)
+        known = self.values.get((text.name, name))
+        if isinstance(node, FUNCTIONS):
+            return Function(text.name, node) if known is None else known
         if isinstance(node, ast.AnnAssign):
-            if _last(node.annotation) == "TypeAlias" and node.value:
+            if last_name(node.annotation) == "TypeAlias" and node.value:
                 return self._alias(text.name, node.value)
-            return self.annotation(text.name, node.annotation)
-        if isinstance(node, ast.Assign):
-            return self._assigned(text.name, node.value)
-        return None
+            declared = self.annotation(text.name, node.annotation)
+            return known if declared is None else declared
+        assigned = self._assigned(text.name, node.value) if isinstance(node, ast.Assign) else None
+        return known if assigned is None else assigned
+
+    def origins(self, module: str, name: str) -> Iterator[tuple[str, str]]:
+        """The modules that a name is in by `from … import *`, and what it is called there."""
+        text = self.texts.get(module)
+        seen = {module}
+        while text and name not in text.bindings:
+            found = [t for node in text.stars if (t := self.texts.get(text.absolute(node)))]
+            text = next((t for t in found if self.name(t.name, name) is not None), None)
+            if text is None or text.name in seen:
+                return
+            seen.add(text.name)
+            yield text.name, name
 
     def _alias(self, module: str, node: ast.expr) -> Kind:
         """A type alias as a value is the class, where it is another name for one."""
@@ -153,13 +134,12 @@ class World:
         return found[0] if len(found) == 1 else None
 
     def _assigned(self, module: str, value: ast.expr) -> Kind:
-        if isinstance(value, ast.Call) and _last(value.func) == "Topic":
+        if isinstance(value, ast.Call) and last_name(value.func) == "Topic":
             serdes = {k.arg: self._serde(module, k.value) for k in value.keywords}
             return Topic(serdes.get("key"), serdes.get("value"), module)
-        if isinstance(value, ast.Name):
-            return self.name(module, value.id)
-        if isinstance(value, ast.Attribute):
-            return self._attribute(module, value)
+        if isinstance(value, (ast.Name, ast.Attribute)):
+            found = self.value(module, value)
+            return found if isinstance(found, (Class, Module, Function, Topic)) else None
         return None
 
     def _serde(self, module: str, node: ast.expr) -> Kind:
@@ -172,17 +152,14 @@ class World:
     def imported(self, text: Text, alias: ast.alias, statement: ast.stmt) -> Kind:
         """What an import binds."""
         if isinstance(statement, ast.ImportFrom):
-            module = text.absolute(statement)
-            if f"{module}.{alias.name}" in self.texts and module not in self.texts:
-                return Module(f"{module}.{alias.name}")
-            return self.name(module, alias.name)
+            return self.from_module(text.absolute(statement), alias.name)
         return Module(alias.name if alias.asname else alias.name.split(".")[0])
 
-    def _attribute(self, module: str, node: ast.Attribute) -> Kind:
-        owner = self.name(module, node.value.id) if isinstance(node.value, ast.Name) else None
-        if isinstance(node.value, ast.Attribute):
-            owner = self._attribute(module, node.value)
-        return self.member(owner, node.attr)
+    def from_module(self, module: str, name: str) -> Kind:
+        """What `from module import name` binds."""
+        if f"{module}.{name}" in self.texts and module not in self.texts:
+            return Module(f"{module}.{name}")
+        return self._member_of_module(module, name)
 
     def member(self, owner: Kind, name: str) -> Kind:
         """What `owner.name` is, for modules and what lies outside."""
@@ -194,75 +171,122 @@ class World:
         if module in self.texts and (found := self.name(module, name)) is not None:
             return found
         known = f"{module}.{name}"
-        if any(t == known or t.startswith(f"{known}.") for t in self.texts):
+        if known in self.packages:
             return Module(known)
-        return None if module in self.texts else External(known)
+        return None if module in self.texts else self.values.get((module, name), External(known))
+
+    def value(self, module: str, node: ast.expr, local: Lookup | None = None) -> Kind:
+        """What a dotted name is."""
+        if isinstance(node, ast.Name):
+            if local and (found := local(node.id)):
+                return found[0]
+            return self.name(module, node.id)
+        if isinstance(node, ast.Attribute):
+            return self.member(self.value(module, node.value, local), node.attr)
+        return None
 
     # ---------------------------------------------------------------------- annotations
 
-    def annotation(self, module: str, node: ast.expr | None, depth: int = _DEPTH) -> Kind:
+    def annotation(
+        self, module: str, node: ast.expr | None, local: Lookup | None = None, depth: int = _DEPTH
+    ) -> Kind:
         """What an object with this annotation is."""
         if node is None or not depth:
             return None
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            return self.annotation(module, _parsed(node.value), depth - 1)
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str):
+                return self.annotation(module, parsed(node.value), local, depth - 1)
+            return ABSENT if node.value is None else None
         if isinstance(node, ast.BinOp):
-            sides = (self.annotation(module, n, depth - 1) for n in (node.left, node.right))
-            return either(*sides)
+            return either(*(self.annotation(module, n, local, depth - 1) for n in (node.left, node.right)))
         if isinstance(node, ast.Subscript):
-            return self._generic(module, node, depth)
-        return self._plain(module, node, depth)
+            return self._generic(module, node, local, depth)
+        return self._plain(module, node, local, depth)
 
-    def _plain(self, module: str, node: ast.expr, depth: int) -> Kind:
-        if isinstance(node, ast.Name):
-            return self._type_named(module, node.id, depth)
-        if isinstance(node, ast.Attribute):
-            owner = self._value(module, node.value)
-            if isinstance(owner, Module) and owner.name in self.texts:
-                return self._type_named(owner.name, node.attr, depth)
+    def _plain(self, module: str, node: ast.expr, local: Lookup | None, depth: int) -> Kind:
+        alias = self._aliased(module, node)
+        if alias:
+            return self._of_alias(*alias, local, depth)
+        found = self.value(module, node, local)
+        if isinstance(found, Class):
+            return Instance(found)
+        if isinstance(found, External):
+            last = found.name.rpartition(".")[2]
+            if last in _SEQUENCES | _MAPPINGS | {"tuple", "Tuple"}:
+                return Many(None, None, last in _MAPPINGS)
+            if last == "Message":
+                return Message(None, None)
+            return found if is_opaque(found.name) else None
+        return found if isinstance(found, Instance) else None  # a type variable's bound
+
+    def _aliased(self, module: str, node: ast.expr) -> tuple[str, ast.expr] | None:
+        """The module and the value of a name that is assigned, followed through imports."""
+        for _ in range(_DEPTH):
+            if isinstance(node, ast.Attribute):
+                owner = self.value(module, node.value)
+                module, name = (owner.name, node.attr) if isinstance(owner, Module) else ("", "")
+            else:
+                name = node.id if isinstance(node, ast.Name) else ""
+            text = self.texts.get(module)
+            if text and name not in text.bindings:
+                module = next((m for m, _ in self.origins(module, name)), "")
+                text = self.texts.get(module)
+            found, statement = text.bindings.get(name, (None, None)) if text else (None, None)
+            if text and isinstance(found, ast.alias) and isinstance(statement, ast.ImportFrom):
+                module, node = text.absolute(statement), ast.Name(found.name)
+                continue
+            if isinstance(found, (ast.Assign, ast.AnnAssign)) and found.value:
+                return module, found.value
+            return None
         return None
 
-    def _type_named(self, module: str, name: str, depth: int) -> Kind:
-        """An annotation that is a name: of a class, of an alias, of something imported."""
-        text = self.texts.get(module)
-        found = text.bindings.get(name) if text else None
-        if text is None or found is None:
-            value = self.name(module, name) if text else None
-            return Instance(value) if isinstance(value, Class) else None
-        node, statement = found
-        if isinstance(node, ast.ClassDef):
-            return Instance(Class(module, name))
-        if isinstance(node, ast.alias) and isinstance(statement, ast.ImportFrom):
-            return self._type_named(text.absolute(statement), node.name, depth - 1) if depth else None
-        if isinstance(node, (ast.Assign, ast.AnnAssign)):
-            return self.annotation(module, node.value, depth - 1)
+    def _of_alias(self, module: str, node: ast.expr, local: Lookup | None, depth: int) -> Kind:
+        if not isinstance(node, ast.Call):
+            return self.annotation(module, node, local, depth - 1)
+        made = last_name(node.func)
+        if made == "TypeVar":
+            bounds = [*node.args[1:], *(k.value for k in node.keywords if k.arg == "bound")]
+            return either(*(self.annotation(module, b, local, depth - 1) for b in bounds)) if bounds else None
+        if made == "NewType" and len(node.args) == 2:
+            return self.annotation(module, node.args[1], local, depth - 1)
         return None
 
-    def _value(self, module: str, node: ast.expr) -> Kind:
-        if isinstance(node, ast.Name):
-            return self.name(module, node.id)
-        return (
-            self.member(self._value(module, node.value), node.attr)
-            if isinstance(node, ast.Attribute)
-            else None
-        )
-
-    def _generic(self, module: str, node: ast.Subscript, depth: int) -> Kind:
-        head = _last(node.value)
+    def _generic(self, module: str, node: ast.Subscript, local: Lookup | None, depth: int) -> Kind:
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        args = [self.annotation(module, part, depth - 1) for part in parts]
-        if head in _SEQUENCES:
+        head = self.value(module, node.value, local)
+        if isinstance(head, Class):
+            return Instance(head)
+        name = head.name.rpartition(".")[2] if isinstance(head, External) else last_name(node.value)
+        if name == "Literal":
+            known = [
+                kinds.Text(p.value) for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)
+            ]
+            return either(*known) if len(known) == len(parts) else None
+        args = [self.annotation(module, part, local, depth - 1) for part in parts]
+        if name in ("type", "Type"):
+            return either(*(k.of if isinstance(k, Instance) else None for k in kinds.members(args[0])))
+        return self._made(head, name, parts, args) if args else None
+
+    def _made(self, head: Kind, name: str, parts: list[ast.expr], args: list[Kind]) -> Kind:
+        if name in _SEQUENCES:
             return Many(args[0])
-        if head in _MAPPINGS:
+        if name in _MAPPINGS:
             return Many(args[-1], args[0], mapping=True)
-        if head in ("tuple", "Tuple"):
+        if name in ("tuple", "Tuple"):
             is_open = isinstance(parts[-1], ast.Constant) and parts[-1].value is ...
             return Many(args[0]) if is_open else kinds.Tuple(tuple(args))
-        if head == "Union":
+        if name == "Union":
             return either(*args)
-        if head == "Message":
+        if name in _WRAPPERS:
+            return args[0]
+        if name == "Coroutine":
+            return args[-1]
+        if name in _CONTEXTS:
+            return Context(args[0])
+        if name == "Message":
             return Message(args[0], args[-1], topic := self._topic_with(args[-1]), topic)
-        return args[0] if head in _WRAPPERS else _runtime(head, args)
+        found = _runtime(name, args)
+        return DERIVED if found is None and any(map(_is_object, args)) and name != "Callable" else found
 
     def _topic_with(self, value: Kind) -> str:
         """The module of the only topic that has such values; empty where there is none or are several."""
@@ -273,6 +297,19 @@ class World:
         found = self.name(module, "topic") if "topic" in self.texts[module].bindings else None
         return kinds.members(found.value) if isinstance(found, Topic) else ()
 
+    # ---------------------------------------------------------------------- classes
+
+    def classes(self) -> Iterator[tuple[Class, ast.ClassDef]]:
+        """The classes at the top of the modules."""
+        for text in self.texts.values():
+            for node, _ in text.bindings.values():
+                if isinstance(node, ast.ClassDef):
+                    yield Class(text.name, node.name), node
+
+
+def _is_object(kind: Kind) -> bool:
+    return any(isinstance(member, (Instance, kinds.Derived)) for member in kinds.members(kind))
+
 
 def _runtime(head: str, args: list[Kind]) -> Kind:
     """The generic types of Bytewax and of the runtime."""
@@ -281,18 +318,20 @@ def _runtime(head: str, args: list[Kind]) -> Kind:
         "Topic": Topic(key, value),
         "Serde": Topic(None, value),
         "Stream": Stream(value),
-        "KeyedStream": Stream(kinds.Tuple((None, value))),
+        "KeyedStream": Stream(kinds.Tuple((kinds.SCALAR, value))),
         "Split": Split(value),
     }
     return made.get(head)
 
 
-def _last(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """`c` of `a.b.c`; empty for what is not a dotted name."""
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def _parsed(text: str) -> ast.expr | None:
+def parsed(text: str) -> ast.expr | None:
+    """An expression that is written as a string."""
     try:
         return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
