@@ -12,12 +12,15 @@ from .kinds import (
     SCALAR,
     Derived,
     External,
+    Function,
     Instance,
     Keyed,
     Kind,
     Many,
+    Text,
     Tuple,
     either,
+    is_specific,
     members,
 )
 
@@ -48,6 +51,14 @@ class Arguments:
     def after(self, first: Kind) -> Arguments:
         """With another one before them."""
         return Arguments((first, *self.args), self.named, self.rest, self.more)
+
+    def joined(self, more: Arguments) -> Arguments:
+        """With others after them; positions after a `*` of unknown length are not known."""
+        is_open = self.rest != ABSENT
+        rest = either(self.rest, *(more.args if is_open else ()), more.rest)
+        named = {**dict(self.named), **dict(more.named)}
+        args = self.args if is_open else self.args + more.args
+        return Arguments(args, tuple(named.items()), rest, either(self.more, more.more))
 
     def given(self) -> frozenset[str]:
         """The names of the keywords."""
@@ -117,8 +128,6 @@ def agreed(declared: Kind, given: Kind, is_base: bool = False) -> Kind:
     """What an object is that is declared to be one thing and given as another. `is_base` if the declared
     class is one that others stand in for.
     """
-    from .kinds import Function, Text, is_specific
-
     if declared is None or given in (None, ABSENT):
         return given if declared is None else declared
     if not is_specific(declared):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from . import calls, expressions, objects, statements
+from . import calls, constructors, contents, expressions, fixtures, objects, statements, strings
 from .arguments import UNKNOWN, Callable_
 from .kinds import ABSENT, Function, Kind, either
 from .report import Report
@@ -32,12 +32,15 @@ class Engine:
     defaults: dict[Callable_, dict[str, Kind]] = field(default_factory=dict)
     waiting: dict[Callable_, Function] = field(default_factory=dict)  # functions that nothing has called yet
     rebound: set[tuple[str, str]] = field(default_factory=set)  # names of modules that are set elsewhere
-    fixtures: dict[str, list[Function]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.objects = objects.Objects(self)
         self.expressions = expressions.Expressions(self)
         self.calls = calls.Calls(self)
+        self.constructors = constructors.Constructors(self)
+        self.contents = contents.Contents(self)
+        self.strings = strings.Strings(self)
+        self.fixtures = fixtures.Fixtures(self)
         self.statements = statements.Statements(self)
 
     def read(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import contents
 from .arguments import Arguments, expanded, starred
 from .kinds import (
     ABSENT,
@@ -30,15 +31,13 @@ from .kinds import (
 )
 from .outside import BUILTINS
 from .scopes import Scope
-from .world import parsed
+from .world import last_name, parsed
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 _ANYTHING = {"Any", "object"}
 _WIDEST = 32  # tuple whose items are told apart
-_ADDS = {"append", "add", "appendleft", "insert", "put", "put_nowait", "push", "set", "setdefault", "send"}
-_JOINS = {"extend", "extendleft", "update"}
 
 
 @dataclass
@@ -132,7 +131,7 @@ class Expressions:
         if isinstance(left, Text) and isinstance(right, Text) and isinstance(node.op, ast.Add):
             return Text(left.value + right.value) if len(left.value) + len(right.value) < 200 else SCALAR
         if isinstance(left, Text) and isinstance(node.op, ast.Mod):
-            self.engine.calls.fill(scope, node, left, Arguments((right,)))
+            self.engine.strings.fill(scope, node, left.value, Arguments((right,)))
             return SCALAR
         options = [*members(left), *members(right)]
         found = [_operand(member) for member in options]
@@ -151,17 +150,14 @@ class Expressions:
         """What `isinstance(x, T)` says of `x`."""
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
             return {k: v for part in test.values for k, v in self.narrowed(part, scope).items()}
-        is_call = isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and len(test.args) == 2
-        if is_call and isinstance(test, ast.Call) and isinstance(test.func, ast.Name):
-            subject = test.args[0]
-            if test.func.id == "isinstance" and isinstance(subject, (ast.Name, ast.NamedExpr)):
-                name = subject.id if isinstance(subject, ast.Name) else subject.target.id
-                return self._isinstance(name, test.args[1], scope)
+        if isinstance(test, ast.Call) and last_name(test.func) == "isinstance" and len(test.args) == 2:
+            subject = test.args[0].target if isinstance(test.args[0], ast.NamedExpr) else test.args[0]
+            return self._isinstance(subject.id, test.args[1], scope) if isinstance(subject, ast.Name) else {}
         return {}
 
     def _isinstance(self, name: str, wanted: ast.expr, scope: Scope) -> dict[str, Kind]:
-        options = [member for member in members(self.kind(wanted, scope))]
-        options = [inner for o in options for inner in (o.items if isinstance(o, Tuple) else (o,))]
+        found = members(self.kind(wanted, scope))
+        options = [inner for o in found for inner in (o.items if isinstance(o, Tuple) else (o,))]
         if not all(isinstance(o, (Class, External)) for o in options) or any(map(self._is_loose, options)):
             return {}
         return {name: either(*(Instance(o) if isinstance(o, Class) else _object(o) for o in options))}
@@ -188,29 +184,8 @@ class Expressions:
         found: Kind = Keyed(())
         for key, value in zip(node.keys, node.values):
             name, item = (self.kind(key, scope) if key else None), self.kind(value, scope)
-            found = either(
-                *(self._with(m, name if key else None, item, is_star=key is None) for m in members(found))
-            )
+            found = contents.joined(found, item) if key is None else contents.with_item(found, name, item)
         return found
-
-    def _with(self, owner: Kind, key: Kind, value: Kind, *, is_star: bool = False) -> Kind:
-        """A dict with one more item, or with those of another."""
-        if is_star and isinstance(value, Keyed):
-            if isinstance(owner, Keyed):
-                return owner.with_items(dict(value.items), is_open=value.is_open)
-            value = either(*(v for _, v in value.items))
-        elif is_star and isinstance(value, Many):
-            value = value.item
-        elif is_star:
-            return either(owner, value) if isinstance(value, Derived) else _opened(owner)
-        if isinstance(owner, Keyed):
-            if len(names := texts(key)) == len(members(key)) and not is_star and len(owner.items) < _WIDEST:
-                return owner.with_items(dict.fromkeys(names, value))
-            keys = [Text(k) for k, _ in owner.items]
-            return Many(either(*(v for _, v in owner.items), value), either(*keys, key), mapping=True)
-        if isinstance(owner, Many):
-            return Many(either(owner.item, value), either(owner.key, key), mapping=True)
-        return owner
 
     def _of_comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, scope: Scope) -> Kind:
         return Many(self.kind(node.elt, self._generators(node.generators, scope)))
@@ -251,92 +226,24 @@ class Expressions:
         if not isinstance(node.func, ast.Attribute):
             return self.engine.calls.call(scope, node, self.kind(node.func, scope), given)
         found = [self.engine.calls.method(scope, node, node.func, m, given) for m in members(owner)]
-        self._absorb(node.func, owner, given, scope)
+        self.engine.contents.absorb(node.func, owner, given, scope)
         return either(*found)
 
     def arguments(self, node: ast.Call, scope: Scope) -> Arguments:
         """What a call is given."""
-        args, named = [], {}
-        rest: Kind = ABSENT
-        more: Kind = ABSENT
+        found = Arguments()
         for arg in node.args:
             kind = self.kind(arg, scope)
             if isinstance(arg, ast.Starred):
-                item = self.engine.objects.item(scope, arg, kind)
-                found = starred(kind, item) if rest == ABSENT else Arguments(rest=item)
-                args += found.args
-                rest = either(rest, found.rest) if found.rest != ABSENT else rest
-            elif rest == ABSENT:
-                args.append(kind)
+                found = found.joined(starred(kind, self.engine.objects.item(scope, arg, kind)))
             else:
-                rest = either(rest, kind)
+                found = found.joined(Arguments((kind,)))
         for keyword in node.keywords:
             kind = self.kind(keyword.value, scope)
-            if keyword.arg:
-                named[keyword.arg] = kind
-                continue
-            for member in members(kind):
-                found = expanded(member)
-                named.update(found.named)
-                more = either(more, found.more) if found.more != ABSENT else more
-        return Arguments(tuple(args), tuple(named.items()), rest, more)
-
-    # ---------------------------------------------------------------------- what is put into objects
-
-    def _absorb(self, node: ast.Attribute, owner: Kind, given: Arguments, scope: Scope) -> None:
-        """A method that puts its arguments into the object."""
-        if given.args or given.named:
-            found = [self._filled(scope, node, member, given) for member in members(owner)]
-            if any(new is not member for new, member in zip(found, members(owner))):
-                self.widen(node.value, either(*found), scope)
-
-    def _filled(self, scope: Scope, node: ast.Attribute, owner: Kind, given: Arguments) -> Kind:
-        last = given.args[-1] if given.args else ABSENT
-        if isinstance(owner, Keyed) and node.attr in _JOINS:
-            new = self._with(owner, None, last, is_star=True) if given.args else owner
-            return new.with_items(dict(given.named)) if isinstance(new, Keyed) else new
-        if isinstance(owner, (Many, Keyed)) and node.attr in _ADDS:
-            if isinstance(owner, Keyed) or owner.mapping:
-                return self._with(owner, given.args[0], last) if given.args else owner
-            return Many(either(owner.item, last))
-        if isinstance(owner, Many) and node.attr in _JOINS:
-            if owner.mapping:
-                return self._with(owner, None, last, is_star=True)
-            return Many(either(owner.item, self.engine.objects.item(scope, node, last)))
-        return self.engine.calls.kept_in(owner, given.all) if isinstance(owner, External) else owner
-
-    def widen(self, target: ast.expr, kind: Kind, scope: Scope) -> None:
-        """What an expression stands for may be something else, too."""
-        if isinstance(target, ast.Name):
-            outer = next((s for s in scope.chain() if target.id in s.names), None)
-            if outer:
-                self.engine.widen(
-                    outer, target.id, kind
-                ) if outer is not scope.owner() or outer.sort == "module" else self._replace(
-                    outer, target.id, kind
-                )
-            else:
-                self.engine.set_in_module(scope.text.name, target.id, kind)
-        elif isinstance(target, ast.Attribute):
-            self.engine.statements.set_attribute(target, self.kind(target.value, scope), kind, scope)
-        elif isinstance(target, ast.Subscript) or (
-            isinstance(target, ast.Call) and isinstance(target.func, ast.Attribute)
-        ):
-            base = target.value if isinstance(target, ast.Subscript) else target.func.value  # type: ignore[union-attr]
-            keys = [target.slice] if isinstance(target, ast.Subscript) else target.args[:1]
-            key = self.kind(keys[0], scope) if keys else None
-            found = [
-                self._with(m, key, kind) if isinstance(m, (Keyed, Many)) else m
-                for m in members(self.kind(base, scope))
-            ]
-            found = [
-                Many(either(m.item, kind)) if isinstance(m, Many) and not m.mapping else m for m in found
-            ]
-            self.widen(base, either(*found), scope)
-
-    def _replace(self, scope: Scope, name: str, kind: Kind) -> None:
-        """A container in a local name: what it holds now stands for what it held before."""
-        scope.names[name] = kind
+            for member in [kind] if keyword.arg else members(kind):
+                more = Arguments(named=((keyword.arg, member),)) if keyword.arg else expanded(member)
+                found = found.joined(more)
+        return found
 
 
 def _operand(kind: Kind) -> Kind:
@@ -355,10 +262,6 @@ def _object(kind: Kind) -> Kind:
     if name in ("builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset"):
         return Many(None)
     return Many(None, None, mapping=True) if name == "builtins.dict" else SCALAR
-
-
-def _opened(owner: Kind) -> Kind:
-    return Keyed(owner.items, True) if isinstance(owner, Keyed) else either(owner, None)
 
 
 def _number(node: ast.expr) -> int | None:

@@ -1,4 +1,4 @@
-"""What the attributes, items and other parts of an object are, and every use of the model in asking for them."""
+"""What the attributes, items and other parts of an object are; asking for them is a use of the model."""
 
 from __future__ import annotations
 

@@ -8,88 +8,19 @@ import builtins
 import sys
 
 BUILTINS = frozenset(dir(builtins))
-_SCALARS = frozenset(
-    [
-        "abs",
-        "all",
-        "any",
-        "ascii",
-        "bin",
-        "bool",
-        "breakpoint",
-        "bytearray",
-        "bytes",
-        "callable",
-        "chr",
-        "complex",
-        "delattr",
-        "dir",
-        "divmod",
-        "float",
-        "format",
-        "hasattr",
-        "hash",
-        "help",
-        "hex",
-        "id",
-        "input",
-        "int",
-        "isinstance",
-        "issubclass",
-        "len",
-        "memoryview",
-        "oct",
-        "open",
-        "ord",
-        "pow",
-        "print",
-        "range",
-        "repr",
-        "round",
-        "setattr",
-        "slice",
-        "str",
-    ]
-)
-_HOLDERS = frozenset(
-    [
-        "asyncio",
-        "bisect",
-        "builtins",
-        "collections",
-        "concurrent",
-        "contextlib",
-        "contextvars",
-        "copy",
-        "dataclasses",
-        "functools",
-        "heapq",
-        "importlib",
-        "inspect",
-        "itertools",
-        "marshal",
-        "multiprocessing",
-        "operator",
-        "pickle",
-        "pprint",
-        "queue",
-        "random",
-        "runpy",
-        "sched",
-        "shelve",
-        "statistics",
-        "sys",
-        "threading",
-        "types",
-        "typing",
-        "typing_extensions",
-        "unittest",
-        "weakref",
-    ]
-)
-_DUMPS = frozenset(
-    {"json", "csv", "string", "pprint", "reprlib", "xml", "configparser", "tomllib", "sqlite3"}
-)
+_SCALARS = {
+    "abs", "all", "any", "ascii", "bin", "bool", "breakpoint", "bytearray", "bytes", "callable", "chr",
+    "complex", "delattr", "dir", "divmod", "float", "format", "hasattr", "hash", "help", "hex", "id", "input",
+    "int", "isinstance", "issubclass", "len", "memoryview", "oct", "open", "ord", "pow", "print", "range",
+    "repr", "round", "setattr", "slice", "str",
+}  # fmt: skip
+_HOLDERS = {
+    "asyncio", "bisect", "builtins", "collections", "concurrent", "contextlib", "contextvars", "copy",
+    "dataclasses", "functools", "heapq", "importlib", "inspect", "itertools", "marshal", "multiprocessing",
+    "operator", "pickle", "pprint", "queue", "random", "runpy", "sched", "shelve", "statistics", "sys",
+    "threading", "types", "typing", "typing_extensions", "unittest", "weakref",
+}  # fmt: skip
+_DUMPS = {"json", "csv", "string", "pprint", "reprlib", "xml", "configparser", "tomllib", "sqlite3"}
 
 
 def is_opaque(name: str) -> bool:

@@ -111,9 +111,9 @@ class Statements:
 
     def _keep(self, node: ast.expr, owner: External, value: Kind, scope: Scope) -> None:
         """An object from outside is given something to keep."""
-        kept = self.engine.calls.kept_in(owner, [value])
+        kept = self.engine.contents.kept_in(owner, [value])
         if kept is not owner:
-            self.engine.expressions.widen(node, either(owner, kept), scope)
+            self.engine.contents.widen(node, either(owner, kept), scope)
 
     def _set_item(self, target: ast.Subscript, value: Kind, scope: Scope) -> None:
         owner, key = self._kind(target.value, scope), self._kind(target.slice, scope)
@@ -122,7 +122,7 @@ class Statements:
                 self.engine.objects.invoke(scope, target, member, "__setitem__", key, value)
             elif isinstance(member, External):
                 self._keep(target.value, member, value, scope)
-        self.engine.expressions.widen(target, value, scope)
+        self.engine.contents.widen(target, value, scope)
 
     def _on_assign(self, node: ast.Assign, scope: Scope) -> None:
         value = self._kind(node.value, scope)
@@ -132,7 +132,7 @@ class Statements:
     def _on_ann_assign(self, node: ast.AnnAssign, scope: Scope) -> None:
         value = self._kind(node.value, scope) if node.value else ABSENT
         declared = self.engine.expressions.annotation(node.annotation, scope)
-        self.engine.calls.fits(scope, node, declared, value)
+        self.engine.constructors.fits(scope, node, declared, value)
         kind = agreed(declared, value, self.engine.calls.is_base(declared))
         if node.value:
             self.bind(node.target, kind, scope)
@@ -142,8 +142,9 @@ class Statements:
     def _on_aug_assign(self, node: ast.AugAssign, scope: Scope) -> None:
         value = self._kind(node.value, scope)
         before = self._kind(_loaded(node.target), scope)
-        item = [Many(self.engine.objects.item(scope, node, value))] if isinstance(before, Many) else []
-        self.bind(node.target, either(before, *(item or [value])), scope)
+        if isinstance(before, Many):
+            value = Many(self.engine.objects.item(scope, node, value))
+        self.bind(node.target, either(before, value), scope)
 
     # ---------------------------------------------------------------------- definitions
 
@@ -169,7 +170,7 @@ class Statements:
         for arg in [*parameters(node), *(a for a in (node.args.vararg, node.args.kwarg) if a)]:
             self.engine.expressions.annotation(arg.annotation, scope)
         plain = self.engine.calls.define(node, scope)
-        found = plain
+        found: Kind = plain
         for decorator in reversed(node.decorator_list):
             found = self._decorated(decorator, found, scope)
         is_method = scope.sort == "class" and scope.home
@@ -188,7 +189,7 @@ class Statements:
         if last in ("contextmanager", "asynccontextmanager") and isinstance(function, Function):
             return Function(function.module, function.node, function.owner, function.bound, is_context=True)
         if last in ("fixture", "pytest_fixture") and isinstance(function, Function):
-            self.engine.fixtures.setdefault(getattr(function.node, "name", ""), []).append(function)
+            self.engine.fixtures.add(function)
         if name.startswith("functools.singledispatch"):
             self.engine.calls.escape(function)
             return None

@@ -38,18 +38,11 @@ _SEQUENCES = {
     "AbstractSet", "MutableSet", "Container", "Reversible", "KeysView", "ValuesView",
 }  # fmt: skip
 _MAPPINGS = {
-    "dict",
-    "Dict",
-    "Mapping",
-    "MutableMapping",
-    "defaultdict",
-    "DefaultDict",
-    "OrderedDict",
-    "ChainMap",
-}
+    "dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict", "ChainMap"
+}  # fmt: skip
 _WRAPPERS = {
-    "Optional", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "ReadOnly", "Awaitable", "InitVar",
-    "Future", "Task", "Unpack",
+    "Optional", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "ReadOnly", "Awaitable",
+    "InitVar", "Future", "Task", "Unpack",
 }  # fmt: skip
 _CONTEXTS = {"AbstractContextManager", "AbstractAsyncContextManager", "ContextManager", "AsyncContextManager"}
 _DEPTH = 40

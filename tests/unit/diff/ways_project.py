@@ -77,7 +77,9 @@ def _records(schema: Any) -> Iterator[dict[str, Any]]:
 
 def _changed(change: str) -> dict[str, Any]:
     schema = copy.deepcopy(RECORD)
-    for record in _records(schema):
+    for record in list(_records(schema)):
+        if change == "required":
+            record["fields"].append({"name": "origin", "type": "string"})
         for field in list(record["fields"]):
             if field["name"] not in FIELDS:
                 continue

@@ -1,0 +1,461 @@
+"""What functions of Python itself give, and what they call their callbacks with."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .arguments import Arguments
+from .kinds import (
+    ABSENT,
+    DERIVED,
+    SCALAR,
+    Class,
+    Context,
+    External,
+    Function,
+    Getter,
+    Instance,
+    Keyed,
+    Kind,
+    Many,
+    Message,
+    Module,
+    Partial,
+    Text,
+    Tuple,
+    either,
+    members,
+    texts,
+)
+from .outer_call import Call, Handler
+from .report import ANY, How
+
+if TYPE_CHECKING:
+    pass
+
+
+def _same_items(call: Call) -> Kind:
+    first = call.given.get(0)
+    call.back(call.given.get(99, "key"), call.item(first))
+    return Many(ABSENT) if first == ABSENT else Many(call.item(first))
+
+
+def _extreme(call: Call) -> Kind:
+    options = list(call.given.args) if len(call.given.args) > 1 else [call.item(call.arg(0))]
+    call.back(call.given.get(99, "key"), either(*options))
+    return either(*options, call.given.get(99, "default"))
+
+
+def _next(call: Call) -> Kind:
+    owner = call.arg(0)
+    found = []
+    for member in members(owner):
+        if isinstance(member, Instance) and call.engine.objects.has(member, "__next__"):
+            found.append(call.engine.objects.invoke(call.scope, call.node, member, "__next__"))
+        else:
+            found.append(call.item(member))
+    return either(*found, call.given.get(1))
+
+
+def _iter(call: Call) -> Kind:
+    return Many(call.back(call.arg(0))) if call.has(1) else _same_items(call)
+
+
+def _map(call: Call) -> Kind:
+    return Many(call.back(call.arg(0), *(call.item(arg) for arg in call.given.args[1:])))
+
+
+def _filter(call: Call) -> Kind:
+    item = call.item(call.arg(1))
+    call.back(call.arg(0), item)
+    return Many(item)
+
+
+def _zip(call: Call) -> Kind:
+    if call.given.rest != ABSENT:
+        return Many(Many(call.item(call.given.rest)))
+    return Many(Tuple(tuple(map(call.item, call.given.args))))
+
+
+def _sum(call: Call) -> Kind:
+    item = call.item(call.arg(0))
+    return either(item, call.given.get(1)) if isinstance(item, Many) else SCALAR if item == SCALAR else item
+
+
+def _dict(call: Call) -> Kind:
+    first = call.given.get(0)
+    found: Kind = Keyed(()) if first == ABSENT else first
+    if isinstance(found, (Many, Tuple)) and not (isinstance(found, Many) and found.mapping):
+        pair = call.item(found)
+        key, value = call.engine.objects.parts(call.scope, call.node, pair, 2)
+        found = Many(value, key, mapping=True)
+    elif found == SCALAR or isinstance(found, External):
+        found = Many(SCALAR, SCALAR, mapping=True)
+    named = dict(call.given.named)
+    if isinstance(found, Keyed):
+        return found.with_items(named, is_open=call.given.more != ABSENT)
+    return found if not named else either(found, Keyed(tuple(named.items()), True))
+
+
+def _type(call: Call) -> Kind:
+    if call.has(1):
+        return None
+    return either(
+        *(m.of if isinstance(m, Instance) else None if m is None else SCALAR for m in members(call.arg(0)))
+    )
+
+
+def _super(call: Call) -> Kind:
+    first = call.arg(0)
+    home = first if isinstance(first, Class) else call.scope.home
+    bases = call.engine.shapes.bases(home) if home else []
+    return either(*(Instance(b) if isinstance(b, Class) else SCALAR for b in bases)) if bases else None
+
+
+def _getattr(call: Call) -> Kind:
+    owner, name = call.arg(0), call.arg(1)
+    how: How = "store" if "setattr" in call.name else "load"
+    found: list[Kind] = []
+    for member in members(name):
+        if isinstance(member, Text):
+            found.append(call.engine.objects.attribute(call.scope, call.node, owner, member.value, how))
+            if how == "store" and call.places:
+                for each in members(owner):
+                    call.engine.statements.put(call.places[0], each, member.value, call.arg(2), call.scope)
+        else:
+            found.append(_by_any_name(call, owner))
+    return either(*found, *([call.arg(2)] if how == "load" and call.has(2) else []))
+
+
+def _by_any_name(call: Call, owner: Kind) -> Kind:
+    """An attribute whose name is not known."""
+    found: list[Kind] = []
+    for member in members(owner):
+        if isinstance(member, (Instance, Class)):
+            class_ = member.of if isinstance(member, Instance) else member
+            if not call.has(2) and call.arg(1) != DERIVED:  # not `f.name for f in fields(x)`
+                for home in call.engine.shapes.line(class_):
+                    call.engine.report.touch(call.scope.text, call.node, "load", home, ANY, certain=False)
+            found.append(DERIVED if call.engine.shapes.holds_model(member) else None)
+        else:
+            found.append(SCALAR if isinstance(member, External) else member if member == DERIVED else None)
+    return either(*found)
+
+
+def _hasattr(call: Call) -> Kind:
+    for member in members(call.arg(0)):
+        is_own = isinstance(member, (Instance, Class)) and not call.engine.shapes.holds_model(member)
+        for name in texts(call.arg(1)) if not is_own else ():
+            call.engine.objects.attribute(call.scope, call.node, member, name)
+    return SCALAR
+
+
+def _vars(call: Call) -> Kind:
+    first = call.arg(0)
+    return DERIVED if first is None or call.engine.shapes.holds_model(first) else None
+
+
+def _eval(call: Call) -> Kind:
+    for text in texts(call.arg(0)):
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        names = [n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
+        call.engine.report.suspect(call.scope.text, call.node, "load", names)
+    return None
+
+
+def _property(call: Call) -> Kind:
+    for member in members(call.given.get(0, "fget")):
+        if isinstance(member, Function):
+            return Function(member.module, member.node, call.scope.home, True, is_property=True)
+    return None
+
+
+def _nothing_known(call: Call) -> Kind:
+    call.engine.calls.outside(call.scope, call.node, call.name, call.given)
+    return None
+
+
+def _mapping_of(call: Call) -> Kind:
+    """`defaultdict(list)`."""
+    return Many(call.back(call.arg(0)) if call.has(0) else ABSENT, SCALAR, mapping=True)
+
+
+# ---------------------------------------------------------------------- the standard library
+
+
+def _cast(call: Call) -> Kind:
+    places = call.places
+    return call.engine.expressions.annotation(places[0], call.scope) if places else None
+
+
+def _second(call: Call) -> Kind:
+    return call.arg(1)
+
+
+def _first(call: Call) -> Kind:
+    return call.arg(0)
+
+
+def _replace(call: Call) -> Kind:
+    first = call.arg(0)
+    for member in members(first):
+        if isinstance(member, Instance):
+            given = Arguments((ABSENT,), call.given.named, ABSENT, call.given.more)
+            call.engine.constructors.store(call.scope, call.node, member.of, given)
+        elif member is None:
+            call.engine.report.suspect(call.scope.text, call.node, "store", call.given.given())
+    if isinstance(first, Message):
+        named = dict(call.given.named)
+        return Message(
+            named.get("key", first.key),
+            named.get("value", first.value),
+            "" if "key" in named else first.key_of,
+            "" if "value" in named else first.value_of,
+        )
+    return first
+
+
+def _asdict(call: Call) -> Kind:
+    call.back(call.given.get(99, "dict_factory"), DERIVED)
+    is_known = not any(m is None or call.engine.shapes.holds_model(m) for m in members(call.arg(0)))
+    return Many(SCALAR, SCALAR, mapping=True) if is_known else DERIVED
+
+
+def _astuple(call: Call) -> Kind:
+    for member in members(call.arg(0)):
+        if isinstance(member, Instance):
+            call.engine.report.touch(call.scope.text, call.node, "load", member.of, ANY, certain=False)
+    return _asdict(call)
+
+
+def _reduce(call: Call) -> Kind:
+    function, item = call.arg(0), call.item(call.arg(1))
+    if isinstance(function, External) and function.name == "builtins.getattr":
+        owner = call.given.get(2)
+        for name in texts(item):
+            owner = call.engine.objects.attribute(call.scope, call.node, owner, name)
+        if not texts(item):
+            return _nothing_known(call)
+        return owner
+    start = call.arg(2) if call.has(2) else item
+    once = call.back(function, start, item)
+    twice = call.back(function, either(start, once), item)
+    return either(start, once, twice)
+
+
+def _partial(call: Call) -> Kind:
+    function = call.arg(0)
+    for member in members(function):
+        if isinstance(member, Class):
+            named = Arguments((ABSENT,), call.given.named, ABSENT, call.given.more)
+            call.engine.constructors.store(call.scope, call.node, member, named)
+    return Partial(function, call.given.args[1:], call.given.named)
+
+
+def _starmap(call: Call) -> Kind:
+    item = call.item(call.arg(1))
+    if isinstance(item, Tuple):
+        return Many(call.back(call.arg(0), *item.items))
+    whole = call.item(item)
+    return Many(call.engine.calls.call(call.scope, call.node, call.arg(0), Arguments(rest=whole)))
+
+
+def _accumulate(call: Call) -> Kind:
+    item = call.item(call.arg(0))
+    start = call.given.get(99, "initial")
+    found = call.back(call.given.get(1, "func"), item if start == ABSENT else start, item)
+    return Many(either(item, start, found))
+
+
+def _groupby(call: Call) -> Kind:
+    item = call.item(call.arg(0))
+    return Many(Tuple((call.back(call.given.get(1, "key"), item), Many(item))))
+
+
+def _by_predicate(call: Call) -> Kind:
+    item = call.item(call.arg(1))
+    call.back(call.arg(0), item)
+    return Many(item)
+
+
+def _nsmallest(call: Call) -> Kind:
+    item = call.item(call.arg(1))
+    call.back(call.given.get(2, "key"), item)
+    return Many(item)
+
+
+def _push(call: Call) -> Kind:
+    """`heappush(heap, x)`, `insort(list, x)`."""
+    if call.places:
+        old = call.arg(0)
+        item = old.item if isinstance(old, Many) else ABSENT
+        call.engine.contents.widen(call.places[0], Many(either(item, call.arg(1))), call.scope)
+    return call.item(call.arg(0))
+
+
+def _setitem(call: Call) -> Kind:
+    if len(call.places) == 3:
+        target = ast.copy_location(ast.Subscript(call.places[0], call.places[1], ast.Store()), call.node)
+        call.engine.contents.widen(target, call.arg(2), call.scope)
+    return ABSENT
+
+
+def _getter(call: Call) -> Kind:
+    how = {"attrgetter": "attribute", "itemgetter": "item", "methodcaller": "method"}[
+        call.name.rpartition(".")[2]
+    ]
+    places = call.places[:1] if how == "method" else call.places
+    names: list[str | int] = [*texts(call.given.rest)]
+    for kind in call.given.args[:1] if how == "method" else call.given.args:
+        names += texts(kind)
+    names += [p.value for p in places if isinstance(p, ast.Constant) and isinstance(p.value, int)]
+    return Getter(how, tuple(names)) if names else None
+
+
+def _import_module(call: Call) -> Kind:
+    found = [name for name in texts(call.arg(0)) if name in call.engine.world.texts]
+    for name in found:
+        call.engine.module(name)
+    return either(*map(Module, found)) if found else None
+
+
+def _gather(call: Call) -> Kind:
+    return Tuple(call.given.args) if call.given.rest == ABSENT else Many(call.given.rest)
+
+
+def _to_thread(call: Call) -> Kind:
+    return call.engine.calls.call(
+        call.scope, call.node, call.arg(0), Arguments(call.given.args[1:], call.given.named)
+    )
+
+
+def _context(call: Call) -> Kind:
+    return Context(call.arg(0))
+
+
+def _many_of(number: int) -> Handler:
+    return lambda call: Many(call.item(call.arg(number)))
+
+
+def _product(call: Call) -> Kind:
+    return Many(Tuple(tuple(map(call.item, call.given.args))))
+
+
+def _chain(call: Call) -> Kind:
+    return (
+        Many(either(*map(call.item, call.given.all))) if call.given.args else Many(call.item(call.given.rest))
+    )
+
+
+def _never(call: Call) -> Kind:
+    for member in members(call.arg(0)):
+        if isinstance(member, Instance):
+            call.engine.report.touch(call.scope.text, call.node, "never", member.of, "")
+    return ABSENT
+
+
+HANDLERS: Mapping[str, Handler] = {
+    **{
+        f"builtins.{name}": _same_items
+        for name in ("list", "sorted", "reversed", "set", "frozenset", "tuple", "aiter")
+    },
+    "collections.deque": _same_items,
+    "builtins.max": _extreme,
+    "builtins.min": _extreme,
+    "builtins.next": _next,
+    "builtins.anext": _next,
+    "builtins.iter": _iter,
+    "builtins.map": _map,
+    "builtins.filter": _filter,
+    "builtins.enumerate": lambda call: Many(Tuple((SCALAR, call.item(call.arg(0))))),
+    "builtins.zip": _zip,
+    "itertools.zip_longest": _zip,
+    "itertools.product": _product,
+    "builtins.sum": _sum,
+    "builtins.dict": _dict,
+    "collections.OrderedDict": _dict,
+    "collections.defaultdict": _mapping_of,
+    "collections.ChainMap": lambda call: either(*call.given.args) if call.given.args else Keyed((), True),
+    "builtins.type": _type,
+    "builtins.super": _super,
+    "builtins.getattr": _getattr,
+    "builtins.setattr": _getattr,
+    "builtins.delattr": _hasattr,
+    "builtins.hasattr": _hasattr,
+    "builtins.object.__setattr__": _getattr,
+    "builtins.object.__getattribute__": _getattr,
+    "inspect.getattr_static": _getattr,
+    "builtins.vars": _vars,
+    "builtins.eval": _eval,
+    "builtins.exec": _eval,
+    "builtins.property": _property,
+    "builtins.locals": _nothing_known,
+    "builtins.globals": _nothing_known,
+    "pickle.loads": _nothing_known,
+    "pickle.load": _nothing_known,
+    "marshal.loads": _nothing_known,
+    "shelve.open": _nothing_known,
+    "typing.cast": _cast,
+    "typing.assert_type": _first,
+    "typing.assert_never": _never,
+    "typing.NewType": _second,
+    "copy.copy": _first,
+    "copy.deepcopy": _first,
+    "copy.replace": _replace,
+    "dataclasses.replace": _replace,
+    "dataclasses.asdict": _asdict,
+    "dataclasses.astuple": _astuple,
+    "dataclasses.fields": lambda call: Many(_asdict(call)),
+    "functools.reduce": _reduce,
+    "functools.partial": _partial,
+    "functools.partialmethod": _partial,
+    "functools.cmp_to_key": lambda call: call.back(call.arg(0), None, None) and call.arg(0),
+    "itertools.chain": _chain,
+    "itertools.chain.from_iterable": lambda call: Many(call.item(call.item(call.arg(0)))),
+    "itertools.groupby": _groupby,
+    "itertools.islice": _many_of(0),
+    "itertools.cycle": _many_of(0),
+    "itertools.repeat": lambda call: Many(call.arg(0)),
+    "itertools.tee": lambda call: Many(Many(call.item(call.arg(0)))),
+    "itertools.pairwise": lambda call: Many(Many(call.item(call.arg(0)))),
+    "itertools.batched": lambda call: Many(Many(call.item(call.arg(0)))),
+    "itertools.combinations": lambda call: Many(Many(call.item(call.arg(0)))),
+    "itertools.permutations": lambda call: Many(Many(call.item(call.arg(0)))),
+    "itertools.compress": _many_of(0),
+    "itertools.takewhile": _by_predicate,
+    "itertools.dropwhile": _by_predicate,
+    "itertools.filterfalse": _by_predicate,
+    "itertools.starmap": _starmap,
+    "itertools.accumulate": _accumulate,
+    "heapq.nsmallest": _nsmallest,
+    "heapq.nlargest": _nsmallest,
+    "heapq.heappush": _push,
+    "heapq.heappushpop": _push,
+    "heapq.heapreplace": _push,
+    "bisect.insort": _push,
+    "heapq.heappop": lambda call: call.item(call.arg(0)),
+    "random.choice": lambda call: call.item(call.arg(0)),
+    "random.sample": _many_of(0),
+    "random.choices": _many_of(0),
+    "operator.attrgetter": _getter,
+    "operator.itemgetter": _getter,
+    "operator.methodcaller": _getter,
+    "operator.setitem": _setitem,
+    "importlib.import_module": _import_module,
+    "string.Template": _first,
+    "asyncio.gather": _gather,
+    "asyncio.create_task": _first,
+    "asyncio.ensure_future": _first,
+    "asyncio.shield": _first,
+    "asyncio.wait_for": _first,
+    "asyncio.run": _first,
+    "asyncio.to_thread": _to_thread,
+    "contextlib.closing": _context,
+    "contextlib.aclosing": _context,
+    "contextlib.nullcontext": _context,
+}

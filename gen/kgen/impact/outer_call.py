@@ -1,0 +1,56 @@
+"""A call of a function that lies outside of the project."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from .arguments import Arguments
+from .kinds import (
+    ABSENT,
+    Kind,
+)
+from .scopes import Scope
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+
+@dataclass
+class Call:
+    """A call of something from outside."""
+
+    engine: Engine
+    scope: Scope
+    node: ast.AST
+    name: str  # dotted
+    given: Arguments
+
+    def arg(self, number: int, name: str = "") -> Kind:
+        """An argument; unknown where it is not given."""
+        found = self.given.get(number, name)
+        return None if found == ABSENT else found
+
+    def has(self, number: int, name: str = "") -> bool:
+        """Whether an argument is given."""
+        return self.given.get(number, name) != ABSENT
+
+    def item(self, kind: Kind) -> Kind:
+        """What iterating gives."""
+        return self.engine.objects.item(self.scope, self.node, kind)
+
+    def back(self, function: Kind, *args: Kind) -> Kind:
+        """What a callback gives for such arguments."""
+        if function in (None, ABSENT):
+            return None
+        return self.engine.calls.call(self.scope, self.node, function, Arguments(args))
+
+    @property
+    def places(self) -> list[ast.expr]:
+        """The positional arguments as they are written."""
+        return self.node.args if isinstance(self.node, ast.Call) else []
+
+
+Handler: TypeAlias = Callable[[Call], Kind]
