@@ -15,7 +15,7 @@ from .changes import Affected, Half, generated_changes, topic_halves
 from .engine import Engine
 from .report import Report, Use
 from .shapes import Shapes
-from .text import Text
+from .text import Text, parsed
 from .world import World
 
 __all__ = ["Affected", "Half", "Use", "generated_changes", "impact", "topic_halves"]
@@ -54,12 +54,13 @@ def _texts(files: Mapping[str, str], report: Report) -> dict[str, Text]:
     for path, content in files.items():
         if path.endswith(".py"):
             try:
-                tree = ast.parse(content.removeprefix("\ufeff"))
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                report.broken(path, error)
+                tree = parsed(content)
+            except SyntaxError as error:
+                report.broken(path, error.lineno)
                 continue
             name = path.removesuffix(".py").replace("/", ".")
-            texts[path] = Text(name.removesuffix(".__init__"), path, tree, name.endswith("__init__"))
+            if isinstance(tree, ast.Module):
+                texts[path] = Text(name.removesuffix(".__init__"), path, tree, name.endswith("__init__"))
     return texts
 
 

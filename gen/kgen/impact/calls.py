@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 _DEPTH = 12  # of calls in calls
+_NESTING = 30  # of calls in calls, those of partials, methods and callbacks too
 _READINGS = 12  # of one function, with different arguments
 _BUDGET = 20_000  # readings of functions in one pass over the project
 
@@ -49,6 +50,7 @@ class Calls:
 
     engine: Engine
     _depth: int = 0
+    _nesting: int = 0
     _left: int = _BUDGET
     _known: dict[tuple[Callable_, tuple[Kind, ...]], Kind] = field(default_factory=dict)
     _readings: dict[Callable_, int] = field(default_factory=dict)
@@ -110,7 +112,7 @@ class Calls:
         key = node, tuple(names.values())
         if key not in self._known:
             self._known[key] = ABSENT
-            self._known[key] = self._read(function, scope, names)
+            self._known[key] = self._read(function, scope, names, is_last=is_last)
         return self._known[key]
 
     def _receiver(self, function: Function) -> Kind:
@@ -137,10 +139,10 @@ class Calls:
         found = [m.of for m in members(declared) if isinstance(m, Instance)]
         return any(c.module not in self.engine.shapes.generated for c in found)
 
-    def _read(self, function: Function, scope: Scope, names: dict[str, Kind]) -> Kind:
+    def _read(self, function: Function, scope: Scope, names: dict[str, Kind], *, is_last: bool) -> Kind:
         node = function.node
         readings = self._readings.get(node, 0)
-        if self._depth >= _DEPTH or readings >= _READINGS or self._left <= 0:
+        if not is_last and (self._depth >= _DEPTH or readings >= _READINGS or self._left <= 0):
             self.escape(function)
             return None
         self.engine.waiting.pop(node, None)
@@ -168,7 +170,13 @@ class Calls:
 
     def call(self, scope: Scope, node: ast.AST, function: Kind, given: Arguments) -> Kind:
         """What calling something gives."""
-        return either(*(self._call(scope, node, member, given) for member in members(function)))
+        if self._nesting >= _NESTING:
+            return None
+        self._nesting += 1
+        try:
+            return either(*(self._call(scope, node, member, given) for member in members(function)))
+        finally:
+            self._nesting -= 1
 
     def _call(self, scope: Scope, node: ast.AST, function: Kind, given: Arguments) -> Kind:
         if isinstance(function, Function):

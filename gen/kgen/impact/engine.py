@@ -5,8 +5,6 @@ attribute or a module's name is known to an earlier one.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from . import calls, constructors, contents, expressions, fixtures, objects, statements, strings
@@ -48,8 +46,7 @@ class Engine:
         for self.report.is_muted in (True, False):
             self._forget()
             for text in self.wanted:
-                with self._guard(text):
-                    self.module(text.name)
+                self.module(text.name)
             self._rest()
 
     def _forget(self) -> None:
@@ -73,16 +70,10 @@ class Engine:
         function = self.waiting.pop(node, None)
         text = function and self.world.texts[function.module]
         if function and text and (text in self.wanted or self.calls.is_escaped(node)):
-            with self._guard(text):
+            try:
                 self.calls.run(function, UNKNOWN, is_last=True)
-
-    @contextmanager
-    def _guard(self, text: Text) -> Iterator[None]:
-        """What is nested too deeply is reported."""
-        try:
-            yield
-        except RecursionError as error:
-            self.report.broken(text.path, error)
+            except RecursionError:
+                self.report.broken(text.path, node.lineno)
 
     def module(self, name: str) -> Scope | None:
         """A module's names; it is read when it is asked for the first time."""

@@ -31,7 +31,7 @@ from .kinds import (
 )
 from .outside import BUILTINS
 from .scopes import Scope
-from .world import last_name, parsed
+from .world import expression, last_name
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -231,6 +231,9 @@ class Expressions:
 
     def arguments(self, node: ast.Call, scope: Scope) -> Arguments:
         """What a call is given."""
+        if not any(isinstance(a, ast.Starred) for a in node.args) and all(k.arg for k in node.keywords):
+            args = tuple(self.kind(arg, scope) for arg in node.args)
+            return Arguments(args, tuple((k.arg or "", self.kind(k.value, scope)) for k in node.keywords))
         found = Arguments()
         for arg in node.args:
             kind = self.kind(arg, scope)
@@ -274,7 +277,7 @@ def _number(node: ast.expr) -> int | None:
 
 def unquoted(node: ast.Constant) -> ast.expr | None:
     """An expression that is written as a string, at the place of the string."""
-    inner = parsed(str(node.value))
+    inner = expression(str(node.value))
     for child in ast.walk(inner) if inner else ():
         if isinstance(child, ast.expr):
             child.lineno, child.end_lineno = node.lineno, node.end_lineno

@@ -214,6 +214,9 @@ SCALAR = External("builtins.object()")  # a number, a string that is not known, 
 
 def either(*kinds: Kind) -> Kind:
     """One of several, without repetition; unknown where one is unknown and nothing else is known."""
+    first = kinds[0] if kinds else ABSENT
+    if all(kind is first for kind in kinds):
+        return first
     found: dict[Kind, None] = {}
     for kind in kinds:
         found.update(dict.fromkeys(kind.kinds if isinstance(kind, Either) else (kind,)))

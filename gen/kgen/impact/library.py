@@ -31,6 +31,7 @@ from .kinds import (
 )
 from .outer_call import Call, Handler
 from .report import ANY, How
+from .text import parsed
 
 if TYPE_CHECKING:
     pass
@@ -160,8 +161,8 @@ def _vars(call: Call) -> Kind:
 def _eval(call: Call) -> Kind:
     for text in texts(call.arg(0)):
         try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            tree = parsed(text)
+        except SyntaxError:
             continue
         names = [n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
         call.engine.report.suspect(call.scope.text, call.node, "load", names)

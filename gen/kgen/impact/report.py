@@ -51,10 +51,9 @@ class Report:
     def _certain(self, use: Use) -> Use:
         return Use(use.path, use.line, use.what)
 
-    def broken(self, path: str, error: Exception) -> None:
-        """A file that cannot be read is not fatal."""
-        line = getattr(error, "lineno", None) or 1
-        self.uses.add(Use(path, line, "cannot be read: what it uses is not known"))
+    def broken(self, path: str, line: int | None) -> None:
+        """A file, or a statement in it, that cannot be read is not fatal."""
+        self.uses.add(Use(path, line or 1, "cannot be read: what it uses is not known"))
 
     def touch(
         self,

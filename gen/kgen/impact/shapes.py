@@ -42,10 +42,11 @@ class Shapes:
 
     world: World
     generated: frozenset[str]  # the modules that kgen wrote
-    learned: dict[tuple[Class, str], Kind] = field(default_factory=dict)
+    learned: dict[Class, dict[str, Kind]] = field(default_factory=dict)
     local: dict[Class, tuple[ast.ClassDef, list[Kind]]] = field(default_factory=dict)
     _declared: dict[Class, dict[str, Kind]] = field(default_factory=dict)
     _holding: dict[Class, bool] = field(default_factory=dict)
+    _lines: dict[Class, list[Class]] = field(default_factory=dict)
 
     def node(self, class_: Class) -> ast.ClassDef | None:
         """The definition."""
@@ -58,15 +59,22 @@ class Shapes:
     def forget(self) -> None:
         """Before the project is read once more: what holds what may be another now."""
         self._holding.clear()
+        self._lines.clear()
 
     def learn(self, class_: Class, name: str, kind: Kind) -> None:
         """An attribute is set."""
-        known = self.learned.get((class_, name), kind)
-        self.learned[class_, name] = either(known, kind)
+        known = self.learned.setdefault(class_, {})
+        known[name] = either(known.get(name, kind), kind)
 
     def line(self, class_: Class) -> list[Class]:
         """The class and those of the project that it inherits from, nearest first."""
-        found, left = [], [class_]
+        if class_ not in self._lines:
+            self._lines[class_] = self._line(class_)
+        return self._lines[class_]
+
+    def _line(self, class_: Class) -> list[Class]:
+        found: list[Class] = []
+        left = [class_]
         while left:
             first = left.pop(0)
             if first not in found:
@@ -99,13 +107,14 @@ class Shapes:
 
     def has(self, class_: Class, name: str) -> bool:
         """Whether the class itself defines an attribute."""
-        return name in self.declared(class_) or (class_, name) in self.learned
+        return name in self.declared(class_) or name in self.learned.get(class_, ())
 
     def attribute(self, class_: Class, name: str) -> Kind:
         """What an attribute that the class itself defines is."""
-        declared, learned = self.declared(class_).get(name), self.learned.get((class_, name))
-        if declared is None or (class_, name) not in self.learned:
-            return learned if declared is None else declared
+        declared, known = self.declared(class_).get(name), self.learned.get(class_, {})
+        if declared is None or name not in known:
+            return known.get(name) if declared is None else declared
+        learned = known[name]
         return (
             declared
             if is_specific(declared) and not isinstance(declared, Function)
@@ -233,7 +242,7 @@ class Shapes:
 
     def names(self, class_: Class) -> list[str]:
         """The names of a class's own attributes."""
-        return [*self.declared(class_), *(name for c, name in self.learned if c == class_)]
+        return [*self.declared(class_), *self.learned.get(class_, ())]
 
 
 def _attribute_of(name: str, node: ast.expr) -> str:

@@ -48,12 +48,18 @@ class Statements:
     def body(self, body: Iterable[ast.stmt], scope: Scope) -> None:
         """Read statements in their order."""
         for node in body:
-            if handler := _HANDLERS.get(type(node)):
-                handler(self, node, scope)
-                continue
-            for child in ast.iter_child_nodes(node):
-                if isinstance(child, ast.expr):
-                    self._kind(child, scope)
+            try:
+                self._statement(node, scope)
+            except RecursionError:
+                self.engine.report.broken(scope.text.path, node.lineno)
+
+    def _statement(self, node: ast.stmt, scope: Scope) -> None:
+        if handler := _HANDLERS.get(type(node)):
+            handler(self, node, scope)
+            return
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self._kind(child, scope)
 
     def _kind(self, node: ast.expr | None, scope: Scope) -> Kind:
         return self.engine.expressions.kind(node, scope)
@@ -244,13 +250,15 @@ class Statements:
 
     def _loop(self, once: Callable[[], None], scope: Scope) -> None:
         self._loops += 1
-        for _ in range(_ROUNDS if self._loops <= _DEEPEST else 1):
-            before = scope.branch()
-            once()
-            scope.join(before, scope.branch())
-            if scope.names == before.names:
-                break
-        self._loops -= 1
+        try:
+            for _ in range(_ROUNDS if self._loops <= _DEEPEST else 1):
+                before = scope.branch()
+                once()
+                scope.join(before, scope.branch())
+                if scope.names == before.names:
+                    break
+        finally:
+            self._loops -= 1
 
     def _on_with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> None:
         for item in node.items:

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Literal, TypeAlias, cast
 
 Binding: TypeAlias = ast.stmt | ast.alias
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_BLOCKS = ("body", "orelse", "finalbody")
+_OPEN = (ast.If, ast.Try, ast.With, ast.For, ast.While)
+
+
+def parsed(text: str, mode: Literal["exec", "eval"] = "exec") -> ast.Module | ast.Expression:
+    """Python text as a tree, without a word on its escape sequences and such.
+
+    Raises:
+        SyntaxError: It is not Python, or too deeply nested.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return cast("ast.Module | ast.Expression", ast.parse(text.removeprefix("\ufeff"), mode=mode))
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error)) from None
 
 
 @dataclass(eq=False)
@@ -47,25 +62,28 @@ class Text:
     @cached_property
     def imported(self) -> frozenset[str]:
         """The dotted names that any of its imports has."""
-        return frozenset(self._imported())
+        return frozenset(name for node in self._nodes for name in self._imported(node))
 
     @cached_property
     def mentioned(self) -> frozenset[str]:
         """The names that are used anywhere in it."""
-        nodes = list(ast.walk(self.tree))
-        plain = {n.id for n in nodes if isinstance(n, ast.Name)}
-        return frozenset(plain | {n.attr for n in nodes if isinstance(n, ast.Attribute)})
+        plain = {n.id for n in self._nodes if isinstance(n, ast.Name)}
+        return frozenset(plain | {n.attr for n in self._nodes if isinstance(n, ast.Attribute)})
 
-    def _imported(self) -> Iterator[str]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.ImportFrom):
-                module = self.absolute(node)
-                yield module
-                yield from (f"{module}.{alias.name}" for alias in node.names)
-            elif isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value:
-                yield node.value  # `importlib.import_module("…")`
+    @cached_property
+    def _nodes(self) -> list[ast.AST]:
+        wanted = (ast.Name, ast.Attribute, ast.Import, ast.ImportFrom, ast.Constant)
+        return [node for node in ast.walk(self.tree) if isinstance(node, wanted)]
+
+    def _imported(self, node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.ImportFrom):
+            module = self.absolute(node)
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value:
+            yield node.value  # `importlib.import_module("…")`
 
     def join(self, later: Text) -> None:
         """Take on the names that only a later version of the module has; a value may be what either says."""
@@ -90,13 +108,14 @@ class Text:
 
 
 def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Statements of a body, and those inside its `if`, `try` and `with`."""
+    """Statements of a body, and those inside its `if`, `try` and `with`, in their order."""
     found: list[ast.stmt] = []
-    for node in body:
+    left = list(reversed(body))
+    while left:
+        node = left.pop()
         found.append(node)
-        if isinstance(node, (ast.If, ast.Try, ast.With)):
-            for name in _BLOCKS:
-                found += _top_level(getattr(node, name, []))
-        for handler in getattr(node, "handlers", []):
-            found += _top_level(handler.body)
+        if isinstance(node, _OPEN):
+            inner = [*getattr(node, "body", []), *(s for h in getattr(node, "handlers", []) for s in h.body)]
+            inner += [*getattr(node, "orelse", []), *getattr(node, "finalbody", [])]
+            left += reversed(inner)
     return found

@@ -27,7 +27,7 @@ from .kinds import (
     either,
 )
 from .outside import BUILTINS, is_opaque
-from .text import FUNCTIONS, Binding, Text
+from .text import FUNCTIONS, Binding, Text, parsed
 
 Lookup: TypeAlias = Callable[[str], "tuple[Kind] | None"]
 """What a name is bound to inside of a function, if it is."""
@@ -188,7 +188,7 @@ class World:
             return None
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str):
-                return self.annotation(module, parsed(node.value), local, depth - 1)
+                return self.annotation(module, expression(node.value), local, depth - 1)
             return ABSENT if node.value is None else None
         if isinstance(node, ast.BinOp):
             return either(*(self.annotation(module, n, local, depth - 1) for n in (node.left, node.right)))
@@ -322,9 +322,10 @@ def last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def parsed(text: str) -> ast.expr | None:
+def expression(text: str) -> ast.expr | None:
     """An expression that is written as a string."""
     try:
-        return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        found = parsed(text, "eval")
+    except SyntaxError:
         return None
+    return found.body if isinstance(found, ast.Expression) else None

@@ -10,6 +10,7 @@ import inspect
 import io
 import json
 import sys
+import traceback
 import types
 import typing
 from pathlib import Path
@@ -37,10 +38,10 @@ def place(error: BaseException, root: Path) -> tuple[str, int] | None:
     while (cause := chain[-1].__cause__) and cause not in chain:
         chain.append(cause)
     for one in reversed(chain):
-        lines = [(f.filename, f.lineno) for f in inspect.getinnerframes(one.__traceback__)] if one.__traceback__ else []
-        own = [(Path(n).relative_to(root).as_posix(), m) for n, m in lines if Path(n).is_relative_to(root / "ways")]
+        frames = traceback.extract_tb(one.__traceback__)
+        own = [f for f in frames if Path(f.filename).is_relative_to(root / "ways")]
         if own:
-            return own[-1]
+            return Path(own[-1].filename).relative_to(root).as_posix(), own[-1].lineno or 0
     return None
 
 
@@ -53,7 +54,7 @@ def run(root: Path, name: str) -> tuple[str, int] | None:
         if inspect.iscoroutine(found):
             asyncio.run(found)
     except BaseException as error:
-        return place(error, root) or ("?", repr(error))  # type: ignore[return-value]
+        return place(error, root) or (repr(error), 0)
     return None
 
 
