@@ -309,6 +309,7 @@ def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:
     yield from (f"  {note}" for note in plan.notes)
     yield from (f"! {use}" for use in plan.impact)
     removed = any(f.op == "remove" and f.kind == "generated" for f in plan.files)
+    removed = removed or any(subject.op == "remove" for subject in plan.subjects)
     files = files or not any(counts(plan).values())  # what changes no subject is told by its files
     for action in plan.files:
         if _notable(action, removed):

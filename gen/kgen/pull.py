@@ -397,7 +397,7 @@ def _plan(
     known = changes.schema_changes(old, new)
     models = _models(project, new, settings, old)
     subjects = changes.subject_changes(old, new, models, files, found.kept, project.skipped, known)
-    every = [change for found in known.values() for change in found.changes]
+    every = {subject: change.changes for subject, change in known.items()}
     modules = usage.generated(request.root, files)
     made = plan.Plan(
         snapshot.registry_url,

@@ -11,6 +11,7 @@ from pathlib import Path
 from . import paths
 from .diff import Change
 from .impact import Use, generated_changes, impact
+from .kept import keeping
 from .plan import FileAction
 
 _SKIPPED = {"__pycache__", "node_modules", "build", "dist", "site-packages", "_generated"}
@@ -42,18 +43,21 @@ def uses(
     root: Path,
     actions: Sequence[FileAction],
     modules: Generated,
-    changes: Iterable[Change],
+    changes: Mapping[str, Sequence[Change]],
     *,
     merged: bool,
 ) -> tuple[Use, ...]:
-    """The lines that use what changes. With `merged` they are numbered as in the files that the plan
-    writes, else as on disk.
+    """The lines that use what changes, and those that keep state of it. With `merged` they are numbered as in
+    the files that the plan writes, else as on disk. `changes` are those of each subject.
     """
-    affected = generated_changes(modules.old, modules.new, _renames(changes))
-    if not affected:
+    every = [change for found in changes.values() for change in found]
+    affected = generated_changes(modules.old, modules.new, _renames(every))
+    if not affected and not every:
         return ()
     owned = {a.path: a.content if merged else None for a in actions if a.kind == "owned"}
-    return impact(affected, modules.old, dict(_files(root, owned)), modules.new)
+    files = dict(_files(root, owned))
+    kept = keeping(files, {**modules.new, **modules.old}, changes)
+    return tuple(sorted({*impact(affected, modules.old, files, modules.new), *kept}))
 
 
 def _parsed(texts: Mapping[str, str]) -> dict[str, str]:

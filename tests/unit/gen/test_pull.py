@@ -848,6 +848,19 @@ def test_the_lines_that_use_what_changed(project, shop, kgen):
     ]
 
 
+def test_a_flow_that_keeps_state_of_a_changed_type_is_named(project, shop, kgen):
+    flow = project / "streams/flows/orders.py"
+    kept = 'op.stateful_map("last", keyed, lambda last, message: (message, last))'
+    flow.write_text(flow.read_text().replace("    op.inspect(", f"    {kept}\n    op.inspect("))
+    line = next(at for at, text in enumerate(flow.read_text().splitlines(), 1) if kept in text)
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    _code, out, _ = kgen("pull")
+    said = f"! streams/flows/orders.py:{line}: step last keeps state of Order, which changes: "
+    assert f"{said}it is read as old messages are" in out.splitlines()
+    _code, out, _ = kgen("pull")
+    assert "keeps state" not in out
+
+
 def test_a_rename_by_alias_is_told_as_such(project, shop, kgen):
     shop.add("orders-value", order(NOTE), references=REFERENCE)
     kgen("pull")
