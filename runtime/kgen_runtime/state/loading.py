@@ -15,9 +15,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
-from ..codec.plan import EnumValue, Link, Pick
-from ..codec.resolve import Resolution
-from ..codec.schema import Node, Schema
+from ..codec.schema import Node
 from ..errors import RecoveryError
 from . import legacy
 from .homes import Binding, Home
@@ -54,7 +52,7 @@ class Old:
         """The value where a schema has `read`. Raises `RecoveryError`."""
         if self._found is None:
             raise self.error or unreadable("object", "nothing here knows its class")
-        name = _reader(self._found.writer, Schema(read, home.latest.names))
+        name = self._found.name_in(read, home)
         if name not in home.classes:
             raise unreadable(self._found.mark.name, f"the schema has {name} in its place")
         if name not in self._made:
@@ -66,17 +64,6 @@ def _filled(binding: Binding, state: Any) -> Any:
     made = blank(binding.cls)
     made.__setstate__(state)
     return made
-
-
-def _reader(writer: Schema, reader: Schema) -> str:
-    """What the reader calls the type of the writer."""
-    resolution = Resolution(writer, reader)
-    plan = resolution.root
-    if isinstance(plan, Pick):
-        plan = resolution.problems.picked(plan)
-    if isinstance(plan, Link):
-        return plan.key[2]
-    return plan.name if isinstance(plan, EnumValue) else ""
 
 
 class Load:

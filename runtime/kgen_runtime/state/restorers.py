@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..codec import make_reader
+from ..codec.plan import EnumValue, Link, Pick
 from ..codec.resolve import Resolution
-from ..codec.schema import Enum, Ref, Schema
+from ..codec.schema import Enum, Node, Ref, Schema
 from ..errors import DecodeError, RecoveryError, ResolutionError, SchemaError
 from . import homes, notes
 from .convert import Conversion
@@ -61,6 +62,7 @@ class Restorer:
         self.current = current  # the class is of this very schema
         self._readers: dict[tuple[int, str], Callable[[bytes], Any]] = {}
         self._conversions: dict[tuple[int, str], Conversion] = {}
+        self._names: dict[tuple[int, Node], str] = {}
 
     @property
     def binding(self) -> Binding:
@@ -106,6 +108,13 @@ class Restorer:
                 raise unreadable(self.mark.name, _why(error)) from error
         return self._conversions[key]
 
+    def name_in(self, read: Node, home: Home) -> str:
+        """What a schema calls the type where it has `read`; empty if it has another there."""
+        key = (id(home), read)
+        if key not in self._names:
+            self._names[key] = _name_in(self.writer, Schema(read, home.latest.names))
+        return self._names[key]
+
     def blank(self) -> Any:
         """An object without values."""
         return blank(self.binding.cls)
@@ -113,6 +122,16 @@ class Restorer:
     def member(self, symbol: str) -> Any:
         """The member for a symbol, else the default. Raises `RecoveryError`."""
         return member_of(self.binding, symbol)
+
+
+def _name_in(writer: Schema, reader: Schema) -> str:
+    resolution = Resolution(writer, reader)
+    plan = resolution.root
+    if isinstance(plan, Pick):
+        plan = resolution.problems.picked(plan)
+    if isinstance(plan, Link):
+        return plan.key[2]
+    return plan.name if isinstance(plan, EnumValue) else ""
 
 
 def member_of(binding: Binding, symbol: str) -> Any:
