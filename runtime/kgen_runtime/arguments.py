@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from .logformat import FORMATS
+
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _PORTS: Final = range(1, 65_536)
 _LONGEST: Final = timedelta(days=365)
@@ -59,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("flow", metavar="MODULE[:FLOW]", help="the flow, or a function that makes it")
     parser.add_argument(
         "--log-level", type=_level, default="INFO", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR"
+    )
+    parser.add_argument(
+        "--log-format", choices=FORMATS, default="text", help="stderr as text, or a JSON object on each line"
+    )
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="no report of what is read, written, failed and waited for"
     )
     parser.add_argument(
         "--control", type=Path, help=argparse.SUPPRESS

@@ -119,6 +119,7 @@ def _command(args: argparse.Namespace, index: int, addresses: str, control: Path
     command: list[Any] = [sys.executable, "-m", "kgen_runtime.run", args.flow]
     command += ["--process-id", index, "--addresses", addresses, "--control", control, "--processes", 1]
     command += ["--workers", args.workers, "--log-level", args.log_level]
+    command += ["--log-format", args.log_format, *(["--quiet"] if args.quiet else [])]
     command += ["--epoch-interval", args.epoch_interval.total_seconds()]
     command += ["--backup-interval", args.backup_interval.total_seconds()]
     if args.recovery is not None:

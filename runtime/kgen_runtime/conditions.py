@@ -59,6 +59,11 @@ def check_interval(flow: Dataflow, epoch: timedelta) -> None:
             )
 
 
+def topics_written(flow: Dataflow) -> list[str]:
+    """The topics of its sinks and dead letters."""
+    return sorted({each.mail.topic for each in _deliveries(_all(flow.substeps))})
+
+
 def transaction_ms(kafka: Kafka) -> int:
     """How long the broker lets a transaction be open."""
     return int(kafka.config.get("transaction.timeout.ms", TRANSACTION_MS))

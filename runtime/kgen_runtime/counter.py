@@ -9,7 +9,7 @@ import uuid
 import weakref
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
@@ -20,6 +20,7 @@ from .errors import DeliveryError, RegistryError
 from .messages import Failure
 from .metrics import ProducedCounts
 from .producers import OF_A_BATCH, delivery_seconds, hint, is_permanent, open_producer, open_single
+from .progress import PROGRESS
 from .settings import Kafka
 
 X = TypeVar("X")
@@ -63,7 +64,7 @@ class Mail(Generic[X]):
     becomes of an item that could not be encoded or that the broker refuses for good: a failure for `errs`,
     or None, which stops the flow. `delivery` is None where the step does as the flow's sinks do. For exactly
     once, `topic` names the transactions, and `place` says of which input an item was made (None: it does not
-    tell).
+    tell). `handed_over` gets each batch once, when it was encoded and given to the producer.
     """
 
     kafka: Kafka
@@ -73,6 +74,7 @@ class Mail(Generic[X]):
     delivery: Delivery | None = "at-least-once"
     topic: str = ""
     place: Callable[[X], Place | None] = lambda _: None
+    handed_over: Callable[[Sequence[X]], None] = lambda _: None
 
 
 class Keyed(Protocol):
@@ -106,6 +108,11 @@ class Counter(ABC, Generic[X]):
         self._lost: list[tuple[str, KafkaError | None]] = []
         self._gate: Callable[[], Keyed | None] | None = None
         self._look_at = 0.0
+
+    @property
+    def step_id(self) -> str:
+        """Of the step that it sends for."""
+        return self._step_id
 
     @property
     def gate(self) -> str | None:
@@ -213,13 +220,21 @@ class Counter(ABC, Generic[X]):
     def _put(self, producer: Producer, out: Outgoing, heard: Heard) -> None:
         """Queue a message; while librdkafka's queue is full, the flow goes as fast as the broker takes."""
         topic, value, key, partition, timestamp, headers, _ = out
+        try:
+            producer.produce(topic, value, key, partition, heard, None, timestamp, headers)
+        except BufferError:
+            with PROGRESS.waiting(f"the Kafka brokers to take messages (step {self._step_id})"):
+                self._put_patiently(producer, out, heard)
+
+    def _put_patiently(self, producer: Producer, out: Outgoing, heard: Heard) -> None:
+        topic, value, key, partition, timestamp, headers, _ = out
         deadline = time.monotonic() + self._bound
         while time.monotonic() < deadline:
+            self._make_room(producer)
+            self.check()
             try:
                 producer.produce(topic, value, key, partition, heard, None, timestamp, headers)
             except BufferError:
-                self._make_room(producer)
-                self.check()
                 continue
             return
         self._fail("the queue of the producer stayed full")
@@ -384,6 +399,7 @@ class AtLeastOnce(Counter[X]):
         while self._again:
             item, partition = self._again.popleft()
             heard = functools.partial(self._on_single, item)
+            PROGRESS.retried(f"sent again alone by {self._step_id}")
             out = self._encode(item)._replace(partition=partition)
             self._queue(self._open_single(), item, out, heard)
 

@@ -26,6 +26,7 @@ from bytewax.operators import KeyedStream, StatefulBatchLogic
 from .conditions import check_flow, is_exactly_once
 from .counter import AtLeastOnce, Counter, Mail
 from .messages import Failure
+from .progress import PROGRESS
 from .transactions import ExactlyOnce
 
 X = TypeVar("X")
@@ -70,6 +71,7 @@ class PostOffice(Generic[X]):
         """Hand a batch to librdkafka; tickets for the gate."""
         counter = self.counter()
         counter.send(items)
+        self._mail.handed_over(items)
         gate = counter.gate
         if gate is not None:
             counter.glance()
@@ -79,7 +81,8 @@ class PostOffice(Generic[X]):
             counter.expected = not counter.hears_all
             return [(gate, Ticket(gate, failed, counter.name, counter.sent))]
         # No gate was built on this thread yet: wake them all, one of them here.
-        counter.settle()
+        with PROGRESS.waiting(_acknowledgement(self._step_id)):
+            counter.settle()
         failures = [counter.take_failures()] + [[]] * (GATES - 1)
         keys = [f"{i:03}" for i in range(GATES)]
         return [(key, Ticket(key, failed, counter.name, counter.sent)) for key, failed in zip(keys, failures)]
@@ -160,6 +163,12 @@ class Gate(StatefulBatchLogic[Ticket, Failure, "tuple[str, list[Failure]]"], Gen
 
     def _close_epoch(self) -> None:
         began = time.monotonic()
-        self._counter.close_epoch(self._seen)
+        with PROGRESS.waiting(_acknowledgement(self._counter.step_id)):
+            self._counter.close_epoch(self._seen)
         if not self._spare:
             self._counter.traffic.waited(time.monotonic() - began)
+
+
+def _acknowledgement(step_id: str) -> str:
+    """What the end of an epoch waits for."""
+    return f"the Kafka brokers to acknowledge messages (step {step_id})"

@@ -60,7 +60,7 @@ class ConfigError(KgenError):
 
 
 class FlowError(KgenError):
-    """The dataflow is built wrongly; raised while it is built, never while it runs."""
+    """The dataflow is built wrongly; raised while it is built, or when a step is given the wrong type."""
 
 
 class SchemaError(KgenError):
@@ -139,7 +139,9 @@ class SourceError(KgenError):
 
 
 class ProcessingError(KgenError):
-    """A message failed, and the policy is to stop."""
+    """A message failed, and the policy is to stop. `traceback` is of the user's code, where that failed."""
+
+    traceback: str = ""
 
 
 class DeliveryError(KgenError):

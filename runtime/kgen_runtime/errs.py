@@ -9,6 +9,8 @@ from typing import Any, Final
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator, Stream, operator
 
+from .callsite import note_step
+from .checking import check_policies, checked
 from .conditions import check_flow
 from .errors import FlowError
 from .messages import Failure
@@ -30,6 +32,7 @@ _PORTS: Final[dict[Any, str]] = {
 """Which output of kgen's steps carries the failures."""
 
 
+@checked
 @operator
 def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy]) -> None:
     """Do with failures what the policy says. Several policies each get every failure, for example
@@ -37,8 +40,9 @@ def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy
 
     Raises `FlowError` without a stream or a policy.
     """
-    policies = [policy] if isinstance(policy, Policy) else list(policy)
-    if not errs or not policies:
+    note_step(step_id)
+    policies: list[Policy] = check_policies(policy)
+    if not policies:
         raise FlowError("route needs an errs stream and a policy", where=step_id)
     up = op.merge("merge", *errs)
     names: Counter[str] = Counter()
@@ -48,6 +52,7 @@ def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy
         each.build(each.name if number == 1 else f"{each.name}_{number}", up)
 
 
+@checked
 def check(flow: Dataflow) -> Dataflow:
     """The flow itself, if something reads every `errs` stream of kgen's steps.
 

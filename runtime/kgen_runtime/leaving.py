@@ -16,6 +16,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn
 
 from .early import SIGNALS, hold_back
+from .progress import PROGRESS
 from .stopping import STOP, How
 from .waiting import STUCK
 
@@ -251,6 +252,7 @@ def _leave_unbegun() -> NoReturn:
 
 
 def _exit() -> NoReturn:
+    PROGRESS.finish()
     logging.shutdown()
     os._exit(RESTART if STOP.restart else DONE)
 

@@ -28,7 +28,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter as Count
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -39,6 +40,8 @@ from prometheus_client.registry import Collector
 MOST_IDS: Final = 50
 OTHER: Final = "other"
 
+_READ_STAGES: Final = frozenset({"framing", "unknown-schema", "decode"})
+_REFUSED: Final = ("produce", "oversize")
 _LAG_EVERY: Final = 1.0
 _BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -83,7 +86,7 @@ class Bounded:
     """The children of a metric by labels of which the last one cannot be trusted."""
 
     def __init__(self, metric: Counter) -> None:
-        self._metric = metric
+        self.metric = metric
         self._known: dict[tuple[str, ...], Counter] = {}
         self._counts: Count[tuple[str, ...]] = Count()
 
@@ -93,9 +96,9 @@ class Bounded:
         if child is not None:
             return child
         if self._counts[labels[:-1]] >= MOST_IDS:
-            return self._metric.labels(*labels[:-1], OTHER)
+            return self.metric.labels(*labels[:-1], OTHER)
         self._counts[labels[:-1]] += 1
-        child = self._known[labels] = self._metric.labels(*labels)
+        child = self._known[labels] = self.metric.labels(*labels)
         return child
 
 
@@ -131,6 +134,59 @@ _DELIVERY: Final = Histogram(
     ("topic",),
     buckets=_BUCKETS,
 )
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What has been counted in this process so far, by topic or stage."""
+
+    read: Count[str]
+    produced: Count[str]
+    failed: Count[str]
+    filtered: int
+    lag: dict[str, int]
+
+    @property
+    def written(self) -> int:
+        """Produced, less what the broker or its client refused."""
+        return sum(self.produced.values()) - sum(self.failed[stage] for stage in _REFUSED)
+
+    def since(self, before: Figures) -> Figures:
+        """What was counted since then."""
+        return Figures(
+            self.read - before.read,
+            self.produced - before.produced,
+            self.failed - before.failed,
+            self.filtered - before.filtered,
+            self.lag,
+        )
+
+
+def figures() -> Figures:
+    """As of now. What could not be decoded was read as well."""
+    read, failed = _sums(_READ[0], "topic"), _sums(_FAILURES.metric, "stage")
+    for labels, value in _samples(_FAILURES.metric):
+        if labels["stage"] in _READ_STAGES:
+            read[labels["topic"]] += value
+    lag: Count[str] = Count()
+    for labels, value in _samples(_LAG):
+        lag[labels["topic"]] += value
+    filtered = sum(value for _, value in _samples(_FILTERED))
+    return Figures(read, _sums(_PRODUCED[0], "topic"), failed, filtered, dict(lag))
+
+
+def _sums(metric: Collector, label: str) -> Count[str]:
+    sums: Count[str] = Count()
+    for labels, value in _samples(metric):
+        sums[labels[label]] += value
+    return sums
+
+
+def _samples(metric: Collector) -> Iterator[tuple[dict[str, str], int]]:
+    for family in metric.collect():
+        for sample in family.samples:
+            if not sample.name.endswith("_created"):
+                yield sample.labels, int(sample.value)
 
 
 class ReadCounts:

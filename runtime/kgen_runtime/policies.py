@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Callable, Final, Literal, TypeAlias, TypeVar  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
 
 import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from .callsite import failed_line, step_line
+from .checking import check_failure, checked
 from .counter import Delivery, Mail, Outgoing, Place
 from .delivery import deliver
 from .dlqheaders import PROFILES, Profile
 from .errors import DeliveryError, FlowError, ProcessingError
 from .messages import Failure, Headers, RawMessage
 from .metrics import handled
+from .progress import PROGRESS
 from .recovery import hold_for_bytewaxs_runner
 from .sendable import check_headers
 from .settings import Kafka
@@ -93,7 +97,7 @@ class Drop(Policy):
         _count(self, failures)
         self.dropped.update((failure.stage.value, failure.error_class) for failure in failures)
         total = sum(self.dropped.values())
-        if failures and total >= 2 * self._said:
+        if failures and total >= 2 * self._said and not PROGRESS.wanted:  # else the runner's report says it
             self._said = total
             kinds = ", ".join(
                 f"{count} {stage} {name}" for (stage, name), count in self.dropped.most_common(5)
@@ -114,6 +118,7 @@ class DeadLetter(Policy):
 
     name = "dead_letter"
 
+    @checked
     def __init__(
         self,
         topic: str | Topic[Any, Any],
@@ -134,23 +139,21 @@ class DeadLetter(Policy):
         profile = PROFILES[self.headers]
 
         def encode() -> Callable[[Failure], Outgoing]:
-            return lambda failure: self._letter(failure, profile)
+            return lambda failure: _dead_letter(failure, self.topic, profile)
 
         def refused(failure: Failure, error: Exception) -> None:
-            return None
+            check_failure(failure, step_id)
 
         # As large as the broker takes: a message that was read must also fit with headers added.
         options = {"message.max.bytes": _DLQ_MAX_BYTES}
-        mail = Mail(self.kafka, encode, refused, options, self.delivery, self.topic, _place)
+        mail = Mail(self.kafka, encode, refused, options, self.delivery, self.topic, _place, self._sent)
         unsent = deliver(step_id, up, mail)
         consume(
             f"{step_id}_end", unsent, lambda _: None
         )  # nothing comes; Bytewax wants a flow to have an output
 
-    def _letter(self, failure: Failure, profile: Profile) -> Outgoing:
-        letter = _dead_letter(failure, self.topic, profile)
-        _count(self, [failure])
-        return letter
+    def _sent(self, failures: Sequence[Failure]) -> None:
+        _count(self, failures, self.topic)
 
 
 def described(failure: Failure) -> str:
@@ -163,18 +166,23 @@ def described(failure: Failure) -> str:
     return f"{text}\n{failure.traceback}" if failure.traceback else text
 
 
-def _count(policy: Policy, failures: list[Failure]) -> None:
+def _count(policy: Policy, failures: Sequence[Failure], target: str = "") -> None:
     handled(policy.name, (failure.stage.value for failure in failures))
+    PROGRESS.handled(policy.name, failures, target)
 
 
 def _crash(failures: list[Failure]) -> None:
     for failure in failures:
         raw = failure.original
-        raise ProcessingError(
+        line = failed_line(failure.traceback) or step_line(failure.step)
+        place = f"step {failure.step}, topic {raw.topic}, partition {raw.partition}, offset {raw.offset}"
+        error = ProcessingError(
             f"{failure.error_class}: {failure.message}",
-            where=f"step {failure.step}, topic {raw.topic}, partition {raw.partition}, offset {raw.offset}",
+            where=f"{line}, {place}" if line else place,
             hint="rt.DeadLetter(...) as the policy would put such messages aside.",
         )
+        error.traceback = failure.traceback
+        raise error
 
 
 def _dead_letter(failure: Failure, topic: str, profile: Profile) -> Outgoing:
@@ -225,7 +233,12 @@ def consume(step_id: str, up: Stream[X], act: Callable[[list[X]], None]) -> None
     """Act on every batch, before its epoch is committed."""
 
     def acted(items: list[X]) -> list[Any]:
-        act(items)
+        try:
+            act(items)
+        except AttributeError:
+            for item in items:
+                check_failure(item, step_id)
+            raise
         return []
 
     nothing: Stream[tuple[str, Any]] = op.flat_map_batch("act", up, acted)

@@ -113,6 +113,22 @@ def start_name(start: Start) -> str:
     return start if isinstance(start, str) else str(_millis(start))
 
 
+def start_text(start: Start) -> str:
+    """What a report says of it."""
+    return start if isinstance(start, str) else _time_text(_millis(start))
+
+
+def stop_text(stop: Stop, partition: int) -> str:
+    """What a report says of where this partition ends."""
+    if isinstance(stop, Mapping):
+        return f"offset {stop.get(partition, '?')}"
+    return stop if isinstance(stop, str) else _time_text(_millis(stop))
+
+
+def _time_text(milliseconds: int) -> str:
+    return (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat()
+
+
 class Bound:
     """Decides where one partition ends."""
 

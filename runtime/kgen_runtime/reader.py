@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from .errors import SourceError
 from .groups import Group
+from .progress import PROGRESS
 from .settings import Kafka
 
 R = TypeVar("R")
@@ -84,6 +85,7 @@ class Reader:
         self._batch_size = batch_size
         self._room = max(_ROOM, 4 * batch_size)
         self._waiting = 0  # messages in inboxes that are not held
+        self._connection = f"brokers of {topic}"
         self._group = Group(group_id, topic)
         self.consumer = open_consumer(kafka, group_id, self._group.answered)
         self.busy = False  # the last look found messages, of whatever partition
@@ -171,6 +173,8 @@ class Reader:
         found = self.consumer.consume(self._batch_size, 0)
         of = [message.partition() or 0 for message in found if message.error() is None]
         self.busy = bool(of)
+        if self.busy:
+            PROGRESS.go_on(self._connection)
         if of and of.count(of[0]) == len(found):
             self._deliver(of[0], found)  # most often: a fetch brings many of one partition
         else:
@@ -208,6 +212,8 @@ class Reader:
         elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             self._group.refused(error)
         elif error.code() in _PASSING or error.retriable():
+            if error.code() == KafkaError._ALL_BROKERS_DOWN:
+                PROGRESS.wait(self._connection, f"the Kafka brokers, all out of reach (topic {self._topic})")
             if error.code() not in self._warned:
                 self._warned.add(error.code())
                 log.warning("topic %s: %s (reading goes on when it has passed)", self._topic, error.str())
@@ -262,6 +268,11 @@ def asked(ask: Callable[[float], R], topic: str, partition: int | None = None) -
     """What the broker answers to `ask`, which takes the seconds it may wait; a lost connection or a leader
     that changes is waited for, for `TIMEOUT` in all. Raises `SourceError`.
     """
+    with PROGRESS.waiting(f"the Kafka brokers to answer (topic {topic})"):
+        return _asked(ask, topic, partition)
+
+
+def _asked(ask: Callable[[float], R], topic: str, partition: int | None) -> R:
     deadline = time.monotonic() + TIMEOUT
     while True:
         try:
@@ -349,6 +360,7 @@ class Watch:
         try:
             try:
                 self._count = len(partitions(consumer, self._topic))
+                PROGRESS.go_on(f"brokers of {self._topic}")
             except AbsentTopicError:
                 time.sleep(_CONFIRM_AFTER)  # a broker that has just started may not know of it yet
                 self._count = len(partitions(consumer, self._topic))

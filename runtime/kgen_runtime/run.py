@@ -23,13 +23,16 @@ from bytewax.dataflow import Dataflow, Operator
 from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
-from . import arguments
+from . import arguments, logformat
 from .cluster import check_port, run_cluster
-from .conditions import check_interval
+from .codec import ENGINE
+from .conditions import check_interval, topics_written
 from .errors import ConfigError
 from .errs import check
+from .late import count_late
 from .leaving import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
 from .recovery import Recovery, lock_name
+from .report import About, Report
 from .source import KafkaSource
 from .starts import kept_in
 from .stopping import STOP
@@ -45,7 +48,7 @@ log = logging.getLogger("kgen_runtime.run")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what the arguments say; the exit code."""
     args = arguments.parse(argv)
-    logging.basicConfig(level=args.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logformat.configure(args.log_format, args.log_level, args.process_id)
     with around_the_run():
         return _run(args)
 
@@ -154,7 +157,8 @@ def _run_here(args: argparse.Namespace) -> int:
         stack.enter_context(
             Leaver(drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id)
         )
-        _run_flow(args, flow, config)
+        with nullcontext() if args.quiet else Report(_about(args, flow)):
+            _run_flow(args, flow, config)
     for source in _sources(flow.substeps):
         source.commit_ended()
     return RESTART if STOP.restart else DONE
@@ -192,6 +196,22 @@ def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig |
             )
     except Left:
         log.info("stopped: what was read is durable")
+
+
+def _about(args: argparse.Namespace, flow: Dataflow) -> About:
+    """For the report."""
+    count_late(flow)
+    addresses = args.addresses.split(";") if args.addresses else [""]
+    return About(
+        flow=args.flow,
+        workers=args.workers,
+        processes=len(addresses),
+        codec=ENGINE,
+        recovery=None if args.recovery is None else str(args.recovery),
+        epoch=args.epoch_interval.total_seconds(),
+        writes=topics_written(flow),
+        connects=len(addresses) > 1 and any(_sources(flow.substeps)),
+    )
 
 
 def _sources(steps: Sequence[Operator]) -> Iterator[KafkaSource[Any, Any]]:

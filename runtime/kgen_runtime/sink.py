@@ -8,6 +8,8 @@ from typing import Any, Final, Literal, TypeVar, get_args
 from bytewax.dataflow import Stream, operator
 from confluent_kafka import KafkaException
 
+from .callsite import note_step
+from .checking import check_message, checked
 from .conditions import check_sink
 from .counter import Delivery, Mail, Outgoing, Place
 from .delivery import deliver
@@ -27,6 +29,7 @@ _DELIVERIES: Final = "Use 'at-least-once' or 'exactly-once'."
 _SCHEMA_HEADERS: Final = frozenset({"__key_schema_id", "__value_schema_id"})
 
 
+@checked
 @operator
 def sink(
     step_id: str,
@@ -64,6 +67,7 @@ def sink(
 
     Raises `FlowError` for another `delivery`, and for a flow of which that cannot be held.
     """
+    note_step(step_id)
     if delivery not in get_args(Delivery):
         raise FlowError(f"delivery={delivery!r} is not known", where=step_id, hint=_DELIVERIES)
     if delivery == "exactly-once":
@@ -75,7 +79,14 @@ def sink(
     def refused(message: Message[K, V], error: Exception) -> Failure:
         return _refused(step_id, message, error)
 
-    mail = Mail(kafka, encode, refused, delivery=delivery, topic=topic.name, place=place_of)
+    def place(message: Message[K, V]) -> Place | None:
+        try:
+            return place_of(message)
+        except AttributeError:
+            check_message(message, step_id)
+            raise
+
+    mail = Mail(kafka, encode, refused, delivery=delivery, topic=topic.name, place=place)
     return deliver("deliver", up, mail)
 
 
@@ -111,6 +122,7 @@ def outgoing_headers(message: Message[Any, Any]) -> list[tuple[str, str | bytes 
 
 
 def _refused(step_id: str, message: Message[Any, Any], error: Exception) -> Failure:
+    check_message(message, step_id)
     part = None
     stage = Stage.SERIALIZE
     if isinstance(error, PartError):

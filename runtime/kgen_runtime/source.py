@@ -13,6 +13,8 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow, operator
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from .callsite import note_step
+from .checking import checked
 from .decoding import BatchDecoder, Columns, from_consumed
 from .errors import RegistryUnavailable, SourceError
 from .groups import commit_now, refusal
@@ -31,7 +33,10 @@ from .positions import (
     check_word,
     first_offset,
     start_name,
+    start_text,
+    stop_text,
 )
+from .progress import PROGRESS, RECOVERED, Reading
 from .reader import Reader, Watch, closed, made_anew, open_consumer, partitions
 from .recovery import check_positions, hold_for_bytewaxs_runner
 from .settings import Kafka
@@ -61,6 +66,7 @@ _REFRESH: Final = "topic.metadata.refresh.interval.ms"
 log = logging.getLogger("kgen_runtime.source")
 
 
+@checked
 @operator
 def source(
     step_id: str,
@@ -96,6 +102,7 @@ def source(
     `errs` gets what can never be decoded. While the registry is away and a schema is not known, reading
     waits. Raises `FlowError` for arguments that cannot be meant; running, `ConfigError` and `SourceError`.
     """
+    note_step(step_id)
     check_batch_size(batch_size)
     check_group(group_id)
     check_start(start, group_id)
@@ -180,6 +187,10 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
             offset = self._resume(lane, partition, resume_state)
         else:
             offset = self._first(lane, step_id, partition)
+        why = start_text(self.start) if resume_state is None else RECOVERED
+        PROGRESS.reading(
+            Reading(self.step_id, self.topic.name, partition, offset, why, stop_text(self.stop, partition))
+        )
         return KafkaPartition(self, lane, partition, offset)
 
     def _first(self, lane: Lane[K, V], step_id: str, partition: int) -> int:
@@ -191,7 +202,8 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         if start not in ("earliest", "stored") and folder is not None:
             # These would be other offsets the next time, after a crash before the first epoch is committed.
             place = Place(step_id, self.topic.name, start_name(start))
-            kept = pinned(folder, place, lambda: self._find(lane))
+            with PROGRESS.waiting("the worker that looks up the first offsets"):
+                kept = pinned(folder, place, lambda: self._find(lane))
             if partition in kept:
                 return self._resume(lane, partition, kept[partition])
             new = True
@@ -322,6 +334,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         """Stop fetching it; the last partition of a worker closes the consumer."""
         STOP.leave(self)
         self._count_held(-1)
+        PROGRESS.go_on(self._counts)
         self._counts.close()
         self._reader.release(self._partition)
         if self._reader.idle:
@@ -355,6 +368,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             return []
         if self._held:
             self._count_held(-1)
+            PROGRESS.go_on(self._counts)
             self._held = None
             self._reader.hold(self._partition, False)
         self._next = rows.following
@@ -369,6 +383,8 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             self._reader.hold(self._partition, True)
         self._back_off(*_AWAY)
         self._try_at = time.monotonic() + self._wait
+        PROGRESS.wait(self._counts, f"the schema registry ({self._topic}/{self._partition})")
+        PROGRESS.retried(f"asking the schema registry (step {self._source.step_id})")
         self._sleep(min(self._wait, _NAP))
         log.warning("%s/%s waits for the registry: %s", self._topic, self._partition, error.what)
 

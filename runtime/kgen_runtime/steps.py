@@ -11,9 +11,11 @@ from bytewax.connectors.kafka import KafkaSinkMessage, KafkaSourceMessage
 from bytewax.dataflow import Stream, operator
 from bytewax.inputs import AbortExecution
 
-from .decoding import BatchDecoder, from_messages
+from .callsite import note_step
+from .checking import check_consumed, check_message, checked, shown
+from .decoding import BatchDecoder, Columns, from_messages
 from .encoding import PartError, encoder
-from .errors import EncodeError
+from .errors import EncodeError, FlowError
 from .failures import code_place, failure, original_of
 from .messages import TOMBSTONE, Failure, Message, RawMessage, Stage, Tombstone
 from .metrics import filtered
@@ -32,6 +34,7 @@ Consumed: TypeAlias = "KafkaSourceMessage[bytes | None, bytes | None] | RawMessa
 Produced: TypeAlias = "KafkaSinkMessage[bytes | None, bytes | None]"
 
 
+@checked
 @operator
 def map_value(
     step_id: str, up: Stream[Message[K, V]], f: Callable[[V], W | Tombstone | None]
@@ -45,6 +48,12 @@ def map_value(
     What `f` raises goes to `errs`, with the message as it was read.
     """
 
+    note_step(step_id)
+    if not callable(f):
+        raise FlowError(
+            f"rt.map_value: f is {shown(f)}, not a function", hint="Pass a function of the value."
+        )
+
     def mapped(messages: list[Message[K, V]]) -> list[Batch[Message[K, W]]]:
         batch: Batch[Message[K, W]] = Batch([], [])
         for message in messages:
@@ -53,6 +62,7 @@ def map_value(
             except AbortExecution:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+                check_message(message, step_id)
                 batch.errs.append(_process_failure(step_id, message, error, f))
             else:
                 if value is TOMBSTONE:
@@ -65,6 +75,7 @@ def map_value(
     return split("split", op.flat_map_batch("map", up, mapped))
 
 
+@checked
 @operator
 def deserialize(
     step_id: str, up: Stream[Consumed], topic: Topic[K, V], kafka: Kafka | None = None
@@ -74,16 +85,18 @@ def deserialize(
     `kafka` says which registry; the environment does where it is None. `errs` gets what can never be
     decoded. While the registry is away and a schema is not known, the step waits.
     """
+    note_step(step_id)
     settings = kafka or Kafka.from_env()
     decoder = PerThread(lambda: BatchDecoder(step_id, topic, settings))
 
     def decoded(messages: list[Consumed]) -> list[Batch[Message[K, V]]]:
-        rows = from_messages(messages, topic.name)
+        rows = _rows(step_id, messages, topic.name)
         return [patiently(step_id, lambda: decoder.get().decode(rows), messages=len(messages))]
 
     return split("split", op.flat_map_batch("decode", up, decoded))
 
 
+@checked
 @operator
 def serialize(
     step_id: str, up: Stream[Message[K, V]], topic: Topic[K, V], kafka: Kafka | None = None
@@ -92,6 +105,7 @@ def serialize(
 
     `kafka` says which registry; the environment does where it is None. `errs` gets what cannot be encoded.
     """
+    note_step(step_id)
     settings = kafka or Kafka.from_env()
     encoders = PerThread(lambda: encoder(step_id, topic, settings))
 
@@ -106,9 +120,21 @@ def serialize(
                 batch.errs.append(_serialize_failure(step_id, message, error.error, error.part))
             except EncodeError as error:  # of the headers
                 batch.errs.append(_serialize_failure(step_id, message, error, None))
+            except AttributeError:
+                check_message(message, step_id)
+                raise
         return [batch]
 
     return split("split", op.flat_map_batch("encode", up, encoded))
+
+
+def _rows(step_id: str, messages: list[Consumed], topic: str) -> Columns:
+    try:
+        return from_messages(messages, topic)
+    except AttributeError:
+        for message in messages:
+            check_consumed(message, step_id)
+        raise
 
 
 def _sink_message(message: Message[Any, Any], key: bytes | None, value: bytes | None, topic: str) -> Produced:

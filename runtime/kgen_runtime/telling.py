@@ -20,9 +20,11 @@ from typing import Any, Final, NoReturn
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.recovery import InconsistentPartitionsError, MissingPartitionsError, NoPartitionsError
 
-from .errors import KgenError, causes
+from .errors import KgenError, ProcessingError, causes
 from .failures import class_name
 from .leaving import FAILED
+from .logformat import write_error
+from .progress import PROGRESS
 from .recovery import explained
 from .serde._http import escaped
 
@@ -55,12 +57,20 @@ def tell(error: BaseException) -> None:
     for cause in reversed(chain):
         known = cause if isinstance(cause, KgenError) else explained(cause)
         if known is not None:
-            sys.stderr.write("\n".join(map(escaped, f"error: {known}".split("\n"))) + "\n")
+            _write(known)
             return
     root = chain[-1]
-    traceback.print_exception(type(root), root, root.__traceback__)
-    steps = [found[1] for cause in chain if (found := _STEP.search(str(cause)))]
-    sys.stderr.write(f"error: {class_name(root)}: {root}\n" + "".join(f"  at step {s}\n" for s in steps[:1]))
+    found = "".join(traceback.format_exception(type(root), root, root.__traceback__))
+    step = next((f"step {named[1]}" for cause in chain if (named := _STEP.search(str(cause)))), None)
+    _write(KgenError(f"{class_name(root)}: {root}", where=step), found)
+
+
+def _write(error: KgenError, found: str = "") -> None:
+    found = found or (error.traceback if isinstance(error, ProcessingError) else "")
+    text = f"{found.rstrip()}\nerror: {error}" if found else f"error: {error}"
+    text = "\n".join(map(escaped, text.split("\n")))
+    parts = {"what": error.what, "where": error.where, "hint": error.hint}
+    write_error(text, **parts, **({"traceback": found} if found else {}))
 
 
 @contextmanager
@@ -126,6 +136,7 @@ class Noted:
 
 def leave(code: int) -> NoReturn:
     """End this process at once: threads of Bytewax's network that still run would abort it."""
+    PROGRESS.finish()
     logging.shutdown()
     sys.stderr.flush()
     os._exit(code)

@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from .errors import RegistryUnavailable
 from .metrics import waiting
+from .progress import PROGRESS
 from .stopping import STOP
 
 R = TypeVar("R")
@@ -55,18 +56,25 @@ def patiently(
     Holds up the worker, and so the sources. Where the flow is asked to stop it waits no longer: the epoch
     cannot be closed, so the runner leaves without it (`STUCK`); otherwise raises `RegistryUnavailable`.
     """
-    wait = _LEAST
-    while True:
-        try:
-            return call()
-        except RegistryUnavailable as error:
+    try:
+        return call()
+    except RegistryUnavailable as error:
+        unavailable = error
+    with PROGRESS.waiting(f"the schema registry (step {step_id})"):
+        wait = _LEAST
+        while True:
+            PROGRESS.retried(f"asking the schema registry (step {step_id})")
             if STOP.how is None:
-                log.warning("%s waits for the registry: %s", step_id, error.what)
+                log.warning("%s waits for the registry: %s", step_id, unavailable.what)
                 _sleep(step_id, sleep, wait, messages)
             if STOP.how is not None:
                 STUCK.tell()
-                raise
-        wait = min(wait * 2, _MOST)
+                raise unavailable
+            try:
+                return call()
+            except RegistryUnavailable as error:
+                unavailable = error
+            wait = min(wait * 2, _MOST)
 
 
 def _sleep(step_id: str, sleep: Callable[[float], None], seconds: float, messages: int) -> None:
