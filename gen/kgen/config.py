@@ -21,7 +21,7 @@ from kgen_runtime.serde.rules import OnRules
 
 from .errors import ConfigError
 from .model.project import TopicSettings
-from .model.topics import BESIDE
+from .model.topics import BESIDE, ROLES
 
 NAME = "kgen.toml"
 DEFAULT_PACKAGE = "streams"
@@ -162,9 +162,20 @@ def _topics(table: Mapping[str, Any]) -> dict[str, TopicSettings]:
 
 def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
     where = f"topics.{topic}."
-    _known(table, {"key", "value"}, where)
-    both = {role: _both(words, f"{where}{role}") for role, words in table.items() if isinstance(words, list)}
+    _known(table, {"key", "value", "context", "topic"}, where)
+    both = {
+        role: _both(words, f"{where}{role}")
+        for role, words in table.items()
+        if role in ROLES and isinstance(words, list)
+    }
     chosen = {role: both[role][0] if role in both else _get(table, role, str, "", where) for role in table}
+    context = chosen.get("context", ".")
+    if not context.startswith(".") or ":" in context or chosen.get("topic") == "":
+        raise ConfigError(
+            f"{where}context must be the name of a registry context, {where}topic that of a topic",
+            where=NAME,
+            hint='context = ".staging", or context = "." for the default one; topic = "orders"',
+        )
     return TopicSettings(**chosen, also={role: words[1] for role, words in both.items()})
 
 

@@ -404,7 +404,7 @@ def _plan(
         settings.package,
         files,
         subjects,
-        (*found.notes, *changes.moved(known), *invalid_defaults.notes(old, snapshot)),
+        (*found.notes, *project.notes, *changes.moved(known), *invalid_defaults.notes(old, snapshot)),
         topic_changes(modules.old, modules.new, settings.topics),
         usage.uses(request.root, files, modules, every, merged=not request.dry),
     )

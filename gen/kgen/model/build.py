@@ -43,6 +43,7 @@ def build(
         schemas=texts.all(),
         names=drafts.names({it.name for it in kept}),
         skipped=(*readable.skipped, *topics_of.left_out(readable, settings)),
+        notes=tuple(topics_of.contexts(readable, plans)),
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from kgen_runtime.serde.subjects import context_of
+
 from . import names
 from .given import Before
 from .library import Library, Pair, Unit, needed, referenced
@@ -50,10 +52,26 @@ def find(library: Library, readable: Usable, topics: Iterable[TopicPlan], before
 def _split_before(read: Iterable[str], plans: Mapping[str, TopicPlan], before: Before) -> Iterable[str]:
     """Topics whose subjects have modules of their own: they stay there."""
     for subject in read:
-        topic, role = topic_of(subject) or ("", "")
-        plan = plans.get(f"topic:{topic}")
+        identity, (_, role) = _of_topic(subject, plans), topic_of(subject) or ("", "")
+        plan = plans.get(identity)
         if plan and plan.subjects.get(role) == subject and f"subject:{subject}" in before.names.modules:
-            yield f"topic:{topic}"
+            yield identity
+
+
+def _of_topic(subject: str, plans: Mapping[str, TopicPlan]) -> str:
+    """The identity of the topic that a subject belongs to by its name and context; empty: none.
+
+    A topic that several registry contexts know has the subjects of one of them, unless kgen.toml makes
+    another one of it.
+    """
+    topic, role = topic_of(subject) or ("", "")
+    context, usual = context_of(subject), f"topic:{topic}"
+    plan = plans.get(usual)
+    if plan and (plan.subjects.get(role) == subject or (plan.topic, plan.context) == (topic, context)):
+        return usual
+    others = (it for it, plan in plans.items() if (plan.topic, plan.context) == (topic, context))
+    # Of all plans, so only where a name may be taken twice.
+    return next(others, "") if context or plan else usual if topic else ""
 
 
 def _primary(
@@ -83,12 +101,8 @@ def _home(pair: Pair, primary: Mapping[str, int], plans: Mapping[str, TopicPlan]
     subject, version = pair
     if version != primary[subject]:
         return f"version:{subject} v{version}"
-    topic, role = topic_of(subject) or ("", "")
-    identity = f"topic:{topic}"
-    plan = plans.get(identity)
-    # A topic that several registry contexts know has the subjects of one of them.
-    elsewhere = subject.startswith(":.") and not (plan and plan.subjects.get(role) == subject)
-    return identity if topic and not elsewhere and identity not in split else f"subject:{subject}"
+    identity = _of_topic(subject, plans)
+    return identity if identity and identity not in split else f"subject:{subject}"
 
 
 def _graph(

@@ -266,7 +266,7 @@ class Drafts:
         value_type = FORMATS[plain][0] if plain else f"{draft.name}.{value.type}"
         parameter = "value" if plain else names.parameter(str(value.type), draft.name)
         versions = max(map(self._texts.versions, plan.subjects.values()), default=1)
-        return TopicDef(plan.name, key, value, value_type, parameter, versions)
+        return TopicDef(plan.topic, key, value, value_type, parameter, versions)
 
     def _serde(self, draft: _Draft, types: ModuleTypes, plan: TopicPlan, role: str) -> SerdeDef:
         if role in plan.formats:

@@ -15,11 +15,16 @@ class TopicSettings:
     """What `kgen.toml` says of a topic: for key and value an unframed format (`string`, `bytes`, `long`,
     `int`, `double`, `none`) or the name of a subject; None leaves it to the subjects `<topic>-key` and
     `<topic>-value`. `also` has, for a role that names a subject, the unframed format that is read beside it.
+
+    `context` is the registry context whose subjects those are (`.staging`, `.` for the default one), `topic`
+    the topic's name where the table is another one of it.
     """
 
     key: str | None = None
     value: str | None = None
     also: Mapping[str, str] = field(default_factory=dict)
+    context: str | None = None
+    topic: str | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def package_folder(package: str) -> str:
 
 @dataclass(frozen=True)
 class Project:
-    """Everything that is rendered. `names` go into the lock."""
+    """Everything that is rendered. `names` go into the lock, `notes` into the plan."""
 
     package: str
     kgen_version: str
@@ -171,6 +176,7 @@ class Project:
     schemas: tuple[SubjectTexts, ...]
     names: Names
     skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kgen_runtime.errors import ConfigError
+from kgen_runtime.serde.subjects import context_of, plain
 
 from .library import Fault, Library, Pair
 from .project import Settings, TopicSettings
@@ -26,7 +27,7 @@ FORMATS = {
 BESIDE = ("string", "int")
 """Formats that can be told apart from what is framed with a schema's id, and so may be read beside it."""
 
-_CONTEXT = re.compile(r":\.[^:]*:")
+_NOTED = 20
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,15 @@ class Usable:
 
 @dataclass(frozen=True)
 class TopicPlan:
-    """A topic: for each role the name of a subject, or an unframed format (a key of `FORMATS`)."""
+    """A topic: for each role the name of a subject, or an unframed format (a key of `FORMATS`).
+
+    `name` is its name in kgen.toml and in modules, `topic` the one on the broker, `context` the registry
+    context of its subjects (as in their names: `:.staging:`).
+    """
 
     name: str
+    topic: str
+    context: str
     subjects: Mapping[str, str] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
     also: Mapping[str, str] = field(default_factory=dict)  # formats that are read beside the subject's
@@ -93,8 +100,7 @@ def _earlier(fault: Fault, pair: Pair) -> str:
 
 def topic_of(subject: str) -> tuple[str, str] | None:
     """Topic and role of a subject of the TopicNameStrategy (`<topic>-key`, `<topic>-value`)."""
-    context = _CONTEXT.match(subject)
-    topic, _, role = (subject[context.end() :] if context else subject).rpartition("-")
+    topic, _, role = plain(subject).rpartition("-")
     return (topic, role) if topic and role in ROLES else None
 
 
@@ -111,26 +117,70 @@ def left_out(names: Usable, settings: Settings) -> Iterator[Skipped]:
 
 def plan_topics(names: Usable, settings: Settings) -> list[TopicPlan]:
     """The topics of the subjects and of the settings, sorted by name."""
-    found: dict[str, dict[str, str]] = {}
-    # Those without a context come last, so that they are what counts.
-    for subject in sorted(names.versions, key=lambda name: (_CONTEXT.match(name) is None, name)):
-        if at := topic_of(subject):
-            found.setdefault(at[0], {})[at[1]] = subject
+    found = _by_context(names.versions)
     plans = (
-        _plan(topic, found.get(topic, {}), settings.topics.get(topic, TopicSettings()), names)
-        for topic in sorted({*found, *settings.topics})
+        _plan(name, settings.topics.get(name, TopicSettings()), found, names)
+        for name in sorted({*found, *settings.topics})
     )
     return [plan for plan in plans if plan is not None]
 
 
-def _plan(topic: str, found: Mapping[str, str], settings: TopicSettings, names: Usable) -> TopicPlan | None:
+def contexts(names: Usable, plans: Iterable[TopicPlan]) -> list[str]:
+    """A line for each topic of which a context is left out."""
+    read: dict[str, set[str]] = {}
+    for plan in plans:
+        read.setdefault(plan.topic, set()).add(plan.context)
+    lines = []
+    for topic, found in _by_context(names.versions).items():
+        left = sorted(found.keys() - read.get(topic, set()))
+        if left and topic in read:
+            used, other = (" and ".join(map(_context_name, sorted(it))) for it in (read[topic], left))
+            lines.append(
+                f"the topic {topic} is in several contexts: {used} is read, {other} is not "
+                f"(a table [topics.NAME] in kgen.toml with topic = {json.dumps(topic)} and "
+                f"context = {json.dumps(_context_name(left[0]))} makes another module of it)"
+            )
+    more = [f"and {len(lines) - _NOTED} more topics are in several contexts"] if len(lines) > _NOTED else []
+    return [*lines[:_NOTED], *more]
+
+
+def _by_context(subjects: Iterable[str]) -> dict[str, dict[str, dict[str, str]]]:
+    """Topic -> context -> role -> subject."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for subject in sorted(subjects):
+        if at := topic_of(subject):
+            found.setdefault(at[0], {}).setdefault(context_of(subject), {})[at[1]] = subject
+    return found
+
+
+def _context_name(context: str) -> str:
+    """`.staging` of `:.staging:`, and `.` of the default one."""
+    return context.strip(":") or "."
+
+
+def _context(settings: TopicSettings, found: Mapping[str, Mapping[str, str]]) -> str:
+    """The one that a topic is read of: one that knows its values, the default one before others."""
+    if settings.context is not None:
+        return "" if settings.context == "." else f":{settings.context}:"
+    return min((it for it in found if "value" in found[it]), default=min(found, default=""))
+
+
+def _plan(
+    name: str,
+    settings: TopicSettings,
+    every: Mapping[str, Mapping[str, Mapping[str, str]]],
+    names: Usable,
+) -> TopicPlan | None:
+    topic = settings.topic or name
+    context = _context(settings, every.get(topic, {}))
+    found = every.get(topic, {}).get(context, {})
     chosen = {"key": settings.key, "value": settings.value}
     subjects = {role: subject for role, subject in found.items() if chosen[role] is None}
     formats = {role: "bytes" for role in ROLES if chosen[role] is None and role not in found}
     skipped = {skip.subject for skip in names.skipped} - set(names.versions)
     if skipped & {settings.key, settings.value}:
         return None  # see `left_out`
-    if "value" in formats and (f"{topic}-value" in skipped or not subjects):
+    if "value" in formats and (f"{context}{topic}-value" in skipped or not subjects):
         return None  # what its values are is not known (yet)
     for role, word in chosen.items():
         if word is None:
@@ -140,8 +190,9 @@ def _plan(topic: str, found: Mapping[str, str], settings: TopicSettings, names: 
         elif word in names.versions:
             subjects[role] = word
         else:
-            raise _unknown(topic, role, word)
-    return TopicPlan(topic, subjects, formats, {r: w for r, w in settings.also.items() if r in subjects})
+            raise _unknown(name, role, word)
+    also = {r: w for r, w in settings.also.items() if r in subjects}
+    return TopicPlan(name, topic, context, subjects, formats, also)
 
 
 def _unknown(topic: str, role: str, word: str) -> ConfigError:

@@ -44,6 +44,12 @@ class FakeRegistry:
         versions[number] = body
         return number
 
+    def rename(self, subject: str, to: str) -> None:
+        """What a registry has of a topic that was renamed: the same versions under another name."""
+        self.subjects[to] = self.subjects.pop(subject)
+        for body in self.subjects[to].values():
+            body["subject"] = to
+
     def override(self, path: str, answer: Callable[[], Answer] | Answer) -> None:
         self.overrides[path] = answer
 

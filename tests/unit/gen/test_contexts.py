@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from kgen import cli, lock
+from kgen import cli, config, lock
 from kgen.dev.server import RegistryServer
+from kgen.errors import ConfigError
 from kgen_runtime.serde import RegistryClient, SchemaStore
 from kgen_runtime.serde.subjects import context_of, plain, qualified, sibling
 
@@ -143,3 +146,77 @@ def test_a_reference_into_another_context_takes_its_own_references_from_there(
     assert locked is not None
     names = [version.subject for version in locked.snapshot.referenced]
     assert names == [":.staging:address", ":.staging:orders-value"]
+
+
+def test_two_contexts_with_one_topic_are_said_and_one_is_read(registry, kgen, tmp_path) -> None:
+    code, out, _ = kgen("pull", "--registry", registry.url)
+    assert code == 0
+    said = "the topic orders is in several contexts: . is read, .staging is not"
+    assert said in out
+    assert '[topics.NAME] in kgen.toml with topic = "orders" and context = ".staging"' in out
+    text = (tmp_path / "p/streams/_generated/orders.py").read_text()
+    assert '_schemas.SCHEMAS.subject("orders-value")' in text
+    assert ":.staging:" not in text
+    assert said in kgen("pull")[1]
+
+
+def pulled(registry, kgen, root: Path, settings: str) -> str:
+    root.mkdir(exist_ok=True)
+    (root / "kgen.toml").write_text(f'[registry]\nurl = "{registry.url}"\n{settings}\n')
+    code, out, err = kgen("pull")
+    assert code == 0, err
+    assert kgen("pull", "--check")[0] == 0
+    return out
+
+
+def test_a_topic_can_be_read_of_another_context(registry, kgen, tmp_path) -> None:
+    out = pulled(registry, kgen, tmp_path / "p", '[topics.orders]\ncontext = ".staging"')
+    assert "the topic orders is in several contexts: .staging is read, . is not" in out
+    text = (tmp_path / "p/streams/_generated/orders.py").read_text()
+    assert '_schemas.SCHEMAS.subject(":.staging:orders-value")' in text
+    assert 'rt.Topic("orders"' in text
+    assert not list((tmp_path / "p/streams/flows").glob("*staging*"))
+
+
+def test_a_topic_of_two_contexts_can_be_two_modules(registry, kgen, tmp_path, monkeypatch) -> None:
+    out = pulled(registry, kgen, tmp_path / "p", '[topics.staged]\ntopic = "orders"\ncontext = ".staging"\n')
+    assert "several contexts" not in out
+    for module, subject in (("orders", "orders-value"), ("staged", ":.staging:orders-value")):
+        text = (tmp_path / f"p/streams/_generated/{module}.py").read_text()
+        assert f'_schemas.SCHEMAS.subject("{subject}")' in text
+        assert 'rt.Topic("orders"' in text
+        assert "class Order:" in text
+        assert (tmp_path / f"p/streams/flows/{module}.py").exists()
+    monkeypatch.syspath_prepend(str(tmp_path / "p"))
+    for module in ("orders", "staged"):
+        code = f"import streams.flows.{module}, streams._generated.{module} as m"
+        code += "; assert m.topic.name == 'orders'"
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "p", check=True, timeout=60)
+
+
+def test_key_and_value_are_never_of_two_contexts(registry, kgen, tmp_path) -> None:
+    registry.add(":.staging:orders-key", "string")
+    registry.add("spare-key", "string")
+    registry.add(":.staging:spare-value", "long")
+    pulled(registry, kgen, tmp_path / "p", "")
+    orders = (tmp_path / "p/streams/_generated/orders.py").read_text()
+    assert ":.staging:" not in orders
+    spare = (tmp_path / "p/streams/_generated/spare.py").read_text()
+    assert '"spare-key"' not in spare
+    assert '":.staging:spare-value"' in spare
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'context = "staging"',
+        'context = ":.staging:"',
+        'context = ""',
+        "context = 1",
+        'topic = ""',
+        "topic = []",
+    ],
+)
+def test_settings_that_are_no_context_or_topic_are_refused(table: str) -> None:
+    with pytest.raises(ConfigError, match=r"topics\.orders\.(context|topic)"):
+        config.parse(f"[topics.orders]\n{table}")

@@ -226,7 +226,7 @@ def test_a_value_that_becomes_a_union_is_said_with_all_its_types(project, regist
 def test_a_topic_whose_name_changes_in_case_alone_is_not_read_by_the_old_flow(registry, kgen, tmp_path):
     registry.add("Orders-value", ORDER)
     assert kgen("pull", "--registry", registry.url)[0] == 0
-    registry.subjects["orders-value"] = registry.subjects.pop("Orders-value")
+    registry.rename("Orders-value", "orders-value")
     code, out, _ = kgen("pull")
     assert code == 0
     assert "Orders-value is gone and orders-value has its schema: renamed?" in out
@@ -242,7 +242,7 @@ def test_another_topic_under_a_modules_name_is_said(registry, kgen, tmp_path):
     text, count = re.subn(r"(?s)\n\[modules\]\n.*?(?=\n\[)", "", lock.read_text())
     assert count == 1
     lock.write_text(text)
-    registry.subjects["orders-value"] = registry.subjects.pop("Orders-value")
+    registry.rename("Orders-value", "orders-value")
     code, out, _ = kgen("pull")
     assert code == 0
     assert "~ the topic is orders now (was Orders): flows read and write that one" in out
