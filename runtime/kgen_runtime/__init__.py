@@ -25,6 +25,7 @@ from .errors import (
 from .errs import check, route
 from .messages import TOMBSTONE, Failure, Headers, Message, RawMessage, Stage, Tombstone
 from .policies import Crash, DeadLetter, Drop, Log, Policy
+from .positions import Start, Stop
 from .recovery import Recovery
 from .serde import (
     AvroSerde,
@@ -93,6 +94,8 @@ __all__ = [
     "SourceError",
     "Split",
     "Stage",
+    "Start",
+    "Stop",
     "StringSerde",
     "TimestampNanos",
     "Tombstone",

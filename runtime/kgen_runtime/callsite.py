@@ -12,6 +12,8 @@ from typing import Final
 
 import bytewax.dataflow
 
+from .errors import FlowError
+
 _HERE: Final = str(Path(__file__).parent)
 _CALLED_BY_USERS: Final = tuple(
     f"{folder}{os.sep}" for folder in (_HERE, str(Path(bytewax.dataflow.__file__).parent))
@@ -55,6 +57,11 @@ def failed_line(traceback: str) -> str:
         if own:
             return _shown(*own[-1])
     return ""
+
+
+def wrong_argument(what: str, hint: str) -> FlowError:
+    """The error of an argument, at the user's line."""
+    return FlowError(what, where=users_line(), hint=hint)
 
 
 def _is_of(file: str, folders: tuple[str, ...]) -> bool:

@@ -18,9 +18,11 @@ from .settings import Kafka
 from .split import Split
 from .topic import Topic
 
+X = TypeVar("X")
+Y = TypeVar("Y")
 F = TypeVar("F", bound=Callable[..., Any])
 
-_POLICIES: Final = "rt.Crash(), rt.Log(), rt.Drop() or rt.DeadLetter(topic, kafka)"
+POLICIES: Final = "rt.Crash(), rt.Log(), rt.Drop() or rt.DeadLetter(topic, kafka)"
 _MADE_A_MESSAGE: Final = (
     "rt.Message(key, value) makes one; message.with_value(value) keeps key and provenance."
 )
@@ -62,9 +64,25 @@ def check_policies(policy: object) -> list[Any]:
         if not callable(getattr(each, "build", None)) or isinstance(each, type):
             made = f"An instance is wanted: rt.{each.__name__}(...)." if isinstance(each, type) else None
             raise FlowError(
-                f"rt.route: policy={shown(each)} is not a policy", hint=made or f"Pass {_POLICIES}."
+                f"rt.route: policy={shown(each)} is not a policy", hint=made or f"Pass {POLICIES}."
             )
     return policies
+
+
+def explaining(
+    step_id: str, act: Callable[[list[X]], Y], check: Callable[[object, str], None]
+) -> Callable[[list[X]], Y]:
+    """`act` on batches; where it fails for what an item is, with the error that `check` raises of that."""
+
+    def acted(items: list[X]) -> Y:
+        try:
+            return act(items)
+        except AttributeError:
+            for item in items:
+                check(item, step_id)
+            raise
+
+    return acted
 
 
 def check_message(message: object, step_id: str) -> None:
@@ -121,7 +139,7 @@ def _check_kind(name: str, argument: str, value: object) -> None:
         name == "rt.DeadLetter" and argument == "topic" and isinstance(value, str)
     ):
         return
-    if isinstance(value, Split):
+    if kind is Stream and isinstance(value, Split):
         hint = f"It has two streams: pass .{'errs' if argument == 'errs' else 'oks'} of it."
     elif argument == "topic" and isinstance(getattr(value, "topic", None), Topic):
         hint = f"Pass its topic: {_last_name(value)}.topic."

@@ -10,7 +10,7 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator, Stream, operator
 
 from .callsite import note_step
-from .checking import check_policies, checked
+from .checking import POLICIES, check_policies, checked
 from .conditions import check_flow
 from .errors import FlowError
 from .messages import Failure
@@ -43,7 +43,7 @@ def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy
     note_step(step_id)
     policies: list[Policy] = check_policies(policy)
     if not policies:
-        raise FlowError("route needs an errs stream and a policy", where=step_id)
+        raise FlowError("rt.route: policy=[] names no policy", hint=f"Pass {POLICIES}.")
     up = op.merge("merge", *errs)
     names: Counter[str] = Counter()
     for each in policies:

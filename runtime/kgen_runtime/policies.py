@@ -13,7 +13,7 @@ from bytewax.dataflow import Stream, operator
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from .callsite import failed_line, step_line
-from .checking import check_failure, checked
+from .checking import check_failure, checked, explaining
 from .counter import Delivery, Mail, Outgoing, Place
 from .delivery import deliver
 from .dlqheaders import PROFILES, Profile
@@ -137,12 +137,13 @@ class DeadLetter(Policy):
     def build(self, step_id: str, up: Stream[Failure]) -> None:
         """Add the steps."""
         profile = PROFILES[self.headers]
+        route = up.stream_id.rsplit(".", 2)[0]  # without the output of the step that merges the streams
 
         def encode() -> Callable[[Failure], Outgoing]:
             return lambda failure: _dead_letter(failure, self.topic, profile)
 
         def refused(failure: Failure, error: Exception) -> None:
-            check_failure(failure, step_id)
+            check_failure(failure, f"{route}.{step_id}")
 
         # As large as the broker takes: a message that was read must also fit with headers added.
         options = {"message.max.bytes": _DLQ_MAX_BYTES}
@@ -233,13 +234,9 @@ def consume(step_id: str, up: Stream[X], act: Callable[[list[X]], None]) -> None
     """Act on every batch, before its epoch is committed."""
 
     def acted(items: list[X]) -> list[Any]:
-        try:
-            act(items)
-        except AttributeError:
-            for item in items:
-                check_failure(item, step_id)
-            raise
+        act(items)
         return []
 
-    nothing: Stream[tuple[str, Any]] = op.flat_map_batch("act", up, acted)
+    explained = explaining(step_id, acted, check_failure)
+    nothing: Stream[tuple[str, Any]] = op.flat_map_batch("act", up, explained)
     op.output("end", nothing, _End())

@@ -11,11 +11,11 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from .errors import FlowError, SourceError
 from .reader import MOST_AT_ONCE, Reader, asked, watermarks
 
-Start: TypeAlias = Literal["earliest", "latest", "stored"] | datetime | int
+Start: TypeAlias = Literal["earliest", "latest", "stored"] | datetime | int | Mapping[int, int]
 """`earliest`, `latest` (as of the first start with this recovery folder), `stored` (what the consumer group
 has committed, else earliest), or the first message at or after a time that has passed: an aware datetime, or
 milliseconds since the epoch. Where no message is that late, it begins with what comes from the first start
-on.
+on. Or the offset to begin at, by partition.
 """
 
 Stop: TypeAlias = Literal["never", "end"] | datetime | int | Mapping[int, int]
@@ -31,15 +31,21 @@ OnGap: TypeAlias = Literal["fail", "earliest", "latest"]
 OnNewPartitions: TypeAlias = Literal["fail", "stop"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_FIRST_TIME: Final = 100_000_000_000
+"""Milliseconds: in 1973. A smaller number is an offset or seconds, taken for a time by mistake."""
+_OFFSETS: Final = "{partition: offset}"
 _START_WORDS: Final = ("earliest", "latest", "stored")
 
 
 def check_start(start: object, group_id: str | None) -> None:
     """Raises `FlowError` for what cannot be meant."""
+    hint = f"Use {_listed(_START_WORDS)}, a time (datetime, or milliseconds), or {_OFFSETS}."
     if isinstance(start, str):
         if start not in _START_WORDS:
-            raise FlowError(f"start={start!r} is not known", hint=f"Use {_listed(_START_WORDS)}, or a time.")
-    elif _check_time("start", start, f"Use {_listed(_START_WORDS)}, or a time.") > _now():
+            raise FlowError(f"start={start!r} is not known", hint=hint)
+    elif isinstance(start, Mapping):
+        _check_offsets("start", start, hint)
+    elif _check_time("start", start, hint) > _now():
         raise FlowError(
             f"start={start} is in the future",
             hint="Messages before it would be read as well: start the flow when it has passed.",
@@ -50,14 +56,14 @@ def check_start(start: object, group_id: str | None) -> None:
 
 def check_stop(stop: object) -> None:
     """Raises `FlowError` for what cannot be meant."""
-    hint = "Use 'never', 'end', a time, or {partition: offset}."
+    hint = f"Use 'never', 'end', a time (datetime, or milliseconds), or {_OFFSETS}."
     if isinstance(stop, str):
         if stop not in ("never", "end"):
             raise FlowError(f"stop={stop!r} is not known", hint=hint)
-    elif not isinstance(stop, Mapping):
+    elif isinstance(stop, Mapping):
+        _check_offsets("stop", stop, hint)
+    else:
         _check_time("stop", stop, hint)
-    elif not all(_is_count(number) for item in stop.items() for number in item):
-        raise FlowError(f"stop={stop!r} has what is no partition or no offset", hint=hint)
 
 
 def check_batch_size(batch_size: object) -> None:
@@ -89,6 +95,8 @@ def first_offset(consumer: Consumer, topic: str, partition: int, start: Start) -
         return watermarks(consumer, topic, partition)[0]
     if start == "latest":
         return watermarks(consumer, topic, partition)[1]
+    if isinstance(start, Mapping):
+        return _offset_of("start", start, topic, partition)
 
     def find(seconds: float) -> int:
         if start == "stored":
@@ -110,11 +118,15 @@ def first_offset(consumer: Consumer, topic: str, partition: int, start: Start) -
 
 def start_name(start: Start) -> str:
     """What tells one start from another."""
+    if isinstance(start, Mapping):
+        return str(sorted(start.items()))
     return start if isinstance(start, str) else str(_millis(start))
 
 
 def start_text(start: Start) -> str:
     """What a report says of it."""
+    if isinstance(start, Mapping):
+        return "start="
     return start if isinstance(start, str) else _time_text(_millis(start))
 
 
@@ -140,7 +152,7 @@ class Bound:
         self._limit: int | None = None
         self.passed = False  # messages after the end have come
         if isinstance(stop, Mapping):
-            self._limit = _limit(stop, topic, partition)
+            self._limit = _offset_of("stop", stop, topic, partition)
 
     def cut(self, messages: Sequence[Any]) -> Sequence[Any]:
         """Those that come before the end."""
@@ -171,14 +183,15 @@ class Bound:
         return self._to_end
 
 
-def _limit(stop: Mapping[int, int], topic: str, partition: int) -> int:
-    if partition not in stop:
+def _offset_of(name: str, offsets: Mapping[int, int], topic: str, partition: int) -> int:
+    if partition not in offsets:
         raise SourceError(
-            "stop= names no offset for a partition of the topic",
+            f"{name}= names no offset for a partition of the topic",
             where=f"topic {topic}, partition {partition}",
-            hint=f"Add {{{partition}: <offset>}}; 0 reads nothing of it.",
+            hint=f"Add {{{partition}: <offset>}}"
+            + ("; 0 reads nothing of it." if name == "stop" else "; 0 begins with its first message."),
         )
-    return stop[partition]
+    return offsets[partition]
 
 
 def _before(messages: Sequence[Any], until: int) -> Sequence[Any]:
@@ -206,7 +219,17 @@ def _check_time(name: str, time: object, hint: str) -> int:
     milliseconds = _millis(time)
     if milliseconds < 0:
         raise FlowError(f"{name}={time} is before 1970", hint=hint)
+    if not isinstance(time, datetime) and milliseconds < _FIRST_TIME:
+        raise FlowError(
+            f"{name}={time} would be a time in milliseconds, {_time_text(milliseconds)}",
+            hint=f"{name}={{0: {time}}} is offset {time} of partition 0; a time is an aware datetime.",
+        )
     return milliseconds
+
+
+def _check_offsets(name: str, offsets: Mapping[Any, Any], hint: str) -> None:
+    if not all(_is_count(number) for item in offsets.items() for number in item):
+        raise FlowError(f"invalid {name}={offsets!r}: expected {_OFFSETS}, non-negative integers", hint=hint)
 
 
 def _is_count(given: object) -> TypeGuard[int]:

@@ -12,8 +12,8 @@ from bytewax.dataflow import Stream, operator
 from bytewax.inputs import AbortExecution
 
 from .callsite import note_step
-from .checking import check_consumed, check_message, checked, shown
-from .decoding import BatchDecoder, Columns, from_messages
+from .checking import check_consumed, check_message, checked, explaining, shown
+from .decoding import BatchDecoder, from_messages
 from .encoding import PartError, encoder
 from .errors import EncodeError, FlowError
 from .failures import code_place, failure, original_of
@@ -62,7 +62,6 @@ def map_value(
             except AbortExecution:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-                check_message(message, step_id)
                 batch.errs.append(_process_failure(step_id, message, error, f))
             else:
                 if value is TOMBSTONE:
@@ -72,7 +71,7 @@ def map_value(
         filtered(step_id, len(messages) - len(batch.oks) - len(batch.errs))
         return [batch]
 
-    return split("split", op.flat_map_batch("map", up, mapped))
+    return split("split", op.flat_map_batch("map", up, explaining(step_id, mapped, check_message)))
 
 
 @checked
@@ -90,10 +89,10 @@ def deserialize(
     decoder = PerThread(lambda: BatchDecoder(step_id, topic, settings))
 
     def decoded(messages: list[Consumed]) -> list[Batch[Message[K, V]]]:
-        rows = _rows(step_id, messages, topic.name)
+        rows = from_messages(messages, topic.name)
         return [patiently(step_id, lambda: decoder.get().decode(rows), messages=len(messages))]
 
-    return split("split", op.flat_map_batch("decode", up, decoded))
+    return split("split", op.flat_map_batch("decode", up, explaining(step_id, decoded, check_consumed)))
 
 
 @checked
@@ -120,21 +119,9 @@ def serialize(
                 batch.errs.append(_serialize_failure(step_id, message, error.error, error.part))
             except EncodeError as error:  # of the headers
                 batch.errs.append(_serialize_failure(step_id, message, error, None))
-            except AttributeError:
-                check_message(message, step_id)
-                raise
         return [batch]
 
-    return split("split", op.flat_map_batch("encode", up, encoded))
-
-
-def _rows(step_id: str, messages: list[Consumed], topic: str) -> Columns:
-    try:
-        return from_messages(messages, topic)
-    except AttributeError:
-        for message in messages:
-            check_consumed(message, step_id)
-        raise
+    return split("split", op.flat_map_batch("encode", up, explaining(step_id, encoded, check_message)))
 
 
 def _sink_message(message: Message[Any, Any], key: bytes | None, value: bytes | None, topic: str) -> Produced:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -400,13 +401,29 @@ def test_the_end_moves_nothing_while_the_registry_is_away(orders: Orders) -> Non
     assert part.snapshot() == 6
 
 
+RECENT = 1_767_225_600_000
+
+
+def recent(count: int) -> list[rt.RawMessage]:
+    return [replace(text, timestamp=RECENT + i) for i, text in enumerate(texts(count))]
+
+
 def test_the_start_may_be_a_time(orders: Orders) -> None:
     at = datetime.fromtimestamp(1.003, timezone.utc)
-    for start in (at, 1003):
-        oks, _ = read(testing.Memory({orders: texts(6)}), orders, start=start)
-        assert values(oks) == ["v3", "v4", "v5"]
-    late = read(testing.Memory({orders: texts(6)}), orders, start=9999)
+    oks, _ = read(testing.Memory({orders: texts(6)}), orders, start=at)
+    assert values(oks) == ["v3", "v4", "v5"]
+    oks, _ = read(testing.Memory({orders: recent(6)}), orders, start=RECENT + 3)
+    assert values(oks) == ["v3", "v4", "v5"]
+    late = read(testing.Memory({orders: recent(6)}), orders, start=RECENT + 9999)
     assert late == ([], [])
+
+
+def test_the_start_may_be_an_offset_of_each_partition(orders: Orders) -> None:
+    assert values(read(testing.Memory({orders: texts(6)}), orders, start={0: 4})[0]) == ["v4", "v5"]
+    assert values(read(testing.Memory({orders: texts(2)}), orders, start={0: 0})[0]) == ["v0", "v1"]
+    with pytest.raises(rt.SourceError, match="start= names no offset for a partition") as caught:
+        partition(testing.Memory({orders: []}), orders, start={1: 5})
+    assert "Add {0: <offset>}" in str(caught.value)
 
 
 def test_the_start_may_be_what_the_group_has_committed(orders: Orders) -> None:
@@ -419,9 +436,12 @@ def test_the_start_may_be_what_the_group_has_committed(orders: Orders) -> None:
 def test_the_stop_may_be_an_offset_or_a_time(orders: Orders) -> None:
     assert values(read(testing.Memory({orders: texts(6)}), orders, stop={0: 2})[0]) == ["v0", "v1"]
     assert read(testing.Memory({orders: texts(6)}), orders, stop={0: 0})[0] == []
-    for until in (datetime.fromtimestamp(1.004, timezone.utc), 1004):
+    for until in (
+        datetime.fromtimestamp(RECENT / 1000, timezone.utc) + timedelta(milliseconds=4),
+        RECENT + 4,
+    ):
         for size in (1, 2, 100):
-            oks, _ = read(testing.Memory({orders: texts(6)}), orders, stop=until, batch_size=size)
+            oks, _ = read(testing.Memory({orders: recent(6)}), orders, stop=until, batch_size=size)
             assert values(oks) == ["v0", "v1", "v2", "v3"]
 
 
