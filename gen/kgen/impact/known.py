@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from . import library, streams
+from . import builtin, library, streams
 from .arguments import Arguments
 from .kinds import (
     Kind,
@@ -22,7 +22,9 @@ def result(engine: Engine, scope: Scope, node: ast.AST, name: str, given: Argume
     call = Call(engine, scope, node, name, given)
     package, _, function = name.rpartition(".")
     same = f"{_PACKAGES.get(package, package)}.{function}"
-    if handler := library.HANDLERS.get(name) or library.HANDLERS.get(same):
+    if function in ("setattr", "delattr"):  # pytest's `monkeypatch`, too
+        same = f"builtins.{function}"
+    if handler := _HANDLERS.get(name) or _HANDLERS.get(same):
         return handler(call)
     if package == "kgen_runtime":
         return streams.runtime(call, function)
@@ -31,4 +33,5 @@ def result(engine: Engine, scope: Scope, node: ast.AST, name: str, given: Argume
     return engine.calls.outside(scope, node, name, given)
 
 
-_PACKAGES = {"typing_extensions": "typing", "collections.abc": "typing", "unittest.mock": "mock"}
+_PACKAGES = {"typing_extensions": "typing"}
+_HANDLERS = {**builtin.HANDLERS, **library.HANDLERS}

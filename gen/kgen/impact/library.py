@@ -1,4 +1,4 @@
-"""What functions of Python itself give, and what they call their callbacks with."""
+"""What functions of the standard library give, and what they call their callbacks with."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .arguments import Arguments
+from .builtin import by_name, dict_, mapping_of, nothing_known, same_items, zip_
 from .kinds import (
     ABSENT,
     DERIVED,
@@ -14,7 +15,6 @@ from .kinds import (
     Class,
     Context,
     External,
-    Function,
     Getter,
     Instance,
     Keyed,
@@ -23,170 +23,16 @@ from .kinds import (
     Message,
     Module,
     Partial,
-    Text,
     Tuple,
     either,
     members,
     texts,
 )
 from .outer_call import Call, Handler
-from .report import ANY, How
-from .text import parsed
+from .report import ANY
 
 if TYPE_CHECKING:
     pass
-
-
-def _same_items(call: Call) -> Kind:
-    first = call.given.get(0)
-    call.back(call.given.get(99, "key"), call.item(first))
-    return Many(ABSENT) if first == ABSENT else Many(call.item(first))
-
-
-def _extreme(call: Call) -> Kind:
-    options = list(call.given.args) if len(call.given.args) > 1 else [call.item(call.arg(0))]
-    call.back(call.given.get(99, "key"), either(*options))
-    return either(*options, call.given.get(99, "default"))
-
-
-def _next(call: Call) -> Kind:
-    owner = call.arg(0)
-    found = []
-    for member in members(owner):
-        if isinstance(member, Instance) and call.engine.objects.has(member, "__next__"):
-            found.append(call.engine.objects.invoke(call.scope, call.node, member, "__next__"))
-        else:
-            found.append(call.item(member))
-    return either(*found, call.given.get(1))
-
-
-def _iter(call: Call) -> Kind:
-    return Many(call.back(call.arg(0))) if call.has(1) else _same_items(call)
-
-
-def _map(call: Call) -> Kind:
-    return Many(call.back(call.arg(0), *(call.item(arg) for arg in call.given.args[1:])))
-
-
-def _filter(call: Call) -> Kind:
-    item = call.item(call.arg(1))
-    call.back(call.arg(0), item)
-    return Many(item)
-
-
-def _zip(call: Call) -> Kind:
-    if call.given.rest != ABSENT:
-        return Many(Many(call.item(call.given.rest)))
-    return Many(Tuple(tuple(map(call.item, call.given.args))))
-
-
-def _sum(call: Call) -> Kind:
-    item = call.item(call.arg(0))
-    return either(item, call.given.get(1)) if isinstance(item, Many) else SCALAR if item == SCALAR else item
-
-
-def _dict(call: Call) -> Kind:
-    first = call.given.get(0)
-    found: Kind = Keyed(()) if first == ABSENT else first
-    if isinstance(found, (Many, Tuple)) and not (isinstance(found, Many) and found.mapping):
-        pair = call.item(found)
-        key, value = call.engine.objects.parts(call.scope, call.node, pair, 2)
-        found = Many(value, key, mapping=True)
-    elif found == SCALAR or isinstance(found, External):
-        found = Many(SCALAR, SCALAR, mapping=True)
-    named = dict(call.given.named)
-    if isinstance(found, Keyed):
-        return found.with_items(named, is_open=call.given.more != ABSENT)
-    return found if not named else either(found, Keyed(tuple(named.items()), True))
-
-
-def _type(call: Call) -> Kind:
-    if call.has(1):
-        return None
-    return either(
-        *(m.of if isinstance(m, Instance) else None if m is None else SCALAR for m in members(call.arg(0)))
-    )
-
-
-def _super(call: Call) -> Kind:
-    first = call.arg(0)
-    home = first if isinstance(first, Class) else call.scope.home
-    bases = call.engine.shapes.bases(home) if home else []
-    return either(*(Instance(b) if isinstance(b, Class) else SCALAR for b in bases)) if bases else None
-
-
-def _getattr(call: Call) -> Kind:
-    owner, name = call.arg(0), call.arg(1)
-    how: How = "store" if "setattr" in call.name else "load"
-    found: list[Kind] = []
-    for member in members(name):
-        if isinstance(member, Text):
-            found.append(call.engine.objects.attribute(call.scope, call.node, owner, member.value, how))
-            if how == "store" and call.places:
-                for each in members(owner):
-                    call.engine.statements.put(call.places[0], each, member.value, call.arg(2), call.scope)
-        else:
-            found.append(_by_any_name(call, owner))
-    return either(*found, *([call.arg(2)] if how == "load" and call.has(2) else []))
-
-
-def _by_any_name(call: Call, owner: Kind) -> Kind:
-    """An attribute whose name is not known."""
-    found: list[Kind] = []
-    for member in members(owner):
-        if isinstance(member, (Instance, Class)):
-            class_ = member.of if isinstance(member, Instance) else member
-            if not call.has(2) and call.arg(1) != DERIVED:  # not `f.name for f in fields(x)`
-                for home in call.engine.shapes.line(class_):
-                    call.engine.report.touch(call.scope.text, call.node, "load", home, ANY, certain=False)
-            found.append(DERIVED if call.engine.shapes.holds_model(member) else None)
-        else:
-            found.append(SCALAR if isinstance(member, External) else member if member == DERIVED else None)
-    return either(*found)
-
-
-def _hasattr(call: Call) -> Kind:
-    for member in members(call.arg(0)):
-        is_own = isinstance(member, (Instance, Class)) and not call.engine.shapes.holds_model(member)
-        for name in texts(call.arg(1)) if not is_own else ():
-            call.engine.objects.attribute(call.scope, call.node, member, name)
-    return SCALAR
-
-
-def _vars(call: Call) -> Kind:
-    first = call.arg(0)
-    return DERIVED if first is None or call.engine.shapes.holds_model(first) else None
-
-
-def _eval(call: Call) -> Kind:
-    for text in texts(call.arg(0)):
-        try:
-            tree = parsed(text)
-        except SyntaxError:
-            continue
-        names = [n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
-        call.engine.report.suspect(call.scope.text, call.node, "load", names)
-    return None
-
-
-def _property(call: Call) -> Kind:
-    for member in members(call.given.get(0, "fget")):
-        if isinstance(member, Function):
-            return Function(member.module, member.node, call.scope.home, True, is_property=True)
-    return None
-
-
-def _nothing_known(call: Call) -> Kind:
-    call.engine.calls.outside(call.scope, call.node, call.name, call.given)
-    return None
-
-
-def _mapping_of(call: Call) -> Kind:
-    """`defaultdict(list)`."""
-    return Many(call.back(call.arg(0)) if call.has(0) else ABSENT, SCALAR, mapping=True)
-
-
-# ---------------------------------------------------------------------- the standard library
 
 
 def _cast(call: Call) -> Kind:
@@ -241,7 +87,7 @@ def _reduce(call: Call) -> Kind:
         for name in texts(item):
             owner = call.engine.objects.attribute(call.scope, call.node, owner, name)
         if not texts(item):
-            return _nothing_known(call)
+            return nothing_known(call)
         return owner
     start = call.arg(2) if call.has(2) else item
     once = call.back(function, start, item)
@@ -361,46 +207,17 @@ def _never(call: Call) -> Kind:
 
 
 HANDLERS: Mapping[str, Handler] = {
-    **{
-        f"builtins.{name}": _same_items
-        for name in ("list", "sorted", "reversed", "set", "frozenset", "tuple", "aiter")
-    },
-    "collections.deque": _same_items,
-    "builtins.max": _extreme,
-    "builtins.min": _extreme,
-    "builtins.next": _next,
-    "builtins.anext": _next,
-    "builtins.iter": _iter,
-    "builtins.map": _map,
-    "builtins.filter": _filter,
-    "builtins.enumerate": lambda call: Many(Tuple((SCALAR, call.item(call.arg(0))))),
-    "builtins.zip": _zip,
-    "itertools.zip_longest": _zip,
+    "collections.deque": same_items,
+    "itertools.zip_longest": zip_,
     "itertools.product": _product,
-    "builtins.sum": _sum,
-    "builtins.dict": _dict,
-    "collections.OrderedDict": _dict,
-    "collections.defaultdict": _mapping_of,
+    "collections.OrderedDict": dict_,
+    "collections.defaultdict": mapping_of,
     "collections.ChainMap": lambda call: either(*call.given.args) if call.given.args else Keyed((), True),
-    "builtins.type": _type,
-    "builtins.super": _super,
-    "builtins.getattr": _getattr,
-    "builtins.setattr": _getattr,
-    "builtins.delattr": _hasattr,
-    "builtins.hasattr": _hasattr,
-    "builtins.object.__setattr__": _getattr,
-    "builtins.object.__getattribute__": _getattr,
-    "inspect.getattr_static": _getattr,
-    "builtins.vars": _vars,
-    "builtins.eval": _eval,
-    "builtins.exec": _eval,
-    "builtins.property": _property,
-    "builtins.locals": _nothing_known,
-    "builtins.globals": _nothing_known,
-    "pickle.loads": _nothing_known,
-    "pickle.load": _nothing_known,
-    "marshal.loads": _nothing_known,
-    "shelve.open": _nothing_known,
+    "inspect.getattr_static": by_name,
+    "pickle.loads": nothing_known,
+    "pickle.load": nothing_known,
+    "marshal.loads": nothing_known,
+    "shelve.open": nothing_known,
     "typing.cast": _cast,
     "typing.assert_type": _first,
     "typing.assert_never": _never,

@@ -131,7 +131,7 @@ class Objects:
         if name == "__class__":
             return class_ if isinstance(owner, Instance) else SCALAR
         if name.startswith("__") and name.endswith("__"):
-            return DERIVED if holds else SCALAR
+            return DERIVED if holds else None if name == "__dict__" else SCALAR
         if class_.module in shapes.generated:
             report.touch(scope.text, node, how, class_, name)
             return None
@@ -251,7 +251,7 @@ class Objects:
     def by_name(self, scope: Scope, node: ast.AST, owner: Kind, *names: Kind) -> None:
         """Something made from the model is asked for what has a name."""
         if has_names(owner):
-            known = [name for kind in names for name in texts(kind)]
+            known = [same for kind in names for name in texts(kind) for same in (name, name.lower())]
             self.engine.report.suspect(scope.text, node, "load", known)
 
     def _of_enum(self, scope: Scope, node: ast.AST, owner: Class, key: Kind) -> Kind:

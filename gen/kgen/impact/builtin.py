@@ -1,0 +1,218 @@
+"""What Python's builtins give, and what they call their callbacks with."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .kinds import (
+    ABSENT,
+    DERIVED,
+    SCALAR,
+    Class,
+    External,
+    Function,
+    Instance,
+    Keyed,
+    Kind,
+    Many,
+    Text,
+    Tuple,
+    either,
+    members,
+    texts,
+)
+from .outer_call import Call, Handler
+from .report import ANY, How
+from .text import parsed
+
+if TYPE_CHECKING:
+    pass
+
+
+def same_items(call: Call) -> Kind:
+    """The same items in another container."""
+    first = call.given.get(0)
+    call.back(call.given.get(99, "key"), call.item(first))
+    return Many(ABSENT) if first == ABSENT else Many(call.item(first))
+
+
+def _extreme(call: Call) -> Kind:
+    options = list(call.given.args) if len(call.given.args) > 1 else [call.item(call.arg(0))]
+    call.back(call.given.get(99, "key"), either(*options))
+    return either(*options, call.given.get(99, "default"))
+
+
+def _next(call: Call) -> Kind:
+    owner = call.arg(0)
+    found = []
+    for member in members(owner):
+        if isinstance(member, Instance) and call.engine.objects.has(member, "__next__"):
+            found.append(call.engine.objects.invoke(call.scope, call.node, member, "__next__"))
+        else:
+            found.append(call.item(member))
+    return either(*found, call.given.get(1))
+
+
+def _iter(call: Call) -> Kind:
+    return Many(call.back(call.arg(0))) if call.has(1) else same_items(call)
+
+
+def _map(call: Call) -> Kind:
+    return Many(call.back(call.arg(0), *(call.item(arg) for arg in call.given.args[1:])))
+
+
+def _filter(call: Call) -> Kind:
+    item = call.item(call.arg(1))
+    call.back(call.arg(0), item)
+    return Many(item)
+
+
+def zip_(call: Call) -> Kind:
+    """`zip(a, b)`."""
+    if call.given.rest != ABSENT:
+        return Many(Many(call.item(call.given.rest)))
+    return Many(Tuple(tuple(map(call.item, call.given.args))))
+
+
+def _sum(call: Call) -> Kind:
+    item = call.item(call.arg(0))
+    return either(item, call.given.get(1)) if isinstance(item, Many) else SCALAR if item == SCALAR else item
+
+
+def dict_(call: Call) -> Kind:
+    """`dict(…)`."""
+    first = call.given.get(0)
+    found: Kind = Keyed(()) if first == ABSENT else first
+    if isinstance(found, (Many, Tuple)) and not (isinstance(found, Many) and found.mapping):
+        pair = call.item(found)
+        key, value = call.engine.objects.parts(call.scope, call.node, pair, 2)
+        found = Many(value, key, mapping=True)
+    elif found == SCALAR or isinstance(found, External):
+        found = Many(SCALAR, SCALAR, mapping=True)
+    named = dict(call.given.named)
+    if isinstance(found, Keyed):
+        return found.with_items(named, is_open=call.given.more != ABSENT)
+    return found if not named else either(found, Keyed(tuple(named.items()), True))
+
+
+def _type(call: Call) -> Kind:
+    if call.has(1):
+        return None
+    return either(
+        *(m.of if isinstance(m, Instance) else None if m is None else SCALAR for m in members(call.arg(0)))
+    )
+
+
+def _super(call: Call) -> Kind:
+    first = call.arg(0)
+    home = first if isinstance(first, Class) else call.scope.home
+    bases = call.engine.shapes.bases(home) if home else []
+    return either(*(Instance(b) if isinstance(b, Class) else SCALAR for b in bases)) if bases else None
+
+
+def by_name(call: Call) -> Kind:
+    """`getattr(x, name)`, `setattr(x, name, value)`."""
+    owner, name = call.arg(0), call.arg(1)
+    how: How = "store" if "setattr" in call.name else "load"
+    found: list[Kind] = []
+    for member in members(name):
+        if isinstance(member, Text):
+            found.append(call.engine.objects.attribute(call.scope, call.node, owner, member.value, how))
+            if how == "store" and call.places:
+                for each in members(owner):
+                    call.engine.statements.put(call.places[0], each, member.value, call.arg(2), call.scope)
+        else:
+            found.append(_by_any_name(call, owner))
+    return either(*found, *([call.arg(2)] if how == "load" and call.has(2) else []))
+
+
+def _by_any_name(call: Call, owner: Kind) -> Kind:
+    """An attribute whose name is not known."""
+    found: list[Kind] = []
+    for member in members(owner):
+        if isinstance(member, (Instance, Class)):
+            class_ = member.of if isinstance(member, Instance) else member
+            if not call.has(2) and call.arg(1) != DERIVED:  # not `f.name for f in fields(x)`
+                for home in call.engine.shapes.line(class_):
+                    call.engine.report.touch(call.scope.text, call.node, "load", home, ANY, certain=False)
+            found.append(DERIVED if call.engine.shapes.holds_model(member) else None)
+        else:
+            found.append(SCALAR if isinstance(member, External) else member if member == DERIVED else None)
+    return either(*found)
+
+
+def _hasattr(call: Call) -> Kind:
+    for member in members(call.arg(0)):
+        is_own = isinstance(member, (Instance, Class)) and not call.engine.shapes.holds_model(member)
+        for name in texts(call.arg(1)) if not is_own else ():
+            call.engine.objects.attribute(call.scope, call.node, member, name)
+    return SCALAR
+
+
+def _vars(call: Call) -> Kind:
+    first = call.arg(0)
+    return DERIVED if first is None or call.engine.shapes.holds_model(first) else None
+
+
+def _eval(call: Call) -> Kind:
+    for text in texts(call.arg(0)):
+        try:
+            tree = parsed(text)
+        except SyntaxError:
+            continue
+        names = [n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
+        call.engine.report.suspect(call.scope.text, call.node, "load", names)
+    return None
+
+
+def _property(call: Call) -> Kind:
+    for member in members(call.given.get(0, "fget")):
+        if isinstance(member, Function):
+            return Function(member.module, member.node, call.scope.home, True, is_property=True)
+    return None
+
+
+def nothing_known(call: Call) -> Kind:
+    """It may give anything."""
+    call.engine.calls.outside(call.scope, call.node, call.name, call.given)
+    return None
+
+
+def mapping_of(call: Call) -> Kind:
+    """`defaultdict(list)`."""
+    return Many(call.back(call.arg(0)) if call.has(0) else ABSENT, SCALAR, mapping=True)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    **{
+        f"builtins.{name}": same_items
+        for name in ("list", "sorted", "reversed", "set", "frozenset", "tuple", "aiter")
+    },
+    "builtins.max": _extreme,
+    "builtins.min": _extreme,
+    "builtins.next": _next,
+    "builtins.anext": _next,
+    "builtins.iter": _iter,
+    "builtins.map": _map,
+    "builtins.filter": _filter,
+    "builtins.enumerate": lambda call: Many(Tuple((SCALAR, call.item(call.arg(0))))),
+    "builtins.zip": zip_,
+    "builtins.sum": _sum,
+    "builtins.dict": dict_,
+    "builtins.type": _type,
+    "builtins.super": _super,
+    "builtins.getattr": by_name,
+    "builtins.setattr": by_name,
+    "builtins.delattr": _hasattr,
+    "builtins.hasattr": _hasattr,
+    "builtins.object.__setattr__": by_name,
+    "builtins.object.__getattribute__": by_name,
+    "builtins.vars": _vars,
+    "builtins.eval": _eval,
+    "builtins.exec": _eval,
+    "builtins.property": _property,
+    "builtins.locals": nothing_known,
+    "builtins.globals": nothing_known,
+}
