@@ -13,13 +13,13 @@ import importlib.util
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from bytewax.dataflow import Dataflow, Operator
+from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
@@ -33,7 +33,7 @@ from .late import count_late
 from .leaving import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
 from .recovery import Recovery, lock_name
 from .report import About, Report
-from .source import KafkaSource
+from .source import sources
 from .starts import kept_in
 from .stopping import STOP
 from .telling import CutOffError, leave, tell, unhidden
@@ -159,7 +159,7 @@ def _run_here(args: argparse.Namespace) -> int:
         )
         with nullcontext() if args.quiet else Report(_about(args, flow)):
             _run_flow(args, flow, config)
-    for source in _sources(flow.substeps):
+    for source in sources(flow.substeps):
         source.commit_ended()
     return RESTART if STOP.restart else DONE
 
@@ -210,16 +210,8 @@ def _about(args: argparse.Namespace, flow: Dataflow) -> About:
         recovery=None if args.recovery is None else str(args.recovery),
         epoch=args.epoch_interval.total_seconds(),
         writes=topics_written(flow),
-        connects=len(addresses) > 1 and any(_sources(flow.substeps)),
+        connects=len(addresses) > 1 and any(sources(flow.substeps)),
     )
-
-
-def _sources(steps: Sequence[Operator]) -> Iterator[KafkaSource[Any, Any]]:
-    for step in steps:
-        source = getattr(step, "source", None)
-        if isinstance(source, KafkaSource):
-            yield source
-        yield from _sources(step.substeps)
 
 
 if __name__ == "__main__":

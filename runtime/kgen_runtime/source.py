@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar
 
 import bytewax.operators as op
-from bytewax.dataflow import Dataflow, operator
+from bytewax.dataflow import Dataflow, Operator, operator
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from .callsite import note_step
@@ -248,6 +248,15 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
     def drop(self, thread: int) -> None:
         """The lane of this thread reads nothing any more."""
         self._lanes.pop(thread).reader.close()
+
+
+def sources(steps: Sequence[Operator]) -> Iterator[KafkaSource[Any, Any]]:
+    """Those of a flow."""
+    for step in steps:
+        source = getattr(step, "source", None)
+        if isinstance(source, KafkaSource):
+            yield source
+        yield from sources(step.substeps)
 
 
 class Lane(Generic[K, V]):

@@ -3,6 +3,10 @@
 kafka = testing.Memory({orders.topic: testing.samples(orders.topic)})
 testing.run(build(kafka))
 assert not kafka.dead_letters
+
+kafka = testing.Memory({clicks.topic: [Click(page="/"), rt.Message("key", Click(page="/about"))]})
+testing.run(build(kafka))
+assert kafka.values(visits.topic) == [Visit(page="/"), Visit(page="/about")]
 """
 
 from __future__ import annotations
@@ -20,20 +24,23 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import run_main
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
+from .callsite import step_line
+from .checking import checked, shown
 from .codec import make_writer
 from .codec.resolve import check
 from .codec.sample import sample
 from .dlqheaders import PREFIXES
-from .errors import ConfigError
-from .messages import Headers, RawMessage
+from .errors import ConfigError, KgenError
+from .messages import Headers, Message, RawMessage
 from .recovery import Recovery
 from .serde.avro import AvroSerde
-from .serde.base import Role, Serde
+from .serde.base import Encoder, Role, Serde
 from .serde.either import EitherSerde
 from .serde.framing import id_prefix
 from .serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from .serde.store import SchemaStore
 from .settings import Kafka
+from .source import KafkaSource, sources
 from .starts import kept_in
 from .topic import Topic
 from .transactions import GROUP_PREFIX
@@ -47,25 +54,63 @@ _FIRST_TIMESTAMP: Final = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 class Memory(Kafka):
     """Topics in memory instead of a broker; only the schemas in the generated code are known.
 
-    Sources read `inputs` and end there. What flows write is in `produced`, by topic name. Partition and
-    offset of an input message are used where given, else it is the next of partition 0. Reading needs no
-    recovery; a stored position works as on a broker.
+    Sources read `inputs` and end there: for each topic a list of values (`Click(...)`), of messages
+    (`rt.Message(key, value)`, value None for a tombstone) or of bytes (`rt.RawMessage`), mixed as you like.
+    What flows write is in `produced`, by topic name; `values(topic)` gives it as values. Partition and offset
+    of an input message are used where given, else it is the next of partition 0. Reading needs no recovery; a
+    stored position works as on a broker.
+
+    Raises `ConfigError` for inputs that are not of their topic's types.
     """
 
     ends = True
 
-    def __init__(self, inputs: Mapping[Topic[Any, Any], Sequence[RawMessage]] | None = None) -> None:
+    @checked
+    def __init__(self, inputs: Mapping[Topic[Any, Any], Sequence[Any]] | None = None) -> None:
         super().__init__("memory:0", registry=SchemaStore(None))
-        self._topics = {topic.name: _partitions(topic.name, raw) for topic, raw in (inputs or {}).items()}
+        self._topics = {
+            topic.name: _partitions(topic.name, _encoded(topic, items, self.store))
+            for topic, items in _checked(inputs).items()
+        }
         self.produced: dict[str, list[RawMessage]] = {}
         self.committed: dict[tuple[str, int], int] = {}
         self._markers: dict[str, dict[tuple[str, int], int]] = {}
+
+    @checked
+    def values(self, topic: Topic[Any, V]) -> list[V | None]:
+        """The values that flows wrote to a topic, in the order of writing; None for a tombstone. Empty where
+        nothing was written. Dead letters are in `dead_letters`.
+
+        Raises `ConfigError` for what is not of the topic's type.
+        """
+        written = [m for m in self.produced.get(topic.name, []) if not _is_dead_letter(m)]
+        decoder = topic.value.decoder(self.store, "value")
+        values, _ = decoder.decode_many([m.value for m in written], [m.headers for m in written])
+        for index, value in enumerate(values):
+            if isinstance(value, Exception):
+                raise ConfigError(
+                    f"message {index} of topic {topic.name} is not of the topic's type: {_what(value)}",
+                    hint="Was it written with another rt.Topic of this name?",
+                )
+        return values
 
     @property
     def dead_letters(self) -> list[RawMessage]:
         """What `rt.DeadLetter` wrote, whatever the topic."""
         written = itertools.chain.from_iterable(self.produced.values())
-        return [m for m in written if any(name.startswith(PREFIXES) for name, _ in m.headers)]
+        return [m for m in written if _is_dead_letter(m)]
+
+    def check_source(self, source: KafkaSource[Any, Any]) -> None:
+        """Raises `ConfigError` where a source of a flow reads a topic that has no inputs."""
+        name = source.topic.name
+        if name not in self._topics:
+            line = step_line(source.step_id)
+            there = ", ".join(sorted(self._topics)) or "there are none"
+            raise ConfigError(
+                f"topic {name} is not among the inputs ({there})",
+                where=f"{line}, step {source.step_id}" if line else f"step {source.step_id}",
+                hint="testing.Memory({<its topic>: [...]}); an empty list is a topic without messages.",
+            )
 
     def consumer(self, extra: Mapping[str, Any]) -> Consumer:
         """Reads the inputs."""
@@ -91,8 +136,12 @@ class Memory(Kafka):
 def run(flow: Dataflow, *, recovery: Recovery | None = None, epoch_interval: timedelta | None = None) -> None:
     """Run a flow to its end in this thread, with one worker.
 
-    Raises `RecoveryError` where the recovery folder cannot be used, or another run uses it.
+    Nothing is reported beyond the log. Raises `RecoveryError` where the recovery folder cannot be used, or
+    another run uses it, and `ConfigError` where a source reads a topic that `Memory` was not given.
     """
+    for source in sources(flow.substeps):
+        if isinstance(source.kafka, Memory):
+            source.kafka.check_source(source)
     folder = None if recovery is None else recovery.path
     with kept_in(folder), nullcontext() if recovery is None else recovery.lock():
         config = None if recovery is None else recovery.config()
@@ -179,6 +228,62 @@ class _Message:
 
     def offset(self) -> int:
         return self._offset
+
+
+def _checked(inputs: object) -> Mapping[Topic[Any, Any], Sequence[Any]]:
+    """Raises `ConfigError` for what is no mapping of topics to lists."""
+    form = "Give {topic: [value, ...]}, as testing.Memory({clicks.topic: [Click(...)]})."
+    if not isinstance(inputs or {}, Mapping):
+        raise ConfigError(f"testing.Memory: the inputs are {shown(inputs)}, not a dict", hint=form)
+    given: Mapping[Any, Any] = cast("Mapping[Any, Any]", inputs or {})
+    for topic, items in given.items():
+        if not isinstance(topic, Topic):
+            raise ConfigError(f"testing.Memory: {shown(topic)} is not a Topic", hint=form)
+        if isinstance(items, (str, bytes)) or not isinstance(items, Sequence):
+            raise ConfigError(
+                f"testing.Memory: the inputs of topic {topic.name} are {shown(items)}, not a list", hint=form
+            )
+    return given
+
+
+def _encoded(topic: Topic[Any, Any], items: Sequence[Any], store: SchemaStore) -> list[RawMessage]:
+    key, value = topic.key.encoder(store, "key"), topic.value.encoder(store, "value")
+
+    def part(index: int, name: str, encoder: Encoder[Any], given: object) -> bytes | None:
+        try:
+            return encoder.encode(given)
+        except Exception as error:  # whatever a serde raises for what it is not made for
+            raise ConfigError(
+                f"testing.Memory: the {name} of item {index} of topic {topic.name} is {shown(given)}, which "
+                f"the topic does not take: {_what(error)}",
+                hint="Items are values of the topic, rt.Message(key, value), or rt.RawMessage.",
+            ) from error
+
+    def encoded(index: int, item: Any) -> RawMessage:
+        if isinstance(item, RawMessage):
+            return item
+        message = item if isinstance(item, Message) else Message(None, item)
+        return RawMessage(
+            key=part(index, "key", key, message.key),
+            value=part(index, "value", value, message.value),
+            topic=topic.name,
+            partition=message.partition,
+            offset=message.offset,
+            timestamp=message.timestamp,
+            headers=message.headers,
+        )
+
+    return [encoded(index, item) for index, item in enumerate(items)]
+
+
+def _what(error: BaseException) -> str:
+    """One line of text."""
+    text = f"{error.what} (at {error.where})" if isinstance(error, KgenError) and error.where else str(error)
+    return " ".join(text.split())
+
+
+def _is_dead_letter(message: RawMessage) -> bool:
+    return any(name.startswith(PREFIXES) for name, _ in message.headers)
 
 
 def _partitions(topic: str, messages: Sequence[RawMessage]) -> dict[int, list[_Message]]:

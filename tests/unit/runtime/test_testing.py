@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bytewax.operators as op
 import pytest
@@ -83,3 +84,81 @@ def test_offsets_must_ascend() -> None:
     twice = [rt.RawMessage(key=None, value=b"v", topic="t", offset=3)] * 2
     with pytest.raises(rt.ConfigError, match="offset 3"):
         testing.Memory({TOPIC: twice})
+
+
+def echo(kafka: testing.Memory, source: rt.Topic[str, Order] = TOPIC) -> Dataflow:
+    flow = Dataflow("flow")
+    read = rt.source("read", flow, source, kafka)
+    errs = rt.sink("out", read.oks, OUT, kafka)
+    rt.route("errs", read.errs, errs, policy=rt.DeadLetter("orders.dlq", kafka))
+    return rt.check(flow)
+
+
+OUT: rt.Topic[str, Order] = rt.Topic("out", key=TOPIC.key, value=TOPIC.value)
+
+
+def test_values_and_messages_are_inputs_and_come_back_as_values() -> None:
+    one, two = Order(id="1", n=1), Order(id="2")
+    kafka = testing.Memory({TOPIC: [one, rt.Message("k", two, timestamp=5, headers=(("h", b"1"),))]})
+    testing.run(echo(kafka))
+    assert kafka.values(OUT) == [one, two]
+    first, second = kafka.produced["out"]
+    assert (first.key, second.key, second.timestamp, second.headers) == (None, b"k", 5, (("h", b"1"),))
+
+
+def test_tombstones_and_bytes_stand_beside_values() -> None:
+    bad = rt.RawMessage(key=b"k", value=b"?", topic="orders")
+    kafka = testing.Memory({TOPIC: [rt.Message("k", None), Order(id="1"), bad]})
+    testing.run(echo(kafka))
+    assert kafka.values(OUT) == [None, Order(id="1")]
+    assert [letter.value for letter in kafka.dead_letters] == [b"?"]
+
+
+def test_dead_letters_are_not_among_the_values() -> None:
+    kafka = testing.Memory({TOPIC: [rt.RawMessage(key=b"k", value=b"?", topic="orders")]})
+    testing.run(echo(kafka))
+    assert kafka.values(OUT) == []
+    dlq = rt.Topic("orders.dlq", key=rt.StringSerde(), value=rt.BytesSerde())
+    assert kafka.values(dlq) == []
+
+
+ANY: Any = testing.Memory
+
+
+@pytest.mark.parametrize(
+    ("inputs", "what"),
+    [
+        ({TOPIC: ["text"]}, "the value of item 0 of topic orders is 'text', which the topic does not take"),
+        ({TOPIC: [Order(id="1"), rt.Message(5, Order(id="1"))]}, "the key of item 1 of topic orders is 5"),
+        ({TOPIC: [("k", Order(id="1"))]}, "the value of item 0 of topic orders is a tuple"),
+        ({"orders": [Order(id="1")]}, "'orders' is not a Topic"),
+        ({TOPIC: Order(id="1")}, "the inputs of topic orders are an Order, not a list"),
+        ([Order(id="1")], "the inputs are a list, not a dict"),
+    ],
+)
+def test_a_mistake_in_the_inputs_is_a_clear_error(inputs: Any, what: str) -> None:
+    with pytest.raises(rt.ConfigError) as caught:
+        ANY(inputs)
+    assert what in caught.value.what
+    assert "test_testing.py:" in (caught.value.where or "")
+    assert caught.value.hint
+
+
+def test_a_topic_that_memory_does_not_have_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    flow = echo(testing.Memory({OUT: []}))
+    with pytest.raises(rt.ConfigError, match=r"topic orders is not among the inputs \(out\)") as caught:
+        testing.run(flow)
+    assert "test_testing.py:" in (caught.value.where or "")
+    assert "step flow.read" in (caught.value.where or "")
+    assert "panicked" not in capfd.readouterr().err
+
+
+def test_values_of_another_type_or_of_no_topic_are_a_clear_error() -> None:
+    kafka = testing.Memory({TOPIC: [Order(id="1")]})
+    testing.run(echo(kafka))
+    number = rt.Topic("out", key=rt.StringSerde(), value=rt.IntSerde())
+    with pytest.raises(rt.ConfigError, match="message 0 of topic out is not of the topic's type"):
+        kafka.values(number)
+    name: Any = "out"
+    with pytest.raises(rt.FlowError, match="topic is 'out', not a Topic"):
+        kafka.values(name)
