@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
@@ -50,7 +51,11 @@ class Locked:
 
     def subject(self, name: str) -> Subject | None:
         """The subject called `name`."""
-        return next((s for s in self.snapshot.subjects if s.name == name), None)
+        return self._subjects.get(name)
+
+    @cached_property
+    def _subjects(self) -> Mapping[str, Subject]:
+        return {subject.name: subject for subject in self.snapshot.subjects}
 
     def versions(self) -> Iterator[SchemaVersion]:
         """Every version, each once, sorted by subject and version."""

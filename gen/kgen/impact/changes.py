@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from .moves import Move, moved
@@ -107,7 +108,7 @@ def generated_changes(
     trees = [{_dotted(path): ast.parse(text) for path, text in side.items()} for side in (old, new)]
     before, after = ({_dotted(path): _read(text) for path, text in side.items()} for side in (old, new))
     moves = moved(*trees)
-    everywhere = {**_full_names(before), **_full_names(after)}
+    everywhere = _FullNames({**_full_names(before), **_full_names(after)})
     found: list[Affected] = []
     for name, module in before.items():
         found += _module_changes(name, module, after.get(name), known, everywhere)
@@ -141,12 +142,30 @@ def _dotted(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+@dataclass(frozen=True)
+class _FullNames:
+    """What classes are called in schemas, in all modules."""
+
+    classes: Mapping[str, str]  # full name -> class
+
+    def of(self, class_name: str) -> Sequence[str]:
+        """The full names that a class has."""
+        return self._by_class.get(class_name, [])
+
+    @cached_property
+    def _by_class(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for full, name in self.classes.items():
+            found.setdefault(name, []).append(full)
+        return found
+
+
 def _full_names(modules: Mapping[str, _Module]) -> dict[str, str]:
     return {full: name for module in modules.values() for full, name in module.full_names.items()}
 
 
 def _module_changes(
-    name: str, old: _Module, new: _Module | None, renames: Mapping[str, str], full_names: Mapping[str, str]
+    name: str, old: _Module, new: _Module | None, renames: Mapping[str, str], full_names: _FullNames
 ) -> Iterator[Affected]:
     since = _since(old, new)
     for alias, text in old.aliases.items():
@@ -179,10 +198,10 @@ def _half_changes(
             yield Affected(name, "", half, "retyped", was.shown, now.shown, since)
 
 
-def _renamed(gone: str, old: _Module, renames: Mapping[str, str], full_names: Mapping[str, str]) -> str:
+def _renamed(gone: str, old: _Module, renames: Mapping[str, str], full_names: _FullNames) -> str:
     """What a class is called now; empty where it is no more."""
-    full = _full_name(gone, old.full_names) or _full_name(gone, full_names)
-    return full_names.get(renames.get(full, ""), "")
+    full = _full_name(gone, old.full_names) or next(iter(full_names.of(gone)), "")
+    return full_names.classes.get(renames.get(full, ""), "")
 
 
 def _same_class(
@@ -192,14 +211,15 @@ def _same_class(
     old: _Module,
     new: _Module,
     renames: Mapping[str, str],
-    full_names: Mapping[str, str],
+    full_names: _FullNames,
     since: str,
 ) -> Iterator[Affected]:
     """What changed in a class. Merged code has its new name, other code the old one."""
     now = name if name in new.classes else later
     if now in new.classes:
         full = {_full_name(name, old.full_names), _full_name(now, new.full_names)} - {""}
-        full = full or _only_full_name(name, full_names)  # a module without a topic names none itself
+        known = full_names.of(name)  # a module without a topic names none itself
+        full = full or {*(known if len(known) == 1 else ())}
         own = {k.rpartition(".")[2]: v for k, v in renames.items() if k.rpartition(".")[0] in full}
         for change in _class_changes(module, name, old.classes[name], new.classes[now], own, since):
             yield change
@@ -213,11 +233,6 @@ def _same_class(
 
 def _full_name(class_name: str, full_names: Mapping[str, str]) -> str:
     return next((full for full, name in full_names.items() if name == class_name), "")
-
-
-def _only_full_name(class_name: str, full_names: Mapping[str, str]) -> set[str]:
-    found = {full for full, name in full_names.items() if name == class_name}
-    return found if len(found) == 1 else set()
 
 
 def _since(old: _Module, new: _Module | None) -> str:

@@ -49,8 +49,16 @@ class History:
         return self.versions[pair].type == "AVRO" and self._library.schema(pair) is not None
 
     def _units(self, subject: str) -> Iterator[Unit]:
-        pairs = sorted(pair for pair in self.versions if pair[0] == subject)
+        pairs = ((subject, number) for number in self.numbers.get(subject, ()))
         yield from (self._library.unit(pair) for pair in pairs if self.readable(pair))
+
+    @cached_property
+    def numbers(self) -> Mapping[str, list[int]]:
+        """The versions of each subject, ascending."""
+        found: dict[str, list[int]] = {}
+        for subject, number in sorted(self.versions):
+            found.setdefault(subject, []).append(number)
+        return found
 
     def types(self, subject: str) -> tuple[str, ...]:
         """The full names of all types that versions of the subject use, sorted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
 from kgen_runtime.serde.subjects import context_of
@@ -26,6 +27,14 @@ class Homes:
     names: Mapping[str, str]
     primary: Mapping[str, int]
     units: Mapping[Pair, Unit]
+
+    @cached_property
+    def at(self) -> Mapping[str, tuple[Pair, ...]]:
+        """The versions whose own types live in a module."""
+        found: dict[str, tuple[Pair, ...]] = {}
+        for pair, identity in self.of.items():
+            found[identity] = (*found.get(identity, ()), pair)
+        return found
 
 
 def find(library: Library, readable: Usable, topics: Iterable[TopicPlan], before: Before) -> Homes:

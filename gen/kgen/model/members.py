@@ -93,5 +93,5 @@ class Members:
         return {name: wires - {*present.get(name, ())} for name, wires in found.items()}
 
     def _has_lost(self, subject: str) -> bool:
-        old = (pair for pair in self._before.history.versions if pair[0] == subject)
+        old = ((subject, number) for number in self._before.history.numbers.get(subject, ()))
         return any(self._now.versions.get(pair) != self._before.history.versions[pair] for pair in old)

@@ -167,7 +167,7 @@ class Drafts:
         return self._finished(draft, types, enums, records, topic)
 
     def _draft(self, identity: str) -> _Draft:
-        defines = [self._homes.units[pair] for pair, home in self._homes.of.items() if home == identity]
+        defines = [self._homes.units[pair] for pair in self._homes.at.get(identity, ())]
         # The value comes first: its names are the ones that people use.
         defines.sort(key=lambda unit: unit.version.subject.endswith("-key"))
         plan = self._plans.get(identity)

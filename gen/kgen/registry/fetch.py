@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 from .. import globs as patterns
 from ..errors import RegistryError, UnknownSchema
 from ..model.subjects import Cause, SchemaVersion, Skipped, Snapshot, Subject
+from ..progress import Progress
 from .api import Api, concerns_all
 from .ids import refuse_shared
 from .references import Key, Unread, resolve
 
 T = TypeVar("T")
-Progress = Callable[[int, int], None]
-
 SUPPORTED = ("AVRO",)
 WORKERS = 8
 _HINT_EMPTY = (
@@ -42,13 +42,26 @@ class Fetched:
 
 @dataclass(frozen=True)
 class _Read:
-    """One subject, and what of it was skipped. `error` is why nothing of it could be read."""
+    """One subject, and what of it was skipped. `error` is why nothing of it could be read; `earlier` are
+    versions still to be read.
+    """
 
     name: str
     live: tuple[int, ...]
     subject: Subject | None = None
     skipped: tuple[Skipped, ...] = ()
     error: RegistryError | None = None
+    earlier: tuple[int, ...] = ()
+
+    def with_earlier(self, found: Iterable[SchemaVersion | Skipped]) -> _Read:
+        """The same with what became of `earlier`."""
+        if self.subject is None:
+            return self
+        every, latest = list(found), self.subject.latest
+        versions = [v for v in every if isinstance(v, SchemaVersion) and v.type == latest.type]
+        skipped = (*self.skipped, *(v for v in every if isinstance(v, Skipped)))
+        subject = replace(self.subject, versions=(*versions, latest))
+        return replace(self, subject=subject, skipped=skipped, earlier=())
 
 
 def fetch(
@@ -83,6 +96,7 @@ def fetch(
     if not results:
         raise _none_matches(api, globs)
     _refuse_nothing(results)
+    results = reader.read_earlier(results, progress)
     subjects = tuple(r.subject for r in sorted(results, key=lambda r: r.name) if r.subject)
     referenced, subjects, unread = resolve(subjects, api.schema, lambda calls: concurrently(calls, None))
     refuse_shared([v for s in subjects for v in s.versions] + list(referenced))
@@ -172,11 +186,9 @@ class _Reader:
             return self._failed(name, live, error, f"v{last} is listed but cannot be read")
         if latest.type not in SUPPORTED:
             return _skipped(name, live, f"{latest.type} schemas are not supported yet", "format")
-        earlier = [self._earlier(name, n) for n in live if n < last] if self.all_versions else []
-        read = [v for v in earlier if isinstance(v, SchemaVersion) and v.type == latest.type]
+        earlier = tuple(n for n in live if n < last) if self.all_versions else ()
         own = self.api.compatibility(name)
-        subject = Subject(name, (*read, latest), own or self.default, own is None)
-        return _Read(name, live, subject, tuple(v for v in earlier if isinstance(v, Skipped)))
+        return _Read(name, live, Subject(name, (latest,), own or self.default, own is None), earlier=earlier)
 
     def _failed(self, name: str, live: tuple[int, ...], error: RegistryError, what: str) -> _Read:
         if concerns_all(error):
@@ -194,6 +206,12 @@ class _Reader:
             )
         return pin
 
+    def read_earlier(self, results: Sequence[_Read], progress: Progress | None) -> list[_Read]:
+        """The earlier versions of all subjects, each on its own: one subject may have hundreds."""
+        jobs = [partial(self._earlier, read.name, number) for read in results for number in read.earlier]
+        found = iter(concurrently(jobs, progress and partial(_versions, progress)))
+        return [read.with_earlier(list(islice(found, len(read.earlier)))) for read in results]
+
     def _earlier(self, name: str, version: int) -> SchemaVersion | Skipped:
         """An earlier version, or why it cannot be read (any more)."""
         try:
@@ -204,11 +222,15 @@ class _Reader:
             return Skipped(name, f"v{version} is listed but cannot be read: {error.what}", "earlier")
 
 
+def _versions(progress: Progress, done: int, total: int) -> None:
+    progress(done, total, "versions read")
+
+
 def _skipped(name: str, live: tuple[int, ...], reason: str, cause: Cause = "unreadable") -> _Read:
     return _Read(name, live, skipped=(Skipped(name, reason, cause),))
 
 
-def concurrently(jobs: Iterable[Callable[[], T]], progress: Progress | None) -> list[T]:
+def concurrently(jobs: Iterable[Callable[[], T]], progress: Callable[[int, int], None] | None) -> list[T]:
     """The jobs' results, in the order of the jobs. The first failure is raised and what has not begun is
     dropped.
     """

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from kgen import registry as reg
 from kgen.config import Registry
 from kgen.errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
 from kgen.registry import answers
+from kgen.registry.fetch import WORKERS
 from kgen_runtime.serde.registry import RegistryClient
 
 
@@ -341,3 +343,30 @@ def test_version_0_in_a_list_or_a_reference_is_refused(registry, api):
     registry.override("/subjects/address/versions", (200, [0, 1]))
     with pytest.raises(RegistryError, match="version 0"):
         reg.fetch(api, ["address"])
+
+
+def test_the_versions_of_one_subject_are_asked_for_at_once(registry, api):
+    for n in range(10):
+        registry.add("a-value", record("A", *"abcdefghij"[:n]))
+    together = threading.Barrier(WORKERS, timeout=30)
+
+    def answer(version):
+        def wait():
+            together.wait()
+            return 200, registry.subjects["a-value"][version]
+
+        return wait
+
+    for version in range(1, 9):  # of nine earlier ones
+        registry.override(f"/subjects/a-value/versions/{version}", answer(version))
+    got = reg.fetch(api).snapshot
+    assert [v.version for v in got.subjects[0].versions] == list(range(1, 11))
+
+
+def test_progress_counts_subjects_and_then_their_versions(registry, api):
+    for n in range(3):
+        registry.add("a-value", record("A", *"xyz"[:n]))
+    registry.add("b-value", record("B", "x"))
+    said = []
+    reg.fetch(api, progress=lambda *it: said.append(it))
+    assert said == [(1, 2), (2, 2), (1, 2, "versions read"), (2, 2, "versions read")]
