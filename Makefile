@@ -5,10 +5,11 @@ RUN = $(VENV)/bin/python
 STAMP = $(VENV)/.kgen-installed
 SOURCES = pyproject.toml setup.py scripts/make-venv.sh $(wildcard runtime/kgen_runtime/codec/*.pyx runtime/kgen_runtime/codec/*.pxi runtime/kgen_runtime/codec/*.h)
 PYTEST = $(RUN) -m pytest -p no:cacheprovider
+VERSIONED = tests/golden tests/unit/codec tests/unit/model tests/unit/runtime tests/unit/serde tests/unit/state tests/integration
 TYPED = gen runtime templates examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz sanitize test-kafka test-histories faults format clean
+.PHONY: help demo test check bench fuzz sanitize test-kafka test-version test-histories faults format clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +31,9 @@ check: $(STAMP) ## ruff and mypy --strict; warnings are errors
 
 test-kafka: $(STAMP) ## the tests on Apache Kafka, faults among them, and on the in-memory broker (needs Java 17 and Maven)
 	$(PYTEST) -m kafka
+
+test-version: $(STAMP) ## the tests of what depends on the version of Python: codec, kept state, generated code, runs of flows
+	$(PYTEST) -m "not kafka and not histories and not slow" $(VERSIONED)
 
 test-histories: $(STAMP) ## releases of public projects pulled one after another, with edits and kept state (needs Maven)
 	$(PYTEST) -m histories tests/histories

@@ -21,6 +21,7 @@ from typing import Literal
 
 CACHE = Path(__file__).parents[2] / ".cache" / "histories"
 _UTF8 = 1
+_ATTEMPTS = 3
 _PIECE = 200
 """Characters: longer than any other constant of such a class; only the last piece may be shorter."""
 _SIZES = {
@@ -79,11 +80,11 @@ class History:
         else:
             command = ["mvn", "-B", "-q", "dependency:copy", f"-Dartifact={self.package}:{release}"]
             command += [f"-DoutputDirectory={folder}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        if done.returncode:
-            raise RuntimeError(
-                f"{self.package} {release} could not be fetched:\n{done.stdout}\n{done.stderr}"
-            )
+        for _ in range(_ATTEMPTS):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            if not done.returncode:
+                return
+        raise RuntimeError(f"{self.package} {release} could not be fetched:\n{done.stdout}\n{done.stderr}")
 
 
 def missing(history: History) -> str | None:
