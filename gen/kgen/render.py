@@ -21,6 +21,7 @@ from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, 
 from .progress import Progress, silent
 
 _WIDTH = 88  # what ruff and black take without being told
+_COMMENTED = len("    # ")
 
 
 def kind(path: str) -> Literal["generated", "owned"]:
@@ -146,7 +147,22 @@ def _flow(project: Project, module: Module, topic: TopicDef) -> str:
         "`errs` with the message.",
         read=call("rt.source", quote.string(module.name), "flow", f"{module.name}.topic", "kafka"),
         route=route,
+        results=_results(module.name, topic, policy),
     )
+
+
+def _results(module: str, topic: TopicDef, policy: Expr) -> list[str]:
+    """The lines that write what a flow makes, for a comment: they build as they are."""
+    name = quote.string(f"{topic.name}.out")
+    made = call("rt.Topic", name, key=f"{module}.key", value=f"{module}.value")
+    steps = (
+        ("out = ", made),
+        ("unsent = ", call("rt.sink", '"out"', "handled.oks", "out", "kafka")),
+        ("", call("rt.route", '"out_errs"', "unsent", policy=policy)),
+    )
+    return "\n".join(
+        _assign(before, expr, _COMMENTED).replace("\n" + " " * _COMMENTED, "\n") for before, expr in steps
+    ).split("\n")
 
 
 def _run_line(command: str) -> str:

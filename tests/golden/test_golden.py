@@ -181,6 +181,46 @@ def test_its_own_tests_pass(tree: Path) -> None:
     run(tree, "pytest", "-q", "-x", "-W", "error", "-p", "no:cacheprovider", "--rootdir", ".", ".")
 
 
+def test_the_comment_about_the_sink_builds_when_taken(tmp_path: Path) -> None:
+    """Uncommented as it stands, each flow is written to a topic, type-checks, and runs on its samples."""
+    projects = [project_of(HERE / case, f"taken_{case}") for case in ("orders", "keys", "odd_names")]
+    for project in projects:
+        files = render(project).items()
+        inside = {f"{project.folder}/{p}" if p.startswith("tests/") else p: text for p, text in files}
+        write_tree({p: taken(text) if "/flows/" in p else text for p, text in inside.items()}, tmp_path)
+    flows = [path.read_text() for path in tmp_path.glob("*/flows/*.py") if path.stem != "__init__"]
+    assert all('\n    unsent = rt.sink("out", handled.oks, out, kafka)\n' in text for text in flows)
+    run(
+        tmp_path,
+        "mypy",
+        "--strict",
+        "--config-file=",
+        "--follow-imports=silent",
+        f"--cache-dir={tmp_path}/.c",
+        ".",
+    )
+    run(tmp_path, "pytest", "-q", "-x", "-W", "error", "-p", "no:cacheprovider", "--rootdir", ".", ".")
+
+
+def taken(flow: str) -> str:
+    """A flow whose comment about writing the results is no comment any more."""
+    head, mark, rest = flow.partition("    # To write the results")
+    first, _, lines = rest.partition("\n")
+    code, end, tail = lines.partition("    op.inspect(")
+    return f"{head}{mark}{first}\n{code.replace('    # ', '    ')}{end}{tail}"
+
+
+def test_keys_without_a_schema_say_what_to_do_about_them() -> None:
+    case = HERE / "a_topic_that_others_refer_to"
+    module = render(project_of(case))["streams/_generated/orders.py"]
+    head, _, _ = module.partition("\nkey: rt.Serde[bytes]")
+    assert "No schema says what the keys are" in head
+    assert head.endswith('\n# [topics."orders"]')
+    data = json.loads((case / "case.json").read_text(encoding="utf-8"))
+    settings = Settings("streams", "0.1.0", {"orders": TopicSettings(key="string")})
+    assert "No schema" not in render(build(snapshot_of(data), settings))["streams/_generated/orders.py"]
+
+
 def test_passes_ruff_as_kgen_itself_does(tree: Path) -> None:
     """The stricter rules of this repository, but for names and docs, which are the schema's."""
     config = str(REPO / "pyproject.toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -271,7 +272,8 @@ class Drafts:
     def _serde(self, draft: _Draft, types: ModuleTypes, plan: TopicPlan, role: str) -> SerdeDef:
         if role in plan.formats:
             kind, serde = FORMATS[plan.formats[role]]
-            return SerdeDef(kind, call(serde))
+            note = _keyless(plan.name) if (role, plan.formats[role]) == ("key", "bytes") else ()
+            return SerdeDef(kind, call(serde), note)
         unit = draft.serdes[role]
         classes = dict_of((quote.string(name), cls) for name, cls in sorted(draft.classes(unit).items()))
         schemas = call("_schemas.SCHEMAS.subject", quote.string(unit.version.subject))
@@ -452,3 +454,12 @@ def _whole(unit: Unit, name: str) -> dict[str, tuple[Named, Pair | None]]:
 def _sources(units: list[Unit]) -> tuple[Source, ...]:
     versions = {unit.pair: unit.version for unit in units}
     return tuple(Source(v.subject, v.version, v.id) for _, v in sorted(versions.items()))
+
+
+def _keyless(name: str) -> tuple[str, ...]:
+    """Why keys are bytes, and what to do about it."""
+    return (
+        "No schema says what the keys are: they are bytes, as on the broker. Where they are text or numbers,",
+        'write key = "string" (or "long", "int", "double") into this table of kgen.toml, then `kgen pull`:',
+        f"[topics.{json.dumps(name)}]",
+    )

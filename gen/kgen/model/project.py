@@ -99,10 +99,13 @@ class Import:
 
 @dataclass(frozen=True)
 class SerdeDef:
-    """One half of a topic: the type of its values, and the expression that makes the serde."""
+    """One half of a topic: the type of its values, and the expression that makes the serde; `note` are lines
+    that explain it.
+    """
 
     type: Expr
     serde: Expr
+    note: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,10 @@ class BytesSerde(_PrimitiveSerde[bytes]):
     def write(self, value: bytes) -> bytes:
         """The value itself."""
         if not isinstance(value, (bytes, bytearray, memoryview)):
-            raise _wrong(value, "bytes")
+            raise _wrong(
+                value,
+                'bytes (for text or numbers name the format in kgen.toml, as key = "string" of the topic)',
+            )
         return bytes(value)
 
 

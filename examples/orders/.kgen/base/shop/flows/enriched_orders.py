@@ -34,7 +34,14 @@ def build(kafka: rt.Kafka) -> Dataflow:
         handled.errs,
         policy=rt.DeadLetter("enriched-orders.dlq", kafka),
     )
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic(
+    #     "enriched-orders.out",
+    #     key=enriched_orders.key,
+    #     value=enriched_orders.value,
+    # )
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("enriched-orders.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

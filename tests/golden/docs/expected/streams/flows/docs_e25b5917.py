@@ -32,7 +32,10 @@ def build(kafka: rt.Kafka) -> Dataflow:
         handled.errs,
         policy=rt.DeadLetter('docs"""\n#.dlq', kafka),
     )
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic('docs"""\n#.out', key=docs_e25b5917.key, value=docs_e25b5917.value)
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter('docs"""\n#.dlq', kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

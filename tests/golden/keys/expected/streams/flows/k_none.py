@@ -26,7 +26,10 @@ def build(kafka: rt.Kafka) -> Dataflow:
     read = rt.source("k_none", flow, k_none.topic, kafka)
     handled = rt.map_value("handle", read.oks, handle)
     rt.route("errs", read.errs, handled.errs, policy=rt.DeadLetter("k_none.dlq", kafka))
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic("k_none.out", key=k_none.key, value=k_none.value)
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("k_none.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

@@ -31,7 +31,10 @@ def build(kafka: rt.Kafka) -> Dataflow:
         handled.errs,
         policy=rt.DeadLetter("made-up.dlq", kafka),
     )
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic("made-up.out", key=made_up.key, value=made_up.value)
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("made-up.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

@@ -32,7 +32,14 @@ def build(kafka: rt.Kafka) -> Dataflow:
         handled.errs,
         policy=rt.DeadLetter("søknader.dlq", kafka),
     )
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic(
+    #     "søknader.out",
+    #     key=sknader_a8d8d8a5.key,
+    #     value=sknader_a8d8d8a5.value,
+    # )
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("søknader.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

@@ -27,7 +27,10 @@ def build(kafka: rt.Kafka) -> Dataflow:
     read = rt.source("ete_bd010c64", flow, ete_bd010c64.topic, kafka)
     handled = rt.map_value("handle", read.oks, handle)
     rt.route("errs", read.errs, handled.errs, policy=rt.DeadLetter("été.dlq", kafka))
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic("été.out", key=ete_bd010c64.key, value=ete_bd010c64.value)
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("été.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

@@ -32,7 +32,14 @@ def build(kafka: rt.Kafka) -> Dataflow:
         handled.errs,
         policy=rt.DeadLetter("order-events.dlq", kafka),
     )
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic(
+    #     "order-events.out",
+    #     key=order_events_94cf18.key,
+    #     value=order_events_94cf18.value,
+    # )
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("order-events.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

@@ -27,7 +27,10 @@ def build(kafka: rt.Kafka) -> Dataflow:
     read = rt.source("orders_20969b", flow, orders_20969b.topic, kafka)
     handled = rt.map_value("handle", read.oks, handle)
     rt.route("errs", read.errs, handled.errs, policy=rt.DeadLetter("Orders.dlq", kafka))
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic("Orders.out", key=orders_20969b.key, value=orders_20969b.value)
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("Orders.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

@@ -32,7 +32,14 @@ def build(kafka: rt.Kafka) -> Dataflow:
         handled.errs,
         policy=rt.DeadLetter("prefix/a b/c.dlq", kafka),
     )
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic(
+    #     "prefix/a b/c.out",
+    #     key=prefix_a_b_c_554a5db8.key,
+    #     value=prefix_a_b_c_554a5db8.value,
+    # )
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("prefix/a b/c.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

@@ -26,7 +26,10 @@ def build(kafka: rt.Kafka) -> Dataflow:
     read = rt.source("shadow", flow, shadow.topic, kafka)
     handled = rt.map_value("handle", read.oks, handle)
     rt.route("errs", read.errs, handled.errs, policy=rt.DeadLetter("shadow.dlq", kafka))
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic("shadow.out", key=shadow.key, value=shadow.value)
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("shadow.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

@@ -32,7 +32,14 @@ def build(kafka: rt.Kafka) -> Dataflow:
         handled.errs,
         policy=rt.DeadLetter("2024.orders.dlq", kafka),
     )
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic(
+    #     "2024.orders.out",
+    #     key=t_2024_orders.key,
+    #     value=t_2024_orders.value,
+    # )
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("2024.orders.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 

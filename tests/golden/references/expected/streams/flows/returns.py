@@ -31,7 +31,10 @@ def build(kafka: rt.Kafka) -> Dataflow:
         handled.errs,
         policy=rt.DeadLetter("returns.dlq", kafka),
     )
-    # To write the results: rt.sink("out", handled.oks, other.topic, kafka)
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic("returns.out", key=returns.key, value=returns.value)
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("returns.dlq", kafka))
     op.inspect("show", handled.oks)
     return rt.check(flow)
 
