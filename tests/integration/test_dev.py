@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from kgen.dev import Broker, BrokerError, Dev, RegistryServer, serve, up
 from kgen.dev.seed import SAMPLES, seed
@@ -51,6 +52,45 @@ def test_topics_that_are_there_and_that_are_not(dev: Dev) -> None:
     assert read(dev.brokers, "dev.twice") == []
     assert read(dev.brokers, "dev.never") == []
     assert read(dev.brokers, "dev.never") == [], "reading made it"
+
+
+def test_the_retention_of_its_topics_is_reported(dev: Dev) -> None:
+    """Quix Streams reads both for the topic behind its `group_by`, and fails if one is missing."""
+    create(dev.brokers, {"dev.retention": 1})
+    topic = ConfigResource(ConfigResource.Type.TOPIC, "dev.retention")
+    admin = AdminClient({"bootstrap.servers": dev.brokers})
+    [described] = admin.describe_configs([topic]).values()
+    found = {name: entry.value for name, entry in described.result(10).items()}
+    assert found["retention.ms"] == "604800000"
+    assert found["retention.bytes"] == "-1"
+
+
+def test_a_consumer_group_gets_its_partitions(dev: Dev) -> None:
+    create(dev.brokers, {"dev.group": 3})
+    producer = Producer({"bootstrap.servers": dev.brokers})
+    for i in range(30):
+        producer.produce("dev.group", b"%d" % i, key=b"%d" % i)
+    assert producer.flush(10) == 0
+    group = {"group.id": "dev.group", "auto.offset.reset": "earliest"}
+    # Joining takes half the session's timeout.
+    session = {"session.timeout.ms": 4000, "heartbeat.interval.ms": 1000}
+    consumer = Consumer({"bootstrap.servers": dev.brokers, **group, **session})
+    assigned: list[int] = []
+    consumer.subscribe(["dev.group"], on_assign=lambda _, got: assigned.extend(p.partition for p in got))
+    found: set[bytes | None] = set()
+    try:
+        _eventually(lambda: _collect(consumer, found) == 30, 60)
+    finally:
+        consumer.close()
+    assert sorted(assigned) == [0, 1, 2]
+
+
+def _collect(consumer: Consumer, found: set[bytes | None]) -> int:
+    message = consumer.poll(0.1)
+    if message is not None:
+        assert message.error() is None
+        found.add(message.value())
+    return len(found)
 
 
 def test_nothing_is_left_behind() -> None:

@@ -11,10 +11,12 @@ from prometheus_client import REGISTRY
 import kgen_runtime.metrics
 
 ROOT = Path(__file__).resolve().parents[2]
-GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+PROMISES = "".join(
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("guarantees.md", "local-broker.md")
+)
 
 
-@pytest.mark.parametrize(("file", "test"), re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", GUARANTEES))
+@pytest.mark.parametrize(("file", "test"), re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PROMISES))
 def test_every_promise_names_a_test_that_exists(file: str, test: str) -> None:
     assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
 

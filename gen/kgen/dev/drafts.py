@@ -42,6 +42,14 @@ class Draft:
         """The id of the content: the same in every registry."""
         return str(uuid.UUID(hashlib.md5(self.identity.encode(), usedforsecurity=False).hexdigest()))
 
+    @property
+    def properties(self) -> dict[str, str]:
+        """The properties in its metadata, as far as they are strings."""
+        metadata = dict(self.extra).get("metadata")
+        found = metadata.get("properties") if isinstance(metadata, dict) else None
+        found = found if isinstance(found, dict) else {}
+        return {name: value for name, value in found.items() if isinstance(value, str)}
+
     def normalized(self) -> Draft:
         """The same schema in normal form: the order of its JSON's keys and of its references taken away."""
         text = self.text if self.type == "PROTOBUF" else _compact(json.loads(self.text), sort_keys=True)

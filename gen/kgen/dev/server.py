@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, text = answer(self.server.store, self.command, self.path, body)
         return self._send(status, text)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - http.server's names
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _answer  # noqa: N815 - http.server's names
 
     def _send(self, status: int, text: str) -> None:
         body = text.encode()

@@ -74,6 +74,16 @@ class Store:
                 return version
         raise problems.version_not_found(wanted)
 
+    def latest_with(
+        self, subject: str, properties: Iterable[tuple[str, str]], *, deleted: bool = False
+    ) -> Version:
+        """The newest version whose metadata has all these properties. Raises 40401, 40403."""
+        wanted = set(properties)
+        for version in reversed(self.versions(subject, deleted=deleted)):
+            if wanted <= version.draft.properties.items():
+                return version
+        raise problems.schema_not_found()
+
     def by_id(self, id_: int, subject: str = "", *, deleted: bool = True) -> list[Version]:
         """The versions with this id in the context of `subject`, by subject. Raises 40403."""
         context = context_of(qualified(subject))

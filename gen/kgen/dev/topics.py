@@ -15,11 +15,15 @@ from kgen_runtime.messages import RawMessage
 
 KeyValue: TypeAlias = "tuple[bytes | None, bytes | None]"
 
+# Apache Kafka's defaults. tansu reports only what a topic was created with, and Quix Streams' `group_by`
+# fails on a topic without them.
+_REPORTED = {"retention.ms": "604800000", "retention.bytes": "-1"}
+
 
 def create(brokers: str, topics: Mapping[str, int]) -> None:
     """Make topics with these numbers of partitions; those that are there already stay as they are."""
     admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
-    wanted = [NewTopic(name, partitions, 1) for name, partitions in topics.items()]
+    wanted = [NewTopic(name, partitions, 1, config=_REPORTED) for name, partitions in topics.items()]
     for name, made in admin.create_topics(wanted).items() if wanted else ():
         try:
             made.result()

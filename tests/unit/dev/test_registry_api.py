@@ -510,3 +510,35 @@ def test_references_stay_in_their_context(api: Api) -> None:
     api.register(":.x:address", ADDRESS)
     api.register(":.x:orders", ORDER, references=TO_ADDRESS)
     assert api.fails("POST", "/subjects/orders/versions", posted(ORDER, references=TO_ADDRESS)) == 42201
+
+
+def test_the_newest_version_with_a_property_in_its_metadata(api: Api) -> None:
+    api.register("a", USER, metadata={"properties": {"owner": "shop", "stage": "1"}})
+    api.register("a", USER_2, metadata={"properties": {"owner": "shop"}})
+    path = "/subjects/a/metadata"
+    assert api.get(f"{path}?key=owner&value=shop")["version"] == 2
+    assert api.get(f"{path}?key=owner&value=shop&key=stage&value=1")["version"] == 1
+    assert api.fails("GET", f"{path}?key=owner&value=other") == 40403
+    assert api.fails("GET", "/subjects/b/metadata?key=owner&value=shop") == 40401
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"normalize": True},
+        {"alias": "b"},
+        {"compatibilityGroup": "major"},
+        {"defaultMetadata": {"properties": {"owner": "shop"}}},
+        {"overrideRuleSet": {"domainRules": []}},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
+def test_a_setting_that_would_have_no_effect_is_refused(api: Api, setting: dict[str, Any]) -> None:
+    body = {"compatibility": "NONE", **setting}
+    status, got = api.call("PUT", "/config/a", body)
+    assert (status, got["error_code"]) == (422, 42205)
+    assert next(iter(setting)) in got["message"]
+    assert api.fails("GET", "/config/a") == 40408
+    assert (
+        api.call("PUT", "/config/a", {"compatibility": "NONE", "normalize": False, "alias": None})[0] == 200
+    )

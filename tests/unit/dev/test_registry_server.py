@@ -77,3 +77,11 @@ def test_a_html_page_is_not_what_it_answers() -> None:
             client.get("/subjects")
         assert wrong.value.status == 404
         client.close()
+
+
+@pytest.mark.parametrize("method", ["PATCH", "OPTIONS"])
+def test_a_method_that_the_api_does_not_have_is_refused_in_its_format(method: str) -> None:
+    with RegistryServer() as registry:
+        answer = requests.request(method, f"{registry.url}/subjects", timeout=10)
+    assert answer.status_code == 405
+    assert answer.json()["error_code"] == 405
