@@ -1,6 +1,7 @@
 """kgen's runtime: what generated code imports, as `import kgen_runtime as rt`."""
 
 from . import early  # noqa: F401 - before all that takes its time to load
+from .alignment import Align, TimestampOrder
 from .codec.branches import of_branch
 from .codec.values import Duration, LocalTimestampNanos, TimestampNanos
 from .errors import (
@@ -11,6 +12,7 @@ from .errors import (
     FlowError,
     FramingError,
     KgenError,
+    LateError,
     ProcessingError,
     RecoveryError,
     RegistryError,
@@ -48,11 +50,12 @@ from .settings import Kafka
 from .sink import sink
 from .source import source
 from .split import Split
-from .steps import deserialize, map_value, serialize
+from .steps import deserialize, late, map_value, serialize
 from .topic import Topic
 
 __all__ = [
     "TOMBSTONE",
+    "Align",
     "AvroSerde",
     "BytesSerde",
     "ConfigError",
@@ -72,6 +75,7 @@ __all__ = [
     "IntSerde",
     "Kafka",
     "KgenError",
+    "LateError",
     "LocalTimestampNanos",
     "Log",
     "LongSerde",
@@ -98,6 +102,7 @@ __all__ = [
     "Stop",
     "StringSerde",
     "TimestampNanos",
+    "TimestampOrder",
     "Tombstone",
     "Topic",
     "UnknownSchema",
@@ -107,6 +112,7 @@ __all__ = [
     "WriterSchema",
     "check",
     "deserialize",
+    "late",
     "map_value",
     "of_branch",
     "route",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any, Generic, TypeVar
 
-from bytewax.connectors.kafka import KafkaSourceMessage
-
 from .codec import make_rows
-from .errors import FramingError
+from .columns import Columns
 from .failures import failure
-from .messages import Consumed, Failure, Headers, Message, Origin, RawMessage
+from .messages import Failure, Message
 from .metrics import ReadCounts
 from .serde.base import Decoder, Role
 from .settings import Kafka
@@ -21,30 +18,6 @@ from .topic import Topic
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-@dataclass(slots=True)
-class Columns:
-    """The parts of a batch of raw messages: a list of each; one value where it is the same in all.
-
-    `unreadable` says, by index, why a message is none that can be decoded: its key and value are None here,
-    and in its origin as they were.
-    """
-
-    keys: list[bytes | None]
-    values: list[bytes | None]
-    headers: list[Headers]
-    timestamps: list[int | None]
-    offsets: list[int | None]
-    topics: list[str] | str
-    partitions: list[int | None] | int
-    origins: list[Origin] | list[Consumed]
-    unreadable: dict[int, FramingError] = field(default_factory=dict)
-
-    @property
-    def following(self) -> int:
-        """The offset after the last message."""
-        return (self.offsets[-1] or 0) + 1
 
 
 class BatchDecoder(Generic[K, V]):
@@ -64,8 +37,8 @@ class BatchDecoder(Generic[K, V]):
         """
         keys, key_ids = self._key.decode_many(rows.keys, rows.headers)
         values, value_ids = self._value.decode_many(rows.values, rows.headers)
-        for index, error in rows.unreadable.items():
-            values[index] = error
+        for index, each in rows.unreadable.items():
+            values[index] = each.error
         oks: list[Message[K, V]] = self._rows.make(
             len(values),
             (
@@ -111,79 +84,6 @@ class BatchDecoder(Generic[K, V]):
         raw = message.raw()
         assert raw is not None
         return failure(error, raw, step=self._step_id, part=part, schema_id=schema_id)
-
-
-def from_consumed(messages: Sequence[Any], topic: str, partition: int) -> Columns:
-    """Columns of what `Consumer.consume` gave for one partition: one message or more, none of them a second
-    time (see `_headers`).
-    """
-    headers, bad = _headers(messages)
-    rows = Columns(
-        keys=[m.key() for m in messages],
-        values=[m.value() for m in messages],
-        headers=headers,
-        timestamps=[t[1] if t[0] else None for t in [m.timestamp() for m in messages]],
-        offsets=[m.offset() for m in messages],
-        topics=topic,
-        partitions=partition,
-        origins=list(messages),
-    )
-    return _without(bad, rows) if bad else rows
-
-
-def _headers(messages: Sequence[Consumed]) -> tuple[list[Headers], list[int]]:
-    """Those of each message, and the indices of messages that cannot give them: Kafka takes any bytes for the
-    name of a header, confluent-kafka takes names for UTF-8.
-
-    Such a message must not be asked again: its next answer has holes where objects should be.
-    """
-    headers: list[Headers] = []
-    bad: list[int] = []
-    # Called by `map`, which sees the error at once. confluent-kafka gives a result along with it, and from a
-    # call that CPython (3.11 and later) has specialised it comes up anywhere later.
-    left = map(type(messages[0]).headers, messages)
-    while len(headers) < len(messages):
-        try:
-            for found in left:
-                headers.append(tuple(found) if found else ())
-        except (UnicodeDecodeError, SystemError):
-            bad.append(len(headers))
-            headers.append(())
-    return headers, bad
-
-
-def _without(bad: Sequence[int], rows: Columns) -> Columns:
-    origins: list[Any] = rows.origins
-    for index in bad:
-        origins[index] = rows.keys[index], rows.values[index], (), rows.timestamps[index]
-        rows.keys[index] = rows.values[index] = None
-        rows.unreadable[index] = FramingError("a header's name is not UTF-8; all its headers are left out")
-    return rows
-
-
-def from_messages(
-    messages: Sequence[RawMessage | KafkaSourceMessage[bytes | None, bytes | None]], topic: str
-) -> Columns:
-    """Columns of messages read by something else; `topic` is for those that do not say theirs."""
-    keys = [m.key for m in messages]
-    values = [m.value for m in messages]
-    headers = [tuple(m.headers) for m in messages]
-    timestamps = [_timestamp(t) if isinstance(t := m.timestamp, tuple) else t for m in messages]
-    return Columns(
-        keys=keys,
-        values=values,
-        headers=headers,
-        timestamps=timestamps,
-        offsets=[m.offset for m in messages],
-        topics=[m.topic or topic for m in messages],
-        partitions=[m.partition for m in messages],
-        origins=list(zip(keys, values, headers, timestamps)),
-    )
-
-
-def _timestamp(of: tuple[int, int]) -> int | None:
-    kind, timestamp = of
-    return timestamp if kind else None  # kind 0: the message has none
 
 
 def _any_errors(values: Sequence[Any]) -> bool:

@@ -14,6 +14,7 @@ KgenError                  what, where, hint; what the command line prints
 │   ├── DecodeError        the payload does not fit its writer schema
 │   └── EncodeError        the value does not fit the schema
 ├── SourceError            a topic cannot be read: absent, out of reach, messages or partitions gone
+├── LateError              a message came after its window of event time had closed
 ├── DeliveryError          a message could not be delivered to the broker
 └── RecoveryError          the recovery folder cannot be used
 """
@@ -142,6 +143,10 @@ class ProcessingError(KgenError):
     """A message failed, and the policy is to stop. `traceback` is of the user's code, where that failed."""
 
     traceback: str = ""
+
+
+class LateError(KgenError):
+    """A message came after its window of event time had closed."""
 
 
 class DeliveryError(KgenError):

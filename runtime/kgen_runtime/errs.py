@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator, Stream, operator
+from bytewax.operators import windowing
 
 from .callsite import note_step
 from .checking import POLICIES, check_policies, checked
@@ -17,7 +18,7 @@ from .messages import Failure
 from .policies import Policy
 from .sink import sink
 from .source import source
-from .steps import deserialize, map_value, serialize
+from .steps import deserialize, late, map_value, serialize
 
 _PORTS: Final[dict[Any, str]] = {
     getattr(step, "_op_cls"): port  # noqa: B009 - Bytewax's decorator puts it there, unseen by type checkers
@@ -26,6 +27,7 @@ _PORTS: Final[dict[Any, str]] = {
         (deserialize, "errs"),
         (serialize, "errs"),
         (map_value, "errs"),
+        (late, "down"),
         (sink, "down"),
     )
 }
@@ -54,10 +56,11 @@ def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy
 
 @checked
 def check(flow: Dataflow) -> Dataflow:
-    """The flow itself, if something reads every `errs` stream of kgen's steps.
+    """The flow itself, if something reads every `errs` stream of kgen's steps, and every `late` stream of
+    Bytewax's windows of event time.
 
-    Raises `FlowError` naming the steps whose failures nobody would see, and where something cannot be
-    delivered exactly once.
+    Raises `FlowError` naming the steps whose failures or late messages nobody would see, and where something
+    cannot be delivered exactly once.
     """
     check_flow(flow)
     steps = list(_steps(flow.substeps))
@@ -69,7 +72,26 @@ def check(flow: Dataflow) -> Dataflow:
             where=f"flow {flow.flow_id}",
             hint='rt.route("errs", <step>.errs, policy=rt.Crash()) is the strictest way to read them.',
         )
+    late_ones = [step for stream, step in _late_streams(steps).items() if stream not in read]
+    if late_ones:
+        raise FlowError(
+            f"nothing reads what comes too late for {', '.join(late_ones)}",
+            where=f"flow {flow.flow_id}",
+            hint='rt.route("late", rt.late("too_late", <step>.late), policy=rt.Drop()) counts it; '
+            "rt.DeadLetter keeps it.",
+        )
     return flow
+
+
+def _late_streams(steps: Sequence[Operator]) -> dict[str, str]:
+    """Late streams of windows of event time, and the step that a user wrote for each."""
+    found: dict[str, str] = {}
+    for step in steps:  # those that others consist of come after these
+        if type(step).__module__ == windowing.__name__ and isinstance(
+            getattr(step, "clock", None), windowing.EventClock
+        ):
+            found.setdefault(getattr(step, "late").stream_id, step.step_id)  # noqa: B009
+    return found
 
 
 def _steps(substeps: Sequence[Operator]) -> Iterator[Operator]:

@@ -194,6 +194,7 @@ class Stage(str, enum.Enum):
     DECODE = "decode"
     VALIDATE = "validate"
     PROCESS = "process"
+    LATE = "late"
     SERIALIZE = "serialize"
     PRODUCE = "produce"
     OVERSIZE = "oversize"

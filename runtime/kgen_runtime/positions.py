@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final, Literal, TypeAlias, TypeGuard, get_args
+from typing import Final, Literal, TypeAlias, TypeGuard, get_args
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from .columns import Columns
 from .errors import FlowError, SourceError
 from .reader import MOST_AT_ONCE, Reader, asked, watermarks
 
@@ -154,19 +156,19 @@ class Bound:
         if isinstance(stop, Mapping):
             self._limit = _offset_of("stop", stop, topic, partition)
 
-    def cut(self, messages: Sequence[Any]) -> Sequence[Any]:
+    def cut(self, rows: Columns) -> Columns:
         """Those that come before the end."""
         if self._to_end and self._limit is None:
             # As of the first fetch, which says it better than asking beforehand: some brokers list an older
             # end.
             self._limit = self._reader.high(self._partition)
-        kept = messages
+        kept = len(rows)
         if self._until is not None:
-            kept = _before(messages, self._until)
-        elif self._limit is not None and messages[-1].offset() >= self._limit:
-            kept = [message for message in messages if message.offset() < self._limit]
-        self.passed = len(kept) < len(messages)
-        return kept
+            kept = _before(rows.timestamps, self._until)
+        elif self._limit is not None:
+            kept = bisect_left(rows.offsets, self._limit)  # type: ignore[type-var]  # a consumer's have one
+        self.passed = kept < len(rows)
+        return rows.part(0, kept) if self.passed else rows
 
     def reached(self, position: int) -> bool:
         """Nothing is left before the end, when all before `position` has been given on. At the end of the
@@ -194,12 +196,11 @@ def _offset_of(name: str, offsets: Mapping[int, int], topic: str, partition: int
     return offsets[partition]
 
 
-def _before(messages: Sequence[Any], until: int) -> Sequence[Any]:
-    for index, message in enumerate(messages):
-        kind, timestamp = message.timestamp()
-        if kind and timestamp >= until:
-            return messages[:index]
-    return messages
+def _before(timestamps: Sequence[int | None], until: int) -> int:
+    late = (
+        index for index, timestamp in enumerate(timestamps) if timestamp is not None and timestamp >= until
+    )
+    return next(late, len(timestamps))
 
 
 def _millis(time: datetime | int | str) -> int:

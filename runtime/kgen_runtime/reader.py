@@ -1,9 +1,9 @@
 """One Kafka consumer for all partitions that a worker reads of a topic.
 
 librdkafka starts threads and connections per consumer, so there is one per worker and not one per
-partition. `consume` gives what has arrived for any of them; it is sorted into a buffer per partition, from
-which Bytewax takes batches partition by partition. Nothing here waits: a partition without messages costs
-one call.
+partition. `consume` gives what has arrived for any of them; it is sorted into an inbox per partition, from
+which Bytewax takes batches partition by partition, those that are behind first (alignment.py). Nothing here
+waits.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from .alignment import PATIENCE, Align, Inbox, Turns, Workers, order_of
+from .columns import Columns, from_consumed
 from .errors import SourceError
 from .groups import Group
 from .progress import PROGRESS
@@ -40,8 +42,14 @@ their end waits there for new messages, and all others of that broker with it, b
 MOST_AT_ONCE: Final = 1_000_000
 """confluent-kafka takes no larger number of messages to consume."""
 
-_ROOM: Final = 4_000
-"""How many messages at least may wait for the partitions' turns."""
+_ROOM: Final = 100_000
+"""How many messages may wait for the turns of all partitions of a worker: a fetch brings as many of each."""
+_LEAST_ROOM: Final = 2_000
+"""The same for each partition, at least."""
+_ROOM_BYTES: Final = 64 << 20
+"""The same in bytes, about."""
+_BLOCKED: Final = 0.05
+"""Seconds after which a partition that waits for others is looked at less often."""
 
 log = logging.getLogger("kgen_runtime.source")
 
@@ -62,17 +70,6 @@ _PAUSE: Final = 0.2
 """Seconds between two askings."""
 
 
-@dataclass(slots=True)
-class Inbox:
-    """What has arrived for a partition and was not yet taken."""
-
-    messages: list[Message] = field(default_factory=list)
-    at_end: bool = False  # nothing follows the last of `messages`, as far as the broker says
-    end: int = -1  # the offset at which that was so
-    lost: KafkaError | None = None  # the position is not on the broker any more
-    held: bool = False
-
-
 class AbsentTopicError(SourceError):
     """The topic is not on the broker."""
 
@@ -80,35 +77,50 @@ class AbsentTopicError(SourceError):
 class Reader:
     """Reads the partitions of one topic that belong to one worker thread; used by that thread only."""
 
-    def __init__(self, kafka: Kafka, topic: str, group_id: str | None, batch_size: int) -> None:
+    def __init__(
+        self,
+        kafka: Kafka,
+        topic: str,
+        group_id: str | None,
+        batch_size: int,
+        align: Align = "messages",
+        workers: Workers | None = None,
+    ) -> None:
         self._topic = topic
         self._batch_size = batch_size
-        self._room = max(_ROOM, 4 * batch_size)
-        self._waiting = 0  # messages in inboxes that are not held
         self._connection = f"brokers of {topic}"
         self._group = Group(group_id, topic)
         self.consumer = open_consumer(kafka, group_id, self._group.answered)
-        self.busy = False  # the last look found messages, of whatever partition
+        self._order = order_of(align)
+        self._turns = Turns(self._order, batch_size, workers, self._fill, self._patience)
+        self._found = False
+        self._blocked_at = 0.0
         self._inboxes: dict[int, Inbox] = {}
         self._warned: set[int] = set()
 
     def assign(self, partition: int, offset: int) -> None:
         """Begin (or begin again) to read a partition at exactly `offset`."""
         self.release(partition)
-        self._inboxes[partition] = Inbox()
+        inbox = self._inboxes[partition] = Inbox(partition, position=offset)
+        self._turns.join(inbox)
         self.consumer.incremental_assign([TopicPartition(self._topic, partition, offset)])
 
     def release(self, partition: int) -> None:
         """Read it no more."""
         inbox = self._inboxes.pop(partition, None)
         if inbox is not None:
-            self._count(inbox, -len(inbox.messages))
+            self._turns.leave(inbox)
             self.consumer.incremental_unassign([TopicPartition(self._topic, partition)])
 
     @property
     def idle(self) -> bool:
         """No partition is read."""
         return not self._inboxes
+
+    @property
+    def busy(self) -> bool:
+        """The last look found messages, of whatever partition, or one waits for another."""
+        return self._found or time.monotonic() - self._blocked_at < _BLOCKED
 
     def close(self) -> None:
         """Close the consumer."""
@@ -120,35 +132,54 @@ class Reader:
         """
         inbox = self._inboxes[partition]
         if inbox.held != held:
-            self._waiting += -len(inbox.messages) if held else len(inbox.messages)
             inbox.held = held
-            act = self.consumer.pause if held else self.consumer.resume
-            act([TopicPartition(self._topic, partition)])
+            self._pause(inbox)
+        if inbox.ready:
+            self._turns.join(inbox)
 
-    def take(self, partition: int) -> list[Message]:
-        """At most a batch of messages of this partition; none where none has arrived. Never waits."""
+    def later(self, partition: int) -> bool:
+        """Others go first."""
+        return self._turns.later(self._inboxes[partition])
+
+    @property
+    def stalled(self) -> bool:
+        """None of the partitions gave anything when they were asked last."""
+        return self._turns.stalled
+
+    def take(self, partition: int) -> Columns | None:
+        """At most a batch of messages of this partition; None where none has arrived, or where it would get
+        too far ahead of others. Never waits.
+        """
         inbox = self._inboxes[partition]
-        if not inbox.messages:
-            self._fill()
-        messages = inbox.messages[: self._batch_size]
-        inbox.messages = inbox.messages[self._batch_size :]
-        self._count(inbox, -len(messages))
-        return messages
+        while not inbox and self._fill() and self._turns.counts(inbox):
+            pass
+        if not inbox:
+            self._turns.idle()
+            return None
+        count = self._turns.allowed(inbox)
+        if not count:
+            self._blocked_at = time.monotonic()
+            return None
+        rows = inbox.take(count)
+        self._turns.took(inbox, rows)
+        if inbox.full and 2 * len(inbox) < self._room_for(rows):
+            self._set_full(inbox, False)
+        return rows
 
     def at_end(self, partition: int) -> bool:
         """All there is of this partition has been taken."""
         inbox = self._inboxes[partition]
-        return inbox.at_end and not inbox.messages
+        return inbox.at_end and not inbox
 
     def end(self, partition: int) -> int:
         """Where all there is has been taken, the offset that comes next; negative elsewhere."""
         inbox = self._inboxes[partition]
-        return inbox.end if inbox.at_end and not inbox.messages else -1
+        return inbox.end if inbox.at_end and not inbox else -1
 
     def lost(self, partition: int) -> KafkaError | None:
         """The broker's answer where the position that follows what was taken is not there any more."""
         inbox = self._inboxes[partition]
-        return None if inbox.messages else inbox.lost
+        return None if inbox else inbox.lost
 
     def high(self, partition: int) -> int:
         """The offset after the last message, as of the last fetch; negative where nothing was fetched yet."""
@@ -165,42 +196,71 @@ class Reader:
         """Tell the consumer group, if there is one, about a durable offset."""
         self._group.tell(self.consumer, partition, offset)
 
-    def _fill(self) -> None:
-        # A partition whose turn is late must not let the others' messages pile up: past some thousands
-        # they stay in librdkafka's queue, which is bounded in bytes and holds back the fetching.
-        if self._waiting > self._room:
-            return
+    def _fill(self) -> bool:
+        """Sort what has arrived, at most a batch, to its partitions; there may be more."""
         found = self.consumer.consume(self._batch_size, 0)
-        of = [message.partition() or 0 for message in found if message.error() is None]
-        self.busy = bool(of)
-        if self.busy:
-            PROGRESS.go_on(self._connection)
-        if of and of.count(of[0]) == len(found):
-            self._deliver(of[0], found)  # most often: a fetch brings many of one partition
+        if not found:
+            self._found = False
+            return False
+        kind = type(found[0])
+        partitions = {*map(kind.partition, found)}
+        if len(partitions) == 1 and not any(map(kind.error, found)):
+            self._found = True
+            # Most often: a fetch brings many of one partition.
+            self._deliver(found[0].partition() or 0, found)
         else:
+            self._found = any(message.error() is None for message in found)
             self._sort(found)
+        if self._found:
+            PROGRESS.go_on(self._connection)
+        return self._found and len(found) == self._batch_size
 
     def _sort(self, found: list[Message]) -> None:
-        for message in found:
-            error = message.error()
-            if error is None:
-                self._deliver(message.partition() or 0, [message])
-            else:
-                self._on_event(message, error)
+        for partition, run in groupby(found, _partition_of):
+            messages = list(run)
+            if partition >= 0:
+                self._deliver(partition, messages)
+                continue
+            for message in messages:
+                self._on_event(message)
 
     def _deliver(self, partition: int, messages: list[Message]) -> None:
         inbox = self._inboxes.get(partition)
-        if inbox is not None:  # else it was released after the fetch
-            inbox.messages += messages
-            inbox.at_end = False
-            self._count(inbox, len(messages))
+        if inbox is None:
+            return  # it was released after the fetch
+        rows = from_consumed(messages, self._topic, partition)
+        inbox.put(rows)
+        self._turns.join(inbox)
+        if not inbox.full and len(inbox) >= self._room_for(rows):
+            self._set_full(inbox, True)
 
-    def _count(self, inbox: Inbox, more: int) -> None:
-        if not inbox.held:
-            self._waiting += more
+    def _room_for(self, rows: Columns) -> int:
+        """How many messages may wait of a partition that has such ones."""
+        size = len(rows.values[0] or b"") + len(rows.keys[0] or b"") + 1
+        share = max(_ROOM // len(self._inboxes), _LEAST_ROOM)
+        return max(min(share, _ROOM_BYTES // len(self._inboxes) // size), 2 * self._batch_size)
 
-    def _on_event(self, message: Message, error: KafkaError) -> None:
+    def _set_full(self, inbox: Inbox, full: bool) -> None:
+        # What librdkafka has fetched of it beyond this is dropped, and fetched again: dear, but seldom.
+        inbox.full = full
+        self._pause(inbox)
+
+    def _pause(self, inbox: Inbox) -> None:
+        act = self.consumer.pause if inbox.full or inbox.held else self.consumer.resume
+        act([TopicPartition(self._topic, inbox.partition)])
+
+    def _patience(self, inbox: Inbox) -> float:
+        """Seconds for which others wait for a partition without messages."""
+        if inbox.lost is not None:
+            return 0.0
+        if inbox.held or inbox.at_end or 0 <= self.high(inbox.partition) <= inbox.position:
+            return self._order.wait
+        return max(PATIENCE, self._order.wait)
+
+    def _on_event(self, message: Message) -> None:
         """Events come among the messages. They have offsets too; only those of ends say what was read."""
+        error = message.error()
+        assert error is not None
         partition = message.partition()
         inbox = None if partition is None else self._inboxes.get(partition)
         if error.code() == KafkaError._PARTITION_EOF:
@@ -219,6 +279,11 @@ class Reader:
                 log.warning("topic %s: %s (reading goes on when it has passed)", self._topic, error.str())
         else:
             raise unreadable(self._topic, error, partition)
+
+
+def _partition_of(message: Message) -> int:
+    """-1: it is an event."""
+    return (message.partition() or 0) if message.error() is None else -1
 
 
 def open_consumer(

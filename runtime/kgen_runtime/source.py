@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar
+from typing import Final, Generic, NoReturn, TypeAlias, TypeVar
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator, operator
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from .alignment import Align, Workers, check_align, workers_of
 from .callsite import note_step
 from .checking import checked
-from .decoding import BatchDecoder, Columns, from_consumed
+from .columns import Columns
+from .decoding import BatchDecoder
 from .errors import RegistryUnavailable, SourceError
 from .groups import commit_now, refusal
 from .messages import Message
@@ -53,6 +55,7 @@ State: TypeAlias = "int | tuple[int, str]"
 
 _IDLE: Final = (0.001, 0.05)
 """Seconds between two looks at a partition without messages: the first time, and at most."""
+_AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _AWAY: Final = (0.5, 30.0)
 """Seconds between two tries while the registry is away."""
 _NAP: Final = 0.5
@@ -77,6 +80,7 @@ def source(
     start: Start = "earliest",
     stop: Stop = "never",
     batch_size: int = 100,
+    align: Align = "messages",
     on_gap: OnGap = "fail",
     on_new_partitions: OnNewPartitions = "fail",
     group_id: str | None = None,
@@ -90,6 +94,10 @@ def source(
     - `start`: see `Start`. `stop`: see `Stop`.
     - `batch_size`: how many messages go through the flow together, at most. A hundred with all that is made
     of them are gone before Python's garbage collector looks; with a thousand it takes a quarter of the time.
+    - `align`: how partitions of which many messages wait advance together, see `Align`. With `timestamp`
+    windows of event time take no message for late that is in order within its partition, if they wait for
+    late ones as long as its `lead`; `messages` does that where partitions have about as many messages in the
+    same time.
     - `on_gap`: what to do where the broker no longer has the next message (retention, a topic made anew):
     `fail` with the offsets, or go on at the `earliest` or `latest` one, with a warning.
     - `on_new_partitions`: when the topic gets more partitions (looked for once a minute), which only a
@@ -104,6 +112,7 @@ def source(
     """
     note_step(step_id)
     check_batch_size(batch_size)
+    check_align(align)
     check_group(group_id)
     check_start(start, group_id)
     check_stop(stop)
@@ -114,7 +123,9 @@ def source(
     batches = op.input(
         "kafka",
         flow,
-        KafkaSource(step_id, topic, kafka, start, stop, batch_size, on_gap, on_new_partitions, group_id),
+        KafkaSource(
+            step_id, topic, kafka, start, stop, batch_size, on_gap, on_new_partitions, group_id, align
+        ),
     )
     return split("split", batches)
 
@@ -135,6 +146,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         on_gap: OnGap,
         on_new_partitions: OnNewPartitions,
         group_id: str | None,
+        align: Align = "messages",
     ) -> None:
         self.step_id = step_id
         self.topic = topic
@@ -145,6 +157,8 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         self.on_gap = on_gap
         self.on_new_partitions = on_new_partitions
         self.group_id = group_id
+        self.align = align
+        self.workers: Workers | None = None
         self.partitions: list[int] = []
         self.topic_id: str | None = None
         self.told = group_id  # the group that hears of offsets: none where the broker refuses it
@@ -172,6 +186,8 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         check_positions(f"{self.step_id}.kafka", self.topic.name, self.partitions)
         self.topic_id = self.kafka.topic_id(self.topic.name)
         self._resumed = False
+        if not self._lanes:  # all workers list, and then build
+            self.workers = workers_of(self.align, len(self.partitions))
         STOP.list()
         return [f"{self.topic.name}/{partition}" for partition in self.partitions]
 
@@ -264,7 +280,9 @@ class Lane(Generic[K, V]):
 
     def __init__(self, source: KafkaSource[K, V], thread: int) -> None:
         self.thread = thread
-        self.reader = Reader(source.kafka, source.topic.name, source.told, source.batch_size)
+        self.reader = Reader(
+            source.kafka, source.topic.name, source.told, source.batch_size, source.align, source.workers
+        )
         self.decoder = BatchDecoder(source.step_id, source.topic, source.kafka)
         self._source = source
         every = float(source.kafka.config.get(_REFRESH, -1)) / 1000
@@ -305,6 +323,8 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._to_commit: int | None = None
         self._counts = PartitionCounts(self._topic, partition)
         self._reader.assign(partition, offset)
+        if source.workers is not None:
+            source.workers.joined()
         STOP.join(self)
 
     def next_batch(self) -> list[Batch[Message[K, V]]]:
@@ -312,6 +332,8 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._commit()
         if STOP.how is not None:
             return self._leave(STOP.how)
+        if self._reader.later(self._partition):
+            return self._wait_for_turn()
         self._lane.check_partitions()
         self._pass_end()
         if self._counts.due():
@@ -350,10 +372,9 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             self._source.drop(self._lane.thread)
 
     def _take(self) -> Columns | None:
-        messages: Sequence[Any] = self._reader.take(self._partition)
-        if messages:
-            kept = self._bound.cut(messages)
-            return from_consumed(kept, self._topic, self._partition) if kept else None
+        rows = self._reader.take(self._partition)
+        if rows is not None:
+            return self._bound.cut(rows) or None
         if self._reader.lost(self._partition) is not None or self._beyond_end():
             self._gap()
         return None
@@ -401,9 +422,17 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         if self._held:
             waiting(self._source.step_id, sign * len(self._held.values))
 
+    def _wait_for_turn(self) -> list[Batch[Message[K, V]]]:
+        self._wait = 0.0
+        if self._reader.stalled:
+            self._sleep(_IDLE[0])  # the one whose turn it is sleeps
+        else:
+            self._awake = _AT_ONCE
+        return []
+
     def _idle(self) -> None:
         if self._reader.busy:
-            # Messages of this one may be next: they come in a row with those of others, who could not go on
+            # Messages of this one may be next: they come in a row with those of others, which cannot go on
             # while this one sleeps long.
             self._wait = 0.0
         self._back_off(*_IDLE)

@@ -10,15 +10,18 @@ import bytewax.operators as op
 from bytewax.connectors.kafka import KafkaSinkMessage, KafkaSourceMessage
 from bytewax.dataflow import Stream, operator
 from bytewax.inputs import AbortExecution
+from bytewax.operators import KeyedStream
 
 from .callsite import note_step
 from .checking import check_consumed, check_message, checked, explaining, shown
-from .decoding import BatchDecoder, from_messages
+from .columns import from_messages
+from .decoding import BatchDecoder
 from .encoding import PartError, encoder
-from .errors import EncodeError, FlowError
+from .errors import EncodeError, FlowError, LateError
 from .failures import code_place, failure, original_of
 from .messages import TOMBSTONE, Failure, Message, RawMessage, Stage, Tombstone
 from .metrics import filtered
+from .progress import PROGRESS
 from .serde.base import Role
 from .settings import Kafka
 from .sink import outgoing_headers
@@ -72,6 +75,23 @@ def map_value(
         return [batch]
 
     return split("split", op.flat_map_batch("map", up, explaining(step_id, mapped, check_message)))
+
+
+@checked
+@operator
+def late(step_id: str, up: KeyedStream[tuple[int, Any]]) -> Stream[Failure]:
+    """Failures of what came too late for its window: `up` is the `late` stream of a windowing step.
+
+    A message is there as it was read; any other value as its `repr`. The key and the number of the window are
+    attributes of the failure.
+    """
+    note_step(step_id)
+
+    def failed(items: list[tuple[str, tuple[int, Any]]]) -> list[Failure]:
+        PROGRESS.came_late(len(items))
+        return [_late_failure(step_id, key, window, value) for key, (window, value) in items]
+
+    return op.flat_map_batch("late", up, failed)
 
 
 @checked
@@ -146,6 +166,18 @@ def _process_failure(
         part="value",
         schema_id=message.value_schema_id,
         place=code_place(error, function),
+    )
+
+
+def _late_failure(step_id: str, key: str, window: int, value: Any) -> Failure:
+    message = value if isinstance(value, Message) else Message(key, value)
+    return failure(
+        LateError(f"came after window {window} of {key!r} had closed"),
+        original_of(message),
+        step=step_id,
+        stage=Stage.LATE,
+        schema_id=message.value_schema_id,
+        attributes={"key": key, "window": window},
     )
 
 

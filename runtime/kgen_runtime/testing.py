@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -310,6 +311,7 @@ class _Consumer:
         self._topics = topics
         self._committed = committed
         self._assigned: dict[tuple[str, int], int] = {}
+        self._paused: set[tuple[str, int]] = set()
 
     def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
         partitions = self._topics.get(topic)
@@ -343,12 +345,16 @@ class _Consumer:
     def incremental_unassign(self, at: list[TopicPartition]) -> None:
         for tp in at:
             self._assigned.pop((tp.topic, tp.partition))
+            self._paused.discard((tp.topic, tp.partition))
 
     def consume(self, count: int, timeout: float) -> list[_Message]:
         given: list[_Message] = []
         for (topic, partition), position in self._assigned.items():
-            there = (m for m in self._topics[topic][partition] if m.offset() >= position)
-            messages = list(itertools.islice(there, count - len(given)))
+            if (topic, partition) in self._paused:
+                continue
+            there = self._topics[topic][partition]
+            first = bisect_left(there, position, key=_Message.offset)
+            messages = there[first : first + count - len(given)]
             given += messages
             if messages:
                 self._assigned[topic, partition] = messages[-1].offset() + 1
@@ -358,10 +364,12 @@ class _Consumer:
         return given
 
     def pause(self, at: list[TopicPartition]) -> None:
-        """What was given stays given; no more is asked for meanwhile."""
+        """No more of these is given."""
+        self._paused.update((tp.topic, tp.partition) for tp in at)
 
     def resume(self, at: list[TopicPartition]) -> None:
         """See `pause`."""
+        self._paused.difference_update((tp.topic, tp.partition) for tp in at)
 
     def poll(self, timeout: float) -> None:
         """There are no events."""

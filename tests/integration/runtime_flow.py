@@ -31,6 +31,7 @@ def counted(up: Stream[Text]) -> Stream[Text]:
     counts = win.fold_window(
         "count", keyed, clock, windower, lambda: 0, lambda n, _: n + 1, lambda a, b: a + b
     )
+    rt.route("late", rt.late("too_late", counts.late), policy=rt.Crash())
     return op.map("told", counts.down, lambda each: rt.Message(each[0], f"{each[1][0]}={each[1][1]}"))
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any, Literal
 
 import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow
+from bytewax.operators import windowing
 from bytewax.testing import TestingSink, run_main
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.integration.kafka_flows import Text, ids, read, text
@@ -273,3 +275,35 @@ def test_many_partitions(kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTop
     topic = new_topic("many", 64)
     send(kafka.bootstrap, topic, numbered(range(2000), 64))
     assert ids(read(rt_kafka, topic)) == list(range(2000))
+
+
+@pytest.mark.parametrize(("partitions", "align"), [(4, "messages"), (4, "timestamp"), (16, "timestamp")])
+def test_a_backlog_in_order_within_its_partitions_is_not_late(
+    kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic, partitions: int, align: Literal["messages"]
+) -> None:
+    """librdkafka gives what it has fetched of one partition after what it has of another."""
+    count, begin = 20_000, int(datetime.now(timezone.utc).timestamp() * 1000) - 3_600_000
+    topic = new_topic("backlog", partitions)
+    records = (Record(b"%d" % n, b"k", n % partitions, begin + 10 * n) for n in range(count))
+    send(kafka.bootstrap, topic, records)
+    assert _late(rt_kafka, topic, align) == (0, count)
+
+
+def _late(kafka: rt.Kafka, topic: str, align: Literal["messages"]) -> tuple[int, int]:
+    """How many messages came too late for windows that wait for 10 s, and how many there were."""
+    late: list[object] = []
+    counts: list[tuple[str, tuple[int, int]]] = []
+    flow = Dataflow("late")
+    split = rt.source("in", flow, text(topic), kafka, stop="end", align=align)
+    clock: Any = windowing.EventClock(_event_time, timedelta(seconds=10))
+    windower = windowing.TumblingWindower(timedelta(minutes=1), NOON)
+    windows = windowing.count_window("windows", split.oks, clock, windower, lambda _: "all")
+    op.output("counts", windows.down, TestingSink(counts))
+    op.output("late", windows.late, TestingSink(late))
+    rt.route("errs", split.errs, policy=rt.Crash())
+    run_main(rt.check(flow))  # type: ignore[no-untyped-call]
+    return len(late), len(late) + sum(number for _, (_, number) in counts)
+
+
+def _event_time(message: Text) -> datetime:
+    return datetime.fromtimestamp((message.timestamp or 0) / 1000, timezone.utc)

@@ -11,7 +11,8 @@ import confluent_kafka
 import pytest
 
 import kgen_runtime as rt
-from kgen_runtime.decoding import BatchDecoder, from_consumed, from_messages
+from kgen_runtime.columns import from_consumed, from_messages
+from kgen_runtime.decoding import BatchDecoder
 from kgen_runtime.split import Batch
 
 HEADERS: rt.Headers = (("a", b"1"), ("a", None))
@@ -111,3 +112,44 @@ def test_a_repr_shows_what_is_set() -> None:
     assert repr(rt.RawMessage(key=None, value=None, topic="t", partition=0)) == (
         "RawMessage(key=None, value=None, topic='t', partition=0)"
     )
+
+
+class Unnamed:
+    """A message with a header whose name is not UTF-8."""
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def headers(self) -> None:
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    def key(self) -> bytes:
+        return b"k"
+
+    def value(self) -> bytes:
+        return b"v"
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 5
+
+    def offset(self) -> int:
+        return self._offset
+
+
+def test_what_waits_with_others_is_the_same_afterwards(orders: rt.Topic[str, str]) -> None:
+    """Also where a message among them cannot give its headers."""
+    messages = [consumed(headers=list(HEADERS)), Unnamed(18), consumed(timestamp=(0, 0)), Unnamed(19)]
+    rows, *others = (from_consumed([each], "orders", 2) for each in messages)
+    for each in others:
+        rows.add(each)
+    first, last = decoded(orders, rows.part(0, 2)), decoded(orders, rows.part(2, 4))
+    assert [each.raw() for each in first.oks + last.oks] == [
+        RAW,
+        dataclasses.replace(RAW, headers=(), timestamp=None),
+    ]
+    assert [each.original.offset for each in first.errs + last.errs] == [18, 19]
+    assert {(each.stage, each.original.value) for each in first.errs + last.errs} == {
+        (rt.Stage.FRAMING, b"v")
+    }
+    rows.drop(1)
+    assert [each.original.offset for each in decoded(orders, rows.part(0, 3)).errs] == [18, 19]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 import kgen_runtime as rt
 from kgen_runtime import reader, testing
@@ -19,8 +19,8 @@ from .conftest import texts
 Orders = rt.Topic[str, str]
 
 
-def offsets(messages: list[Any]) -> list[tuple[int, int]]:
-    return [(message.partition(), message.offset()) for message in messages]
+def offsets(rows: Any) -> list[tuple[int, int]]:
+    return [] if rows is None else [(rows.partitions, offset) for offset in rows.offsets]
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def test_messages_go_to_their_partitions_in_order(two: testing.Memory) -> None:
     taken: dict[int, list[Any]] = {0: [], 1: []}
     while not all(reader.at_end(partition) for partition in taken):
         for partition, messages in taken.items():
-            messages += reader.take(partition)
-    assert offsets(taken[0]) == [(0, offset) for offset in range(12)]
-    assert offsets(taken[1]) == [(1, offset) for offset in range(3)]
+            messages += offsets(reader.take(partition))
+    assert taken[0] == [(0, offset) for offset in range(12)]
+    assert taken[1] == [(1, offset) for offset in range(3)]
 
 
 def test_what_was_fetched_of_a_released_partition_is_dropped(two: testing.Memory) -> None:
@@ -49,18 +49,22 @@ def test_what_was_fetched_of_a_released_partition_is_dropped(two: testing.Memory
     assert offsets(reader.take(1)) == [(1, offset) for offset in range(3)]
 
 
-def test_a_partition_sleeps_but_shortly_while_messages_of_another_stand_before_its_own(
-    orders: Orders, two: testing.Memory
+def test_a_partition_that_others_wait_for_is_asked_again_soon(
+    orders: Orders, two: testing.Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = KafkaSource("flow.read", orders, two, "earliest", "never", 3, "fail", "fail", None)
     first, second = (source.build_part("flow.read.kafka", key, None) for key in source.list_parts())
-    for _ in range(3):
-        assert second.next_batch() == []
-        assert second._wait == 0.001
-        assert len(first.next_batch()[0].oks) == 3
+    consumer = first._reader.consumer
+    consumer.pause([TopicPartition("orders", 1)])  # its messages are on their way
     assert len(first.next_batch()[0].oks) == 3
-    while second.next_batch():
-        pass
+    for _ in range(10):
+        for part in (first, second):
+            assert part.next_batch() == []
+            assert part._wait <= 0.001
+    consumer.resume([TopicPartition("orders", 1)])
+    given = [len(batch.oks) for _ in range(12) for part in (second, first) for batch in part.next_batch()]
+    assert sum(given) == 12
+    monkeypatch.setattr(reader, "_BLOCKED", 0)
     for _ in range(10):
         assert second.next_batch() == []
     assert second._wait == 0.05
@@ -86,21 +90,39 @@ def test_the_end_counts_when_all_before_it_was_taken(orders: Orders) -> None:
 def test_messages_do_not_pile_up_for_a_partition_whose_turn_is_late(
     orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "_ROOM", 10)
+    """They stay on the broker: it is paused. The others are reached all the same."""
+    monkeypatch.setattr(reader, "_ROOM", 20)
+    monkeypatch.setattr(reader, "_LEAST_ROOM", 10)
     kafka = testing.Memory({orders: [*texts(100, partition=0), *texts(3, partition=1)]})
-    late = Reader(kafka, "orders", None, 2)
+    one = Reader(kafka, "orders", None, 2)
     for partition in (0, 1):
-        late.assign(partition, 0)
-    for _ in range(50):
-        assert late.take(1) == []
-    assert late._waiting == len(late._inboxes[0].messages) == 12
-    late.hold(0, True)  # it may be long: the others go on meanwhile
-    taken = [message for _ in range(50) for message in late.take(1)]
-    assert offsets(taken) == [(1, offset) for offset in range(3)]
-    late.hold(0, False)
-    assert late._waiting == len(late._inboxes[0].messages)
-    late.release(0)
-    assert late._waiting == 0
+        one.assign(partition, 0)
+    assert offsets(one.take(1)) == [(1, 0), (1, 1)]
+    assert len(one._inboxes[0]) == 10
+    taken = [at for _ in range(200) for at in offsets(one.take(0)) + offsets(one.take(1))]
+    assert [at for at in taken if at[0] == 0] == [(0, offset) for offset in range(100)]
+
+
+def test_few_large_messages_wait_for_their_turn(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_ROOM_BYTES", 10_000)
+    large = [rt.RawMessage(key=None, value=b"x" * 1000, topic="orders", partition=0) for _ in range(100)]
+    one = Reader(testing.Memory({orders: [*large, *texts(1, partition=1)]}), "orders", None, 1)
+    for partition in (0, 1):
+        one.assign(partition, 0)
+    assert offsets(one.take(1)) == [(1, 0)]
+    assert len(one._inboxes[0]) == 4
+
+
+def test_a_partition_that_is_held_keeps_its_place(orders: Orders) -> None:
+    kafka = testing.Memory({orders: [*texts(10, partition=0), *texts(3, partition=1)]})
+    one = Reader(kafka, "orders", None, 2)
+    for partition in (0, 1):
+        one.assign(partition, 0)
+    assert offsets(one.take(0)) == [(0, 0), (0, 1)]
+    one.hold(0, True)  # it may be long: the others go on meanwhile
+    assert [at for _ in range(5) for at in offsets(one.take(1))] == [(1, offset) for offset in range(3)]
+    one.hold(0, False)
+    assert [at for _ in range(50) for at in offsets(one.take(0))] == [(0, offset) for offset in range(2, 10)]
 
 
 @pytest.mark.parametrize(
