@@ -29,7 +29,7 @@ from .codec import ENGINE
 from .conditions import check_interval, topics_written
 from .errors import ConfigError
 from .errs import check
-from .late import count_late
+from .latecounts import count_late
 from .leaving import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
 from .recovery import Recovery, lock_name
 from .report import About, Report

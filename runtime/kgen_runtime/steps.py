@@ -21,7 +21,6 @@ from .errors import EncodeError, FlowError, LateError
 from .failures import code_place, failure, original_of
 from .messages import TOMBSTONE, Failure, Message, RawMessage, Stage, Tombstone
 from .metrics import filtered
-from .progress import PROGRESS
 from .serde.base import Role
 from .settings import Kafka
 from .sink import outgoing_headers
@@ -88,7 +87,6 @@ def late(step_id: str, up: KeyedStream[tuple[int, Any]]) -> Stream[Failure]:
     note_step(step_id)
 
     def failed(items: list[tuple[str, tuple[int, Any]]]) -> list[Failure]:
-        PROGRESS.came_late(len(items))
         return [_late_failure(step_id, key, window, value) for key, (window, value) in items]
 
     return op.flat_map_batch("late", up, failed)

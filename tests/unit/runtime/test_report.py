@@ -91,6 +91,7 @@ FLOWS = """
         windower = win.TumblingWindower(length=timedelta(minutes=1), align_to=EPOCH)
         counts = win.collect_window("count", keyed, clock, windower)
         op.inspect("show", counts.down, lambda step, item: None)
+        rt.route("late", rt.late("too_late", counts.late), policy=rt.Drop())
         return rt.check(flow)
 """
 
