@@ -19,6 +19,9 @@ from .failures import failure, original_of
 from .messages import Failure, Message, RawMessage, Stage
 from .producers import TOO_LARGE
 from .sendable import check_headers
+from .serde.base import Serde
+from .serde.framing import HEADERS
+from .serde.primitive import BytesSerde
 from .settings import Kafka
 from .topic import Topic
 
@@ -26,7 +29,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 _DELIVERIES: Final = "Use 'at-least-once' or 'exactly-once'."
-_SCHEMA_HEADERS: Final = frozenset({"__key_schema_id", "__value_schema_id"})
+_SCHEMA_HEADERS: Final = frozenset(HEADERS.values())
 
 
 @checked
@@ -41,8 +44,9 @@ def sink(
 ) -> Stream[Failure]:
     """Write messages to a topic. Gives the stream of those that failed for good.
 
-    Key, value, headers and timestamp are written; a message with `target_topic` or `target_partition` goes
-    there instead. A message that cannot be encoded or is too large goes to the errs. While the broker is
+    Key, value, headers and timestamp are written (but a header that names a schema only with the bytes that
+    it is of); a message with `target_topic` or `target_partition` goes there instead. A message that cannot
+    be encoded or is too large goes to the errs. While the broker is
     away the flow waits; when it has acknowledged nothing for 60 s (`delivery.timeout.ms`, where that is set)
     the flow fails with `DeliveryError` and nothing of the epoch committed. Without recovery, everything is
     delivered when the flow ends.
@@ -103,7 +107,7 @@ def _outgoing(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Messa
     def outgoing(message: Message[K, V]) -> Outgoing:
         key, value = encode(message)
         target, partition = message.target_topic, message.target_partition
-        headers = outgoing_headers(message) if message.headers else None
+        headers = outgoing_headers(message, topic, key, value) if message.headers else None
         where = -1 if partition is None else partition
         chosen = target is not None or partition is not None
         # Not by its name: that costs half as much as all the rest.
@@ -112,13 +116,28 @@ def _outgoing(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Messa
     return outgoing
 
 
-def outgoing_headers(message: Message[Any, Any]) -> list[tuple[str, str | bytes | None]]:
-    """The message's headers without those that name the schemas it was read with: it is written with
-    others. Raises `EncodeError` for what is no header.
+def outgoing_headers(
+    message: Message[Any, Any], topic: Topic[Any, Any], key: bytes | None, value: bytes | None
+) -> list[tuple[str, str | bytes | None]]:
+    """The message's headers; the one that names the schema of the key, or of the value, only where that half
+    is written as it was read: another is written with another schema. Raises `EncodeError` for what is no
+    header.
     """
-    kept = [header for header in message.headers if header[0] not in _SCHEMA_HEADERS]
+    kept = list(message.headers)
+    if any(name in _SCHEMA_HEADERS for name, _ in kept):
+        raw = message.raw()
+        same = {
+            HEADERS["key"]: _is_same(topic.key, None if raw is None else (raw.key, key)),
+            HEADERS["value"]: _is_same(topic.value, None if raw is None else (raw.value, value)),
+        }
+        kept = [header for header in kept if same.get(header[0], True)]
     check_headers(kept)
     return [*kept]
+
+
+def _is_same(serde: Serde[Any], halves: tuple[bytes | None, bytes | None] | None) -> bool:
+    """Of a message made in the flow, bytes and their header are what the user says."""
+    return isinstance(serde, BytesSerde) if halves is None else halves[0] == halves[1]
 
 
 def _refused(step_id: str, message: Message[Any, Any], error: Exception) -> Failure:

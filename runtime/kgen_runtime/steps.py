@@ -132,7 +132,7 @@ def serialize(
         for message in messages:
             try:
                 key, value = encode(message)
-                batch.oks.append(_sink_message(message, key, value, topic.name))
+                batch.oks.append(_sink_message(message, key, value, topic))
             except PartError as error:
                 batch.errs.append(_serialize_failure(step_id, message, error.error, error.part))
             except EncodeError as error:  # of the headers
@@ -142,12 +142,14 @@ def serialize(
     return split("split", op.flat_map_batch("encode", up, explaining(step_id, encoded, check_message)))
 
 
-def _sink_message(message: Message[Any, Any], key: bytes | None, value: bytes | None, topic: str) -> Produced:
+def _sink_message(
+    message: Message[K, V], key: bytes | None, value: bytes | None, topic: Topic[K, V]
+) -> Produced:
     return KafkaSinkMessage(
         key=key,
         value=value,
-        topic=message.target_topic or topic,
-        headers=outgoing_headers(message),  # type: ignore[arg-type]  # null header values are fine
+        topic=message.target_topic or topic.name,
+        headers=outgoing_headers(message, topic, key, value),  # type: ignore[arg-type]  # null header values are fine
         partition=message.target_partition,
         timestamp=message.timestamp or 0,
     )

@@ -45,6 +45,39 @@ def test_all_of_a_message_is_written(out: Out) -> None:
     assert message.headers == (("a", b"1"), ("n", None))
 
 
+@pytest.mark.parametrize("through", ["sink", "serialize"])
+@pytest.mark.parametrize(
+    ("value", "kept"), [(b"bare", {"__key_schema_id", "__value_schema_id"}), (b"other", {"__key_schema_id"})]
+)
+def test_a_header_that_names_a_schema_stays_with_its_bytes(
+    through: str, value: bytes, kept: set[str]
+) -> None:
+    ids = (("__key_schema_id", b"\0\0\0\0\7"), ("__value_schema_id", b"\0\0\0\0\x08"))
+    of_bytes = rt.Topic("out", key=rt.BytesSerde(), value=rt.BytesSerde())
+    read = rt.RawMessage(key=b"k", value=b"bare", topic="out", headers=ids)
+    kafka = testing.Memory({of_bytes: [read]})
+    flow = Dataflow("flow")
+    source = rt.source("in", flow, of_bytes, kafka)
+    changed = rt.map_value("change", source.oks, lambda _: value)
+    headers: list[Any] = []
+    if through == "sink":
+        errs = rt.sink("out", changed.oks, of_bytes, kafka)
+    else:
+        written, errs = (split := rt.serialize("out", changed.oks, of_bytes, kafka)).oks, split.errs
+        op.output("taken", written, TestingSink(headers))
+    rt.route("errs", source.errs, changed.errs, errs, policy=rt.Crash())
+    testing.run(rt.check(flow))
+    (message,) = headers or kafka.produced["out"]
+    assert {name for name, _ in message.headers} == kept
+
+
+def test_bytes_made_in_the_flow_keep_the_header_that_was_given_to_them() -> None:
+    kafka, header = Broker(), ("__value_schema_id", b"\0\0\0\0\7")
+    of_bytes = rt.Topic("out", key=rt.BytesSerde(), value=rt.BytesSerde())
+    write(kafka, of_bytes, [rt.Message(b"k", b"bare", headers=(header,))])  # type: ignore[arg-type]
+    assert kafka.produced["out"][0].headers == (header,)
+
+
 def test_null_keys_and_tombstones_are_written(out: Out) -> None:
     kafka = Broker()
     write(kafka, out, [rt.Message(None, None)])
