@@ -11,14 +11,16 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, NoReturn, Protocol, TypeAlias, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
-from .errors import DeliveryError, RegistryError
+from .errors import DeliveryError, KgenError, RegistryError
+from .limits import Limits
 from .messages import Failure
 from .metrics import ProducedCounts
+from .outgoing import Outgoing
 from .producers import OF_A_BATCH, delivery_seconds, hint, is_permanent, open_producer, open_single
 from .progress import PROGRESS
 from .settings import Kafka
@@ -40,20 +42,6 @@ Heard: TypeAlias = "Callable[[KafkaError | None, KafkaMessage], None]"
 Delivery: TypeAlias = Literal["at-least-once", "exactly-once"]
 Place: TypeAlias = "tuple[str, int, int]"
 """Topic, partition and offset of the input that an item was made of."""
-
-
-class Outgoing(NamedTuple):
-    """A message in bytes, in the order of `Producer.produce`. `chosen`: the message itself says where it
-    goes.
-    """
-
-    topic: str
-    value: bytes | None
-    key: bytes | None
-    partition: int  # -1: by the key
-    timestamp: int  # ms since the epoch, 0: now
-    headers: list[tuple[str, str | bytes | None]] | None
-    chosen: bool
 
 
 @dataclass(frozen=True)
@@ -105,7 +93,8 @@ class Counter(ABC, Generic[X]):
         self._bound = delivery_seconds(mail.kafka) + 5  # librdkafka gives up first, and says why
         self.traffic = ProducedCounts(mail.topic)
         self._failures: list[Failure] = []
-        self._lost: list[tuple[str, KafkaError | None]] = []
+        self._lost: list[tuple[str, KafkaError | None, str | None]] = []
+        self._limits = Limits(mail.kafka, mail.topic, mail.options)
         self._gate: Callable[[], Keyed | None] | None = None
         self._look_at = 0.0
 
@@ -178,21 +167,21 @@ class Counter(ABC, Generic[X]):
     def check(self) -> None:
         """Raises `DeliveryError` where a message was lost for a reason that is not its own."""
         if self._lost:
-            what, error = self._lost[0]
-            self._fail(f"{len(self._lost)} message(s) did not arrive: {what}", error)
+            what, error, advice = self._lost[0]
+            self._fail(f"{len(self._lost)} message(s) did not arrive: {what}", error, advice)
 
     @abstractmethod
     def _abandon(self) -> None:
         """Whatever is under way must not be delivered any more."""
 
-    def _fail(self, what: str, error: KafkaError | None = None) -> NoReturn:
+    def _fail(self, what: str, error: KafkaError | None = None, advice: str | None = None) -> NoReturn:
         # The epoch will come again, so nothing of it may be delivered late by a producer that lives on.
         self._abandon()
         self._drop()
-        raise DeliveryError(what, where=f"step {self._step_id}", hint=hint(error))
+        raise DeliveryError(what, where=f"step {self._step_id}", hint=advice or hint(error))
 
     def _lose(self, topic: str | None, error: KafkaError) -> None:
-        self._lost.append((f"not delivered to {topic}: {error.str()}", error))
+        self._lost.append((f"not delivered to {topic}: {error.str()}", error, None))
 
     def _refuse(self, item: X, error: Exception) -> None:
         # Called by librdkafka too, from where nothing should be raised: `check` does.
@@ -200,13 +189,15 @@ class Counter(ABC, Generic[X]):
         if failure is not None:
             self._failures.append(failure)
         elif isinstance(error, KafkaException):
-            self._lost.append((error.args[0].str(), error.args[0]))
+            self._lost.append((error.args[0].str(), error.args[0], None))
+        elif isinstance(error, KgenError):
+            self._lost.append((error.what, None, error.hint))
         else:
-            self._lost.append((str(error), None))
+            self._lost.append((str(error), None, None))
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
-            self._lost.append((error.str(), error))
+            self._lost.append((error.str(), error, None))
         else:
             log.warning("%s: %s", self._step_id, error.str())
 
@@ -318,7 +309,7 @@ class AtLeastOnce(Counter[X]):
 
     def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
         super().__init__(step_id, mail, drop)
-        self._producer = open_producer(mail.kafka, mail.options, self._on_error)
+        self._producer = open_producer(mail.kafka, self._limits.options, self._on_error)
         self._single: Producer | None = None
         self._under_way = self._begin()
         self._again: deque[tuple[X, int]] = deque()
@@ -345,19 +336,24 @@ class AtLeastOnce(Counter[X]):
             sent, heard = self._under_way = self._begin()
         sent.add(items)
         produce, encode = self._producer.produce, self._encode
+        large, unkeyed = self._limits.large, self._limits.compacted
         count, size = len(items), 0
         for item in items:
             try:
                 topic, value, key, partition, timestamp, headers, _ = out = encode(item)
                 if value:
                     size += len(value)
+                    if len(value) > large:
+                        self._limits.check(out)
                 if key:
                     size += len(key)
+                elif key is None and topic in unkeyed:
+                    self._limits.check(out)
                 produce(topic, value, key, partition, heard, None, timestamp, headers)
             except BufferError:
                 self._queue(self._producer, item, out, heard)
             except KafkaException as error:
-                self._failed(item, error.args[0])
+                self._failed(item, error.args[0], by_broker=False)
             except (RegistryError, DeliveryError):
                 raise  # not this message's fault: every other one would fail too
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
@@ -408,7 +404,7 @@ class AtLeastOnce(Counter[X]):
         try:
             self._put(producer, out, heard)
         except KafkaException as error:
-            self._failed(item, error.args[0])
+            self._failed(item, error.args[0], by_broker=False)
 
     def _open_single(self) -> Producer:
         if self._single is None:
@@ -417,7 +413,7 @@ class AtLeastOnce(Counter[X]):
                 "and slowly. Where it is too large, set batch.size below the topic's max.message.bytes.",
                 *(self._step_id, self._why),
             )
-            self._single = open_single(self._mail.kafka, self._mail.options, self._on_error)
+            self._single = open_single(self._mail.kafka, self._limits.options, self._on_error)
         return self._single
 
     def _on_delivery(self, sent: Sent[X], error: KafkaError | None, message: KafkaMessage) -> None:
@@ -439,9 +435,11 @@ class AtLeastOnce(Counter[X]):
         if error is not None:
             self._failed(item, error)
 
-    def _failed(self, item: X, error: KafkaError) -> None:
+    def _failed(self, item: X, error: KafkaError, *, by_broker: bool = True) -> None:
         out = self._encode(item)
-        if is_permanent(error, out.chosen):
-            self._refuse(item, KafkaException(error))
-        else:
+        if not is_permanent(error, out.chosen):
             self._lose(out.topic, error)
+        elif by_broker:
+            self._refuse(item, self._limits.refused(out, error))
+        else:
+            self._refuse(item, self._limits.refused_here(out, error))

@@ -14,6 +14,8 @@ KgenError                  what, where, hint; what the command line prints
 │   ├── DecodeError        the payload does not fit its writer schema
 │   └── EncodeError        the value does not fit the schema
 ├── SourceError            a topic cannot be read: absent, out of reach, messages or partitions gone
+├── RefusedError           a message that its topic does not take
+│   └── OversizeError      it is larger than the topic, or the producer, takes
 ├── LateError              a message came after its window of event time had closed
 ├── DeliveryError          a message could not be delivered to the broker
 └── RecoveryError          the recovery folder cannot be used
@@ -143,6 +145,14 @@ class ProcessingError(KgenError):
     """A message failed, and the policy is to stop. `traceback` is of the user's code, where that failed."""
 
     traceback: str = ""
+
+
+class RefusedError(KgenError):
+    """A message that its topic does not take."""
+
+
+class OversizeError(RefusedError):
+    """A message is larger than its topic, or the producer, takes."""
 
 
 class LateError(KgenError):

@@ -14,12 +14,13 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from .callsite import failed_line, step_line
 from .checking import check_failure, checked, explaining
-from .counter import Delivery, Mail, Outgoing, Place
+from .counter import Delivery, Mail, Place
 from .delivery import deliver
 from .dlqheaders import PROFILES, Profile
 from .errors import DeliveryError, FlowError, ProcessingError
 from .messages import Failure, Headers, RawMessage
 from .metrics import handled
+from .outgoing import Outgoing
 from .progress import PROGRESS
 from .recovery import hold_for_bytewaxs_runner
 from .sendable import check_headers
@@ -145,9 +146,10 @@ class DeadLetter(Policy):
         def refused(failure: Failure, error: Exception) -> None:
             check_failure(failure, f"{route}.{step_id}")
 
-        # As large as the broker takes: a message that was read must also fit with headers added.
-        options = {"message.max.bytes": _DLQ_MAX_BYTES}
-        mail = Mail(self.kafka, encode, refused, options, self.delivery, self.topic, _place, self._sent)
+        # As large as the broker takes, whatever the user's limit: what was over that goes there, and what was
+        # read must also fit with headers added.
+        kafka = self.kafka.with_config({"message.max.bytes": _DLQ_MAX_BYTES})
+        mail = Mail(kafka, encode, refused, {}, self.delivery, self.topic, _place, self._sent)
         unsent = deliver(step_id, up, mail)
         consume(
             f"{step_id}_end", unsent, lambda _: None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -60,7 +59,7 @@ _NOT_COMMITTED: Final = (
     "Nothing of this epoch was committed; it comes again when the flow is started with recovery."
 )
 _HINTS: Final[Sequence[tuple[frozenset[int], str]]] = (
-    (_NO_SUCH_PLACE, "Create the topic first, or mend its name."),
+    (_NO_SUCH_PLACE, "Create the topic first, or fix its name."),
     (
         _FENCED,
         "Another run of this flow has taken over, or the transaction took longer than its timeout.",
@@ -71,6 +70,11 @@ _HINTS: Final[Sequence[tuple[frozenset[int], str]]] = (
         "again.",
     ),
     (DENIED, "docs/guarantees.md lists the rights that a flow needs."),
+    (
+        frozenset({KafkaError.INVALID_RECORD}),
+        "Is the topic compacted (cleanup.policy)? It then takes no message without a key. Allow the flow to "
+        "describe the topic's configs: such messages go to the errs.",
+    ),
     (
         TOO_LARGE,
         "The topic's max.message.bytes is lower than what was sent, and was not known: allow the flow to "
@@ -103,9 +107,7 @@ def open_producer(
 
 def open_single(kafka: Kafka, options: Mapping[str, Any], on_error: Callable[[KafkaError], None]) -> Producer:
     """A producer that sends every message alone, whatever the user's settings of batches."""
-    changed = copy.copy(kafka)
-    changed._config = {**kafka.config, "batch.num.messages": 1}
-    return open_producer(changed, options, on_error)
+    return open_producer(kafka.with_config({"batch.num.messages": 1}), options, on_error)
 
 
 def delivery_seconds(kafka: Kafka) -> float:
@@ -125,6 +127,12 @@ def largest_batch(kafka: Kafka, options: Mapping[str, Any]) -> int:
     """The bytes of several messages that librdkafka sends as one batch at most. Raises `ConfigError`."""
     size = int(_number({**options, **kafka.config}, "batch.size", _LARGEST))
     return min(size, largest_message(kafka, options))
+
+
+def compresses(kafka: Kafka) -> bool:
+    """What the broker counts is less than what is given to the producer."""
+    names = ("compression.type", "compression.codec")
+    return any(str(kafka.config.get(name, "none")).lower() != "none" for name in names)
 
 
 def _number(config: Mapping[str, Any], name: str, usual: float) -> float:

@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterable
 from typing import Any, Final
 
-from .counter import Outgoing
 from .errors import EncodeError
+from .outgoing import Outgoing
 
 _NUMBERS: Final = struct.Struct("<iq")
 """Partition and timestamp, as librdkafka has them."""

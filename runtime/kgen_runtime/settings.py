@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
@@ -51,6 +52,16 @@ def _knows_rebootstrap() -> bool:
 
 
 log.addFilter(OncePer(10))
+
+
+class TopicSettings(NamedTuple):
+    """Of a topic: the largest batch in bytes (`max.message.bytes`; None where the broker does not say), and
+    whether it is compacted (`cleanup.policy`), so that messages need a key.
+    """
+
+    known: bool = False
+    batch_limit: int | None = None
+    compacted: bool = False
 
 
 class Kafka:
@@ -122,6 +133,12 @@ class Kafka:
         """librdkafka's options as given (a copy, secrets included)."""
         return dict(self._config)
 
+    def with_config(self, changes: Mapping[str, Any]) -> Kafka:
+        """The same with other values for some of librdkafka's options."""
+        changed = copy.copy(self)
+        changed._config = {**self._config, **changes}
+        return changed
+
     @property
     def store(self) -> SchemaStore:
         """The schema store that all steps with these settings share in this process."""
@@ -142,19 +159,22 @@ class Kafka:
         producer: Producer = self._client(Producer, CONSUMER_ONLY, {**extra, **self._config})
         return producer
 
-    def message_limit(self, topic: str) -> int | None:
-        """The largest batch, in bytes, that the broker takes for a topic; None where it does not say."""
+    def topic_settings(self, topic: str) -> TopicSettings:
+        """What decides which messages a topic takes, as far as the broker tells this user."""
         wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
         try:
             client: AdminClient = self._admin()
+            client.poll(0)  # lets librdkafka ask for an OAuth token
             found = client.describe_configs([wanted], request_timeout=_ASKING)[wanted].result()
         except KafkaException as error:
-            log.info(
-                "topic %s: the broker does not tell its max.message.bytes: %s", topic, error.args[0].str()
-            )
-            return None
-        limit = found.get("max.message.bytes")
-        return None if limit is None else int(limit.value)
+            log.info("topic %s: the broker does not tell its configs: %s", topic, error.args[0].str())
+            return TopicSettings()
+        limit, policy = found.get("max.message.bytes"), found.get("cleanup.policy")
+        return TopicSettings(
+            known=True,
+            batch_limit=None if limit is None else int(limit.value),
+            compacted=policy is not None and "compact" in str(policy.value),
+        )
 
     def topic_id(self, topic: str) -> str | None:
         """What tells a topic from another one of its name; None where the broker does not say."""

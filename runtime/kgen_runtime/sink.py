@@ -11,13 +11,13 @@ from confluent_kafka import KafkaException
 from .callsite import note_step
 from .checking import check_message, checked
 from .conditions import check_sink
-from .counter import Delivery, Mail, Outgoing, Place
+from .counter import Delivery, Mail, Place
 from .delivery import deliver
 from .encoding import PartError, encoder
-from .errors import FlowError
+from .errors import FlowError, OversizeError, RefusedError
 from .failures import failure, original_of
 from .messages import Failure, Message, RawMessage, Stage
-from .producers import TOO_LARGE
+from .outgoing import Outgoing
 from .sendable import check_headers
 from .serde.base import Serde
 from .serde.framing import HEADERS
@@ -146,6 +146,8 @@ def _refused(step_id: str, message: Message[Any, Any], error: Exception) -> Fail
     stage = Stage.SERIALIZE
     if isinstance(error, PartError):
         part, error = error.part, error.error
-    elif isinstance(error, KafkaException):
-        stage = Stage.OVERSIZE if error.args[0].code() in TOO_LARGE else Stage.PRODUCE
+    elif isinstance(error, OversizeError):
+        stage = Stage.OVERSIZE
+    elif isinstance(error, (RefusedError, KafkaException)):
+        stage = Stage.PRODUCE
     return failure(error, original_of(message), step=step_id, stage=stage, part=part)

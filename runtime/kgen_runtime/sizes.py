@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .counter import Outgoing
+from .outgoing import Outgoing
 
 _OVERHEAD: Final = 36
 """What librdkafka counts for a message beside its content: RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD in its

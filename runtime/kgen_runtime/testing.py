@@ -40,7 +40,7 @@ from .serde.either import EitherSerde
 from .serde.framing import id_prefix
 from .serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from .serde.store import SchemaStore
-from .settings import Kafka
+from .settings import Kafka, TopicSettings
 from .source import KafkaSource, sources
 from .starts import kept_in
 from .topic import Topic
@@ -129,9 +129,9 @@ class Memory(Kafka):
         """None: a topic in memory is always the same."""
         return None
 
-    def message_limit(self, topic: str) -> int | None:
-        """None: there is no limit."""
-        return None
+    def topic_settings(self, topic: str) -> TopicSettings:
+        """There are no limits."""
+        return TopicSettings()
 
 
 def run(flow: Dataflow, *, recovery: Recovery | None = None, epoch_interval: timedelta | None = None) -> None:

@@ -29,12 +29,13 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
 from .conditions import transaction_ms
-from .counter import Counter, Mail, Outgoing
+from .counter import Counter, Mail
 from .errors import DeliveryError, RegistryError
-from .producers import DENIED, PURGED, largest_batch, largest_message, open_producer
+from .outgoing import Outgoing
+from .producers import DENIED, PURGED, largest_batch, open_producer
 from .sendable import check_message
 from .settings import Kafka
-from .sizes import batch_limit, client_size, record_size
+from .sizes import batch_limit, record_size
 
 X = TypeVar("X")
 R = TypeVar("R")
@@ -54,7 +55,6 @@ _KEEP: Final = 3600.0
 (`offsets.retention.minutes`) and transactional ids (`transactional.id.expiration.ms`), after 7 days by
 default, and a forgotten marker is a whole partition written again.
 """
-_NO_LIMIT: Final = 1 << 40
 
 log = logging.getLogger("kgen_runtime.sink")
 
@@ -176,9 +176,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         self._group = group_of(step_id, mail.topic)
         self._markers = Markers(mail.kafka, self._group)
         self._lanes: dict[tuple[str, int], Lane] = {}
-        self._local_limit = largest_message(mail.kafka, mail.options)
         self._batch = 0
-        self._limits: dict[str, int] = {}
         self._narrow: set[str] = set()
         self._purged: KafkaError | None = None
         self._timeout = transaction_ms(mail.kafka) / 1000
@@ -204,14 +202,13 @@ class ExactlyOnce(Counter[X], Generic[X]):
             try:
                 out = self._encode(item)
                 check_message(out)
+                self._limits.check(out)  # what the broker refuses breaks the whole transaction
             except (RegistryError, DeliveryError):
                 raise
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
                 self._refuse(item, error)
                 continue
-            if self._too_large(out):
-                self._refuse(item, KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)))
-            elif lane.opening is None:
+            if lane.opening is None:
                 self._produce(lane, offset, out)
             else:
                 self._hold(lane, offset, out)
@@ -275,9 +272,9 @@ class ExactlyOnce(Counter[X], Generic[X]):
         return self._lanes.get((topic, partition)) or self._open(topic, partition), offset
 
     def _open(self, topic: str, partition: int) -> Lane:
-        limit = self._limit(self._mail.topic)
+        limit = self._limits.batch(self._mail.topic)
         options = {
-            **self._mail.options,
+            **self._limits.options,
             "transactional.id": f"{self._group}/{topic}/{partition}",
             "transaction.timeout.ms": transaction_ms(self._mail.kafka),
             "delivery.timeout.ms": min(60_000, transaction_ms(self._mail.kafka)),
@@ -318,7 +315,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
             return
         try:
             lane.begin()
-            if self._limits[out.topic] < self._batch:
+            if self._limits.batch(out.topic) < self._batch:
                 self._bound_batch(lane, out)
             self._put(lane.producer, out, self._on_delivery)
         except KafkaException as error:
@@ -331,7 +328,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         """librdkafka fills a batch up to `batch.size`, whatever the topic takes: what may make it too large
         is sent before.
         """
-        size, limit = record_size(out), self._limits[out.topic]
+        size, limit = record_size(out), self._limits.batch(out.topic)
         if out.topic not in self._narrow:
             self._narrow.add(out.topic)
             log.warning(
@@ -362,16 +359,6 @@ class ExactlyOnce(Counter[X], Generic[X]):
 
     def _abandon(self) -> None:
         wait([_apart(lane.abort) for lane in self._lanes.values() if lane.busy], _ABORT + _GRACE)
-
-    def _too_large(self, out: Outgoing) -> bool:
-        # Found before it is sent: what the broker refuses breaks the whole transaction.
-        size, limit = client_size(out), self._limits.get(out.topic) or self._limit(out.topic)
-        return size > self._local_limit or (2 * size > limit and record_size(out) > limit)
-
-    def _limit(self, topic: str) -> int:
-        if topic not in self._limits:
-            self._limits[topic] = self._mail.kafka.message_limit(topic) or _NO_LIMIT
-        return self._limits[topic]
 
 
 def _apart(call: Callable[..., R], *arguments: Any) -> Future[R]:

@@ -129,16 +129,37 @@ def test_the_limit_is_found_to_the_byte(kafka: AnyBroker, new_topic: NewTopic) -
 
 
 def test_librdkafkas_limit_is_found_to_the_byte(kafka: AnyBroker, new_topic: NewTopic) -> None:
-    """Its `message.max.bytes`, which is below the broker's limit unless set. A message that it does not take
-    does not break the transaction.
+    """Its `message.max.bytes`, where that is set below the topic's. A message that it does not take does not
+    break the transaction.
     """
     copy = Copy(kafka, new_topic)
     fits = 1_000_000 - 36 - len(b"0")
     large = [Record(value=b"x" * (fits + n), key=b"%d" % n) for n in (0, 1)]
     send(kafka.bootstrap, copy.topics[0], large, message_max_bytes=1_040_000)
-    copy.run()
+    copy.run(**{"message.max.bytes": 1_000_000})
     assert copy.written(2) == ["1"]
     assert copy.written() == sorted([*IDS, "0"])
+
+
+def test_messages_between_librdkafkas_limit_and_the_topics_are_written(
+    kafka: AnyBroker, new_topic: NewTopic
+) -> None:
+    copy = Copy(kafka, new_topic)
+    large = [Record(value=b"x" * size, key=b"%d" % size) for size in (1_000_001, 1_040_000)]
+    send(kafka.bootstrap, copy.topics[0], large, message_max_bytes=1_048_588)
+    copy.run()
+    assert copy.written() == sorted([*IDS, "1000001", "1040000"])
+    assert copy.written(2) == []
+
+
+def test_a_message_without_a_key_stops_no_flow_into_a_compacted_topic(
+    kafka: AnyBroker, new_topic: NewTopic
+) -> None:
+    copy = Copy(kafka, new_topic, cleanup_policy="compact")
+    send(kafka.bootstrap, copy.topics[0], [Record(value=b"keyless")])
+    copy.run()
+    assert copy.written() == IDS
+    assert copy.written(2) == [""]
 
 
 @pytest.mark.parametrize("config", [{}, {"batch.size": 4_000}, {"batch.size": 30_000}], ids=str)

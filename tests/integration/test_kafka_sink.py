@@ -53,13 +53,42 @@ def test_keys_choose_the_partition_that_java_would(
 def test_messages_beside_one_that_the_broker_refuses_are_written(
     kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
 ) -> None:
-    """A compacted topic takes no message without a key. The broker refuses the whole batch for it."""
-    topic = new_topic("out", cleanup_policy="compact")
-    messages = [rt.Message(key=None if n == 40 else f"k{n}", value=f"{n}") for n in range(100)]
-    (failure,) = write(rt_kafka, topic, messages)
+    """A compacted topic takes no message without a key. The broker refuses the whole batch for it, where the
+    message itself names the topic.
+    """
+    own, topic = new_topic("own"), new_topic("out", cleanup_policy="compact")
+    messages = [
+        rt.Message(key=None if n == 40 else f"k{n}", value=f"{n}", target_topic=topic) for n in range(100)
+    ]
+    (failure,) = write(rt_kafka, own, messages)
     assert (failure.stage, failure.original.value) == (rt.Stage.PRODUCE, b"'40'")
     written = sorted(int(m.value() or b"") for m in read_all(kafka.bootstrap, topic))
     assert written == [n for n in range(100) if n != 40]
+
+
+@pytest.mark.needs("validation")
+def test_a_message_without_a_key_is_put_aside_from_a_compacted_topic(
+    kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
+) -> None:
+    topic = new_topic("out", cleanup_policy="compact,delete")
+    (failure,) = write(rt_kafka, topic, [rt.Message(key=key, value="v") for key in ("a", None, "b")])
+    assert (failure.stage, "compacted" in failure.message) == (rt.Stage.PRODUCE, True)
+    assert [m.key() for m in read_all(kafka.bootstrap, topic)] == [b"a", b"b"]
+
+
+@pytest.mark.needs("size limits")
+@pytest.mark.parametrize("limit", [None, 3_000_000])
+def test_a_message_may_be_as_large_as_its_topic_takes(
+    kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic, limit: int | None
+) -> None:
+    """librdkafka's own limit is a million."""
+    topic = new_topic("out", **({} if limit is None else {"max_message_bytes": limit}))
+    takes = limit or 1_048_588
+    sizes = (1_000_001, takes - 100, takes)
+    (failure,) = write(rt_kafka, topic, [rt.Message("k", "x" * size) for size in sizes])
+    assert failure.stage == rt.Stage.OVERSIZE
+    assert f"topic {topic} takes {takes:,}" in failure.message
+    assert [len(m.value() or b"") for m in read_all(kafka.bootstrap, topic)] == [*sizes[:2]]
 
 
 @pytest.mark.needs("size limits")

@@ -269,7 +269,7 @@ def test_an_oversize_message_is_a_dead_letter(dev: Dev, topics: Topics) -> None:
     flow = Dataflow("flow")
     read = rt.source("read", flow, text_topic(source), kafka, stop="end")
     errs = rt.sink("write", read.oks, text_topic(sink), kafka)
-    rt.route("errs", read.errs, errs, policy=rt.DeadLetter(letters, rt.Kafka(dev.brokers)))
+    rt.route("errs", read.errs, errs, policy=rt.DeadLetter(letters, kafka))
     testing.run(flow)
     (letter,) = topics.read(letters, 1)
     assert len(letter.value() or b"") == 3000

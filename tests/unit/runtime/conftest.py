@@ -14,6 +14,7 @@ import kgen_runtime as rt
 from kgen_runtime import delivery as deliveries
 from kgen_runtime import testing
 from kgen_runtime.producers import OF_A_BATCH
+from kgen_runtime.settings import TopicSettings
 from kgen_runtime.stopping import STOP
 
 
@@ -80,11 +81,15 @@ class Broker(testing.Memory):
         super().__init__(*inputs)
         self.verdict = verdict
         self.refused_at_once: dict[bytes, int] = {}
+        self.settings: dict[str, TopicSettings] = {}
         self.room: int | None = None
         self.away = False
         self.buffer_errors = 0
         self.flushes = 0
         self.purged = 0
+
+    def topic_settings(self, topic: str) -> TopicSettings:
+        return self.settings.get(topic, TopicSettings())
 
     def judge(self, value: bytes | None, partition: int, headers: Any) -> int | None:
         """For brokers that look at more than the value."""

@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError
 
 import kgen_runtime as rt
 from kgen_runtime import counter, delivery, testing
+from kgen_runtime.settings import TopicSettings
 
 from .conftest import Broker, office_of
 
@@ -153,6 +154,63 @@ def test_a_message_made_in_the_flow_fails_with_its_repr(out: Out) -> None:
     (failure,) = write(Broker(), out, [bad])
     assert failure.original.value == b"17"
     assert failure.original.key == b"'k'"
+
+
+def test_what_is_over_the_topics_limit_is_found_before_it_is_sent(out: Out) -> None:
+    """A broker refuses all that shares a batch with it."""
+    kafka = Broker()
+    kafka.settings["out"] = TopicSettings(batch_limit=1_000)
+    (failure,) = write(kafka, out, [rt.Message("k", text) for text in ("a", "x" * 1_000, "b")], batch=3)
+    assert (failure.stage, written(kafka)) == (rt.Stage.OVERSIZE, [b"a", b"b"])
+    assert failure.message == (
+        "the message takes 1,071 bytes, as a batch of its own; topic out takes 1,000 (max.message.bytes)"
+    )
+
+
+def test_the_broker_decides_on_what_is_compressed(out: Out) -> None:
+    kafka = Broker()
+    kafka.settings["out"] = TopicSettings(batch_limit=1_000)
+    kafka._config = {"compression.type": "zstd"}
+    assert write(kafka, out, [rt.Message("k", "x" * 1_000)]) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "config", "expected"),
+    [
+        (1_048_588, {}, 1_048_588),
+        (5_000_000, {}, 5_000_000),
+        (2_000_000_000, {}, 1_000_000_000),
+        (1_000, {}, 1_048_588),
+        (None, {}, 1_048_588),
+        (None, {"message.max.bytes": "2000000"}, None),
+    ],
+)
+def test_the_producer_takes_what_the_topic_takes(
+    out: Out, limit: int | None, config: dict[str, str], expected: int | None
+) -> None:
+    kafka = Broker()
+    kafka._config = dict(config)
+    kafka.settings["out"] = TopicSettings(batch_limit=limit)
+    write(kafka, out, [rt.Message("k", "v")])
+    assert kafka.options.get("message.max.bytes") == expected
+
+
+def test_the_limit_that_was_passed_is_named(out: Out) -> None:
+    kafka = Broker(verdict=lambda value: KafkaError.MSG_SIZE_TOO_LARGE if value == b"broker's" else None)
+    kafka.refused_at_once = {b"producer's": KafkaError.MSG_SIZE_TOO_LARGE}
+    first, second = write(kafka, out, [rt.Message("k", "producer's"), rt.Message("k", "broker's")])
+    assert "the producer takes 1,048,588 (message.max.bytes" in first.message
+    assert "the broker refuses 77 bytes for topic out" in second.message
+    assert (first.stage, second.stage) == (rt.Stage.OVERSIZE, rt.Stage.OVERSIZE)
+
+
+def test_messages_without_a_key_are_put_aside_from_a_compacted_topic(out: Out) -> None:
+    kafka = Broker()
+    kafka.settings["out"] = TopicSettings(compacted=True)
+    messages = [rt.Message("k", "a"), rt.Message(None, "b"), rt.Message("", "c")]
+    (failure,) = write(kafka, out, messages, batch=3)
+    assert "cleanup.policy" in failure.message
+    assert written(kafka) == [b"a", b"c"]
 
 
 def test_an_oversize_message_goes_to_errs(out: Out) -> None:

@@ -20,7 +20,8 @@ from confluent_kafka import KafkaError, KafkaException
 import kgen_runtime as rt
 from kgen_runtime import counter, delivery, testing, transactions
 from kgen_runtime.conditions import check_interval
-from kgen_runtime.counter import Outgoing
+from kgen_runtime.outgoing import Outgoing
+from kgen_runtime.settings import TopicSettings
 from kgen_runtime.sizes import batch_limit, client_size, record_size
 from kgen_runtime.stopping import STOP
 from kgen_runtime.transactions import group_of
@@ -369,8 +370,8 @@ def test_a_failure_is_told_again_where_its_letter_was_not_written(orders: Topic,
 
 def test_what_is_too_large_for_the_topic_is_found_before_it_is_sent(orders: Topic, out: Topic) -> None:
     class Small(testing.Memory):
-        def message_limit(self, topic: str) -> int | None:
-            return 100 if topic == "out" else None
+        def topic_settings(self, topic: str) -> TopicSettings:
+            return TopicSettings(batch_limit=100 if topic == "out" else None)
 
     large = rt.RawMessage(key=b"k", value=b"x" * 100, topic="orders")
     kafka = Small({orders: [*texts(2), large]})
@@ -378,6 +379,22 @@ def test_what_is_too_large_for_the_topic_is_found_before_it_is_sent(orders: Topi
     assert values(kafka) == [b"v0", b"v1"]
     assert values(kafka, "dlq") == [large.value]
     assert (b"oversize") in dict(kafka.produced["dlq"][0].headers).values()
+
+
+def test_a_message_without_a_key_does_not_stop_a_flow_into_a_compacted_topic(
+    orders: Topic, out: Topic
+) -> None:
+    class Compacted(testing.Memory):
+        def topic_settings(self, topic: str) -> TopicSettings:
+            return TopicSettings(compacted=topic == "out")
+
+    keyless = rt.RawMessage(key=None, value=b"no key", topic="orders")
+    kafka = Compacted({orders: [*texts(2), keyless]})
+    testing.run(build(kafka, orders, out, policy=rt.DeadLetter("dlq", kafka)))
+    assert values(kafka) == [b"v0", b"v1"]
+    (letter,) = kafka.produced["dlq"]
+    assert letter.value == b"no key"
+    assert b"compacted" in dict(letter.headers)["__kgen.error.message"]  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -419,6 +436,7 @@ def test_what_is_too_large_for_librdkafka_is_found_to_the_byte(
     sizes = [room, room + 1]
     large = [rt.RawMessage(key=b"k", value=b"x" * size, topic="orders", headers=headers) for size in sizes]
     kafka = testing.Memory({orders: large})
+    kafka._config = {"message.max.bytes": 1_000_000}
     testing.run(build(kafka, orders, out, policy=rt.DeadLetter("dlq", kafka)))
     assert [len(value or b"") for value in values(kafka)] == [room]
     assert [len(value or b"") for value in values(kafka, "dlq")] == [room + 1]
@@ -465,8 +483,8 @@ class Narrow(testing.Memory):
 
     limit: int | None = 1_000
 
-    def message_limit(self, topic: str) -> int | None:
-        return self.limit if topic == "narrow" else 20_000
+    def topic_settings(self, topic: str) -> TopicSettings:
+        return TopicSettings(batch_limit=self.limit if topic == "narrow" else 20_000)
 
     def producer(self, extra: Any) -> Any:
         return Batches(super().producer(extra))
