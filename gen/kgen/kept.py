@@ -80,9 +80,9 @@ def _types(changes: Iterable[Change]) -> set[str]:
     found = set()
     for change in changes:
         if change.kind in _SAID:
-            owner = change.path if change.kind.startswith(("type", "symbol", "size")) else ""
+            owner = change.path if change.kind.startswith(("type", "size")) else ""
             owner = owner or change.path.rpartition(".")[0] or change.path
-            found.add(owner.rpartition(".")[2])
+            found.add(owner.rpartition(".")[2] or "the value")
     return found
 
 

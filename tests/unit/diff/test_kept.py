@@ -80,3 +80,17 @@ def test_a_step_in_a_module_beside_the_flow_is_named() -> None:
 
 def test_what_is_not_python_is_passed_over() -> None:
     assert lines("(", **{"shop/other.py": "def"}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (Change("symbol added", "shop.Status.SHIPPED", None, "SHIPPED"), "Status"),
+        (Change("size", "shop.Md5", 8, 16), "Md5"),
+        (Change("root", "", "string", "null | string"), "the value"),
+    ],
+)
+def test_the_type_is_named_whatever_of_it_changes(change: Change, name: str) -> None:
+    text = HEAD.format("orders") + 'op.join("s", one, two)'
+    (use,) = keeping({"shop/flows/flow.py": text}, GENERATED, {"orders-value": [change]})
+    assert f"keeps state of {name}, which changes" in use.what

@@ -58,8 +58,12 @@ def build(kafka, cut=0):
     late = op.filter_value("late", up, lambda m: m.offset >= 100)
     show("join", op.join("join", early, late))
     show("collect", op.collect("collect", values, timedelta(days=1), 3))
-    show("window", win.collect_window("window", up, clock, tumbling).down)
-    show("joined", win.join_window("joined", clock, tumbling, up, insert_mode="product").down)
+    window = win.collect_window("window", up, clock, tumbling)
+    joined = win.join_window("joined", clock, tumbling, up, insert_mode="product")
+    show("window", window.down)
+    show("joined", joined.down)
+    late = [rt.late("late_window", window.late), rt.late("late_joined", joined.late)]
+    rt.route("too_late", *late, policy=rt.Crash())
     return flow
 
 
