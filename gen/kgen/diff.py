@@ -5,6 +5,7 @@ Types and fields are followed through renames by their aliases; types also throu
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +46,8 @@ class Change:
     what is gone).
 
     `before` and `after` are what changed, as text, number or list of names; None where there is none.
-    Defaults are JSON texts.
+    Defaults are JSON texts. `owner` is the full name of the type that changes: `path` alone does not say
+    whether its last part is a field.
     """
 
     kind: Kind
@@ -53,6 +55,7 @@ class Change:
     before: Any = None
     after: Any = None
     text: str = ""
+    owner: str = dataclasses.field(default="", compare=False)
 
     def as_json(self) -> dict[str, Any]:
         """Its stable form."""
@@ -81,12 +84,13 @@ class _Diff:
             yield Change("root", "", type_text(self.old.root), type_text(self.new.root))
         for name, type_ in self.new.names.items():
             if name in back:
-                yield from self._type(self.old.names[back[name]], type_)
+                found = self._type(self.old.names[back[name]], type_)
+                yield from (replace(change, owner=name) for change in found)
             else:
-                yield Change("type added", name, None, _sort(type_))
+                yield Change("type added", name, None, _sort(type_), owner=name)
         for name, gone in self.old.names.items():
             if name not in self.pairs:
-                yield Change("type removed", name, _sort(gone))
+                yield Change("type removed", name, _sort(gone), owner=name)
 
     def _type(self, old: Named, new: Named) -> Iterator[Change]:
         if old.name != new.name:

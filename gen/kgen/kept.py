@@ -77,13 +77,8 @@ def _use(file: _File, name: str) -> Use:
 
 def _types(changes: Iterable[Change]) -> set[str]:
     """The types that are read otherwise now, as their classes are called in most schemas."""
-    found = set()
-    for change in changes:
-        if change.kind in _SAID:
-            owner = change.path if change.kind.startswith(("type", "size")) else ""
-            owner = owner or change.path.rpartition(".")[0] or change.path
-            found.add(owner.rpartition(".")[2] or "the value")
-    return found
+    said = [change for change in changes if change.kind in _SAID]
+    return {change.owner.rpartition(".")[2] or "the value" for change in said}
 
 
 def _held(text: str, changed: Mapping[str, set[str]]) -> set[str]:
