@@ -68,14 +68,14 @@ class Limits:
                 hint=_COMPACTED,
             )
         size, limit = client_size(out), self.batch(out.topic)
-        if size > self.client:
-            raise self._too_large_here(size)
         if 2 * size > limit and (as_batch := record_size(out)) > limit:
             raise OversizeError(
                 f"the message takes {as_batch:,} bytes, as a batch of its own; topic {out.topic} takes "
                 f"{limit:,} (max.message.bytes)",
                 hint="Make it smaller, or raise max.message.bytes of the topic.",
             )
+        if size > self.client:
+            raise self._too_large_here(size)
 
     def refused(self, out: Outgoing, error: KafkaError) -> Exception:
         """The error of a message that the broker has refused."""
