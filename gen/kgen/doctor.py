@@ -31,9 +31,11 @@ class Finding:
 
 
 def examine(
-    root: Path, url: str | None = None, say: Callable[[str], None] = lambda _: None
+    root: Path, url: str | None = None, say: Callable[[str], None] = lambda _: None, flow: str = ""
 ) -> Iterator[Finding]:
-    """Every finding, in order. `say` hears what is waited for. Raises nothing that a user could cause."""
+    """Every finding, in order; of a flow (`package.module:name`) what it reads and writes. `say` hears what
+    is waited for. Raises nothing that a user could cause.
+    """
     yield _python()
     yield Finding("kgen", "ok", __version__)
     for name in ("bytewax", "confluent-kafka", "requests"):
@@ -42,6 +44,27 @@ def examine(
     yield _guarded("registry", lambda: _registry(root, url, say))
     yield _guarded("brokers", _brokers)
     yield _guarded("project", lambda: _project(root))
+    if flow:
+        yield from _flow(flow)
+
+
+def _flow(name: str) -> Iterator[Finding]:
+    """As its run would find it. The flow's module is imported."""
+    from kgen_runtime import targets
+    from kgen_runtime.errs import check
+    from kgen_runtime.run import load
+
+    try:
+        flow = check(load(name))
+        yield Finding("flow", "ok", f"{name} ({flow.flow_id})")
+        for each in targets.examine(flow):
+            yield Finding(f"topic {each.topic}", each.state, f"{each.what} (step {each.step})", each.hint)
+    except KgenError as e:
+        yield Finding("flow", "error", f"{e.what} (at {e.where})" if e.where else e.what, e.hint or "")
+    except Exception as e:  # noqa: BLE001 - any module of the user's may fail in any way
+        module = name.partition(":")[0]
+        hint = f"python -c 'import {module}' shows where"
+        yield Finding("flow", "error", f"{name} cannot be imported: {type(e).__name__}: {e}", hint)
 
 
 def _guarded(name: str, look: Callable[[], Finding]) -> Finding:

@@ -48,7 +48,7 @@ from .serde import (
     VendoredVersion,
     WriterSchema,
 )
-from .settings import Kafka
+from .settings import Kafka, NewTopic
 from .sink import sink
 from .source import source
 from .split import Split
@@ -82,6 +82,7 @@ __all__ = [
     "Log",
     "LongSerde",
     "Message",
+    "NewTopic",
     "NoneSerde",
     "OversizeError",
     "Policy",

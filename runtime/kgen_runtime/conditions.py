@@ -59,6 +59,11 @@ def check_interval(flow: Dataflow, epoch: timedelta) -> None:
             )
 
 
+def deliveries(flow: Dataflow) -> list[Any]:
+    """The steps of a flow that deliver: each has its `mail`."""
+    return _deliveries(_all(flow.substeps))
+
+
 def topics_written(flow: Dataflow) -> list[str]:
     """The topics of its sinks and dead letters."""
     return sorted({each.mail.topic for each in _deliveries(_all(flow.substeps))})

@@ -23,7 +23,7 @@ from .metrics import ProducedCounts
 from .outgoing import Outgoing
 from .producers import OF_A_BATCH, delivery_seconds, hint, is_permanent, open_producer, open_single
 from .progress import PROGRESS
-from .settings import Kafka
+from .settings import Kafka, NewTopic
 
 X = TypeVar("X")
 
@@ -53,6 +53,8 @@ class Mail(Generic[X]):
     or None, which stops the flow. `delivery` is None where the step does as the flow's sinks do. For exactly
     once, `topic` names the transactions, and `place` says of which input an item was made (None: it does not
     tell). `handed_over` gets each batch once, when it was encoded and given to the producer.
+    `create`: how `topic` is created where it is absent. `check_schemas` raises what encoding would raise of
+    every item.
     """
 
     kafka: Kafka
@@ -63,6 +65,9 @@ class Mail(Generic[X]):
     topic: str = ""
     place: Callable[[X], Place | None] = lambda _: None
     handed_over: Callable[[Sequence[X]], None] = lambda _: None
+    create: NewTopic | None = None
+    check_schemas: Callable[[], None] = lambda: None
+    dead_letters: bool = False
 
 
 class Keyed(Protocol):

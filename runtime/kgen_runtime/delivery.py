@@ -96,10 +96,16 @@ class PostOffice(Generic[X]):
         thread = threading.get_ident()
         counter = self._counters.get(thread)
         if counter is None or counter.over:
+            self._create_topic()
             kind = self._kind()
             counter = kind(self._step_id, self._mail, lambda: self._counters.pop(thread, None))
             self._counters[thread] = counter
         return counter
+
+    def _create_topic(self) -> None:
+        # kgen's runner has done it before the run: this is for others.
+        if self._mail.create is not None:
+            self._mail.kafka.create_topic(self._mail.topic, self._mail.create)
 
     def _kind(self) -> type[AtLeastOnce[X] | ExactlyOnce[X]]:
         # Asked when the run starts: only then is the flow complete.

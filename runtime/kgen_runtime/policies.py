@@ -24,7 +24,7 @@ from .outgoing import Outgoing
 from .progress import PROGRESS
 from .recovery import hold_for_bytewaxs_runner
 from .sendable import check_headers
-from .settings import Kafka
+from .settings import Kafka, NewTopic, new_topic
 from .sink import place_of
 from .topic import Topic
 
@@ -111,10 +111,10 @@ class DeadLetter(Policy):
     and headers that say why.
 
     `headers` is the form of those: kgen's own (`__kgen.error.*`), or what tools for Kafka Connect, Kafka
-    Streams or Spring read. `delivery`: as of `rt.sink`; where it is None, exactly once in a flow with a sink
-    that is, else at least once. An epoch is not committed before its dead letters are on the broker, and one
-    that cannot be written stops the flow. Failures that may pass (registry or broker away) are not the
-    message's fault: they stop the flow too.
+    Streams or Spring read. `create`: as of `rt.sink`. So is `delivery`; where it is None, exactly once in a
+    flow with a sink that is, else at least once. An epoch is not committed before its dead letters are on the
+    broker, and one that cannot be written stops the flow. Failures that may pass (registry or broker away)
+    are not the message's fault: they stop the flow too.
     """
 
     name = "dead_letter"
@@ -127,6 +127,7 @@ class DeadLetter(Policy):
         *,
         headers: HeaderProfile = "kgen",
         delivery: Delivery | None = None,
+        create: int | NewTopic | None = None,
     ) -> None:
         if headers not in PROFILES:
             raise FlowError(f"headers={headers!r} is not known", hint=f"Use one of {', '.join(PROFILES)}.")
@@ -134,6 +135,7 @@ class DeadLetter(Policy):
         self.kafka = kafka
         self.headers = headers
         self.delivery = delivery
+        self.create = new_topic(create)
 
     def build(self, step_id: str, up: Stream[Failure]) -> None:
         """Add the steps."""
@@ -149,7 +151,17 @@ class DeadLetter(Policy):
         # As large as the broker takes, whatever the user's limit: what was over that goes there, and what was
         # read must also fit with headers added.
         kafka = self.kafka.with_config({"message.max.bytes": _DLQ_MAX_BYTES})
-        mail = Mail(kafka, encode, refused, {}, self.delivery, self.topic, _place, self._sent)
+        mail = Mail(
+            kafka,
+            encode,
+            refused,
+            delivery=self.delivery,
+            topic=self.topic,
+            place=_place,
+            handed_over=self._sent,
+            create=self.create,
+            dead_letters=True,
+        )
         unsent = deliver(step_id, up, mail)
         consume(
             f"{step_id}_end", unsent, lambda _: None

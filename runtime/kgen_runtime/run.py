@@ -36,6 +36,7 @@ from .report import About, Report
 from .source import sources
 from .starts import kept_in
 from .stopping import STOP
+from .targets import prepare
 from .telling import CutOffError, leave, tell, unhidden
 from .wallclock import watch
 
@@ -157,6 +158,7 @@ def _run_here(args: argparse.Namespace) -> int:
         stack.enter_context(
             Leaver(drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id)
         )
+        prepare(flow)
         with nullcontext() if args.quiet else Report(_about(args, flow)):
             _run_flow(args, flow, config)
     for source in sources(flow.substeps):

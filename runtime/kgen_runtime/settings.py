@@ -8,13 +8,14 @@ import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, cimpl
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
-from .errors import ConfigError
+from .errors import ConfigError, FlowError
 from .options import CONSUMER_ONLY, OURS, PRODUCER_ONLY, SHOWN, option_name
 from .repeats import OncePer
 from .serde._url import shown
@@ -62,6 +63,41 @@ class TopicSettings(NamedTuple):
     known: bool = False
     batch_limit: int | None = None
     compacted: bool = False
+
+
+class TopicFound(NamedTuple):
+    """A topic on the broker: how many partitions it has, and what the user may do with it (`READ`, `WRITE`,
+    ...), None where the broker does not say.
+    """
+
+    partitions: int
+    allowed: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class NewTopic:
+    """How a topic is created where it is absent: see `rt.sink(..., create=...)`.
+
+    `replication` None is the broker's `default.replication.factor`; `config` has the topic's own settings
+    (`cleanup.policy`, ...). Raises `FlowError`.
+    """
+
+    partitions: int
+    replication: int | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("partitions", "replication"):
+            given = getattr(self, name)
+            if given is None and name == "replication":
+                continue
+            if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+                raise FlowError(f"invalid {name}={given!r}: expected a positive integer", where="rt.NewTopic")
+
+
+def new_topic(create: int | NewTopic | None) -> NewTopic | None:
+    """What `create=` means. Raises `FlowError`."""
+    return create if create is None or isinstance(create, NewTopic) else NewTopic(create)
 
 
 class Kafka:
@@ -176,6 +212,62 @@ class Kafka:
             compacted=policy is not None and "compact" in str(policy.value),
         )
 
+    def find_topic(self, topic: str) -> TopicFound | None:
+        """None where it is absent. Raises `KafkaException` where the broker does not answer, or does not let
+        this user see it.
+        """
+        client: AdminClient = self._admin()
+        client.poll(0)
+        try:
+            found = client.describe_topics(
+                TopicCollection([topic]), include_authorized_operations=True, request_timeout=_ASKING
+            )[topic].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            raise
+        return TopicFound(len(found.partitions), _names(found.authorized_operations))
+
+    def creates_topics(self) -> bool | None:
+        """Whether the broker creates a topic when it is written to (`auto.create.topics.enable`); None where
+        it does not say. False where this user may not know.
+        """
+        client: AdminClient = self._admin()
+        try:
+            broker = str(next(iter(client.list_topics(timeout=_ASKING).brokers)))
+            wanted = ConfigResource(ConfigResource.Type.BROKER, broker)
+            found = client.describe_configs([wanted], request_timeout=_ASKING)[wanted].result()
+        except KafkaException as error:
+            return False if error.args[0].code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED else None
+        told = found.get("auto.create.topics.enable")
+        return None if told is None else str(told.value).lower() == "true"
+
+    def create_topic(self, topic: str, new: NewTopic) -> bool:
+        """Whether it was absent. Raises `KafkaException`."""
+        client: AdminClient = self._admin()
+        client.poll(0)
+        made = cimpl.NewTopic(
+            topic, new.partitions, -1 if new.replication is None else new.replication, config=dict(new.config)
+        )
+        try:
+            client.create_topics([made], operation_timeout=_ASKING, request_timeout=_ASKING)[topic].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return False
+            raise
+        return True
+
+    def group_allowed(self, group: str) -> frozenset[str] | None:
+        """What the user may do with a consumer group; None where the broker does not say. Raises
+        `KafkaException`.
+        """
+        client: AdminClient = self._admin()
+        client.poll(0)
+        found = client.describe_consumer_groups(
+            [group], include_authorized_operations=True, request_timeout=_ASKING
+        )[group].result()
+        return _names(found.authorized_operations)
+
     def topic_id(self, topic: str) -> str | None:
         """What tells a topic from another one of its name; None where the broker does not say."""
         client: AdminClient = self._admin()
@@ -224,6 +316,10 @@ class Kafka:
         config = {name: value if _may_show(name, value) else "***" for name, value in self._config.items()}
         brokers, registry = ",".join(self._brokers), _shown(self._registry)
         return f"{type(self).__name__}(brokers={brokers!r}, config={config!r}, registry={registry!r})"
+
+
+def _names(operations: Any) -> frozenset[str] | None:
+    return None if not operations else frozenset(each.name for each in operations)
 
 
 def _split(brokers: str | Sequence[str] | None) -> tuple[str, ...]:

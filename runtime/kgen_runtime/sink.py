@@ -22,7 +22,7 @@ from .sendable import check_headers
 from .serde.base import Serde
 from .serde.framing import HEADERS
 from .serde.primitive import BytesSerde
-from .settings import Kafka
+from .settings import Kafka, NewTopic, new_topic
 from .topic import Topic
 
 K = TypeVar("K")
@@ -41,6 +41,7 @@ def sink(
     kafka: Kafka,
     *,
     delivery: Literal["at-least-once", "exactly-once"] = "at-least-once",
+    create: int | NewTopic | None = None,
 ) -> Stream[Failure]:
     """Write messages to a topic. Gives the stream of those that failed for good.
 
@@ -69,6 +70,10 @@ def sink(
     reason than its size stops the flow. Sizes are counted before compression.
     Dead letters do the same (`rt.DeadLetter`).
 
+    `create`: where the topic is absent when the flow starts, it is created with so many partitions, and the
+    broker's replication and settings; `rt.NewTopic` has others. A topic that is there stays as it is. Without
+    it a topic that is absent is an error.
+
     Raises `FlowError` for another `delivery`, and for a flow of which that cannot be held.
     """
     note_step(step_id)
@@ -90,7 +95,20 @@ def sink(
             check_message(message, step_id)
             raise
 
-    mail = Mail(kafka, encode, refused, delivery=delivery, topic=topic.name, place=place)
+    def check_schemas() -> None:
+        topic.key.check_writable(kafka.store)
+        topic.value.check_writable(kafka.store)
+
+    mail = Mail(
+        kafka,
+        encode,
+        refused,
+        delivery=delivery,
+        topic=topic.name,
+        place=place,
+        create=new_topic(create),
+        check_schemas=check_schemas,
+    )
     return deliver("deliver", up, mail)
 
 

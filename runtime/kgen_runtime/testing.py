@@ -40,7 +40,7 @@ from .serde.either import EitherSerde
 from .serde.framing import id_prefix
 from .serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from .serde.store import SchemaStore
-from .settings import Kafka, TopicSettings
+from .settings import Kafka, NewTopic, TopicFound, TopicSettings
 from .source import KafkaSource, sources
 from .starts import kept_in
 from .topic import Topic
@@ -127,6 +127,22 @@ class Memory(Kafka):
 
     def topic_id(self, topic: str) -> str | None:
         """None: a topic in memory is always the same."""
+        return None
+
+    def find_topic(self, topic: str) -> TopicFound | None:
+        """Topics are there as soon as they are written to."""
+        return TopicFound(len(self._topics.get(topic, (0,))))
+
+    def creates_topics(self) -> bool | None:
+        """True."""
+        return True
+
+    def create_topic(self, topic: str, new: NewTopic) -> bool:
+        """False: see `find_topic`."""
+        return False
+
+    def group_allowed(self, group: str) -> frozenset[str] | None:
+        """None: there are no rights."""
         return None
 
     def topic_settings(self, topic: str) -> TopicSettings:

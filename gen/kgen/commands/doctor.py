@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -13,18 +14,24 @@ from .console import Console
 _MARKS = {"ok": "ok", "warning": "--", "error": "!!"}
 
 
+Flow: TypeAlias = Annotated[
+    str, typer.Argument(metavar="[MODULE:FLOW]", help="A flow: what it reads and writes is looked at too.")
+]
+
+
 def command(
+    flow: Flow = "",
     out: options.Out = None,
     registry: options.Registry = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """Check versions, the codec, the registry and the brokers. Exit 2 where something is wrong."""
+    """Check versions, codec, registry, brokers, and a flow's topics. Exit 2 where something is wrong."""
     console = Console(json, quiet, not no_color)
     root = options.project(out, console)
     findings = []
-    for finding in doctor.examine(root, registry, console.say):
+    for finding in doctor.examine(root, registry, console.say, flow):
         findings.append(finding)
         console.line(f"{_MARKS[finding.state]}  {finding.name:<16} {finding.detail}")
         if finding.hint:

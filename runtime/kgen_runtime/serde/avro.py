@@ -47,6 +47,10 @@ class AvroSerde(Serde[T]):
         """An encoder that writes the latest schema. Raises `SchemaError` where that is not valid."""
         return _AvroEncoder(self, store)
 
+    def check_writable(self, store: SchemaStore) -> None:
+        """See the base."""
+        store.id_to_write(self.schemas)
+
     def __repr__(self) -> str:
         latest = self.schemas.latest
         return f"AvroSerde({self.schemas.subject!r}, version={latest.version}, id={latest.id})"

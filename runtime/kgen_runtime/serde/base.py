@@ -53,6 +53,9 @@ class Serde(ABC, Generic[T]):
     def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
         """An encoder bound to a store."""
 
+    def check_writable(self, store: SchemaStore) -> None:
+        """Raises `RegistryError` where the registry has not the schema that an encoder needs."""
+
     @property
     def deserializer(self) -> SerdeDeserializer[T]:
         """This serde as a confluent-kafka deserializer, on the registry of the environment."""

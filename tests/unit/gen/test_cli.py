@@ -200,6 +200,47 @@ def test_doctor(registry, capsys, tmp_path, monkeypatch):
     assert f"ok  brokers          127.0.0.1:{port}" in capsys.readouterr().out
 
 
+FLOW = """
+from bytewax.dataflow import Dataflow
+import kgen_runtime as rt
+from kgen_runtime import testing
+
+class Broker(testing.Memory):
+    def find_topic(self, topic):
+        return None if topic == "orders.dlq" else super().find_topic(topic)
+
+    def creates_topics(self):
+        return False
+
+kafka = Broker()
+orders, out = (rt.Topic(name, key=rt.StringSerde(), value=rt.StringSerde()) for name in ("orders", "out"))
+flow = Dataflow("orders")
+read = rt.source("orders", flow, orders, kafka)
+unsent = rt.sink("out", read.oks, out, kafka)
+rt.route("errs", read.errs, unsent, policy=rt.DeadLetter("orders.dlq", kafka))
+"""
+
+
+def test_doctor_looks_at_what_a_flow_reads_and_writes(capsys, tmp_path, monkeypatch):
+    (tmp_path / "with_letters.py").write_text(FLOW)
+    (tmp_path / "unfinished.py").write_text("1 / 0")
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["doctor", "with_letters:flow", "--json"]) == 2
+    findings = [list(f.values()) for f in json.loads(capsys.readouterr().out)["findings"]]
+    at = findings.index(["flow", "ok", "with_letters:flow (orders)", ""])
+    assert [each[:3] for each in findings[at + 1 :]] == [
+        ["topic orders", "ok", "read, 1 partition(s) (step orders.orders)"],
+        ["topic out", "ok", "written, 1 partition(s) (step orders.out)"],
+        ["topic orders.dlq", "error", "the topic is not on the broker (step orders.errs.dead_letter)"],
+    ]
+    for name, expected in (
+        ("unfinished:flow", "ZeroDivisionError"),
+        ("no_such:flow", "no module named no_such"),
+    ):
+        assert cli.run(["doctor", name]) == 2
+        assert expected in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("compiled", "hint"),
     [(True, "slower: unset KGEN_CODEC"), (False, "slower: install a C compiler and reinstall kgen")],

@@ -1,0 +1,187 @@
+"""What a flow reads and writes, looked at before it begins: topics, rights, settings, schemas.
+
+What is wrong there is wrong for every message, or for the first that fails: better said at once than after
+half an hour, by a flow that a supervisor starts again and again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from bytewax.dataflow import Dataflow
+from confluent_kafka import KafkaError, KafkaException
+
+from .conditions import deliveries, is_exactly_once
+from .counter import Mail
+from .errors import ConfigError, KgenError, RegistryUnavailable
+from .producers import DENIED
+from .settings import Kafka, TopicFound, TopicSettings
+from .source import sources
+from .transactions import group_of
+
+State: TypeAlias = Literal["ok", "warning", "error"]
+
+_NO_ANSWER: Final = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
+_SETTINGS: Final = "Are KGEN_BROKERS and the security settings right?"
+_RIGHTS: Final = "docs/guarantees.md lists the rights that a flow needs."
+_ABSENT: Final = "Create the topic first, fix its name, or have it created: create=PARTITIONS."
+_READ_ABSENT: Final = "Is the name right? Create the topic first."
+_LETTERS: Final = (
+    "Letters of one key replace each other there: a dead-letter topic has cleanup.policy=delete."
+)
+
+log = logging.getLogger("kgen_runtime.run")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of a topic that a step reads or writes: how it is, and what to do where it is not
+    well.
+    """
+
+    step: str
+    topic: str
+    state: State
+    what: str
+    hint: str = ""
+    silent: bool = False
+    """The broker did not answer."""
+
+
+def prepare(flow: Dataflow) -> None:
+    """Create the topics that are to be created, and look at all that the flow writes to. Raises `ConfigError`
+    for the first thing that would stop it; what would not is logged.
+    """
+    silent: set[tuple[str, ...]] = set()
+    for step, mail in _written(flow):
+        if mail.kafka.brokers in silent:
+            continue  # waited for once: the sources will, too
+        if not _create(step, mail):
+            silent.add(mail.kafka.brokers)
+            continue
+        for finding in _looked_at(flow, step, mail):
+            if finding.silent:
+                silent.add(mail.kafka.brokers)
+            where = f"step {finding.step}, topic {finding.topic}"
+            if finding.state == "error":
+                raise ConfigError(finding.what, where=where, hint=finding.hint or None)
+            if finding.state == "warning":
+                log.warning("%s: %s. %s", where, finding.what, finding.hint)
+
+
+def examine(flow: Dataflow) -> Iterator[Finding]:
+    """All that is found, of what the flow reads too. Changes nothing."""
+    for source in sources(flow.substeps):
+        yield _of_source(source.step_id, source.topic.name, source.kafka)
+    for step, mail in _written(flow):
+        found = list(_looked_at(flow, step, mail))
+        yield from found or [Finding(step, mail.topic, "ok", _described(mail))]
+
+
+def create_missing(mail: Mail[Any]) -> None:
+    """Create the topic of a step where it is absent and to be created. Raises `KafkaException`."""
+    if mail.create is not None and mail.kafka.create_topic(mail.topic, mail.create):
+        log.info("topic %s created, with %s partition(s)", mail.topic, mail.create.partitions)
+
+
+def _written(flow: Dataflow) -> list[tuple[str, Mail[Any]]]:
+    return [(each.step_id.removesuffix(".deliver"), each.mail) for each in deliveries(flow)]
+
+
+def _create(step: str, mail: Mail[Any]) -> bool:
+    """Whether the broker has answered."""
+    try:
+        create_missing(mail)
+    except KafkaException as error:
+        if error.args[0].code() in _NO_ANSWER:
+            log.warning("step %s, topic %s: %s", step, mail.topic, error.args[0].str())
+            return False
+        raise ConfigError(
+            f"the topic could not be created: {error.args[0].str()}",
+            where=f"step {step}, topic {mail.topic}",
+            hint=_RIGHTS if error.args[0].code() in DENIED else "Create it first, or change create=.",
+        ) from error
+    return True
+
+
+def _looked_at(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterator[Finding]:
+    """What is not well with what a step writes to."""
+    try:
+        found = mail.kafka.find_topic(mail.topic)
+    except KafkaException as error:
+        yield _unseen(step, mail.topic, error.args[0])
+        return
+    if found is None:
+        if mail.create is None:
+            yield from _absent(step, mail)
+        return
+    yield from _rights(flow, step, mail, found)
+    yield from _settings(step, mail, mail.kafka.topic_settings(mail.topic))
+    yield from _schemas(step, mail)
+
+
+def _absent(step: str, mail: Mail[Any]) -> Iterator[Finding]:
+    if mail.kafka.creates_topics() is False:
+        yield Finding(step, mail.topic, "error", "the topic is not on the broker", _ABSENT)
+
+
+def _rights(flow: Dataflow, step: str, mail: Mail[Any], found: TopicFound) -> Iterator[Finding]:
+    if found.allowed is not None and "WRITE" not in found.allowed:
+        yield Finding(step, mail.topic, "error", "the user may not WRITE to the topic", _RIGHTS)
+    if not is_exactly_once(flow, mail):
+        return
+    group = group_of(f"{step}.deliver", mail.topic)
+    try:
+        allowed = mail.kafka.group_allowed(group)
+    except KafkaException as error:
+        if error.args[0].code() not in DENIED:
+            return
+        allowed = frozenset()
+    if allowed is not None and "READ" not in allowed:
+        what = f"the user may not READ the group {group}, which exactly once needs"
+        yield Finding(step, mail.topic, "error", what, _RIGHTS)
+
+
+def _settings(step: str, mail: Mail[Any], settings: TopicSettings) -> Iterator[Finding]:
+    if settings.compacted and mail.dead_letters:
+        yield Finding(step, mail.topic, "warning", "the topic for dead letters is compacted", _LETTERS)
+
+
+def _schemas(step: str, mail: Mail[Any]) -> Iterator[Finding]:
+    try:
+        mail.check_schemas()
+    except RegistryUnavailable as error:
+        yield Finding(step, mail.topic, "warning", error.what, error.hint or "")
+    except KgenError as error:
+        yield Finding(step, mail.topic, "error", error.what, error.hint or "")
+
+
+def _of_source(step: str, topic: str, kafka: Kafka) -> Finding:
+    try:
+        found = kafka.find_topic(topic)
+    except KafkaException as error:
+        return _unseen(step, topic, error.args[0])
+    if found is None:
+        return Finding(step, topic, "error", "the topic is not on the broker", _READ_ABSENT)
+    if found.allowed is not None and "READ" not in found.allowed:
+        return Finding(step, topic, "error", "the user may not READ the topic", _RIGHTS)
+    return Finding(step, topic, "ok", f"read, {found.partitions} partition(s)")
+
+
+def _unseen(step: str, topic: str, error: KafkaError) -> Finding:
+    if error.code() in DENIED:
+        return Finding(step, topic, "error", f"the user may not see the topic: {error.str()}", _RIGHTS)
+    what = f"the broker does not say whether the topic is there: {error.str()}"
+    return Finding(step, topic, "warning", what, _SETTINGS, error.code() in _NO_ANSWER)
+
+
+def _described(mail: Mail[Any]) -> str:
+    found = mail.kafka.find_topic(mail.topic)
+    if found is None and mail.create is not None:
+        return f"will be created, with {mail.create.partitions} partition(s)"
+    if found is None:
+        return "absent; the broker may create it when it is written to"
+    return f"written, {found.partitions} partition(s)"
