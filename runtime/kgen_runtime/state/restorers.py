@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -164,16 +165,38 @@ def fill(binding: Binding, record: Any, state: Any) -> None:
 
 def restorer(text: str) -> Restorer:
     """For a mark. Raises `RecoveryError` where nothing here knows it."""
+    found = _remembered().get(text)
+    if found is None:
+        before = homes.version()
+        found = _find(Mark.parse(text))
+        if before == homes.version():
+            _known[text] = found
+    return found
+
+
+def is_current(text: str) -> bool:
+    """Whether a mark is that of a class of today. Only modules of a generated package that is imported
+    already are imported for it: what looks like a mark in a row may be the text of a message.
+    """
+    if text not in _remembered():
+        mark = Mark.parse(text)
+        package = mark.module.rpartition(".")[0]
+        if package.endswith("._generated") and package in sys.modules:
+            homes.load(mark.module)
+        found = _among(mark, package)
+        if found is None or not found.current:
+            return False
+        _remembered()[text] = found
+    return _remembered()[text].current
+
+
+def _remembered() -> dict[str, Restorer]:
+    """What was found since the last registration."""
     global _known_at
     if _known_at != homes.version():
         _known.clear()
         _known_at = homes.version()
-    found = _known.get(text)
-    if found is None:
-        found = _find(Mark.parse(text))
-        if _known_at == homes.version():
-            _known[text] = found
-    return found
+    return _known
 
 
 def unpacker(text: str) -> Callable[[bytes], Any]:

@@ -20,7 +20,7 @@ from ..errors import KgenError, RecoveryError
 from . import notes
 from .loading import load
 from .marks import MARK
-from .restorers import HINT, restorer
+from .restorers import HINT, is_current
 
 _PATIENCE: Final = 120.0
 _BATCH: Final = 100
@@ -85,7 +85,7 @@ def _may_be_outdated(data: bytes) -> bool:
 
 def _is_current(mark: bytes) -> bool:
     try:
-        return restorer(mark.decode()).current
+        return is_current(mark.decode())
     except (KgenError, UnicodeDecodeError):
         return False
 

@@ -217,6 +217,29 @@ def test_rows_of_today_are_not_loaded_and_not_written(kept: Path, monkeypatch: p
         assert dump(kept / "store") == before
 
 
+def keep(kept: Path, value: Any) -> None:
+    """Put this in the place of every value of the store."""
+    with closing(sqlite3.connect(kept / "store" / "part-0.sqlite3")) as db:
+        db.execute("UPDATE snaps SET ser_change = ?", (value,))
+        db.commit()
+
+
+@only_today
+@pytest.mark.parametrize(
+    "module", ["imported_by_a_message", "imported_by_a_message._generated.orders", ".up"]
+)
+def test_text_of_a_message_that_looks_like_a_mark_imports_nothing(
+    kept: Path, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (kept / "imported_by_a_message.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(str(kept))
+    with project(kept / "project", {"orders-value": [V1]}, flows=FLOW):
+        keep(kept, pickle.dumps(["a message says kgen:" + module + ":shop.Order:AAAAAAAA"]))
+        before = dump(kept / "store")
+        rt.Recovery(kept / "store").upgrade_state()
+        assert dump(kept / "store") == before
+
+
 MAIN = (
     FLOW
     + """
