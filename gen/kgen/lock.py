@@ -237,7 +237,8 @@ def _locked(data: Mapping[str, Any], root: Path) -> Locked:
     try:
         subjects = tuple(_subject(table, root) for table in data.get("subject", []))
         referenced = tuple(
-            _version(table["subject"], table["folder"], table, root) for table in data.get("referenced", [])
+            _version(_string(table["subject"]), table["folder"], table, root)
+            for table in data.get("referenced", [])
         )
         return Locked(
             snapshot=Snapshot(str(data["registry"]), subjects, referenced),
@@ -277,8 +278,14 @@ def _deleted(data: Mapping[str, Any]) -> Iterator[Key]:
         yield from ((table["name"], v["version"]) for v in table["versions"] if v.get("deleted"))
 
 
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a string")
+    return value
+
+
 def _subject(table: Mapping[str, Any], root: Path) -> Subject:
-    versions = [_version(table["name"], table["folder"], v, root) for v in table["versions"]]
+    versions = [_version(_string(table["name"]), table["folder"], v, root) for v in table["versions"]]
     if not versions:
         raise ValueError(f"{table['name']} has no versions")
     return Subject(
@@ -303,7 +310,7 @@ def _version(subject: str, folder: str, table: Mapping[str, Any], root: Path) ->
         type=kind,
         text=_vendored(root, relative, table["sha256"], subject),
         references=tuple(_references(table.get("references", []))),
-        guid=table.get("guid"),
+        guid=_string(table["guid"]) if "guid" in table else None,
         rules=tuple(map(str, table.get("rules", ()))),
         rule_set=table.get("rules_sha256"),
     )
@@ -311,7 +318,7 @@ def _version(subject: str, folder: str, table: Mapping[str, Any], root: Path) ->
 
 def _references(tables: Sequence[Mapping[str, Any]]) -> Iterator[Reference]:
     for table in tables:
-        yield Reference(table["name"], table["subject"], int(table["version"]))
+        yield Reference(_string(table["name"]), _string(table["subject"]), int(table["version"]))
 
 
 def _vendored(root: Path, relative: PurePosixPath, sha256: str, subject: str) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 import tomlkit as toml
 
@@ -103,6 +105,9 @@ def test_a_missing_schema_is_found(tmp_path):
         (lambda t: t.replace('folder = "address"', 'folder = ".."'), "damaged"),
         (lambda t: t.replace('type = "AVRO"', 'type = "THRIFT"'), "damaged"),
         (lambda t: t.replace("id = 5", 'id = "x"'), "damaged"),
+        (lambda t: t.replace('name = "orders-value"', "name = 5"), "damaged"),
+        (lambda t: t.replace('subject = "address"', "subject = true"), "damaged"),
+        (lambda t: re.sub('guid = ".*"', "guid = [[1]]", t), "damaged"),
         (lambda t: t.replace("registry = ", "registri = "), "damaged"),
         (lambda t: "<<<<<<< HEAD\n" + t + ">>>>>>> theirs\n", "merge conflict"),
     ],
