@@ -68,7 +68,7 @@ def _run(args: argparse.Namespace) -> int:
 def _failed(args: argparse.Namespace, error: BaseException) -> int:
     if isinstance(error, CutOffError) and args.control is not None:
         leave(CUT_OFF)  # whoever started this process hears the reason from another one
-    tell(error)
+    tell(error, args.control)
     if args.addresses is not None:
         leave(FAILED)
     return FAILED
@@ -185,7 +185,7 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
 
 def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
     try:
-        with unhidden() if args.addresses else nullcontext():
+        with unhidden(args.control) if args.addresses else nullcontext():
             cli_main(  # type: ignore[no-untyped-call]
                 flow,
                 workers_per_process=args.workers,

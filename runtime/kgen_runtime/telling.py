@@ -7,6 +7,7 @@ are made.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from bytewax.errors import BytewaxRuntimeError
@@ -51,34 +53,49 @@ class CutOffError(KgenError):
         )
 
 
-def tell(error: BaseException) -> None:
-    """What, where and a hint; a traceback for errors that are not kgen's."""
+def tell(error: BaseException, cluster: Path | None = None) -> None:
+    """What, where and a hint; a traceback for errors that are not kgen's.
+
+    Processes that share the folder `cluster` report an error that they all met once.
+    """
     chain = list(causes(error))
     for cause in reversed(chain):
         known = cause if isinstance(cause, KgenError) else explained(cause)
         if known is not None:
-            _write(known)
+            _write(known, cluster)
             return
     root = chain[-1]
     found = "".join(traceback.format_exception(type(root), root, root.__traceback__))
     step = next((f"step {named[1]}" for cause in chain if (named := _STEP.search(str(cause)))), None)
-    _write(KgenError(f"{class_name(root)}: {root}", where=step), found)
+    _write(KgenError(f"{class_name(root)}: {root}", where=step), cluster, found)
 
 
-def _write(error: KgenError, found: str = "") -> None:
+def _write(error: KgenError, cluster: Path | None, found: str = "") -> None:
     found = found or (error.traceback if isinstance(error, ProcessingError) else "")
     text = f"{found.rstrip()}\nerror: {error}" if found else f"error: {error}"
     text = "\n".join(map(escaped, text.split("\n")))
+    if cluster is not None and not _is_first(text, cluster):
+        return
     parts = {"what": error.what, "where": error.where, "hint": error.hint}
     write_error(text, **parts, **({"traceback": found} if found else {}))
 
 
+def _is_first(text: str, cluster: Path) -> bool:
+    try:
+        (cluster / f"{hashlib.sha256(text.encode()).hexdigest()}.reported").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError:
+        return True  # the folder goes when the processes end: twice is better than never
+    return True
+
+
 @contextmanager
-def unhidden() -> Iterator[None]:
+def unhidden(cluster: Path | None) -> Iterator[None]:
     """For Bytewax's run in one process of several: raises the error that is behind a panic, or `CutOffError`
     where it is another process's.
     """
-    noted = Noted()
+    noted = Noted(cluster)
     with noted.taken():
         try:
             yield
@@ -94,7 +111,8 @@ def unhidden() -> Iterator[None]:
 class Noted:
     """The errors that Bytewax made, in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: Path | None) -> None:
+        self._cluster = cluster
         self._errors: list[BaseException] = []
         self._timer = threading.Timer(_PATIENCE, self._end)
         self._timer.daemon = True
@@ -130,7 +148,7 @@ class Noted:
     def _end(self) -> None:
         first = self.first()
         if first is not None:
-            tell(first)
+            tell(first, self._cluster)
         leave(FAILED)
 
 

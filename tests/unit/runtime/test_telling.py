@@ -15,8 +15,9 @@ from bytewax.dataflow import Dataflow
 import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.cluster import Watch
+from kgen_runtime.errors import ConfigError
 from kgen_runtime.leaving import CUT_OFF, DONE, FAILED
-from kgen_runtime.telling import CutOffError
+from kgen_runtime.telling import CutOffError, tell
 
 from .conftest import texts
 
@@ -135,6 +136,22 @@ def test_an_error_is_told_though_another_worker_is_busy(tmp_path: Path) -> None:
     """Bytewax waits for it."""
     text = said(tmp_path, "fails_beside_others", "-p", "2", "-w", "2")
     assert "at step flow.act" in text
+
+
+def test_an_error_that_every_process_meets_is_reported_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("orders", "orders", "payments"):
+        tell(ConfigError(f"no schema for {name}", hint="Pull it."), tmp_path)
+    reported = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert reported == ["error: no schema for orders", "error: no schema for payments"]
+
+
+def test_an_error_is_reported_though_the_folder_of_the_cluster_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(ConfigError("no schema for orders", hint="Pull it."), tmp_path / "gone")
+    assert "error: no schema for orders\n" in capsys.readouterr().err
 
 
 def test_an_error_that_bytewax_keeps_to_itself_is_told_to_be_one(tmp_path: Path) -> None:
