@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from kgen_runtime.codec.defaults import BadDefaultError, DefaultEncoder
 from kgen_runtime.codec.schema import (
     NO_DEFAULT,
     Array,
@@ -63,7 +62,7 @@ class Defaults:
     def expr(self, node: Node, value: Any) -> Expr:
         """The value as an expression."""
         if isinstance(node, Union):
-            return self.expr(self._branch(node, value), value)
+            return self.expr(node.branches[0], value)  # one of another branch counts as none
         if isinstance(node, Array):
             return list_of(self.expr(node.items, item) for item in value)
         if isinstance(node, Map):
@@ -74,17 +73,6 @@ class Defaults:
         if isinstance(named, Enum):
             return f"{self.types.cls(named.name)}.{self.members(named)[value]}"
         return self._plain(named, value)
-
-    def _branch(self, node: Union, value: Any) -> Node:
-        # One of them does: a default that fits none counts as none.
-        return next(branch for branch in node.branches if self._fits(branch, value))
-
-    def _fits(self, node: Node, value: Any) -> bool:
-        try:
-            DefaultEncoder(self.names).encode(node, value)
-        except BadDefaultError:
-            return False
-        return True
 
     def _record(self, record: Record, value: Mapping[str, Any]) -> Expr:
         attributes = self.members(record)

@@ -1,8 +1,8 @@
 """JSON defaults of a schema as Avro binary: what validates them, and what readers make fresh values from.
 
-A union's default may fit any branch (Avro 1.12; earlier versions asked for the first one). A record's
-default may leave out fields that have defaults of their own. Work is bounded: a schema is untrusted, and
-nested defaults can multiply without end.
+A union's value in a default is of its first branch: Avro 1.12 takes one of any branch, but readers of
+versions before it fail on that. A record's default may leave out fields that have defaults of their own.
+Work is bounded: a schema is untrusted, and nested defaults can multiply without end.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ class EndlessError(BadDefaultError):
     """The default never ends: a record in it takes its own default for a field that holds the same record."""
 
 
+class FirstBranchError(BadDefaultError):
+    """A union's value is not of its first branch."""
+
+
 class TooMuchError(BadDefaultError):
     """The defaults of this schema are more work than they may be."""
 
@@ -46,8 +50,8 @@ def zigzag(number: int) -> bytes:
 class DefaultEncoder:
     """Writes JSON defaults as Avro binary.
 
-    The work of one encoder is bounded by `MAX_STEPS`, and by `DEFAULT_BYTES`: of the strings for each type
-    that they are tried for, and of what is made for each type around it.
+    The work of one encoder is bounded by `MAX_STEPS`, and by `DEFAULT_BYTES`: of the strings, and of what is
+    made for each type around it.
     """
 
     def __init__(self, names: Mapping[str, Named]) -> None:
@@ -91,14 +95,14 @@ class DefaultEncoder:
         return self._named(node, value, depth)
 
     def _union(self, node: Union, value: Any, depth: int) -> bytes:
-        for index, branch in enumerate(node.branches):
-            try:
-                return zigzag(index) + self.encode(branch, value, depth + 1)
-            except (EndlessError, TooMuchError):
-                raise
-            except BadDefaultError:
-                continue
-        raise BadDefaultError("fits no branch of the union")
+        if not node.branches:
+            raise BadDefaultError("fits no branch of the union")
+        try:
+            return zigzag(0) + self.encode(node.branches[0], value, depth + 1)
+        except (EndlessError, TooMuchError, FirstBranchError):
+            raise
+        except BadDefaultError as error:
+            raise FirstBranchError(f"does not fit the union's first branch: it {error}") from None
 
     def _array(self, node: Array, value: Any, depth: int) -> bytes:
         if not isinstance(value, list):

@@ -631,8 +631,8 @@ def test_subclasses_and_dicts_stand_in_for_objects(engine: Any) -> None:
 
 
 def test_dicts_may_leave_out_what_has_a_default(engine: Any) -> None:
-    parsed = schema(record(("a", "int"), {"name": "b", "type": ["null", "string"], "default": "x"}))
-    assert make_writer(parsed, engine=engine).encode({"a": 1}) == b"\x02\x02\x02x"
+    parsed = schema(record(("a", "int"), {"name": "b", "type": ["string", "null"], "default": "x"}))
+    assert make_writer(parsed, engine=engine).encode({"a": 1}) == b"\x02\x00\x02x"
 
 
 class Level(enum.IntEnum):
@@ -816,7 +816,7 @@ DEFAULTS: list[tuple[Any, Any, Any]] = [
     ("bytes", "\u00ff", b"\xff"),
     ("string", "é", "é"),
     (["null", "int"], None, None),
-    (["null", "int"], 4, 4),
+    (["int", "null"], 4, 4),
     ({"type": "array", "items": "int"}, [1, 2], [1, 2]),
     ({"type": "map", "values": ["null", "int"]}, {"a": None}, {"a": None}),
     ({"type": "enum", "name": "E", "symbols": ["A", "B"]}, "B", "B"),
@@ -856,6 +856,9 @@ def test_defaults_become_objects_of_the_classes(engine: Any) -> None:
 INVALID = [
     ("int", "0", 7),
     (["null", "int"], "null", None),
+    (["null", "string"], "x", "y"),
+    (["string", "null"], None, "y"),
+    ({"type": "array", "items": ["null", "int"]}, [1], [2]),
     ("boolean", "false", True),
     ({"type": "array", "items": "int"}, None, [1]),
     ({"type": "enum", "name": "E", "symbols": ["A"]}, "", "A"),

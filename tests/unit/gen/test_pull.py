@@ -585,6 +585,8 @@ def test_a_schema_that_does_not_parse(registry, kgen, tmp_path, schema):
 
 
 INVALID = {"name": "count", "type": "int", "default": "0"}
+LATER_BRANCH = {"name": "count", "type": ["null", "int"], "default": 0}
+FIRST_BRANCH = "it does not fit the union's first branch: it must be null"
 
 
 def test_a_default_that_does_not_fit_is_reported_once_and_the_field_is_required(registry, kgen, tmp_path):
@@ -610,8 +612,26 @@ def test_defaults_that_do_not_fit_are_reported_of_references_too_and_not_without
     assert "orders-value v1: " not in out
 
 
-def test_a_new_field_whose_default_is_invalid_is_an_incompatible_change(project, shop, kgen, tree):
-    shop.add("orders-value", order(INVALID), references=REFERENCE)
+def test_a_default_of_a_later_branch_is_reported_once_and_the_field_is_required(registry, kgen, tmp_path):
+    registry.add("a-value", {"type": "record", "name": "A", "namespace": "x", "fields": [LATER_BRANCH]})
+    code, out, _ = kgen("pull", "--registry", registry.url)
+    assert code == 0
+    assert out.count(f"a-value v1: x.A.count: the default 0 counts as none: {FIRST_BRANCH}") == 1
+    assert "    count: int | None\n" in (tmp_path / "p/streams/_generated/a.py").read_text()
+    assert kgen("pull") == (0, "nothing changed\n", "")
+
+
+def test_a_default_of_a_later_branch_is_missing_from_diff_and_its_verdicts(project, shop, kgen):
+    shop.add("orders-value", order(LATER_BRANCH), references=REFERENCE)
+    out = kgen("diff", "orders-value", "1..2")[1]
+    assert "+ `shop.Order.count`: null | int\n" in out
+    assert "new reads old: no: count: the writer does not write this field" in out
+    assert FIRST_BRANCH in out
+
+
+@pytest.mark.parametrize("field", [INVALID, LATER_BRANCH], ids=["of no branch", "of a later branch"])
+def test_a_new_field_whose_default_is_invalid_is_an_incompatible_change(project, shop, kgen, tree, field):
+    shop.add("orders-value", order(field), references=REFERENCE)
     before = tree(project)
     code, _, err = kgen("pull")
     assert code == 4
