@@ -2,7 +2,7 @@
 was.
 
 The topic's limit (`max.message.bytes`) is asked of the broker; librdkafka's own (`message.max.bytes`), which
-is lower by default, is set to it, unless the user has set that.
+is lower by default, follows it up to 100 MB, unless the user has set that.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ from confluent_kafka import KafkaError, KafkaException
 
 from .errors import OversizeError, RefusedError
 from .outgoing import Outgoing
-from .producers import TOO_LARGE, compresses, largest_message
+from .producers import TOO_LARGE, compresses, largest_message, queue_room
 from .settings import Kafka, TopicSettings
 from .sizes import client_size, record_size
 
 _CLIENT: Final = "message.max.bytes"
+_QUEUE: Final = "queue.buffering.max.kbytes"
+_SET: Final = "as configured"
 _USUAL: Final = 1_048_588
 """Kafka's `max.message.bytes`, where nobody has changed it."""
-_MOST: Final = 1_000_000_000
-"""The largest `message.max.bytes` that librdkafka takes."""
+_MOST: Final = 100_000_000
+"""As far as a topic's limit is followed: a producer's queue has room for two messages of that size, and every
+worker of every step has a producer.
+"""
 _NO_LIMIT: Final = 1 << 40
 _COMPACTED: Final = "Give it a key, or have it sent elsewhere; cleanup.policy=delete takes messages without."
 
@@ -36,11 +40,15 @@ class Limits:
         self.compacted: set[str] = set()
         """Topics that take no message without a key, of those that were asked for."""
         limit = self.of(topic).batch_limit
-        self._chosen = _CLIENT in {**options, **kafka.config}
-        own = {} if self._chosen else {_CLIENT: min(max(limit or 0, _USUAL), _MOST)}
+        followed, why = _followed(topic, limit)
+        chosen = _CLIENT in {**options, **kafka.config}
+        own = {} if chosen else {_CLIENT: followed}
         self.options: Mapping[str, Any] = {**own, **options}
         """For the producer."""
-        self.client = largest_message(kafka, self.options)
+        largest, room = largest_message(kafka, self.options), queue_room(kafka)
+        self.client = int(min(largest, room))
+        """The largest message that the producer takes: one that its queue has no room for would never go."""
+        self._whose = (_QUEUE, _SET) if room < largest else (_CLIENT, _SET if chosen else why)
         usual = _NO_LIMIT if compresses(kafka) else min(limit or _USUAL, _USUAL)
         self.large = min(usual, self.client) // 2
         """Messages with longer values are to be checked."""
@@ -94,9 +102,20 @@ class Limits:
         return self._too_large_here(client_size(out)) if error.code() in TOO_LARGE else KafkaException(error)
 
     def _too_large_here(self, size: int) -> OversizeError:
-        why = "as configured" if self._chosen else "as large as its topic takes, as far as that is known"
+        option, why = self._whose
         return OversizeError(
-            f"the message has {size:,} bytes; the producer takes {self.client:,} ({_CLIENT}, {why})",
-            hint=f'Make it smaller, or set rt.Kafka(config={{"{_CLIENT}": N}}) or '
-            "KGEN_KAFKA_MESSAGE_MAX_BYTES, and max.message.bytes of the topic.",
+            f"the message has {size:,} bytes; the producer takes {self.client:,} ({option}, {why})",
+            hint=f'Make it smaller, or set rt.Kafka(config={{"{option}": N}}) or '
+            f"KGEN_KAFKA_{option.upper().replace('.', '_')}, and max.message.bytes of the topic.",
         )
+
+
+def _followed(topic: str, limit: int | None) -> tuple[int, str]:
+    """The producer's limit beside a topic's, and why it is that."""
+    if limit is None:
+        return _USUAL, f"the usual limit of topics: the broker does not say what topic {topic} takes"
+    if limit > _MOST:
+        return _MOST, f"as far as a topic's limit is followed; topic {topic} takes {limit:,}"
+    if limit < _USUAL:
+        return _USUAL, f"the usual limit of topics; topic {topic} takes {limit:,}"
+    return limit, f"as topic {topic} takes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -121,6 +122,13 @@ def delivery_seconds(kafka: Kafka) -> float:
 def largest_message(kafka: Kafka, options: Mapping[str, Any]) -> int:
     """The bytes of a message that librdkafka takes at most. Raises `ConfigError`."""
     return int(_number({**options, **kafka.config}, "message.max.bytes", _LARGEST))
+
+
+def queue_room(kafka: Kafka) -> float:
+    """The bytes that may wait in a producer's queue, if the user has set that, else infinity. Raises
+    `ConfigError`.
+    """
+    return 1024 * _number(kafka.config, "queue.buffering.max.kbytes", math.inf)
 
 
 def largest_batch(kafka: Kafka, options: Mapping[str, Any]) -> int:

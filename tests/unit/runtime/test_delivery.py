@@ -179,7 +179,8 @@ def test_the_broker_decides_on_what_is_compressed(out: Out) -> None:
     [
         (1_048_588, {}, 1_048_588),
         (5_000_000, {}, 5_000_000),
-        (2_000_000_000, {}, 1_000_000_000),
+        (100_000_001, {}, 100_000_000),
+        (2_000_000_000, {}, 100_000_000),
         (1_000, {}, 1_048_588),
         (None, {}, 1_048_588),
         (None, {"message.max.bytes": "2000000"}, None),
@@ -193,6 +194,45 @@ def test_the_producer_takes_what_the_topic_takes(
     kafka.settings["out"] = TopicSettings(batch_limit=limit)
     write(kafka, out, [rt.Message("k", "v")])
     assert kafka.options.get("message.max.bytes") == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "config", "size", "told"),
+    [
+        (2_000_000, {}, 1_999_970, "takes 2,000,000 (message.max.bytes, as topic out takes)"),
+        (
+            None,
+            {},
+            1_048_588,
+            "takes 1,048,588 (message.max.bytes, the usual limit of topics: the broker does not say what "
+            "topic out takes)",
+        ),
+        (
+            2_000_000_000,
+            {},
+            100_000_000,
+            "takes 100,000,000 (message.max.bytes, as far as a topic's limit is followed; topic out takes "
+            "2,000,000,000)",
+        ),
+        (9_000_000, {"message.max.bytes": "3000"}, 3_000, "takes 3,000 (message.max.bytes, as configured)"),
+        (
+            9_000_000,
+            {"queue.buffering.max.kbytes": "2"},
+            2_048,
+            "takes 2,048 (queue.buffering.max.kbytes, as configured)",
+        ),
+    ],
+    ids=["topic", "unknown", "most", "user", "queue"],
+)
+def test_whose_limit_it_was_is_said(
+    out: Out, limit: int | None, config: dict[str, str], size: int, told: str
+) -> None:
+    kafka = Broker()
+    kafka._config = dict(config)
+    kafka.settings["out"] = TopicSettings(batch_limit=limit)
+    (failure,) = write(kafka, out, [rt.Message("k", "x" * size, target_topic="other")])
+    assert failure.stage == rt.Stage.OVERSIZE
+    assert told in failure.message
 
 
 def test_the_limit_that_was_passed_is_named(out: Out) -> None:
