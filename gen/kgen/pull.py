@@ -405,10 +405,20 @@ def _plan(
         files,
         subjects,
         (*found.notes, *project.notes, *changes.moved(known), *invalid_defaults.notes(old, snapshot)),
-        topic_changes(modules.old, modules.new, settings.topics),
+        topic_changes(modules.old, modules.new, settings.topics, _tables(project)),
         usage.uses(request.root, files, modules, every, merged=not request.dry),
     )
     return Prepared(made, old, new)
+
+
+def _tables(project: Project) -> dict[str, str]:
+    """The table of kgen.toml that a module's topic has, or would have."""
+    purposes = {module: purpose for purpose, module in project.names.modules.items()}
+    return {
+        module: name
+        for module, purpose in purposes.items()
+        if (name := purpose.removeprefix("topic:")) != purpose
+    }
 
 
 def _wanted(

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from .impact import Half, topic_halves
@@ -41,19 +42,26 @@ class TopicChange:
 
 
 def topic_changes(
-    old: Mapping[str, str], new: Mapping[str, str], settings: Mapping[str, TopicSettings]
+    old: Mapping[str, str],
+    new: Mapping[str, str],
+    settings: Mapping[str, TopicSettings],
+    tables: Mapping[str, str],
 ) -> tuple[TopicChange, ...]:
     """What changed between two sets of generated modules, `{relative path: text}`, sorted by path.
 
-    `settings` are those of kgen.toml: what they set was not the registry's doing.
+    `settings` are those of kgen.toml, by its tables: what they set was not the registry's doing. `tables` has
+    a module's table, present or not, if it is not named after the topic.
     """
     before, after = topic_halves(old), topic_halves(new)
-    both = sorted(before.keys() & after.keys())
-    return tuple(change for path in both for change in _changes(before[path], after[path], settings))
+    found: list[TopicChange] = []
+    for path in sorted(before.keys() & after.keys()):
+        table = tables.get(PurePosixPath(path).stem, after[path]["topic"].shown)
+        found += _changes(before[path], after[path], table, settings.get(table, TopicSettings()))
+    return tuple(found)
 
 
 def _changes(
-    old: Mapping[str, Half], new: Mapping[str, Half], settings: Mapping[str, TopicSettings]
+    old: Mapping[str, Half], new: Mapping[str, Half], table: str, settings: TopicSettings
 ) -> Iterator[TopicChange]:
     was, topic = old["topic"].shown, new["topic"].shown
     if was != topic:
@@ -62,8 +70,8 @@ def _changes(
     for role in (r for r in ROLES if r in old and r in new):
         if _differs(old[role], new[role]):
             before, after = _shown(old[role]), _shown(new[role])
-            chosen = getattr(settings.get(topic, TopicSettings()), role) is not None
-            notes = _notes(topic, role, old[role], new[role], chosen)
+            chosen = getattr(settings, role) is not None
+            notes = _notes(table, role, old[role], new[role], chosen)
             text = "; ".join([f"{role} of {topic}: {before} -> {after}", *notes])
             yield TopicChange(topic, "key" if role == "key" else "value", before, after, text)
 
@@ -84,7 +92,7 @@ def _shown(half: Half) -> str:
     return f"{type_} ({format_})" if ambiguous else type_
 
 
-def _notes(topic: str, role: str, old: Half, new: Half, chosen: bool) -> Iterator[str]:
+def _notes(table: str, role: str, old: Half, new: Half, chosen: bool) -> Iterator[str]:
     """What becomes of messages in the old format, and how to stay with it."""
     was, now = _FORMAT_OF.get(old.serde), _FORMAT_OF.get(new.serde)
     if new.serde == _BOTH:
@@ -92,7 +100,7 @@ def _notes(topic: str, role: str, old: Half, new: Half, chosen: bool) -> Iterato
     elif (was or old.serde == _BOTH) and not now:
         yield f"plain {role}s will be dead letters"
         if was and not chosen:
-            yield from _ways_to_stay(topic, role, was, new)
+            yield from _ways_to_stay(table, role, was, new)
     elif now == "bytes" and not was:
         yield f"{role}s come as bytes, the schema's id at their head"
     elif now and not was:
@@ -103,13 +111,13 @@ def _notes(topic: str, role: str, old: Half, new: Half, chosen: bool) -> Iterato
         yield f"from the subject {new.schemas} (was {old.schemas})"
 
 
-def _ways_to_stay(topic: str, role: str, was: str, new: Half) -> Iterator[str]:
-    yield f"to stay, put `{role} = {json.dumps(was)}` under `[topics.{_key(topic)}]` in kgen.toml"
+def _ways_to_stay(table: str, role: str, was: str, new: Half) -> Iterator[str]:
+    yield f"to stay, put `{role} = {json.dumps(was)}` under `[topics.{_key(table)}]` in kgen.toml"
     if was == "bytes" and new.schemas and "str" not in new.types:
         both = json.dumps([new.schemas, "string"])
         yield f"if they are text, `{role} = {both}` there reads both"
 
 
-def _key(topic: str) -> str:
+def _key(table: str) -> str:
     """A key of TOML."""
-    return topic if _BARE.match(topic) else json.dumps(topic, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return table if _BARE.match(table) else json.dumps(table, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -156,6 +156,38 @@ def test_the_hint_works_for_any_name(registry, kgen, tmp_path, topic):
     assert json.loads(kgen("pull", "--json")[1])["topics"] == []
 
 
+def test_the_hint_names_the_table_of_a_topic_that_has_another_name_there(registry, kgen, tmp_path):
+    """The topic is `orders`, and so is another module: its table would change that one."""
+    for subject in ("orders-value", ":.staging:orders-value"):
+        registry.add(subject, ORDER)
+    config = tmp_path / "p/kgen.toml"
+    config.parent.mkdir()
+    staged = '[topics.staged]\ntopic = "orders"\ncontext = ".staging"\n'
+    config.write_text(f'[registry]\nurl = "{registry.url}"\n{staged}')
+    assert kgen("pull")[0] == 0
+    registry.add(":.staging:orders-key", KEY)
+    out = kgen("pull", "--dry-run")[1]
+    hint = re.search(r"put `(.*?)` under `(.*?)` in kgen.toml", out)
+    assert hint
+    assert hint[2] == "[topics.staged]"
+    config.write_text(config.read_text().replace(hint[2], f"{hint[2]}\n{hint[1]}"))
+    assert json.loads(kgen("pull", "--json")[1])["topics"] == []
+
+
+def test_a_key_that_a_table_with_another_name_changes_is_not_the_registrys_doing(registry, kgen, tmp_path):
+    registry.add("orders-key", KEY)
+    registry.add("orders-value", ORDER)
+    config = tmp_path / "p/kgen.toml"
+    config.parent.mkdir()
+    text = f'[registry]\nurl = "{registry.url}"\n[topics.mine]\ntopic = "orders"\n'
+    config.write_text(f'{text}key = "long"\n')
+    assert kgen("pull")[0] == 0
+    config.write_text(f'{text}key = "orders-key"\n')
+    out = kgen("pull")[1]
+    assert "plain keys will be dead letters" in out
+    assert "to stay" not in out
+
+
 def test_a_key_whose_schema_goes_is_said(project, registry, kgen):
     registry.add("orders-key", KEY)
     assert kgen("pull")[0] == 0
