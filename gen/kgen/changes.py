@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from kgen_runtime.codec.schema import Schema
 
 from .diff import Change, schema_diff, summary
 from .lock import Locked, text_hash
@@ -77,11 +79,12 @@ def _changed(before: Subject, after: Subject, known: SchemaChange | None) -> Sub
 @dataclass(frozen=True)
 class SchemaChange:
     """What changed in the meaning of a subject's newest schema, and which versions it refers to instead
-    (`address v1 -> v2`).
+    (`address v1 -> v2`). `schemas` are the old and the new one, if the old one could be read.
     """
 
     changes: tuple[Change, ...]
     references: tuple[str, ...]
+    schemas: tuple[Schema, Schema] | None = field(default=None, repr=False)
 
 
 def schema_changes(old: Locked | None, new: Locked) -> dict[str, SchemaChange]:
@@ -98,9 +101,10 @@ def schema_changes(old: Locked | None, new: Locked) -> dict[str, SchemaChange]:
 
 
 def _schema_change(before: Library, old: Pair, after: Library, new: Pair) -> SchemaChange:
-    was = before.schema(old)
-    found = schema_diff(was, after.unit(new).schema) if was else ()
-    return SchemaChange(found, moved_references(before, old, after, new) if was else ())
+    was, now = before.schema(old), after.unit(new).schema
+    if was is None:
+        return SchemaChange((), ())
+    return SchemaChange(schema_diff(was, now), moved_references(before, old, after, new), (was, now))
 
 
 def _newest(subject: Subject) -> Pair:

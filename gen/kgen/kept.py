@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import resolve_name
+from typing import TypeAlias
 
-from .diff import Change
+from .changes import SchemaChange
 from .impact import Use
+from .kept_types import fates, matter
+from .listing import listed
 
 STATEFUL = frozenset(
     {
@@ -25,66 +28,90 @@ STATEFUL = frozenset(
 )
 """Operators of Bytewax that keep what they were given until something else comes."""
 
-_SAID = frozenset(
-    {
-        *("type removed", "type renamed", "type moved", "type replaced", "size", "logical type", "root"),
-        *("field added", "field removed", "field renamed", "field retyped", "field nullable"),
-        *("field not nullable", "symbol added", "symbol removed"),
-    }
-)
 _SOURCE = re.compile(r"(\S+) v\d+ \(id \d+\)")
 _MODULES = ("bytewax.operators", "kgen_runtime")
 
 
+_SHOWN = 10
+"""Steps of one file."""
+_PLURAL = {"changes:": "change:", "is": "are"}
+
+Fates: TypeAlias = Mapping[str, frozenset[tuple[str, str]]]
+"""By subject, types and what becomes of what was kept of them."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A stateful step. `name` is empty where it is not a literal."""
+
+    line: int
+    name: str
+
+
 @dataclass
 class _File:
-    """A module: what it imports, and its first stateful step."""
+    """A module: what it imports, and its stateful steps."""
 
     path: str
     name: str
     imports: set[str] = field(default_factory=set)
-    step: str = ""
-    line: int = 0
+    steps: list[_Step] = field(default_factory=list)
 
 
 def keeping(
-    files: Mapping[str, str], generated: Mapping[str, str], changes: Mapping[str, Iterable[Change]]
+    files: Mapping[str, str],
+    generated: Mapping[str, str],
+    changes: Mapping[str, SchemaChange],
+    present: Collection[str],
 ) -> tuple[Use, ...]:
-    """A use for each flow and type that changes. `files` are the user's, `generated` the generated modules,
-    `{relative path: text}`, `changes` those of each subject.
+    """A use for each stateful step and what becomes of its state. `files` are the user's, `generated` the
+    generated modules, `{relative path: text}`, `changes` those of each subject, `present` the full names of
+    the types that have classes now.
     """
-    changed = {subject: _types(found) for subject, found in changes.items()}
-    types = {_dotted(path): _held(text, changed) for path, text in generated.items()}
-    types = {module: found for module, found in types.items() if found}
-    if not types:
+    changed = {subject for subject, change in changes.items() if matter(change.changes)}
+    sources = {_dotted(path): _subjects(text) & changed for path, text in generated.items()}
+    if not any(sources.values()):
         return ()
     known = {found.name: found for found in _read(files)}
-    importers = _importers(known)
-    uses = set()
-    for each in known.values():
-        if each.line:
-            near = _reached(each.name, {name: it.imports for name, it in known.items()})
-            near |= _reached(each.name, importers)
-            modules = set().union(*(known[name].imports for name in near if name in known))
-            uses |= {_use(each, name) for module in modules & types.keys() for name in types[module]}
-    return tuple(sorted(uses))
+    near = {each.name: _near(each, known, sources) for each in known.values() if each.steps}
+    wanted = set().union(*near.values())
+    fate = {subject: frozenset(fates(changes[subject], present)) for subject in wanted}
+    return tuple(sorted(use for name, found in near.items() for use in _uses(known[name], found, fate)))
 
 
-def _use(file: _File, name: str) -> Use:
-    what = f"step {file.step} keeps state" if file.step else "state is kept"
-    return Use(file.path, file.line, f"{what} of {name}, which changes: it is read as old messages are")
+def _near(file: _File, known: Mapping[str, _File], sources: Mapping[str, set[str]]) -> set[str]:
+    """The subjects that change, of the generated modules which a file, those it imports and those that import
+    it have to do with.
+    """
+    near = _reached(file.name, {name: it.imports for name, it in known.items()})
+    near |= _reached(file.name, _importers(known))
+    modules = set().union(*(known[name].imports for name in near if name in known))
+    return set().union(*(sources[module] for module in modules & sources.keys()))
 
 
-def _types(changes: Iterable[Change]) -> set[str]:
-    """The types that are read otherwise now, as their classes are called in most schemas."""
-    said = [change for change in changes if change.kind in _SAID]
-    return {change.owner.rpartition(".")[2] or "the value" for change in said}
+def _uses(file: _File, subjects: Iterable[str], fate: Fates) -> Iterator[Use]:
+    types: dict[str, list[str]] = {}
+    for name, what in sorted(set().union(*(fate[subject] for subject in subjects))):
+        types.setdefault(what, []).append(name)
+    for step in file.steps[:_SHOWN]:
+        head = f"step {step.name} keeps state" if step.name else "state is kept"
+        yield from (
+            Use(file.path, step.line, f"{head} of {_which(names, what)}") for what, names in types.items()
+        )
+    if types and len(file.steps) > _SHOWN:
+        more = f"{len(file.steps) - _SHOWN} more steps of this file keep state too"
+        yield Use(file.path, file.steps[_SHOWN].line, more)
 
 
-def _held(text: str, changed: Mapping[str, set[str]]) -> set[str]:
-    """The types that change, of the subjects that a generated module was made from."""
-    subjects = _SOURCE.findall(text.partition("\n")[0])
-    return set().union(*(changed.get(subject, set()) for subject in subjects))
+def _which(names: Sequence[str], what: str) -> str:
+    """`Line and Order, which change: …`."""
+    verb, _, rest = what.partition(" ")
+    return f"{listed(names)}, which {what if len(names) == 1 else f'{_PLURAL[verb]} {rest}'}"
+
+
+def _subjects(text: str) -> set[str]:
+    """Those that a generated module was made from."""
+    return set(_SOURCE.findall(text.partition("\n")[0]))
 
 
 def _read(files: Mapping[str, str]) -> Iterator[_File]:
@@ -111,8 +138,7 @@ def _gather(tree: ast.Module, found: _File) -> None:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for node in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
         if _is_stateful(node.func, names):
-            found.step, found.line = _step(node), node.lineno
-            return
+            found.steps.append(_Step(node.lineno, _step_id(node)))
 
 
 def _is_stateful(function: ast.expr, names: Mapping[str, str]) -> bool:
@@ -122,7 +148,7 @@ def _is_stateful(function: ast.expr, names: Mapping[str, str]) -> bool:
     return full.startswith(_MODULES) and full.rpartition(".")[2] in STATEFUL
 
 
-def _step(node: ast.Call) -> str:
+def _step_id(node: ast.Call) -> str:
     given = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "step_id")]
     return next((str(it.value) for it in given if isinstance(it, ast.Constant)), "")
 

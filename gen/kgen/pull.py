@@ -397,7 +397,6 @@ def _plan(
     known = changes.schema_changes(old, new)
     models = _models(project, new, settings, old)
     subjects = changes.subject_changes(old, new, models, files, found.kept, project.skipped, known)
-    every = {subject: change.changes for subject, change in known.items()}
     modules = usage.generated(request.root, files)
     made = plan.Plan(
         snapshot.registry_url,
@@ -406,7 +405,7 @@ def _plan(
         subjects,
         (*found.notes, *project.notes, *changes.moved(known), *invalid_defaults.notes(old, snapshot)),
         topic_changes(modules.old, modules.new, settings.topics, _tables(project)),
-        usage.uses(request.root, files, modules, every, merged=not request.dry),
+        usage.uses(request.root, files, modules, known, project.fullnames, merged=not request.dry),
     )
     return Prepared(made, old, new)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import paths
+from .changes import SchemaChange
 from .diff import Change
 from .impact import Use, generated_changes, impact
 from .kept import keeping
@@ -43,20 +44,22 @@ def uses(
     root: Path,
     actions: Sequence[FileAction],
     modules: Generated,
-    changes: Mapping[str, Sequence[Change]],
+    changes: Mapping[str, SchemaChange],
+    present: Collection[str],
     *,
     merged: bool,
 ) -> tuple[Use, ...]:
     """The lines that use what changes, and those that keep state of it. With `merged` they are numbered as in
-    the files that the plan writes, else as on disk. `changes` are those of each subject.
+    the files that the plan writes, else as on disk. `changes` are those of each subject, `present` the full
+    names of the types that have classes now.
     """
-    every = [change for found in changes.values() for change in found]
+    every = [change for found in changes.values() for change in found.changes]
     affected = generated_changes(modules.old, modules.new, _renames(every))
     if not affected and not every:
         return ()
     owned = {a.path: a.content if merged else None for a in actions if a.kind == "owned"}
     files = dict(_files(root, owned))
-    kept = keeping(files, {**modules.new, **modules.old}, changes)
+    kept = keeping(files, {**modules.new, **modules.old}, changes, present)
     return tuple(sorted({*impact(affected, modules.old, files, modules.new), *kept}))
 
 

@@ -185,3 +185,9 @@ class Project:
     def folder(self) -> str:
         """Where the package stands, as a POSIX path."""
         return package_folder(self.package)
+
+    @property
+    def fullnames(self) -> frozenset[str]:
+        """The full names of the types that have classes."""
+        enums = {c.fullname for module in self.modules for c in module.enums}
+        return frozenset(enums | {c.fullname for module in self.modules for c in module.records})

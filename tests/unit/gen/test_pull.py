@@ -883,6 +883,24 @@ def test_a_flow_that_keeps_state_of_a_changed_type_is_named(project, shop, kgen)
     assert "keeps state" not in out
 
 
+def test_state_that_the_start_will_refuse_is_not_said_to_be_read(project, shop, kgen):
+    flow = project / "streams/flows/orders.py"
+    kept = [f'op.stateful_map("{name}", keyed, lambda last, message: (message, last))' for name in "ab"]
+    steps = "".join(f"    {step}\n" for step in kept)
+    flow.write_text(flow.read_text().replace("    op.inspect(", f"{steps}    op.inspect("))
+    shop.add("orders-value", order({"name": "must", "type": "int"}), references=REFERENCE)
+    code, out, _ = kgen("pull", "--allow-incompatible", "orders-value")
+    assert code == 0
+    assert "read as old messages are" not in out
+    for name, step in zip("ab", kept):
+        line = next(at for at, text in enumerate(flow.read_text().splitlines(), 1) if step in text)
+        assert (
+            f"! streams/flows/orders.py:{line}: step {name} keeps state of Order, which changes: what was kept "
+            "cannot be read, and the flow will not start with it (must: the writer does not write this field "
+            "and the reader has no default for it)"
+        ) in out.splitlines()
+
+
 def test_a_rename_by_alias_is_told_as_such(project, shop, kgen):
     shop.add("orders-value", order(NOTE), references=REFERENCE)
     kgen("pull")

@@ -19,6 +19,10 @@ from tests.unit.state.flows import FLOW
 from tests.unit.state.projects import PACKAGE, Versions, module, project, record, write
 
 import kgen_runtime as rt
+from kgen.changes import schema_changes
+from kgen.kept_types import fates
+from kgen.lock import Locked
+from kgen.model.subjects import SchemaVersion, Snapshot, Subject
 from kgen_runtime import testing
 from kgen_runtime.codec import make_writer
 from kgen_runtime.serde.framing import id_prefix
@@ -167,6 +171,16 @@ def test_a_record_that_moves_to_a_shared_subject_is_read(kept: Path) -> None:
 
 
 @only_today
+def test_a_default_that_changes_leaves_what_was_kept_as_it_was_first_read(kept: Path) -> None:
+    added = CHANGES["added"][0]
+    other = {**added, "fields": [*added["fields"][:-1], {**added["fields"][-1], "default": 9}]}
+    run(kept, {"orders-value": [V1, added]}, [v1(0), v1(1), next_message(added)], cut=150)
+    said = run(kept, {"orders-value": [V1, added, other]}, [*(v1(i) for i in range(3)), v1(3)])
+    assert said["flat"][0].count("tax=7") == 2  # two messages of the first version, kept before
+    assert said["flat"][0].count("tax=9") == 1  # one of it that is read now
+
+
+@only_today
 def test_state_is_read_again_after_a_step_back(kept: Path) -> None:
     """The code of the first version has no schema of the second: that stands beside the store."""
     added = CHANGES["added"][0]
@@ -198,6 +212,23 @@ def test_what_cannot_be_read_is_refused_before_anything_starts(kept: Path, chang
     assert str(kept / "store") in lines[1]
     assert "hint:" in lines[2]
     assert dump(kept / "store") == before
+
+
+@pytest.mark.parametrize("change", [*CHANGES, *REFUSED])
+def test_the_plan_says_of_kept_orders_what_the_start_does(change: str) -> None:
+    schema = (CHANGES | REFUSED)[change][0]
+    old, new = (
+        SchemaVersion("orders-value", n, n, "AVRO", json.dumps(s)) for n, s in enumerate((V1, schema))
+    )
+    locked = (
+        Locked(Snapshot("http://registry", (Subject("orders-value", (v,)),)), "0.1.0", {}) for v in (old, new)
+    )
+    found = schema_changes(*locked)["orders-value"]
+    said = dict(fates(found, ()))[schema["name"].rpartition(".")[2]]
+    if change in CHANGES:
+        assert said == "changes: it is read as old messages are"
+    else:
+        assert "the flow will not start with" in said
 
 
 def dump(store: Path) -> list[Any]:
