@@ -895,9 +895,9 @@ def test_state_that_the_start_will_refuse_is_not_said_to_be_read(project, shop, 
     for name, step in zip("ab", kept):
         line = next(at for at, text in enumerate(flow.read_text().splitlines(), 1) if step in text)
         assert (
-            f"! streams/flows/orders.py:{line}: step {name} keeps state of Order, which changes: what was kept "
-            "cannot be read, and the flow will not start with it (must: the writer does not write this field "
-            "and the reader has no default for it)"
+            f"! streams/flows/orders.py:{line}: step {name} keeps state of Order, which changes: what was "
+            "kept cannot be read, and the flow will not start with it (must: the writer does not write this "
+            "field and the reader has no default for it)"
         ) in out.splitlines()
 
 
