@@ -6,6 +6,8 @@ import importlib.metadata
 import os
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ from .errors import ConfigError, KgenError, RegistryError
 State: TypeAlias = Literal["ok", "warning", "error"]
 
 _PATIENCE = 10.0  # seconds, for the registry
-_TIMEOUT = 3.0  # seconds, for each broker
+_TIMEOUT = 3.0  # seconds, for all brokers
 
 
 @dataclass(frozen=True)
@@ -123,21 +125,38 @@ def _brokers() -> Finding:
     brokers = os.environ.get("KGEN_BROKERS", "")
     if not brokers:
         return Finding("brokers", "warning", "none are set", "KGEN_BROKERS=host:9092: flows need it")
-    failed = [b for b in brokers.split(",") if not _reachable(b.strip())]
+    asked = [_Broker(each.strip()) for each in brokers.split(",")]
+    deadline = time.monotonic() + _TIMEOUT
+    failed = [f"{each.address} ({why})" for each in asked if (why := each.failure(deadline))]
     if failed:
         return Finding("brokers", "error", f"not reachable: {', '.join(failed)}", "is KGEN_BROKERS right?")
     return Finding("brokers", "ok", brokers)
 
 
-def _reachable(broker: str) -> bool:
-    host, _, port = broker.rpartition("://")[2].rpartition(":")
-    if not port.isdigit():
-        raise ConfigError(f"KGEN_BROKERS: {broker} is not host:port", hint="KGEN_BROKERS=host:9092")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT):
-            return True
-    except (OSError, OverflowError):
-        return False
+class _Broker(threading.Thread):
+    """Connects in a thread of its own: a look-up of a name knows no timeout, and holds Ctrl-C up."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(name="kgen-doctor", daemon=True)
+        self.address = address
+        host, _, port = address.rpartition("://")[2].rpartition(":")
+        if not port.isdigit():
+            raise ConfigError(f"KGEN_BROKERS: {address} is not host:port", hint="KGEN_BROKERS=host:9092")
+        self._place = host.strip("[]"), int(port)
+        self._failure = f"no connection within {_TIMEOUT:g} s"
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with socket.create_connection(self._place, timeout=_TIMEOUT):
+                self._failure = ""
+        except (OSError, OverflowError, UnicodeError) as e:
+            self._failure = getattr(e, "strerror", None) or str(e)
+
+    def failure(self, deadline: float) -> str:
+        """Why it is not reachable, as far as that is known by then (`time.monotonic`); empty if it is."""
+        self.join(max(0.0, deadline - time.monotonic()))
+        return self._failure
 
 
 def _project(root: Path) -> Finding:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -258,6 +260,24 @@ def test_doctor_and_brokers_that_are_not_there(capsys, tmp_path, monkeypatch, br
     monkeypatch.setenv("KGEN_BROKERS", brokers)
     assert cli.run(["doctor", "--out", str(tmp_path)]) == 2
     assert "!!  brokers" in capsys.readouterr().out
+
+
+def test_doctor_waits_for_the_look_up_of_a_brokers_name_for_a_bounded_time(capsys, tmp_path, monkeypatch):
+    release, ended = threading.Event(), []
+
+    def look_up(*args):
+        ended.append(release.wait(20))
+        raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
+
+    monkeypatch.setattr("kgen.doctor._TIMEOUT", 0.1)
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    monkeypatch.setenv("KGEN_BROKERS", "one.example:9092,two.example:9092")
+    code = cli.run(["doctor", "--out", str(tmp_path)])
+    assert not ended
+    release.set()
+    assert code == 2
+    why = "no connection within 0.1 s"
+    assert f"not reachable: one.example:9092 ({why}), two.example:9092 ({why})" in capsys.readouterr().out
 
 
 def test_doctor_and_a_registry_that_is_not_there(capsys, tmp_path):

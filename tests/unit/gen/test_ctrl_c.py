@@ -134,3 +134,37 @@ def test_it_acts_at_a_check_or_at_the_end(checks, steps):
         work()
     assert reached == steps
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# As the look-up of a name in libc: it comes back neither for a signal nor for a timeout.
+STUCK = """
+import ctypes, socket, sys
+lock, lib = ctypes.create_string_buffer(128), ctypes.CDLL(None)
+def look_up(*args):
+    print("here", file=sys.stderr, flush=True)
+    lib.pthread_mutex_lock(lock)
+    lib.pthread_mutex_lock(lock)
+socket.getaddrinfo = look_up
+from kgen import doctor
+doctor._TIMEOUT = 600
+from kgen.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def test_it_ends_the_look_up_of_a_brokers_name(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUCK, "doctor", "--out", str(tmp_path)],
+        env={**os.environ, "KGEN_BROKERS": "one.example:9092"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "here\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (130, "interrupted\n")
