@@ -70,7 +70,9 @@ def _compared(old: Locked | None, new: Locked, known: Mapping[str, SchemaChange]
 
 def _changed(before: Subject, after: Subject, known: SchemaChange | None) -> SubjectChange:
     parts = [summary(known.changes), *known.references] if known else []
-    if before.latest.version == after.latest.version:
+    if known and after.begun_again(before):
+        parts.append("registered again")
+    elif before.latest.version == after.latest.version:
         parts.append(_lesser_change(before, after))
     numbers = before.latest.version, after.latest.version
     return SubjectChange(after.name, "change", *numbers, after.compatibility, ", ".join(filter(None, parts)))

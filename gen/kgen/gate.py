@@ -59,14 +59,17 @@ def _problem(before: Library, locked: Subject, after: Library, subject: Subject)
         found = check(writer, reader) if writer else []
         if writer and found and not check(writer, reader_before):
             shown = "; ".join(f"{f.path or 'the root'}: {f.message}" for f in found[:_SHOWN])
-            return f"{_title(before, locked, after, subject)} cannot read v{version.version}: {shown}"
+            other = "the locked " if subject.begun_again(locked) else ""
+            title = _title(before, locked, after, subject)
+            return f"{title} cannot read {other}v{version.version}: {shown}"
     return None
 
 
 def _title(before: Library, locked: Subject, after: Library, subject: Subject) -> str:
-    """`orders-value v2`, with the references that changed."""
-    moved = moved_references(before, _pair(locked), after, _pair(subject))
-    return f"{subject.name} v{subject.latest.version}" + (f" ({', '.join(moved)})" if moved else "")
+    """`orders-value v2`, with the references that changed, and whether it begins again."""
+    found = ["registered again"] if subject.begun_again(locked) else []
+    found += moved_references(before, _pair(locked), after, _pair(subject))
+    return f"{subject.name} v{subject.latest.version}" + (f" ({', '.join(found)})" if found else "")
 
 
 def _pair(subject: Subject) -> Pair:

@@ -61,11 +61,9 @@ def _registries(before: str, after: str) -> Iterator[str]:
 
 
 def _kept(subject: Subject, old: Subject) -> list[SchemaVersion]:
-    """Locked versions that the snapshot does not hold; none where the subject was deleted for good and
-    registered anew.
-    """
-    fresh = {v.version: v for v in subject.versions}
-    if any(v.version in fresh and fresh[v.version].id != v.id for v in old.versions):
+    """Locked versions that the snapshot does not hold; none where the subject begins again."""
+    fresh = {v.version for v in subject.versions}
+    if subject.begun_again(old):
         return []
     return [v for v in old.versions if v.version not in fresh and v.version < subject.latest.version]
 
@@ -123,12 +121,15 @@ def _notes(subject: Subject, old: Subject | None, gone: Sequence[int]) -> Iterat
             continue
         same = _meaning(known) == _meaning(version)
         what = "under" if same else "with another schema, under"
-        yield f"{subject.name} v{version.version} was registered anew {what} id {version.id} (was {known.id})"
+        title = f"{subject.name} v{version.version}"
+        yield f"{title} was registered again {what} id {version.id} (was {known.id})"
 
 
 def _undone(subject: Subject, old: Subject, live: Sequence[int]) -> Iterator[str]:
     """The newest versions, deleted: an earlier one counts again. (A pin leaves them in the registry.)"""
     latest = subject.latest.version
+    if subject.begun_again(old):
+        return
     for number in (v.version for v in old.versions if v.version > latest and v.version not in live):
         yield (
             f"{subject.name} v{number} was deleted in the registry: v{latest} counts again, and messages "

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from . import lock, plan, pull, reading, write
 from .model.library import Library, moved_references, same_meaning
-from .model.subjects import Skipped
+from .model.subjects import Skipped, Subject
 from .pull import Request
 
 State: TypeAlias = Literal["missing", "stale", "edited", "conflict", "orphan", "deleted"]
@@ -89,16 +89,24 @@ def _compared(
     locked: lock.Locked, found: reading.Reading, newest: Mapping[str, int], pins: Mapping[str, int]
 ) -> Iterator[Newer]:
     before, after = Library(locked.snapshot), Library(found.snapshot)
-    held = {s.name: s.latest.version for s in locked.snapshot.subjects}
-    now = {s.name: s.latest.version for s in found.snapshot.subjects}
+    held = {s.name: s for s in locked.snapshot.subjects}
+    now = {s.name: s for s in found.snapshot.subjects}
     kept = {s.subject: s.reason for s in found.kept}
     for name in sorted({*held, *now}):
-        was, last = held.get(name), newest.get(name, now.get(name)) if name in now else None
+        was = held[name].latest.version if name in held else None
+        last = newest.get(name, now[name].latest.version) if name in now else None
         detail = kept.get(name, "")
         if name in held and name in now and name not in kept:
-            pair, other = (name, held[name]), (name, now[name])
-            if not same_meaning(before, pair, after, other):
-                detail = ", ".join(moved_references(before, pair, after, other))
-                detail = detail or ("registered again" if was == last else "")
+            detail = _moved(before, held[name], after, now[name])
         if was != last or detail:
             yield Newer(name, was, last, name in pins, detail)
+
+
+def _moved(before: Library, locked: Subject, after: Library, subject: Subject) -> str:
+    """What else than the number is another one, where the meaning is."""
+    pair, other = (subject.name, locked.latest.version), (subject.name, subject.latest.version)
+    if same_meaning(before, pair, after, other):
+        return ""
+    again = ["registered again"] if subject.begun_again(locked) else []
+    found = ", ".join([*again, *moved_references(before, pair, after, other)])
+    return found or ("another schema" if pair == other else "")

@@ -55,6 +55,13 @@ class Subject:
         """The version that generated code reads."""
         return self.versions[-1]
 
+    def begun_again(self, before: Subject) -> bool:
+        """Whether the subject was deleted for good and registered again since: a number means another
+        schema now.
+        """
+        known = {v.version: v.id for v in before.versions}
+        return any(known.get(v.version, v.id) != v.id for v in self.versions)
+
 
 @dataclass(frozen=True)
 class Skipped:

@@ -344,7 +344,7 @@ def test_another_schema_under_the_same_version(project, registry, kgen):
     assert kgen("pull")[0] == 4
     code, out, _ = kgen("pull", "--allow-incompatible", "orders-value")
     assert code == 0
-    assert "registered anew with another schema, under id 3 (was 2)" in out
+    assert "registered again with another schema, under id 3 (was 2)" in out
     text = (project / FLOW).read_text()
     line = text[: text.index("# mine")].count("\n") + 1
     assert f"! {FLOW}:{line}: Order.amount removed" in out

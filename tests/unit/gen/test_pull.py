@@ -289,12 +289,12 @@ def test_a_version_that_was_deleted_stays_readable(project, shop, kgen):
     assert kgen("pull")[1] == "nothing changed\n"
 
 
-def test_a_subject_registered_anew_under_another_id(project, shop, kgen):
+def test_a_subject_registered_again_under_another_id(project, shop, kgen):
     shop.subjects["orders-value"][1]["id"] = 77
     code, out, _ = kgen("pull")
     assert code == 0
     assert "~ orders-value v1 (BACKWARD, id 3 -> 77)" in out
-    assert "registered anew under id 77 (was 3)" in out
+    assert "registered again under id 77 (was 3)" in out
     assert kgen("pull")[1] == "nothing changed\n"
 
 

@@ -476,10 +476,16 @@ def test_a_subject_registered_again_is_held_against_what_is_locked(project, regi
     for command in ((), ("--check",)):
         code, _, err = kgen("pull", *command)
         assert code == 4
-        assert f"other-value v{numbers} cannot read v1" in err
+        titles = {
+            1: "other-value v1 (registered again) cannot read the locked v1: ",
+            3: "other-value v3 cannot read v1",
+        }
+        assert titles[numbers] in err
         assert "zip" in err
     assert "+ `shop.Other.zip`: string" in kgen("diff")[1]
-    assert kgen("outdated")[0] == 1
+    code, out, _ = kgen("outdated")
+    assert code == 1
+    assert {1: "~ other-value v1  registered again\n", 3: "~ other-value v1 -> v3\n"}[numbers] in out
     assert tree(project) == before
     (project / "streams/mine.py").write_text(
         "from ._generated import other\n\n\ndef make() -> other.Other:\n    return other.Other(city='x')\n"
@@ -487,6 +493,36 @@ def test_a_subject_registered_again_is_held_against_what_is_locked(project, regi
     code, out, _ = kgen("pull", "--allow-incompatible", "other-value")
     assert code == 0
     assert "! streams/mine.py:5: Other.zip is required" in out
+    assert ("registered again" in out.splitlines()[0]) == (numbers == 1)
+
+
+def test_a_subject_that_begins_again_with_fewer_versions_is_said_to(project, registry, kgen):
+    registry.add("other-value", more({**ADDRESS, "name": "shop.Other"}, NOTE))
+    assert kgen("pull")[0] == 0
+    del registry.subjects["other-value"]
+    registry.add("other-value", more({**ADDRESS, "name": "shop.Other"}, ZIP))
+    assert "~ other-value v2 -> v1  registered again\n" in kgen("outdated")[1]
+    err = kgen("pull")[2]
+    assert "other-value v1 (registered again) cannot read the locked v1: zip: " in err
+    out = kgen("pull", "--allow-incompatible", "other-value")[1]
+    assert "~ other-value v2 -> v1 (BACKWARD, +1 field, -1 field, registered again)" in out
+    assert "  other-value v1 was registered again with another schema, under id " in out
+    assert "v1 counts again" not in out
+
+
+def test_another_schema_under_one_number_and_id_is_outdated(project, registry, kgen):
+    """What another registry may have."""
+    body = registry.subjects["other-value"][1]
+    body["schema"] = json.dumps(more({**ADDRESS, "name": "shop.Other"}, NOTE))
+    assert "~ other-value v1  another schema\n" in kgen("outdated")[1]
+
+
+def test_a_newest_version_that_was_deleted_is_not_said_to_begin_again(project, registry, kgen):
+    registry.add("other-value", more({**ADDRESS, "name": "shop.Other"}, NOTE))
+    assert kgen("pull")[0] == 0
+    registry.deleted.add(("other-value", 2))
+    assert "~ other-value v2 -> v1\n" in kgen("outdated")[1]
+    assert "registered again" not in kgen("pull")[1]
 
 
 def test_a_pinned_version_that_was_deleted_stays_as_locked(project, registry, kgen, tree):
