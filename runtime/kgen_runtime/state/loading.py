@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import io
-import pickle
 import weakref
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -18,6 +17,7 @@ from typing import Any
 from ..codec.schema import Node
 from ..errors import RecoveryError
 from . import legacy
+from .distinct import DistinctUnpickler
 from .homes import Binding, Home
 from .hooks import blank
 from .marks import Mark
@@ -185,7 +185,7 @@ def _load(data: bytes, *, stand_ins: bool) -> tuple[Any, bool]:
     return value, loading.outdated
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(DistinctUnpickler):
     """Finds classes of generated code also where they are called otherwise, or have moved."""
 
     def __init__(self, file: io.BytesIO, loading: Load, stand_ins: bool) -> None:
@@ -206,6 +206,7 @@ class _Unpickler(pickle.Unpickler):
 
     def _moved(self, module: str, name: str) -> Any:
         if module.partition(".")[0] == "kgen_runtime":
+            self._loading.outdated = True
             return legacy.of_the_runtime(module, name)
         if "_generated" not in module.split("."):
             raise RecoveryError(

@@ -240,7 +240,7 @@ def dump(store: Path) -> list[Any]:
 
 
 @only_today
-def test_rows_of_today_are_not_loaded_and_not_written(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_today_are_not_written(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with project(kept / "project", {"orders-value": [V1]}, flows=FLOW):
         monkeypatch.setattr("kgen_runtime.state.store.load", None)
         before = dump(kept / "store")
