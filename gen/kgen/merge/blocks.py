@@ -7,7 +7,8 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
@@ -17,7 +18,7 @@ from .inner import Inner, UnmergeableError
 from .match import REWRITTEN, Matches, likeness, match, match_named
 from .names import bound_by, loaded_by
 from .source import Source, split_lines
-from .units import BODIES, LEAVES, Block, Unit, body_block, header_end, nested_units
+from .units import BODIES, DEFS, LEAVES, Block, Unit, body_block, header_end, nested_units
 
 _PIECE = re.compile(r"\w+|[^\S\r\n]+|\r\n|.", re.DOTALL)
 
@@ -31,6 +32,7 @@ class Blocks:
     keep: frozenset[str] = frozenset()  # names whose definitions stay although the new render has none
     removed: list[Unit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    within: list[str] = field(default_factory=list)  # the functions and classes whose bodies are merged
 
     def merge(self, b: Block, o: Block, t: Block) -> None:
         """Make the body `o` follow what changed from `b` to `t`."""
@@ -49,7 +51,7 @@ class Blocks:
         elif o:
             self._dropped(b, o)
         elif t and not self.recreate and b.meaning != t.meaning:
-            self.notes.append(f"{_title(b)} is gone from your file: what changed in it was left out")
+            self.notes.append(f"{self.title(b)} is gone from your file: what changed in it was left out")
 
     def _both(self, b: Unit, o: Unit, t: Unit) -> None:
         if o.text == b.text and not self.recreate:
@@ -63,9 +65,31 @@ class Blocks:
         inner = body_block(b), body_block(o), body_block(t)
         if inner[0] and inner[1] and inner[2]:
             self._head(b, o, t, [header_end(u.source, u.node) + 1 for u in (b, o, t)])
-            self.merge(*inner)  # type: ignore[arg-type]
+            with self._inside(o):
+                self.merge(*inner)  # type: ignore[arg-type]
         else:
             self._head(b, o, t, [u.end for u in (b, o, t)], whole=True)
+
+    @contextmanager
+    def _inside(self, unit: Unit) -> Iterator[None]:
+        before = list(self.within)
+        self.within += [unit.node.name] if isinstance(unit.node, DEFS) else []
+        yield
+        self.within = before
+
+    def title(self, unit: Unit) -> str:
+        """What a statement is called in notes and conflicts."""
+        if not unit.keys:
+            return f"the statement `{unit.source.lines[unit.start].strip()}`"
+        kind, *names = unit.keys[0]
+        owner = f"`{'.'.join(self.within)}`" if self.within else "the file"
+        titles = {
+            "def": "`{}`",
+            "step": "the step `{}`",
+            "name": "`{}`",
+            "doc": f"the docstring of {owner}",
+        }
+        return titles.get(kind, "the statement").format(", ".join(names))
 
     def _take(self, o: Unit, t: Unit) -> None:
         """The new text; blank lines above it are the user's, but for ones that the new render has more of."""
@@ -80,14 +104,14 @@ class Blocks:
     def _dropped(self, b: Unit, o: Unit) -> None:
         """The new render lacks a statement: it goes, unless the user changed it or the rest still uses it."""
         if self.keep & bound_by(o.nodes):
-            self.notes.append(f"{_title(o)} is no longer generated but stays, because your code uses it")
+            self.notes.append(f"{self.title(o)} is no longer generated but stays, because your code uses it")
             return
         start, end = o.source.line_start(o.lead), o.source.line_start(o.end)
         if o.meaning != b.meaning or _own_comments(o) != _own_comments(b):
             self.edits.clash(
                 o.source.line_start(o.start),
                 end,
-                f"{_title(o)}: changed by you, no longer generated",
+                f"{self.title(o)}: changed by you, no longer generated",
                 b.body_text,
                 "",
             )
@@ -148,7 +172,7 @@ class Blocks:
         if ours.meaning == base.meaning:
             self.edits.replace(*ours.span, text)
         elif not self._by_lines(base, ours, text):
-            what = f"{_title(o)}: changed by you and by the new render"
+            what = f"{self.title(o)}: changed by you and by the new render"
             self.edits.clash(*ours.span, what, base.as_at(o), text)
 
     def _by_meaning(self, b: _Region, o: _Region, t: _Region) -> bool:
@@ -161,24 +185,29 @@ class Blocks:
                 _comments(self.edits, b, o, t)
         except UnmergeableError:
             return False
-        self.notes += [f"{_title(o.unit)}: {note}" for note in inner.notes]
+        self.notes += [f"{self.title(o.unit)}: {note}" for note in inner.notes]
         return True
 
     def _by_lines(self, b: _Region, o: _Region, theirs: str) -> bool:
-        """Docstrings are prose: there neighbouring lines, and words put in by the user, do not clash."""
+        """Docstrings are prose: there neighbouring lines, and words put in by the user, do not clash; one
+        that clashes stays as the user has it.
+        """
         prose = ("doc",) in o.unit.keys
         texts = b.as_at(o.unit), o.source.text[slice(*o.span)], theirs
         if prose and _only_grew(theirs, texts[1]):
             return True  # it has the change, and more
         if prose and likeness(b.unit, o.unit) < REWRITTEN:
-            self.notes.append("the docstring is your own: what changed in it was left out")
-            return True
+            return self._kept(o.unit)
         merged = lines.clean(lines.merge_lines(*map(split_lines, texts), touching=prose))
         if merged is None and prose and _only_grew(texts[0], texts[1]):
             merged = lines.clean(lines.merge_lines(*map(_PIECE.findall, texts), touching=True))
         if merged is None:
-            return False
+            return prose and self._kept(o.unit)
         self.edits.replace(*o.span, "".join(merged))
+        return True
+
+    def _kept(self, unit: Unit) -> bool:
+        self.notes.append(f"{self.title(unit)} is your own: what changed in it was left out")
         return True
 
 
@@ -253,14 +282,6 @@ def _only_grew(old: str, new: str) -> bool:
     return all(tag in ("equal", "insert") for tag, *_ in codes)
 
 
-def _title(unit: Unit) -> str:
-    if not unit.keys:
-        return f"the statement `{unit.source.lines[unit.start].strip()}`"
-    kind, *names = unit.keys[0]
-    titles = {"def": "`{}`", "step": "the step `{}`", "name": "`{}`", "doc": "the docstring"}
-    return titles.get(kind, "the statement").format(", ".join(names))
-
-
 @dataclass
 class _Insertion:
     """Puts in what the new render added to a body: after the statement that it follows there."""
@@ -286,7 +307,9 @@ class _Insertion:
         if o.meaning != t.meaning:
             start, end = o.source.line_start(o.start), o.source.line_start(o.end)
             text = reindent(t.source, t.start, t.end, t.indent, o.indent, o.source.indent_unit)
-            self.blocks.edits.clash(start, end, f"{_title(o)}: added by you and by the new render", "", text)
+            self.blocks.edits.clash(
+                start, end, f"{self.blocks.title(o)}: added by you and by the new render", "", text
+            )
 
     def _insert(self, new: set[Unit], twins: Matches) -> None:
         places = {**self.matched, **twins}

@@ -211,5 +211,10 @@ EDITS: dict[str, Edit] = {
     ),
     "uses the class": uses_the_class,
     "its own docstring": lambda flow: re.sub(r'    """Your logic(.|\n)*?"""\n', '    """Adds up."""\n', flow),
+    "a docstring with another word": lambda flow: flow.replace(
+        '"""Your logic, one order', '"""Our logic, one order'
+    ),
+    "a docstring with another word by the name": lambda flow: flow.replace("one order at", "each order at"),
+    "the file's docstring with other words": lambda flow: flow.replace("Yours to edit", "Edited"),
     "no docstring": lambda flow: re.sub(r'    """Your logic(.|\n)*?"""\n', "", flow),
 }

@@ -352,11 +352,29 @@ def test_a_docstring_of_your_own_stays() -> None:
         base, base.replace("Your logic, one order at a time", "Adds up"), base.replace("order", "item")
     )
     assert outcome.text == base.replace("Your logic, one order at a time", "Adds up")
-    assert outcome.notes == ("the docstring is your own: what changed in it was left out",)
-    both = merged(base, base.replace("Your logic", "My logic"), base.replace("Your logic", "Our logic"))
-    assert both.conflicts[0].what == "the docstring: changed by you and by the new render"
+    assert outcome.notes == ("the docstring of `f` is your own: what changed in it was left out",)
     grown = text(base, base.replace("time.", "time. Adds up."), base.replace("order", "item"))
     assert '"""Your logic, one item at a time. Adds up."""' in grown
+
+
+def test_a_docstring_that_both_changed_stays_and_its_owner_is_named() -> None:
+    base = (
+        '"""One order."""\n\n\nclass A:\n    """One order."""\n\n    def f(self):\n        """One order."""\n'
+    )
+    ours, theirs = base.replace("One", "An"), base.replace("One", "Every")
+    outcome = merged(base, ours, theirs)
+    assert not outcome.conflicts
+    assert outcome.text == ours
+    assert outcome.notes == tuple(
+        f"the docstring of {owner} is your own: what changed in it was left out"
+        for owner in ("the file", "`A`", "`A.f`")
+    )
+
+
+def test_a_docstring_that_you_deleted_is_named_with_its_function() -> None:
+    base = 'def f():\n    """One order."""\n    return 1\n'
+    outcome = merged(base, "def f():\n    return 1\n", base.replace("One", "Every"))
+    assert outcome.notes == ("the docstring of `f` is gone from your file: what changed in it was left out",)
 
 
 def test_an_annotation_that_you_deleted_stays_deleted() -> None:
