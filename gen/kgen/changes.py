@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from kgen_runtime.codec.schema import Schema
 
 from .diff import Change, schema_diff, summary
+from .listing import listed
 from .lock import Locked, text_hash
 from .model.library import Library, Pair, moved_references, same_meaning
 from .model.project import Project
@@ -151,13 +153,21 @@ def _effects(
     tells of it.
     """
     made_from = {path: subjects for project in reversed(projects) for path, subjects in _made_from(project)}
-    words: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for file in sorted(files, key=lambda f: (f.kind, _noun(f.path))):
+    paths: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for file in sorted(files, key=lambda f: (f.kind, _noun(f.path), f.path)):
         sources, verb = made_from.get(file.path), _VERBS.get((file.kind, file.op))
         if sources and verb:
             subject = next((s for s in reversed(sources) if s in found), sources[-1])
-            words[subject][verb].append(_noun(file.path))
-    return {s: [f"{_listed(nouns)} {verb}" for verb, nouns in by.items()] for s, by in words.items()}
+            paths[subject][verb].append(file.path)
+    return {subject: list(_sentences(by)) for subject, by in paths.items()}
+
+
+def _sentences(paths: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """`models rewritten`, by verb; with the module where there are several of the kind."""
+    counts = Counter(_noun(path) for found in paths.values() for path in found)
+    for verb, found in paths.items():
+        nouns = [_noun(path) + (f" of {_module(path)}" if counts[_noun(path)] > 1 else "") for path in found]
+        yield f"{listed(nouns)} {verb}"
 
 
 def _made_from(project: Project) -> Iterator[tuple[str, list[str]]]:
@@ -172,5 +182,5 @@ def _noun(path: str) -> str:
     return "models" if "/_generated/" in path else "test" if path.startswith("tests/") else "flow"
 
 
-def _listed(nouns: Sequence[str]) -> str:
-    return nouns[0] if len(nouns) == 1 else f"{', '.join(nouns[:-1])} and {nouns[-1]}"
+def _module(path: str) -> str:
+    return PurePosixPath(path).stem.removeprefix("test_" if _noun(path) == "test" else "")

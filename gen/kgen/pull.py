@@ -4,7 +4,7 @@ Prints nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -395,7 +395,7 @@ def _plan(
     want = _wanted(request.root, settled, new, project, old, request.progress)
     files = plan.files(request.root, want, old, plan.Options(settings.conflict, request.recreate))
     known = changes.schema_changes(old, new)
-    models = _models(project, new, settings, old)
+    models = _models(project, new, settings, old, files)
     subjects = changes.subject_changes(old, new, models, files, found.kept, project.skipped, known)
     modules = usage.generated(request.root, files)
     made = plan.Plan(
@@ -439,10 +439,21 @@ def _wanted(
     return plan.Wanted(new, rendered, kinds, settled.config.package, settled.text, earlier)
 
 
-def _models(project: Project, new: lock.Locked, settings: Config, old: lock.Locked | None) -> list[Project]:
-    """The new model, and the old one where subjects are gone: their files are known from it alone."""
-    gone = old and {s.name for s in old.snapshot.subjects} - {s.name for s in new.snapshot.subjects}
-    return [project, model(settings, old.snapshot, old)] if old and gone else [project]
+def _models(
+    project: Project,
+    new: lock.Locked,
+    settings: Config,
+    old: lock.Locked | None,
+    files: Sequence[plan.FileAction],
+) -> list[Project]:
+    """The new model, and the old one where subjects or modules are gone: their files are known from it
+    alone.
+    """
+    if old is None:
+        return [project]
+    gone = {s.name for s in old.snapshot.subjects} - {s.name for s in new.snapshot.subjects}
+    removed = any(f.kind == "generated" and f.op == "remove" for f in files)
+    return [project, model(settings, old.snapshot, old)] if gone or removed else [project]
 
 
 def model(settings: Config, snapshot: Snapshot, old: lock.Locked | None) -> Project:

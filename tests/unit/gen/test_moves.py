@@ -120,7 +120,9 @@ def test_who_imports_the_newcomer_is_told_when_it_takes_the_place(registry, kgen
     kgen()
     (project / MINE).write_text("from ._generated.address_v2 import Address\n\nA = Address\n")
     registry.add("orders-value", user("Order", "note"), references=uses(2))
-    assert f"! {MINE}:1: Address removed" in kgen()
+    out = kgen()
+    assert f"! {MINE}:1: Address removed" in out
+    assert "~ address v2 (BACKWARD)  models of address rewritten · models of address_v2 removed" in out
 
 
 def test_a_topic_that_others_refer_to_is_named_where_it_moves_on(registry, kgen, project):
