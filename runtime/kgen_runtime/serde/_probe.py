@@ -15,7 +15,8 @@ import requests
 from requests.exceptions import ProxyError
 
 from ..errors import causes
-from ._tls import Certificate
+from ._proxies import proxy_of
+from ._tls import Certificate, verifying
 from ._url import Url
 
 _SECONDS: Final = 2.0
@@ -36,18 +37,23 @@ def parts(error: BaseException, depth: int = _NESTED) -> Iterator[BaseException]
 
 
 def look_again(
-    url: Url, error: requests.ConnectionError, cert: Certificate, note: Callable[[socket.socket], None]
+    url: Url,
+    error: requests.ConnectionError,
+    verify: bool | str,
+    cert: Certificate,
+    note: Callable[[socket.socket], None],
 ) -> None:
     """Raises `PlainToTlsError`, or the `ssl.SSLError` of an alert, where that is why `error` came.
 
+    `verify` and `cert` are those of the request: who is not trusted is not shown the certificate here either.
     `note` gets the socket, so that it can be cut.
     """
     found = list(parts(error))
     if isinstance(error, requests.Timeout) or any(isinstance(part, ConnectionRefusedError) for part in found):
         return
-    if isinstance(error, ProxyError) or any(_says_why(part) for part in found):
+    if isinstance(error, ProxyError) or any(_says_why(part) for part in found) or proxy_of(url):
         return
-    failure = _handshake(url, cert if url.scheme == "https" else None, note)
+    failure = _handshake(url, _context(url, verify, cert), note)
     if url.scheme == "https" and failure is not None and _is_alert(failure):
         raise failure
     if url.scheme == "http" and (failure is None or _is_alert(failure)):
@@ -63,17 +69,22 @@ def _is_alert(error: OSError) -> bool:
     return isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "")
 
 
-def _handshake(url: Url, cert: Certificate, note: Callable[[socket.socket], None]) -> OSError | None:
-    """Why it failed, or None. Nothing is sent or believed after it."""
+def _context(url: Url, verify: bool | str, cert: Certificate) -> ssl.SSLContext:
+    if url.scheme == "https" and cert is not None:
+        return verifying(verify, cert)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _handshake(url: Url, context: ssl.SSLContext, note: Callable[[socket.socket], None]) -> OSError | None:
+    """Why it failed, or None. Nothing is sent or believed after it."""
+    host = url.host.strip("[]")
     try:
-        if cert is not None:
-            context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
-        with socket.create_connection((url.host.strip("[]"), url.origin[2]), _SECONDS) as sock:
+        with socket.create_connection((host, url.origin[2]), _SECONDS) as sock:
             note(sock)
-            with context.wrap_socket(sock) as tls:
+            with context.wrap_socket(sock, server_hostname=host) as tls:
                 return _alert(tls) if url.scheme == "https" else None
     except OSError as error:
         return error

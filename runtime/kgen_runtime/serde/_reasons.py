@@ -13,13 +13,13 @@ from typing import Final
 
 import requests
 import urllib3.exceptions
-from requests.utils import get_environ_proxies, select_proxy
 
 from ..errors import RegistryError, RegistryUnavailable
 from ._http import printable
 from ._probe import PlainToTlsError, parts
+from ._proxies import proxy_of
 from ._transport import Call
-from ._url import Url, shown
+from ._url import Url
 
 _EXPIRED, _NOT_YET = 10, 9  # X509_V_ERR_* of OpenSSL
 _OTHER_NAME: Final = (62, 64)  # host name, IP address
@@ -56,14 +56,10 @@ def why(call: Call, url: Url, error: BaseException, timeout: float) -> Exception
             return _of_tls(call, url, part)
         if isinstance(part, PlainToTlsError):
             return plain_to_tls(call)
-    return _of_network(found, timeout) or _unsendable(call, error)
-
-
-def proxy_of(url: Url) -> str:
-    """The proxy that a request goes through, as it may be shown; empty where it goes straight."""
-    text = str(url)
-    proxy = select_proxy(text, get_environ_proxies(text))
-    return shown(proxy) if proxy else ""
+    reason, proxy = _of_network(found, timeout), proxy_of(url)
+    if reason is None:
+        return _unsendable(call, error, proxy)
+    return RetryError(f"{reason}, through the proxy {proxy}" if proxy else reason)
 
 
 def proxy_refuses(call: Call, url: Url, status: str) -> RegistryError:
@@ -142,23 +138,36 @@ def _words(reason: str) -> str:
     return re.sub(r"^(SSLV3|TLSV\d+)_ALERT_", "", reason).replace("_", " ").lower()
 
 
-def _of_network(found: list[BaseException], timeout: float) -> RetryError | None:
+def _of_network(found: list[BaseException], timeout: float) -> str | None:
+    """What the network did; None where it was not the network."""
     if any(isinstance(part, socket.gaierror) for part in found):
-        return RetryError("the host's name is not known")
+        return "the host's name is not known"
     if any(isinstance(part, ConnectionRefusedError) for part in found):
-        return RetryError("connection refused")
+        return "connection refused"
     if any(isinstance(part, (requests.Timeout, TimeoutError)) for part in found):
-        return RetryError(f"no answer within {timeout:g} s" if timeout else "no answer")
+        return f"no answer within {timeout:.3g} s" if timeout else "no answer"
+    if any(_is_no_http(part) for part in found):
+        return "the answer is not valid HTTP"
     if any(isinstance(part, _BROKEN) for part in found):
-        return RetryError("connection failed")
+        return "connection failed"
     return None
 
 
-def _unsendable(call: Call, error: BaseException) -> RegistryError:
-    return RegistryError(
-        f"{call} could not be sent ({type(error).__name__})",
-        hint="Check the registry's URL, and HTTPS_PROXY, HTTP_PROXY or ALL_PROXY where they are set.",
-    )
+def _is_no_http(error: BaseException) -> bool:
+    """Something else than HTTP is spoken there, or HTTP that is broken."""
+    cut_off = (http.client.RemoteDisconnected, http.client.IncompleteRead)
+    broken = (http.client.HTTPException, requests.exceptions.InvalidHeader)  # the latter: of an answer
+    return isinstance(error, broken) and not isinstance(error, cut_off)
+
+
+def _unsendable(call: Call, error: BaseException, proxy: str) -> RegistryError:
+    kind = type(error).__name__
+    if proxy:
+        return RegistryError(
+            f"{call} could not be sent through the proxy {proxy} ({kind})",
+            hint="Check HTTPS_PROXY, HTTP_PROXY or ALL_PROXY. A SOCKS proxy needs `pip install PySocks`.",
+        )
+    return RegistryError(f"{call} could not be sent ({kind})", hint="Check the registry's URL.")
 
 
 _BROKEN: Final = (

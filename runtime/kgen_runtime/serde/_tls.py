@@ -7,6 +7,9 @@ from __future__ import annotations
 import os
 import ssl
 from pathlib import Path
+from typing import Final
+
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from ..errors import ConfigError
 
@@ -14,19 +17,25 @@ Certificate = str | tuple[str, str] | None
 """The path of a client certificate, or of it and its key."""
 
 
-def trusted(verify: bool | str) -> bool | str:
-    """The CA bundle to trust: the one given, else that of `SSL_CERT_FILE`; True: requests' own.
+_BUNDLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name CAs; the last two are those of requests."""
 
-    Raises `ConfigError` where it is not one.
+
+def trusted(verify: bool | str, *, https: bool) -> bool | str:
+    """The CA bundle to trust: the one given, else the environment's; True: requests' own.
+
+    Raises `ConfigError` where it is not one; the environment's is looked at where it is needed (`https`), for
+    nobody chose it for this registry.
     """
     if verify is not True:
         _check_bundle(verify, "the registry's CA")
         return verify
-    bundle = os.environ.get("SSL_CERT_FILE")
-    if not bundle:
-        return True
-    _check_bundle(bundle, "SSL_CERT_FILE")
-    return bundle
+    for name in _BUNDLES:
+        if bundle := os.environ.get(name):
+            if https:
+                _check_bundle(bundle, name)
+            return bundle
+    return True
 
 
 def check_certificate(cert: Certificate) -> None:
@@ -57,6 +66,20 @@ def check_certificate(cert: Certificate) -> None:
                 hint="KGEN_REGISTRY_CERT and KGEN_REGISTRY_KEY belong together.",
             ) from None
         raise ConfigError(_what(path, key), hint="It has to be PEM: text with -----BEGIN ...-----.") from None
+
+
+def verifying(verify: bool | str, cert: Certificate) -> ssl.SSLContext:
+    """TLS that shows `cert`, to whom `verify` trusts."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        bundle = DEFAULT_CA_BUNDLE_PATH if verify is True else verify
+        context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
+    if cert is not None:
+        context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
+    return context
 
 
 def _what(path: str, key: str) -> str:

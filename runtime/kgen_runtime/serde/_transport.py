@@ -29,6 +29,10 @@ from ._url import Url, shown
 
 ACCEPT: Final = "application/vnd.schemaregistry.v1+json, application/json"
 CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"
+MAX_VALUES: Final = 2_000_000
+"""Values in the JSON of an answer: small ones take many times their text in memory, and the parser, which
+takes half a minute for as many as the bytes allow, cannot be interrupted."""
+_BEFORE_A_VALUE: Final = b"[{,"
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ class Transport:
         try:
             return self._transfer(call, url, home, timeout)
         except requests.ConnectionError as error:
-            look_again(url, error, self.cert if home else None, _note)
+            look_again(url, error, self.verify, self.cert if home else None, _note)
             raise
 
     def _transfer(self, call: Call, url: Url, home: bool, timeout: float) -> Answer:
@@ -291,12 +295,17 @@ def new_session() -> requests.Session:
 
 
 def _body(response: requests.Response, max_bytes: int) -> bytes:
-    parts, size = [], 0
+    parts, size, values = [], 0, 0
     for part in response.iter_content(1 << 16):
         parts.append(part)
         size += len(part)
+        values += sum(map(part.count, _BEFORE_A_VALUE))
         if size > max_bytes:
             raise RegistryError(
                 f"the registry's answer is longer than {max_bytes} bytes", status=response.status_code
+            )
+        if values > MAX_VALUES:
+            raise RegistryError(
+                f"the registry's answer has more than {MAX_VALUES} values", status=response.status_code
             )
     return b"".join(parts)

@@ -18,6 +18,7 @@ from ._http import Auth, printable
 Origin: TypeAlias = "tuple[str, str, int]"
 
 _URL: Final = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*", re.IGNORECASE)
 _NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?")
 _PATH: Final = "/%:@!$&'()*+,;=~"  # what may stand in a path as it is, beside letters and digits
 _PORTS: Final = {"http": 80, "https": 443}
@@ -80,6 +81,11 @@ def registry_url(text: str) -> tuple[Url, Auth]:
 
     Without query and trailing slash: what may be stored and shown. Raises `ConfigError`.
     """
+    if re.search("[/?#].*@", text.partition("://")[2], re.DOTALL):
+        raise ConfigError(
+            f"not a registry URL, as it has an '@' behind its host: {shown(text)}",
+            hint="A '/', '?' or '#' in a user or password is written %2F, %3F or %23.",
+        )
     try:
         url, userinfo = _parsed(_plain(text.strip()))
     except ValueError:
@@ -93,8 +99,10 @@ def shown(url: str) -> str:
     """A URL as it may be shown: all that stands before an @ or after a ? may be secret, also where it does
     not parse.
     """
-    head, separator, rest = url.rpartition("://")
-    return printable(head + separator + rest.rpartition("@")[2].partition("?")[0].partition("#")[0])
+    scheme, separator, rest = url.partition("://")
+    if not _SCHEME.fullmatch(scheme):  # of a password, perhaps
+        scheme, separator, rest = "", "", url
+    return printable(scheme + separator + rest.rpartition("@")[2].partition("?")[0].partition("#")[0])
 
 
 def _plain(text: str) -> str:

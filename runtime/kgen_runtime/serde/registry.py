@@ -22,6 +22,7 @@ from ..errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSch
 from ._http import Auth, AuthHeader, printable, status_text
 from ._patience import GivenUpError, Limit, Patience, Wait
 from ._probe import PlainToTlsError
+from ._proxies import proxy_of
 from ._reasons import RetryError, plain_to_tls, proxy_refuses, says_that_it_speaks_tls, why
 from ._tls import check_certificate, trusted
 from ._transport import Answer, Call, Transport, new_session
@@ -73,7 +74,13 @@ class RegistryClient:
         self.url = str(self._home)
         self._auth = AuthHeader(auth if auth is not None else in_url)
         check_certificate(cert)
-        self._transport = Transport(self._auth, trusted(verify), cert, max_bytes, session or new_session())
+        self._transport = Transport(
+            self._auth,
+            trusted(verify, https=self._home.scheme == "https"),
+            cert,
+            max_bytes,
+            session or new_session(),
+        )
         self._patience = Patience(say)
         self._timeout = timeout
         self._deadline = deadline
@@ -269,7 +276,10 @@ def _refusal(call: Call, answer: Answer, auth: AuthHeader) -> RegistryError:
         what += f": {shown}" + (f" ({code})" if code and code != answer.status else "")
     elif answer.content_type and "json" not in answer.content_type:
         what += f" with {printable(auth.hidden(answer.content_type), 100)}: is this a schema registry?"
-    return kind(what, status=answer.status, error_code=code, hint=_refusal_hint(kind, answer, auth.given))
+    hint = _refusal_hint(kind, answer, auth.given)
+    if hint and answer.status == 403 and (proxy := proxy_of(call.url)):
+        hint += f" Or was it the proxy {proxy}? NO_PROXY names hosts that need none."
+    return kind(what, status=answer.status, error_code=code, hint=hint)
 
 
 def _refusal_hint(kind: type[RegistryError], answer: Answer, sent_auth: bool) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.certificates import Authority, Pair, encrypted
-from tests.scripted import Answer, Server
+from tests.scripted import Answer, Server, Trickle
 
 from kgen_runtime.errors import ConfigError, RegistryError, RegistryUnavailable
 from kgen_runtime.serde import RegistryClient
@@ -199,6 +199,86 @@ def test_ssl_cert_file_is_trusted(
         client(server.url)
 
 
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_variable_that_names_wrong_cas_is_named(
+    server: Server, client: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "junk.pem").write_text("junk")
+    monkeypatch.setenv(name, str(tmp_path / "junk.pem"))
+    with pytest.raises(ConfigError, match=f"{name}: there is no certificate in"):
+        client("https://registry.example")
+    monkeypatch.setenv(name, str(tmp_path / "absent.pem"))
+    with pytest.raises(ConfigError, match=f"{name}: .*absent.pem cannot be read"):
+        client("https://registry.example")
+    server.script(Answer(body=["a"]))
+    assert client(server.url).get("/x") == ["a"]  # nobody needs them there
+
+
+class HangsUpOnce:
+    """Hangs up on the first client, speaks TLS with the second; remembers the certificate it was shown."""
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        self.shown: list[Any] = []
+        self.done = threading.Event()
+        self._tls = tls
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _serve(self) -> None:
+        with self._socket.accept()[0] as first:
+            first.recv(65_536)
+        with self._socket.accept()[0] as second:
+            try:
+                with self._tls.wrap_socket(second, server_side=True) as tls:
+                    self.shown.append(tls.getpeercert())
+            except OSError:
+                self.shown.append(None)
+            self.done.set()
+
+
+def test_a_second_look_shows_the_certificate_to_no_stranger(
+    client: Any, authority: Authority, other_authority: Authority
+) -> None:
+    mine = authority.issue("mine")
+    strangers = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    stranger = other_authority.issue("stranger")
+    strangers.load_cert_chain(stranger.cert, stranger.key)
+    strangers.load_verify_locations(authority.cert)
+    strangers.verify_mode = ssl.CERT_OPTIONAL
+    server = HangsUpOnce(strangers)
+    try:
+        asked = client(
+            server.url, verify=str(authority.cert), cert=(str(mine.cert), str(mine.key)), retries=0
+        )
+        with pytest.raises(RegistryUnavailable):
+            asked.get("/x")
+        assert server.done.wait(5)
+        assert server.shown == [None]
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n[]x",
+    ],
+)
+def test_what_does_not_speak_http(client: Any, answer: bytes) -> None:
+    server = Trickle(answer)
+    try:
+        with pytest.raises(RegistryUnavailable, match=r"the answer is not valid HTTP"):
+            client(server.url, retries=0).get("/x")
+    finally:
+        server.close()
+
+
 # -------------------------------------------------------------------------------------------- proxies
 
 
@@ -273,6 +353,37 @@ def test_a_proxy_that_is_not_an_url(client: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HTTPS_PROXY", "http://")
     error = refused(client("https://registry.example"), "could not be sent")
     assert "HTTPS_PROXY" in (error.hint or "")
+
+
+@pytest.mark.parametrize("proxy", ["me:s3cret@127.0.0.1:9", "foo://me:s3cret@h:1", "http://me:s3://cret@h:1"])
+def test_a_proxy_that_cannot_be_used_is_named(
+    client: Any, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    error = refused(client("http://registry.example"), "could not be sent through the proxy")
+    assert proxy.rpartition("@")[2] in error.what
+    assert "s3" not in str(error)
+    assert "cret" not in str(error)
+
+
+def test_a_request_that_fails_behind_a_proxy_names_it(
+    client: Any, monkeypatch: pytest.MonkeyPatch, authority: Authority, certified: Pair, serve: Any
+) -> None:
+    proxy = serve(authority.server(certified))  # speaks TLS, and is given as an http URL
+    place = proxy.url.replace("https", "http")
+    monkeypatch.setenv("HTTPS_PROXY", place)
+    with pytest.raises(RegistryUnavailable, match=f"through the proxy {place}"):
+        client("https://registry.example", retries=0).get("/x")
+
+
+def test_a_403_may_be_that_of_the_proxy(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Proxy(403)
+    try:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        error = refused(client("http://registry.example"), "answered 403")
+        assert f"the proxy {proxy.url}" in (error.hint or "")
+    finally:
+        proxy.close()
 
 
 # ---------------------------------------------------------------------------------------- credentials

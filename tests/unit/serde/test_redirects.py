@@ -238,3 +238,21 @@ def test_every_parser_agrees_on_what_is_accepted() -> None:
             assert ours.username is None, location
             assert theirs.auth is None, location
     assert accepted > 1_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://me:s3://cret@registry.example",
+        "http://me:12/s3cret@registry.example",
+        "http://me:12?s3cret@registry.example",
+        "http://me:12#s3cret@registry.example",
+        "http://me:s3/cret@registry.example:8081/path",
+        "me:s3://cret@registry.example",
+    ],
+)
+def test_a_password_that_is_not_quoted_is_neither_sent_nor_shown(text: str) -> None:
+    with pytest.raises(ConfigError, match="not a registry URL") as caught:
+        registry_url(text)
+    assert "registry.example" in str(caught.value)
+    assert not any(part in str(caught.value) for part in ("s3", "cret", "12"))

@@ -86,6 +86,14 @@ def test_an_answer_without_bound_is_cut(server, answer, client):
         client(server.url, max_bytes=1000).get("/subjects")
 
 
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("value", [b"{}", b"[]", b'""', b"1"])
+def test_an_answer_of_countless_values_is_not_parsed(server, client, answer, status, value):
+    server.script(answer(status, b"[" + value + (b"," + value) * 2_000_000 + b"]"))
+    with pytest.raises(RegistryError, match="more than 2000000 values"):
+        client(server.url).get("/subjects")
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_retried_until_it_works(server, answer, client, status):
     server.script(answer(status), answer(status), answer(body=[1]))
