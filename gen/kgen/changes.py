@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from kgen_runtime.codec.schema import Schema
 
 from .diff import Change, schema_diff, summary
-from .listing import listed
+from .listing import listed, title
 from .lock import Locked, text_hash
 from .model.library import Library, Pair, moved_references, same_meaning
 from .model.project import Project
@@ -120,7 +120,7 @@ def moved(changes: Mapping[str, SchemaChange]) -> Iterator[str]:
     for subject, found in changes.items():
         for change in found.changes:
             if change.kind == "type moved":
-                yield f"{subject}: {change.before} is {change.after} now"
+                yield f"{title(subject)}: {title(change.before)} is {title(change.after)} now"
 
 
 def _lesser_change(before: Subject, after: Subject) -> str:

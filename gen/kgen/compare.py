@@ -14,6 +14,7 @@ from . import paths, pull, textdiff
 from .diff import Change, schema_diff
 from .errors import UnknownSchema
 from .impact import Use
+from .listing import title
 from .lock import load
 from .model.library import Library, moved_references, same_meaning
 from .model.subjects import Snapshot, Subject
@@ -51,11 +52,12 @@ class SubjectDiff:
 
     def lines(self) -> Iterator[str]:
         """For people."""
+        name = title(self.subject)
         if self.before is None or self.after is None:
-            yield f"{'+' if self.before is None else '-'} {self.subject} v{self.after or self.before}"
+            yield f"{'+' if self.before is None else '-'} {name} v{self.after or self.before}"
             return
         moved = f"v{self.before} -> v{self.after}" if self.before != self.after else f"v{self.after}"
-        yield f"~ {self.subject} {moved}"
+        yield f"~ {name} {moved}"
         yield from (f"    refers to {reference}" for reference in self.references)
         yield from (f"    {change.text}" for change in self.changes)
         yield from (f"    {line}" for line in (self.both.lines() if self.both else ()))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from kgen_runtime.codec.resolve import check
 
 from .errors import IncompatibleError
-from .listing import listed
+from .listing import listed, title
 from .lock import Locked
 from .model.library import Library, Pair, moved_references, same_meaning
 from .model.subjects import Snapshot, Subject
@@ -60,8 +60,8 @@ def _problem(before: Library, locked: Subject, after: Library, subject: Subject)
         if writer and found and not check(writer, reader_before):
             shown = "; ".join(f"{f.path or 'the root'}: {f.message}" for f in found[:_SHOWN])
             other = "the locked " if subject.begun_again(locked) else ""
-            title = _title(before, locked, after, subject)
-            return f"{title} cannot read {other}v{version.version}: {shown}"
+            name = _title(before, locked, after, subject)
+            return f"{name} cannot read {other}v{version.version}: {shown}"
     return None
 
 
@@ -69,7 +69,7 @@ def _title(before: Library, locked: Subject, after: Library, subject: Subject) -
     """`orders-value v2`, with the references that changed, and whether it begins again."""
     found = ["registered again"] if subject.begun_again(locked) else []
     found += moved_references(before, _pair(locked), after, _pair(subject))
-    return f"{subject.name} v{subject.latest.version}" + (f" ({', '.join(found)})" if found else "")
+    return f"{title(subject.name)} v{subject.latest.version}" + (f" ({', '.join(found)})" if found else "")
 
 
 def _pair(subject: Subject) -> Pair:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .listing import listed
+from .listing import listed, title
 from .lock import Key, Locked, normal_hash
 from .model.subjects import SchemaVersion, Snapshot, Subject
 from .registry.fetch import Fetched
@@ -110,7 +110,7 @@ def _referenced(
 
 def _notes(subject: Subject, old: Subject | None, gone: Sequence[int]) -> Iterator[str]:
     for number in gone:
-        name = f"{subject.name} v{number}"
+        name = f"{title(subject.name)} v{number}"
         yield f"{name} was deleted in the registry: its schema stays for messages already written"
     if old is None:
         return
@@ -121,19 +121,19 @@ def _notes(subject: Subject, old: Subject | None, gone: Sequence[int]) -> Iterat
             continue
         same = _meaning(known) == _meaning(version)
         what = "under" if same else "with another schema, under"
-        title = f"{subject.name} v{version.version}"
-        yield f"{title} was registered again {what} id {version.id} (was {known.id})"
+        name = f"{title(subject.name)} v{version.version}"
+        yield f"{name} was registered again {what} id {version.id} (was {known.id})"
 
 
 def _undone(subject: Subject, old: Subject, live: Sequence[int]) -> Iterator[str]:
-    """The newest versions, deleted: an earlier one counts again. (A pin leaves them in the registry.)"""
+    """The newest versions, deleted: an earlier one is the latest. (A pin leaves them in the registry.)"""
     latest = subject.latest.version
     if subject.begun_again(old):
         return
     for number in (v.version for v in old.versions if v.version > latest and v.version not in live):
         yield (
-            f"{subject.name} v{number} was deleted in the registry: v{latest} counts again, and messages "
-            f"written with v{number} need the registry"
+            f"{title(subject.name)} v{number} was deleted in the registry: v{latest} is the latest version "
+            f"again, and messages written with v{number} need the registry"
         )
 
 
@@ -145,7 +145,8 @@ def _renames(snapshot: Snapshot, locked: Locked) -> Iterator[str]:
         new = came.get(_meaning(subject.latest))
         telling = '"record"' in subject.latest.text  # many topics have keys that are strings
         if telling and subject.name not in now and new is not None:
-            yield f"{subject.name} is gone and {new} has its schema: renamed? move your edits to the new flow"
+            pair = f"{title(subject.name)} is gone and {title(new)} has its schema"
+            yield f"{pair}: renamed? move your edits to the new flow"
 
 
 def _meaning(version: SchemaVersion) -> tuple[str, frozenset[tuple[str, int]]]:

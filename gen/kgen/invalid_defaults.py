@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from kgen_runtime.codec.schema import Record
 from kgen_runtime.errors import SchemaError
 
+from .listing import title
 from .lock import Locked
 from .model import quote
 from .model.defaults import invalid_default
@@ -30,7 +31,7 @@ def notes(old: Locked | None, new: Snapshot) -> Iterator[str]:
             found = list(_fields(library.unit((version.subject, version.version))))
         except SchemaError:
             continue  # which is reported where the model is made
-        place = quote.comment(f"{version.subject} v{version.version}")
+        place = quote.comment(f"{title(version.subject)} v{version.version}")
         yield from (f"{place}: {line}" for line in found[:_SHOWN])
         if len(found) > _SHOWN:
             yield f"{place}: {len(found) - _SHOWN} more fields have a default that counts as none"

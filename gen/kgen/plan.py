@@ -13,7 +13,7 @@ from . import config, generated, lock, owned, paths
 from .config import ConflictMode
 from .globs import excluding
 from .impact import Use
-from .listing import listed
+from .listing import is_long, listed, title
 from .model.project import package_folder
 from .model.subjects import Cause
 from .topic_diff import TopicChange
@@ -333,7 +333,8 @@ def left_out(subjects: Iterable[SubjectChange]) -> Iterator[str]:
             names.setdefault((s.op, s.summary, s.cause), []).append(s.subject)
     for (op, reason, cause), found in names.items():
         said = f"kept as locked: {reason}" if op == "keep" else reason
-        hint = excluding(found[0]) if len(found) == 1 else "'!NAME'"
+        alone = len(found) == 1 and not is_long(found[0])
+        hint = excluding(found[0]) if alone else "'!NAME'"
         out = f"; to leave it out: --subject {hint}" if op == "keep" or cause == "unreadable" else ""
         yield f"! {listed(found)} ({said}{out})"
 
@@ -342,5 +343,5 @@ def _subject_line(s: SubjectChange) -> str:
     versions = f" v{s.before} -> v{s.after}" if s.before and s.after and s.before != s.after else ""
     versions = versions or (f" v{s.after or s.before}" if s.after or s.before else "")
     details = ", ".join(part for part in (s.compatibility, s.summary) if part)
-    line = f"{_SYMBOLS[s.op]} {s.subject}{versions}" + (f" ({details})" if details else "")
+    line = f"{_SYMBOLS[s.op]} {title(s.subject)}{versions}" + (f" ({details})" if details else "")
     return line + ("  " + " · ".join(s.effects) if s.effects else "")

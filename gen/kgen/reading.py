@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from .errors import SubjectError
 from .globs import excluding
 from .history import Carried, carry, with_locked
-from .listing import listed
+from .listing import listed, title
 from .lock import Key, Locked
 from .model import topics
 from .model.library import Fault, Library, Pair
@@ -109,7 +109,8 @@ def _unread(unread: Mapping[Key, Unread], snapshot: Snapshot) -> list[str]:
         version = "latest" if number == -1 else f"v{number}"
         stays = "; its locked schema stays" if (subject, number) in held else ""
         notes.append(
-            f"{subject} {version}, referred to by {found.user}, cannot be read: {found.reason}{stays}"
+            f"{title(subject)} {version}, referred to by {title(found.user)}, cannot be read: "
+            f"{found.reason}{stays}"
         )
     more = len(notes) - _NOTES
     return [*notes[:_NOTES], *([f"and {more} more references"] if more > 0 else [])]

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from .impact import Half, topic_halves
+from .listing import title
 from .model.project import TopicSettings
 from .model.topics import FORMATS, ROLES
 
@@ -65,14 +66,14 @@ def _changes(
 ) -> Iterator[TopicChange]:
     was, topic = old["topic"].shown, new["topic"].shown
     if was != topic:
-        text = f"the topic is {topic} now (was {was}): flows read and write that one"
+        text = f"the topic is {title(topic)} now (was {title(was)}): flows read and write that one"
         yield TopicChange(topic, "name", was, topic, text)
     for role in (r for r in ROLES if r in old and r in new):
         if _differs(old[role], new[role]):
             before, after = _shown(old[role]), _shown(new[role])
             chosen = getattr(settings, role) is not None
             notes = _notes(table, role, old[role], new[role], chosen)
-            text = "; ".join([f"{role} of {topic}: {before} -> {after}", *notes])
+            text = "; ".join([f"{role} of {title(topic)}: {before} -> {after}", *notes])
             yield TopicChange(topic, "key" if role == "key" else "value", before, after, text)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import typer
 
 from .. import guard, status
+from ..listing import title
 from ..pull import Request
 from . import options
 from .console import Console
@@ -49,7 +50,7 @@ def outdated(
     request = Request(root, registry=registry, say=console.say, progress=console.progress)
     found, left_out = status.outdated(request)
     for skip in left_out:
-        console.say(f"{skip.subject} is left out: {skip.reason}")
+        console.say(f"{title(skip.subject)} is left out: {skip.reason}")
     for newer in found:
         console.line(_line(newer))
     if not found:
@@ -60,10 +61,11 @@ def outdated(
 
 
 def _line(newer: status.Newer) -> str:
+    name = title(newer.subject)
     if newer.locked is None:
-        return f"+ {newer.subject} v{newer.newest}  new"
+        return f"+ {name} v{newer.newest}  new"
     if newer.newest is None:
-        return f"- {newer.subject} v{newer.locked}  gone from the registry"
+        return f"- {name} v{newer.locked}  gone from the registry"
     moved = f" -> v{newer.newest}" if newer.newest != newer.locked else ""
     remarks = ["pinned in kgen.toml" if newer.pinned else "", newer.detail]
-    return "  ".join([f"~ {newer.subject} v{newer.locked}{moved}", *filter(None, remarks)])
+    return "  ".join([f"~ {name} v{newer.locked}{moved}", *filter(None, remarks)])

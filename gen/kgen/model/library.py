@@ -10,6 +10,7 @@ from typing import TypeAlias
 from kgen_runtime.codec.schema import Array, Enum, Map, Named, Node, Record, Ref, Schema, Union, parse
 from kgen_runtime.errors import SchemaError
 
+from ..listing import title
 from .subjects import SchemaVersion, Snapshot
 
 Pair: TypeAlias = "tuple[str, int]"
@@ -62,7 +63,7 @@ class Fault:
         """What to say of a version that cannot be read for this fault."""
         subject, number = self.pair
         if pair != self.pair:
-            return f"it refers to {subject} v{number}, which cannot be read"
+            return f"it refers to {title(subject)} v{number}, which cannot be read"
         place = f" at {self.pointer}" if self.pointer not in (None, "/") else ""  # `/` is the whole text
         return f"v{number} cannot be read: {self.what}{place}"
 
@@ -217,7 +218,8 @@ def _key(version: SchemaVersion) -> tuple[int, str]:
 
 
 def _moved(subject: str, before: int, after: int) -> str:
-    return f"{subject} v{before} -> v{after}" if before != after else f"{subject} v{after}, registered again"
+    moved = f"v{before} -> v{after}" if before != after else f"v{after}, registered again"
+    return f"{title(subject)} {moved}"
 
 
 def _pair(version: SchemaVersion) -> Pair:
@@ -225,7 +227,7 @@ def _pair(version: SchemaVersion) -> Pair:
 
 
 def _title(pair: Pair) -> str:
-    return f"{pair[0]} {'latest' if pair[1] == -1 else f'v{pair[1]}'}"
+    return f"{title(pair[0])} {'latest' if pair[1] == -1 else f'v{pair[1]}'}"
 
 
 def _circle(path: list[Pair]) -> str:

@@ -301,7 +301,7 @@ def test_the_newest_version_deleted(project, registry, kgen):
     code, out, _ = kgen("pull")
     assert code == 0
     assert "~ orders-value v2 -> v1" in out
-    assert "orders-value v2 was deleted in the registry: v1 counts again" in out
+    assert "orders-value v2 was deleted in the registry: v1 is the latest version again" in out
     assert kgen("pull")[1] == "nothing changed\n"
 
 

@@ -507,7 +507,7 @@ def test_a_subject_that_begins_again_with_fewer_versions_is_said_to(project, reg
     out = kgen("pull", "--allow-incompatible", "other-value")[1]
     assert "~ other-value v2 -> v1 (BACKWARD, +1 field, -1 field, registered again)" in out
     assert "  other-value v1 was registered again with another schema, under id " in out
-    assert "v1 counts again" not in out
+    assert "is the latest version again" not in out
 
 
 def test_another_schema_under_one_number_and_id_is_outdated(project, registry, kgen):
@@ -536,3 +536,47 @@ def test_a_pinned_version_that_was_deleted_stays_as_locked(project, registry, kg
     assert said in out
     assert tree(project) == before
     assert kgen("pull", "--at", "other-value=7")[0] == 2
+
+
+# ------------------------------------------------------------------------------------------------ long names
+
+LONG = f"{'a' * 300}-middle-{'b' * 300}-value"
+CUT = f"{'a' * 49}…{'b' * 44}-value"
+
+
+def test_a_long_subject_name_is_cut_in_every_line_and_whole_in_json(project, registry, kgen):
+    schema = {**ADDRESS, "name": "shop.Long"}
+
+    def said(*command: str) -> str:
+        _, out, err = kgen(*command)
+        assert "-middle-" not in out + err
+        return str(out + err)
+
+    registry.add(LONG, schema)
+    assert f"+ {CUT} v1  new" in said("outdated")
+    assert f"+ {CUT} v1 (BACKWARD)" in said("pull")
+    registry.add(LONG, more(schema, NOTE, {"name": "count", "type": "int", "default": "0"}))
+    assert f"{CUT} v2 cannot read v1: count: " in said_without_hint(kgen("pull"))
+    registry.subjects[LONG][2]["schema"] = json.dumps(more({**schema, "name": "x.Long"}, NOTE))
+    assert f"~ {CUT} v1 -> v2" in kgen("diff", LONG)[1].splitlines()[0]
+    out = said("pull")
+    assert f"~ {CUT} v1 -> v2 (BACKWARD, +1 field, 1 moved)" in out
+    assert f"  {CUT}: shop.Long is x.Long now" in out
+    registry.deleted.add((LONG, 1))
+    assert f"  {CUT} v1 was deleted in the registry" in said("pull")
+    registry.add(LONG, BAD)
+    out = said("pull")
+    assert f"! {CUT} (kept as locked: v3 cannot be read: " in out
+    assert "--subject '!NAME')" in out
+    assert json.loads(kgen("pull", "--json")[1])["subjects"][0]["subject"] == LONG
+    del registry.subjects[LONG]
+    assert f"- {CUT} v2  gone from the registry" in said("outdated")
+    assert f"- {CUT} v2" in said("pull")
+
+
+def said_without_hint(answer: tuple[int, str, str]) -> str:
+    """The flag of the hint is to be copied."""
+    what, where, hint = answer[2].splitlines()
+    assert LONG in hint
+    assert "-middle-" not in what + where
+    return where
