@@ -29,6 +29,11 @@ class Home:
         self.classes = MappingProxyType(dict(classes))
 
     @cached_property
+    def package(self) -> str:
+        """Where the modules of the classes are."""
+        return next(iter(self.classes.values())).__module__.rpartition(".")[0]
+
+    @cached_property
     def latest(self) -> Schema:
         """The schema that the classes were made from. Raises `SchemaError`."""
         return self.schemas.latest.parse()
@@ -100,12 +105,12 @@ def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
     global _version
     if not classes:
         return
-    package = next(iter(classes.values())).__module__.rpartition(".")[0]
-    key = (package, schemas.subject, schemas.latest.version)
+    home = Home(schemas, classes)
+    key = (home.package, schemas.subject, schemas.latest.version)
     known = _homes.get(key)
     if known is not None and known.schemas == schemas and dict(known.classes) == dict(classes):
         return
-    home = _homes[key] = Home(schemas, classes)
+    _homes[key] = home
     _version += 1
     ready.clear()
     for name, cls in classes.items():
@@ -130,6 +135,16 @@ def homes(package: str = "") -> Iterator[Home]:
     """Every subject, those of the package first, and newer versions before earlier ones."""
     order = sorted(_homes.items(), key=lambda item: (item[0][0] != package, *item[0][:2], -item[0][2]))
     return iter([home for _, home in order])
+
+
+def groups(package: str) -> tuple[list[Home], list[Home]]:
+    """As `homes`: those of the package, in which everything is looked for first, and the others. Two packages
+    in one process may have the same schemas.
+    """
+    every = list(homes(package))
+    return [home for home in every if home.package == package], [
+        home for home in every if home.package != package
+    ]
 
 
 def load(module: str) -> None:

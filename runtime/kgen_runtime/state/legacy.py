@@ -95,12 +95,20 @@ def class_for(module: str, name: str) -> Binding | None:
     """The class that stands today for one that is gone: of this name in another module, or by the schemas."""
     package = module.rpartition(".")[0]
     homes.load_all(package)
-    every = sorted(homes.homes(package), key=lambda home: not _of_module(home, module))
-    for home in every:
-        for wire, cls in home.classes.items():
-            if cls.__name__ == name:
-                return bound(cls) or Binding(home, wire, cls)
-    return next((found for home in every for found in _earlier(home, name, every)), None)
+    for group in homes.groups(package):
+        every = sorted(group, key=lambda home: not _of_module(home, module))
+        found = next((each for home in every for each in _today(home, name)), None) or next(
+            (each for home in every for each in _earlier(home, name, every)), None
+        )
+        if found is not None:
+            return found
+    return None
+
+
+def _today(home: Home, name: str) -> Iterator[Binding]:
+    for wire, cls in home.classes.items():
+        if cls.__name__ == name:
+            yield bound(cls) or Binding(home, wire, cls)
 
 
 def _earlier(home: Home, name: str, every: Sequence[Home]) -> Iterator[Binding]:

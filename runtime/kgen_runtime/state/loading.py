@@ -158,10 +158,17 @@ class Load:
         self._old.clear()
         if any(ref() for ref in self._standing):
             gc.collect()
+        error = self.unread()
+        if error is not None:
+            raise error
+
+    def unread(self) -> RecoveryError | None:
+        """Why a value that something holds could not be read; None where there is none."""
         for ref in self._standing:
             old = ref()
             if old is not None:
-                raise old.error or unreadable("object", "nothing here knows its class")
+                return old.error or unreadable("object", "nothing here knows its class")
+        return None
 
 
 def load(data: bytes) -> tuple[Any, bool]:
@@ -179,6 +186,12 @@ def _load(data: bytes, *, stand_ins: bool) -> tuple[Any, bool]:
     set_load(loading)
     try:
         value = _Unpickler(io.BytesIO(data), loading, stand_ins).load()
+    except RecoveryError:
+        raise
+    except Exception as error:
+        if isinstance(error, ValueError) and not stand_ins:
+            raise
+        raise loading.unread() or error from None  # code of the user's may have met what stands for a value
     finally:
         set_load(None)
     loading.finish()

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..codec.schema import Schema, parse
 from ..errors import SchemaError
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS schemas (
 )
 """
 _WRITE: Final = "INSERT OR IGNORE INTO schemas VALUES (?, ?, ?, ?, ?)"
-_READ: Final = "SELECT text, refs FROM schemas WHERE fingerprint = ?"
+_READ: Final = "SELECT subject, text, refs FROM schemas WHERE fingerprint = ?"
 
 
 def keep(folder: Path) -> None:
@@ -41,7 +41,14 @@ def keep(folder: Path) -> None:
             db.executemany(_WRITE, rows)
 
 
-def find(fingerprint: str) -> Schema | None:
+class Noted(NamedTuple):
+    """A version of a subject."""
+
+    subject: str
+    schema: Schema
+
+
+def find(fingerprint: str) -> Noted | None:
     """A schema that was kept in the recovery folder of this run."""
     folder = recovery_folder()
     if folder is None or not (folder / NAME).exists():
@@ -49,6 +56,6 @@ def find(fingerprint: str) -> Schema | None:
     try:
         with closing(sqlite3.connect(folder / NAME, timeout=_PATIENCE)) as db:
             row = db.execute(_READ, (fingerprint,)).fetchone()
-        return None if row is None else parse(row[0], json.loads(row[1]))
+        return None if row is None else Noted(row[0], parse(row[1], json.loads(row[2])))
     except (sqlite3.Error, ValueError, SchemaError):
         return None

@@ -66,6 +66,11 @@ class Restorer:
         self._names: dict[tuple[int, Node], str] = {}
 
     @property
+    def has_class(self) -> bool:
+        """Whether a class is known that stands for the type."""
+        return self._binding is not None
+
+    @property
     def binding(self) -> Binding:
         """Raises `RecoveryError` where no class is left for the type."""
         if self._binding is None:
@@ -211,7 +216,7 @@ def _find(mark: Mark) -> Restorer:
     package = mark.module.rpartition(".")[0]
     homes.load(mark.module)
     found = _among(mark, package)
-    if found is None:
+    if found is None or not found.has_class:
         homes.load_all(package)
         found = _among(mark, package) or _noted(mark, package)
     if found is None:
@@ -222,48 +227,63 @@ def _find(mark: Mark) -> Restorer:
 
 def _among(mark: Mark, package: str) -> Restorer | None:
     """By the schemas that the generated code holds."""
-    every = list(homes.homes(package))
-    for home in every:
+    for group in homes.groups(package):
+        found = _of_today(mark, group) or _of_earlier(mark, group)
+        if found is not None:
+            return found
+    return None
+
+
+def _of_today(mark: Mark, among: Sequence[Home]) -> Restorer | None:
+    for home in among:
         if home.mark == mark.fingerprint and mark.name in home.classes:
             binding = Binding(home, mark.name, home.classes[mark.name])
             return Restorer(mark, home.latest, binding, current=binding.mark == str(mark))
-    for home in every:
+    return None
+
+
+def _of_earlier(mark: Mark, among: Sequence[Home]) -> Restorer | None:
+    for home in among:
         version = home.marks.get(mark.fingerprint)
         if version is not None and mark.name in version.parse().names:
-            return Restorer(
-                mark, version.parse(), target(version.parse(), mark.name, home, every), current=False
-            )
+            schema = version.parse()
+            return Restorer(mark, schema, target(schema, mark.name, home, among), current=False)
     return None
 
 
 def _noted(mark: Mark, package: str) -> Restorer | None:
     """By the schemas that a run left beside the store: of a version that this project never had."""
-    writer = notes.find(mark.fingerprint)
-    if writer is None or mark.name not in writer.names:
+    noted = notes.find(mark.fingerprint)
+    if noted is None or mark.name not in noted.schema.names:
         return None
-    every = list(homes.homes(package))
-    return Restorer(mark, writer, target(writer, mark.name, None, every), current=False)
+    found = None
+    for group in homes.groups(package):
+        same = next((home for home in group if home.schemas.subject == noted.subject), None)
+        found = found or target(noted.schema, mark.name, same, group)
+    return Restorer(mark, noted.schema, found, current=False)
 
 
-def target(writer: Schema, name: str, home: Home | None, every: Sequence[Home]) -> Binding | None:
+def target(writer: Schema, name: str, home: Home | None, among: Sequence[Home]) -> Binding | None:
     """The class that stands today for a type of an earlier schema: if `home` reads the whole schema, the
-    one that this type is read as there; else the one of its name, or that lists it as an alias.
+    one that this type is read as there; else the one of its name, or that lists it as an alias, and in the
+    subject itself also one of its short name.
     """
-    for each, found in _candidates(writer, name, home, every):
+    for each, found in _candidates(writer, name, home, among):
         if found in each.classes:
             return Binding(each, found, each.classes[found])
     return None
 
 
 def _candidates(
-    writer: Schema, name: str, home: Home | None, every: Sequence[Home]
+    writer: Schema, name: str, home: Home | None, among: Sequence[Home]
 ) -> Iterator[tuple[Home, str]]:
+    own = [home] if home else []
     if home is not None:
         readers = Resolution(writer, home.latest).readers(name)
         yield from ((home, found) for found in sorted(readers, key=lambda found: found != name))
-    order = [home, *(each for each in every if each is not home)] if home else every
+    every = [*own, *(each for each in among if each is not home)]
     kind = Enum if isinstance(writer.names[name], Enum) else type(writer.names[name])
-    for alike in (_named, _aliased, _simply_named):
+    for alike, order in ((_named, every), (_aliased, every), (_simply_named, own)):
         for each in order:
             for found, named in each.latest.names.items():
                 if isinstance(named, kind) and alike(name, found, named.aliases):

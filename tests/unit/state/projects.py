@@ -80,7 +80,7 @@ def project(
         try:
             yield importlib.import_module(f"{package}._generated")
         finally:
-            mine = {package, *files}
+            mine = {package, PACKAGE, *files}  # a pickle may ask for the other
             for name in [name for name in sys.modules if name.partition(".")[0] in mine]:
                 del sys.modules[name]
             importlib.invalidate_caches()

@@ -379,6 +379,42 @@ def test_what_a_removed_field_held_is_refused_only_if_something_else_holds_it(tm
             load(held)
 
 
+LOOKS = """
+from dataclasses import dataclass
+from typing import Any
+
+@dataclass
+class Priced:
+    line: Any
+    total: int = 0
+    def __getstate__(self):
+        return {"line": self.line}
+    def __setstate__(self, state):
+        self.line = state["line"]
+        self.total = self.line.price
+
+class Checked:
+    def __init__(self, line):
+        if not hasattr(line, "sku"):
+            raise ValueError(f"not a line: {line}")
+        self.line = line
+    def __reduce__(self):
+        return Checked, (self.line,)
+"""
+
+
+@pytest.mark.parametrize("kind", ["Priced", "Checked"])
+def test_code_of_the_user_that_meets_what_cannot_be_read_does_not_hide_why(tmp_path: Path, kind: str) -> None:
+    with project(tmp_path, {"orders-value": [ORDER]}, looks=LOOKS):
+        import looks  # type: ignore[import-not-found]
+
+        kept = pickle.dumps(getattr(looks, kind)(module("orders").Line(sku="a", price=1)))
+    without = record("shop.Order", ("id", "string"))
+    refused = pytest.raises(rt.RecoveryError, match=r"kept shop\.Line cannot be read: no generated class")
+    with project(tmp_path, {"orders-value": [ORDER, without]}, looks=LOOKS), refused:
+        load(kept)
+
+
 def test_classes_of_a_subject_that_no_topic_reads_take_part(tmp_path: Path) -> None:
     line = record("shop.Line", ("sku", "string"))
     grown = record("shop.Line", ("sku", "string"), ("tax", "int", 7))
