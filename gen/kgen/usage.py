@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from itertools import groupby
 from pathlib import Path
 
 from . import paths
@@ -16,6 +18,7 @@ from .kept import keeping
 from .plan import FileAction
 
 _SKIPPED = {"__pycache__", "node_modules", "build", "dist", "site-packages", "_generated"}
+_MERGED = ("change", "merge")
 _MOST_FILES = 5_000
 _MOST_BYTES = 2 << 20  # of one file
 
@@ -49,18 +52,40 @@ def uses(
     *,
     merged: bool,
 ) -> tuple[Use, ...]:
-    """The lines that use what changes, and those that keep state of it. With `merged` they are numbered as in
-    the files that the plan writes, else as on disk. `changes` are those of each subject, `present` the full
-    names of the types that have classes now.
+    """The lines that use what changes, and those that keep state of it, as the plan writes the files: what a
+    merge corrects is not among them. With `merged` they are numbered as in these, else as on disk.
+
+    `changes` are those of each subject, `present` the full names of the types that have classes now.
     """
     every = [change for found in changes.values() for change in found.changes]
     affected = generated_changes(modules.old, modules.new, _renames(every))
     if not affected and not every:
         return ()
-    owned = {a.path: a.content if merged else None for a in actions if a.kind == "owned"}
+    owned = {a.path: a.content if merged or a.op in _MERGED else None for a in actions if a.kind == "owned"}
     files = dict(_files(root, owned))
     kept = keeping(files, {**modules.new, **modules.old}, changes, present)
-    return tuple(sorted({*impact(affected, modules.old, files, modules.new), *kept}))
+    found = {*impact(affected, modules.old, files, modules.new), *kept}
+    return tuple(sorted(found if merged else _as_on_disk(root, found, owned)))
+
+
+def _as_on_disk(root: Path, uses: Iterable[Use], planned: Mapping[str, bytes | None]) -> Iterator[Use]:
+    """The uses with the lines that they have on disk."""
+    for path, some in groupby(sorted(uses), key=lambda use: use.path):
+        content = planned.get(path)
+        number = _before(_text(paths.read(root, path)), _text(content)) if content else _same
+        yield from (replace(use, line=number(use.line)) for use in some)
+
+
+def _before(old: str, new: str) -> Callable[[int], int]:
+    """From a line's number in a text to the one that it had before; of a line that is new, to the nearest."""
+    before = old.splitlines()
+    codes = SequenceMatcher(None, before, new.splitlines()).get_opcodes()
+    found = {j: min(i1 + j - j1, max(i2 - 1, i1)) for _, i1, i2, j1, j2 in codes for j in range(j1, j2)}
+    return lambda line: min(found.get(line - 1, line - 1) + 1, max(len(before), 1))
+
+
+def _same(line: int) -> int:
+    return line
 
 
 def _parsed(texts: Mapping[str, str]) -> dict[str, str]:

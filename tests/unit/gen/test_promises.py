@@ -350,6 +350,33 @@ def test_another_schema_under_the_same_version(project, registry, kgen):
     assert f"! {FLOW}:{line}: Order.amount removed" in out
 
 
+@pytest.mark.parametrize("command", [("pull", "--check"), ("pull", "--dry-run"), ("diff",)], ids=" ".join)
+def test_lines_that_the_merge_corrects_are_not_named_and_others_as_they_are_on_disk(
+    project, registry, kgen, command
+):
+    """The class is another one in the signature, which follows; what the user wrote below does not."""
+    swap(project / FLOW, "from .._generated import orders\n", "from .._generated import orders\n\nRATE = 2\n")
+    swap(
+        project / FLOW,
+        "    return order\n",
+        "    return orders.Order(id=order.id, amount=order.amount * RATE)\n",
+    )
+    registry.add("orders-value", {**ORDER, "name": "shop.PurchaseOfTheCustomer", "aliases": ["shop.Order"]})
+    line = 1 + (project / FLOW).read_text().splitlines().index(
+        "    return orders.Order(id=order.id, amount=order.amount * RATE)"
+    )
+    _, out, _ = kgen(*command)
+    named = [text for text in out.splitlines() if text.startswith(f"! {FLOW}:")]
+    assert named == [f"! {FLOW}:{line}: Order renamed to PurchaseOfTheCustomer in v2"]
+    _, out, _ = kgen("pull")
+    after = 1 + (project / FLOW).read_text().splitlines().index(
+        "    return orders.Order(id=order.id, amount=order.amount * RATE)"
+    )
+    assert named == [
+        text.replace(f":{after}:", f":{line}:") for text in out.splitlines() if f"! {FLOW}:" in text
+    ]
+
+
 def test_a_module_keeps_its_name_whatever_topic_arrives(registry, kgen, tmp_path, tree):
     registry.add("order-events-value", ORDER)
     kgen("pull", "--registry", registry.url)
