@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any, Final, TypeVar, cast
 
 from bytewax.dataflow import Dataflow
-from bytewax.testing import run_main
+from bytewax.testing import cluster_main
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from .callsite import step_line
@@ -150,11 +150,13 @@ class Memory(Kafka):
         return TopicSettings()
 
 
+@checked
 def run(flow: Dataflow, *, recovery: Recovery | None = None, epoch_interval: timedelta | None = None) -> None:
-    """Run a flow to its end in this thread, with one worker.
+    """Run a flow to its end, with one worker in a thread of its own.
 
-    Nothing is reported beyond the log. Raises `RecoveryError` where the recovery folder cannot be used, or
-    another run uses it, and `ConfigError` where a source reads a topic that `Memory` was not given.
+    Nothing is reported beyond the log. Raises Bytewax's error where a step fails, what failed among its
+    causes; `RecoveryError` where the recovery folder cannot be used, or another run uses it; and
+    `ConfigError` where a source reads a topic that `Memory` was not given.
     """
     for source in sources(flow.substeps):
         if isinstance(source.kafka, Memory):
@@ -162,9 +164,18 @@ def run(flow: Dataflow, *, recovery: Recovery | None = None, epoch_interval: tim
     folder = None if recovery is None else recovery.path
     with kept_in(folder), nullcontext() if recovery is None else recovery.lock():
         config = None if recovery is None else recovery.config()
-        run_main(flow, epoch_interval=epoch_interval, recovery_config=config)  # type: ignore[no-untyped-call]
+        # In a thread of its own, as the runner has it: in this one each error is a panic with a backtrace.
+        cluster_main(  # type: ignore[no-untyped-call]
+            flow,
+            [],
+            0,
+            epoch_interval=epoch_interval,
+            recovery_config=config,
+            worker_count_per_proc=1,
+        )
 
 
+@checked
 def samples(topic: Topic[K, V], n: int = 10, seed: int = 0) -> list[RawMessage]:
     """`n` messages as producers of every known schema version would write them; the same for the same seed.
 
@@ -253,9 +264,13 @@ def _checked(inputs: object) -> Mapping[Topic[Any, Any], Sequence[Any]]:
     if not isinstance(inputs or {}, Mapping):
         raise ConfigError(f"testing.Memory: the inputs are {shown(inputs)}, not a dict", hint=form)
     given: Mapping[Any, Any] = cast("Mapping[Any, Any]", inputs or {})
+    names: set[str] = set()
     for topic, items in given.items():
         if not isinstance(topic, Topic):
             raise ConfigError(f"testing.Memory: {shown(topic)} is not a Topic", hint=form)
+        if topic.name in names:
+            raise ConfigError(f"testing.Memory: two of the topics are {topic.name}", hint=form)
+        names.add(topic.name)
         if isinstance(items, (str, bytes)) or not isinstance(items, Sequence):
             raise ConfigError(
                 f"testing.Memory: the inputs of topic {topic.name} are {shown(items)}, not a list", hint=form
@@ -278,9 +293,9 @@ def _encoded(topic: Topic[Any, Any], items: Sequence[Any], store: SchemaStore) -
 
     def encoded(index: int, item: Any) -> RawMessage:
         if isinstance(item, RawMessage):
-            return item
+            return _possible(topic.name, index, item)
         message = item if isinstance(item, Message) else Message(None, item)
-        return RawMessage(
+        raw = RawMessage(
             key=part(index, "key", key, message.key),
             value=part(index, "value", value, message.value),
             topic=topic.name,
@@ -289,8 +304,50 @@ def _encoded(topic: Topic[Any, Any], items: Sequence[Any], store: SchemaStore) -
             timestamp=message.timestamp,
             headers=message.headers,
         )
+        return _possible(topic.name, index, raw)
 
     return [encoded(index, item) for index, item in enumerate(items)]
+
+
+def _possible(topic: str, index: int, raw: RawMessage) -> RawMessage:
+    """Raises `ConfigError` for what no broker could have given."""
+    for name, fits, expected in _POSSIBLE:
+        given: object = getattr(raw, name)
+        if given is not None and not fits(given):
+            raise ConfigError(
+                f"testing.Memory: the {name} of item {index} of topic {topic} is {shown(given)}, not "
+                f"{expected}",
+                hint="Items are values of the topic, rt.Message(key, value), or rt.RawMessage with bytes.",
+            )
+    return raw
+
+
+def _is_bytes(given: object) -> bool:
+    return isinstance(given, bytes)
+
+
+def _is_position(given: object) -> bool:
+    return isinstance(given, int) and 0 <= given < 1 << 63
+
+
+def _are_headers(given: object) -> bool:
+    return isinstance(given, (tuple, list)) and all(map(_is_header, given))
+
+
+def _is_header(given: object) -> bool:
+    if not isinstance(given, tuple) or len(given) != 2:
+        return False
+    return isinstance(given[0], str) and isinstance(given[1], (bytes, type(None)))
+
+
+_POSSIBLE: Final[Sequence[tuple[str, Callable[[object], bool], str]]] = (
+    ("key", _is_bytes, "bytes"),
+    ("value", _is_bytes, "bytes"),
+    ("partition", _is_position, "a number from 0 on"),
+    ("offset", _is_position, "a number from 0 on"),
+    ("timestamp", lambda given: isinstance(given, int), "milliseconds, an int"),
+    ("headers", _are_headers, "(name, bytes) pairs"),
+)
 
 
 def _what(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from bytewax.testing import TestingSink
 
 import kgen_runtime as rt
 from kgen_runtime import testing
+from kgen_runtime.errors import causes
 
 V1 = '{"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}'
 V2 = V1.replace("]}", ', {"name": "n", "type": "int", "default": 7}]}')
@@ -134,6 +136,19 @@ ANY: Any = testing.Memory
         ({"orders": [Order(id="1")]}, "'orders' is not a Topic"),
         ({TOPIC: Order(id="1")}, "the inputs of topic orders are an Order, not a list"),
         ([Order(id="1")], "the inputs are a list, not a dict"),
+        (
+            {TOPIC: [], rt.Topic("orders", key=rt.BytesSerde(), value=TOPIC.value): []},
+            "two of the topics are orders",
+        ),
+        (
+            {TOPIC: [rt.RawMessage(key=b"k", value="{}", topic="orders")]},
+            "the value of item 0 of topic orders",
+        ),  # type: ignore[arg-type]
+        ({TOPIC: [rt.Message("k", None), rt.Message("k", None, partition=-1)]}, "the partition of item 1 of"),
+        ({TOPIC: [rt.Message("k", None, offset="1")]}, "the offset of item 0 of topic orders is '1'"),  # type: ignore[arg-type]
+        ({TOPIC: [rt.Message("k", None, timestamp=1.5)]}, "is 1.5, not milliseconds"),  # type: ignore[arg-type]
+        ({TOPIC: [rt.Message("k", None, headers={"h": b"1"})]}, "is a dict, not (name, bytes) pairs"),  # type: ignore[arg-type]
+        ({TOPIC: [rt.Message("k", None, headers=(("h", 1),))]}, "is a tuple, not (name, bytes) pairs"),  # type: ignore[arg-type]
     ],
 )
 def test_a_mistake_in_the_inputs_is_a_clear_error(inputs: Any, what: str) -> None:
@@ -151,6 +166,29 @@ def test_a_topic_that_memory_does_not_have_is_named(capfd: pytest.CaptureFixture
     assert "test_testing.py:" in (caught.value.where or "")
     assert "step flow.read" in (caught.value.where or "")
     assert "panicked" not in capfd.readouterr().err
+
+
+def test_a_mistake_in_a_flow_is_not_a_backtrace_of_rust(capfd: pytest.CaptureFixture[str]) -> None:
+    """Bytewax panics where it runs a flow in the thread that it was called from."""
+    kafka = testing.Memory({TOPIC: [Order(id="1")]})
+    flow = Dataflow("flow")
+    read = rt.source("read", flow, TOPIC, kafka)
+    handled = rt.map_value("handle", read.oks, lambda order: order.no_such_field)  # type: ignore[attr-defined]
+    op.inspect("show", handled.oks)
+    rt.route("errs", read.errs, handled.errs, policy=rt.Crash())
+    with pytest.raises(RuntimeError) as caught:
+        testing.run(rt.check(flow))
+    assert "no_such_field" in "".join(map(str, causes(caught.value)))
+    said = capfd.readouterr().err
+    assert "panicked" not in said
+    assert "backtrace" not in said
+
+
+@pytest.mark.parametrize("run", [lambda: testing.run(echo), lambda: testing.samples("orders")])  # type: ignore[arg-type]
+def test_what_is_not_a_flow_or_a_topic_is_a_clear_error(run: Callable[[], object]) -> None:
+    with pytest.raises(rt.FlowError, match=r"not a (Dataflow|Topic)") as caught:
+        run()
+    assert "test_testing.py:" in (caught.value.where or "")
 
 
 def test_values_of_another_type_or_of_no_topic_are_a_clear_error() -> None:
