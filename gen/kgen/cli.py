@@ -7,17 +7,19 @@ refused; 130 interrupted.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, cast
 
 import typer
+from typer.core import TyperGroup
 
 from . import __version__
-from .commands import dev, diff, doctor, pull, resolve, sample, status
 from .commands.console import safe
 from .errors import IncompatibleError, KgenError, PullInterruptedError, RulesError
 
@@ -31,22 +33,51 @@ _CODES: dict[type[KgenError], int] = {
 _Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _REPORT = "this is a bug in kgen; KGEN_DEBUG=1 shows the traceback: please report it"
 
+# Each command's module, imported when the command is asked for, and its function there.
+_COMMANDS: Final = {
+    "pull": "pull:command",
+    "diff": "diff:command",
+    "status": "status:command",
+    "outdated": "status:outdated",
+    "resolve": "resolve:command",
+    "sample": "sample:command",
+    "doctor": "doctor:command",
+    "dev": "dev:command",
+}
+
+
+class _Commands(TyperGroup):
+    """The commands by name, without importing those that do not run."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = cast(Any, dict.fromkeys(_COMMANDS))  # for `kgen --help` and "Did you mean"
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return _load(cmd_name) if cmd_name in _COMMANDS else None
+
+
+@functools.cache
+def _load(name: str) -> Any:
+    module, _, function = _COMMANDS[name].partition(":")
+    alone = typer.Typer(**_SETTINGS)
+    alone.command(name)(getattr(importlib.import_module(f".commands.{module}", __package__), function))
+    return typer.main.get_command(alone)
+
+
+_SETTINGS: Final[dict[str, Any]] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
 app = typer.Typer(
     name="kgen",
+    cls=_Commands,
     help="Typed Bytewax dataflows from a Kafka schema registry.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **_SETTINGS,
 )
-app.command("pull")(pull.command)
-app.command("diff")(diff.command)
-app.command("status")(status.command)
-app.command("outdated")(status.outdated)
-app.command("resolve")(resolve.command)
-app.command("sample")(sample.command)
-app.command("doctor")(doctor.command)
-app.command("dev")(dev.command)
 
 
 def _version(value: bool) -> None:

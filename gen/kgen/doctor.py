@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from kgen_runtime.missing import NEWEST_FOR_BYTEWAX, bytewax_missing, explain_missing
+
 from . import __version__, config, install, registry
 from .errors import ConfigError, KgenError, RegistryError
 
@@ -40,7 +42,8 @@ def examine(
     """
     yield _python()
     yield Finding("kgen", "ok", __version__)
-    for name in ("bytewax", "confluent-kafka", "requests"):
+    yield _bytewax()
+    for name in ("confluent-kafka", "requests"):
         yield _package(name)
     yield _guarded("codec", _codec)
     yield _guarded("registry", lambda: _registry(root, url, say))
@@ -52,11 +55,11 @@ def examine(
 
 def _flow(name: str) -> Iterator[Finding]:
     """As its run would find it. The flow's module is imported."""
-    from kgen_runtime import targets
-    from kgen_runtime.errs import check
-    from kgen_runtime.run import load
-
     try:
+        with explain_missing(name):
+            from kgen_runtime import targets
+            from kgen_runtime.errs import check
+            from kgen_runtime.run import load
         flow = check(load(name))
         yield Finding("flow", "ok", f"{name} ({flow.flow_id})")
         for each in targets.examine(flow):
@@ -77,12 +80,15 @@ def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _python() -> Finding:
-    version = ".".join(map(str, sys.version_info[:3]))
-    if (3, 10) <= sys.version_info[:2] <= (3, 12):
-        return Finding("python", "ok", version)
-    return Finding(
-        "python", "error", version, "use Python 3.10, 3.11 or 3.12: Bytewax has no wheels for others"
-    )
+    return Finding("python", "ok", ".".join(map(str, sys.version_info[:3])))
+
+
+def _bytewax() -> Finding:
+    found = _package("bytewax")
+    if found.state == "ok":
+        return found
+    state: State = "warning" if sys.version_info[:2] > NEWEST_FOR_BYTEWAX else "error"
+    return Finding("bytewax", state, found.detail, bytewax_missing("kgen doctor").hint or "")
 
 
 def _package(name: str) -> Finding:

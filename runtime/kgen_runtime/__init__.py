@@ -1,9 +1,17 @@
-"""kgen's runtime: what generated code imports, as `import kgen_runtime as rt`."""
+"""kgen's runtime: what generated code imports, as `import kgen_runtime as rt`.
+
+A public name is imported when it is first asked for. So a program that decodes messages loads no dataflow,
+and without Bytewax only the names that need it are missing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
 from . import early  # noqa: F401 - before all that takes its time to load
-from .alignment import Align, TimestampOrder
-from .codec.branches import of_branch
-from .codec.values import Duration, LocalTimestampNanos, TimestampNanos
 from .errors import (
     ConfigError,
     DecodeError,
@@ -26,34 +34,40 @@ from .errors import (
     SourceError,
     UnknownSchema,
 )
-from .errs import check, route
-from .messages import TOMBSTONE, Failure, Headers, Message, RawMessage, Stage, Tombstone
-from .policies import Crash, DeadLetter, Drop, Log, Policy
-from .positions import Start, Stop
-from .recovery import Recovery
-from .serde import (
-    AvroSerde,
-    BytesSerde,
-    DoubleSerde,
-    EitherSerde,
-    IntSerde,
-    LongSerde,
-    NoneSerde,
-    Schemas,
-    SchemaStore,
-    Serde,
-    StringSerde,
-    VendoredSchemas,
-    VendoredSubject,
-    VendoredVersion,
-    WriterSchema,
-)
-from .settings import Kafka, NewTopic
-from .sink import sink
-from .source import source
-from .split import Split
-from .steps import deserialize, late, map_value, serialize
-from .topic import Topic
+from .missing import explain_missing
+
+if TYPE_CHECKING:
+    from .alignment import Align, TimestampOrder
+    from .codec.branches import of_branch
+    from .codec.values import Duration, LocalTimestampNanos, TimestampNanos
+    from .errs import check, route
+    from .messages import TOMBSTONE, Failure, Headers, Message, RawMessage, Stage, Tombstone
+    from .policies import Crash, DeadLetter, Drop, Log, Policy
+    from .positions import Start, Stop
+    from .recovery import Recovery
+    from .serde import (
+        AvroSerde,
+        BytesSerde,
+        DoubleSerde,
+        EitherSerde,
+        IntSerde,
+        LongSerde,
+        NoneSerde,
+        Schemas,
+        SchemaStore,
+        Serde,
+        StringSerde,
+        VendoredSchemas,
+        VendoredSubject,
+        VendoredVersion,
+        WriterSchema,
+    )
+    from .settings import Kafka, NewTopic
+    from .sink import sink
+    from .source import source
+    from .split import Split
+    from .steps import deserialize, late, map_value, serialize
+    from .topic import Topic
 
 __all__ = [
     "TOMBSTONE",
@@ -125,3 +139,52 @@ __all__ = [
     "sink",
     "source",
 ]
+
+# The same imports as above for type checkers: a test compares the two.
+_NAMES: Final = {
+    ".alignment": "Align TimestampOrder",
+    ".codec.branches": "of_branch",
+    ".codec.values": "Duration LocalTimestampNanos TimestampNanos",
+    ".errs": "check route",
+    ".messages": "TOMBSTONE Failure Headers Message RawMessage Stage Tombstone",
+    ".policies": "Crash DeadLetter Drop Log Policy",
+    ".positions": "Start Stop",
+    ".recovery": "Recovery",
+    ".serde": (
+        "AvroSerde BytesSerde DoubleSerde EitherSerde IntSerde LongSerde NoneSerde Schemas SchemaStore "
+        "Serde StringSerde VendoredSchemas VendoredSubject VendoredVersion WriterSchema"
+    ),
+    ".settings": "Kafka NewTopic",
+    ".sink": "sink",
+    ".source": "source",
+    ".split": "Split",
+    ".steps": "deserialize late map_value serialize",
+    ".topic": "Topic",
+}
+_MODULES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+
+class _Package(ModuleType):
+    """Importing the modules `source` and `sink` does not put them in the place of the functions."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, ModuleType) and name in _MODULES):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+if not TYPE_CHECKING:  # or checkers would accept any name
+
+    def __getattr__(name: str) -> Any:
+        """A public name, from its module. Raises `ConfigError` if that needs Bytewax and there is none."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        with explain_missing(f"{__name__}.{name}"):
+            value = getattr(importlib.import_module(_MODULES[name], __name__), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

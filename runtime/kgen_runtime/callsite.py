@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import sys
@@ -10,13 +11,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-import bytewax.dataflow
-
 from .errors import FlowError
 
 _HERE: Final = str(Path(__file__).parent)
+_BYTEWAX: Final = importlib.util.find_spec("bytewax")
 _CALLED_BY_USERS: Final = tuple(
-    f"{folder}{os.sep}" for folder in (_HERE, str(Path(bytewax.dataflow.__file__).parent))
+    f"{folder}{os.sep}" for folder in (_HERE, *((_BYTEWAX and _BYTEWAX.submodule_search_locations) or ()))
 )
 _LIBRARIES: Final = (
     *_CALLED_BY_USERS,

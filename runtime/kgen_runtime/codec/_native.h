@@ -5,16 +5,19 @@
 #include <Python.h>
 #include <datetime.h>
 #include <float.h>
-#include <structmember.h>
 #include <string.h>
 
+/* CPython 3.12 gave the members of structmember.h their names in Python.h. */
+#if PY_VERSION_HEX < 0x030C0000
+#include <structmember.h>
+#define Py_T_OBJECT_EX T_OBJECT_EX
+#endif
+
+/* Each Cython module uses a part of this file only. */
 #ifdef __GNUC__
 #define KGEN_STATIC static __attribute__((unused))
 #else
-#define KGEN_STATIC staticKGEN_STATIC int kgen_fold(PyObject *t) { return PyDateTime_DATE_GET_FOLD(t); }
-KGEN_STATIC int kgen_time_fold(PyObject *t) { return PyDateTime_TIME_GET_FOLD(t); }
-KGEN_STATIC Py_ssize_t kgen_references(PyObject *value) { return Py_REFCNT(value); }
-
+#define KGEN_STATIC static
 #endif
 
 /* Half a unit in the last place above the largest float of 32 bits: what rounds to infinity. */
@@ -30,7 +33,7 @@ KGEN_STATIC Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) {
     if (Py_TYPE(descriptor) != &PyMemberDescr_Type) return -1;
     if (!PyType_IsSubtype((PyTypeObject *)cls, PyDescr_TYPE(descriptor))) return -1;
     PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
-    return member->type == T_OBJECT_EX ? member->offset : -1;
+    return member->type == Py_T_OBJECT_EX ? member->offset : -1;
 }
 
 /* Days since 1970-01-01 to year, month, day (Howard Hinnant's days_to_civil). */
@@ -101,9 +104,17 @@ KGEN_STATIC int kgen_naive(PyObject *t) { return PyDateTime_DATE_GET_TZINFO(t) =
 KGEN_STATIC int kgen_naive_time(PyObject *t) { return PyDateTime_TIME_GET_TZINFO(t) == Py_None; }
 KGEN_STATIC PyObject *kgen_type(PyObject *value) { return (PyObject *)Py_TYPE(value); }
 
+/* The 16 bytes of a UUID's int, big-endian: ValueError where it is negative, OverflowError where it has more bits. */
 KGEN_STATIC int kgen_uuid_bytes(PyObject *number, unsigned char *data) {
     if (!PyLong_Check(number)) { PyErr_SetString(PyExc_TypeError, "a UUID holds an int"); return -1; }
+#if PY_VERSION_HEX >= 0x030D0000 /* public there; the private function took another argument */
+    Py_ssize_t needed = PyLong_AsNativeBytes(number, data, 16,
+        Py_ASNATIVEBYTES_BIG_ENDIAN | Py_ASNATIVEBYTES_UNSIGNED_BUFFER | Py_ASNATIVEBYTES_REJECT_NEGATIVE);
+    if (needed > 16) { PyErr_SetString(PyExc_OverflowError, "int too big to convert"); return -1; }
+    return needed < 0 ? -1 : 0;
+#else
     return _PyLong_AsByteArray((PyLongObject *)number, data, 16, 0, 0);
+#endif
 }
 
 KGEN_STATIC int kgen_is_utc(PyObject *t) { return PyDateTime_DATE_GET_TZINFO(t) == PyDateTimeAPI->TimeZone_UTC; }

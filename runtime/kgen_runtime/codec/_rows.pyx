@@ -6,21 +6,7 @@ import dataclasses
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport PyObject
 
-cdef extern from *:
-    """
-    #include <structmember.h>
-
-    #define KGEN_SLOT(object, offset) ((PyObject **)((char *)(object) + (offset)))
-    #define KGEN_ALLOC(type) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), 0))
-
-    /* The offset of a __slots__ member in the objects of this class, or -1 where the descriptor is something else. */
-    static Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) {
-        if (Py_TYPE(descriptor) != &PyMemberDescr_Type) return -1;
-        if (!PyType_IsSubtype((PyTypeObject *)cls, PyDescr_TYPE(descriptor))) return -1;
-        PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
-        return member->type == T_OBJECT_EX ? member->offset : -1;
-    }
-    """
+cdef extern from "_native.h":
     Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) noexcept
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
     object KGEN_ALLOC(PyObject *cls)
