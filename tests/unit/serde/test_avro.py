@@ -1,4 +1,6 @@
-"""Avro messages: batches with poison of every kind, schema evolution, both roles, and the stock Kafkaclients."""
+"""Avro messages: batches with poison of every kind, schema evolution, both roles, and the stock Kafka
+clients.
+"""
 
 from __future__ import annotations
 
