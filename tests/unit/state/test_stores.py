@@ -71,11 +71,15 @@ def by_today(folder: Path) -> None:
 
 def by_the_first_release(folder: Path) -> None:
     """As kgen 0.1.0 has written it: by the paths of classes and the names of attributes."""
-    store = folder / "store"
+    restore(folder / "store", "store-0.1.0.sql")
+
+
+def restore(store: Path, name: str) -> None:
+    """Make a store of one partition from a file beside this one."""
     store.mkdir()
     (store / "kgen.json").write_text('{"format": 1, "partitions": 1}')
     with closing(sqlite3.connect(store / "part-0.sqlite3")) as db:
-        db.executescript((Path(__file__).parent / "store-0.1.0.sql").read_text())
+        db.executescript((Path(__file__).parent / name).read_text())
 
 
 @pytest.fixture(params=[by_today, by_the_first_release], ids=["today", "0.1.0"])
@@ -145,6 +149,16 @@ def check(said: dict[str, list[str]], value: str) -> None:
 def test_every_kind_of_state_is_read_by_the_rules_for_old_messages(kept: Path, change: str) -> None:
     schema, value = CHANGES[change]
     said = run(kept, {"orders-value": [V1, schema]}, [v1(0), v1(1), next_message(schema, 100)])
+    check(said, value)
+
+
+@pytest.mark.parametrize("change", ["promoted", "root renamed", "symbol removed"])
+def test_a_store_of_this_form_stays_readable(tmp_path: Path, change: str) -> None:
+    """The form is a contract: what is pickled today is read by all later releases, on every Python."""
+    (tmp_path / "project").mkdir()
+    restore(tmp_path / "store", "store-marked.sql")
+    schema, value = CHANGES[change]
+    said = run(tmp_path, {"orders-value": [V1, schema]}, [v1(0), v1(1), next_message(schema, 100)])
     check(said, value)
 
 
