@@ -61,22 +61,32 @@ def _flow(name: str) -> Iterator[Finding]:
             from kgen_runtime.errs import check
             from kgen_runtime.run import load
         flow = check(load(name))
-        yield Finding("flow", "ok", f"{name} ({flow.flow_id})")
-        for each in targets.examine(flow):
-            yield Finding(f"topic {each.topic}", each.state, f"{each.what} (step {each.step})", each.hint)
     except KgenError as e:
-        yield Finding("flow", "error", f"{e.what} (at {e.where})" if e.where else e.what, e.hint or "")
+        yield _failed("flow", e)
+        return
     except Exception as e:  # noqa: BLE001 - any module of the user's may fail in any way
         module = name.partition(":")[0]
         hint = f"python -c 'import {module}' shows where"
         yield Finding("flow", "error", f"{name} cannot be imported: {type(e).__name__}: {e}", hint)
+        return
+    yield Finding("flow", "ok", f"{name} ({flow.flow_id})")
+    try:
+        for each in targets.examine(flow):
+            yield Finding(f"topic {each.topic}", each.state, f"{each.what} (step {each.step})", each.hint)
+    except KgenError as e:
+        yield _failed("flow", e)
+
+
+def _failed(name: str, error: KgenError) -> Finding:
+    what = f"{error.what} (at {error.where})" if error.where else error.what
+    return Finding(name, "error", what, error.hint or "")
 
 
 def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except KgenError as e:
-        return Finding(name, "error", f"{e.what} (at {e.where})" if e.where else e.what, e.hint or "")
+        return _failed(name, e)
 
 
 def _python() -> Finding:

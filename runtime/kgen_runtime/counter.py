@@ -54,7 +54,7 @@ class Mail(Generic[X]):
     once, `topic` names the transactions, and `place` says of which input an item was made (None: it does not
     tell). `handed_over` gets each batch once, when it was encoded and given to the producer.
     `create`: how `topic` is created where it is absent. `check_schemas` raises what encoding would raise of
-    every item.
+    every item. `keyless`: no item has a key.
     """
 
     kafka: Kafka
@@ -68,6 +68,7 @@ class Mail(Generic[X]):
     create: NewTopic | None = None
     check_schemas: Callable[[], None] = lambda: None
     dead_letters: bool = False
+    keyless: bool = False
 
 
 class Keyed(Protocol):

@@ -21,7 +21,7 @@ from .outgoing import Outgoing
 from .sendable import check_headers
 from .serde.base import Serde
 from .serde.framing import HEADERS
-from .serde.primitive import BytesSerde
+from .serde.primitive import BytesSerde, NoneSerde
 from .settings import Kafka, NewTopic, new_topic
 from .topic import Topic
 
@@ -108,6 +108,7 @@ def sink(
         place=place,
         create=new_topic(create),
         check_schemas=check_schemas,
+        keyless=isinstance(topic.key, NoneSerde),
     )
     return deliver("deliver", up, mail)
 

@@ -7,8 +7,9 @@ half an hour, by a flow that a supervisor starts again and again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 from bytewax.dataflow import Dataflow
@@ -19,16 +20,19 @@ from .counter import Mail
 from .errors import ConfigError, KgenError, RegistryUnavailable
 from .producers import DENIED
 from .settings import Kafka, TopicFound, TopicSettings
-from .source import sources
+from .source import KafkaSource, sources
 from .transactions import group_of
 
 State: TypeAlias = Literal["ok", "warning", "error"]
 
 _NO_ANSWER: Final = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
+_NOT_ASKED: Final = "not looked at: the broker does not answer"
 _SETTINGS: Final = "Are KGEN_BROKERS and the security settings right?"
 _RIGHTS: Final = "docs/guarantees.md lists the rights that a flow needs."
 _ABSENT: Final = "Create the topic first, fix its name, or have it created: create=PARTITIONS."
 _READ_ABSENT: Final = "Is the name right? Create the topic first."
+_KEYS: Final = "Give the topic's messages a key (rt.Topic(key=...)), or the topic cleanup.policy=delete."
+_LARGE_LETTERS: Final = "A large message that fails would stop the flow: raise its max.message.bytes."
 _LETTERS: Final = (
     "Letters of one key replace each other there: a dead-letter topic has cleanup.policy=delete."
 )
@@ -73,12 +77,29 @@ def prepare(flow: Dataflow) -> None:
 
 
 def examine(flow: Dataflow) -> Iterator[Finding]:
-    """All that is found, of what the flow reads too. Changes nothing."""
+    """All that is found, of what the flow reads too. Changes nothing. Brokers that do not answer are waited
+    for once.
+    """
+    silent: set[tuple[str, ...]] = set()
+    looks: list[tuple[str, str, Kafka, Callable[[], Iterable[Finding]]]] = []
     for source in sources(flow.substeps):
-        yield _of_source(source.step_id, source.topic.name, source.kafka)
+        looks.append((source.step_id, source.topic.name, source.kafka, partial(_of_source, source)))
     for step, mail in _written(flow):
-        found = list(_looked_at(flow, step, mail))
-        yield from found or [Finding(step, mail.topic, "ok", _described(mail))]
+        looks.append((step, mail.topic, mail.kafka, partial(_of_target, flow, step, mail)))
+    for step, topic, kafka, look in looks:
+        if kafka.brokers in silent:
+            yield Finding(
+                step, topic, "warning", "not looked at: the broker does not answer", _SETTINGS, True
+            )
+            continue
+        for finding in look():
+            if finding.silent:
+                silent.add(kafka.brokers)
+            yield finding
+
+
+def _of_target(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterable[Finding]:
+    return list(_looked_at(flow, step, mail)) or [Finding(step, mail.topic, "ok", _described(mail))]
 
 
 def create_missing(mail: Mail[Any]) -> None:
@@ -118,8 +139,9 @@ def _looked_at(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterator[Finding]:
         if mail.create is None:
             yield from _absent(step, mail)
         return
+    settings = mail.kafka.topic_settings(mail.topic)
     yield from _rights(flow, step, mail, found)
-    yield from _settings(step, mail, mail.kafka.topic_settings(mail.topic))
+    yield from _settings(flow, step, mail, settings)
     yield from _schemas(step, mail)
 
 
@@ -145,9 +167,22 @@ def _rights(flow: Dataflow, step: str, mail: Mail[Any], found: TopicFound) -> It
         yield Finding(step, mail.topic, "error", what, _RIGHTS)
 
 
-def _settings(step: str, mail: Mail[Any], settings: TopicSettings) -> Iterator[Finding]:
-    if settings.compacted and mail.dead_letters:
+def _settings(flow: Dataflow, step: str, mail: Mail[Any], settings: TopicSettings) -> Iterator[Finding]:
+    if settings.compacted and mail.keyless:
+        what = "the topic is compacted (cleanup.policy), and all messages of this step are without a key"
+        yield Finding(step, mail.topic, "error", what, _KEYS)
+    if not mail.dead_letters:
+        return
+    if settings.compacted:
         yield Finding(step, mail.topic, "warning", "the topic for dead letters is compacted", _LETTERS)
+    for source in sources(flow.substeps):
+        read = source.kafka.topic_settings(source.topic.name).batch_limit
+        if None not in (read, settings.batch_limit) and (settings.batch_limit or 0) < (read or 0):
+            what = (
+                f"the topic for dead letters takes {settings.batch_limit:,} bytes (max.message.bytes), "
+                f"topic {source.topic.name} {read:,}"
+            )
+            yield Finding(step, mail.topic, "warning", what, _LARGE_LETTERS)
 
 
 def _schemas(step: str, mail: Mail[Any]) -> Iterator[Finding]:
@@ -159,16 +194,19 @@ def _schemas(step: str, mail: Mail[Any]) -> Iterator[Finding]:
         yield Finding(step, mail.topic, "error", error.what, error.hint or "")
 
 
-def _of_source(step: str, topic: str, kafka: Kafka) -> Finding:
+def _of_source(source: KafkaSource[Any, Any]) -> Iterator[Finding]:
+    step, topic = source.step_id, source.topic.name
     try:
-        found = kafka.find_topic(topic)
+        found = source.kafka.find_topic(topic)
     except KafkaException as error:
-        return _unseen(step, topic, error.args[0])
+        yield _unseen(step, topic, error.args[0])
+        return
     if found is None:
-        return Finding(step, topic, "error", "the topic is not on the broker", _READ_ABSENT)
-    if found.allowed is not None and "READ" not in found.allowed:
-        return Finding(step, topic, "error", "the user may not READ the topic", _RIGHTS)
-    return Finding(step, topic, "ok", f"read, {found.partitions} partition(s)")
+        yield Finding(step, topic, "error", "the topic is not on the broker", _READ_ABSENT)
+    elif found.allowed is not None and "READ" not in found.allowed:
+        yield Finding(step, topic, "error", "the user may not READ the topic", _RIGHTS)
+    else:
+        yield Finding(step, topic, "ok", f"read, {found.partitions} partition(s)")
 
 
 def _unseen(step: str, topic: str, error: KafkaError) -> Finding:
@@ -179,9 +217,16 @@ def _unseen(step: str, topic: str, error: KafkaError) -> Finding:
 
 
 def _described(mail: Mail[Any]) -> str:
-    found = mail.kafka.find_topic(mail.topic)
+    """How a topic is that is well."""
+    try:
+        found = mail.kafka.find_topic(mail.topic)
+    except KafkaException as error:
+        return f"written; the broker did not answer a second time: {error.args[0].str()}"
     if found is None and mail.create is not None:
         return f"will be created, with {mail.create.partitions} partition(s)"
     if found is None:
         return "absent; the broker may create it when it is written to"
-    return f"written, {found.partitions} partition(s)"
+    settings = mail.kafka.topic_settings(mail.topic)
+    size = "" if settings.batch_limit is None else f", messages up to {settings.batch_limit:,} bytes"
+    keys = ", keys are needed (compacted)" if settings.compacted else ""
+    return f"written, {found.partitions} partition(s){size}{keys}"

@@ -25,11 +25,14 @@ class Broker(testing.Memory):
         self.found: dict[str, Any] = {"orders": ALL, "out": ALL, "dlq": ALL, **topics}
         self.creates: bool | None = False
         self.compacted: set[str] = set()
+        self.limits: dict[str, int] = {}
+        self.asked: list[str] = []
         self.group: frozenset[str] | int | None = ALL
         self.made: list[tuple[str, rt.NewTopic]] = []
 
     def find_topic(self, topic: str) -> TopicFound | None:
         found = self.found[topic]
+        self.asked.append(topic)
         if isinstance(found, int):
             raise KafkaException(KafkaError(found))
         return None if found is None else TopicFound(3, found or None)
@@ -53,7 +56,7 @@ class Broker(testing.Memory):
         return self.group
 
     def topic_settings(self, topic: str) -> TopicSettings:
-        return TopicSettings(compacted=topic in self.compacted)
+        return TopicSettings(compacted=topic in self.compacted, batch_limit=self.limits.get(topic))
 
 
 def build(
@@ -160,6 +163,57 @@ def test_dead_letters_in_a_compacted_topic_are_warned_of(
     targets.prepare(build(kafka, orders, out))
     assert "topic dlq: the topic for dead letters is compacted" in caplog.text
     assert "topic out" not in caplog.text
+
+
+def test_messages_without_keys_do_not_go_to_a_compacted_topic(orders: Topic, out: Topic) -> None:
+    """Each would be refused, and with exactly once the first would stop the flow for ever."""
+    kafka = Broker()
+    kafka.compacted = {"out"}
+    targets.prepare(build(kafka, orders, out))
+    keyless: rt.Topic[None, str] = rt.Topic("out", key=rt.NoneSerde(), value=out.value)
+    with pytest.raises(rt.ConfigError, match="all messages of this step are without a key") as caught:
+        targets.prepare(build(kafka, orders, keyless))  # type: ignore[arg-type]
+    assert caught.value.where == "step flow.write, topic out"
+    kafka.compacted = set()
+    targets.prepare(build(kafka, orders, keyless))  # type: ignore[arg-type]
+
+
+def test_a_topic_for_dead_letters_takes_what_was_read(
+    orders: Topic, out: Topic, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka = Broker()
+    for limits in ({"dlq": 1_000_000}, {"orders": 1_000_000}, {"orders": 1_000_000, "dlq": 1_000_000}):
+        kafka.limits = limits
+        targets.prepare(build(kafka, orders, out))
+        assert "takes" not in caplog.text
+    kafka.limits = {"orders": 5_000_000, "out": 1_000_000, "dlq": 1_000_000}
+    targets.prepare(build(kafka, orders, out))
+    what = "the topic for dead letters takes 1,000,000 bytes (max.message.bytes), topic orders 5,000,000"
+    assert what in caplog.text
+    assert "topic out" not in caplog.text
+    found = [each.what for each in targets.examine(build(kafka, orders, out))]
+    assert found[1:] == ["written, 3 partition(s), messages up to 1,000,000 bytes", what]
+
+
+def test_brokers_that_do_not_answer_are_examined_once(orders: Topic, out: Topic) -> None:
+    silent = int(KafkaError._TIMED_OUT)
+    kafka = Broker(orders=silent, out=silent, dlq=silent)
+    found = [(each.topic, each.state) for each in targets.examine(build(kafka, orders, out))]
+    assert found == [("orders", "warning"), ("out", "warning"), ("dlq", "warning")]
+    assert kafka.asked == ["orders"]
+
+
+class Once(Broker):
+    def find_topic(self, topic: str) -> TopicFound | None:
+        if topic in self.asked:
+            self.found[topic] = int(KafkaError._TRANSPORT)
+        return super().find_topic(topic)
+
+
+def test_a_broker_that_goes_while_it_is_examined_is_said(orders: Topic, out: Topic) -> None:
+    found = [each.what for each in targets.examine(build(Once(), orders, out))]
+    assert found[0] == "read, 3 partition(s)"
+    assert all("did not answer a second time" in each for each in found[1:])
 
 
 class Unregistered(rt.StringSerde):
