@@ -397,7 +397,7 @@ def _plan(
     known = changes.schema_changes(old, new)
     models = _models(project, new, settings, old, files)
     subjects = changes.subject_changes(old, new, models, files, found.kept, project.skipped, known)
-    modules = usage.generated(request.root, files)
+    modules = usage.generated(request.root, files, set(old.names.modules.values()) if old else set())
     made = plan.Plan(
         snapshot.registry_url,
         settings.package,

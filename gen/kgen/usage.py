@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from . import paths
 from .changes import SchemaChange
@@ -26,21 +26,38 @@ _MOST_BYTES = 2 << 20  # of one file
 @dataclass(frozen=True)
 class Generated:
     """The generated modules that are Python, on disk and as the plan writes them; both empty where the plan
-    changes none that is there.
+    changes none that is there or was there before.
     """
 
     old: Mapping[str, str]
     new: Mapping[str, str]
 
 
-def generated(root: Path, actions: Sequence[FileAction]) -> Generated:
-    """The texts of the generated modules before and after a plan."""
+def generated(root: Path, actions: Sequence[FileAction], known: Collection[str]) -> Generated:
+    """The texts of the generated modules before and after a plan. `known` are the names of modules that the
+    lock has: one that comes back, which another pull removed, stands among those before with all that is
+    required made optional, for the lines that used it may not give that.
+    """
     modules = [a for a in actions if a.kind == "generated"]
-    if not any(a.op in ("change", "remove") and a.before for a in modules):
+    back = {a.path for a in modules if a.op == "add" and PurePosixPath(a.path).stem in known}
+    if not back and not any(a.op in ("change", "remove") and a.before for a in modules):
         return Generated({}, {})
     before = {a.path: _text(paths.read(root, a.path)) for a in modules}
-    after = {a.path: _text(a.content) for a in modules if a.content is not None}
-    return Generated(_parsed({path: text for path, text in before.items() if text}), _parsed(after))
+    after = _parsed({a.path: _text(a.content) for a in modules if a.content is not None})
+    returned = {path: _lenient(text) for path, text in after.items() if path in back}
+    return Generated(_parsed({path: text for path, text in before.items() if text}) | returned, after)
+
+
+def _lenient(text: str) -> str:
+    """A generated module as if no field were required."""
+    tree = ast.parse(text)
+    for item in (i for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for i in node.body):
+        value = item.value if isinstance(item, ast.AnnAssign) else None
+        if isinstance(item, ast.AnnAssign) and value is None:
+            item.value = ast.Constant(None)
+        elif isinstance(value, ast.Call) and {k.arg for k in value.keywords} == {"metadata"}:
+            value.keywords.append(ast.keyword("default", ast.Constant(None)))
+    return f"{text.partition(chr(10))[0]}\n{ast.unparse(tree)}\n"
 
 
 def uses(

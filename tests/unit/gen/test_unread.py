@@ -538,6 +538,23 @@ def test_a_pinned_version_that_was_deleted_stays_as_locked(project, registry, kg
     assert kgen("pull", "--at", "other-value=7")[0] == 2
 
 
+def test_what_is_required_of_a_subject_that_comes_back_after_a_pull_is_named(project, registry, kgen):
+    (project / "streams/mine.py").write_text(
+        "from ._generated import other\n\n\n"
+        "def make() -> other.Other:\n    return other.Other(city='x')\n\n\n"
+        "def whole() -> other.Other:\n    return other.Other(city='x', zip='y', from_='z')\n\n\n"
+        "def shown(it: other.Other) -> str:\n    return it.from_ + it.zip\n"
+    )
+    del registry.subjects["other-value"]
+    assert "! streams/mine.py:5: Other removed" in kgen("pull")[1]
+    registry.add("other-value", more({**ADDRESS, "name": "shop.Other"}, ZIP, {**ZIP, "name": "from"}, NOTE))
+    code, out, _ = kgen("pull")
+    assert code == 0
+    named = [line for line in out.splitlines() if "mine.py" in line]
+    assert named == [f"! streams/mine.py:5: Other.{name} is required" for name in ("from_", "zip")]
+    assert kgen("pull")[1] == "nothing changed\n"
+
+
 # ------------------------------------------------------------------------------------------------ long names
 
 LONG = f"{'a' * 300}-middle-{'b' * 300}-value"
