@@ -445,7 +445,7 @@ class AtLeastOnce(Counter[X]):
         out = self._encode(item)
         if not is_permanent(error, out.chosen):
             self._lose(out.topic, error)
-        elif by_broker:
-            self._refuse(item, self._limits.refused(out, error))
-        else:
-            self._refuse(item, self._limits.refused_here(out, error))
+            return
+        self.traffic.refused.value += 1
+        told = self._limits.refused if by_broker else self._limits.refused_here
+        self._refuse(item, told(out, error))

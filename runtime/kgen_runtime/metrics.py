@@ -8,6 +8,7 @@ registry holds. These are there. They are always counted: without the endpoint n
     kgen_read_bytes_total{topic, schema_id}               their keys and values
     kgen_produced_messages_total{topic}                   encoded and given to the producer, by a step's topic
     kgen_produced_bytes_total{topic}                      their keys and values
+    kgen_refused_messages_total{topic}                    those that producer or broker refused for themselves
     kgen_failures_total{topic, stage, schema_id}          failures, of messages of that topic
     kgen_handled_failures_total{policy, stage}            what `rt.route` did with them
     kgen_filtered_messages_total{step}                    left out by `rt.map_value`
@@ -41,7 +42,6 @@ MOST_IDS: Final = 50
 OTHER: Final = "other"
 
 _READ_STAGES: Final = frozenset({"framing", "unknown-schema", "decode"})
-_REFUSED: Final = ("produce", "oversize")
 _LAG_EVERY: Final = 1.0
 _BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -110,6 +110,9 @@ _PRODUCED: Final = (
     Totals("kgen_produced_messages", "Messages encoded and given to the producer.", ("topic",)),
     Totals("kgen_produced_bytes", "Bytes of the keys and values of those messages.", ("topic",)),
 )
+_REFUSED: Final = Totals(
+    "kgen_refused_messages", "Messages that the producer or the broker refused of those.", ("topic",)
+)
 _FAILURES: Final = Bounded(
     Counter("kgen_failures", "Failures of messages of this topic.", ("topic", "stage", "schema_id"))
 )
@@ -138,25 +141,25 @@ _DELIVERY: Final = Histogram(
 
 @dataclass(frozen=True)
 class Figures:
-    """What has been counted in this process so far, by topic or stage."""
+    """What has been counted in this process so far, by topic."""
 
     read: Count[str]
     produced: Count[str]
-    failed: Count[str]
+    refused: Count[str]
     filtered: int
     lag: dict[str, int]
 
     @property
     def written(self) -> int:
         """Produced, less what the broker or its client refused."""
-        return sum(self.produced.values()) - sum(self.failed[stage] for stage in _REFUSED)
+        return sum(self.produced.values()) - sum(self.refused.values())
 
     def since(self, before: Figures) -> Figures:
         """What was counted since then."""
         return Figures(
             self.read - before.read,
             self.produced - before.produced,
-            self.failed - before.failed,
+            self.refused - before.refused,
             self.filtered - before.filtered,
             self.lag,
         )
@@ -164,7 +167,7 @@ class Figures:
 
 def figures() -> Figures:
     """As of now. What could not be decoded was read as well."""
-    read, failed = _sums(_READ[0], "topic"), _sums(_FAILURES.metric, "stage")
+    read = _sums(_READ[0], "topic")
     for labels, value in _samples(_FAILURES.metric):
         if labels["stage"] in _READ_STAGES:
             read[labels["topic"]] += value
@@ -172,7 +175,7 @@ def figures() -> Figures:
     for labels, value in _samples(_LAG):
         lag[labels["topic"]] += value
     filtered = sum(value for _, value in _samples(_FILTERED))
-    return Figures(read, _sums(_PRODUCED[0], "topic"), failed, filtered, dict(lag))
+    return Figures(read, _sums(_PRODUCED[0], "topic"), _sums(_REFUSED, "topic"), filtered, dict(lag))
 
 
 def _sums(metric: Collector, label: str) -> Count[str]:
@@ -240,6 +243,7 @@ class ProducedCounts:
         messages, bytes_ = _PRODUCED
         self.messages = messages.cell(topic)
         self.bytes = bytes_.cell(topic)
+        self.refused = _REFUSED.cell(topic)
         self._full = _QUEUE_FULL.labels(topic)
         self._wait = _DELIVERY.labels(topic)
 

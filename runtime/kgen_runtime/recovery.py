@@ -135,9 +135,8 @@ class Recovery:
             raise self._unusable(error) from error
 
     def _unusable(self, error: OSError) -> RecoveryError:
-        file = next((path for path in (self.path, *self.path.parents) if path.is_file()), None)
         return RecoveryError(
-            f"the recovery folder cannot be used: {error.strerror if file is None else f'{file} is a file'}",
+            f"the recovery folder cannot be used: {_in_the_way(self.path) or error.strerror}",
             where=str(self.path),
             hint="Name a folder that this user may write to; it is made where there is none.",
         )
@@ -282,6 +281,19 @@ def hold_for_bytewaxs_runner() -> None:
 def lock_name(process: int | None) -> str:
     """For this process of a cluster, each of which has a lock of its own."""
     return f"run-{process}" if process else "run"
+
+
+def _in_the_way(folder: Path) -> str | None:
+    """What stands where the folder, or one above it, should be."""
+    for path in (folder, *folder.parents):
+        try:
+            if path.exists() and not path.is_dir():
+                return f"{path} is a file"
+            if path.is_symlink() and not path.exists():
+                return f"{path} is a link that leads nowhere"
+        except OSError:
+            return None  # the name itself is at fault, as the error says
+    return None
 
 
 def _some(names: Sequence[str]) -> str:

@@ -120,6 +120,23 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         rt.Recovery(tmp_path / "file" / "folder").prepare()
 
 
+@pytest.mark.parametrize("below", ["", "folder"])
+def test_a_link_that_leads_nowhere_is_told(tmp_path: Path, below: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "absent" / "folder")
+    with pytest.raises(rt.RecoveryError, match=r"cannot be used: .*link is a link that leads nowhere"):
+        rt.Recovery(tmp_path / "link" / below).prepare()
+
+
+def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
+    with pytest.raises(rt.RecoveryError, match="cannot be used: File name too long"):
+        rt.Recovery(tmp_path / ("x" * 300)).prepare()
+
+
+def test_a_device_is_told(tmp_path: Path) -> None:
+    with pytest.raises(rt.RecoveryError, match=r"cannot be used: /dev/null is a file"):
+        rt.Recovery("/dev/null").prepare()
+
+
 def test_two_runs_on_one_folder_are_refused(tmp_path: Path) -> None:
     with rt.Recovery(tmp_path).lock():
         said = r"another run uses the recovery folder \(process \d+\)"

@@ -68,6 +68,19 @@ FLOWS = """
     def dropping():
         return build(lambda kafka: rt.Drop(), [b"bad1", b"fine", b"skip"])
 
+    def large():
+        kafka = memory([b"fine", b"x" * 3_000, b"bad"]).with_config({"message.max.bytes": 2_000})
+        return build(letters, [], kafka)
+
+    def exactly_large():
+        kafka = memory([b"fine", b"x" * 3_000, b"bad"]).with_config({"message.max.bytes": 2_000})
+        flow = Dataflow("flow")
+        read = rt.source("in", flow, ORDERS, kafka)
+        priced = rt.map_value("price", read.oks, price)
+        errs = rt.sink("out", priced.oks, OUT, kafka, delivery="exactly-once")
+        rt.route("errs", read.errs, priced.errs, errs, policy=rt.Drop())
+        return rt.check(flow)
+
     def crashing():
         return build(lambda kafka: rt.Crash(), [b"bad"])
 
@@ -184,6 +197,12 @@ def test_what_comes_from_messages_cannot_break_or_colour_a_line(folder: Path) ->
     text = said(folder, "all_bad")
     assert r"no price\x1b[31m\nin it" in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(("flow", "became"), [("large", "dead_lettered"), ("exactly_large", "dropped")])
+def test_what_is_too_large_is_not_taken_from_what_was_written(folder: Path, flow: str, became: str) -> None:
+    end = events(said(folder, flow, "--log-format", "json"))["end"]
+    assert (end["read"], end["written"], end[became]) == (3, 1, 2)
 
 
 def test_json_lines_have_the_parts(folder: Path) -> None:
