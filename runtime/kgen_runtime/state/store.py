@@ -12,7 +12,7 @@ import logging
 import pickle
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ from .loading import load
 from .marks import MARK
 from .restorers import HINT, is_current
 
+_SOON: Final = 2.0
+"""How long another process may use a partition, in seconds, before that is said."""
 _PATIENCE: Final = 120.0
 _BATCH: Final = 100
 """Rows that are in memory at a time."""
@@ -73,11 +75,19 @@ def upgrade(folder: Path) -> None:
         log.info("%s: %s kept values were brought to today's schemas", folder, count)
 
 
-def _begun(file: Path) -> closing[sqlite3.Connection]:
+@contextmanager
+def _begun(file: Path) -> Iterator[sqlite3.Connection]:
     """A partition in a transaction, which ends with nothing written unless it is committed."""
-    db = sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)
-    db.execute("BEGIN IMMEDIATE")
-    return closing(db)
+    with closing(sqlite3.connect(file, timeout=_SOON, isolation_level=None)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            log.warning("%s is used by another process: waiting for it, %.0f s at most", file, _PATIENCE)
+            db.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
+            db.execute("BEGIN IMMEDIATE")
+        yield db
 
 
 def _resume_epoch(parts: Sequence[sqlite3.Connection]) -> int:

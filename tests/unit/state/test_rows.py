@@ -181,3 +181,17 @@ def test_a_crash_while_a_store_is_written_leaves_it_as_it_was(
     assert dump(store) == before
     upgraded(store, GROWN)
     assert all(new[4] != old[4] for new, old in zip(dump(store), before, strict=True))
+
+
+def test_a_wait_for_another_process_is_said_and_ends(
+    store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kgen_runtime.state.store._SOON", 0.01)
+    monkeypatch.setattr("kgen_runtime.state.store._PATIENCE", 0.02)
+    with closing(sqlite3.connect(store / "part-2.sqlite3", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        with pytest.raises(rt.RecoveryError, match="database is locked"):
+            upgraded(store)
+    [said] = [record.getMessage() for record in caplog.records if "another process" in record.getMessage()]
+    assert "part-2.sqlite3 is used by another process" in said
+    upgraded(store)

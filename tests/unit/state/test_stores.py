@@ -8,7 +8,7 @@ import pickle
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -303,13 +303,19 @@ if "MESSAGES" in os.environ:
 
 
 def started(
-    kept: Path, schema: Any, *args: str, runner: str = "kgen_runtime.run", main: str = MAIN
+    kept: Path,
+    schema: Any,
+    *args: str,
+    runner: str = "kgen_runtime.run",
+    main: str = MAIN,
+    before: Sequence[Any] = (V1,),
+    count: int = 3,
 ) -> subprocess.CompletedProcess[str]:
-    """A run in processes of its own, on the second version."""
+    """A run in processes of its own, on the version after those before, that has so many messages to read."""
     folder = kept / "project"
-    write(folder, {"orders-value": [V1, schema]})
+    write(folder, {"orders-value": [*before, schema]})
     (folder / "flows.py").write_text(main)
-    (kept / "messages").write_bytes(pickle.dumps([v1(0), v1(1), v1(2)]))
+    (kept / "messages").write_bytes(pickle.dumps([v1(offset) for offset in range(count)]))
     env = {**os.environ, "MESSAGES": str(kept / "messages"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", runner, "flows:flow", *args]
     return subprocess.run(
@@ -324,6 +330,19 @@ def test_the_runner_reads_it_with_more_workers_and_processes(kept: Path, many: l
     done = started(kept, schema, "--recovery", str(kept / "store"), *many)
     assert done.returncode == 0, done.stderr
     assert f"map {('k', value)!r}" in done.stdout.splitlines()
+
+
+@only_today
+@pytest.mark.parametrize("many", [["--workers", "2"], ["--processes", "2"]], ids=str)
+def test_workers_come_and_go_while_schemas_change(kept: Path, many: list[str]) -> None:
+    store = ("--recovery", str(kept / "store"))
+    added, renamed = CHANGES["added"][0], CHANGES["renamed"][0]
+    done = started(kept, added, *store, *many)
+    assert done.returncode == 0, done.stderr
+    done = started(kept, renamed, *store, before=[V1, added], count=4)
+    assert done.returncode == 0, done.stderr
+    values = [f"Order(number='{number}', lines=[Line(sku='a', price=1)])" for number in range(4)]
+    assert f"flat {('k', '[' + ', '.join(values) + ']')!r}" in done.stdout.splitlines()
 
 
 @only_today
