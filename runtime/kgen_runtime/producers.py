@@ -42,9 +42,7 @@ _NO_SUCH_PLACE: Final = frozenset(
         KafkaError.TOPIC_EXCEPTION,
     }
 )
-_FENCED: Final = frozenset(
-    {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
-)
+FENCED: Final = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
 DENIED: Final = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -62,7 +60,7 @@ _NOT_COMMITTED: Final = (
 _HINTS: Final[Sequence[tuple[frozenset[int], str]]] = (
     (_NO_SUCH_PLACE, "Create the topic first, or fix its name."),
     (
-        _FENCED,
+        FENCED,
         "Another run of this flow has taken over, or the transaction took longer than its timeout.",
     ),
     (

@@ -76,6 +76,7 @@ class Memory(Kafka):
         self.produced: dict[str, list[RawMessage]] = {}
         self.committed: dict[tuple[str, int], int] = {}
         self._markers: dict[str, dict[tuple[str, int], int]] = {}
+        self._metadata: dict[str, dict[tuple[str, int], str]] = {}
 
     @checked
     def values(self, topic: Topic[Any, V]) -> list[V | None]:
@@ -118,7 +119,7 @@ class Memory(Kafka):
         group = extra.get("group.id", "")
         ours = group.startswith(GROUP_PREFIX)
         offsets = self._markers.setdefault(group, {}) if ours else self.committed
-        return cast(Consumer, _Consumer(self._topics, offsets))
+        return cast(Consumer, _Consumer(self._topics, offsets, self._metadata.setdefault(group, {})))
 
     def producer(self, extra: Mapping[str, Any]) -> Producer:
         """Writes to `produced`; in transactions, when they are committed."""
@@ -379,10 +380,14 @@ class _Consumer:
     """As much of `confluent_kafka.Consumer` as the source uses."""
 
     def __init__(
-        self, topics: Mapping[str, dict[int, list[_Message]]], committed: dict[tuple[str, int], int]
+        self,
+        topics: Mapping[str, dict[int, list[_Message]]],
+        committed: dict[tuple[str, int], int],
+        metadata: dict[tuple[str, int], str],
     ) -> None:
         self._topics = topics
         self._committed = committed
+        self._metadata = metadata
         self._assigned: dict[tuple[str, int], int] = {}
         self._paused: set[tuple[str, int]] = set()
 
@@ -403,14 +408,17 @@ class _Consumer:
         return [TopicPartition(at[0].topic, at[0].partition, next(late, -1))]
 
     def committed(self, at: list[TopicPartition], timeout: float) -> list[TopicPartition]:
-        offset = self._committed.get((at[0].topic, at[0].partition), -1001)
-        return [TopicPartition(at[0].topic, at[0].partition, offset)]
+        keys = [(each.topic, each.partition) for each in at]
+        return [
+            TopicPartition(*key, self._committed.get(key, -1001), self._metadata.get(key, "")) for key in keys
+        ]
 
     def consumer_group_metadata(self) -> _Consumer:
         return self
 
     def commit(self, offsets: list[TopicPartition], asynchronous: bool) -> None:
         self._committed.update({(at.topic, at.partition): at.offset for at in offsets})
+        self._metadata.update({(at.topic, at.partition): at.metadata or "" for at in offsets})
 
     def incremental_assign(self, at: list[TopicPartition]) -> None:
         self._assigned.update({(tp.topic, tp.partition): tp.offset for tp in at})

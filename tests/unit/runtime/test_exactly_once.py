@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -121,10 +122,12 @@ class Hanging(testing.Memory):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.broker_is_back = threading.Event()
+        self.hangs = "/worker/"
 
     def producer(self, extra: Any) -> Any:
         producer: Any = super().producer(extra)
-        producer.send_offsets_to_transaction = lambda *_: self.broker_is_back.wait()
+        if self.hangs in extra["transactional.id"]:
+            producer.send_offsets_to_transaction = lambda *_: self.broker_is_back.wait()
         return producer
 
 
@@ -132,17 +135,29 @@ def test_a_client_that_hangs_fails_the_flow(
     orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counter, "delivery_seconds", lambda kafka: 0.1 - 5)
-    monkeypatch.setattr(transactions, "_GRACE", 0.1)
+    monkeypatch.setattr(transactions, "GRACE", 0.1)
     kafka = Hanging({orders: texts(3)})
-    assert "were not committed within" in delivery_error(build(kafka, orders, out))
+    assert "was not committed within" in delivery_error(build(kafka, orders, out))
     kafka.broker_is_back.set()
     assert values(kafka) == []
 
 
+def test_a_claim_that_hangs_fails_the_flow(
+    orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "_CLAIMED", 0.1)
+    kafka = Hanging({orders: texts(3)})
+    kafka.hangs = "/orders/0"
+    assert "orders/0 could not be claimed in time" in delivery_error(build(kafka, orders, out))
+    monkeypatch.undo()
+    kafka.hangs = "none"
+    testing.run(build(kafka, orders, out))
+    assert values(kafka) == [b"v0", b"v1", b"v2"]
+    kafka.broker_is_back.set()
+
+
 class Failing(testing.Memory):
-    """As librdkafka where the broker is taken out of the cluster: the transaction of one partition fails,
-    calls of the other hang, and after a while its messages expire.
-    """
+    """As librdkafka where the broker is taken out of the cluster: calls hang, and the messages expire."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -150,32 +165,28 @@ class Failing(testing.Memory):
 
     def producer(self, extra: Any) -> Any:
         producer: Any = super().producer(extra)
-        fails = extra["transactional.id"].endswith("/1")
-        producer.send_offsets_to_transaction = self._fail if fails else self._hang
-        producer.poll = self._poll
+        if "/worker/" in extra["transactional.id"]:
+            producer.send_offsets_to_transaction = self._hang
+            producer.poll = self._poll
         return producer
 
-    def _fail(self, *_: object) -> None:
-        raise KafkaException(KafkaError(KafkaError._FAIL, "broker gone"))
-
     def _hang(self, *_: object) -> None:
-        if not self.over.wait(5):
-            self.expired.set()
-            self.over.wait()
+        self.expired.set()
+        self.over.wait()
 
     def _poll(self, *_: object) -> None:
         if self.expired.is_set():
             raise KafkaException(KafkaError(KafkaError._MSG_TIMED_OUT, "expired", True))
 
 
-def test_a_transaction_that_fails_is_not_hidden_by_one_that_hangs(
+def test_a_transaction_that_fails_is_not_hidden_by_a_call_that_hangs(
     orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counter, "delivery_seconds", lambda kafka: 10 - 5)
+    monkeypatch.setattr(transactions, "_LOOK_EVERY", 0.01)
     kafka = Failing({orders: texts(3) + texts(3, partition=1)})
     told = delivery_error(build(kafka, orders, out))
     kafka.over.set()
-    assert "the transaction failed: broker gone" in told
+    assert "expired" in told
 
 
 class Forgotten(testing.Memory):
@@ -222,9 +233,9 @@ def test_the_cause_is_told_before_the_epoch_ends_too(out: Topic) -> None:
 
 
 class Counted(testing.Memory):
-    """Counts commits; at the third, the sources are asked to stop."""
+    """Counts commits, and those of claims; at the third, the sources are asked to stop."""
 
-    commits = 0
+    commits = claims = 0
     ends = True
 
     def producer(self, extra: Any) -> Any:
@@ -233,6 +244,9 @@ class Counted(testing.Memory):
 
         def counted(timeout: float) -> None:
             commit(timeout)
+            if "/worker/" not in extra["transactional.id"]:
+                self.claims += 1
+                return
             self.commits += 1
             if self.commits == 3:
                 STOP.request()
@@ -246,7 +260,7 @@ def test_the_marker_that_an_earlier_run_left_is_written_again(orders: Topic, out
     kafka = Counted({orders: texts(5)})
     for _ in range(2):
         testing.run(build(kafka, orders, out), epoch_interval=timedelta(hours=1))
-    assert kafka.commits == 2
+    assert (kafka.claims, kafka.commits) == (2, 1)
     assert len(values(kafka)) == 5
 
 
@@ -523,6 +537,9 @@ class Denied:
     def poll(self, timeout: float) -> Any:
         return SimpleNamespace(error=self._events.pop) if self._events else None
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
 
 def test_a_group_that_may_not_be_used_is_told(orders: Topic, out: Topic) -> None:
     class Guarded(testing.Memory):
@@ -626,7 +643,10 @@ def test_names_on_the_broker_are_a_contract(orders: Topic, out: Topic) -> None:
             return super().producer(extra)
 
     testing.run(build(Named({orders: texts(1)}), orders, out))
-    assert names == ["kgen.flow.out.deliver.out/orders/0"]
+    assert sorted(re.sub("[0-9a-f]{32}", "ID", name) for name in names) == [
+        "kgen.flow.out.deliver.out/orders/0",
+        "kgen.flow.out.deliver.out/worker/ID",
+    ]
     assert group_of("flow.out.deliver", "out") == "kgen.flow.out.deliver.out"
 
 
