@@ -24,8 +24,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -41,12 +42,14 @@ START: Final = 60.0
 """Seconds for a worker's own id, and for each claim."""
 GRACE: Final = 5.0
 """Seconds past a deadline after which a call of librdkafka counts as hanging."""
-AT_ONCE: Final = 4
-"""Claims of a worker that are under way together: each has producers of its own, which go afterwards."""
+AT_ONCE: Final = 8
+"""Claims of a process that are under way together: each has producers of its own, which go afterwards."""
 _LOOK_EVERY: Final = 5.0
 """Seconds between two looks why an offset does not come."""
 
 log = logging.getLogger("kgen_runtime.sink")
+
+_slots = threading.BoundedSemaphore(AT_ONCE)
 
 
 def owner_of(group: str, worker: str) -> str:
@@ -115,7 +118,7 @@ class Claims:
     """Claims source partitions for one worker, in threads of its own.
 
     `worker` is the producer that writes the outputs, with the transactional id `owner`; `open_producer` makes
-    others, with a given id. Claims take no longer than a minute each, a few at a time, in the order in which
+    others, with a given id. A claim takes a minute at most. Some are under way at once, in the order in which
     they were asked for.
     """
 
@@ -168,7 +171,8 @@ class Claims:
         while (task := self._next()) is not None:
             partition, future = task
             try:
-                future.set_result(self._claim(partition, offsets))
+                with _slot():
+                    future.set_result(self._claim(partition, offsets))
             except BaseException as error:  # noqa: BLE001 - the worker that waits gets it
                 future.set_exception(error)
 
@@ -188,11 +192,10 @@ class Claims:
         self._ready.result(START + GRACE)
         deadline = time.monotonic() + START
         topic, number = partition
-        producer = self._open(f"{self._group}/{topic}/{number}")
-        producer.init_transactions(seconds_left(deadline))
-        self._fence(offsets.latest(partition, deadline).owner, deadline)
+        producer = self._taken(f"{self._group}/{topic}/{number}", topic, deadline)
+        self._fence(offsets.latest(partition, deadline).owner, topic, deadline)
         while (found := offsets.stable(partition, deadline)).owner not in self._fenced:
-            self._fence(found.owner, deadline)
+            self._fence(found.owner, topic, deadline)
         claim = [TopicPartition(topic, number, found.offset, self._owner)]
         producer.begin_transaction()
         retry_while_retriable(
@@ -201,13 +204,34 @@ class Claims:
         retry_while_retriable(producer.commit_transaction, deadline)
         return found.offset
 
-    def _fence(self, owner: str, deadline: float) -> None:
+    def _taken(self, transactional_id: str, topic: str, deadline: float) -> Producer:
+        producer = self._open(transactional_id)
+        with suppress(KafkaException):
+            # Waits for a connection. Without one librdkafka looks for the coordinator again after 500 ms.
+            producer.list_topics(topic, timeout=min(_LOOK_EVERY, seconds_left(deadline)))
+        producer.init_transactions(seconds_left(deadline))
+        return producer
+
+    def _fence(self, owner: str, topic: str, deadline: float) -> None:
         """For ever. One of another group is left alone: who may commit to this one may write any text."""
         with self._fencing:
             if owner in self._fenced or self._over:
                 return
             if owner.startswith(owner_of(self._group, "")):
-                self._open(owner).init_transactions(seconds_left(deadline))
+                self._taken(owner, topic, deadline)
             else:
                 log.warning("group %s has an owner that is not one of its own: %.100r", self._group, owner)
             self._fenced.add(owner)
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    """Of those of the process. Claims that hang keep theirs: they are not waited for longer than they may
+    take.
+    """
+    taken = _slots.acquire(timeout=START)
+    try:
+        yield
+    finally:
+        if taken:
+            _slots.release()

@@ -42,7 +42,14 @@ _NO_SUCH_PLACE: Final = frozenset(
         KafkaError.TOPIC_EXCEPTION,
     }
 )
-FENCED: Final = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
+_FENCED: Final = frozenset(
+    {
+        KafkaError._FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.INVALID_TXN_STATE,  # the broker has none open
+    }
+)
 DENIED: Final = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -60,7 +67,7 @@ _NOT_COMMITTED: Final = (
 _HINTS: Final[Sequence[tuple[frozenset[int], str]]] = (
     (_NO_SUCH_PLACE, "Create the topic first, or fix its name."),
     (
-        FENCED,
+        _FENCED,
         "Another run of this flow has taken over, or the transaction took longer than its timeout.",
     ),
     (

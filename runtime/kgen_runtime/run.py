@@ -30,6 +30,7 @@ from . import arguments, logformat
 from .cluster import check_port, run_cluster
 from .codec import ENGINE
 from .conditions import check_interval, topics_written
+from .descriptors import check_descriptors, raise_limit
 from .errors import ConfigError
 from .errs import check
 from .latecounts import count_late
@@ -53,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run what the arguments say; the exit code."""
     args = arguments.parse(argv)
     logformat.configure(args.log_format, args.log_level, args.process_id)
+    raise_limit()
     with around_the_run():
         return _run(args)
 
@@ -154,6 +156,7 @@ def _run_here(args: argparse.Namespace) -> int:
     check_port(1)
     flow = check(load(args.flow))
     check_interval(flow, args.epoch_interval)
+    check_descriptors(flow, args.workers)
     with ExitStack() as stack:
         config = _recovery(args, flow, stack)
         drain = config is not None

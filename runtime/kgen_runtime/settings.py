@@ -228,6 +228,12 @@ class Kafka:
             raise
         return TopicFound(len(found.partitions), _names(found.authorized_operations))
 
+    def broker_count(self) -> int:
+        """How many brokers the cluster has. Raises `KafkaException`."""
+        client: AdminClient = self._admin()
+        client.poll(0)
+        return len(client.describe_cluster(request_timeout=_ASKING).result().nodes)
+
     def creates_topics(self) -> bool | None:
         """Whether the broker creates a topic when it is written to (`auto.create.topics.enable`); None where
         it does not say. False where this user may not know.

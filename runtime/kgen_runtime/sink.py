@@ -62,12 +62,14 @@ def sink(
     provenance, this sink, on the same brokers. How far each source partition has come is kept on the broker,
     as offsets of the consumer group `kgen.<flow>.<step>.deliver.<topic>`, inside the transactions: what it
     has passed is never written again, also where the recovery folder is lost or there is none. (To write
-    again on purpose, delete that group while the flow is down.) The broker keeps such offsets for
-    `offsets.retention.minutes`, 7 days, after they were last written, which a running flow does every hour:
-    one that is down for longer may repeat its last epoch, and without a recovery folder everything.
-    `transaction.timeout.ms` (60 s) has to be well above the epoch interval. One producer per source partition
-    is the price of being safe from runs that only seemed dead. A message that the broker refuses for another
-    reason than its size stops the flow. Sizes are counted before compression.
+    again on purpose, delete that group once no run of the flow is left: it also names who may write.) The
+    broker keeps such offsets for `offsets.retention.minutes`, 7 days, after they were last written, which a
+    running flow does every hour: one that is down for longer may repeat its last epoch, and without a
+    recovery folder everything.
+    `transaction.timeout.ms` (60 s) has to be well above the epoch interval. A worker has one producer for all
+    its source partitions, and claims each of them before it writes its first output: a run that only seemed
+    dead is fenced. A message that the broker refuses for another reason than its size stops the flow. Sizes
+    are counted before compression.
     Dead letters do the same (`rt.DeadLetter`).
 
     `create`: where the topic is absent when the flow starts, it is created with so many partitions, and the

@@ -134,6 +134,10 @@ class Memory(Kafka):
         """Topics are there as soon as they are written to."""
         return TopicFound(len(self._topics.get(topic, (0,))))
 
+    def broker_count(self) -> int:
+        """One."""
+        return 1
+
     def creates_topics(self) -> bool | None:
         """True."""
         return True
@@ -510,6 +514,9 @@ class _TransactionalProducer(_Producer):
         super().__init__({})
         self._topics = produced
         self._offsets: list[TopicPartition] = []
+
+    def list_topics(self, topic: str, timeout: float) -> None:
+        """Waits for a connection, elsewhere."""
 
     def init_transactions(self, timeout: float) -> None:
         """Nothing is open."""

@@ -18,6 +18,7 @@ partitions.
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import time
@@ -47,8 +48,8 @@ _HELD: Final = 10_000
 _ABORT: Final = 5.0
 _LOOK_EVERY: Final = 1.0
 """Seconds between two looks whether a commit that takes long has failed."""
-_CLAIMED: Final = 2 * START + 2 * GRACE
-"""Seconds after which the claim that is next counts as hanging: the worker's own id comes first."""
+_CLAIMED: Final = 3 * START + 2 * GRACE
+"""Seconds after which the claim that is next counts as hanging: a slot and the worker's own id come first."""
 _KEEP: Final = 3600.0
 """Seconds after which a marker is written again though nothing has moved it: brokers forget markers
 (`offsets.retention.minutes`) and transactional ids (`transactional.id.expiration.ms`), after 7 days by
@@ -99,7 +100,7 @@ class Transaction:
         self.under_way: dict[str, int] = {}
         """The bytes that may share a batch, of topics whose limit is below `batch.size`."""
         self._owner = owner
-        self._claims = claims
+        self.claims = claims
         self._began = 0.0
 
     def begin(self) -> None:
@@ -116,7 +117,7 @@ class Transaction:
         markers = [TopicPartition(each.topic, each.partition, each.next, self._owner) for each in lanes]
         deadline = time.monotonic() + seconds
         retry_while_retriable(
-            lambda left: self.producer.send_offsets_to_transaction(markers, self._claims.group, left),
+            lambda left: self.producer.send_offsets_to_transaction(markers, self.claims.group, left),
             deadline,
         )
         retry_while_retriable(self.producer.commit_transaction, deadline)
@@ -148,8 +149,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
 
     def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
         super().__init__(step_id, mail, drop)
-        group = group_of(step_id, mail.topic)
-        owner = owner_of(group, self.name)
+        self._group = group_of(step_id, mail.topic)
         self._timeout = transaction_ms(mail.kafka) / 1000
         self._options = {
             **self._limits.options,
@@ -159,12 +159,21 @@ class ExactlyOnce(Counter[X], Generic[X]):
         }
         self._batch = largest_batch(mail.kafka, self._options)
         self._lanes: dict[tuple[str, int], Lane] = {}
-        producer = self._open(owner)
-        self._claims = Claims(mail.kafka, group, owner, producer, self._open)
-        self._transaction = Transaction(owner, producer, self._claims)
         self._held = 0
         self._narrow: set[str] = set()
         self._purged: KafkaError | None = None
+
+    @functools.cached_property
+    def _transaction(self) -> Transaction:
+        """Opened with the first lane: a worker without any needs no producer."""
+        owner = owner_of(self._group, self.name)
+        producer = self._open(owner)
+        claims = Claims(self._mail.kafka, self._group, owner, producer, self._open)
+        return Transaction(owner, producer, claims)
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._lanes) and self._transaction.busy
 
     def _open(self, transactional_id: str) -> Producer:
         options = {**self._options, "transactional.id": transactional_id}
@@ -174,7 +183,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
     def waiting(self) -> bool:
         """See the base."""
         told = self._failures or self._lost or self._purged
-        return bool(told or self._transaction.busy or self._held)
+        return bool(told or self._busy or self._held)
 
     @property
     def due(self) -> float | None:
@@ -207,7 +216,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         for lane in self._lanes.values():
             if lane.opening is not None and lane.opening.done():
                 self._release(lane)
-        if self._transaction.busy:
+        if self._busy:
             self._hear(self._transaction.producer)
 
     def settle(self) -> None:
@@ -222,7 +231,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         self.check()
         now = time.monotonic()
         lanes = [lane for lane in self._lanes.values() if lane.moved or lane.keep_at <= now]
-        if not lanes and not self._transaction.busy:
+        if not lanes and not self._busy:
             return
         seconds = self._committed(run_apart(self._transaction.commit, lanes, self._bound))
         self.check()
@@ -268,7 +277,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         topic, partition, offset = place
         lane = self._lanes.get((topic, partition))
         if lane is None:
-            claim = self._claims.want((topic, partition))
+            claim = self._transaction.claims.want((topic, partition))
             lane = self._lanes[topic, partition] = Lane(topic, partition, claim)
         return lane, offset
 
@@ -344,9 +353,13 @@ class ExactlyOnce(Counter[X], Generic[X]):
             raise error
         self._hear(self._transaction.producer)  # of the first of several errors, which says most
         super().check()
-        self._fail(f"the transaction failed: {error.args[0].str()}", error.args[0])
+        # Of a transaction that has failed before, a call may report no more than that it has.
+        cause = self._transaction.failure() or error.args[0]
+        self._fail(f"the transaction failed: {cause.str()}", cause)
 
     def _abandon(self) -> None:
-        self._claims.abandon()
+        if not self._lanes:
+            return
+        self._transaction.claims.abandon()
         if self._transaction.busy:
             wait([run_apart(self._transaction.abort)], _ABORT + GRACE)

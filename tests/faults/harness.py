@@ -38,7 +38,7 @@ from tests.kafka.processes import spawn, tail, wait_for
 
 ROOT = Path(__file__).parents[2]
 _LOST = re.compile(
-    r"^error: (the transaction failed|\d+ transaction\(s\) were not committed within"
+    r"^error: (the transaction failed|the transaction was not committed within"
     r"|\d+ message\(s\) did not arrive: .*: Local: Message timed out$)",
     re.MULTILINE,
 )
@@ -115,13 +115,20 @@ class Flow:
         self.runs: list[Run] = []
         self._progress = Progress(self.bootstrap, shape.sink)
 
-    def start(self, *, file_limit: int | None = None, **changes: Any) -> Run:
-        """Start it; `changes` go to the shape. No file of its processes may exceed `file_limit` bytes."""
+    def start(
+        self, *, file_limit: int | None = None, open_files: tuple[int, int] | None = None, **changes: Any
+    ) -> Run:
+        """Start it; `changes` go to the shape. No file of its processes may exceed `file_limit` bytes; of
+        `open_files`, the soft and the hard limit, they may have so many at once.
+        """
         shape = replace(self.shape, **changes)
         log = self.root / f"run{len(self.runs)}.log"
         command = self._command()
         if file_limit is not None:
             command = ["sh", "-c", 'ulimit -f "$0"; exec "$@"', str(file_limit // 512), *command]
+        if open_files is not None:
+            soft, hard = map(str, open_files)
+            command = ["sh", "-c", 'ulimit -Sn "$0"; ulimit -Hn "$1"; shift; exec "$@"', soft, hard, *command]
         self.runs.append(Run(spawn(command, log, env={**self.env, **shape.env()}, cwd=ROOT), log))
         return self.runs[-1]
 

@@ -31,6 +31,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.needs("transactions")]
 Steps = Callable[[Stream[Text]], Stream[Text]]
 LONG = timedelta(hours=1)
 TOTAL = 20_000
+TIMEOUT = 5000
+"""Milliseconds: messages expire after as many, which is another error, and a busy broker may be slow."""
 
 
 class Copy:
@@ -215,7 +217,7 @@ def test_a_transaction_that_takes_too_long_is_told(copy: Copy) -> None:
     ids = range(300, TOTAL)
     send(copy.broker.bootstrap, copy.topics[0], numbered(ids, 3))
     with pytest.raises(RuntimeError) as caught:
-        copy.run(lambda up: op.map("slow", up, OnceAborted(copy)), **{"transaction.timeout.ms": 1000})
+        copy.run(lambda up: op.map("slow", up, OnceAborted(copy)), **{"transaction.timeout.ms": TIMEOUT})
     assert "took longer than its timeout" in str(cause(caught.value, rt.DeliveryError))
     assert copy.written() == ["after", "after"]
     copy.run()
@@ -238,6 +240,23 @@ class OnceAborted:
             send(bootstrap, out, [Record(value=b"-", key=b"after", partition=p) for p in (0, 1)])
             wait_for(lambda: len(self._copy.written()) == 2, "the transactions to be aborted")
         return message
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_many_partitions_take_few_descriptors(
+    kafka: AnyBroker, new_topic: NewTopic, tmp_path: Path, workers: int
+) -> None:
+    """So few that they fit below a limit of two for each partition, with the soft limit raised to it."""
+    count = 200
+    shape = Shape(source=new_topic("in", count), sink=new_topic("out", 2), delivery="exactly-once")
+    flow = Flow(kafka, shape, tmp_path, workers=workers)
+    feed(flow, range(10 * count))
+    try:
+        run = flow.start(open_files=(100, 2 * count))
+        assert run.wait() == 0, run.tail()
+        flow.assert_delivered(range(10 * count))
+    finally:
+        flow.close()
 
 
 @pytest.mark.parametrize("workers", [(1, 2, 1), (2, 1, 3)], ids=str)

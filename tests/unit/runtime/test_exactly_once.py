@@ -222,6 +222,31 @@ def test_of_messages_that_went_with_their_transaction_the_cause_is_told(orders: 
     assert "transactional.id.expiration.ms" in told
 
 
+class Expired(testing.Memory):
+    """As librdkafka that has just heard of a transaction which the broker has aborted: `produce` reports no
+    more than a wrong state, and `poll` nothing yet.
+    """
+
+    def producer(self, extra: Any) -> Any:
+        producer: Any = super().producer(extra)
+
+        def fail(*_: object) -> None:
+            raise KafkaException(KafkaError(KafkaError.INVALID_PRODUCER_EPOCH, "expired", False, False, True))
+
+        def produce(*_: object) -> None:
+            producer.begin_transaction = fail
+            raise KafkaException(KafkaError(KafkaError._STATE))
+
+        producer.produce = produce
+        return producer
+
+
+def test_of_a_transaction_that_has_failed_before_the_cause_is_reported(orders: Topic, out: Topic) -> None:
+    told = delivery_error(build(Expired({orders: texts(3)}), orders, out))
+    assert "the transaction failed: expired" in told
+    assert "took longer than its timeout" in told
+
+
 def test_the_cause_is_told_before_the_epoch_ends_too(out: Topic) -> None:
     office = office_of(out, Forgotten(), delivery="exactly-once")
     office.produce([rt.Message("k", "v", "orders", 0, 7)])
