@@ -69,10 +69,9 @@ def group_of(step_id: str, topic: str) -> str:
 class Lane:
     """The outputs of one source partition."""
 
-    def __init__(self, topic: str, partition: int, opening: Future[int]) -> None:
-        self.topic, self.partition = topic, partition
-        self.opening: Future[int] | None = opening
-        """The claim, until it is through."""
+    def __init__(self, topic: str, partition: int, claim: Future[int]) -> None:
+        self.topic, self.partition, self.claim = topic, partition, claim
+        self.claimed = False
         self.held: list[tuple[int, Outgoing]] = []
         self.keep_at = math.inf
         """When the marker has to be written again (`time.monotonic`)."""
@@ -159,6 +158,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         }
         self._batch = largest_batch(mail.kafka, self._options)
         self._lanes: dict[tuple[str, int], Lane] = {}
+        self._pending: list[Lane] = []
         self._held = 0
         self._narrow: set[str] = set()
         self._purged: KafkaError | None = None
@@ -206,16 +206,15 @@ class ExactlyOnce(Counter[X], Generic[X]):
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
                 self._refuse(item, error)
                 continue
-            if lane.opening is None:
+            if lane.claimed:
                 self._produce(lane, offset, out)
             else:
                 self._hold(lane, offset, out)
 
     def poll(self) -> None:
         """See the base."""
-        for lane in self._lanes.values():
-            if lane.opening is not None and lane.opening.done():
-                self._release(lane)
+        if self._pending and all(lane.claim.done() for lane in self._pending):
+            self._release()
         if self._busy:
             self._hear(self._transaction.producer)
 
@@ -226,8 +225,12 @@ class ExactlyOnce(Counter[X], Generic[X]):
         """Commit the outputs, with the markers that they move and those that are to be kept."""
         if seen != self.sent:
             self._fail(f"a transaction holds messages of another epoch ({seen} batches of {self.sent})")
-        for lane in self._lanes.values():
-            self._release(lane)
+        if self._pending:
+            self._commit()  # its transaction is not to wait for claims
+        self._release()
+        self._commit()
+
+    def _commit(self) -> None:
         self.check()
         now = time.monotonic()
         lanes = [lane for lane in self._lanes.values() if lane.moved or lane.keep_at <= now]
@@ -279,34 +282,43 @@ class ExactlyOnce(Counter[X], Generic[X]):
         if lane is None:
             claim = self._transaction.claims.want((topic, partition))
             lane = self._lanes[topic, partition] = Lane(topic, partition, claim)
+            self._pending.append(lane)
         return lane, offset
 
     def _hold(self, lane: Lane, offset: int, out: Outgoing) -> None:
         lane.held.append((offset, out))
         self._held += 1
         if self._held >= _HELD:
-            self._release(lane)
+            self._release()
 
-    def _release(self, lane: Lane) -> None:
-        """Wait until the partition is claimed, and send what came meanwhile."""
-        if lane.opening is None:
-            return
+    def _release(self) -> None:
+        """Wait until all lanes are claimed, then send what came meanwhile. Not one by one: claims of many
+        partitions may take longer than a transaction may be open.
+        """
+        pending, self._pending = self._pending, []
+        for lane in pending:
+            self._take(lane)
+        for lane in pending:
+            held, lane.held = lane.held, []
+            self._held -= len(held)
+            for offset, out in held:
+                self._produce(lane, offset, out)
+
+    def _take(self, lane: Lane) -> None:
+        """Wait for the claim."""
         try:
-            lane.next = lane.opening.result(_CLAIMED)
+            lane.next = lane.claim.result(_CLAIMED)
         except KafkaException as error:
             self._broken(error)
         except FutureTimeoutError:
             self._fail(f"source partition {lane.topic}/{lane.partition} could not be claimed in time")
+        lane.claimed = True
         lane.wrote()
-        held, lane.held, lane.opening = lane.held, [], None
-        self._held -= len(held)
-        if held and held[0][0] < lane.next:
+        if lane.held and lane.held[0][0] < lane.next:
             log.info(
                 "%s: outputs of %s/%s before offset %s were written by an earlier run",
                 *(self._step_id, lane.topic, lane.partition, lane.next),
             )
-        for offset, out in held:
-            self._produce(lane, offset, out)
 
     def _produce(self, lane: Lane, offset: int, out: Outgoing) -> None:
         if offset < lane.written:

@@ -156,6 +156,46 @@ def test_a_claim_that_hangs_fails_the_flow(
     kafka.broker_is_back.set()
 
 
+class Waiting(testing.Memory):
+    """Partition 1 can be claimed only once the worker has committed what it has open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committed_something = threading.Event()
+
+    def producer(self, extra: Any) -> Any:
+        producer: Any = super().producer(extra)
+        commit = producer.commit_transaction
+
+        def commit_and_note(timeout: float) -> None:
+            commit(timeout)
+            self.committed_something.set()
+
+        if "/worker/" in extra["transactional.id"]:
+            producer.commit_transaction = commit_and_note
+        if extra["transactional.id"].endswith("/orders/1"):
+            producer.init_transactions = lambda timeout: self.committed_something.wait(timeout)
+        return producer
+
+
+def test_no_transaction_is_kept_open_while_partitions_are_claimed(
+    out: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It might outlast its timeout: claims of many partitions take their time."""
+    monkeypatch.setattr(transactions, "_CLAIMED", 10)
+    kafka = Waiting()
+    office = office_of(out, kafka, delivery="exactly-once")
+    office.produce([rt.Message("k", "v0", "orders", 0, 7)])
+    sender = office.counter()
+    sender._lanes["orders", 0].claim.result(10)
+    sender.poll()
+    office.produce([rt.Message("k", "v1", "orders", 1, 3)])
+    gate = office.gate(None)
+    gate.on_batch([delivery.Ticket("007", [], sender.name, 2)])
+    gate.snapshot()
+    assert values(kafka) == [b"v0", b"v1"]
+
+
 class Failing(testing.Memory):
     """As librdkafka where the broker is taken out of the cluster: calls hang, and the messages expire."""
 
@@ -252,7 +292,7 @@ def test_the_cause_is_told_before_the_epoch_ends_too(out: Topic) -> None:
     office.produce([rt.Message("k", "v", "orders", 0, 7)])
     gate = office.gate(None)
     gate.on_batch([delivery.Ticket("007", [], office.counter().name, 1)])
-    office.counter()._lanes["orders", 0].opening.result()
+    office.counter()._lanes["orders", 0].claim.result()
     with pytest.raises(rt.DeliveryError, match="the transaction failed: forgotten"):
         gate.on_notify()
 
