@@ -25,7 +25,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -167,6 +167,10 @@ class Claims:
             self._over = True
             self._wanted.clear()
 
+    def _check_over(self) -> None:
+        if self._over:
+            raise CancelledError
+
     def _work(self, offsets: CommittedOffsets) -> None:
         while (task := self._next()) is not None:
             partition, future = task
@@ -196,6 +200,7 @@ class Claims:
         self._fence(offsets.latest(partition, deadline).owner, topic, deadline)
         while (found := offsets.stable(partition, deadline)).owner not in self._fenced:
             self._fence(found.owner, topic, deadline)
+        self._check_over()
         claim = [TopicPartition(topic, number, found.offset, self._owner)]
         producer.begin_transaction()
         retry_while_retriable(
@@ -215,8 +220,9 @@ class Claims:
     def _fence(self, owner: str, topic: str, deadline: float) -> None:
         """For ever. One of another group is left alone: who may commit to this one may write any text."""
         with self._fencing:
-            if owner in self._fenced or self._over:
+            if owner in self._fenced:
                 return
+            self._check_over()
             if owner.startswith(owner_of(self._group, "")):
                 self._taken(owner, topic, deadline)
             else:

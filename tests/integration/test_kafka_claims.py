@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import pytest
@@ -41,6 +41,10 @@ class Worker:
         if self._claims is None:
             self._claims = Claims(self.kafka, self.group, self.owner, self.producer, self.open)
         return self._claims.want((self.topic, 0))
+
+    def abandon(self) -> None:
+        assert self._claims is not None
+        self._claims.abandon()
 
     def send(self, offset: int, producer: Any = None) -> None:
         producer = producer or self.producer
@@ -129,6 +133,16 @@ def test_of_claims_that_cross_the_one_that_began_first_fails(new_worker: Callabl
         first.claim().result(SOON)
     assert second.committed() == (0, second.owner)
     assert may_write(second, 3)
+
+
+def test_a_run_that_has_failed_claims_nothing_more(new_worker: Callable[[str], Worker]) -> None:
+    """Or it would fence the one that has begun instead."""
+    old, new = new_worker("old"), new_worker("new")
+    new.claim().result(SOON)
+    old.before[f"/{old.topic}/0", "init_transactions"] = old.abandon
+    with pytest.raises(CancelledError):
+        old.claim().result(SOON)
+    assert may_write(new, 3)
 
 
 def test_a_claim_waits_for_the_workers_own_id(new_worker: Callable[[str], Worker]) -> None:
