@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Final, TypeVar, cast
@@ -27,6 +28,9 @@ _MADE_A_MESSAGE: Final = (
     "rt.Message(key, value) makes one; message.with_value(value) keeps key and provenance."
 )
 _CONSUMED: Final = "kop.input(...).oks gives such messages; rt.source reads and decodes by itself."
+_OF_BYTEWAX: Final = re.compile(r"^'step_id' |^step '.*' already exists")
+"""What Bytewax says of the name of a step."""
+_STEP_IDS: Final = "Give each step of a flow a name of its own, without periods."
 _KINDS: Final[dict[str, tuple[type[Any], str]]] = {
     "flow": (Dataflow, 'Pass the Dataflow("name") that the steps are added to.'),
     "up": (Stream, "Pass a stream: what another step returned, or one of its outputs (step.oks, step.errs)."),
@@ -53,6 +57,10 @@ def checked(function: F) -> F:
             if line is not None and line not in (error.where or ""):
                 error.where = f"{line}, {error.where}" if error.where else line
             raise
+        except ValueError as error:
+            if not _OF_BYTEWAX.search(str(error)):
+                raise
+            raise FlowError(f"{name}: {error}", where=users_line(), hint=_STEP_IDS) from None
 
     return cast(F, called)
 

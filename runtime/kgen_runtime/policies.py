@@ -131,6 +131,8 @@ class DeadLetter(Policy):
     ) -> None:
         if headers not in PROFILES:
             raise FlowError(f"headers={headers!r} is not known", hint=f"Use one of {', '.join(PROFILES)}.")
+        if not topic:
+            raise FlowError("rt.DeadLetter: the topic's name is empty", hint="Name a topic for dead letters.")
         self.topic = topic if isinstance(topic, str) else topic.name
         self.kafka = kafka
         self.headers = headers

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, cimpl
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
+from .callsite import users_line
 from .errors import ConfigError, FlowError
 from .options import CONSUMER_ONLY, OURS, PRODUCER_ONLY, SHOWN, option_name
 from .repeats import OncePer
@@ -120,6 +121,7 @@ class Kafka:
         config: Mapping[str, Any] | None = None,
         registry: str | RegistryClient | SchemaStore | None = None,
     ) -> None:
+        _check_types(brokers, config, registry)
         self._brokers = _split(brokers)
         self._config = dict(config or {})
         self._registry = registry
@@ -326,6 +328,28 @@ class Kafka:
 
 def _names(operations: Any) -> frozenset[str] | None:
     return None if not operations else frozenset(each.name for each in operations)
+
+
+def _check_types(brokers: object, config: object, registry: object) -> None:
+    """Raises `ConfigError`, without a value: one may be a secret."""
+    if not (
+        brokers is None
+        or isinstance(brokers, str)
+        or (isinstance(brokers, Sequence) and all(isinstance(each, str) for each in brokers))
+    ):
+        kind, hint = type(brokers).__name__, 'rt.Kafka("host:9092"), or a list of such.'
+        raise ConfigError(f"the brokers are of type {kind}", where=_called_at(), hint=hint)
+    if not isinstance(config, Mapping | None):
+        kind, hint = type(config).__name__, 'config={"security.protocol": "SSL"}, for example.'
+        raise ConfigError(f"config is of type {kind}, not a mapping", where=_called_at(), hint=hint)
+    if not isinstance(registry, str | RegistryClient | SchemaStore | None):
+        kind, hint = type(registry).__name__, "Pass a URL, a RegistryClient or a SchemaStore."
+        raise ConfigError(f"the registry is of type {kind}", where=_called_at(), hint=hint)
+
+
+def _called_at() -> str:
+    line = users_line()
+    return f"{line}, rt.Kafka" if line else "rt.Kafka"
 
 
 def _split(brokers: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ alone.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Callable, TypeAlias, TypeVar  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
 
 import bytewax.operators as op
@@ -54,6 +55,10 @@ def map_value(
     if not callable(f):
         raise FlowError(
             f"rt.map_value: f is {shown(f)}, not a function", hint="Pass a function of the value."
+        )
+    if inspect.iscoroutinefunction(f):
+        raise FlowError(
+            "rt.map_value: f is async, and nothing in a step awaits it", hint="Pass a function without async."
         )
 
     def mapped(messages: list[Message[K, V]]) -> list[Batch[Message[K, W]]]:

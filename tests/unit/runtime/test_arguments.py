@@ -35,6 +35,14 @@ def read() -> rt.Split[rt.Message[str, str]]:
     return rt.source("in", flow(), TOPIC, KAFKA)
 
 
+def twice() -> None:
+    rt.map_value("in", read().oks, str)
+
+
+async def awaited(value: str) -> str:
+    return value
+
+
 def route(policy: Any) -> None:
     rt.route("errs", read().errs, policy=policy)
 
@@ -53,6 +61,10 @@ def route(policy: Any) -> None:
         (lambda: rt.source("in", flow(), TOPIC, rt.Kafka), "kafka is the class Kafka", "rt.Kafka.from_env()"),
         (lambda: rt.source("in", TOPIC, flow(), KAFKA), "flow is a Topic", "Dataflow("),
         (lambda: rt.source(1, flow(), TOPIC, KAFKA), "the step id is 1", "names the step"),
+        (lambda: rt.source("in.put", flow(), TOPIC, KAFKA), "can't contain any periods", "without periods"),
+        (lambda: twice(), "already exists", "a name of its own"),
+        (lambda: rt.map_value("map", read().oks, awaited), "f is async", "without async"),
+        (lambda: rt.DeadLetter("", KAFKA), "name is empty", "Name a topic"),
         (
             lambda: rt.source("in", flow(), TOPIC),
             "missing a required argument: 'kafka'",
@@ -106,6 +118,25 @@ def test_a_wrong_argument_is_reported_at_the_users_line(
     assert hint in (error.hint or "")
     assert re.match(r"tests/unit/runtime/test_arguments\.py:\d+", error.where or "")
     assert len(str(error).split("\n")) == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "what"),
+    [
+        (lambda: WRONG.Kafka(9092), "the brokers are of type int"),
+        (lambda: WRONG.Kafka(["h:1", 2]), "the brokers are of type list"),
+        (lambda: WRONG.Kafka("h:1", config="sasl.password=s3cret"), "config is of type str"),
+        (lambda: WRONG.Kafka("h:1", registry=8081), "the registry is of type int"),
+    ],
+)
+def test_settings_of_another_type_are_reported_at_the_users_line(
+    call: Callable[[], object], what: str
+) -> None:
+    with pytest.raises(rt.ConfigError, match=what) as caught:
+        call()
+    assert re.match(r"tests/unit/runtime/test_arguments\.py:\d+, rt.Kafka", caught.value.where or "")
+    assert caught.value.hint
+    assert "s3cret" not in str(caught.value)
 
 
 def test_the_line_is_the_one_of_the_call() -> None:
