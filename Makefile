@@ -3,13 +3,13 @@ PYTHON ?= $(shell sh scripts/find-python.sh)
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 STAMP = $(VENV)/.kgen-installed
-SOURCES = pyproject.toml setup.py scripts/make-venv.sh $(wildcard runtime/kgen_runtime/codec/*.pyx runtime/kgen_runtime/codec/*.pxi runtime/kgen_runtime/codec/*.h)
+SOURCES = pyproject.toml uv.lock setup.py scripts/make-venv.sh scripts/empty-venv.sh $(wildcard runtime/kgen_runtime/codec/*.pyx runtime/kgen_runtime/codec/*.pxi runtime/kgen_runtime/codec/*.h)
 PYTEST = $(RUN) -m pytest -p no:cacheprovider
 VERSIONED = tests/golden tests/unit/codec tests/unit/model tests/unit/runtime tests/unit/serde tests/unit/state tests/integration
-TYPED = gen runtime templates examples
+PORTABLE = tests/golden tests/unit/codec tests/unit/serde tests/unit/model tests/unit/merge tests/unit/diff tests/unit/gen tests/unit/test_without_bytewax.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz sanitize test-kafka test-version test-histories faults format clean
+.PHONY: help demo test check test-wheel test-portable bench fuzz sanitize test-kafka test-version test-histories faults format clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,13 +24,26 @@ demo: $(STAMP) ## kgen's main job on a local broker and registry, start to end
 test: $(STAMP) ## the tests, on one Python, with the local broker and registry
 	$(PYTEST) -m "not kafka and not histories"
 
-check: $(STAMP) ## ruff and mypy --strict; warnings are errors
+check: $(STAMP) ## ruff, mypy --strict, pyright on what is generated, import directions, workflows; warnings are errors
+	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" check
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
-	$(RUN) -m mypy $(TYPED)
+	$(RUN) -m mypy
+	$(VENV)/bin/basedpyright --pythonpath $(RUN) --project pyproject.toml --warnings
+	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(VENV)/bin/zizmor --offline --no-progress --quiet .github
+
+test-wheel: $(STAMP) ## the built wheel, in a clean environment outside the clone: pulls, and runs a flow
+	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" wheel
+	sh scripts/test-wheel.sh $(RUN)
 
 test-kafka: $(STAMP) ## the tests on Apache Kafka, faults among them, and on the in-memory broker (needs Java 17 and Maven)
 	$(PYTEST) -m kafka
+
+test-portable: $(STAMP) ## the tests of what needs no Bytewax, as on Python 3.13 and later
+	$(PYTEST) -m "not kafka and not histories and not slow and not broker" $(PORTABLE)
 
 test-version: $(STAMP) ## the tests of what depends on the version of Python: codec, kept state, generated code, runs of flows
 	$(PYTEST) -m "not kafka and not histories and not slow" $(VERSIONED)
@@ -42,14 +55,14 @@ faults: $(STAMP) ## the fault tests for longer: 30 rounds of kills, a broker tha
 	KGEN_FAULT_ROUNDS=30 KGEN_FAULT_PAUSE=20 $(PYTEST) -m kafka tests/faults
 
 bench: $(STAMP) ## speed against the peers, in one run, as ratios
-	@$(RUN) -m pip install -q --disable-pip-version-check --group bench
+	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" bench
 	$(RUN) -m tests.bench
 
 fuzz: $(STAMP) ## a million damaged payloads through the codec: values or DecodeError, nothing else
 	$(RUN) -m tests.faults.fuzz_codec 1000000
 
 sanitize: $(STAMP) ## the codec's tests on a build with gcc's address and undefined-behaviour sanitizers
-	@$(RUN) -m pip install -q --disable-pip-version-check --group sanitize
+	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" sanitize
 	sh scripts/sanitize.sh $(RUN)
 
 format: $(STAMP) ## let ruff mend what it can

@@ -1,23 +1,17 @@
 #!/bin/sh
-# make-venv.sh VENV PYTHON: a virtual environment with the project (editable, all extras) and its test tools.
-# Works where the interpreter has pip but no venv module (as Debian splits it).
+# make-venv.sh VENV PYTHON [GROUP...]: a virtual environment with the project (editable, all extras), its test tools and further
+# dependency groups. With uv, the versions of uv.lock; without it, by venv and pip, the newest that fit pyproject.toml.
 set -eu
 venv=$1
 python=$2
 [ -n "$python" ] || exit 1
-if [ ! -x "$venv/bin/python" ]; then
-    echo "making $venv with $python" >&2
-    if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
-        rm -rf "$venv"
-        bootstrap=$(mktemp -d)
-        trap 'rm -rf "$bootstrap"' EXIT
-        "$python" -m pip install -q --target "$bootstrap" virtualenv || {
-            echo "error: $python has neither a working venv module nor pip" >&2
-            echo "hint: install them, for example 'apt install python3-venv python3-pip'" >&2
-            exit 1
-        }
-        PYTHONPATH=$bootstrap "$python" -m virtualenv -q "$venv"
-    fi
+shift 2
+set -- test "$@"
+if command -v uv >/dev/null 2>&1; then
+    for group; do set -- "$@" --group "$group"; shift; done
+    UV_PROJECT_ENVIRONMENT=$venv exec uv sync -q --locked --inexact --python "$python" --all-extras "$@"
 fi
+sh scripts/empty-venv.sh "$venv" "$python"
+for group; do set -- "$@" --group "$group"; shift; done
 "$venv/bin/python" -m pip install -q --disable-pip-version-check 'pip>=25.1'
-"$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[all]' --group test
+"$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[all]' "$@"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# test_wheel.sh PYTHON: builds the sdist and, from that, the wheel; installs the wheel into a clean virtual environment outside
+# the clone, and runs kgen's main job there: pull from a local registry, then the flow, start to end.
+set -eu
+python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+rm -rf build/dist
+"$python" -m build -q --outdir build/dist .
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+sh scripts/empty-venv.sh "$place/venv" "$python"
+"$place/venv/bin/python" -m pip install -q --disable-pip-version-check "$(echo build/dist/*.whl)[gen,dev]"
+cp -R examples/orders "$place/orders"
+cd "$place"
+"$place/venv/bin/python" -c '
+import sys, kgen, kgen_runtime
+from kgen_runtime import codec
+for package in (kgen, kgen_runtime):
+    assert package.__file__.startswith(sys.prefix), f"{package.__file__} is not of the wheel"
+print(f"kgen {kgen.__version__}, codec: {codec.ENGINE}, from {sys.prefix}")'
+"$place/venv/bin/kgen" --version
+"$place/venv/bin/python" "$place/orders/demo.py" --folder "$place/demo"
