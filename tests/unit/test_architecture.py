@@ -1,4 +1,4 @@
-"""What must hold of the sources besides the import directions, which import-linter holds (`pyproject.toml`)."""
+"""What must hold of the sources; of the import directions, import-linter takes care (`pyproject.toml`)."""
 
 from __future__ import annotations
 
