@@ -135,14 +135,20 @@ def _gather(tree: ast.Module, found: _File) -> None:
             module = _absolute(node, found)
             found.imports |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
             names |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in node.names}
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    for node in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
-        if _is_stateful(node.func, names):
-            found.steps.append(_Step(node.lineno, _step_id(node)))
+            if node.names[0].name == "*":
+                names = {name: f"{module}.{name}" for name in STATEFUL} | names
+    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    uses = [node for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Name))]
+    for use in sorted(uses, key=lambda node: (node.lineno, node.col_offset)):
+        if _is_stateful(use, names):
+            call = calls.get(id(use))
+            found.steps.append(_Step(use.lineno, _step_id(call) if call else ""))
 
 
-def _is_stateful(function: ast.expr, names: Mapping[str, str]) -> bool:
-    """Whether a call is of a stateful operator, by the imports of the module."""
+def _is_stateful(function: ast.Attribute | ast.Name, names: Mapping[str, str]) -> bool:
+    """Whether it is a stateful operator, by the imports of the module."""
+    if isinstance(function, ast.Attribute) and function.attr not in STATEFUL:
+        return False
     module, _, name = ast.unparse(function).rpartition(".")
     full = f"{names.get(module, module)}.{name}" if module else names.get(name, "")
     return full.startswith(_MODULES) and full.rpartition(".")[2] in STATEFUL

@@ -34,14 +34,14 @@ def fates(change: SchemaChange, present: Collection[str]) -> Iterator[tuple[str,
         return
     old, new = change.schemas
     back = {after: before for before, after in type_pairs(old, new).items()}
-    left = {short(name) for name in present}
+    near = {short(name) for name in new.names}  # in another subject a short name says nothing
     for name in sorted({c.owner for c in change.changes if c.kind in _MATTER}):
         if not name:
             yield "the value", _PLAIN
         elif name in back:
             yield short(name), _fate(Schema(Ref(back[name]), old.names), Schema(Ref(name), new.names))
         elif not isinstance(old.names.get(name), Fixed):  # whose values are bytes
-            yield short(name), _READ if short(name) in left else _GONE
+            yield short(name), _READ if name in present or short(name) in near else _GONE
 
 
 def matter(changes: Iterable[Change]) -> bool:

@@ -71,6 +71,20 @@ def test_each_stateful_step_is_named_with_the_types_that_change(step: str) -> No
     assert found == (Use("shop/flows/flow.py", 8, said), Use("shop/flows/flow.py", 9, said))
 
 
+@pytest.mark.parametrize(
+    ("steps", "name"),
+    [
+        ("from bytewax.operators.windowing import *\nfold_window('s', up, clock, windower, list, f, g)", "s"),
+        ("from functools import partial\nkeep = partial(op.stateful_map, 's')\n", ""),
+        ("keep = gather\nkeep('s', up, later, 3)", ""),
+    ],
+)
+def test_a_stateful_operator_is_found_however_it_is_called(steps: str, name: str) -> None:
+    [found] = keeping({"shop/flows/flow.py": HEAD.format("orders") + steps}, GENERATED, CHANGES, ())
+    head = f"step {name} keeps state" if name else "state is kept"
+    assert found.what == f"{head} of Line and Order, which change: {READ}"
+
+
 def test_the_steps_that_are_named_of_one_file_are_bounded() -> None:
     steps = "\n".join(f'op.stateful_map("s{number}", up, f)' for number in range(25))
     found = keeping({"shop/flows/flow.py": HEAD.format("orders") + steps}, GENERATED, CHANGES, ())
@@ -152,12 +166,14 @@ def test_types_of_one_schema_have_fates_of_their_own() -> None:
     ]
 
 
-def test_a_type_that_is_gone_stops_the_start_unless_another_has_its_name() -> None:
+def test_a_type_that_is_gone_stops_the_start_unless_it_is_elsewhere() -> None:
+    """One of another subject that only shares its short name is another type."""
     old, new = orders("int"), record("shop.Order", ("note", "string", ""))
     gone = "Address and Line, which are gone: the flow will not start with one that was kept by itself"
     read = f"which changes: {READ}"
     assert said(old, new) == [gone, f"Order, {read}"]
-    assert said(old, new, "other.Line") == [
+    assert said(old, new, "other.Line") == [gone, f"Order, {read}"]
+    assert said(old, new, "shop.Line") == [
         "Address, which is gone: the flow will not start with one that was kept by itself",
         f"Line and Order, {read.replace('changes', 'change')}",
     ]
