@@ -96,8 +96,8 @@ def source(
     of them are gone before Python's garbage collector looks; with a thousand it takes a quarter of the time.
     - `align`: how partitions of which many messages wait advance together, see `Align`. With `timestamp`
     windows of event time take no message for late that is in order within its partition, if they wait for
-    late ones as long as its `lead`; `messages` does that where partitions have about as many messages in the
-    same time.
+    late ones as long as its `lead`. `messages` does that only if one worker reads all partitions, these have
+    about as many messages in the same time, and a batch spans less time than the windows wait.
     - `on_gap`: what to do where the broker no longer has the next message (retention, a topic made anew):
     `fail` with the offsets, or go on at the `earliest` or `latest` one, with a warning.
     - `on_new_partitions`: when the topic gets more partitions (looked for once a minute), which only a
