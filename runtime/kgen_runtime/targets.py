@@ -7,6 +7,7 @@ half an hour, by a flow that a supervisor starts again and again.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,9 @@ from .transactions import group_of
 State: TypeAlias = Literal["ok", "warning", "error"]
 
 _NO_ANSWER: Final = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
+_SILENCE: Final = 2.0
+"""Seconds before it is said that brokers are waited for."""
+_ASKED: Final = "the topics that the flow writes to are looked at"
 _NOT_ASKED: Final = "not looked at: the broker does not answer"
 _SETTINGS: Final = "Are KGEN_BROKERS and the security settings right?"
 _RIGHTS: Final = "docs/guarantees.md lists the rights that a flow needs."
@@ -57,8 +61,18 @@ class Finding:
 
 def prepare(flow: Dataflow) -> None:
     """Create the topics that are to be created, and look at all that the flow writes to. Raises `ConfigError`
-    for the first thing that would stop it; what would not is logged.
+    for the first thing that would stop it; what would not is logged, and that brokers are waited for.
     """
+    waited = threading.Timer(_SILENCE, log.warning, ("waiting for the Kafka brokers: %s", _ASKED))
+    waited.daemon = True
+    waited.start()
+    try:
+        _prepare(flow)
+    finally:
+        waited.cancel()
+
+
+def _prepare(flow: Dataflow) -> None:
     silent: set[tuple[str, ...]] = set()
     for step, mail in _written(flow):
         if mail.kafka.brokers in silent:

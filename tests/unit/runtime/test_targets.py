@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +196,48 @@ def test_a_topic_for_dead_letters_takes_what_was_read(
     assert "topic out" not in caplog.text
     found = [each.what for each in targets.examine(build(kafka, orders, out))]
     assert found[1:] == ["written, 3 partition(s), messages up to 1,000,000 bytes", what]
+
+
+class Said(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.event = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+        self.event.set()
+
+
+class Slow(Broker):
+    """Does not answer before something was said."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__()
+        self.said = said
+
+    def find_topic(self, topic: str) -> TopicFound | None:
+        assert self.said.event.wait(30)
+        return super().find_topic(topic)
+
+
+@pytest.fixture
+def said() -> Iterator[Said]:
+    handler = Said()
+    targets.log.addHandler(handler)
+    yield handler
+    targets.log.removeHandler(handler)
+
+
+def test_that_a_slow_broker_is_waited_for_is_said(
+    orders: Topic, out: Topic, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets, "_SILENCE", 600)
+    targets.prepare(build(Broker(), orders, out))
+    assert said.texts == []
+    monkeypatch.setattr(targets, "_SILENCE", 0)
+    targets.prepare(build(Slow(said), orders, out))
+    assert [text.partition(":")[0] for text in said.texts] == ["waiting for the Kafka brokers"]
 
 
 def test_brokers_that_do_not_answer_are_examined_once(orders: Topic, out: Topic) -> None:
