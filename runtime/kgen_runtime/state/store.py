@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import pickle
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ from .restorers import HINT, is_current
 _SOON: Final = 2.0
 """How long another process may use a partition, in seconds, before that is said."""
 _PATIENCE: Final = 120.0
+_EVERY: Final = 10.0
+"""Seconds between reports of how far it is."""
 _BATCH: Final = 100
 """Rows that are in memory at a time."""
 
@@ -115,10 +118,14 @@ def _upgrade(part: sqlite3.Connection, epoch: int, folder: Path) -> int:
 
 
 def _rows(part: sqlite3.Connection, epoch: int) -> Iterator[tuple[int, str, str, bytes]]:
-    last = -1
+    last, count, reported = -1, 0, time.monotonic()
     while rows := part.execute(_READ, {"last": last, "epoch": epoch, "batch": _BATCH}).fetchall():
         yield from rows
         last = rows[-1][0]
+        count += len(rows)
+        if time.monotonic() - reported >= _EVERY:
+            log.info("%s values of a partition were looked through, more follow", count)
+            reported = time.monotonic()
 
 
 def _may_be_outdated(data: bytes) -> bool:

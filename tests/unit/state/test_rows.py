@@ -195,3 +195,15 @@ def test_a_wait_for_another_process_is_said_and_ends(
     [said] = [record.getMessage() for record in caplog.records if "another process" in record.getMessage()]
     assert "part-2.sqlite3 is used by another process" in said
     upgraded(store)
+
+
+def test_how_far_a_large_store_is_looked_through_is_reported(
+    store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kgen_runtime.state.store._EVERY", 0.0)
+    for number in range(150):
+        keep(store, number, key=str(number))
+    with caplog.at_level("INFO"):
+        upgraded(store)
+    said = [record.getMessage() for record in caplog.records if "looked through" in record.getMessage()]
+    assert [text.split()[0] for text in said] == ["100", "150"]
