@@ -99,11 +99,11 @@ def _resume_epoch(parts: Sequence[sqlite3.Connection]) -> int:
     if not executions:
         return 0
     number, workers, begin = max(executions)
-    fronts = dict.fromkeys(range(workers), begin)
+    fronts: dict[int, int] = {}
     for part in parts:
         for worker, front in part.execute(_FRONTS, (number,)):
             fronts[worker] = max(front, fronts.get(worker, begin))
-    return int(min(fronts.values()))
+    return int(begin if len(fronts) < workers else min(fronts.values()))
 
 
 def _upgrade(part: sqlite3.Connection, epoch: int, folder: Path) -> int:

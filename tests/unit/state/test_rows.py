@@ -149,6 +149,17 @@ def test_every_row_that_a_run_loads_is_looked_at(store: Path, epoch: int) -> Non
         upgraded(store)
 
 
+def test_a_run_resumes_where_it_began_if_a_worker_has_finished_nothing(store: Path) -> None:
+    """The last execution began at epoch 5."""
+    keep(store, [1], epoch=4)
+    keep(store, b"garbage", epoch=5)
+    execute(store, 2, "DELETE FROM fronts WHERE worker_index = 0")
+    upgraded(store)
+    keep(store, b"garbage", epoch=4, key="other")
+    with pytest.raises(rt.RecoveryError, match="key other"):
+        upgraded(store)
+
+
 def test_what_kgen_has_moved_is_written_where_it_is_now(store: Path) -> None:
     """Bytewax's pickling would not find it."""
     keep(store, b"ckgen_runtime.of_an_earlier_release\nMessage\n(Vk\nVv\ntR.")
