@@ -29,6 +29,7 @@ check: $(STAMP) ## ruff, mypy --strict, pyright on what is generated, import dir
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(RUN) -m mypy tests
 	$(VENV)/bin/basedpyright --pythonpath $(RUN) --project pyproject.toml --warnings
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -74,7 +74,7 @@ class Bench:
         def timed() -> float:
             clock, flow = Clock(self.total), Dataflow("bench")
             op.output("out", build(flow), clock)
-            run_main(flow)  # type: ignore[no-untyped-call]
+            run_main(flow)
             return clock.seconds
 
         return timed

@@ -60,7 +60,7 @@ def reads(bootstrap: str, topic: str) -> Callable[[], float]:
         split = rt.source("in", flow, of_bytes(topic), rt.Kafka(bootstrap), stop="end")
         rt.route("errs", split.errs, policy=rt.Crash())
         op.output("out", split.oks, clock)
-        run_main(flow)  # type: ignore[no-untyped-call]
+        run_main(flow)
         return clock.seconds
 
     return timed
@@ -70,7 +70,7 @@ def stock_reads(bootstrap: str, topic: str) -> Callable[[], float]:
     def timed() -> float:
         clock, flow = Clock(HOT_MESSAGES), Dataflow("stock")
         op.output("out", op.input("in", flow, KafkaSource([bootstrap], [topic], tail=False)), clock)
-        run_main(flow)  # type: ignore[no-untyped-call]
+        run_main(flow)
         return clock.seconds
 
     return timed

@@ -203,7 +203,7 @@ class Flow:
     def _bytewax(self) -> list[str]:
         if not self.recovery.exists():
             self.recovery.mkdir()
-            init_db_dir(self.recovery, 1)  # type: ignore[no-untyped-call]
+            init_db_dir(self.recovery, 1)
         seconds = str(max(1, round(self.snapshot)))
         options = ("-r", str(self.recovery), "-s", seconds, "-b", "0", "-w", str(self.workers))
         return [sys.executable, "-m", "bytewax.run", "tests.faults.flow:flow", *options]

@@ -71,7 +71,7 @@ def test_latest_is_pinned_though_the_first_epoch_is_killed(
 ) -> None:
     """What came since the flow was there the first time is read, though it has never committed an epoch."""
     topics = {"source": new_topic("in", 4), "sink": new_topic("out", 2)}
-    shape = Shape(**topics, start="latest", stop="never", delivery=delivery)
+    shape = Shape(**topics, start="latest", stop="never", delivery=delivery)  # type: ignore[arg-type]
     flow = new_flow(kafka, shape, runner=runner, processes=processes, snapshot=20)
     run = flow.start()
     fed = _feed_until_read(flow, run)

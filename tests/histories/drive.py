@@ -24,7 +24,7 @@ def main(project: str, messages: str, recovery: str) -> dict[str, Any]:
     sys.path.insert(0, project)
     kept: dict[str, list[dict[str, Any]]] = json.loads(Path(messages).read_text())
     return {
-        module: run(module, topic["name"], topic["messages"], Path(recovery, module))
+        module: run(module, topic["name"], topic["messages"], Path(recovery, module))  # type: ignore[call-overload]
         for module, topic in kept.items()
     }
 

@@ -27,7 +27,7 @@ def read(kafka: rt.Kafka, topic: str, folder: Path | None = None, **options: Any
     source = rt.source("in", flow, text(topic), kafka, **{"stop": "end", **options})
     op.output("out", source.oks, TestingSink(messages))
     rt.route("errs", source.errs, policy=rt.Crash())
-    run_main(rt.check(flow), epoch_interval=timedelta(0), recovery_config=_recovery(folder))  # type: ignore[no-untyped-call]
+    run_main(rt.check(flow), epoch_interval=timedelta(0), recovery_config=_recovery(folder))
     return messages
 
 
@@ -40,7 +40,7 @@ def write(
     stream = op.input("in", flow, TestingSource(messages, batch_size=100))
     errs = rt.sink("out", stream, options.pop("of", text(topic)), kafka, **options)
     op.output("errs", errs, TestingSink(failures))
-    run_main(rt.check(flow))  # type: ignore[no-untyped-call]
+    run_main(rt.check(flow))
     return failures
 
 

@@ -62,7 +62,7 @@ class Worker:
         consumer = Consumer({"bootstrap.servers": self.kafka.brokers[0], "group.id": self.group, **QUIET})
         (found,) = consumer.committed([TopicPartition(self.topic, 0)], timeout=SOON)
         consumer.close()
-        return found.offset, found.metadata
+        return found.offset, found.metadata  # type: ignore[return-value]
 
 
 class Hooked:

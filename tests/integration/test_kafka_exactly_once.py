@@ -138,7 +138,7 @@ def test_librdkafkas_limit_is_found_to_the_byte(kafka: AnyBroker, new_topic: New
     fits = 1_000_000 - 36 - len(b"0")
     large = [Record(value=b"x" * (fits + n), key=b"%d" % n) for n in (0, 1)]
     send(kafka.bootstrap, copy.topics[0], large, message_max_bytes=1_040_000)
-    copy.run(**{"message.max.bytes": 1_000_000})
+    copy.run(**{"message.max.bytes": 1_000_000})  # type: ignore[arg-type]
     assert copy.written(2) == ["1"]
     assert copy.written() == sorted([*IDS, "0"])
 
@@ -201,7 +201,7 @@ def test_a_message_refused_for_another_reason_stops_the_flow(copy: Copy) -> None
     """librdkafka can only abort then. Nothing is half done."""
 
     def astray(up: Stream[Text]) -> Stream[Text]:
-        return op.map("astray", up, lambda message: rt.Message(*parts(message), target_partition=99))
+        return op.map("astray", up, lambda message: rt.Message(*parts(message), target_partition=99))  # type: ignore[misc]
 
     def parts(message: Text) -> tuple[Any, ...]:
         return message.key, message.value, message.topic, message.partition, message.offset
@@ -217,7 +217,7 @@ def test_a_transaction_that_takes_too_long_is_told(copy: Copy) -> None:
     ids = range(300, TOTAL)
     send(copy.broker.bootstrap, copy.topics[0], numbered(ids, 3))
     with pytest.raises(RuntimeError) as caught:
-        copy.run(lambda up: op.map("slow", up, OnceAborted(copy)), **{"transaction.timeout.ms": TIMEOUT})
+        copy.run(lambda up: op.map("slow", up, OnceAborted(copy)), **{"transaction.timeout.ms": TIMEOUT})  # type: ignore[arg-type]
     assert "took longer than its timeout" in str(cause(caught.value, rt.DeliveryError))
     assert copy.written() == ["after", "after"]
     copy.run()

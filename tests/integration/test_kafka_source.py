@@ -257,7 +257,7 @@ def test_a_header_whose_name_is_no_text_is_a_failure_of_its_message(
     op.output("out", source.oks, TestingSink(messages))
     rt.route("errs", source.errs, policy=rt.DeadLetter(f"{topic}.dlq", rt_kafka))
     create_topic(kafka.bootstrap, f"{topic}.dlq")
-    run_main(flow)  # type: ignore[no-untyped-call]
+    run_main(flow)
     assert ids(messages) == [0, 1, 3, 4, 6, 7]
     letters = read_all(kafka.bootstrap, f"{topic}.dlq")
     assert [(letter.key(), letter.value()) for letter in letters] == [
@@ -301,7 +301,7 @@ def _late(kafka: rt.Kafka, topic: str, align: Literal["messages"]) -> tuple[int,
     op.output("counts", windows.down, TestingSink(counts))
     op.output("late", windows.late, TestingSink(late))
     rt.route("errs", split.errs, policy=rt.Crash())
-    run_main(rt.check(flow))  # type: ignore[no-untyped-call]
+    run_main(rt.check(flow))
     return len(late), len(late) + sum(number for _, (_, number) in counts)
 
 

@@ -24,7 +24,7 @@ import requests
 from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 import kgen_runtime as rt
 from kgen_runtime import reader, testing
@@ -313,7 +313,7 @@ def test_sigkill_loses_nothing(topics: Topics, runner: Runner, steps: int) -> No
             with runner.start(shape, *runner.recovery) as process:
                 topics.fill(source, 1000, first=sent)
                 sent += 1000
-                wait_for("some progress", lambda n=before: len(so_far()) > n + 100)
+                wait_for("some progress", lambda n=before: len(so_far()) > n + 100)  # type: ignore[misc]
                 process.kill()
         shape["read"]["stop"] = "end"  # type: ignore[index]
         assert runner.run(shape, *runner.recovery) == 0
@@ -332,7 +332,7 @@ def test_sigterm_leaves_cleanly_with_windows_whole(
     for first in (0, 350):
         topics.fill(source, 350, first)
         with runner.start(shape, *runner.recovery, *scale) as process:
-            wait_for("durable", lambda f=first: topics.committed(topics._prefix, source) == f + 350)
+            wait_for("durable", lambda f=first: topics.committed(topics._prefix, source) == f + 350)  # type: ignore[misc]
             process.send_signal(signal.SIGTERM)
             assert process.wait(DEADLINE) == 0, runner.said
     shape["read"]["stop"] = "end"  # type: ignore[index]

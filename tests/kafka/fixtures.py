@@ -59,7 +59,7 @@ def running(kind: str, root: Path) -> Iterator[AnyBroker]:
     """A broker of that kind, for as long as the block lasts."""
     if kind == TANSU:
         with Tansu() as tansu:
-            yield tansu
+            yield tansu  # type: ignore[misc]
         return
     require_kafka()
     with KafkaCluster(root) as cluster:

@@ -120,7 +120,7 @@ def test_the_in_memory_broker_forgets() -> None:
     """`test_a_killed_broker_comes_back_with_its_data` is the other side of it."""
     port = free_port()
     with Tansu(port) as broker:
-        create_topic(broker.bootstrap, "kept")
-        assert "kept" in admin(broker.bootstrap).list_topics(timeout=10).topics
+        create_topic(broker.bootstrap, "kept")  # type: ignore[attr-defined]
+        assert "kept" in admin(broker.bootstrap).list_topics(timeout=10).topics  # type: ignore[attr-defined]
     with Tansu(port) as broker:
-        assert "kept" not in admin(broker.bootstrap).list_topics(timeout=10).topics
+        assert "kept" not in admin(broker.bootstrap).list_topics(timeout=10).topics  # type: ignore[attr-defined]

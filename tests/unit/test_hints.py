@@ -147,7 +147,7 @@ def test_pages_and_their_sections_that_are_named_exist() -> None:
     check(named(r"\b(docs/[\w-]+\.md)"), is_page, 3)
     links = named(r"\]\(((?:docs/)?[\w-]+\.md)?#([\w-]+)\)")
     found = {(page or path.removeprefix("docs/"), section): path for (page, section), path in links.items()}
-    check(found, has_section, 5)
+    check(found, has_section, 5)  # type: ignore[arg-type]
 
 
 def has_section(page: str, section: str) -> bool:
@@ -161,4 +161,4 @@ def test_extras_that_are_named_can_be_installed() -> None:
     extras = set(re.findall(r"(?m)^(\w+) = \[", project.partition("[project.optional-dependencies]")[2]))
     code = "".join(path.read_text(encoding="utf-8") for path in PATHS if path.suffix == ".py")
     calls = {(extra,): "install()" for extra in re.findall(r"\binstall\(\"(\w+)\"\)", code)}
-    check({**named(r"kgen-streams\[([a-z]+)"), **calls}, lambda extra: extra in extras, 2)
+    check({**named(r"kgen-streams\[([a-z]+)"), **calls}, lambda extra: extra in extras, 2)  # type: ignore[dict-item]

@@ -63,7 +63,7 @@ def test_equal_values_of_two_branches_are_written_back_as_they_came(
                 continue
             name = branch if isinstance(branch, str) else branch.get("name", branch["type"])
             put = rt.of_branch(value, name)
-            around = put if wrapped is union else {"u": put} if wrapped["type"] == "record" else [put]
+            around = put if wrapped is union else {"u": put} if wrapped["type"] == "record" else [put]  # type: ignore[call-overload]
             data = encode(around)
             assert decode(data) == around
             assert encode(decode(data)) == data
@@ -134,7 +134,7 @@ def test_a_value_of_a_branch_is_otherwise_as_any(value: Any) -> None:
     for again in (pickle.loads(pickle.dumps(of_branch)), copy.copy(of_branch), copy.deepcopy(of_branch)):
         assert again == value
         assert again.branch == "x.F"
-    assert rt.of_branch(of_branch, "y.G").branch == "y.G"  # type: ignore[attr-defined]
+    assert rt.of_branch(of_branch, "y.G").branch == "y.G"
 
 
 def test_what_is_computed_from_it_is_an_ordinary_number() -> None:

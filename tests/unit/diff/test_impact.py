@@ -455,7 +455,7 @@ def test_classes_and_modules_that_are_gone() -> None:
     without = {p: t for p, t in OLD.items() if "orders" not in p}
     changes = generated_changes(OLD, without)
     assert {c.name for c in changes if c.effect == "gone"} >= {"Order", "Status", "topic", "value", "orders"}
-    found = impact(
+    found = impact(  # type: ignore[assignment]
         changes, OLD, {"streams/flows/x.py": "from .._generated import orders, address\n"}, without
     )
     assert [str(use) for use in found] == ["streams/flows/x.py:1: orders removed"]

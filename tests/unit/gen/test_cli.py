@@ -43,7 +43,7 @@ def test_help(capsys, arguments):
 
 
 def test_a_bug_is_an_error_without_a_traceback(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(pull_command.pull, "run", lambda *_: 1 / 0)
+    monkeypatch.setattr(pull_command.pull, "run", lambda *_: 1 / 0)  # type: ignore[attr-defined]
     assert cli.run(["pull", "--out", str(tmp_path)]) == 2
     err = capsys.readouterr().err
     assert "unexpected ZeroDivisionError" in err
@@ -58,7 +58,7 @@ def test_an_interrupt(capsys, monkeypatch, tmp_path):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pull_command.pull, "run", interrupted)
+    monkeypatch.setattr(pull_command.pull, "run", interrupted)  # type: ignore[attr-defined]
     assert cli.run(["pull", "--out", str(tmp_path)]) == 130
     assert "interrupted" in capsys.readouterr().err
 

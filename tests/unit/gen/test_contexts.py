@@ -46,12 +46,12 @@ def registry():
                 client.post(path, {"schema": json.dumps(schema), "references": list(references)})["id"]
             )
 
-        server.add = add
+        server.add = add  # type: ignore[attr-defined]
         add("address", address("city"))
         add("orders-value", ORDER, REFERENCE)
         add(":.staging:spare", "string")
         add(":.staging:address", address("city", "zip"))
-        server.staged = add(":.staging:orders-value", ORDER, REFERENCE)
+        server.staged = add(":.staging:orders-value", ORDER, REFERENCE)  # type: ignore[attr-defined]
         yield server
         client.close()
 

@@ -92,7 +92,7 @@ def test_a_later_pull(registry, pressed, tree, tmp_path, point):
     assert cli.run(["pull", "--registry", registry.url, "--out", str(root)]) == 0
     before = tree(root)
     later = copy.deepcopy(ORDER)
-    later["fields"].append({"name": "note", "type": "string", "default": ""})
+    later["fields"].append({"name": "note", "type": "string", "default": ""})  # type: ignore[attr-defined]
     registry.add("orders-value", later)
     registry.add("clicks-value", {**ORDER, "name": "shop.Click"})
     shutil.copytree(root, full)

@@ -297,7 +297,7 @@ def test_patterns_need_the_right_to_list_subjects(registry, api, globs):
     registry.override("/subjects", (403, {"error_code": 40301, "message": "no"}))
     with pytest.raises(RegistryError, match="403") as e:
         reg.fetch(api, globs)
-    assert "without wildcards: --subject orders-value" in e.value.hint
+    assert "without wildcards: --subject orders-value" in e.value.hint  # type: ignore[operator]
 
 
 def test_one_id_for_two_schemas_is_refused(registry, api):

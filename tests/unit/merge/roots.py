@@ -41,7 +41,7 @@ def project(*values: object) -> dict[str, str]:
 
 @cache
 def _project(values: str) -> dict[str, str]:
-    before = build(snapshot(ORDER), Settings("streams", "0.1.0", {}), {})
+    before = build(snapshot(ORDER), Settings("streams", "0.1.0", {}), {})  # type: ignore[arg-type]
     return rendered(snapshot(ORDER, *json.loads(values)), before.names)
 
 

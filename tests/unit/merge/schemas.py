@@ -141,13 +141,13 @@ def first() -> dict[str, str]:
 
 
 def rendered(found: Snapshot, names: Any = None) -> dict[str, str]:
-    return render(build(found, Settings("streams", "0.1.0", {}), names or {}))
+    return render(build(found, Settings("streams", "0.1.0", {}), names or {}))  # type: ignore[arg-type]
 
 
 @cache
 def after(change: str) -> dict[str, str]:
     """The render with a change as the second version; classes keep their names."""
-    before = build(snapshot(ORDER), Settings("streams", "0.1.0", {}), {})
+    before = build(snapshot(ORDER), Settings("streams", "0.1.0", {}), {})  # type: ignore[arg-type]
     if change == "key":
         return rendered(snapshot(ORDER, key="string"), before.names)
     if change == "union":

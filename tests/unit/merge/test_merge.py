@@ -10,7 +10,7 @@ from kgen.merge import Merged, merge
 
 
 def merged(base: str, ours: str, theirs: str, **more: bool) -> Merged:
-    return merge(*(dedent(text).lstrip("\n") for text in (base, ours, theirs)), path="flows/x.py", **more)
+    return merge(*(dedent(text).lstrip("\n") for text in (base, ours, theirs)), path="flows/x.py", **more)  # type: ignore[arg-type]
 
 
 def text(base: str, ours: str, theirs: str, **more: bool) -> str:

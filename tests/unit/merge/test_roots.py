@@ -68,6 +68,6 @@ def test_what_stays_and_breaks_is_named(edit: str) -> None:
     old, new = project(), project(root("Purchase"))
     merged = merge(old[FLOW], EDITS[edit](old[FLOW]), new[FLOW], path=FLOW).text
     generated = [{p: t for p, t in side.items() if "/_generated/" in p} for side in (old, new)]
-    affected = generated_changes(*generated, {"shop.Order": "shop.Purchase"})
+    affected = generated_changes(*generated, {"shop.Order": "shop.Purchase"})  # type: ignore[call-arg]
     named = {use.line for use in impact(affected, generated[0], {**new, FLOW: merged}, generated[1])}
     assert merged.splitlines().index(OWN_WAYS[edit]) + 1 in named

@@ -131,7 +131,7 @@ class Maker:
         wires = self.draw(st.lists(st.sampled_from(FIELD_NAMES), max_size=6, unique=True))
         fields = [self._field(wire, depth) for wire in wires]
         default = {f["name"]: f["default"] for f in fields if self.draw(st.booleans())}
-        if fields and self.draw(st.booleans()):
+        if fields and self.draw(st.booleans()):  # type: ignore[arg-type]
             fields.append({"name": "again", "type": ["null", name], "default": None})
         self.defined[name] = default
         return {"type": "record", "name": name, "fields": fields, "doc": self.draw(TEXT)}, default

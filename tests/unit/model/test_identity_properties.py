@@ -124,13 +124,13 @@ def meanings(model: Project) -> Iterator[tuple[str, Any]]:
             yield f"{module.name}.{enum.name}", enum.fullname
             yield from ((f"{module.name}:{enum.fullname}.{s.name}", s.wire) for s in enum.symbols)
         by_module = {other.name: other for other in model.modules}
-        for item in module.imports:
+        for item in module.imports:  # type: ignore[assignment]
             there = {
-                it.name: it.fullname
-                for it in (*by_module[item.module].records, *by_module[item.module].enums)
+                it.name: it.fullname  # type: ignore[attr-defined]
+                for it in (*by_module[item.module].records, *by_module[item.module].enums)  # type: ignore[attr-defined]
             }
             if item.name in there:
-                yield f"{module.name}.{item.local}", there[item.name]
+                yield f"{module.name}.{item.local}", there[item.name]  # type: ignore[attr-defined]
 
 
 @settings(max_examples=100, deadline=None)

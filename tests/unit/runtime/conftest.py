@@ -161,7 +161,7 @@ class Producer:
 def office_of(out: rt.Topic[str, str], kafka: rt.Kafka, delivery: Any = "at-least-once") -> Any:
     """The post office of a sink, outside of a flow that runs."""
     module: Any = sys.modules["kgen_runtime.sink"]  # the attribute of the package is the function
-    mail = deliveries.Mail(
+    mail = deliveries.Mail(  # type: ignore[attr-defined]
         kafka,
         lambda: module._outgoing("flow.out", out, kafka),
         lambda message, error: module._refused("flow.out", message, error),

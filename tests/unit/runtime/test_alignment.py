@@ -114,7 +114,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(alignment.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(alignment.time, "monotonic", lambda: self.now)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_a_flow_of_two_workers_reads_all(orders: Orders) -> None:
     )
     rt.route("errs", split.errs, policy=rt.Crash())
     op.output("oks", split.oks, TestingSink(oks))
-    cluster_main(flow, [], 0, worker_count_per_proc=2)  # type: ignore[no-untyped-call]
+    cluster_main(flow, [], 0, worker_count_per_proc=2)
     assert sorted(each.timestamp or 0 for each in oks) == [1000 + 10 * n for n in range(4_000)]
 
 

@@ -56,17 +56,17 @@ def route(policy: Any) -> None:
             "orders.topic.",
         ),
         (lambda: rt.source("in", flow(), NOTHING, KAFKA), "topic is None", "orders.topic"),
-        (lambda: rt.source("in", flow(), "orders", KAFKA), "topic is 'orders'", "orders.topic"),
-        (lambda: rt.source("in", flow(), TOPIC, "host:9092"), "kafka is 'host:9092'", "rt.Kafka.from_env()"),
-        (lambda: rt.source("in", flow(), TOPIC, rt.Kafka), "kafka is the class Kafka", "rt.Kafka.from_env()"),
-        (lambda: rt.source("in", TOPIC, flow(), KAFKA), "flow is a Topic", "Dataflow("),
-        (lambda: rt.source(1, flow(), TOPIC, KAFKA), "the step id is 1", "names the step"),
+        (lambda: rt.source("in", flow(), "orders", KAFKA), "topic is 'orders'", "orders.topic"),  # type: ignore[arg-type]
+        (lambda: rt.source("in", flow(), TOPIC, "host:9092"), "kafka is 'host:9092'", "rt.Kafka.from_env()"),  # type: ignore[arg-type]
+        (lambda: rt.source("in", flow(), TOPIC, rt.Kafka), "kafka is the class Kafka", "rt.Kafka.from_env()"),  # type: ignore[arg-type]
+        (lambda: rt.source("in", TOPIC, flow(), KAFKA), "flow is a Topic", "Dataflow("),  # type: ignore[arg-type]
+        (lambda: rt.source(1, flow(), TOPIC, KAFKA), "the step id is 1", "names the step"),  # type: ignore[arg-type]
         (lambda: rt.source("in.put", flow(), TOPIC, KAFKA), "can't contain any periods", "without periods"),
         (lambda: twice(), "already exists", "a name of its own"),
         (lambda: rt.map_value("map", read().oks, awaited), "f is async", "without async"),
         (lambda: rt.DeadLetter("", KAFKA), "name is empty", "Name a topic"),
         (
-            lambda: rt.source("in", flow(), TOPIC),
+            lambda: rt.source("in", flow(), TOPIC),  # type: ignore[call-arg]
             "missing a required argument: 'kafka'",
             "rt.source(step_id, ",
         ),
@@ -78,28 +78,28 @@ def route(policy: Any) -> None:
             "{partition: offset}",
         ),
         (
-            lambda: rt.source("in", flow(), TOPIC, KAFKA, stop={"0": 5}),
+            lambda: rt.source("in", flow(), TOPIC, KAFKA, stop={"0": 5}),  # type: ignore[dict-item]
             "invalid stop=",
             "{partition: offset}",
         ),
         (lambda: rt.sink("out", read().oks, MODULE, KAFKA), "topic is the module", "orders.topic."),
-        (lambda: rt.sink("out", read(), TOPIC, KAFKA), "up is a Split", "pass .oks of it"),
-        (lambda: rt.sink("out", read().oks, TOPIC, "host:9092"), "kafka is 'host:9092'", "rt.Kafka"),
-        (lambda: rt.map_value("map", read(), str), "up is a Split", "pass .oks of it"),
-        (lambda: rt.map_value("map", read().oks, "handle"), "f is 'handle', not a function", "function"),
-        (lambda: rt.serialize("ser", read().oks, "orders"), "topic is 'orders'", "orders.topic"),
-        (lambda: rt.deserialize("de", read().oks, TOPIC, "host"), "kafka is 'host'", "rt.Kafka"),
+        (lambda: rt.sink("out", read(), TOPIC, KAFKA), "up is a Split", "pass .oks of it"),  # type: ignore[arg-type]
+        (lambda: rt.sink("out", read().oks, TOPIC, "host:9092"), "kafka is 'host:9092'", "rt.Kafka"),  # type: ignore[arg-type]
+        (lambda: rt.map_value("map", read(), str), "up is a Split", "pass .oks of it"),  # type: ignore[arg-type]
+        (lambda: rt.map_value("map", read().oks, "handle"), "f is 'handle', not a function", "function"),  # type: ignore[arg-type]
+        (lambda: rt.serialize("ser", read().oks, "orders"), "topic is 'orders'", "orders.topic"),  # type: ignore[arg-type]
+        (lambda: rt.deserialize("de", read().oks, TOPIC, "host"), "kafka is 'host'", "rt.Kafka"),  # type: ignore[arg-type]
         (lambda: route(rt.Crash), "policy=the class Crash is not a policy", "rt.Crash(...)"),
         (lambda: route("drop"), "policy='drop' is not a policy", "rt.Drop()"),
         (lambda: route([WRONG.Log(), rt.Drop]), "policy=the class Drop is not a policy", "rt.Drop(...)"),
         (lambda: route(None), "policy=None is not a policy", "rt.Drop()"),
         (lambda: route([]), "policy", "rt.Drop()"),
-        (lambda: rt.route("errs", read(), policy=rt.Crash()), "errs is a Split", "pass .errs of it"),
+        (lambda: rt.route("errs", read(), policy=rt.Crash()), "errs is a Split", "pass .errs of it"),  # type: ignore[arg-type]
         (lambda: rt.route("errs", policy=rt.Crash()), "needs an errs stream", "<step>.errs"),
         (lambda: rt.DeadLetter(MODULE, KAFKA), "topic is the module", "orders.topic."),
-        (lambda: rt.DeadLetter("orders.dlq", "host:9092"), "kafka is 'host:9092'", "rt.Kafka"),
-        (lambda: rt.DeadLetter("orders.dlq", KAFKA, headers="x"), "headers='x'", "spring"),
-        (lambda: rt.check(read()), "flow is a Split", "Dataflow("),
+        (lambda: rt.DeadLetter("orders.dlq", "host:9092"), "kafka is 'host:9092'", "rt.Kafka"),  # type: ignore[arg-type]
+        (lambda: rt.DeadLetter("orders.dlq", KAFKA, headers="x"), "headers='x'", "spring"),  # type: ignore[arg-type]
+        (lambda: rt.check(read()), "flow is a Split", "Dataflow("),  # type: ignore[arg-type]
         (
             lambda: rt.Topic("orders", key=WRONG.StringSerde, value=rt.StringSerde()),
             "key is the class StringSerde",

@@ -20,7 +20,7 @@ from kgen_runtime.source import KafkaSource
 def step_ids(steps: list[Operator]) -> Iterator[str]:
     for step in steps:
         yield step.step_id
-        yield from step_ids(step.substeps)
+        yield from step_ids(step.substeps)  # type: ignore[arg-type]
 
 
 def test_step_ids(orders: rt.Topic[str, str], out: rt.Topic[str, str]) -> None:
@@ -61,7 +61,9 @@ def test_gates(out: rt.Topic[str, str]) -> None:
     rt.sink("out", up, out, testing.Memory())
     assert delivery.GATES == 512
     office: Any = delivery.PostOffice(
-        "s", delivery.Mail(testing.Memory(), lambda: lambda x: x, lambda x, e: None), flow
+        "s",
+        delivery.Mail(testing.Memory(), lambda: lambda x: x, lambda x, e: None),
+        flow,  # type: ignore[attr-defined]
     )
     keys = [key for key, _ in office.produce([])]
     assert sorted(keys) == [f"{i:03}" for i in range(512)]

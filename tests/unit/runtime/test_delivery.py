@@ -315,7 +315,7 @@ def test_messages_beside_one_that_the_broker_refuses_are_written(out: Out) -> No
     kafka = Broker(verdict=lambda value: KafkaError.INVALID_TIMESTAMP if value == b"v3" else None)
     failures = write(kafka, out, [rt.Message("k", f"v{i}") for i in range(10)], batch=10)
     assert [failure.original.value for failure in failures] == [b"'v3'"]
-    assert sorted(written(kafka)) == [f"v{i}".encode() for i in range(10) if i != 3]
+    assert sorted(written(kafka)) == [f"v{i}".encode() for i in range(10) if i != 3]  # type: ignore[type-var]
 
 
 def test_of_equal_messages_that_go_elsewhere_the_right_one_is_told(out: Out) -> None:
@@ -476,7 +476,9 @@ def test_a_registry_at_fault_fails_the_flow(out: Out) -> None:
         return fail
 
     office: Any = delivery.PostOffice(
-        "flow.out", delivery.Mail(Broker(), encode, lambda item, error: None), Dataflow("f")
+        "flow.out",
+        delivery.Mail(Broker(), encode, lambda item, error: None),
+        Dataflow("f"),  # type: ignore[attr-defined]
     )
     with pytest.raises(rt.UnknownSchema):
         office.produce(["x"])

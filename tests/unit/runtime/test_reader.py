@@ -79,7 +79,7 @@ def test_the_end_counts_when_all_before_it_was_taken(orders: Orders) -> None:
     nothing = rt.RawMessage(key=None, value=None, topic="orders")
     end = testing._Message(nothing, 0, 9, KafkaError(KafkaError._PARTITION_EOF))
     fetches = [[first, second, end], [third], []]
-    one.consumer.consume = lambda *_: fetches.pop(0)  # type: ignore[method-assign]
+    one.consumer.consume = lambda *_: fetches.pop(0)  # type: ignore[assignment, method-assign]
     ends = []
     for _ in range(4):
         one.take(0)

@@ -207,10 +207,10 @@ def test_a_recovery_folder_made_anew_begins_anew(orders: Orders, tmp_path: Path)
 def test_first_offsets_of_a_topic_made_anew_are_not_used(orders: Orders, tmp_path: Path) -> None:
     class Known(testing.Memory):
         def topic_id(self, topic: str) -> str | None:
-            return self.id
+            return self.id  # type: ignore[attr-defined]
 
     old, new = Known({orders: texts(5)}), Known({orders: texts(8)})
-    old.id, new.id = "old", "new"
+    old.id, new.id = "old", "new"  # type: ignore[attr-defined]
     assert first_offsets(old, orders, tmp_path, 0) == [(5, "old")]
     with pytest.raises(rt.SourceError, match="made anew"):
         first_offsets(new, orders, tmp_path, 0)
@@ -227,9 +227,9 @@ def test_the_folder_of_bytewaxs_own_runner_is_known(monkeypatch: pytest.MonkeyPa
     """As its script leaves it; `test_sigkill.py` runs it."""
     assert recovery_folder() is None
     main = SimpleNamespace(__spec__=SimpleNamespace(name="bytewax.run"), kwargs={"recovery_config": None})
-    monkeypatch.setitem(sys.modules, "__main__", main)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "__main__", main)
     assert recovery_folder() is None
-    main.kwargs["recovery_config"] = RecoveryConfig(tmp_path)  # type: ignore[no-untyped-call]
+    main.kwargs["recovery_config"] = RecoveryConfig(tmp_path)
     assert recovery_folder() == tmp_path
 
 

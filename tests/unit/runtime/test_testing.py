@@ -141,9 +141,9 @@ ANY: Any = testing.Memory
             "two of the topics are orders",
         ),
         (
-            {TOPIC: [rt.RawMessage(key=b"k", value="{}", topic="orders")]},
+            {TOPIC: [rt.RawMessage(key=b"k", value="{}", topic="orders")]},  # type: ignore[arg-type]
             "the value of item 0 of topic orders",
-        ),  # type: ignore[arg-type]
+        ),
         ({TOPIC: [rt.Message("k", None), rt.Message("k", None, partition=-1)]}, "the partition of item 1 of"),
         ({TOPIC: [rt.Message("k", None, offset="1")]}, "the offset of item 0 of topic orders is '1'"),  # type: ignore[arg-type]
         ({TOPIC: [rt.Message("k", None, timestamp=1.5)]}, "is 1.5, not milliseconds"),  # type: ignore[arg-type]

@@ -52,8 +52,8 @@ class Registry:
                 return _found(versions.get(number), 40402)
             case ["subjects", subject] if request.method == "POST":
                 wanted = json.loads(request.body["schema"])
-                versions = self.subjects.get(subject, {}).values()
-                return _found(next((v for v in versions if json.loads(v["schema"]) == wanted), None), 40403)
+                versions = self.subjects.get(subject, {}).values()  # type: ignore[assignment]
+                return _found(next((v for v in versions if json.loads(v["schema"]) == wanted), None), 40403)  # type: ignore[index]
         return Answer(404, {"error_code": 404, "message": "HTTP 404 Not Found"})
 
 

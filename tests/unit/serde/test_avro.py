@@ -227,13 +227,13 @@ def test_encode(store, registry):
     assert registry.server.requests == []
     assert encoder.encode(NEW_ORDER) == NEW
     assert encoder.encode(None) is None
-    assert encoder.encode({"id": 2, "class": "b", "status": "PAID"}) == NEW
+    assert encoder.encode({"id": 2, "class": "b", "status": "PAID"}) == NEW  # type: ignore[arg-type]
     assert registry.server.paths() == [
         "POST /subjects/orders-value",
         "GET /subjects/orders-value/versions/latest",
     ]
     with pytest.raises(EncodeError):
-        encoder.encode(Order(id="no", class_="b"))
+        encoder.encode(Order(id="no", class_="b"))  # type: ignore[arg-type]
 
 
 def test_encode_with_the_registry_away_then_back_with_another_id(store, registry, clock):
@@ -280,7 +280,7 @@ def test_the_stock_operator():
     errs: list[Any] = []
     flow = Dataflow("stock")
     read = op.input("in", flow, TestingSource(serialized))
-    out = kop.deserialize("de", read, key_deserializer=KEYS.deserializer, val_deserializer=SERDE.deserializer)
+    out = kop.deserialize("de", read, key_deserializer=KEYS.deserializer, val_deserializer=SERDE.deserializer)  # type: ignore[arg-type]
     op.output("oks", out.oks, TestingSink(oks))
     op.output("errs", out.errs, TestingSink(errs))
     written: list[Any] = []
@@ -289,7 +289,7 @@ def test_the_stock_operator():
     op.output("back", back, TestingSink(written))
     run_main(flow)
     assert [(m.key, m.value) for m in oks] == [("k1", NEW_ORDER), (None, None)]
-    assert [(m.key, m.value) for m in written] == [(serialized[0].key, NEW)]
+    assert [(m.key, m.value) for m in written] == [(serialized[0].key, NEW)]  # type: ignore[attr-defined]
     assert [error.msg for error in errs] == serialized[2:]
     assert "begins with 70 6f 69 73 6f 6e" in str(errs[0].err)
 
@@ -297,12 +297,12 @@ def test_the_stock_operator():
 def test_stock_clients_with_headers_and_roles(store):
     deserialize = SERDE.deserializer_with(store)
     headers = [("__value_schema_id", id_prefix(7))]
-    assert deserialize(NEW[5:], SerializationContext("orders", MessageField.VALUE, headers)) == NEW_ORDER
+    assert deserialize(NEW[5:], SerializationContext("orders", MessageField.VALUE, headers)) == NEW_ORDER  # type: ignore[arg-type]
     assert (
         deserialize(NEW[5:], SerializationContext("orders", MessageField.VALUE, dict(headers))) == NEW_ORDER
     )
     with pytest.raises(FramingError, match="the key begins"):
-        deserialize(NEW[5:], SerializationContext("orders", MessageField.KEY, headers))
+        deserialize(NEW[5:], SerializationContext("orders", MessageField.KEY, headers))  # type: ignore[arg-type]
     assert deserialize(None) is None
     assert SERDE.serializer_with(store)(NEW_ORDER) == struct.pack(">bI", 0, 7) + NEW[5:]
 

@@ -111,7 +111,7 @@ def test_a_key_behind_a_password(tmp_path: Path, certified: Pair) -> None:
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     for options in ({"verify": str(tmp_path / "x")}, {"cert": str(tmp_path / "x")}):
         with pytest.raises(ConfigError, match=r"x cannot be read: No such file"):
-            RegistryClient("https://h", **options)
+            RegistryClient("https://h", **options)  # type: ignore[arg-type]
 
 
 def test_a_certificate_and_its_key_in_one_file(

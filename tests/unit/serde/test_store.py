@@ -143,7 +143,7 @@ def test_answers_in_another_form(store, registry, answer, body):
         store.get(SCHEMAS, 9)
 
 
-def _reference(subject: str, version: int = 1) -> dict:
+def _reference(subject: str, version: int = 1) -> dict:  # type: ignore[type-arg]
     return {"name": subject, "subject": subject, "version": version}
 
 

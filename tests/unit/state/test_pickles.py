@@ -238,7 +238,7 @@ def test_an_object_is_found_again_where_its_class_has_moved_to(tmp_path: Path) -
             [orders.Line(sku="a", price=1), orders.Order(id="1", line=orders.Line(sku="b", price=2))]
         )
     subjects = {"line": [line], "orders-value": [inline, (refer, [("shop.Line", "line", 1)])]}
-    with project(tmp_path, subjects):
+    with project(tmp_path, subjects):  # type: ignore[arg-type]
         again = pickle.loads(kept)
         assert again[0] == module("line").Line(sku="a", price=1)
         assert again[1].line == module("line").Line(sku="b", price=2)
