@@ -62,8 +62,8 @@ def test_gates(out: rt.Topic[str, str]) -> None:
     assert delivery.GATES == 512
     office: Any = delivery.PostOffice(
         "s",
-        delivery.Mail(testing.Memory(), lambda: lambda x: x, lambda x, e: None),
-        flow,  # type: ignore[attr-defined]
+        delivery.Mail(testing.Memory(), lambda: lambda x: x, lambda x, e: None),  # type: ignore[attr-defined]
+        flow,
     )
     keys = [key for key, _ in office.produce([])]
     assert sorted(keys) == [f"{i:03}" for i in range(512)]

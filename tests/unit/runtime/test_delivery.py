@@ -477,8 +477,8 @@ def test_a_registry_at_fault_fails_the_flow(out: Out) -> None:
 
     office: Any = delivery.PostOffice(
         "flow.out",
-        delivery.Mail(Broker(), encode, lambda item, error: None),
-        Dataflow("f"),  # type: ignore[attr-defined]
+        delivery.Mail(Broker(), encode, lambda item, error: None),  # type: ignore[attr-defined]
+        Dataflow("f"),
     )
     with pytest.raises(rt.UnknownSchema):
         office.produce(["x"])
