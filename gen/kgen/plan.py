@@ -243,7 +243,10 @@ def _orphan_base(found: _Files, path: str) -> None:
 
 def _bases(root: Path) -> Iterator[str]:
     folder = root / owned.BASE
-    yield from sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    files = (
+        p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"
+    )  # of a tool that compiles all
+    yield from sorted(p.relative_to(folder).as_posix() for p in files)
 
 
 # ---------------------------------------------------------------------------------------------------- shown

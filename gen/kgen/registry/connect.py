@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from kgen_runtime.serde._url import registry_url
 from kgen_runtime.serde.registry import RegistryClient
 
 from ..config import Registry
@@ -63,10 +64,20 @@ def connect(
             "a registry key is set without its certificate", hint="set registry.cert or KGEN_REGISTRY_CERT"
         )
     pair = (cert, key) if cert and key else cert
+    _check_url(settings)
     client = RegistryClient(
         settings.url, auth=_auth(settings, env), verify=ca or True, cert=pair, retries=retries, say=say
     )
     return client.lasting(min(settings.timeout, seconds or settings.timeout))
+
+
+def _check_url(settings: Registry) -> None:
+    """Raises `ConfigError`, which says where the URL comes from."""
+    try:
+        registry_url(settings.url)
+    except ConfigError as error:
+        error.where = settings.origin
+        raise
 
 
 def _auth(settings: Registry, env: Mapping[str, str]) -> tuple[str, str] | str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import json
 import subprocess
@@ -977,6 +978,25 @@ def test_a_pull_from_another_registry_leaves_the_file_and_says_how_to_change_it(
     assert code == 0
     assert f"read from {shop.url} (--registry); kgen.toml keeps {NOWHERE}: to change it, set url there" in out
     assert settings.read_text() == text
+
+
+@pytest.mark.parametrize("wrong", ["registry.example:8081", " ", "http://me:s3/cret@registry.example"])
+def test_a_url_that_is_none_says_where_it_comes_from(project, shop, kgen, monkeypatch, wrong):
+    assert kgen("pull", "--registry", shop.url)[0] == 0
+    code, _, err = kgen("pull", "--registry", wrong)
+    assert (code, "  at --registry\n" in err) == (2, True)
+    monkeypatch.setenv("KGEN_REGISTRY_URL", wrong)
+    code, _, err = kgen("pull")
+    assert (code, "not a registry URL" in err, "  at KGEN_REGISTRY_URL\n" in err) == (2, True, True)
+    assert "s3" not in err
+    assert "KGEN_REGISTRY_URL" in kgen("doctor")[1]
+
+
+def test_what_compiles_all_leaves_no_orphans(project, shop, kgen):
+    assert kgen("pull", "--registry", shop.url)[0] == 0
+    assert compileall.compile_dir(project, quiet=2, force=True)
+    assert list((project / ".kgen").rglob("*.pyc"))
+    assert kgen("status")[:2] == (0, "everything is as the lock says\n")
 
 
 def test_a_ca_of_the_environment_comes_before_the_one_of_the_file(project, kgen, monkeypatch):
