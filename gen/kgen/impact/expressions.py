@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -128,8 +130,8 @@ class Expressions:
 
     def _of_bin_op(self, node: ast.BinOp, scope: Scope) -> Kind:
         left, right = self.kind(node.left, scope), self.kind(node.right, scope)
-        if isinstance(left, Text) and isinstance(right, Text) and isinstance(node.op, ast.Add):
-            return Text(left.value + right.value) if len(left.value) + len(right.value) < 200 else SCALAR
+        if isinstance(node.op, ast.Add) and texts(left) and texts(right):
+            return _joined([left, right])
         if isinstance(left, Text) and isinstance(node.op, ast.Mod):
             self.engine.strings.fill(scope, node, left.value, Arguments((right,)))
             return SCALAR
@@ -138,6 +140,18 @@ class Expressions:
         if isinstance(left, Keyed) and isinstance(right, Keyed):
             return left.with_items(dict(right.items), is_open=right.is_open)
         return either(*found)
+
+    def _of_joined_str(self, node: ast.JoinedStr, scope: Scope) -> Kind:
+        return _joined([self._piece(part, scope) for part in node.values])
+
+    def _piece(self, node: ast.expr, scope: Scope) -> Kind:
+        """One piece of an f-string; a value that is written in a form of its own is not the text itself."""
+        if not isinstance(node, ast.FormattedValue):
+            return self.kind(node, scope)
+        found = self.kind(node.value, scope)
+        self.kind(node.format_spec, scope)
+        is_plain = node.format_spec is None and node.conversion in (-1, ord("s"))
+        return found if is_plain else SCALAR
 
     def _of_compare(self, node: ast.Compare, scope: Scope) -> Kind:
         found = [self.kind(part, scope) for part in (node.left, *node.comparators)]
@@ -249,6 +263,21 @@ class Expressions:
         return found
 
 
+def _joined(pieces: Sequence[Kind]) -> Kind:
+    """The strings that pieces make one after another; not a known one where a piece is unknown."""
+    options = [texts(piece) for piece in pieces]
+    is_known = all(map(all, (map(_is_text, members(piece)) for piece in pieces)))
+    if not is_known or math.prod(map(len, options)) > _WIDEST:
+        return SCALAR
+    return either(
+        *(Text(whole) for parts in itertools.product(*options) if len(whole := "".join(parts)) < 200)
+    )
+
+
+def _is_text(kind: Kind) -> bool:
+    return isinstance(kind, Text)
+
+
 def _operand(kind: Kind) -> Kind:
     if isinstance(kind, (Many, Derived)) or kind is None:
         return kind
@@ -299,6 +328,7 @@ _HANDLERS: Mapping[type[ast.expr], Callable[[Any, Any, Scope], Kind]] = {
     ast.IfExp: Expressions._of_if_exp,
     ast.BoolOp: Expressions._of_bool_op,
     ast.BinOp: Expressions._of_bin_op,
+    ast.JoinedStr: Expressions._of_joined_str,
     ast.Compare: Expressions._of_compare,
     ast.List: Expressions._of_list,
     ast.Set: Expressions._of_list,

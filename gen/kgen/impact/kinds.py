@@ -245,7 +245,7 @@ def texts(kind: Kind) -> list[str]:
 def has_names(kind: Kind) -> bool:
     """Whether it is made from objects or names of the model, or its keys or items are."""
     return any(
-        isinstance(m, Derived) or (isinstance(m, Many) and has_names(m.key if m.mapping else m.item))
+        isinstance(m, Derived) or (isinstance(m, Many) and (has_names(m.item) or has_names(m.key)))
         for m in members(kind)
     )
 

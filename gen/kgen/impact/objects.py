@@ -225,8 +225,8 @@ class Objects:
     def _subscript(self, scope: Scope, node: ast.AST, owner: Kind, key: Kind, number: int | None) -> Kind:
         if isinstance(owner, Many):
             self.by_name(scope, node, owner, key)
-            is_name = number is not None and owner.item == DERIVED  # one of `[f.name for f in fields(x)]`
-            return None if is_name else owner.item
+            is_one = number is not None and owner.item == DERIVED
+            return either(None, DERIVED) if is_one else owner.item  # a name of `fields(x)`, or a row
         if isinstance(owner, Tuple):
             known = number is not None and -len(owner.items) <= number < len(owner.items)
             return owner.items[number] if known and number is not None else either(*owner.items)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .arguments import Arguments
-from .kinds import SCALAR, Derived, Getter, Kind, Text, Tuple, either, members
+from .kinds import ABSENT, SCALAR, Getter, Instance, Kind, Text, Tuple, either, has_names, members
 from .scopes import Scope
 
 if TYPE_CHECKING:
@@ -55,10 +55,19 @@ class Strings:
         for number, (name, rest) in enumerate(_fields(template)):
             place = name or str(number)
             is_number = place.isdecimal() and len(place) <= _DIGITS
-            whole = given.get(int(place)) if is_number else given.get(len(given.args), place)
+            whole = given.get(int(place)) if is_number else self._named(scope, node, given, place)
             self._follow(scope, node, whole, rest)
-        if any(isinstance(member, Derived) for kind in given.all for member in members(kind)):
+        if any(map(has_names, given.all)):
             self.engine.report.suspect(scope.text, node, "load", words(template))
+
+    def _named(self, scope: Scope, node: ast.AST, given: Arguments, name: str) -> Kind:
+        """What a name in a template stands for: a keyword, or an item of a mapping of the user's own."""
+        found = given.get(len(given.args), name)
+        owners = [m for m in members(given.get(0)) if isinstance(m, Instance)] if found == ABSENT else []
+        if owners:
+            self.engine.report.suspect(scope.text, node, "load", [name])
+        items = (self.engine.objects.subscript(scope, node, m, Text(name), None) for m in owners)
+        return either(*items) if owners else found
 
     def _follow(self, scope: Scope, node: ast.AST, owner: Kind, rest: str) -> None:
         for attribute, item in _STEP.findall(rest):

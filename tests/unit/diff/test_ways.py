@@ -25,6 +25,7 @@ WAYS = project.ways(
     "flows",
     "modules",
     "more",
+    "others",
 )
 INNOCENT = project.ways("innocent")
 LEAST = {"removed": 700, "renamed": 700, "retyped": 600, "nullable": 580, "required": 60}
