@@ -11,6 +11,11 @@ from typing import Any, Final, Literal, TextIO, TypeAlias, get_args
 LogFormat: TypeAlias = Literal["text", "json"]
 FORMATS: Final = get_args(LogFormat)
 
+REPORTED: Final = "kgen_reported"
+"""The attribute of a record that has its event and fields. A name of its own: other libraries' records have
+attributes too.
+"""
+
 _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -48,8 +53,8 @@ class _Text(logging.Formatter):
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        event = getattr(record, "event", "log")
-        fields = dict(getattr(record, "fields", {}))
+        event, fields = getattr(record, REPORTED, ("log", {}))
+        fields = dict(fields)
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return _line(record.levelname, record.name, event, record.getMessage(), fields, record.created)

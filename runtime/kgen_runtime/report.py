@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from .callsite import failed_line, step_line
 from .failures import bounded
+from .logformat import REPORTED
 from .metrics import Figures, figures
 from .progress import PROGRESS, Group, Reading, Wait
 from .serde._http import escaped
@@ -260,7 +261,7 @@ class Still:
 
 
 def _say(event: str, text: str, level: int = logging.INFO, **fields: Any) -> None:
-    log.log(level, "%s", text, extra={"event": event, "fields": fields})
+    log.log(level, "%s", text, extra={REPORTED: (event, fields)})
 
 
 def _say_reading(step: str, topic: str, readings: Sequence[Reading]) -> None:

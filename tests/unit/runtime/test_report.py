@@ -19,6 +19,7 @@ import pytest
 DEADLINE = 120.0
 
 FLOWS = """
+    import logging
     import os
     import time
     from datetime import datetime, timedelta, timezone
@@ -80,6 +81,12 @@ FLOWS = """
         errs = rt.sink("out", priced.oks, OUT, kafka, delivery="exactly-once")
         rt.route("errs", read.errs, priced.errs, errs, policy=rt.Drop())
         return rt.check(flow)
+
+    def chatty():
+        log = logging.getLogger("shop")
+        log.warning("mine", extra={"fields": "shop", "event": "sold"})
+        log.warning("mine", extra={"fields": {"version": 99}})
+        return build(lambda kafka: rt.Drop(), [b"fine"])
 
     def crashing():
         return build(lambda kafka: rt.Crash(), [b"bad"])
@@ -203,6 +210,12 @@ def test_what_comes_from_messages_cannot_break_or_colour_a_line(folder: Path) ->
 def test_what_is_too_large_is_not_taken_from_what_was_written(folder: Path, flow: str, became: str) -> None:
     end = events(said(folder, flow, "--log-format", "json"))["end"]
     assert (end["read"], end["written"], end[became]) == (3, 1, 2)
+
+
+def test_json_lines_of_other_loggers_are_logged_as_such(folder: Path) -> None:
+    lines = [json.loads(line) for line in said(folder, "chatty", "--log-format", "json").splitlines()]
+    mine = [line for line in lines if line["message"] == "mine"]
+    assert [(line["event"], line["version"], line["logger"]) for line in mine] == [("log", 1, "shop")] * 2
 
 
 def test_json_lines_have_the_parts(folder: Path) -> None:
