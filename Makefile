@@ -9,7 +9,7 @@ VERSIONED = tests/golden tests/unit/codec tests/unit/model tests/unit/runtime te
 PORTABLE = tests/golden tests/unit/codec tests/unit/serde tests/unit/model tests/unit/merge tests/unit/diff tests/unit/gen tests/unit/test_without_bytewax.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-wheel test-portable bench fuzz sanitize test-kafka test-version test-histories faults format clean
+.PHONY: help demo test check coverage test-wheel test-portable bench fuzz sanitize test-kafka test-version test-histories faults format clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ check: $(STAMP) ## ruff, mypy --strict, pyright on what is generated, import dir
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(VENV)/bin/zizmor --offline --no-progress --quiet .github
+
+coverage: $(STAMP) ## the tests, with the share of the lines that they run; fails below the floor in pyproject.toml
+	COVERAGE_CORE=sysmon $(PYTEST) -m "not kafka and not histories" --cov --cov-report=term:skip-covered
 
 test-wheel: $(STAMP) ## the built wheel, in a clean environment outside the clone: pulls, and runs a flow
 	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" wheel

@@ -24,7 +24,16 @@ class Authority:
         folder.mkdir(parents=True, exist_ok=True)
         self._own = self._pair("authority")
         _openssl(
-            "req", "-x509", *_NEW, *_files(self._own), "-days", "2", "-subj", "/CN=authority of the tests"
+            "req",
+            "-x509",
+            *_NEW,
+            *_files(self._own),
+            "-days",
+            "2",
+            "-subj",
+            "/CN=authority of the tests",
+            "-addext",
+            "keyUsage=critical,keyCertSign,cRLSign",  # Python 3.13 wants one
         )
 
     @property
