@@ -25,7 +25,6 @@ test: $(STAMP) ## the tests, on one Python, with the local broker and registry
 	$(PYTEST) -m "not kafka and not histories"
 
 check: $(STAMP) ## ruff, mypy --strict, pyright on what is generated, import directions, workflows; warnings are errors
-	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" check
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
