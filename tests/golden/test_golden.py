@@ -9,6 +9,7 @@ and ruff.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -33,6 +34,11 @@ CORPUS = REPO.parent / "shared" / "corpus"
 CASES = sorted(path.parent for path in HERE.glob("*/case.json"))
 REFERENCES = {"player": (Reference("avro.examples.baseball.Position", "position-value", 1),)}
 """What the corpus schemas refer to."""
+
+
+needs_bytewax = pytest.mark.skipif(
+    importlib.util.find_spec("bytewax") is None, reason="Bytewax has no build for this Python"
+)
 
 
 def project_of(case: Path, package: str = "streams") -> Project:
@@ -161,6 +167,7 @@ def run(folder: Path, module: str, *args: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@needs_bytewax
 def test_passes_mypy_strict(tree: Path) -> None:
     cache = tree.parent / "mypy-cache"
     run(
@@ -176,11 +183,13 @@ def test_passes_ruff(tree: Path, args: list[str]) -> None:
     run(tree, "ruff", *args, "--isolated", "--no-cache", ".")
 
 
+@needs_bytewax
 def test_its_own_tests_pass(tree: Path) -> None:
     """Flows run on sample messages of every version, from bytes to classes and through to the end."""
     run(tree, "pytest", "-q", "-x", "-W", "error", "-p", "no:cacheprovider", "--rootdir", ".", ".")
 
 
+@needs_bytewax
 def test_the_comment_about_the_sink_builds_when_taken(tmp_path: Path) -> None:
     """Uncommented as it stands, each flow is written to a topic, type-checks, and runs on its samples."""
     projects = [project_of(HERE / case, f"taken_{case}") for case in ("orders", "keys", "odd_names")]
@@ -242,6 +251,7 @@ def modules_below(root: Path, part: str) -> list[str]:
     return [".".join(path.relative_to(root).with_suffix("").parts) for path in paths]
 
 
+@needs_bytewax
 def test_every_module_imports(importable: Path) -> None:
     names = modules_below(importable, "_generated") + modules_below(importable, "flows")
     assert len(names) > 100
@@ -249,6 +259,7 @@ def test_every_module_imports(importable: Path) -> None:
         importlib.import_module(name)
 
 
+@needs_bytewax
 def test_flows_say_what_is_missing_when_they_run_not_when_they_are_imported(
     importable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
