@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import sys
 import threading
@@ -31,9 +32,10 @@ from .state.store import upgrade
 
 _FORMAT: Final = 1
 _SHOWN: Final = 3
-_SIGNS: Final = ("part-*.sqlite3", "kgen.json", ".making")
+_SIGNS: Final = ("part-*.sqlite3", "kgen.json")
 """A folder with one of these is a recovery folder, whatever else its owner keeps there."""
-_OURS: Final = (".*.lock", "kgen-starts.db*", "lost+found", ".snapshot", ".gitignore", ".gitkeep")
+_MAKING: Final = ".kgen-making"
+_OURS: Final = (".*.lock", "kgen-starts.db*", _MAKING, "lost+found", ".snapshot", ".gitignore", ".gitkeep")
 """What an unused one may hold: what is written before the partitions are, and what a new volume has."""
 _KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
 
@@ -59,8 +61,8 @@ class Recovery:
         self._partitions = partitions
         self._backup_interval = backup_interval
         self._about = self.path / "kgen.json"
-        # There while the partitions are made: a crash then leaves half a set.
-        self._making = self.path / ".making"
+        self._making = self.path / _MAKING
+        self._made = self._making / self._about.name
 
     def config(self, *, prepared: bool = False) -> RecoveryConfig:
         """For `run_main`, `cluster_main` and `cli_main`. The folder is made or checked, and its state
@@ -78,7 +80,7 @@ class Recovery:
         self._refuse_others()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if (_files(self.path) or self._about.exists()) and not self._making.exists():
+            if self._about.exists() or (_files(self.path) and not self._made.exists()):
                 self._check()
             else:
                 self._make()
@@ -116,15 +118,18 @@ class Recovery:
         """
         try:
             names = {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+            others = sorted(name for name in names if not _is_one_of(_OURS, name))
+            if others and not any(_is_one_of(_SIGNS, name) for name in others):
+                raise RecoveryError(
+                    f"not a recovery folder: it has other files ({_some(others)})",
+                    where=str(self.path),
+                    hint="Name a recovery folder, an empty one, or one that does not exist: it is made then.",
+                )
+            self._noted()
+            for file in _files(self.path):
+                _part(file)
         except OSError as error:
             raise self._unusable(error) from error
-        others = sorted(name for name in names if not any(fnmatchcase(name, known) for known in _OURS))
-        if others and not any(fnmatchcase(name, sign) for name in names for sign in _SIGNS):
-            raise RecoveryError(
-                f"not a recovery folder: it has other files ({_some(others)})",
-                where=str(self.path),
-                hint="Name a recovery folder, an empty folder, or one that does not exist: it is made then.",
-            )
 
     def _open(self, name: str) -> TextIO:
         self._refuse_others()
@@ -153,14 +158,22 @@ class Recovery:
         return sorted(stored - set(_step_ids(flow.substeps)))
 
     def _make(self) -> None:
-        self._making.touch()
-        for file in _files(self.path):
-            file.unlink()
-        forget(self.path)
-        init_db_dir(self.path, self._partitions)  # type: ignore[no-untyped-call]
-        about = {"format": _FORMAT, "partitions": self._partitions}
-        self._about.write_text(json.dumps(about) + "\n", encoding="utf-8")
-        self._making.unlink()
+        """Made in a folder aside and then moved, the note last: after a crash the next run goes on from
+        there, and nothing is ever deleted that another program may have put here.
+        """
+        if not self._made.exists():
+            shutil.rmtree(self._making, ignore_errors=True)
+            self._making.mkdir()
+            forget(self.path)
+            init_db_dir(self._making, self._partitions)  # type: ignore[no-untyped-call]
+            about = {"format": _FORMAT, "partitions": self._partitions}
+            aside = self._making / "note"
+            aside.write_text(json.dumps(about) + "\n", encoding="utf-8")
+            aside.replace(self._made)
+        for file in _files(self._making):
+            file.replace(self.path / file.name)
+        self._made.replace(self._about)
+        self._making.rmdir()
 
     def _check(self) -> None:
         count = self._noted()
@@ -188,7 +201,7 @@ class Recovery:
             version, partitions = int(kept["format"]), int(kept["partitions"])
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise RecoveryError(
-                "kgen's note on the recovery folder is damaged",
+                "kgen's note on the recovery folder is damaged, or another program's",
                 where=str(self._about),
                 hint="Restore the whole folder from one backup; without it, begin with an empty folder.",
             ) from error
@@ -296,6 +309,10 @@ def _in_the_way(folder: Path) -> str | None:
     return None
 
 
+def _is_one_of(patterns: Sequence[str], name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
 def _some(names: Sequence[str]) -> str:
     """The first few, in a form that cannot break a line."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -307,20 +324,22 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _part(file: Path) -> tuple[int, int]:
-    """A partition's index and how many there are. Raises `RecoveryError`."""
-    with _reading(file) as db:
+    """A partition's index and how many there are, which never change. Raises `RecoveryError`."""
+    with _reading(file, "immutable=1") as db:  # leaves no file beside one that may be another program's
         index, count = db.execute("SELECT part_index, part_count FROM parts").fetchone()
     return int(index), int(count)
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[sqlite3.Connection]:
+def _reading(file: Path, how: str = "mode=ro") -> Iterator[sqlite3.Connection]:
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)) as db:
             yield db
     except (sqlite3.Error, TypeError) as error:  # no row is a None that cannot be unpacked
         raise RecoveryError(
-            f"not a recovery partition: {error}", where=str(file), hint="Restore it from a backup."
+            f"not a recovery partition: {error}",
+            where=str(file),
+            hint="Restore it from a backup; or name another folder, where it is another program's.",
         ) from error
 
 

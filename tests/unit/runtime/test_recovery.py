@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 from contextlib import closing
@@ -81,12 +82,63 @@ def test_a_folder_that_is_read_only_is_told(tmp_path: Path, monkeypatch: pytest.
         rt.Recovery(tmp_path).prepare()
 
 
-def test_a_half_made_folder_is_made_again(tmp_path: Path) -> None:
+def crash_at(call: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process ends at a move of the making."""
+    calls = itertools.count()
+    replace = Path.replace
+
+    def crashing(path: Path, target: Path) -> Path:
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", crashing)
+
+
+@pytest.mark.parametrize("call", range(6))
+def test_a_folder_is_made_whole_after_a_crash_at_any_move(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    with monkeypatch.context() as crashing:
+        crash_at(call, crashing)
+        with pytest.raises(KeyboardInterrupt):
+            rt.Recovery(tmp_path).prepare()
+    with rt.Recovery(tmp_path).lock():
+        rt.Recovery(tmp_path).prepare()
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == [
+        "kgen.json",
+        *(f"part-{i}.sqlite3" for i in range(4)),
+    ]
     rt.Recovery(tmp_path).prepare()
+
+
+def foreign_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA journal_mode = WAL")  # reading such a one may write files beside it
+        db.execute("CREATE TABLE photos (name TEXT)")
+
+
+@pytest.mark.parametrize("sign", ["part-0.sqlite3", "part-x.sqlite3", "kgen.json"])
+@pytest.mark.parametrize("beside", [(), (".making",), ("README",)])
+def test_another_programs_files_of_such_names_stay_and_nothing_is_written(
+    tmp_path: Path, sign: str, beside: tuple[str, ...]
+) -> None:
+    foreign_database(tmp_path / sign) if sign.endswith("3") else (tmp_path / sign).write_text('{"name": "x"}')
+    for name in beside:
+        (tmp_path / name).touch()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for use in (rt.Recovery(tmp_path).prepare, rt.Recovery(tmp_path).lock().__enter__):
+        with pytest.raises(rt.RecoveryError, match=r"not a recovery partition|another program's") as caught:
+            use()
+        assert sign in str(caught.value)
+    assert run.main(["no_such_module", "--processes", "2", "-r", str(tmp_path)]) == 2
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_foreign_file_called_making_does_not_make_a_recovery_folder(tmp_path: Path) -> None:
     (tmp_path / ".making").touch()
-    (tmp_path / "part-1.sqlite3").unlink()
-    rt.Recovery(tmp_path).prepare()
-    assert len(list(tmp_path.glob("part-*.sqlite3"))) == 4
+    with pytest.raises(rt.RecoveryError, match="not a recovery folder"), rt.Recovery(tmp_path).lock():
+        pass
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
