@@ -132,13 +132,25 @@ def _check_arguments(name: str, signature: inspect.Signature, args: Any, kwargs:
         raise FlowError(f"{name} needs an errs stream", hint=_KINDS["errs"][1])
     for argument, value in given.items():
         parameter = signature.parameters[argument]
-        if argument == "step_id" and not isinstance(value, str):
-            raise FlowError(
-                f"{name}: the step id is {shown(value)}, not a str", hint="The first argument names the step."
-            )
+        if argument == "step_id":
+            _check_step_id(name, value)
         if argument in _KINDS and not (value is None and parameter.default is None):
             for each in value if parameter.kind is parameter.VAR_POSITIONAL else (value,):
                 _check_kind(name, argument, each)
+
+
+def _check_step_id(name: str, value: object) -> None:
+    """It names state, transactional ids and groups, which end at a NUL, and it is shown in lines."""
+    if not isinstance(value, str):
+        raise FlowError(
+            f"{name}: the step id is {shown(value)}, not a str", hint="The first argument names the step."
+        )
+    if not value.strip():
+        raise FlowError(f"{name}: the step id is empty", hint=_STEP_IDS)
+    if not value.isprintable():
+        raise FlowError(
+            f"{name}: the step id {value[:60]!a} has characters that are not printable", hint=_STEP_IDS
+        )
 
 
 def _check_kind(name: str, argument: str, value: object) -> None:

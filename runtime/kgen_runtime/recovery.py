@@ -123,7 +123,7 @@ class Recovery:
                 raise RecoveryError(
                     f"not a recovery folder: it has other files ({_some(others)})",
                     where=str(self.path),
-                    hint="Name a recovery folder, an empty one, or one that does not exist: it is made then.",
+                    hint="Name a recovery folder, an empty folder, or a new one, which is made then.",
                 )
             self._noted()
             for file in _files(self.path):

@@ -61,6 +61,13 @@ def route(policy: Any) -> None:
         (lambda: rt.source("in", flow(), TOPIC, rt.Kafka), "kafka is the class Kafka", "rt.Kafka.from_env()"),  # type: ignore[arg-type]
         (lambda: rt.source("in", TOPIC, flow(), KAFKA), "flow is a Topic", "Dataflow("),  # type: ignore[arg-type]
         (lambda: rt.source(1, flow(), TOPIC, KAFKA), "the step id is 1", "names the step"),  # type: ignore[arg-type]
+        (lambda: rt.source("", flow(), TOPIC, KAFKA), "the step id is empty", "a name of"),
+        (
+            lambda: rt.map_value(" ", read().oks, str),
+            "rt.map_value: the step id is empty",
+            "a name of its own",
+        ),
+        (lambda: rt.sink("a\0b", read().oks, TOPIC, KAFKA), r"the step id 'a\x00b' has", "a name of its own"),
         (lambda: rt.source("in.put", flow(), TOPIC, KAFKA), "can't contain any periods", "without periods"),
         (lambda: twice(), "already exists", "a name of its own"),
         (lambda: rt.map_value("map", read().oks, awaited), "f is async", "without async"),
