@@ -42,16 +42,24 @@ _NO_END = math.inf
 def sample(schema: Schema, rng: random.Random, classes: Classes | None = None) -> Any:
     """A value that `make_writer(schema, classes)` writes.
 
-    Records and enums are of their class where `classes` has one, else dicts and strings. Draws from `rng`
-    alone. Raises `SchemaError` where the schema has no finite value (a record that must hold itself, or a
-    union or enum of nothing).
+    Records and enums are of their class where `classes` has one, else dicts and strings. Of a union as a
+    whole, null is taken only where there is nothing else: a message that is null is not read. Draws from
+    `rng` alone. Raises `SchemaError` where the schema has no finite value (a record that must hold itself,
+    or a union or enum of nothing).
     """
-    maker = _Maker(schema, rng, classes or {})
-    if maker.height(schema.root) == _NO_END:
+    maker, root = _Maker(schema, rng, classes or {}), _without_null(schema.root)
+    if maker.height(root) == _NO_END:
+        root = schema.root
+    if maker.height(root) == _NO_END:
         raise SchemaError(
             "the schema has no finite value: it must hold itself, or a union or enum of nothing"
         )
-    return maker.make(schema.root, "value", 0)
+    return maker.make(root, "value", 0)
+
+
+def _without_null(root: Node) -> Node:
+    others = [b for b in root.branches if branch_name(b) != "null"] if isinstance(root, Union) else []
+    return Union(tuple(others)) if others else root
 
 
 class _Maker:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
 from ..codec import Reader, Trailing, Writer, make_reader, make_writer
-from ..errors import FramingError, KgenError, ResolutionError, RulesError, UnknownSchema
+from ..codec.schema import Schema, Union, branch_name
+from ..errors import (
+    ConfigError,
+    DecodeError,
+    FramingError,
+    KgenError,
+    ResolutionError,
+    RulesError,
+    UnknownSchema,
+)
 from ..messages import Headers
 from ..state.homes import register
 from .base import Decoder, Encoder, Role, Serde
@@ -18,10 +27,13 @@ from .store import SchemaStore, Written
 
 T = TypeVar("T")
 
+Null: TypeAlias = Literal["refuse", "tombstone"]
 Classes: TypeAlias = Mapping[str, type[Any]]
 
 _PREFIX = itemgetter(slice(ID_SIZE))
 _MAX_READERS = 1_000
+_IS_NULL: Final = "an encoded null, which is not a tombstone: as None it would be written as one"
+_ON_NULL: Final = 'AvroSerde(..., null="tombstone") in place of the serde of the topic takes it for one.'
 
 
 class AvroSerde(Serde[T]):
@@ -30,13 +42,21 @@ class AvroSerde(Serde[T]):
     `classes` has the class of every record and enum of that schema, by its full Avro name. `trailing`: what
     becomes of a payload with bytes left over after the value: a `DecodeError` (`refuse`), or the value
     (`ignore`), as Confluent's deserializers have it. For a generated topic, whose value is `old`:
-    `dataclasses.replace(topic, value=AvroSerde(old.schemas, old.classes, trailing="ignore"))`.
+    `dataclasses.replace(topic, value=AvroSerde(old.schemas, old.classes, trailing="ignore"))`. `null`: what
+    becomes of a payload whose value is null (the schema is `["null", ...]`, or `"null"`): a `DecodeError`
+    (`refuse`), or None (`tombstone`), as Confluent's deserializers have it: that is written as a tombstone.
+    None is never written as an encoded null. Raises `ConfigError` for another `null`.
     """
 
-    def __init__(self, schemas: Schemas, classes: Classes, *, trailing: Trailing = "refuse") -> None:
+    def __init__(
+        self, schemas: Schemas, classes: Classes, *, trailing: Trailing = "refuse", null: Null = "refuse"
+    ) -> None:
+        if null not in get_args(Null):
+            raise ConfigError(f"null={null!r} is not known", hint="Use 'refuse' or 'tombstone'.")
         self.schemas = schemas
         self.classes = classes
         self.trailing = trailing
+        self.null = null
         register(schemas, classes)
 
     def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
@@ -65,6 +85,7 @@ class _AvroDecoder(Generic[T]):
         self._role = role
         self._header = HEADERS[role]
         self._latest = serde.schemas.latest.parse()
+        self._refuses_null = serde.null == "refuse" and _takes_null(self._latest)
         self._readers: dict[SchemaKey, tuple[Reader | KgenError, int | None]] = {}
         self._recheck_at: float | None = None
 
@@ -80,7 +101,7 @@ class _AvroDecoder(Generic[T]):
         if key is None:
             return self._decode_groups(payloads, tagged)
         reader, id_ = self._reader(key)
-        return _decode(reader, payloads, ID_SIZE), [id_] * len(payloads)
+        return self._decode(reader, payloads, ID_SIZE), [id_] * len(payloads)
 
     def _decode_groups(
         self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers]
@@ -89,11 +110,20 @@ class _AvroDecoder(Generic[T]):
         ids: list[int | None] = [None] * len(payloads)
         for (key, offset), where in self._group(payloads, tagged, values):
             reader, id_ = self._reader(key)
-            decoded = _decode(reader, [payloads[i] for i in where], offset)
+            decoded = self._decode(reader, [payloads[i] for i in where], offset)
             for i, value in zip(where, decoded):
                 values[i] = value
                 ids[i] = id_
         return values, ids
+
+    def _decode(self, reader: Reader | KgenError, payloads: Sequence[Any], offset: int) -> list[Any]:
+        """Values of payloads, none of which is None."""
+        if isinstance(reader, KgenError):
+            return [reader] * len(payloads)
+        values = reader.decode_many(payloads, offset)
+        if self._refuses_null and None in values:
+            return [DecodeError(_IS_NULL, hint=_ON_NULL) if value is None else value for value in values]
+        return values
 
     def _group(
         self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers], values: list[Any]
@@ -202,5 +232,6 @@ def _tagged(headers: Sequence[Headers], name: str) -> dict[int, Headers]:
     return tagged
 
 
-def _decode(reader: Reader | KgenError, payloads: Sequence[Any], offset: int) -> list[Any]:
-    return [reader] * len(payloads) if isinstance(reader, KgenError) else reader.decode_many(payloads, offset)
+def _takes_null(schema: Schema) -> bool:
+    root = schema.root
+    return "null" in map(branch_name, root.branches if isinstance(root, Union) else (root,))
