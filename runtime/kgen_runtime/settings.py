@@ -26,6 +26,14 @@ from .serde.store import SchemaStore
 _PREFIX: Final = "KGEN_KAFKA_"
 _ASKING: Final = 10.0
 
+_BROKER: Final = re.compile(
+    r"((plaintext|ssl|sasl_plaintext|sasl_ssl)://)?"
+    r"(?:(?:\[[^\[\]\s]+\]|[^\s:/\[\]]*)(?::(?P<port>[0-9]{1,5}))?|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f.:]*)(?:/\S*)?",
+    re.IGNORECASE | re.ASCII,
+)
+"""What librdkafka understands: a protocol, a host or an IPv6 address, a port. Of others it logs a line,
+and then waits for brokers that it does not have.
+"""
 _SEPARATORS: Final = re.compile(r"[,;\s]+")
 _NAMES: Final = ("client.id", "client.rack")
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -134,6 +142,7 @@ class Kafka:
                 hint="Give host:port alone; a user and a password are KGEN_KAFKA_SASL_USERNAME and "
                 "KGEN_KAFKA_SASL_PASSWORD.",
             )
+        _check_addresses(self._brokers)
         for name, value in self._config.items():
             if name in OURS and (name, str(value).lower()) != ("enable.idempotence", "true"):
                 raise ConfigError(f"the Kafka option {name} is set by kgen", hint=OURS[name])
@@ -345,6 +354,19 @@ def _check_types(brokers: object, config: object, registry: object) -> None:
     if not isinstance(registry, str | RegistryClient | SchemaStore | None):
         kind, hint = type(registry).__name__, "Pass a URL, a RegistryClient or a SchemaStore."
         raise ConfigError(f"the registry is of type {kind}", where=_called_at(), hint=hint)
+
+
+def _check_addresses(brokers: Sequence[str]) -> None:
+    """Raises `ConfigError`."""
+    for broker in brokers:
+        found = _BROKER.fullmatch(broker)
+        if found is None or int(found["port"] or 0) > 65535:
+            raise ConfigError(
+                f"not the address of a broker: {broker[:80]!r}",
+                where="KGEN_BROKERS or rt.Kafka(brokers=...)",
+                hint="It looks like host:9092, several have commas between them; TLS is "
+                "KGEN_KAFKA_SECURITY_PROTOCOL=SSL.",
+            )
 
 
 def _called_at() -> str:

@@ -156,3 +156,30 @@ def test_the_registry_may_be_a_url_a_client_or_a_store(monkeypatch: pytest.Monke
     assert rt.Kafka("a:1", registry=client).store.registry is client
     store = SchemaStore(None)
     assert rt.Kafka("a:1", registry=store).store is store
+
+
+@pytest.mark.parametrize(
+    "brokers",
+    [
+        "http://host:9092",
+        "https://host",
+        "host:port",
+        "host:70000",
+        "a:1 b:2",
+        "a:1;b:2",
+        ["a:1", "b:1:2x"],
+        "[::1:9092",
+    ],
+)
+def test_what_is_not_an_address_is_refused_before_anything_waits_for_it(brokers: str | list[str]) -> None:
+    with pytest.raises(rt.ConfigError, match="not the address of a broker") as caught:
+        rt.Kafka(brokers)
+    assert "host:9092" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "broker",
+    ["host", "host:9092", "SASL_SSL://host:9093", "ssl://host", "[::1]:9092", "::1", "10.0.0.1:1", ":9092"],
+)
+def test_what_librdkafka_takes_as_an_address_is_taken(broker: str) -> None:
+    assert rt.Kafka(broker).brokers == (broker,)
