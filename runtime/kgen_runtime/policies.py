@@ -21,6 +21,7 @@ from .errors import DeliveryError, FlowError, ProcessingError
 from .messages import Failure, Headers, RawMessage
 from .metrics import handled
 from .outgoing import Outgoing
+from .producers import largest_message
 from .progress import PROGRESS
 from .recovery import hold_for_bytewaxs_runner
 from .sendable import check_headers
@@ -150,9 +151,10 @@ class DeadLetter(Policy):
         def refused(failure: Failure, error: Exception) -> None:
             check_failure(failure, f"{route}.{step_id}")
 
-        # As large as the broker takes, whatever the user's limit: what was over that goes there, and what was
-        # read must also fit with headers added.
-        kafka = self.kafka.with_config({"message.max.bytes": _DLQ_MAX_BYTES})
+        # As large as the broker takes, where the user's limit is lower: what was over that goes there, and
+        # what was read must also fit with headers added.
+        most = max(_DLQ_MAX_BYTES, largest_message(self.kafka, {}))
+        kafka = self.kafka.with_config({"message.max.bytes": most})
         mail = Mail(
             kafka,
             encode,

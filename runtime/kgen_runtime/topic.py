@@ -23,7 +23,7 @@ class Topic(Generic[K, V]):
     def __post_init__(self) -> None:
         """Raises `FlowError` for a name or a serde that is none."""
         name: object = self.name
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name or "\0" in name:
             raise wrong_argument(f"rt.Topic: name={self.name!r} is not a topic's name", "Pass a str.")
         for part, serde in self._serdes():
             if not isinstance(serde, Serde):

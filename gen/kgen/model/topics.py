@@ -99,9 +99,12 @@ def _earlier(fault: Fault, pair: Pair) -> str:
 
 
 def topic_of(subject: str) -> tuple[str, str] | None:
-    """Topic and role of a subject of the TopicNameStrategy (`<topic>-key`, `<topic>-value`)."""
+    """Topic and role of a subject of the TopicNameStrategy (`<topic>-key`, `<topic>-value`).
+
+    None where no client can name the topic: to librdkafka a name ends at a NUL.
+    """
     topic, _, role = plain(subject).rpartition("-")
-    return (topic, role) if topic and role in ROLES else None
+    return (topic, role) if topic and "\0" not in topic and role in ROLES else None
 
 
 def left_out(names: Usable, settings: Settings) -> Iterator[Skipped]:

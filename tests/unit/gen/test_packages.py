@@ -80,3 +80,13 @@ def test_another_package_takes_the_generated_files_along(project, capsys):
     assert not (project / "acme/streams/_generated").exists()
     assert (project / "acme/flows/flows/orders.py").exists()
     assert (project / "acme/streams/flows/orders.py").exists()  # yours
+
+
+def test_a_subject_whose_topic_no_client_can_name_is_a_library(registry, tmp_path, capsys):
+    registry.add("clicks-value", CLICK)
+    registry.add("a\0b-value", ORDER)
+    assert cli.run(["pull", "--registry", registry.url, "--out", str(tmp_path)]) == 0
+    assert [p.name for p in (tmp_path / "streams/flows").glob("[!_]*.py")] == ["clicks.py"]
+    assert "shop.Order" in "".join(p.read_text() for p in (tmp_path / "streams/_generated").glob("a_b_*.py"))
+    done = python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout

@@ -112,6 +112,7 @@ def route(policy: Any) -> None:
             "key is the class StringSerde",
             "rt.StringSerde()",
         ),
+        (lambda: rt.Topic("a\0b", key=rt.StringSerde(), value=rt.StringSerde()), r"name='a\x00b'", "str"),
         (lambda: WRONG.Topic(5, key=WRONG.StringSerde(), value=rt.StringSerde()), "name=5", "str"),
     ],
 )

@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError
 
 import kgen_runtime as rt
 from kgen_runtime import counter, delivery, testing
+from kgen_runtime.conditions import deliveries
 from kgen_runtime.settings import TopicSettings
 
 from .conftest import Broker, office_of
@@ -489,3 +490,17 @@ def cause(error: BaseException | None, kind: type[Exception]) -> BaseException:
         error = error.__cause__
     assert error is not None
     return error
+
+
+@pytest.mark.parametrize(("users", "most"), [("3000", 100_000_000), ("200000000", 200_000_000)])
+def test_dead_letters_have_room_and_a_larger_limit_of_the_users_counts(
+    out: Out, users: str, most: int
+) -> None:
+    """What is over a limit says to raise it: that must help."""
+    kafka = Broker()
+    kafka._config = {"message.max.bytes": users}
+    flow = Dataflow("flow")
+    read = rt.source("in", flow, out, kafka)
+    rt.route("errs", read.errs, policy=rt.DeadLetter("dlq", kafka))
+    (letters,) = deliveries(flow)
+    assert letters.mail.kafka.config["message.max.bytes"] == most
