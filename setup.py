@@ -14,8 +14,10 @@ SANITIZE = [
     "-O1",
 ]
 FLAGS = SANITIZE if os.environ.get("KGEN_SANITIZE") == "1" else ["-O2"]
-SOURCES = sorted(str(p) for p in Path("runtime/kgen_runtime/codec").glob("*.pyx"))
-INCLUDED = [str(p) for kind in ("pxi", "h") for p in Path("runtime/kgen_runtime/codec").glob(f"*.{kind}")]
+SOURCES = sorted(str(p) for p in Path("runtime/kgen_runtime/codec/native").glob("*.pyx"))
+INCLUDED = [
+    str(p) for kind in ("pxi", "h") for p in Path("runtime/kgen_runtime/codec/native").glob(f"*.{kind}")
+]
 
 
 def extensions() -> list[Extension]:
@@ -27,7 +29,7 @@ def extensions() -> list[Extension]:
     modules: list[Extension] = cythonize(
         [
             Extension(
-                f"kgen_runtime.codec.{Path(source).stem}",
+                f"kgen_runtime.codec.native.{Path(source).stem}",
                 [source],
                 depends=INCLUDED,
                 extra_compile_args=FLAGS,

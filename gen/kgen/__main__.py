@@ -18,7 +18,7 @@ def main() -> None:
         return
     _check_installed()
     _silence_loggers()
-    from .cli import run
+    from .cli.app import run
 
     sys.exit(run())
 

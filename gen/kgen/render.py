@@ -13,12 +13,11 @@ from typing import Any, Literal
 
 import jinja2
 
-from . import deflate
 from .errors import SchemaError
-from .model import quote
-from .model.expr import Expr, Group, call, dict_of, flat, layout, list_of
 from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, TopicDef
-from .progress import Progress, silent
+from .progress_callback import Progress, silent
+from .pycode import deflate, quote
+from .pycode.expr import Expr, Group, call, dict_of, flat, layout, list_of
 
 _WIDTH = 88  # what ruff and black take without being told
 _COMMENTED = len("    # ")

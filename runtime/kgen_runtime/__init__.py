@@ -7,11 +7,11 @@ and without Bytewax only the names that need it are missing.
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from . import early  # noqa: F401 - before all that takes its time to load
+from .runner import early_signals  # noqa: F401 - before all that takes its time to load
+
+# isort: split
 from .errors import (
     ConfigError,
     DecodeError,
@@ -34,17 +34,22 @@ from .errors import (
     SourceError,
     UnknownSchema,
 )
-from .missing import explain_missing
+from .flow.missing_bytewax import explain_missing
 
 if TYPE_CHECKING:
-    from .alignment import Align, TimestampOrder
     from .codec.branches import of_branch
     from .codec.values import Duration, LocalTimestampNanos, TimestampNanos
-    from .errs import check, route
+    from .consumer.alignment import Align, TimestampOrder
+    from .consumer.bounds import Start, Stop
+    from .consumer.source import source
+    from .flow.split import Split
+    from .flow.topic import Topic
+    from .kafka.connection import Kafka, NewTopic
     from .messages import TOMBSTONE, Failure, Headers, Message, RawMessage, Stage, Tombstone
-    from .policies import Crash, DeadLetter, Drop, Log, Policy
-    from .positions import Start, Stop
-    from .recovery import Recovery
+    from .producer.sink import sink
+    from .recovery.folder import Recovery
+    from .routing.policies import Crash, DeadLetter, Drop, Log, Policy
+    from .routing.route import check, route
     from .serde import (
         AvroSerde,
         BytesSerde,
@@ -62,12 +67,7 @@ if TYPE_CHECKING:
         VendoredVersion,
         WriterSchema,
     )
-    from .settings import Kafka, NewTopic
-    from .sink import sink
-    from .source import source
-    from .split import Split
     from .steps import deserialize, late, map_value, serialize
-    from .topic import Topic
 
 __all__ = [
     "TOMBSTONE",
@@ -142,37 +142,27 @@ __all__ = [
 
 # The same imports as above for type checkers: a test compares the two.
 _NAMES: Final = {
-    ".alignment": "Align TimestampOrder",
+    ".consumer.alignment": "Align TimestampOrder",
     ".codec.branches": "of_branch",
     ".codec.values": "Duration LocalTimestampNanos TimestampNanos",
-    ".errs": "check route",
+    ".routing.route": "check route",
     ".messages": "TOMBSTONE Failure Headers Message RawMessage Stage Tombstone",
-    ".policies": "Crash DeadLetter Drop Log Policy",
-    ".positions": "Start Stop",
-    ".recovery": "Recovery",
+    ".routing.policies": "Crash DeadLetter Drop Log Policy",
+    ".consumer.bounds": "Start Stop",
+    ".recovery.folder": "Recovery",
     ".serde": (
         "AvroSerde BytesSerde DoubleSerde EitherSerde IntSerde LongSerde NoneSerde Schemas SchemaStore "
         "Serde StringSerde VendoredSchemas VendoredSubject VendoredVersion WriterSchema"
     ),
-    ".settings": "Kafka NewTopic",
-    ".sink": "sink",
-    ".source": "source",
-    ".split": "Split",
+    ".kafka.connection": "Kafka NewTopic",
+    ".producer.sink": "sink",
+    ".consumer.source": "source",
+    ".flow.split": "Split",
     ".steps": "deserialize late map_value serialize",
-    ".topic": "Topic",
+    ".flow.topic": "Topic",
 }
 _MODULES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
 
-
-class _Package(ModuleType):
-    """Importing the modules `source` and `sink` does not put them in the place of the functions."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (isinstance(value, ModuleType) and name in _MODULES):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 if not TYPE_CHECKING:  # or checkers would accept any name
 

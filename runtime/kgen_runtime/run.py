@@ -19,30 +19,30 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from . import needs_bytewax  # noqa: F401 - reports if there is none
+from .runner import needs_bytewax  # noqa: F401 - reports if there is none
 
 # isort: split
 from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
-from . import arguments, logformat
-from .cluster import check_port, run_cluster
 from .codec import ENGINE
-from .conditions import check_interval, topics_written
-from .descriptors import check_descriptors, raise_limit
+from .consumer.source import sources
 from .errors import ConfigError
-from .errs import check
-from .latecounts import count_late
-from .leaving import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
-from .recovery import Recovery, lock_name
-from .report import About, Report
-from .source import sources
-from .starts import kept_in
-from .stopping import STOP
-from .targets import prepare
-from .telling import CutOffError, leave, tell, unhidden
-from .wallclock import watch
+from .producer.eligibility import check_interval, topics_written
+from .recovery.folder import Recovery, lock_name
+from .recovery.start_offsets import kept_in
+from .routing.route import check
+from .runner import arguments, log_format
+from .runner.clock_watch import watch
+from .runner.descriptors import check_descriptors, raise_limit
+from .runner.error_report import CutOffError, leave, tell, unhidden
+from .runner.late_counts import count_late
+from .runner.local_cluster import check_port, run_cluster
+from .runner.preflight import prepare
+from .runner.run_report import About, Report
+from .runner.shutdown import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
+from .stop import STOP
 
 _HINT_FOLDER: Final = "Is the name right? Run it in the folder that holds its package."
 _FORM: Final = "python -m kgen_runtime.run package.module:name"
@@ -53,7 +53,7 @@ log = logging.getLogger("kgen_runtime.run")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what the arguments say; the exit code."""
     args = arguments.parse(argv)
-    logformat.configure(args.log_format, args.log_level, args.process_id)
+    log_format.configure(args.log_format, args.log_level, args.process_id)
     raise_limit()
     with around_the_run():
         return _run(args)

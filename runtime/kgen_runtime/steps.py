@@ -13,21 +13,21 @@ from bytewax.dataflow import Stream, operator
 from bytewax.inputs import AbortExecution
 from bytewax.operators import KeyedStream
 
-from .callsite import note_step
-from .checking import check_consumed, check_message, checked, explaining, shown
-from .columns import from_messages
-from .decoding import BatchDecoder
-from .encoding import PartError, encoder
+from .consumer.columns import from_messages
+from .consumer.decoding import BatchDecoder
 from .errors import EncodeError, FlowError, LateError
-from .failures import code_place, failure, original_of
+from .flow.argument_checks import check_consumed, check_message, checked, explaining, shown
+from .flow.failures import code_place, failure, original_of
+from .flow.retry import PerThread, patiently
+from .flow.split import Batch, Split, split
+from .flow.topic import Topic
+from .kafka.connection import Kafka
 from .messages import TOMBSTONE, Failure, Message, RawMessage, Stage, Tombstone
 from .metrics import filtered
+from .producer.encoding import PartError, encoder
+from .producer.sink import outgoing_headers
+from .reporting.call_site import note_step
 from .serde.base import Role
-from .settings import Kafka
-from .sink import outgoing_headers
-from .split import Batch, Split, split
-from .topic import Topic
-from .waiting import PerThread, patiently
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -25,26 +25,26 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import cluster_main
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from .callsite import step_line
-from .checking import checked, shown
 from .codec import make_writer
-from .codec.resolve import check
-from .codec.sample import sample
-from .dlqheaders import PREFIXES
+from .codec.avro.resolution.resolve import check
+from .codec.avro.sample_values import sample
+from .consumer.source import KafkaSource, sources
 from .errors import ConfigError, KgenError
+from .flow.argument_checks import checked, shown
+from .flow.topic import Topic
+from .kafka.connection import Kafka, NewTopic, TopicFound, TopicSettings
 from .messages import Headers, Message, RawMessage
-from .recovery import Recovery
-from .serde.avro import AvroSerde
+from .producer.exactly_once import GROUP_PREFIX
+from .recovery.folder import Recovery
+from .recovery.start_offsets import kept_in
+from .reporting.call_site import step_line
+from .routing.dead_letter_headers import PREFIXES
+from .serde.avro_serde import AvroSerde
 from .serde.base import Encoder, Role, Serde
 from .serde.either import EitherSerde
 from .serde.framing import id_prefix
 from .serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
-from .serde.store import SchemaStore
-from .settings import Kafka, NewTopic, TopicFound, TopicSettings
-from .source import KafkaSource, sources
-from .starts import kept_in
-from .topic import Topic
-from .transactions import GROUP_PREFIX
+from .serde.schema_store import SchemaStore
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -22,8 +22,8 @@ from dataclasses import dataclass, make_dataclass, replace
 from typing import Any
 
 from kgen_runtime.codec import Reader, make_reader, make_writer
-from kgen_runtime.codec.sample import sample
-from kgen_runtime.codec.schema import Enum, Record, Schema, parse
+from kgen_runtime.codec.avro.sample_values import sample
+from kgen_runtime.codec.avro.schema.tree import Enum, Record, Schema, parse
 from kgen_runtime.errors import DecodeError, EncodeError
 
 SECONDS = 2.0  # one payload; a healthy one takes microseconds

@@ -23,9 +23,9 @@ from typing import Any
 import pytest
 
 from kgen.errors import KgenError, SchemaError
-from kgen.generated import state
 from kgen.model import Names, Project, Settings, TopicSettings, build
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
+from kgen.project.generated_files import state
 from kgen.render import kind, render
 
 HERE = Path(__file__).parent

@@ -16,8 +16,8 @@ from typing import Any
 
 from kgen_runtime import errors, testing
 from kgen_runtime.messages import RawMessage
-from kgen_runtime.recovery import Recovery
-from kgen_runtime.serde.store import SchemaStore
+from kgen_runtime.recovery.folder import Recovery
+from kgen_runtime.serde.schema_store import SchemaStore
 
 
 def main(project: str, messages: str, recovery: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from kgen.dev import Broker, BrokerError, Dev, RegistryServer, serve, up
 from kgen.dev.seed import SAMPLES, seed
 from kgen.dev.topics import create, read
 from kgen_runtime.codec import make_reader
-from kgen_runtime.codec.schema import parse
+from kgen_runtime.codec.avro.schema.tree import parse
 from kgen_runtime.errors import ConfigError, RegistryError
 
 pytestmark = pytest.mark.broker
@@ -178,7 +178,7 @@ def test_the_usual_ports_are_used_if_they_are_free_and_others_if_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     usual, taken = _free(), _free()
-    module = importlib.import_module("kgen.dev.up")
+    module = importlib.import_module("kgen.dev.stack")
     monkeypatch.setattr(module, "BROKER_PORT", usual)
     monkeypatch.setattr(module, "REGISTRY_PORT", taken)
     printed: list[str] = []

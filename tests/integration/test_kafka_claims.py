@@ -13,7 +13,7 @@ from tests.kafka.clients import QUIET
 from tests.kafka.fixtures import AnyBroker, NewTopic
 
 import kgen_runtime as rt
-from kgen_runtime.claims import Claims, owner_of
+from kgen_runtime.producer.claims import Claims, owner_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.needs("transactions")]
 

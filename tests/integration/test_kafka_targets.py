@@ -17,7 +17,8 @@ from tests.kafka.proxy import Proxy
 from tests.kafka.rights import ADA, GUARDED, allow
 
 import kgen_runtime as rt
-from kgen_runtime import targets, testing
+from kgen_runtime import testing
+from kgen_runtime.runner import preflight
 
 pytestmark = pytest.mark.kafka
 
@@ -39,13 +40,13 @@ def test_topics_that_are_absent_are_found_or_created(kafka: AnyBroker, new_topic
     send(kafka.bootstrap, read, numbered(range(10), 1))
     here = rt.Kafka(kafka.bootstrap)
     with pytest.raises(rt.ConfigError, match="the topic is not on the broker") as caught:
-        targets.prepare(build(here, read, out, letters))
+        preflight.prepare(build(here, read, out, letters))
     assert caught.value.where == f"step flow.out, topic {out}"
     flow = build(here, read, out, letters, create=rt.NewTopic(3, 1, {"cleanup.policy": "compact"}))
-    assert [each.what for each in targets.examine(flow)][1] == "will be created, with 3 partition(s)"
+    assert [each.what for each in preflight.examine(flow)][1] == "will be created, with 3 partition(s)"
     for _ in range(2):
-        targets.prepare(flow)
-    assert [each.state for each in targets.examine(flow)] == ["ok", "ok", "warning"]
+        preflight.prepare(flow)
+    assert [each.state for each in preflight.examine(flow)] == ["ok", "ok", "warning"]
     assert here.topic_settings(out).compacted
     found = here.find_topic(out)
     assert found is not None
@@ -68,7 +69,7 @@ def test_rights_are_looked_at(guarded: KafkaBroker) -> None:
     kafka = rt.Kafka(guarded.proxied, config=ADA)
 
     def found() -> list[str]:
-        return [each.what.partition(":")[0] for each in targets.examine(build(kafka, "in", "out", "dlq"))]
+        return [each.what.partition(":")[0] for each in preflight.examine(build(kafka, "in", "out", "dlq"))]
 
     unseen = "the user may not see the topic"
     assert found() == [unseen] * 3
@@ -85,6 +86,6 @@ def test_rights_are_looked_at(guarded: KafkaBroker) -> None:
     allow(guarded.bootstrap, "GROUP", "kgen.", "READ", prefix=True)
     fine = ["read, 1 partition(s)", "written, 1 partition(s)", "written, 1 partition(s)"]
     wait_for(lambda: found() == fine, "all rights")
-    targets.prepare(build(kafka, "in", "out", "dlq"))
+    preflight.prepare(build(kafka, "in", "out", "dlq"))
     with pytest.raises(rt.ConfigError, match=r"see the topic|could not be created"):
-        targets.prepare(build(kafka, "in", "out", "absent", create=1))
+        preflight.prepare(build(kafka, "in", "out", "absent", create=1))

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 import kgen_runtime
-from kgen import cli
+from kgen.cli import app
 from kgen.dev import RegistryServer
-from kgen_runtime.serde.registry import RegistryClient
+from kgen_runtime.serde.registry.client import RegistryClient
 
 ADDRESS = {
     "type": "record",
@@ -135,7 +135,7 @@ def test_soft_deleted_versions_and_subjects(shop: Shop, tmp_path: Path) -> None:
 
 KILLED = """
 import os, signal, sys
-from kgen import cli, write
+from kgen.cli import app as cli; from kgen.project import transaction as write
 
 left = int(sys.argv[1])
 
@@ -188,7 +188,7 @@ def killed_rounds(shop: Shop, folder: Path, rng: random.Random, rounds: int) -> 
         old = tree(project)
         shutil.rmtree(reference, ignore_errors=True)
         shutil.copytree(project, reference)
-        assert cli.run(["pull", "--quiet", "--out", str(reference)]) == 0
+        assert app.run(["pull", "--quiet", "--out", str(reference)]) == 0
         new = tree(reference)
         assert new["streams/flows/orders.py"] != old["streams/flows/orders.py"]
         for _ in range(rng.randint(1, 2)):  # the second one dies while it heals, or pulls
@@ -196,7 +196,7 @@ def killed_rounds(shop: Shop, folder: Path, rng: random.Random, rounds: int) -> 
             interrupted = (project / ".kgen/tmp/journal.json").exists()
             halfway += interrupted
             assert interrupted or tree(project) in (old, new)
-        assert cli.run(["pull", "--quiet", "--out", str(project)]) == 0
+        assert app.run(["pull", "--quiet", "--out", str(project)]) == 0
         assert tree(project) == new
         assert flow.read_text().endswith("\n# mine\n")
     return halfway

@@ -27,7 +27,8 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 import kgen_runtime as rt
-from kgen_runtime import reader, testing
+from kgen_runtime import testing
+from kgen_runtime.consumer import partition_reader
 
 from .runtime_flow import build, text_topic
 
@@ -232,7 +233,7 @@ def test_a_position_beyond_the_end_is_told(dev: Dev, topics: Topics, tmp_path: P
 
 
 def test_a_broker_that_is_away_is_told(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "TIMEOUT", 0.5)
+    monkeypatch.setattr(partition_reader, "TIMEOUT", 0.5)
     with pytest.raises(RuntimeError) as caught:
         collect(rt.Kafka("127.0.0.1:1", config={"log_level": 0}), "any")
     assert "KGEN_BROKERS" in str(cause(caught.value, rt.SourceError))

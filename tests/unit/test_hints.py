@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import kgen_runtime as rt
-from kgen import cli, config
+from kgen.cli import app
 from kgen.errors import ConfigError
-from kgen_runtime import arguments, options, testing
+from kgen.project import config
+from kgen_runtime import testing
+from kgen_runtime.kafka import options
+from kgen_runtime.runner import arguments
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,13 +60,13 @@ def check(things: dict[tuple[str, ...], str], exists: Callable[..., bool], least
 
 
 def is_option(command: str, option: str) -> bool:
-    return command in cli._COMMANDS and option in options_of(command)
+    return command in app._COMMANDS and option in options_of(command)
 
 
 def options_of(command: str) -> set[str]:
     return {
         option
-        for parameter in cli._load(command).params
+        for parameter in app._load(command).params
         for option in (*parameter.opts, *parameter.secondary_opts)
     }
 
@@ -79,11 +82,11 @@ OTHERS = {
 
 
 def test_commands_that_are_named_exist() -> None:
-    check(named(r"`kgen ([a-z]+)\b"), lambda command: command in cli._COMMANDS, 8)
+    check(named(r"`kgen ([a-z]+)\b"), lambda command: command in app._COMMANDS, 8)
 
 
 def test_options_that_are_named_are_options_of_their_command() -> None:
-    commands = "|".join(cli._COMMANDS)
+    commands = "|".join(app._COMMANDS)
     found: dict[tuple[str, ...], str] = {}
     for (command, rest), path in named(rf"\bkgen ({commands})((?: [^`\n;,]*)?)").items():
         for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", rest.partition("kgen")[0]):
@@ -93,7 +96,7 @@ def test_options_that_are_named_are_options_of_their_command() -> None:
 
 def test_options_that_are_named_alone_exist() -> None:
     known = RUNNER | OTHERS | {"--help", "--version"}
-    known |= {option for command in cli._COMMANDS for option in options_of(command)}
+    known |= {option for command in app._COMMANDS for option in options_of(command)}
     check(named(r"(?<![\w-])(--[a-z][a-z-]+)"), lambda option: option in known, 30)
 
 

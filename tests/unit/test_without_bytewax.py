@@ -59,7 +59,9 @@ def test_bytewax_is_blocked_in_these_tests(blocked: dict[str, str]) -> None:
     assert "No module named 'bytewax'" in python(blocked, "-c", "import bytewax.operators").stderr
 
 
-@pytest.mark.parametrize("module", ["kgen_runtime", "kgen_runtime.codec", "kgen_runtime.serde", "kgen.cli"])
+@pytest.mark.parametrize(
+    "module", ["kgen_runtime", "kgen_runtime.codec", "kgen_runtime.serde", "kgen.cli.app"]
+)
 def test_a_module_is_imported_without_bytewax(blocked: dict[str, str], module: str) -> None:
     out_of(blocked, f"import {module}")
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 from kgen.dev import Dev
 from kgen.dev.topics import read
 from kgen_runtime import Message, RawMessage, SchemaStore, Topic
-from kgen_runtime.serde.registry import RegistryClient
+from kgen_runtime.serde import RegistryClient
 
 from shop._generated import enriched_orders, orders
 from shop.flows.orders import DEAD_LETTERS, total, wanted

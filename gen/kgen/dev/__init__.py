@@ -10,6 +10,6 @@ from __future__ import annotations
 
 from .broker import Broker, BrokerError
 from .server import RegistryServer
-from .up import Dev, serve, up
+from .stack import Dev, serve, up
 
 __all__ = ["Broker", "BrokerError", "Dev", "RegistryServer", "serve", "up"]

@@ -24,7 +24,7 @@ from kgen_runtime.errors import ConfigError, KgenError
 from .. import install
 
 HOST = "127.0.0.1"
-_GUARD = Path(__file__).with_name("guard.py")
+_GUARD = Path(__file__).with_name("watchdog.py")
 _TANSU_READS = ("SCHEMA_REGISTRY", "OTEL_EXPORTER_OTLP_ENDPOINT")  # a user's, meant for something else
 
 

@@ -10,15 +10,15 @@ from typing import Any
 from urllib.parse import quote
 
 from kgen_runtime.codec import make_writer
-from kgen_runtime.codec.sample import sample
-from kgen_runtime.codec.schema import Schema, parse
+from kgen_runtime.codec.avro.sample_values import sample
+from kgen_runtime.codec.avro.schema.tree import Schema, parse
 from kgen_runtime.errors import RegistryError, SchemaError
 from kgen_runtime.serde.framing import id_prefix
-from kgen_runtime.serde.registry import RegistryClient
+from kgen_runtime.serde.registry.client import RegistryClient
 
 from ..model.subjects import Reference
 from . import topics
-from .seedfiles import SeedSchema, load
+from .seed_files import SeedSchema, load
 
 PARTITIONS = 3
 SAMPLES = 100  # messages for each topic, its versions in turn
@@ -57,7 +57,7 @@ class Registered:
 
 def seed(brokers: str, registry: str, folder: Path) -> Seeded:
     """Register every schema in `folder`, make a topic for each `<topic>-key` and `<topic>-value`, and produce
-    sample messages to those with an Avro value. The folder's layout: `kgen.dev.seedfiles`.
+    sample messages to those with an Avro value. The folder's layout: `kgen.dev.seed_files`.
 
     Raises `ConfigError` where the folder does not hold what it should, `RegistryError` where the registry
     refuses a schema.

@@ -17,7 +17,7 @@ from typing import Any
 
 from kgen_runtime.errors import ConfigError
 
-from .api import answer
+from .registry_api import answer
 from .store import Store
 
 HOST = "127.0.0.1"

@@ -10,14 +10,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from kgen_runtime.serde.subjects import context_of, plain, qualified, sibling
+from kgen_runtime.serde.subject_names import context_of, plain, qualified, sibling
 
 from ..model.subjects import Reference
-from . import problems
-from .compat import Earlier, violations
-from .drafts import Draft, check
-from .problems import Problem
-from .settings import GLOBAL, LEVELS, MODES, Scoped
+from . import api_errors
+from .api_errors import Problem
+from .compat_check import Earlier, violations
+from .compat_settings import GLOBAL, LEVELS, MODES, Scoped
+from .schema_request import Draft, check
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Store:
         subject = qualified(subject)
         found = list(self._seen(subject, deleted, only_deleted))
         if not found and not (only_deleted and subject in self._subjects):
-            raise problems.subject_not_found(subject)
+            raise api_errors.subject_not_found(subject)
         return found
 
     def version(self, subject: str, number: str, *, deleted: bool = False) -> Version:
@@ -72,7 +72,7 @@ class Store:
         for version in found:
             if version.number == wanted:
                 return version
-        raise problems.version_not_found(wanted)
+        raise api_errors.version_not_found(wanted)
 
     def latest_with(
         self, subject: str, properties: Iterable[tuple[str, str]], *, deleted: bool = False
@@ -82,14 +82,14 @@ class Store:
         for version in reversed(self.versions(subject, deleted=deleted)):
             if wanted <= version.draft.properties.items():
                 return version
-        raise problems.schema_not_found()
+        raise api_errors.schema_not_found()
 
     def by_id(self, id_: int, subject: str = "", *, deleted: bool = True) -> list[Version]:
         """The versions with this id in the context of `subject`, by subject. Raises 40403."""
         context = context_of(qualified(subject))
         every = list(self._with_id(context, id_))
         if not every:
-            raise problems.schema_not_found(id_)
+            raise api_errors.schema_not_found(id_)
         return [v for v in every if deleted or not v.deleted]
 
     def by_guid(self, guid: str) -> Version:
@@ -97,7 +97,7 @@ class Store:
         for version in self._all():
             if version.draft.guid == guid:
                 return version
-        raise problems.schema_not_found(guid)
+        raise api_errors.schema_not_found(guid)
 
     def max_id(self, subject: str = "") -> int:
         """The highest id given in the context of `subject`."""
@@ -120,7 +120,7 @@ class Store:
         if not draft.extra:
             alike += [v for v in reversed(found) if _same(replace(v.draft, extra=()), draft, normalize)]
         if not alike:
-            raise problems.schema_not_found()
+            raise api_errors.schema_not_found()
         return alike[0]
 
     def referenced_by(self, subject: str, number: str, *, deleted: bool = False) -> list[int]:
@@ -163,11 +163,11 @@ class Store:
         version = self.version(subject, number, deleted=permanent or number not in ("latest", "-1"))
         self._may_write(subject)
         if version.deleted and not permanent:
-            raise problems.version_soft_deleted(subject, version.number)
+            raise api_errors.version_soft_deleted(subject, version.number)
         if any(self._referrers(version, permanent)):
-            raise problems.reference_exists(subject, version.number)
+            raise api_errors.reference_exists(subject, version.number)
         if permanent and not version.deleted:
-            raise problems.version_not_soft_deleted(subject, version.number)
+            raise api_errors.version_not_soft_deleted(subject, version.number)
         self._delete(version, permanent)
         return version.number
 
@@ -182,7 +182,7 @@ class Store:
         if number is not None and (wanted := _number(number)) != -1:
             earlier = [v for v in earlier if v.number == wanted]
             if not earlier:
-                raise problems.version_not_found(wanted)
+                raise api_errors.version_not_found(wanted)
         return self._violations(subject, draft, texts, earlier[-1:] if number else earlier)
 
     def set_mode(self, subject: str, mode: str, *, force: bool = False) -> None:
@@ -190,7 +190,7 @@ class Store:
         subject = qualified(subject)
         importing = mode == "IMPORT" and self.modes.in_scope(subject) != "IMPORT" and not force
         if importing and any(subject in (GLOBAL, name, context_of(name)) for name in self.subjects()):
-            raise problems.not_permitted("Cannot import since found existing subjects")
+            raise api_errors.not_permitted("Cannot import since found existing subjects")
         self.modes.set(subject, mode)
 
     # The parts of the above
@@ -233,21 +233,21 @@ class Store:
         try:
             return self.version(sibling(subject, reference.subject), str(reference.version), deleted=True)
         except Problem:
-            raise problems.invalid_schema(
+            raise api_errors.invalid_schema(
                 f'No schema reference found for subject "{reference.subject}" and version {reference.version}'
             ) from None
 
     def _may_write(self, subject: str) -> None:
         if self.modes.in_scope(subject).startswith("READONLY"):
-            raise problems.not_permitted(f"Subject {subject} is in read-only mode")
+            raise api_errors.not_permitted(f"Subject {subject} is in read-only mode")
 
     def _may_register(self, subject: str, draft: Draft) -> None:
         self._may_write(subject)
         mode = self.modes.in_scope(subject)
         if draft.id >= 0 and mode != "IMPORT":
-            raise problems.not_permitted(f"Subject {subject} is not in import mode")
+            raise api_errors.not_permitted(f"Subject {subject} is not in import mode")
         if draft.id < 0 and mode != "READWRITE":
-            raise problems.not_permitted(f"Subject {subject} is not in read-write mode")
+            raise api_errors.not_permitted(f"Subject {subject} is not in read-write mode")
 
     def _known(self, subject: str, draft: Draft) -> Version | None:
         for version in reversed(list(self._seen(subject))):
@@ -257,9 +257,9 @@ class Store:
 
     def _must_follow(self, subject: str, draft: Draft, texts: list[str]) -> None:
         if found := self._violations(subject, draft, texts, list(self._seen(subject))):
-            raise problems.incompatible(subject, found)
+            raise api_errors.incompatible(subject, found)
         if draft.version not in (0, self._next(subject)):
-            raise problems.invalid_schema("Version is not one more than previous version")
+            raise api_errors.invalid_schema("Version is not one more than previous version")
 
     def _violations(self, subject: str, draft: Draft, texts: list[str], against: list[Version]) -> list[str]:
         earlier = [Earlier(v.number, v.draft, self._texts(subject, v.draft)) for v in against]
@@ -292,20 +292,20 @@ class Store:
 
     def _check_id_free(self, context: str, draft: Draft) -> None:
         if any(not _same(v.draft, draft) for v in self._with_id(context, draft.id)):
-            raise problems.not_permitted(
+            raise api_errors.not_permitted(
                 f"Overwrite new schema with id {draft.id} in context {context or '.'} is not permitted."
             )
 
     def _may_delete_subject(self, subject: str, permanent: bool) -> None:
         every = self.versions(subject, deleted=True)
         if not permanent and all(v.deleted for v in every):
-            raise problems.subject_soft_deleted(subject)
+            raise api_errors.subject_soft_deleted(subject)
         self._may_write(subject)
         for version in every:
             if any(r.subject != subject for r in self._referrers(version, permanent)):
-                raise problems.reference_exists(subject, version.number)
+                raise api_errors.reference_exists(subject, version.number)
         if permanent and not all(v.deleted for v in every):
-            raise problems.subject_not_soft_deleted(subject)
+            raise api_errors.subject_not_soft_deleted(subject)
 
     def _delete(self, version: Version, permanent: bool) -> None:
         version.deleted = True
@@ -324,7 +324,7 @@ def _number(version: str) -> int:
     if version in ("latest", "-1"):
         return -1
     if not (version.isascii() and version.isdigit()) or not 0 < int(version) < 2**31:
-        raise problems.invalid_version(version)
+        raise api_errors.invalid_version(version)
     return int(version)
 
 
@@ -345,5 +345,5 @@ def _valid_subject(subject: str) -> str:
     subject = qualified(subject)
     name = plain(subject)
     if not name or name in ("__GLOBAL", "__EMPTY") or any(unicodedata.category(c) == "Cc" for c in name):
-        raise problems.invalid_subject(subject)
+        raise api_errors.invalid_subject(subject)
     return subject

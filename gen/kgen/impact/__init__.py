@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 
 from .changes import Affected, Half, generated_changes, topic_halves
 from .engine import Engine
-from .report import Report, Use
 from .shapes import Shapes
 from .text import Text, parsed
+from .uses import Report, Use
 from .world import World
 
 __all__ = ["Affected", "Half", "Use", "generated_changes", "impact", "topic_halves"]

@@ -24,8 +24,8 @@ from .kinds import (
     texts,
 )
 from .outer_call import Call, Handler
-from .report import ANY, How
 from .text import parsed
+from .uses import ANY, How
 
 if TYPE_CHECKING:
     pass

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import containers, known
-from .arguments import FROM_MODEL, Arguments, Callable_, agreed, bound, parameters
+from .call_arguments import FROM_MODEL, Arguments, Callable_, agreed, bound, parameters
 from .kinds import (
     ABSENT,
     DERIVED,

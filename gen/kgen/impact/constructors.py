@@ -6,10 +6,10 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .arguments import Arguments, parameters
+from .call_arguments import Arguments, parameters
 from .kinds import ABSENT, Class, Derived, Function, Instance, Kind, Many, either, members, texts
-from .report import ANY
 from .scopes import Scope
+from .uses import ANY
 
 if TYPE_CHECKING:
     from .engine import Engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from .arguments import Arguments
+from .call_arguments import Arguments
 from .kinds import (
     ABSENT,
     SCALAR,

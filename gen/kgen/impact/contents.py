@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .arguments import Arguments, value_of
+from .call_arguments import Arguments, value_of
 from .kinds import ABSENT, DERIVED, Derived, External, Keyed, Kind, Many, Text, either, members, texts
 from .outside import forgets, is_class, is_opaque
 from .scopes import Scope

@@ -8,12 +8,12 @@ import ast
 from dataclasses import dataclass, field
 
 from . import calls, constructors, contents, expressions, fixtures, objects, statements, strings
-from .arguments import UNKNOWN, Callable_
+from .call_arguments import UNKNOWN, Callable_
 from .kinds import ABSENT, Function, Kind, either
-from .report import Report
 from .scopes import Scope
 from .shapes import Shapes
 from .text import Text
+from .uses import Report
 from .world import World
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import contents
-from .arguments import Arguments, expanded, starred
+from .call_arguments import Arguments, expanded, starred
 from .kinds import (
     ABSENT,
     SCALAR,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .arguments import UNKNOWN
+from .call_arguments import UNKNOWN
 from .kinds import SCALAR, Function, Kind, Many, either, texts
 from .scopes import Scope
 

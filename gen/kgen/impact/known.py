@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from . import builtin, library, streams
-from .arguments import Arguments
+from . import builtin, stdlib_calls, streams
+from .call_arguments import Arguments
 from .kinds import (
     Kind,
 )
@@ -34,4 +34,4 @@ def result(engine: Engine, scope: Scope, node: ast.AST, name: str, given: Argume
 
 
 _PACKAGES = {"typing_extensions": "typing"}
-_HANDLERS = {**builtin.HANDLERS, **library.HANDLERS}
+_HANDLERS = {**builtin.HANDLERS, **stdlib_calls.HANDLERS}

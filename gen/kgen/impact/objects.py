@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .arguments import Arguments
+from .call_arguments import Arguments
 from .kinds import (
     ABSENT,
     DERIVED,
@@ -36,8 +36,8 @@ from .kinds import (
     texts,
 )
 from .outside import lacks
-from .report import ANY, How
 from .scopes import Scope
+from .uses import ANY, How
 
 if TYPE_CHECKING:
     from .engine import Engine

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from .arguments import Arguments
+from .call_arguments import Arguments
 from .kinds import (
     ABSENT,
     Kind,

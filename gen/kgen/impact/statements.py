@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .arguments import Arguments, agreed, parameters
+from .call_arguments import Arguments, agreed, parameters
 from .kinds import (
     ABSENT,
     SCALAR,

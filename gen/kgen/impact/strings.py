@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .arguments import Arguments
+from .call_arguments import Arguments
 from .kinds import ABSENT, SCALAR, Getter, Instance, Kind, Text, Tuple, either, has_names, members
 from .scopes import Scope
 

@@ -17,8 +17,8 @@ from . import lines, rename
 from .blocks import Blocks
 from .edits import Conflict, Edits, TangledError
 from .imports import merge_imports
-from .names import bound_anywhere, bound_by, loaded_by
-from .source import Source, newline_of, split_lines
+from .name_use import bound_anywhere, bound_by, loaded_by
+from .parsed_source import Source, newline_of, split_lines
 from .units import module_block
 
 __all__ = ["Conflict", "Merged", "merge"]

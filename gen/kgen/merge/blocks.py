@@ -16,8 +16,8 @@ from . import lines
 from .edits import Edits, reindent
 from .inner import Inner, UnmergeableError
 from .match import REWRITTEN, Matches, likeness, match, match_named
-from .names import bound_by, loaded_by
-from .source import Source, split_lines
+from .name_use import bound_by, loaded_by
+from .parsed_source import Source, split_lines
 from .units import BODIES, DEFS, LEAVES, Block, Unit, body_block, header_end, nested_units
 
 _PIECE = re.compile(r"\w+|[^\S\r\n]+|\r\n|.", re.DOTALL)

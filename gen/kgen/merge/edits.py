@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from . import lines
-from .source import Source, indent_of, newline_of, split_lines
+from .parsed_source import Source, indent_of, newline_of, split_lines
 
 
 class TangledError(Exception):

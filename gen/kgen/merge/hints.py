@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from .source import Source
+from .parsed_source import Source
 
 FIELDS = ("annotation", "returns")
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .edits import Edits
-from .names import alias_name, bound_anywhere, loaded_by, words_in_strings
-from .source import Source
+from .name_use import alias_name, bound_anywhere, loaded_by, words_in_strings
+from .parsed_source import Source
 from .units import Block, Unit, module_block
 
 

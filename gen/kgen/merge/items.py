@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TypeAlias
 
-from .source import Source, Token
+from .parsed_source import Source, Token
 from .units import DEFS
 
 Nodes: TypeAlias = tuple[ast.AST | None, ...]

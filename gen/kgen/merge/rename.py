@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from .hints import quoted_names
 from .match import Matches, match
-from .source import Source
+from .parsed_source import Source
 from .units import DEFS, Block, Unit, body_block, module_block
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .source import Source, docstring_node, indent_of, width
+from .parsed_source import Source, docstring_node, indent_of, width
 
 Key: TypeAlias = tuple[str, ...]
 Bodied: TypeAlias = (

@@ -11,8 +11,8 @@
 Pure: takes and returns values, and knows neither files, HTTP nor templates.
 """
 
-from .build import build
 from .given import Names
 from .project import Project, Settings, TopicSettings
+from .project_builder import build
 
 __all__ = ["Names", "Project", "Settings", "TopicSettings", "build"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kgen_runtime.codec.schema import Enum, Field, Named, Record
+from kgen_runtime.codec.avro.schema.tree import Enum, Field, Named, Record
 
-from . import names, quote
-from .defaults import Defaults, invalid_default
-from .expr import dict_of
+from ..pycode import quote
+from ..pycode.expr import dict_of
+from . import names
+from .default_expr import Defaults, invalid_default
 from .project import EnumClass, FieldDef, RecordClass, Symbol
 from .types import ModuleTypes, Path, Types, note
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from kgen_runtime.codec.schema import Enum, Named, Record
+from kgen_runtime.codec.avro.schema.tree import Enum, Named, Record
 
 from . import names
 from .library import Library, Pair, Unit, needed, referenced

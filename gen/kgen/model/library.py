@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from kgen_runtime.codec.schema import Array, Enum, Map, Named, Node, Record, Ref, Schema, Union, parse
+from kgen_runtime.codec.avro.schema.tree import (
+    Array,
+    Enum,
+    Map,
+    Named,
+    Node,
+    Record,
+    Ref,
+    Schema,
+    Union,
+    parse,
+)
 from kgen_runtime.errors import SchemaError
 
 from ..listing import title

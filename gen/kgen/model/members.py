@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kgen_runtime.codec.schema import Named
+from kgen_runtime.codec.avro.schema.tree import Named
 
 from .given import Before, History, members_of
 from .library import Pair, Unit

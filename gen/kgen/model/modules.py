@@ -9,21 +9,22 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
-from kgen_runtime.codec.schema import Enum, Fixed, Named, Node, Primitive, Record, Ref
+from kgen_runtime.codec.avro.schema.tree import Enum, Fixed, Named, Node, Primitive, Record, Ref
 from kgen_runtime.errors import ConfigError
 
-from . import names, quote
+from ..pycode import quote
+from ..pycode.expr import Alternatives, Expr, call, dict_of, flat
+from . import names
 from .classes import ClassMaker, doc
-from .expr import Alternatives, Expr, call, dict_of, flat
 from .given import Before, History, Names
-from .homes import Homes
 from .library import Library, Pair, Unit, reach, refs
 from .members import Members
+from .module_assignment import Homes
 from .names import Owner, Scope
 from .pairing import short
 from .project import EnumClass, Import, Module, RecordClass, SerdeDef, Source, TopicDef
 from .texts import Texts
-from .topics import FORMATS, ROLES, TopicPlan, topic_of
+from .topic_plans import FORMATS, ROLES, TopicPlan, topic_of
 from .types import ModuleTypes, Path, Types
 
 Ident: TypeAlias = "tuple[Pair, str]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kgen_runtime.codec.schema import Enum, Named, Record, Ref, Schema
+from kgen_runtime.codec.avro.schema.tree import Enum, Named, Record, Ref, Schema
 
 
 def type_pairs(old: Schema, new: Schema) -> dict[str, str]:

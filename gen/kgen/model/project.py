@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .expr import Expr
+from ..pycode.expr import Expr
 from .given import Names
 from .subjects import Skipped
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ..globs import wanted
-from . import quote
-from .expr import Expr, call, tuple_of
+from ..pycode import quote
+from ..pycode.expr import Expr, call, tuple_of
 from .library import Library, Pair
 from .project import SubjectTexts
+from .subject_filter import wanted
 from .subjects import SchemaVersion
-from .topics import TopicPlan, Usable
+from .topic_plans import TopicPlan, Usable
 
 
 class Texts:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
-from kgen_runtime.codec.schema import Array, Fixed, Logical, Map, Named, Node, Primitive, Record, Ref, Union
+from kgen_runtime.codec.avro.schema.tree import (
+    Array,
+    Fixed,
+    Logical,
+    Map,
+    Named,
+    Node,
+    Primitive,
+    Record,
+    Ref,
+    Union,
+)
 
-from .expr import Alternatives, Expr
+from ..pycode.expr import Alternatives, Expr
 from .names import free, sort_key
 from .project import TypeName
 

@@ -1,7 +1,7 @@
 """The schema registry, as the generator reads it."""
 
 from .api import Api as Api
-from .connect import connect as connect
-from .connect import opened as opened
-from .fetch import Fetched as Fetched
-from .fetch import fetch as fetch
+from .fetcher import Fetched as Fetched
+from .fetcher import fetch as fetch
+from .session import connect as connect
+from .session import opened as opened

@@ -8,9 +8,9 @@ import hashlib
 import json
 from typing import Any, cast
 
-from kgen_runtime.serde._http import printable
+from kgen_runtime.serde.registry.headers import printable
 from kgen_runtime.serde.rules import in_force
-from kgen_runtime.serde.subjects import same, sibling
+from kgen_runtime.serde.subject_names import same, sibling
 
 from ..errors import RegistryError
 from ..model.subjects import Reference, SchemaType, SchemaVersion

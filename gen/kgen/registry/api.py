@@ -17,7 +17,7 @@ _PAGES = 1_000
 
 
 class Http(Protocol):
-    """What is used of `kgen_runtime.serde.registry.RegistryClient`."""
+    """What is used of `kgen_runtime.serde.registry.client.RegistryClient`."""
 
     @property
     def url(self) -> str:

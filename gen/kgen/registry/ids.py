@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from kgen_runtime.serde.subjects import context_of
+from kgen_runtime.serde.subject_names import context_of
 
 from ..errors import RegistryError
 from ..model.subjects import SchemaVersion

@@ -16,11 +16,11 @@ from types import ModuleType
 from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
 
 from ..errors import ConfigError
-from .bind import is_plain
-from .build import ReaderBuilder, WriterBuilder
+from .avro.bind import is_plain
+from .avro.build import ReaderBuilder, WriterBuilder
+from .avro.resolution.resolve import resolve
+from .avro.schema.tree import Schema
 from .limits import MAX_DEPTH, MOST_DEPTH
-from .resolve import resolve
-from .schema import Schema
 
 EngineName: TypeAlias = Literal["native", "python"]
 Trailing: TypeAlias = Literal["refuse", "ignore"]
@@ -89,7 +89,7 @@ def make_reader(
     if trailing not in get_args(Trailing):
         raise ConfigError(f"trailing={trailing!r} is not known", hint="Use 'refuse' or 'ignore'.")
     _announce()
-    nodes = _nodes(engine, "_reader")
+    nodes = _nodes(engine, "reader")
     resolution = resolve(writer, writer if reader is None else reader)
     made: Reader = nodes.Reader(
         ReaderBuilder(nodes, resolution, classes or {}).root(), max_depth, trailing == "refuse"
@@ -109,7 +109,7 @@ def make_writer(
     Raises `SchemaError` where a class does not fit.
     """
     _announce()
-    nodes = _nodes(engine, "_writer")
+    nodes = _nodes(engine, "writer")
     made: Writer = nodes.Writer(WriterBuilder(nodes, schema, classes or {}).root())
     return made
 
@@ -121,14 +121,14 @@ def make_rows(cls: type[Any], *, engine: EngineName | None = None) -> Rows:
     """
     if not is_plain(cls):
         raise TypeError(f"{cls.__qualname__} is not a slotted dataclass that only stores its arguments")
-    made: Rows = _nodes(engine, "_rows").Rows(cls)
+    made: Rows = _nodes(engine, "rows").Rows(cls)
     return made
 
 
 def has_native() -> bool:
     """Whether the native engine was compiled."""
     try:
-        for part in ("._reader", "._writer", "._rows"):
+        for part in (".native._reader", ".native._writer", ".native._rows"):
             importlib.import_module(part, __name__)
     except ImportError:
         return False
@@ -153,7 +153,7 @@ def _announce() -> None:
 
 def _nodes(engine: EngineName | None, part: str) -> ModuleType:
     return importlib.import_module(
-        f".{part}" if (engine or ENGINE) == "native" else f"._py{part[1:]}", __name__
+        f".native._{part}" if (engine or ENGINE) == "native" else f".python.{part}", __name__
     )
 
 

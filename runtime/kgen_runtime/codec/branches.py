@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from .schema import Fixed, Named, Node, Primitive, Ref, Union, branch_name
+from .avro.schema.tree import Fixed, Named, Node, Primitive, Ref, Union, branch_name
 from .values import Duration
 
 T = TypeVar("T", int, float, bytes, Decimal, UUID, dt.time, Duration)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .avro import AvroSerde
+from .avro_serde import AvroSerde
 from .base import Decoder, Encoder, Role, Serde
 from .either import EitherSerde
 from .primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
-from .registry import RegistryClient
+from .registry.client import RegistryClient
+from .schema_store import SchemaStore
 from .schemas import Schemas, WriterSchema
-from .store import SchemaStore
 from .vendored import VendoredSchemas, VendoredSubject, VendoredVersion
 
 __all__ = [

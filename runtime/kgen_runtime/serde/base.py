@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from ..messages import Headers
 from .confluent import SerdeDeserializer, SerdeSerializer
-from .store import SchemaStore
+from .schema_store import SchemaStore
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

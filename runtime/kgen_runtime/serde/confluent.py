@@ -12,7 +12,7 @@ from confluent_kafka.serialization import Deserializer, MessageField, Serializat
 
 from ..errors import KgenError
 from ..messages import Headers
-from .store import SchemaStore
+from .schema_store import SchemaStore
 
 if TYPE_CHECKING:
     from .base import Decoder, Encoder, Role, Serde

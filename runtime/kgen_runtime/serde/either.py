@@ -10,7 +10,7 @@ from ..messages import Headers
 from .base import Decoder, Encoder, Role, Serde
 from .framing import HEADERS
 from .primitive import IntSerde, StringSerde
-from .store import SchemaStore
+from .schema_store import SchemaStore
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from ..errors import DecodeError, EncodeError
 from ..messages import Headers
 from .base import Decoder, Encoder, Role, Serde
-from .store import SchemaStore
+from .schema_store import SchemaStore
 
 T = TypeVar("T")
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from ..codec.schema import Schema, parse
+from ..codec.avro.schema.tree import Schema, parse
 from ..errors import RegistryError, RegistryUnavailable, ResolutionError, SchemaError, UnknownSchema
 from . import rules
-from ._http import printable
-from .registry import RegistryClient
+from .registry.client import RegistryClient
+from .registry.headers import printable
 from .schemas import Schemas
-from .subjects import same, sibling
+from .subject_names import same, sibling
 
 MAX_REFERENCES = 1000
 MAX_DEPTH = 64

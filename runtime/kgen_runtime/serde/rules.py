@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import RulesError
-from ._http import printable
+from .registry.headers import printable
 
 OnRules: TypeAlias = Literal["refuse", "ignore"]
 

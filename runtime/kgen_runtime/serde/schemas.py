@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..codec.schema import Schema, parse
+from ..codec.avro.schema.tree import Schema, parse
 from .rules import OnRules
-from .subjects import context_of
+from .subject_names import context_of
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..codec import Reader, Writer, make_reader, make_writer
-from ..codec.plan import Default, Step
-from ..codec.resolve import resolve
-from ..codec.schema import Array, Map, Node, Primitive, Record, Ref, Schema, Union
+from ..codec.avro.resolution.read_plan import Default, Step
+from ..codec.avro.resolution.resolve import resolve
+from ..codec.avro.schema.tree import Array, Map, Node, Primitive, Record, Ref, Schema, Union
 from ..errors import DecodeError, EncodeError, RecoveryError, ResolutionError
 from .hooks import UNSET
 

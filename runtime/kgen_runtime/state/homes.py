@@ -11,8 +11,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ..codec.bind import bind, is_plain
-from ..codec.schema import Enum, Record, Ref, Schema
+from ..codec.avro.bind import bind, is_plain
+from ..codec.avro.schema.tree import Enum, Record, Ref, Schema
 from ..errors import SchemaError
 from .hooks import install
 from .marks import Mark, fingerprint

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..codec.schema import Record, Schema
+from ..codec.avro.schema.tree import Record, Schema
 from ..errors import RecoveryError
 from . import homes
 from .homes import Binding, Home

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
-from ..codec.schema import Node
+from ..codec.avro.schema.tree import Node
 from ..errors import RecoveryError
 from . import legacy
 from .distinct import DistinctUnpickler

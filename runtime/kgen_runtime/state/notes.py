@@ -12,9 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..codec.schema import Schema, parse
+from ..codec.avro.schema.tree import Schema, parse
 from ..errors import SchemaError
-from ..starts import recovery_folder
+from ..recovery.start_offsets import recovery_folder
 from . import homes
 
 NAME: Final = "kgen-state.db"  # Bytewax takes all files in its folder that end in .sqlite3 for partitions

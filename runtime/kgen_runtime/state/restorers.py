@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..codec import make_reader
-from ..codec.plan import EnumValue, Link, Pick
-from ..codec.resolve import Resolution
-from ..codec.schema import Enum, Node, Ref, Schema
+from ..codec.avro.resolution.read_plan import EnumValue, Link, Pick
+from ..codec.avro.resolution.resolve import Resolution
+from ..codec.avro.schema.tree import Enum, Node, Ref, Schema
 from ..errors import DecodeError, RecoveryError, ResolutionError, SchemaError
 from . import homes, notes
 from .convert import Conversion

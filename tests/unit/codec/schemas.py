@@ -12,8 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kgen_runtime.codec.branches import without_branch
-from kgen_runtime.codec.schema import (
+from kgen_runtime.codec.avro.schema.tree import (
     Array,
     Enum,
     Fixed,
@@ -25,6 +24,7 @@ from kgen_runtime.codec.schema import (
     Schema,
     Union,
 )
+from kgen_runtime.codec.branches import without_branch
 from kgen_runtime.codec.values import Duration, LocalTimestampNanos, TimestampNanos
 
 Json = Any

@@ -20,10 +20,10 @@ from uuid import UUID
 import pytest
 
 from kgen_runtime.codec import ENGINE, make_reader, make_writer
-from kgen_runtime.codec.bind import is_plain
-from kgen_runtime.codec.defaults import zigzag
-from kgen_runtime.codec.resolve import check
-from kgen_runtime.codec.schema import parse
+from kgen_runtime.codec.avro.bind import is_plain
+from kgen_runtime.codec.avro.resolution.resolve import check
+from kgen_runtime.codec.avro.schema.defaults import zigzag
+from kgen_runtime.codec.avro.schema.tree import parse
 from kgen_runtime.codec.values import Duration, LocalTimestampNanos, TimestampNanos
 from kgen_runtime.errors import DecodeError, EncodeError, ResolutionError, SchemaError
 
@@ -426,7 +426,7 @@ def test_the_slots_of_another_class_are_not_taken_for_its_own(
     assert not is_plain(Borrowed)
     with pytest.raises(DecodeError, match="TypeError"):
         make_reader(schema(POINT), None, {"g.Point": Borrowed}, engine=engine).decode(b"\0" * 16)
-    native = importlib.import_module("kgen_runtime.codec._reader")
+    native = importlib.import_module("kgen_runtime.codec.native._reader")
     step = ("x", native.scalar("double", False, -1, 0, 0), 0)
     with pytest.raises(TypeError, match="not a slot"):
         native.SlotRecordNode(Borrowed, ("x", "y")).fill((step,), ())

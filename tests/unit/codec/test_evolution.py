@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from tests.unit.codec.schemas import Json, as_plain, classes, same, schemas, stripped, values
 
 from kgen_runtime.codec import make_reader
-from kgen_runtime.codec.resolve import PROMOTIONS, check
-from kgen_runtime.codec.schema import parse
+from kgen_runtime.codec.avro.resolution.resolve import PROMOTIONS, check
+from kgen_runtime.codec.avro.schema.tree import parse
 from kgen_runtime.errors import DecodeError, ResolutionError
 
 QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from kgen_runtime.codec.plan import Choice, Link, Pick
-from kgen_runtime.codec.problems import Incompatibility
-from kgen_runtime.codec.resolve import check, field_sources, resolve
-from kgen_runtime.codec.schema import Field, Primitive, Record, parse
+from kgen_runtime.codec.avro.resolution.incompatibilities import Incompatibility
+from kgen_runtime.codec.avro.resolution.read_plan import Choice, Link, Pick
+from kgen_runtime.codec.avro.resolution.resolve import check, field_sources, resolve
+from kgen_runtime.codec.avro.schema.tree import Field, Primitive, Record, parse
 from kgen_runtime.errors import ResolutionError
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kgen_runtime.codec.schema import (
+from kgen_runtime.codec.avro.schema.tree import (
     NO_DEFAULT,
     Array,
     Enum,

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from kgen.dev.api import answer
+from kgen.dev.registry_api import answer
 from kgen.dev.store import Store
 
 USER = {"type": "record", "name": "User", "fields": [{"name": "name", "type": "string"}]}
@@ -351,7 +351,7 @@ def test_transitive_levels_look_at_every_version(api: Api) -> None:
 def test_schemas_that_take_too_long_to_compare_are_not_compatible(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module("kgen_runtime.codec.resolve"), "RESOLUTION_WORK", 3)
+    monkeypatch.setattr(import_module("kgen_runtime.codec.avro.resolution.resolve"), "RESOLUTION_WORK", 3)
     api.register("a", USER)
     _, got = api.call("POST", "/compatibility/subjects/a/versions/latest?verbose=true", posted(USER_2))
     assert got["is_compatible"] is False

@@ -10,7 +10,7 @@ import requests
 
 from kgen.dev import RegistryServer
 from kgen_runtime.errors import ConfigError, RegistryError, UnknownSchema
-from kgen_runtime.serde.registry import RegistryClient
+from kgen_runtime.serde.registry.client import RegistryClient
 
 
 def test_kgens_own_client_talks_to_it() -> None:

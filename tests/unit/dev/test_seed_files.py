@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kgen.dev.seedfiles import load
+from kgen.dev.seed_files import load
 from kgen.model.subjects import Reference
 from kgen_runtime.errors import ConfigError
 

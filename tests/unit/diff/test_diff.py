@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from kgen.diff import Change, schema_diff, summary
-from kgen.verdict import at_level, both_ways
-from kgen_runtime.codec.schema import Schema, parse
+from kgen.compat.levels import at_level, both_ways
+from kgen.compat.schema_diff import Change, schema_diff, summary
+from kgen_runtime.codec.avro.schema.tree import Schema, parse
 
 
 def record(*fields: Any, name: str = "shop.Order", **more: Any) -> Schema:

@@ -18,7 +18,7 @@ import black
 import pytest
 from tests.unit.merge.test_matrix import tokens
 
-from kgen import cli
+from kgen.cli import app
 
 Record = dict[str, Any]
 ROUNDS = int(os.environ.get("KGEN_CHAIN_ROUNDS", "1"))  # orders of the edits
@@ -131,7 +131,7 @@ def edit(project: Path, at: int) -> None:
 
 
 def pull(project: Path) -> None:
-    assert cli.run(["pull", "--quiet", "--out", str(project)]) == 0
+    assert app.run(["pull", "--quiet", "--out", str(project)]) == 0
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -140,7 +140,7 @@ def test_ten_versions_one_by_one_are_one_pull_of_the_last(registry, tmp_path, tr
     first, *later = versions()
     registry.add("orders-value", first)
     step, once = tmp_path / "step", tmp_path / "once"
-    assert cli.run(["pull", "--quiet", "--registry", registry.url, "--out", str(step)]) == 0
+    assert app.run(["pull", "--quiet", "--registry", registry.url, "--out", str(step)]) == 0
     flow = step / FLOW
     rendered = {name: (step / name).read_text() for name in (FLOW, TEST)}
     flow.write_bytes(LAYOUTS[layout](flow.read_text()).encode())

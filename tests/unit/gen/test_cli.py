@@ -13,15 +13,15 @@ import threading
 import pytest
 
 import kgen
-from kgen import cli, write
-from kgen.commands import console
-from kgen.commands import pull as pull_command
+from kgen.cli import app, console
+from kgen.cli import pull_command as pull_command
+from kgen.project import transaction
 
 
 def test_the_version_is_that_of_the_distribution(capsys):
     import importlib.metadata
 
-    assert cli.run(["--version"]) == 0
+    assert app.run(["--version"]) == 0
     assert capsys.readouterr().out == f"kgen {kgen.__version__}\n"
     assert importlib.metadata.version("kgen-streams") == kgen.__version__
 
@@ -30,7 +30,7 @@ def test_the_version_is_that_of_the_distribution(capsys):
     "arguments", [["nonesuch"], ["pull", "--nonesuch"], ["pull", "--conflict", "x"], ["resolve"]]
 )
 def test_wrong_usage(capsys, arguments):
-    assert cli.run(arguments) == 2
+    assert app.run(arguments) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ")
     assert "--help" in err
@@ -38,19 +38,19 @@ def test_wrong_usage(capsys, arguments):
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["pull", "--help"], ["doctor", "--help"]])
 def test_help(capsys, arguments):
-    assert cli.run(arguments) == 0
+    assert app.run(arguments) == 0
     assert "Usage: kgen" in capsys.readouterr().out
 
 
 def test_a_bug_is_an_error_without_a_traceback(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(pull_command.pull, "run", lambda *_: 1 / 0)  # type: ignore[attr-defined]
-    assert cli.run(["pull", "--out", str(tmp_path)]) == 2
+    assert app.run(["pull", "--out", str(tmp_path)]) == 2
     err = capsys.readouterr().err
     assert "unexpected ZeroDivisionError" in err
     assert "please report it" in err
     assert "Traceback" not in err
     monkeypatch.setenv("KGEN_DEBUG", "1")
-    assert cli.run(["pull", "--out", str(tmp_path)]) == 2
+    assert app.run(["pull", "--out", str(tmp_path)]) == 2
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -59,12 +59,12 @@ def test_an_interrupt(capsys, monkeypatch, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pull_command.pull, "run", interrupted)  # type: ignore[attr-defined]
-    assert cli.run(["pull", "--out", str(tmp_path)]) == 130
+    assert app.run(["pull", "--out", str(tmp_path)]) == 130
     assert "interrupted" in capsys.readouterr().err
 
 
 def test_errors_as_json(capsys, tmp_path):
-    assert cli.run(["pull", "--json", "--out", str(tmp_path)]) == 2
+    assert app.run(["pull", "--json", "--out", str(tmp_path)]) == 2
     got = json.loads(capsys.readouterr().out)
     assert got["version"] == 1
     assert got["error"]["kind"] == "ConfigError"
@@ -134,12 +134,12 @@ def test_progress_is_for_terminals_after_a_while_and_leaves_the_data_alone(
     monkeypatch.setattr(console, "_PATIENCE", 0)
     monkeypatch.setattr(console, "_PAUSE", 0)
     pull = ["pull", "--json", "--registry", registry.url, "--out"]
-    assert cli.run([*pull, str(tmp_path / "no terminal")]) == 0
+    assert app.run([*pull, str(tmp_path / "no terminal")]) == 0
     assert not bars & {*capsys.readouterr().err}
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    assert cli.run([*pull, str(tmp_path / "quiet"), "--quiet"]) == 0
+    assert app.run([*pull, str(tmp_path / "quiet"), "--quiet"]) == 0
     assert capsys.readouterr().err == ""
-    assert cli.run([*pull, str(tmp_path / "shown")]) == 0
+    assert app.run([*pull, str(tmp_path / "shown")]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["written"] is True
     bar, _, after = err.rpartition("\r")
@@ -151,14 +151,14 @@ def test_progress_is_for_terminals_after_a_while_and_leaves_the_data_alone(
 
 def test_nothing_is_reported_before_it_is_written(registry, capsys, monkeypatch, tmp_path):
     registry.add("a-value", {"type": "record", "name": "A", "fields": []})
-    apply, said = write.apply, []
+    apply, said = transaction.apply, []
 
     def slow(*arguments, **more):
         said.append(capsys.readouterr().out)
         apply(*arguments, **more)
 
-    monkeypatch.setattr(write, "apply", slow)
-    assert cli.run(["pull", "--registry", registry.url, "--out", str(tmp_path / "p")]) == 0
+    monkeypatch.setattr(transaction, "apply", slow)
+    assert app.run(["pull", "--registry", registry.url, "--out", str(tmp_path / "p")]) == 0
     assert said == [""]
     assert "+ a-value v1" in capsys.readouterr().out
 
@@ -189,7 +189,7 @@ def test_progress_past_a_second_on_a_terminal(capsys, monkeypatch):
 
 def test_doctor(registry, capsys, tmp_path, monkeypatch):
     registry.add("a-value", '"string"')
-    code = cli.run(["doctor", "--registry", registry.url, "--out", str(tmp_path), "--json"])
+    code = app.run(["doctor", "--registry", registry.url, "--out", str(tmp_path), "--json"])
     got = json.loads(capsys.readouterr().out)
     findings = {f["name"]: f for f in got["findings"]}
     assert code == (0 if got["ok"] else 2)
@@ -198,7 +198,7 @@ def test_doctor(registry, capsys, tmp_path, monkeypatch):
     assert findings["codec"]["detail"]
     port = registry.url.rpartition(":")[2]
     monkeypatch.setenv("KGEN_BROKERS", f"127.0.0.1:{port}")
-    assert cli.run(["doctor", "--out", str(tmp_path)]) == 0
+    assert app.run(["doctor", "--out", str(tmp_path)]) == 0
     assert f"ok  brokers          127.0.0.1:{port}" in capsys.readouterr().out
 
 
@@ -227,7 +227,7 @@ def test_doctor_looks_at_what_a_flow_reads_and_writes(capsys, tmp_path, monkeypa
     (tmp_path / "with_letters.py").write_text(FLOW)
     (tmp_path / "unfinished.py").write_text("1 / 0")
     monkeypatch.chdir(tmp_path)
-    assert cli.run(["doctor", "with_letters:flow", "--json"]) == 2
+    assert app.run(["doctor", "with_letters:flow", "--json"]) == 2
     findings = [list(f.values()) for f in json.loads(capsys.readouterr().out)["findings"]]
     at = findings.index(["flow", "ok", "with_letters:flow (orders)", ""])
     assert [each[:3] for each in findings[at + 1 :]] == [
@@ -239,7 +239,7 @@ def test_doctor_looks_at_what_a_flow_reads_and_writes(capsys, tmp_path, monkeypa
         ("unfinished:flow", "ZeroDivisionError"),
         ("no_such:flow", "no module named no_such"),
     ):
-        assert cli.run(["doctor", name]) == 2
+        assert app.run(["doctor", name]) == 2
         assert expected in capsys.readouterr().out
 
 
@@ -250,7 +250,7 @@ def test_doctor_looks_at_what_a_flow_reads_and_writes(capsys, tmp_path, monkeypa
 def test_doctor_and_the_slower_codec(capsys, tmp_path, monkeypatch, compiled, hint):
     monkeypatch.setattr("kgen_runtime.codec.ENGINE", "python")
     monkeypatch.setattr("kgen_runtime.codec.has_native", lambda: compiled)
-    cli.run(["doctor", "--out", str(tmp_path), "--json"])
+    app.run(["doctor", "--out", str(tmp_path), "--json"])
     findings = {f["name"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
     assert (findings["codec"]["state"], findings["codec"]["hint"]) == ("warning", hint)
 
@@ -258,7 +258,7 @@ def test_doctor_and_the_slower_codec(capsys, tmp_path, monkeypatch, compiled, hi
 @pytest.mark.parametrize("brokers", ["127.0.0.1:1", "nonsense", "a:b"])
 def test_doctor_and_brokers_that_are_not_there(capsys, tmp_path, monkeypatch, brokers):
     monkeypatch.setenv("KGEN_BROKERS", brokers)
-    assert cli.run(["doctor", "--out", str(tmp_path)]) == 2
+    assert app.run(["doctor", "--out", str(tmp_path)]) == 2
     assert "!!  brokers" in capsys.readouterr().out
 
 
@@ -269,10 +269,10 @@ def test_doctor_waits_for_the_look_up_of_a_brokers_name_for_a_bounded_time(capsy
         ended.append(release.wait(20))
         raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
 
-    monkeypatch.setattr("kgen.doctor._TIMEOUT", 0.1)
+    monkeypatch.setattr("kgen.actions.doctor._TIMEOUT", 0.1)
     monkeypatch.setattr("socket.getaddrinfo", look_up)
     monkeypatch.setenv("KGEN_BROKERS", "one.example:9092,two.example:9092")
-    code = cli.run(["doctor", "--out", str(tmp_path)])
+    code = app.run(["doctor", "--out", str(tmp_path)])
     assert not ended
     release.set()
     assert code == 2
@@ -281,5 +281,5 @@ def test_doctor_waits_for_the_look_up_of_a_brokers_name_for_a_bounded_time(capsy
 
 
 def test_doctor_and_a_registry_that_is_not_there(capsys, tmp_path):
-    assert cli.run(["doctor", "--registry", "http://127.0.0.1:1", "--out", str(tmp_path)]) == 2
+    assert app.run(["doctor", "--registry", "http://127.0.0.1:1", "--out", str(tmp_path)]) == 2
     assert "!!  registry" in capsys.readouterr().out

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from kgen import config
-from kgen.config import Config, Registry
 from kgen.errors import ConfigError
+from kgen.project import config
+from kgen.project.config import Config, Registry
 
 
 def test_the_first_text_reads_back():

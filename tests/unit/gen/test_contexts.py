@@ -12,11 +12,12 @@ from urllib.parse import quote
 
 import pytest
 
-from kgen import cli, config, lock
+from kgen.cli import app
 from kgen.dev.server import RegistryServer
 from kgen.errors import ConfigError
+from kgen.project import config, lockfile
 from kgen_runtime.serde import RegistryClient, SchemaStore
-from kgen_runtime.serde.subjects import context_of, plain, qualified, sibling
+from kgen_runtime.serde.subject_names import context_of, plain, qualified, sibling
 
 REFERENCE = [{"name": "shop.Address", "subject": "address", "version": 1}]
 ORDER = {
@@ -60,7 +61,7 @@ def registry():
 def kgen(tmp_path, capsys):
     def run(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = cli.run([*arguments, "--out", str(tmp_path / "p")])
+        code = app.run([*arguments, "--out", str(tmp_path / "p")])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -105,7 +106,7 @@ def test_references_are_followed_in_the_context_of_the_subject_that_has_them(
 ) -> None:
     code, _, err = kgen("pull", "--registry", registry.url, "--subject", ":.staging:orders-value")
     assert code == 0, err
-    locked = lock.load(tmp_path / "p")
+    locked = lockfile.load(tmp_path / "p")
     assert locked is not None
     (referenced,) = locked.snapshot.referenced
     assert referenced.subject == ":.staging:address"
@@ -142,7 +143,7 @@ def test_a_reference_into_another_context_takes_its_own_references_from_there(
     into = [{"name": "shop.Order", "subject": ":.staging:orders-value", "version": 1}]
     registry.add("customers-value", customer, into)
     assert kgen("pull", "--registry", registry.url, "--subject", "customers-value")[0] == 0
-    locked = lock.load(tmp_path / "p")
+    locked = lockfile.load(tmp_path / "p")
     assert locked is not None
     names = [version.subject for version in locked.snapshot.referenced]
     assert names == [":.staging:address", ":.staging:orders-value"]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from kgen import cli, interrupts
+from kgen.cli import app
+from kgen.project import interrupts
 
 ORDER = {"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}
 # Waits for a line before the nth call of a function, and then calls it.
@@ -30,20 +31,20 @@ def call(*args, **more):
         sys.stdin.readline()
     return real(*args, **more)
 setattr(place, name, call)
-from kgen.cli import run
+from kgen.cli.app import run
 sys.exit(run(sys.argv[5:]))
 """
 NOTHING, EVERYTHING = "interrupted: nothing was written\n", "interrupted: everything was written\n"
 POINTS = {
     "before rendering": (("kgen.render", "", "render", 1), NOTHING),
-    "before the plan is made": (("kgen.plan", "", "files", 1), NOTHING),
-    "at the first file": (("kgen.write", "Disk", "write", 1), NOTHING),
-    "at the fifth file": (("kgen.write", "Disk", "write", 5), NOTHING),
-    "before the journal": (("kgen.write", "Disk", "replace", 1), EVERYTHING),
-    "half-way through renaming": (("kgen.write", "Disk", "replace", 4), EVERYTHING),
-    "before the journal goes": (("kgen.write", "_Run", "_end", 1), EVERYTHING),
-    "while tidying up": (("kgen.write", "_Run", "clean", 1), EVERYTHING),
-    "while it is shown": (("kgen.plan", "", "lines", 1), EVERYTHING),
+    "before the plan is made": (("kgen.planning.plan", "", "files", 1), NOTHING),
+    "at the first file": (("kgen.project.transaction", "Disk", "write", 1), NOTHING),
+    "at the fifth file": (("kgen.project.transaction", "Disk", "write", 5), NOTHING),
+    "before the journal": (("kgen.project.transaction", "Disk", "replace", 1), EVERYTHING),
+    "half-way through renaming": (("kgen.project.transaction", "Disk", "replace", 4), EVERYTHING),
+    "before the journal goes": (("kgen.project.transaction", "_Run", "_end", 1), EVERYTHING),
+    "while tidying up": (("kgen.project.transaction", "_Run", "clean", 1), EVERYTHING),
+    "while it is shown": (("kgen.planning.plan", "", "lines", 1), EVERYTHING),
 }
 Pressed = Callable[..., tuple[int, str, str]]
 
@@ -82,21 +83,21 @@ def test_a_first_pull(registry, pressed, tmp_path, point):
     if said == NOTHING:
         assert (out, list(tmp_path.iterdir())) == ("", [])
     else:
-        assert cli.run(["pull", "--check", "--out", str(root)]) == 0
+        assert app.run(["pull", "--check", "--out", str(root)]) == 0
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_later_pull(registry, pressed, tree, tmp_path, point):
     registry.add("orders-value", ORDER)
     root, full = tmp_path / "project", tmp_path / "full"
-    assert cli.run(["pull", "--registry", registry.url, "--out", str(root)]) == 0
+    assert app.run(["pull", "--registry", registry.url, "--out", str(root)]) == 0
     before = tree(root)
     later = copy.deepcopy(ORDER)
     later["fields"].append({"name": "note", "type": "string", "default": ""})  # type: ignore[attr-defined]
     registry.add("orders-value", later)
     registry.add("clicks-value", {**ORDER, "name": "shop.Click"})
     shutil.copytree(root, full)
-    assert cli.run(["pull", "--out", str(full)]) == 0
+    assert app.run(["pull", "--out", str(full)]) == 0
     hook, said = POINTS[point]
     code, _, err = pressed(root, hook)
     assert (code, err) == (130, said)
@@ -145,9 +146,9 @@ def look_up(*args):
     lib.pthread_mutex_lock(lock)
     lib.pthread_mutex_lock(lock)
 socket.getaddrinfo = look_up
-from kgen import doctor
+from kgen.actions import doctor
 doctor._TIMEOUT = 600
-from kgen.cli import run
+from kgen.cli.app import run
 sys.exit(run(sys.argv[1:]))
 """
 

@@ -6,7 +6,7 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgen.deflate import compress
+from kgen.pycode.deflate import compress
 
 EXPECTED = "4dcac77867d1fd5eba79e2e007d6cc83ff8de0f94b61804acd82c70e069c66af"
 PIECES = st.lists(st.sampled_from([b"a", b"ab", b'{"name": "', b"\xff\x90\x00", b"x" * 300, b"long, double"]))

@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import kgen
-from kgen import pull
+from kgen.actions import pull
 
 OURS = str(Path(kgen.__file__).parent)
 FEW = 10

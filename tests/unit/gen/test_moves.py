@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kgen import cli
+from kgen.cli import app
 
 REPO = Path(__file__).resolve().parents[3]
 FLOW = "streams/flows/orders.py"
@@ -36,7 +36,7 @@ def kgen(tmp_path, registry, capsys):
     def run(*arguments: str) -> str:
         capsys.readouterr()
         command = ["pull", "--registry", registry.url, "--out", str(tmp_path / "p"), *arguments]
-        assert cli.run(command) == 0, capsys.readouterr()
+        assert app.run(command) == 0, capsys.readouterr()
         return capsys.readouterr().out
 
     return run

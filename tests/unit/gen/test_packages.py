@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from kgen import cli
+from kgen.cli import app
 
 ORDER = {"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}
 CLICK = {"type": "record", "name": "web.Click", "fields": [{"name": "url", "type": "string"}]}
@@ -20,7 +20,7 @@ def project(registry, tmp_path, capsys):
     registry.add("orders-value", ORDER)
     registry.add("clicks-value", CLICK)
     pull = ["pull", "--registry", registry.url, "--package", "acme.streams", "--out", str(tmp_path)]
-    assert cli.run(pull) == 0
+    assert app.run(pull) == 0
     assert "next: python -m kgen_runtime.run acme.streams.flows.clicks:flow" in capsys.readouterr().err
     return tmp_path
 
@@ -50,7 +50,7 @@ def test_its_flows_run(project):
     assert "KGEN_BROKERS" in python(project, *run).stderr
     (project / "acme/__init__.py").unlink()  # others share the namespace
     assert "KGEN_BROKERS" in python(project, *run).stderr
-    assert cli.run(["pull", "--out", str(project)]) == 0
+    assert app.run(["pull", "--out", str(project)]) == 0
     assert not (project / "acme/__init__.py").exists()
 
 
@@ -60,7 +60,7 @@ def test_later_pulls_merge_name_lines_and_clean_up(project, registry, capsys):
     renamed = {**ORDER, "fields": [{"name": "key", "type": "string", "aliases": ["id"]}]}
     registry.add("orders-value", renamed)
     del registry.subjects["clicks-value"]
-    assert cli.run(["pull", "--json", "--out", str(project)]) == 0
+    assert app.run(["pull", "--json", "--out", str(project)]) == 0
     made = json.loads(capsys.readouterr().out)
     named = [(u["path"], u["line"]) for u in made["impact"] if "orders" in u["path"]]
     line = flow.read_text().splitlines().index("    print(order.id)") + 1
@@ -68,14 +68,14 @@ def test_later_pulls_merge_name_lines_and_clean_up(project, registry, capsys):
     assert not (project / "acme/streams/_generated/clicks.py").exists()
     effects = {s["subject"]: s["effects"] for s in made["subjects"]}
     assert effects["orders-value"] == ["models rewritten"]
-    assert cli.run(["status", "--out", str(project)]) in (0, 1)
+    assert app.run(["status", "--out", str(project)]) in (0, 1)
     assert "stale" not in capsys.readouterr().out
 
 
 def test_another_package_takes_the_generated_files_along(project, capsys):
     settings = project / "kgen.toml"
     settings.write_text(settings.read_text().replace("acme.streams", "acme.flows"))
-    assert cli.run(["pull", "--out", str(project)]) == 0
+    assert app.run(["pull", "--out", str(project)]) == 0
     capsys.readouterr()
     assert not (project / "acme/streams/_generated").exists()
     assert (project / "acme/flows/flows/orders.py").exists()
@@ -85,7 +85,7 @@ def test_another_package_takes_the_generated_files_along(project, capsys):
 def test_a_subject_whose_topic_no_client_can_name_is_a_library(registry, tmp_path, capsys):
     registry.add("clicks-value", CLICK)
     registry.add("a\0b-value", ORDER)
-    assert cli.run(["pull", "--registry", registry.url, "--out", str(tmp_path)]) == 0
+    assert app.run(["pull", "--registry", registry.url, "--out", str(tmp_path)]) == 0
     assert [p.name for p in (tmp_path / "streams/flows").glob("[!_]*.py")] == ["clicks.py"]
     assert "shop.Order" in "".join(p.read_text() for p in (tmp_path / "streams/_generated").glob("a_b_*.py"))
     done = python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")

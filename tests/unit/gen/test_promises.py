@@ -16,7 +16,7 @@ from typing import Any
 import black
 import pytest
 
-from kgen import cli
+from kgen.cli import app
 
 FLOW, TEST = "streams/flows/orders.py", "tests/test_orders.py"
 STATUS = {"type": "enum", "name": "Status", "symbols": ["PLACED", "PAID"], "default": "PLACED"}
@@ -47,7 +47,7 @@ def kgen(tmp_path, capsys):
 
     def run(*arguments: str, out: Path | None = None) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = cli.run([*arguments, "--out", str(out or tmp_path / "p")])
+        code = app.run([*arguments, "--out", str(out or tmp_path / "p")])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

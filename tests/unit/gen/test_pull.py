@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from kgen import cli, guard, lock, write
+from kgen.cli import app
+from kgen.project import lockfile, mutex, transaction
 
 ADDRESS = {
     "type": "record",
@@ -45,7 +46,7 @@ def kgen(tmp_path, capsys):
 
     def run(*arguments: str, out: Path | None = None) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = cli.run([*arguments, "--out", str(out or tmp_path / "p")])
+        code = app.run([*arguments, "--out", str(out or tmp_path / "p")])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -157,14 +158,14 @@ def test_narrowed_to_some_subjects_the_others_stay_as_locked(project, shop, kgen
     code, out, _ = kgen("pull", "--subject", "payments-*")
     assert code == 0
     assert "1 added, 0 changed, 0 removed" in out
-    assert [s.latest.version for s in lock.snapshot(project).subjects] == [1, 1, 1, 1]
+    assert [s.latest.version for s in lockfile.snapshot(project).subjects] == [1, 1, 1, 1]
 
 
 def test_a_new_pattern_goes_into_kgen_toml(shop, kgen, tmp_path):
     kgen("pull", "--registry", shop.url, "--subject", "orders-*")
     toml = tmp_path / "p/kgen.toml"
     toml.write_text("# mine\n" + toml.read_text())
-    assert [s.name for s in lock.snapshot(tmp_path / "p").subjects] == ["orders-key", "orders-value"]
+    assert [s.name for s in lockfile.snapshot(tmp_path / "p").subjects] == ["orders-key", "orders-value"]
     assert kgen("pull", "--subject", "addr*")[0] == 0
     assert toml.read_text().startswith("# mine\n")
     assert 'subjects = ["orders-*", "addr*"]' in toml.read_text()
@@ -178,7 +179,7 @@ def test_only_the_latest(shop, kgen, tmp_path):
     assert "all_versions = false" in (tmp_path / "p/kgen.toml").read_text()
     shop.add("orders-value", order(NOTE, {**NOTE, "name": "more"}), references=REFERENCE)
     kgen("pull")
-    assert [v.version for v in lock.snapshot(tmp_path / "p").subjects[-1].versions] == [2, 3]
+    assert [v.version for v in lockfile.snapshot(tmp_path / "p").subjects[-1].versions] == [2, 3]
 
 
 # ------------------------------------------------------------------------------------------- lock and modes
@@ -307,7 +308,7 @@ def test_a_subject_deleted_for_good_and_begun_again(project, shop, kgen):
     shop.add("orders-value", order(NOTE), references=REFERENCE)
     code, _, _ = kgen("pull", "--allow-incompatible", "orders-value")
     assert code == 0
-    assert [v.version for v in lock.snapshot(project).subjects[-1].versions] == [1]
+    assert [v.version for v in lockfile.snapshot(project).subjects[-1].versions] == [1]
 
 
 def test_a_renamed_topic(project, shop, kgen):
@@ -729,16 +730,16 @@ def test_a_killed_pull_is_healed_by_the_next(project, shop, kgen, tree, monkeypa
     def replace(self, source, target):
         original(self, source, target)
         if target.name == "orders.py":
-            monkeypatch.setattr(write.Disk, "replace", dead)
+            monkeypatch.setattr(transaction.Disk, "replace", dead)
             raise Kill
 
     def dead(self, *_):
         raise Kill
 
-    original = write.Disk.replace
-    monkeypatch.setattr(write.Disk, "replace", replace)
+    original = transaction.Disk.replace
+    monkeypatch.setattr(transaction.Disk, "replace", replace)
     with pytest.raises(Kill):
-        cli.run(["pull", "--out", str(project)])
+        app.run(["pull", "--out", str(project)])
     monkeypatch.undo()
     assert tree(project) != old
     assert "interrupted" in error(kgen("pull", "--check"))
@@ -764,7 +765,7 @@ def test_two_first_pulls_at_once(shop, tmp_path):
 
 def test_a_pull_waits_for_another(project, shop, tmp_path):
     command = [sys.executable, "-m", "kgen", "pull", "--out", str(project)]
-    with guard.exclusive(project, print):
+    with mutex.exclusive(project, print):
         second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert "another kgen" in second.stderr.readline()
     out, _ = second.communicate(timeout=60)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from kgen import registry as reg
-from kgen.config import Registry
 from kgen.errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
+from kgen.project.config import Registry
 from kgen.registry import answers
-from kgen.registry.fetch import WORKERS
-from kgen_runtime.serde.registry import RegistryClient
+from kgen.registry.fetcher import WORKERS
+from kgen_runtime.serde.registry.client import RegistryClient
 
 
 def record(name: str, *fields: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kgen import cli, root
+from kgen.cli import app
+from kgen.project import root
 
 ORDER = {"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}
 
@@ -15,7 +16,7 @@ ORDER = {"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type
 @pytest.fixture
 def project(registry, tmp_path, capsys):
     registry.add("orders-value", ORDER)
-    assert cli.run(["pull", "--registry", registry.url, "--out", str(tmp_path / "p")]) == 0
+    assert app.run(["pull", "--registry", registry.url, "--out", str(tmp_path / "p")]) == 0
     capsys.readouterr()
     return tmp_path / "p"
 
@@ -24,16 +25,16 @@ def test_the_project_is_found_from_a_folder_in_it(project, monkeypatch, capsys):
     (project / ".git").mkdir()
     monkeypatch.chdir(project / "streams/flows")
     for command in (["pull"], ["pull", "--check"], ["status"], ["outdated"], ["diff"], ["sample", "orders"]):
-        assert cli.run(command) == 0, command
+        assert app.run(command) == 0, command
         assert capsys.readouterr().err == f"project: {project}\n", command
-    assert cli.run(["status", "--quiet"]) == 0
+    assert app.run(["status", "--quiet"]) == 0
     assert capsys.readouterr().err == ""
     assert (
         list(Path.cwd().iterdir()) == [Path.cwd() / "__init__.py", Path.cwd() / "orders.py"]
         or len(list(Path.cwd().iterdir())) == 2
     )
     monkeypatch.chdir(project)
-    assert cli.run(["status"]) == 0
+    assert app.run(["status"]) == 0
     assert capsys.readouterr().err == ""
 
 
@@ -43,14 +44,14 @@ def test_a_conflict_is_resolved_from_a_folder_in_the_project(project, monkeypatc
     base.write_text(text.replace('Dataflow("orders")', 'Dataflow("older")'))
     flow.write_text(text.replace('Dataflow("orders")', 'Dataflow("mine")'))
     monkeypatch.chdir(flow.parent)
-    assert cli.run(["pull"]) == 3
-    assert cli.run(["resolve", "--mine", "orders.py"]) == 0
+    assert app.run(["pull"]) == 3
+    assert app.run(["resolve", "--mine", "orders.py"]) == 0
     assert 'Dataflow("mine")' in flow.read_text()
 
 
 def test_a_folder_that_is_named_is_taken_as_it_is(project, monkeypatch, capsys):
     monkeypatch.chdir(project / "streams")
-    assert cli.run(["pull", "--out", "."]) == 2
+    assert app.run(["pull", "--out", "."]) == 2
     assert "no kgen.toml" in capsys.readouterr().err
 
 
@@ -83,7 +84,7 @@ def test_outside_of_a_project_pull_asks_for_a_registry_and_says_where_it_would_w
     (tmp_path / ".git").mkdir()
     (tmp_path / "a/b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a/b")
-    assert cli.run(["pull", "--package", "acme.streams", "--json"]) == 2
+    assert app.run(["pull", "--package", "acme.streams", "--json"]) == 2
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["what"] == "there is no kgen.toml here nor in a folder above"
     assert error["where"] == str(tmp_path / "a/b")

@@ -11,7 +11,8 @@ from decimal import Decimal
 import fastavro
 import pytest
 
-from kgen import avrojson, cli
+from kgen.actions import avro_json
+from kgen.cli import app
 
 ADDRESS = {
     "type": "record",
@@ -38,21 +39,21 @@ def project(registry, tmp_path, capsys):
     registry.add("address", ADDRESS)
     registry.add("orders-value", ORDER, references=[("shop.Address", "address", 1)])
     registry.add("x-value", "{}", kind="JSON")
-    assert cli.run(["pull", "--registry", registry.url, "--out", str(tmp_path)]) == 0
+    assert app.run(["pull", "--registry", registry.url, "--out", str(tmp_path)]) == 0
     capsys.readouterr()
     return tmp_path
 
 
 def test_samples_are_lines_of_json_and_repeatable(project, capsys):
-    assert cli.run(["sample", "orders-value", "-n", "25", "--out", str(project)]) == 0
+    assert app.run(["sample", "orders-value", "-n", "25", "--out", str(project)]) == 0
     out = capsys.readouterr().out
     values = [json.loads(line) for line in out.splitlines()]
     assert len(values) == 25
     assert {type(v["at"]) for v in values} == {int}
     assert {"shop.Address"} == {k for v in values if v["ship_to"] for k in v["ship_to"]}
-    assert cli.run(["sample", "orders-value", "-n", "25", "--out", str(project), "--json"]) == 0
+    assert app.run(["sample", "orders-value", "-n", "25", "--out", str(project), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"version": 1, "subject": "orders-value", "samples": values}
-    cli.run(["sample", "orders-value", "-n", "25", "--seed", "1", "--out", str(project)])
+    app.run(["sample", "orders-value", "-n", "25", "--seed", "1", "--out", str(project)])
     assert capsys.readouterr().out != out
 
 
@@ -76,7 +77,7 @@ ODD = {
 def test_samples_of_what_registries_hold_are_as_another_library_writes_them(registry, tmp_path, capsys):
     registry.add("odd-value", ODD)
     assert (
-        cli.run(["sample", "odd-value", "-n", "40", "--registry", registry.url, "--out", str(tmp_path)]) == 0
+        app.run(["sample", "odd-value", "-n", "40", "--registry", registry.url, "--out", str(tmp_path)]) == 0
     )
     values = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {next(iter(v["beløp"] or [None])) for v in values} == {None, "a..b.Kind", "bytes", "a..b.Id"}
@@ -98,15 +99,15 @@ def test_a_topic_is_taken_for_its_values(registry, project, tmp_path_factory, ca
     empty = tmp_path_factory.mktemp("empty")
     for name in ("orders-value", "orders"):
         for where in (["--out", str(project)], ["--registry", registry.url, "--out", str(empty)]):
-            assert cli.run(["sample", name, *where]) == 0
+            assert app.run(["sample", name, *where]) == 0
             lines[name, where[0]] = capsys.readouterr().out
     assert len(set(lines.values())) == 1
-    assert cli.run(["sample", "orders", "--json", "-n", "1", "--out", str(project)]) == 0
+    assert app.run(["sample", "orders", "--json", "-n", "1", "--out", str(project)]) == 0
     assert json.loads(capsys.readouterr().out)["subject"] == "orders-value"
-    assert cli.run(["sample", "orders", "--version", "7", "--out", str(project)]) == 2
+    assert app.run(["sample", "orders", "--version", "7", "--out", str(project)]) == 2
     assert "orders-value has no version 7\n  hint: it has 1" in capsys.readouterr().err
     registry.add("orders", ADDRESS)  # a subject of that name comes first
-    assert cli.run(["sample", "orders", "--registry", registry.url, "--out", str(empty)]) == 0
+    assert app.run(["sample", "orders", "--registry", registry.url, "--out", str(empty)]) == 0
     assert '"city"' in capsys.readouterr().out
 
 
@@ -127,13 +128,13 @@ MONEY = {
 
 def test_decimals_are_numbers_with_all_their_digits(registry, tmp_path, capsys):
     registry.add("money-value", MONEY)
-    assert cli.run(["sample", "money", "-n", "60", "--registry", registry.url, "--out", str(tmp_path)]) == 0
+    assert app.run(["sample", "money", "-n", "60", "--registry", registry.url, "--out", str(tmp_path)]) == 0
     values = [json.loads(line, parse_float=Decimal) for line in capsys.readouterr().out.splitlines()]
     assert all(isinstance(v["big"], Decimal) and v["big"].as_tuple().exponent == -12 for v in values)
     assert {type(v["fixed"]) for v in values} == {int}
     assert {type(v["any"]["bytes"]) for v in values if v["any"]} <= {int, Decimal}
     assert {type(v["raw"]) for v in values} == {str}
-    assert avrojson.dumps({"a": [Decimal("1E+3"), Decimal("-0.10"), None]}) == '{"a": [1000, -0.10, null]}'
+    assert avro_json.dumps({"a": [Decimal("1E+3"), Decimal("-0.10"), None]}) == '{"a": [1000, -0.10, null]}'
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
@@ -155,7 +156,7 @@ def test_samples_end_with_their_reader(project, form):
 
 def test_samples_without_a_project(registry, project, tmp_path_factory, capsys):
     empty = tmp_path_factory.mktemp("empty")
-    assert cli.run(["sample", "address", "-n", "1", "--registry", registry.url, "--out", str(empty)]) == 0
+    assert app.run(["sample", "address", "-n", "1", "--registry", registry.url, "--out", str(empty)]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"city"}
     assert list(empty.iterdir()) == []
 
@@ -164,5 +165,5 @@ def test_samples_without_a_project(registry, project, tmp_path_factory, capsys):
     "arguments", [["nope"], ["x-value"], ["address", "--version", "9"], ["address", "-n", "0"]]
 )
 def test_samples_of_nothing(project, capsys, arguments):
-    assert cli.run(["sample", *arguments, "--out", str(project)]) == 2
+    assert app.run(["sample", *arguments, "--out", str(project)]) == 2
     assert capsys.readouterr().err.startswith("error: ")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.scripted import Trickle
 
-from kgen import cli
+from kgen.cli import app
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
 
@@ -28,7 +28,7 @@ def trickle() -> Iterator[Trickle]:
 def kgen(tmp_path, capsys):
     def run(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = cli.run([*arguments, "--out", str(tmp_path / "p")])
+        code = app.run([*arguments, "--out", str(tmp_path / "p")])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

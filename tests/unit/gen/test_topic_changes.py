@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kgen import cli
+from kgen.cli import app
 
 FLOW = "streams/flows/orders.py"
 ORDER = {"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}
@@ -72,7 +72,7 @@ BROKEN = {
 def kgen(tmp_path, capsys):
     def run(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = cli.run([*arguments, "--out", str(tmp_path / "p")])
+        code = app.run([*arguments, "--out", str(tmp_path / "p")])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kgen import cli
+from kgen.cli import app
 
 ADDRESS: dict[str, Any] = {
     "type": "record",
@@ -41,7 +41,7 @@ def uses(version: int) -> list[tuple[str, str, int]]:
 def kgen(tmp_path, capsys):
     def run(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = cli.run([*arguments, "--out", str(tmp_path / "p")])
+        code = app.run([*arguments, "--out", str(tmp_path / "p")])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -440,7 +440,7 @@ def test_an_earlier_version_that_is_listed_but_not_there_stays(project, registry
 def test_what_concerns_the_registry_as_a_whole_is_an_error(
     project, registry, kgen, tree, monkeypatch, status
 ):
-    monkeypatch.setattr("kgen_runtime.serde.registry.RegistryClient._delay", lambda *_: 0.0)
+    monkeypatch.setattr("kgen_runtime.serde.registry.client.RegistryClient._delay", lambda *_: 0.0)
     before = tree(project)
     registry.override("/subjects/orders-value/versions", (status, {"error_code": status, "message": "no"}))
     code, _, err = kgen("pull")
@@ -450,7 +450,7 @@ def test_what_concerns_the_registry_as_a_whole_is_an_error(
 
 
 def test_a_server_error_for_one_subject_keeps_that_one(project, registry, kgen, tree, monkeypatch):
-    monkeypatch.setattr("kgen_runtime.serde.registry.RegistryClient._delay", lambda *_: 0.0)
+    monkeypatch.setattr("kgen_runtime.serde.registry.client.RegistryClient._delay", lambda *_: 0.0)
     before = tree(project)
     for path in ("/subjects/orders-value/versions", "/config/other-value"):
         registry.override(path, (500, {"error_code": 50001, "message": "broken"}))

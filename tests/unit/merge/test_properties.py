@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kgen import merge as merging
 from kgen.merge import merge
-from kgen.merge.source import Source
+from kgen.merge.parsed_source import Source
 
 NAMES = ["alpha", "beta", "gamma", "delta", "omega"]
 names = st.sampled_from(NAMES)

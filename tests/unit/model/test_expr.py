@@ -7,7 +7,7 @@ import ast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgen.model.expr import Alternatives, Expr, call, dict_of, flat, layout, list_of, tuple_of
+from kgen.pycode.expr import Alternatives, Expr, call, dict_of, flat, layout, list_of, tuple_of
 
 ATOMS = st.integers(0, 10**30).map(str) | st.from_regex("[a-z]{3,20}_", fullmatch=True)
 

@@ -24,8 +24,8 @@ from kgen.model import Settings, build
 from kgen.model.subjects import SchemaVersion, Snapshot, Subject
 from kgen.render import render
 from kgen_runtime.codec import make_reader, make_writer
-from kgen_runtime.codec.sample import sample
-from kgen_runtime.codec.schema import parse
+from kgen_runtime.codec.avro.sample_values import sample
+from kgen_runtime.codec.avro.schema.tree import parse
 
 SHORT_NAMES = [
     "Order", "order_line", "Thing", "Value", "Decimal", "list", "Enum", "field", "O", "_X", "_0", "None",

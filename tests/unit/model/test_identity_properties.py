@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.unit.model.pulls import Project_, record, version
 
 from kgen.model import Project
-from kgen.model.expr import flat
 from kgen.model.subjects import SchemaVersion, Snapshot, Subject
+from kgen.pycode.expr import flat
 
 WIRES = [
     "op",

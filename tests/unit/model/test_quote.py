@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgen.model import quote
+from kgen.pycode import quote
 
 NASTY = st.text("\"'\\\n\r\t \u202e\u200b\ud800\x00\x85\u2028é😀{%#}a", max_size=30) | st.text(max_size=60)
 

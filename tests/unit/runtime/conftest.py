@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,11 +10,12 @@ from bytewax.dataflow import Dataflow
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
-from kgen_runtime import delivery as deliveries
 from kgen_runtime import testing
-from kgen_runtime.producers import OF_A_BATCH
-from kgen_runtime.settings import TopicSettings
-from kgen_runtime.stopping import STOP
+from kgen_runtime.kafka.connection import TopicSettings
+from kgen_runtime.producer import delivery as deliveries
+from kgen_runtime.producer import sink
+from kgen_runtime.producer.clients import OF_A_BATCH
+from kgen_runtime.stop import STOP
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +160,7 @@ class Producer:
 
 def office_of(out: rt.Topic[str, str], kafka: rt.Kafka, delivery: Any = "at-least-once") -> Any:
     """The post office of a sink, outside of a flow that runs."""
-    module: Any = sys.modules["kgen_runtime.sink"]  # the attribute of the package is the function
+    module: Any = sink
     mail = deliveries.Mail(  # type: ignore[attr-defined]
         kafka,
         lambda: module._outgoing("flow.out", out, kafka),

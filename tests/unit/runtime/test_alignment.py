@@ -14,9 +14,10 @@ from bytewax.testing import TestingSink, TestingSource, cluster_main
 from confluent_kafka import TopicPartition
 
 import kgen_runtime as rt
-from kgen_runtime import alignment, testing
-from kgen_runtime.alignment import Workers
-from kgen_runtime.reader import Reader
+from kgen_runtime import testing
+from kgen_runtime.consumer import alignment
+from kgen_runtime.consumer.alignment import Workers
+from kgen_runtime.consumer.partition_reader import Reader
 
 from .conftest import raw
 

@@ -12,9 +12,10 @@ from bytewax.dataflow import Dataflow, Operator, Stream
 from bytewax.testing import TestingSource
 
 import kgen_runtime as rt
-from kgen_runtime import delivery, testing
-from kgen_runtime.policies import _End
-from kgen_runtime.source import KafkaSource
+from kgen_runtime import testing
+from kgen_runtime.consumer.source import KafkaSource
+from kgen_runtime.producer import delivery
+from kgen_runtime.routing.policies import _End
 
 
 def step_ids(steps: list[Operator]) -> Iterator[str]:

@@ -13,9 +13,10 @@ from bytewax.testing import TestingSink, TestingSource
 from confluent_kafka import KafkaError
 
 import kgen_runtime as rt
-from kgen_runtime import counter, delivery, testing
-from kgen_runtime.conditions import deliveries
-from kgen_runtime.settings import TopicSettings
+from kgen_runtime import testing
+from kgen_runtime.kafka.connection import TopicSettings
+from kgen_runtime.producer import delivery, sender
+from kgen_runtime.producer.eligibility import deliveries
 
 from .conftest import Broker, office_of
 
@@ -383,7 +384,7 @@ def test_a_lost_delivery_fails_the_flow(out: Out) -> None:
 
 
 def test_a_broker_that_never_answers_fails_the_flow(out: Out, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counter, "delivery_seconds", lambda kafka: 0.1 - 5)
+    monkeypatch.setattr(sender, "delivery_seconds", lambda kafka: 0.1 - 5)
     kafka = Broker()
     kafka.away = True
     with pytest.raises(RuntimeError) as caught:
@@ -412,8 +413,8 @@ def test_a_slow_broker_is_waited_for_as_long_as_it_takes_some(
             return producer
 
     clock = [0.0]
-    monkeypatch.setattr(counter, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr(counter, "delivery_seconds", lambda kafka: 0.0)
+    monkeypatch.setattr(sender, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(sender, "delivery_seconds", lambda kafka: 0.0)
     kafka = Slow()
     assert write(kafka, out, [rt.Message("k", f"v{i}") for i in range(10)], batch=10) == []
     assert written(kafka) == [f"v{i}".encode() for i in range(10)]

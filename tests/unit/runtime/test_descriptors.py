@@ -14,9 +14,10 @@ import pytest
 from bytewax.dataflow import Dataflow
 
 import kgen_runtime as rt
-from kgen_runtime import descriptors, testing
-from kgen_runtime.descriptors import check_descriptors
-from kgen_runtime.leaving import FAILED
+from kgen_runtime import testing
+from kgen_runtime.runner import descriptors
+from kgen_runtime.runner.descriptors import check_descriptors
+from kgen_runtime.runner.shutdown import FAILED
 
 Topic = rt.Topic[str, str]
 
@@ -64,7 +65,7 @@ def test_a_flow_that_does_not_fit_is_refused_at_the_start_with_the_numbers(
 
 
 def test_the_soft_limit_is_raised_to_the_hard_one(tmp_path: Path) -> None:
-    code = "from kgen_runtime.descriptors import *; raise_limit(); print(resource.getrlimit(%d))"
+    code = "from kgen_runtime.runner.descriptors import *; raise_limit(); print(resource.getrlimit(%d))"
     assert limited(["-c", code % resource.RLIMIT_NOFILE], 300, 5000, tmp_path).stdout == "(5000, 5000)\n"
 
 

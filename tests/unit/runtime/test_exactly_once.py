@@ -19,13 +19,15 @@ from bytewax.testing import TestingSource
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
-from kgen_runtime import counter, delivery, testing, transactions
-from kgen_runtime.conditions import check_interval
-from kgen_runtime.outgoing import Outgoing
-from kgen_runtime.settings import TopicSettings
-from kgen_runtime.sizes import batch_limit, client_size, record_size
-from kgen_runtime.stopping import STOP
-from kgen_runtime.transactions import group_of
+from kgen_runtime import testing
+from kgen_runtime.kafka.connection import TopicSettings
+from kgen_runtime.producer import delivery, exactly_once
+from kgen_runtime.producer import sender as counter
+from kgen_runtime.producer.eligibility import check_interval
+from kgen_runtime.producer.exactly_once import group_of
+from kgen_runtime.producer.outgoing import Outgoing
+from kgen_runtime.producer.record_size import batch_limit, client_size, record_size
+from kgen_runtime.stop import STOP
 
 from .conftest import Report, office_of, texts
 
@@ -135,7 +137,7 @@ def test_a_client_that_hangs_fails_the_flow(
     orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counter, "delivery_seconds", lambda kafka: 0.1 - 5)
-    monkeypatch.setattr(transactions, "GRACE", 0.1)
+    monkeypatch.setattr(exactly_once, "GRACE", 0.1)
     kafka = Hanging({orders: texts(3)})
     assert "was not committed within" in delivery_error(build(kafka, orders, out))
     kafka.broker_is_back.set()
@@ -145,7 +147,7 @@ def test_a_client_that_hangs_fails_the_flow(
 def test_a_claim_that_hangs_fails_the_flow(
     orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactions, "_CLAIMED", 0.1)
+    monkeypatch.setattr(exactly_once, "_CLAIMED", 0.1)
     kafka = Hanging({orders: texts(3)})
     kafka.hangs = "/orders/0"
     assert "orders/0 could not be claimed in time" in delivery_error(build(kafka, orders, out))
@@ -182,7 +184,7 @@ def test_no_transaction_is_kept_open_while_partitions_are_claimed(
     out: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It might outlast its timeout: claims of many partitions take their time."""
-    monkeypatch.setattr(transactions, "_CLAIMED", 10)
+    monkeypatch.setattr(exactly_once, "_CLAIMED", 10)
     kafka = Waiting()
     office = office_of(out, kafka, delivery="exactly-once")
     office.produce([rt.Message("k", "v0", "orders", 0, 7)])
@@ -222,7 +224,7 @@ class Failing(testing.Memory):
 def test_a_transaction_that_fails_is_not_hidden_by_a_call_that_hangs(
     orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactions, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(exactly_once, "_LOOK_EVERY", 0.01)
     kafka = Failing({orders: texts(3) + texts(3, partition=1)})
     told = delivery_error(build(kafka, orders, out))
     kafka.over.set()
@@ -333,7 +335,7 @@ def test_the_marker_of_an_idle_partition_is_kept(
     orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though nothing is read any more, epochs are closed with a commit."""
-    monkeypatch.setattr(transactions, "_KEEP", 0.0)
+    monkeypatch.setattr(exactly_once, "_KEEP", 0.0)
     kafka = Counted({orders: texts(5)})
     kafka.ends = False
     late = threading.Timer(30, STOP.request)
@@ -609,7 +611,7 @@ class Denied:
 def test_a_group_that_may_not_be_used_is_told(orders: Topic, out: Topic) -> None:
     class Guarded(testing.Memory):
         def consumer(self, extra: Any) -> Any:
-            ours = extra.get("group.id", "").startswith(transactions.GROUP_PREFIX)
+            ours = extra.get("group.id", "").startswith(exactly_once.GROUP_PREFIX)
             return Denied() if ours else super().consumer(extra)
 
     kafka = Guarded({orders: texts(3) + texts(3, partition=1)})

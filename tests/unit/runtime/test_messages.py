@@ -11,9 +11,9 @@ import confluent_kafka
 import pytest
 
 import kgen_runtime as rt
-from kgen_runtime.columns import from_consumed, from_messages
-from kgen_runtime.decoding import BatchDecoder
-from kgen_runtime.split import Batch
+from kgen_runtime.consumer.columns import from_consumed, from_messages
+from kgen_runtime.consumer.decoding import BatchDecoder
+from kgen_runtime.flow.split import Batch
 
 HEADERS: rt.Headers = (("a", b"1"), ("a", None))
 RAW = rt.RawMessage(

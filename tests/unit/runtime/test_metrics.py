@@ -19,9 +19,10 @@ from bytewax.testing import TestingSource
 from prometheus_client import REGISTRY
 
 import kgen_runtime as rt
-from kgen_runtime import cluster, metrics, testing
-from kgen_runtime.source import KafkaSource
-from kgen_runtime.waiting import patiently
+from kgen_runtime import metrics, testing
+from kgen_runtime.consumer.source import KafkaSource
+from kgen_runtime.flow.retry import patiently
+from kgen_runtime.runner import local_cluster
 
 from .conftest import Broker, raw, texts
 
@@ -358,6 +359,6 @@ def _free_ports_in_a_row() -> int:
 
 def test_ports_of_processes_follow_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BYTEWAX_DATAFLOW_API_PORT", raising=False)
-    assert cluster._environment(1)["BYTEWAX_DATAFLOW_API_PORT"] == "3031"
+    assert local_cluster._environment(1)["BYTEWAX_DATAFLOW_API_PORT"] == "3031"
     monkeypatch.setenv("BYTEWAX_DATAFLOW_API_PORT", "9000")
-    assert cluster._environment(2)["BYTEWAX_DATAFLOW_API_PORT"] == "9002"
+    assert local_cluster._environment(2)["BYTEWAX_DATAFLOW_API_PORT"] == "9002"

@@ -18,7 +18,7 @@ from bytewax.testing import TestingSink, TestingSource
 
 import kgen_runtime as rt
 from kgen_runtime import run, testing
-from kgen_runtime.recovery import explained
+from kgen_runtime.recovery.folder import explained
 
 
 def flow(step: str = "in") -> Dataflow:

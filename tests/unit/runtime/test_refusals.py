@@ -14,11 +14,11 @@ import pytest
 from tests.scripted import Answer, Server
 
 import kgen_runtime as rt
-from kgen_runtime.encoding import encoder
 from kgen_runtime.errors import causes
-from kgen_runtime.leaving import FAILED
+from kgen_runtime.producer.encoding import encoder
+from kgen_runtime.runner.error_report import tell
+from kgen_runtime.runner.shutdown import FAILED
 from kgen_runtime.serde import AvroSerde, RegistryClient, Schemas, WriterSchema
-from kgen_runtime.telling import tell
 
 FLOW = """
     import os

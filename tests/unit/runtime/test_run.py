@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 import kgen_runtime as rt
-from kgen_runtime import arguments, run
+from kgen_runtime import run
+from kgen_runtime.runner import arguments
 
 FLOW = """
     import bytewax.operators as op
@@ -202,7 +203,7 @@ SLOW = """
     from bytewax.dataflow import Dataflow
     import kgen_runtime as rt
     from kgen_runtime import testing
-    from kgen_runtime.source import KafkaSource
+    from kgen_runtime.consumer.source import KafkaSource
 
     class Away(rt.StringSerde):
         def encoder(self, store, role):
@@ -294,7 +295,7 @@ def test_a_stop_while_the_sink_waits_for_the_registry(
 def test_a_step_that_hangs_does_not_keep_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytewax waits for its workers: the runner must not wait for Bytewax."""
     (tmp_path / "sitecustomize.py").write_text(
-        "from datetime import timedelta\nfrom kgen_runtime import leaving\n"
+        "from datetime import timedelta\nfrom kgen_runtime.runner import shutdown as leaving\n"
         "leaving._PATIENCE = timedelta(seconds=0.5)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -20,11 +20,12 @@ from bytewax.testing import TestingSink
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
-from kgen_runtime import reader, testing
-from kgen_runtime.policies import consume
-from kgen_runtime.source import KafkaSource
-from kgen_runtime.starts import kept_in, recovery_folder
-from kgen_runtime.stopping import STOP
+from kgen_runtime import testing
+from kgen_runtime.consumer import partition_reader
+from kgen_runtime.consumer.source import KafkaSource
+from kgen_runtime.recovery.start_offsets import kept_in, recovery_folder
+from kgen_runtime.routing.policies import consume
+from kgen_runtime.stop import STOP
 
 from .conftest import raw, texts
 
@@ -734,7 +735,7 @@ def test_the_source_looks_for_partitions_though_librdkafka_does_not(orders: Orde
 def test_a_topic_that_is_gone_fails_after_a_second_look(
     orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "_CONFIRM_AFTER", 0.01)
+    monkeypatch.setattr(partition_reader, "_CONFIRM_AFTER", 0.01)
     kafka = Growing(orders)
     part = partition(kafka, orders, batch_size=1)
     part.next_batch()

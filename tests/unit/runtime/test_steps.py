@@ -13,8 +13,9 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink, TestingSource
 
 import kgen_runtime as rt
-from kgen_runtime import testing, waiting
-from kgen_runtime.stopping import STOP
+from kgen_runtime import testing
+from kgen_runtime.flow import retry
+from kgen_runtime.stop import STOP
 
 Orders = rt.Topic[str, str]
 
@@ -152,7 +153,7 @@ def test_waiting_for_the_registry_doubles_and_ends() -> None:
             raise answers.pop()
         return "there"
 
-    assert waiting.patiently("step", call, slept.append) == "there"
+    assert retry.patiently("step", call, slept.append) == "there"
     assert slept == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
@@ -163,12 +164,12 @@ def test_a_stop_ends_the_waiting() -> None:
         STOP.request()
         raise rt.RegistryUnavailable("away")
 
-    waiting.STUCK.reset(lambda: told.append("stuck"))
+    retry.STUCK.reset(lambda: told.append("stuck"))
     try:
         with pytest.raises(rt.RegistryUnavailable):
-            waiting.patiently("step", call, lambda seconds: pytest.fail("it waits"))
+            retry.patiently("step", call, lambda seconds: pytest.fail("it waits"))
     finally:
-        waiting.STUCK.reset()
+        retry.STUCK.reset()
     assert told == ["stuck"]
 
 
@@ -183,6 +184,6 @@ def test_a_stop_cuts_a_pause_short() -> None:
     threading.Timer(0.7, STOP.request).start()
     begun = time.monotonic()
     with pytest.raises(rt.RegistryUnavailable):
-        waiting.patiently("step", call)
+        retry.patiently("step", call)
     assert calls == 2  # a pause of half a second, then one of a second
     assert time.monotonic() - begun < 1.4

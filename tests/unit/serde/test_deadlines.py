@@ -11,7 +11,7 @@ from tests.scripted import Answer, Server, Trickle
 
 from kgen_runtime.errors import RegistryUnavailable
 from kgen_runtime.serde import RegistryClient, Schemas, SchemaStore, WriterSchema
-from kgen_runtime.stopping import STOP
+from kgen_runtime.stop import STOP
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 # A TLS record of 16,000 bytes, whose end does not come.

@@ -93,7 +93,7 @@ def test_a_secret_in_a_type_or_a_location_is_not_shown(server, answer, client):
 
 def test_the_runner_prints_no_control_characters(capsys):
     pytest.importorskip("bytewax", reason="the runner needs Bytewax, which has no build for this Python")
-    from kgen_runtime.telling import tell
+    from kgen_runtime.runner.error_report import tell
 
     tell(RegistryError("what" + RED, where="where\x1b[0m", hint="hint\x07"))
     said = capsys.readouterr().err

@@ -16,7 +16,7 @@ from urllib3.util import parse_url
 
 from kgen_runtime.errors import ConfigError, RegistryError
 from kgen_runtime.serde import RegistryClient
-from kgen_runtime.serde._url import Url, registry_url
+from kgen_runtime.serde.registry.url import Url, registry_url
 
 Make = Callable[..., RegistryClient]
 SECRETS = [("me", "s3cret"), "t0ken-s3cret"]

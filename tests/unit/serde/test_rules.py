@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from kgen_runtime.codec.schema import parse
+from kgen_runtime.codec.avro.schema.tree import parse
 from kgen_runtime.errors import RulesError, UnknownSchema
-from kgen_runtime.failures import stage_of
+from kgen_runtime.flow.failures import stage_of
 from kgen_runtime.messages import Stage
 from kgen_runtime.serde import AvroSerde, Schemas, SchemaStore, WriterSchema
 from kgen_runtime.serde.framing import id_prefix

@@ -19,7 +19,7 @@ from typing import Union
 from typing_extensions import TypeAlias, assert_type
 
 from kgen_runtime import serde as rt
-from kgen_runtime.topic import Topic
+from kgen_runtime.flow.topic import Topic
 
 SCHEMAS = rt.Schemas("orders-value", (rt.WriterSchema(version=1, id=3, text="", references=("",)),))
 

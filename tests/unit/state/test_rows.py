@@ -197,8 +197,8 @@ def test_a_crash_while_a_store_is_written_leaves_it_as_it_was(
 def test_a_wait_for_another_process_is_said_and_ends(
     store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("kgen_runtime.state.store._SOON", 0.01)
-    monkeypatch.setattr("kgen_runtime.state.store._PATIENCE", 0.02)
+    monkeypatch.setattr("kgen_runtime.state.upgrade._SOON", 0.01)
+    monkeypatch.setattr("kgen_runtime.state.upgrade._PATIENCE", 0.02)
     with closing(sqlite3.connect(store / "part-2.sqlite3", isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         with pytest.raises(rt.RecoveryError, match="database is locked"):
@@ -211,7 +211,7 @@ def test_a_wait_for_another_process_is_said_and_ends(
 def test_how_far_a_large_store_is_looked_through_is_reported(
     store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("kgen_runtime.state.store._EVERY", 0.0)
+    monkeypatch.setattr("kgen_runtime.state.upgrade._EVERY", 0.0)
     for number in range(150):
         keep(store, number, key=str(number))
     with caplog.at_level("INFO"):

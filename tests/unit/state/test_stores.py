@@ -19,10 +19,10 @@ from tests.unit.state.flows import FLOW
 from tests.unit.state.projects import PACKAGE, Versions, module, project, record, write
 
 import kgen_runtime as rt
-from kgen.changes import schema_changes
-from kgen.kept_types import fates
-from kgen.lock import Locked
 from kgen.model.subjects import SchemaVersion, Snapshot, Subject
+from kgen.planning.kept_types import fates
+from kgen.planning.subject_changes import schema_changes
+from kgen.project.lockfile import Locked
 from kgen_runtime import testing
 from kgen_runtime.codec import make_writer
 from kgen_runtime.serde.framing import id_prefix
@@ -37,7 +37,7 @@ V1_SAYS = "Order(id='{}', lines=[Line(sku='a', price=1)], status=<Status.GONE: '
 
 
 def raw(version: int, schema: Any, offset: int, value: Mapping[str, Any], key: bytes = b"k") -> rt.RawMessage:
-    from kgen_runtime.codec.schema import parse
+    from kgen_runtime.codec.avro.schema.tree import parse
 
     data = make_writer(parse(json.dumps(schema))).encode(value, id_prefix(version))
     return rt.RawMessage(key=key, value=data, topic="orders", partition=0, offset=offset, timestamp=1)
@@ -132,8 +132,8 @@ CHANGES: dict[str, tuple[Any, str]] = {
 def next_message(schema: Any, offset: int = 2) -> rt.RawMessage:
     from random import Random
 
-    from kgen_runtime.codec.sample import sample
-    from kgen_runtime.codec.schema import parse
+    from kgen_runtime.codec.avro.sample_values import sample
+    from kgen_runtime.codec.avro.schema.tree import parse
 
     return raw(2, schema, offset, sample(parse(json.dumps(schema)), Random(1)))
 
@@ -256,7 +256,7 @@ def dump(store: Path) -> list[Any]:
 @only_today
 def test_rows_of_today_are_not_written(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with project(kept / "project", {"orders-value": [V1]}, flows=FLOW):
-        monkeypatch.setattr("kgen_runtime.state.store.load", None)
+        monkeypatch.setattr("kgen_runtime.state.upgrade.load", None)
         before = dump(kept / "store")
         rt.Recovery(kept / "store").upgrade_state()
         assert dump(kept / "store") == before

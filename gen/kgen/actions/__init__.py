@@ -1,0 +1,1 @@
+"""What the commands do, a module each: from a request to a result. Nothing here prints."""

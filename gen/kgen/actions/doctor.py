@@ -1,0 +1,186 @@
+"""Looks at what kgen needs: versions, the codec's engine, the registry, the brokers. Changes nothing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from kgen_runtime.flow.missing_bytewax import NEWEST_FOR_BYTEWAX, bytewax_missing, explain_missing
+
+from .. import __version__, install, registry
+from ..errors import ConfigError, KgenError, RegistryError
+from ..project import config
+
+State: TypeAlias = Literal["ok", "warning", "error"]
+
+_PATIENCE = 10.0  # seconds, for the registry
+_TIMEOUT = 3.0  # seconds, for all brokers
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what it is, how it is, and what to do where it is not well."""
+
+    name: str
+    state: State
+    detail: str
+    hint: str = ""
+
+
+def examine(
+    root: Path, url: str | None = None, say: Callable[[str], None] = lambda _: None, flow: str = ""
+) -> Iterator[Finding]:
+    """Every finding, in order; of a flow (`package.module:name`) what it reads and writes. `say` hears what
+    is waited for. Raises nothing that a user could cause.
+    """
+    yield _python()
+    yield Finding("kgen", "ok", __version__)
+    yield _bytewax()
+    for name in ("confluent-kafka", "requests"):
+        yield _package(name)
+    yield _guarded("codec", _codec)
+    yield _guarded("registry", lambda: _registry(root, url, say))
+    yield _guarded("brokers", _brokers)
+    yield _guarded("project", lambda: _project(root))
+    if flow:
+        yield from _flow(flow)
+
+
+def _flow(name: str) -> Iterator[Finding]:
+    """As its run would find it. The flow's module is imported."""
+    try:
+        with explain_missing(name):
+            from kgen_runtime.routing.route import check
+            from kgen_runtime.run import load
+            from kgen_runtime.runner import preflight
+        flow = check(load(name))
+    except KgenError as e:
+        yield _failed("flow", e)
+        return
+    except Exception as e:  # noqa: BLE001 - any module of the user's may fail in any way
+        module = name.partition(":")[0]
+        hint = f"python -c 'import {module}' shows where"
+        yield Finding("flow", "error", f"{name} cannot be imported: {type(e).__name__}: {e}", hint)
+        return
+    yield Finding("flow", "ok", f"{name} ({flow.flow_id})")
+    try:
+        for each in preflight.examine(flow):
+            yield Finding(f"topic {each.topic}", each.state, f"{each.what} (step {each.step})", each.hint)
+    except KgenError as e:
+        yield _failed("flow", e)
+
+
+def _failed(name: str, error: KgenError) -> Finding:
+    what = f"{error.what} (at {error.where})" if error.where else error.what
+    return Finding(name, "error", what, error.hint or "")
+
+
+def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except KgenError as e:
+        return _failed(name, e)
+
+
+def _python() -> Finding:
+    return Finding("python", "ok", ".".join(map(str, sys.version_info[:3])))
+
+
+def _bytewax() -> Finding:
+    found = _package("bytewax")
+    if found.state == "ok":
+        return found
+    state: State = "warning" if sys.version_info[:2] > NEWEST_FOR_BYTEWAX else "error"
+    return Finding("bytewax", state, found.detail, bytewax_missing("kgen doctor").hint or "")
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, "ok", importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, "error", "not installed", install("gen"))
+
+
+def _codec() -> Finding:
+    from kgen_runtime import codec
+
+    if codec.ENGINE == "native":
+        return Finding("codec", "ok", "native")
+    mend = "unset KGEN_CODEC" if codec.has_native() else "install a C compiler and reinstall kgen"
+    return Finding("codec", "warning", codec.ENGINE, f"slower: {mend}")
+
+
+def _registry(root: Path, url: str | None, say: Callable[[str], None]) -> Finding:
+    settings = config.load(root)
+    known = config.with_url(settings or config.Config(config.Registry("")), url).registry
+    if not known.url:
+        return Finding("registry", "warning", "none is set", "kgen pull --registry URL, or KGEN_REGISTRY_URL")
+    with registry.opened(known, root, retries=0, seconds=_PATIENCE, say=say) as api:
+        subjects = _subjects(api)
+    return Finding("registry", "ok", f"{api.url} ({subjects}; from {known.origin})")
+
+
+def _subjects(api: registry.Api) -> str:
+    try:
+        count = len(api.subjects())
+    except RegistryError as e:
+        if e.status != 403:
+            raise
+        return "its subjects may not be listed"
+    return f"{count} subject{'' if count == 1 else 's'}"
+
+
+def _brokers() -> Finding:
+    brokers = os.environ.get("KGEN_BROKERS", "")
+    if not brokers:
+        return Finding("brokers", "warning", "none are set", "KGEN_BROKERS=host:9092: flows need it")
+    asked = [_Broker(each.strip()) for each in brokers.split(",")]
+    deadline = time.monotonic() + _TIMEOUT
+    failed = [f"{each.address} ({why})" for each in asked if (why := each.failure(deadline))]
+    if failed:
+        return Finding("brokers", "error", f"not reachable: {', '.join(failed)}", "is KGEN_BROKERS right?")
+    return Finding("brokers", "ok", brokers)
+
+
+class _Broker(threading.Thread):
+    """Connects in a thread of its own: a look-up of a name knows no timeout, and holds Ctrl-C up."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(name="kgen-doctor", daemon=True)
+        self.address = address
+        host, _, port = address.rpartition("://")[2].rpartition(":")
+        if not port.isdigit():
+            raise ConfigError(f"KGEN_BROKERS: {address} is not host:port", hint="KGEN_BROKERS=host:9092")
+        self._place = host.strip("[]"), int(port)
+        self._failure = f"no connection within {_TIMEOUT:g} s"
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with socket.create_connection(self._place, timeout=_TIMEOUT):
+                self._failure = ""
+        except (OSError, OverflowError, UnicodeError) as e:
+            self._failure = getattr(e, "strerror", None) or str(e)
+
+    def failure(self, deadline: float) -> str:
+        """Why it is not reachable, as far as that is known by then (`time.monotonic`); empty if it is."""
+        self.join(max(0.0, deadline - time.monotonic()))
+        return self._failure
+
+
+def _project(root: Path) -> Finding:
+    from ..project import lockfile
+
+    locked = lockfile.load(root)
+    if locked is None:
+        return Finding("project", "warning", "nothing pulled here yet", "kgen pull --registry URL")
+    count = len(locked.snapshot.subjects)
+    return Finding("project", "ok", f"{count} subject{'' if count == 1 else 's'} locked, schemas intact")

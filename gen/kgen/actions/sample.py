@@ -1,0 +1,60 @@
+"""Sample messages of a subject, in Avro's JSON encoding (see `kgen.actions.avro_json`)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from kgen_runtime.codec import make_writer
+from kgen_runtime.codec.avro.sample_values import sample
+
+from ..errors import UnknownSchema
+from ..model.library import Library, Unit
+from ..model.subjects import Snapshot, Subject
+from ..project import lockfile
+from . import pull
+from .avro_json import to_json
+from .pull import Request
+
+
+def samples(unit: Unit, count: int, seed: int) -> Iterator[Any]:
+    """`count` sample values as JSON, one at a time, the same for the same seed. Raises `KgenError`."""
+    writer, rng = make_writer(unit.schema), random.Random(seed)  # noqa: S311  (samples, not secrets)
+    for _ in range(count):
+        yield to_json(unit.schema, writer.encode(sample(unit.schema, rng)))
+
+
+def find(request: Request, name: str, version: int | None) -> Unit:
+    """The version of a subject, or of the values of a topic, of that name: from the lock, else from the
+    registry. Raises `KgenError`.
+    """
+    locked = lockfile.load(request.root)
+    found = _named(locked.snapshot, name) if locked else None
+    if locked and found and version in (None, *(v.version for v in found.versions)):
+        return _unit(locked.snapshot, found, version)
+    every = version is not None
+    wanted = Request(request.root, request.registry, _subjects(name), all_versions=every, say=request.say)
+    snapshot = pull.read_registry(pull.settle(wanted).config, wanted, None).snapshot
+    found = _named(snapshot, name)
+    if found is None:
+        reasons = ", ".join(s.reason for s in snapshot.skipped)
+        raise UnknownSchema(f"no samples of {name}" + (f": {reasons}" if reasons else ""))
+    return _unit(snapshot, found, version)
+
+
+def _subjects(name: str) -> tuple[str, str]:
+    return name, f"{name}-value"
+
+
+def _named(snapshot: Snapshot, name: str) -> Subject | None:
+    subjects = {s.name: s for s in snapshot.subjects}
+    return next((subjects[it] for it in _subjects(name) if it in subjects), None)
+
+
+def _unit(snapshot: Snapshot, subject: Subject, version: int | None) -> Unit:
+    known = [v.version for v in subject.versions]
+    if version not in (None, *known):
+        shown = ", ".join(map(str, known[-20:]))
+        raise UnknownSchema(f"{subject.name} has no version {version}", hint=f"it has {shown}")
+    return Library(snapshot).unit((subject.name, version or subject.latest.version))

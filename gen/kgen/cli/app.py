@@ -1,0 +1,166 @@
+"""The command line: wires the commands, and turns every way they can end into an exit code and at most
+three lines.
+
+Exit codes: 0 done; 1 something would change; 2 error; 3 a merge conflict was left; 4 incompatible change
+refused; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+import typer
+from typer.core import TyperGroup
+
+from .. import __version__
+from ..errors import IncompatibleError, KgenError, PullInterruptedError, RulesError
+from .console import safe
+
+ERROR, INCOMPATIBLE, INTERRUPTED, BROKEN_PIPE = 2, 4, 130, 141
+_CODES: dict[type[KgenError], int] = {
+    IncompatibleError: INCOMPATIBLE,
+    RulesError: INCOMPATIBLE,
+    PullInterruptedError: INTERRUPTED,
+}
+# Typer brings its own copy of click or uses the one there is, as its version has it.
+_Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+_REPORT = "this is a bug in kgen; KGEN_DEBUG=1 shows the traceback: please report it"
+
+# Each command's module, imported when the command is asked for, and its function there.
+_COMMANDS: Final = {
+    "pull": "pull:command",
+    "diff": "diff:command",
+    "status": "status:command",
+    "outdated": "status:outdated",
+    "resolve": "resolve:command",
+    "sample": "sample:command",
+    "doctor": "doctor:command",
+    "dev": "dev:command",
+}
+
+
+class _Commands(TyperGroup):
+    """The commands by name, without importing those that do not run."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = cast(Any, dict.fromkeys(_COMMANDS))  # for `kgen --help` and "Did you mean"
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return _load(cmd_name) if cmd_name in _COMMANDS else None
+
+
+@functools.cache
+def _load(name: str) -> Any:
+    module, _, function = _COMMANDS[name].partition(":")
+    alone = typer.Typer(**_SETTINGS)
+    alone.command(name)(getattr(importlib.import_module(f".{module}_command", __package__), function))
+    return typer.main.get_command(alone)
+
+
+_SETTINGS: Final[dict[str, Any]] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+app = typer.Typer(
+    name="kgen",
+    cls=_Commands,
+    help="Typed Bytewax dataflows from a Kafka schema registry.",
+    **_SETTINGS,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"kgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Typed Bytewax dataflows from a Kafka schema registry."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (the process's own by default) and return the exit code. Never raises."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = typer.main.get_command(app).main(list(arguments), prog_name="kgen", standalone_mode=False)
+        sys.stdout.flush()
+        return _interrupted() if code == INTERRUPTED else code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        return _broken_pipe()
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
+    except KgenError as e:
+        _tell(e, arguments)
+        return next((code for kind, code in _CODES.items() if isinstance(e, kind)), ERROR)
+    except SystemExit as e:
+        if isinstance(e.__context__, BrokenPipeError):
+            return _broken_pipe()
+        return e.code if isinstance(e.code, int) else ERROR
+    except _Usage as e:
+        return _usage(e, arguments)
+    except Exception as e:  # noqa: BLE001  (the last guard: users see an error, never a traceback)
+        return _bug(e, arguments)
+
+
+def _tell(error: KgenError, arguments: Sequence[str]) -> None:
+    kind = "interrupted" if isinstance(error, PullInterruptedError) else "error"
+    typer.echo(f"{kind}: {safe(error.what)}", err=True)
+    if error.where:
+        typer.echo(f"  at {safe(error.where)}", err=True)
+    if error.hint:
+        typer.echo(f"  hint: {safe(error.hint)}", err=True)
+    if os.environ.get("KGEN_DEBUG") == "1":
+        traceback.print_exception(error.__cause__ or error)
+    if "--json" in arguments:
+        typer.echo(json.dumps({"version": 1, "error": _as_json(error)}, indent=2))
+
+
+def _as_json(error: KgenError) -> dict[str, Any]:
+    return {"kind": type(error).__name__, "what": error.what, "where": error.where, "hint": error.hint}
+
+
+def _usage(error: Any, arguments: Sequence[str]) -> int:
+    context = getattr(error, "ctx", None)
+    _tell(
+        KgenError(error.format_message(), hint=f"{context.command_path if context else 'kgen'} --help"),
+        arguments,
+    )
+    return ERROR
+
+
+def _bug(error: Exception, arguments: Sequence[str]) -> int:
+    told = KgenError(f"unexpected {type(error).__name__}: {error}", hint=_REPORT)
+    told.__cause__ = error
+    _tell(told, arguments)
+    return ERROR
+
+
+def _interrupted() -> int:
+    typer.echo("interrupted", err=True)
+    return INTERRUPTED
+
+
+def _broken_pipe() -> int:
+    # What is left in the buffer has nowhere to go: without this the interpreter complains at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE

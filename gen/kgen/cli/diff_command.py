@@ -1,0 +1,64 @@
+"""`kgen diff`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from ..actions import diff
+from ..actions.pull import Request
+from ..errors import ConfigError
+from ..planning import plan
+from . import shared_options
+from .console import Console
+
+_RANGE = re.compile(r"(\d+)\.\.(\d+)\Z", re.ASCII)
+
+
+def command(
+    subject: Annotated[str | None, typer.Argument(help="One subject; all where there is none.")] = None,
+    versions: Annotated[
+        str | None,
+        typer.Argument(metavar="[FROM..TO]", help="Two of its versions, as 2..4; else lock to registry."),
+    ] = None,
+    registry: shared_options.Registry = None,
+    out: shared_options.Out = None,
+    json: shared_options.Json = False,
+    quiet: shared_options.Quiet = False,
+    no_color: shared_options.NoColor = False,
+) -> None:
+    """What changed in meaning, whether old and new versions read each other, and the text that `kgen pull`
+    would write.
+    """
+    console = Console(json, quiet, not no_color)
+    root = shared_options.project(out, console)
+    subjects = (subject,) if subject else ()
+    request = Request(root, registry, subjects, say=console.say, progress=console.progress)
+    if subject and versions:
+        found = diff.Diff([diff.versions(request, subject, *_range(versions))])
+    else:
+        found = diff.with_registry(request)
+    for line in _lines(found):
+        console.line(line)
+    console.data(found.as_json())
+
+
+def _lines(found: diff.Diff) -> Iterator[str]:
+    for subject in found.subjects:
+        yield from subject.lines()
+    yield from plan.left_out(found.left_out)
+    yield from (f"~ {change.text}" for change in found.topics)
+    yield from (f"! {use}" for use in found.impact)
+    yield from found.text.splitlines()
+    if not found.subjects and not found.text:
+        yield "no difference"
+
+
+def _range(text: str) -> tuple[int, int]:
+    match = _RANGE.match(text)
+    if match is None:
+        raise ConfigError(f"{text} is no pair of versions", hint="kgen diff orders-value 2..4")
+    return int(match[1]), int(match[2])

@@ -1,0 +1,156 @@
+"""`kgen pull`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from ..actions import pull
+from ..actions.pull import Request
+from ..errors import ConfigError
+from ..model.project import package_folder
+from ..planning import plan
+from . import shared_options
+from .console import Console
+
+_HEALED = {
+    "forward": "an earlier pull had been interrupted; it was finished first",
+    "back": "an earlier pull had been interrupted; what it had written was undone first",
+}
+_SHOWN = 3  # paths in a line
+_NEXT = "next: python -m kgen_runtime.run {package}.flows.{module}:flow"
+
+
+def command(
+    registry: shared_options.Registry = None,
+    subject: Annotated[
+        list[str] | None, typer.Option("--subject", metavar="GLOB", help="Which subjects; may be repeated.")
+    ] = None,
+    package: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The package to write (first pull).", show_default="streams"),
+    ] = None,
+    out: shared_options.Out = None,
+    all_versions: Annotated[
+        bool | None,
+        typer.Option("--all-versions/--latest", help="Which versions to vendor.", show_default="all"),
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SUBJECT=VERSION", help="Pin a version in kgen.toml; SUBJECT=latest unpins."),
+    ] = None,
+    allow_incompatible: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SUBJECT", help="Take a version that cannot read what earlier ones wrote."),
+    ] = None,
+    conflict: Annotated[
+        Literal["file", "inline"] | None,
+        typer.Option(help="Where a merge conflict goes.", show_default="file"),
+    ] = None,
+    recreate: Annotated[bool, typer.Option("--recreate", help="Bring back what you deleted.")] = False,
+    locked: Annotated[bool, typer.Option("--locked", help="Fail (1) where kgen.lock would change.")] = False,
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="From kgen.lock alone, without the registry.")
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if it would.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show every file.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail (2) where a subject's newest version cannot be read.")
+    ] = False,
+    json: shared_options.Json = False,
+    quiet: shared_options.Quiet = False,
+    no_color: shared_options.NoColor = False,
+) -> None:
+    """Read the registry and write or update the typed package: models rewritten, flows merged, all or
+    nothing.
+
+    Exit codes: 0 done, 1 something would change (--check, --locked), 2 error, 3 a merge conflict was left,
+    4 incompatible change, or data contract rules, refused.
+    """
+    _exclusive(locked=locked, frozen=frozen)
+    _exclusive(check=check, dry_run=dry_run)
+    _exclusive(frozen=frozen, at=bool(at))
+    console = Console(json, quiet, not no_color)
+    root = shared_options.project(out, console)
+    request = Request(
+        root=root,
+        registry=registry,
+        subjects=tuple(subject or ()),
+        package=package,
+        all_versions=all_versions,
+        conflict=conflict,
+        recreate=recreate,
+        pins=dict(map(_pin, at or ())),
+        allow=frozenset(allow_incompatible or ()),
+        frozen=frozen,
+        locked=locked,
+        dry=check or dry_run,
+        strict=strict,
+        say=console.say,
+        progress=console.progress,
+    )
+
+    def show(result: pull.Result) -> None:
+        if result.healed:
+            console.say(_HEALED[result.healed])
+        _show(console, result.plan, files=dry_run)
+        console.data({**plan.as_json(result.plan), "written": result.written})
+
+    _finish(console, request, pull.run(request, show), check)
+
+
+def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
+    if not made.changes and not made.conflicts and not made.refused:
+        for line in plan.remarks(made):
+            console.line(line)
+        console.line("nothing changed")
+        return
+    for line in plan.lines(made, files=files):
+        console.line(line)
+
+
+def _finish(console: Console, request: Request, result: pull.Result, check: bool) -> None:
+    made = result.plan
+    if request.dry:
+        pull.refuse(made, strict=request.strict)
+    if request.locked and result.lock_changes:
+        console.say("error: kgen.lock is not up to date, and --locked forbids to change it")
+        console.say("  hint: run `kgen pull`, and commit what it writes")
+        raise typer.Exit(1)
+    if check and (made.changes or made.conflicts):
+        raise typer.Exit(1)
+    if made.conflicts and not request.dry:
+        shown = " ".join(f.path for f in made.conflicts[:_SHOWN])
+        more = " …" if len(made.conflicts) > _SHOWN else ""
+        console.say(f"conflicts in {len(made.conflicts)} file(s); once solved: kgen resolve {shown}{more}")
+        raise typer.Exit(3)
+    _next(console, made, result.written)
+
+
+def _next(console: Console, made: plan.Plan, written: bool) -> None:
+    """After a first pull, how to run what was written."""
+    folder = f"{package_folder(made.package)}/flows/"
+    flows = [f.path for f in made.having("add") if f.path.startswith(folder)]
+    flows = [f for f in flows if not f.endswith("__init__.py")]
+    if written and flows and any(f.path == "kgen.lock" and f.op == "add" for f in made.files):
+        console.say(
+            _NEXT.format(package=made.package, module=flows[0].rpartition("/")[2].removesuffix(".py"))
+        )
+
+
+def _exclusive(**flags: bool) -> None:
+    if all(flags.values()):
+        names = " and ".join("--" + name.replace("_", "-") for name in flags)
+        raise ConfigError(f"{names} exclude each other")
+
+
+def _pin(text: str) -> tuple[str, int | None]:
+    subject, equals, version = text.rpartition("=")
+    if version == "latest" and subject:
+        return subject, None
+    if not subject or not equals or not version.isascii() or not version.isdigit() or int(version) < 1:
+        raise ConfigError(
+            f"--at {text} is not understood", hint="--at orders-value=3, or --at orders-value=latest"
+        )
+    return subject, int(version)

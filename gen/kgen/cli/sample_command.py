@@ -1,0 +1,38 @@
+"""`kgen sample`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..actions import avro_json, sample
+from ..actions.pull import Request
+from . import shared_options
+from .console import Console
+
+
+def command(
+    subject: Annotated[str, typer.Argument(help="The subject, such as orders-value, or the topic.")],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")] = 10,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Which version.", show_default="the newest")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
+    registry: shared_options.Registry = None,
+    out: shared_options.Out = None,
+    json: shared_options.Json = False,
+    quiet: shared_options.Quiet = False,
+    no_color: shared_options.NoColor = False,
+) -> None:
+    """Print sample messages of a subject, one a line, in Avro's JSON encoding, with decimals as numbers."""
+    console = Console(json, quiet, not no_color)
+    root = shared_options.project(out, console)
+    request = Request(root, registry, say=console.say, progress=console.progress)
+    unit = sample.find(request, subject, version)
+    lines = map(avro_json.dumps, sample.samples(unit, count, seed))
+    if json:
+        console.stream({"version": 1, "subject": unit.version.subject}, "samples", lines)
+    elif not quiet:
+        for line in lines:
+            console.line(line)

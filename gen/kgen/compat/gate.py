@@ -1,0 +1,76 @@
+"""The compatibility gate: a new version may not lose messages that the project could read before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from kgen_runtime.codec.avro.resolution.resolve import check
+
+from ..errors import IncompatibleError
+from ..listing import listed, title
+from ..model.library import Library, Pair, moved_references, same_meaning
+from ..model.subjects import Snapshot, Subject
+from ..project.lockfile import Locked
+
+_SHOWN = 3
+
+
+def refuse_incompatible(new: Snapshot, old: Locked | None, allowed: Collection[str]) -> None:
+    """Raises `IncompatibleError` where a subject's newest version cannot read what a locked version,
+    readable so far, wrote.
+
+    Subjects in `allowed` pass. A registry whose level is NONE or FORWARD lets such versions in.
+    """
+    problems = dict(_problems(new, old, allowed)) if old else {}
+    if not problems:
+        return
+    names = list(problems)
+    flags = " ".join(f"--allow-incompatible {name}" for name in names[:_SHOWN])
+    more = ", and so on for each," if len(names) > _SHOWN else ""
+    raise IncompatibleError(
+        f"incompatible change of {listed(names)}",
+        where="; ".join(problems[name] for name in names[:_SHOWN]),
+        hint=f"`{flags}`{more} takes it: messages of the old version will then go to `errs`",
+    )
+
+
+def _problems(new: Snapshot, old: Locked, allowed: Collection[str]) -> Iterator[tuple[str, str]]:
+    before, after = Library(old.snapshot), Library(new)
+    locked = {s.name: s for s in old.snapshot.subjects}
+    for subject in new.subjects:
+        known = None if subject.name in allowed else locked.get(subject.name)
+        problem = _problem(before, known, after, subject) if known else None
+        if problem:
+            yield subject.name, problem
+
+
+def _problem(before: Library, locked: Subject, after: Library, subject: Subject) -> str | None:
+    """The first locked version that could be read and can be no more, and why; references count as a part of
+    a version.
+    """
+    newest, newest_before = _pair(subject), _pair(locked)
+    reader_before = before.schema(newest_before)
+    if reader_before is None or same_meaning(before, newest_before, after, newest):
+        return None
+    reader = after.unit(newest).schema
+    for version in locked.versions:
+        # One that does not parse was not readable before, either.
+        writer = before.schema((subject.name, version.version))
+        found = check(writer, reader) if writer else []
+        if writer and found and not check(writer, reader_before):
+            shown = "; ".join(f"{f.path or 'the root'}: {f.message}" for f in found[:_SHOWN])
+            other = "the locked " if subject.begun_again(locked) else ""
+            name = _title(before, locked, after, subject)
+            return f"{name} cannot read {other}v{version.version}: {shown}"
+    return None
+
+
+def _title(before: Library, locked: Subject, after: Library, subject: Subject) -> str:
+    """`orders-value v2`, with the references that changed, and whether it begins again."""
+    found = ["registered again"] if subject.begun_again(locked) else []
+    found += moved_references(before, _pair(locked), after, _pair(subject))
+    return f"{title(subject.name)} v{subject.latest.version}" + (f" ({', '.join(found)})" if found else "")
+
+
+def _pair(subject: Subject) -> Pair:
+    return subject.name, subject.latest.version

@@ -1,0 +1,296 @@
+"""What changed in meaning between two versions of an Avro schema, down to docs and order.
+
+Types and fields are followed through renames by their aliases; types also through a change of namespace.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from kgen_runtime.codec.avro.resolution.resolve import field_sources
+from kgen_runtime.codec.avro.schema.tree import (
+    NO_DEFAULT,
+    Array,
+    Enum,
+    Field,
+    Fixed,
+    Logical,
+    Map,
+    Named,
+    Node,
+    Primitive,
+    Record,
+    Ref,
+    Schema,
+    Union,
+)
+
+from ..model.pairing import short, type_pairs
+
+Kind: TypeAlias = Literal[
+    "type added", "type removed", "type renamed", "type moved", "type replaced",
+    "field added", "field removed", "field renamed", "field retyped", "field nullable", "field not nullable",
+    "fields reordered", "symbol added", "symbol removed", "symbols reordered",
+    "default", "doc", "aliases", "sort order", "size", "logical type", "root",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change. `path` is `full.name` or `full.name.field` as the new schema has it (as the old one, for
+    what is gone).
+
+    `before` and `after` are what changed, as text, number or list of names; None where there is none.
+    Defaults are JSON texts. `owner` is the full name of the type that changes: `path` alone does not say
+    whether its last part is a field.
+    """
+
+    kind: Kind
+    path: str
+    before: Any = None
+    after: Any = None
+    text: str = ""
+    owner: str = dataclasses.field(default="", compare=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """Its stable form."""
+        return {
+            "kind": self.kind,
+            "path": self.path,
+            "before": self.before,
+            "after": self.after,
+            "text": self.text,
+        }
+
+
+def schema_diff(old: Schema, new: Schema) -> tuple[Change, ...]:
+    """What changed, in the order of the new schema; what is gone comes last, of a type and of all."""
+    return tuple(_told(change) for change in _Diff(old, new).changes())
+
+
+class _Diff:
+    def __init__(self, old: Schema, new: Schema) -> None:
+        self.old, self.new = old, new
+        self.pairs = type_pairs(old, new)  # old full name -> new full name
+
+    def changes(self) -> Iterator[Change]:
+        back = {new: old for old, new in self.pairs.items()}
+        if self._text(self.old.root, old=True) != self._text(self.new.root):
+            yield Change("root", "", type_text(self.old.root), type_text(self.new.root))
+        for name, type_ in self.new.names.items():
+            if name in back:
+                found = self._type(self.old.names[back[name]], type_)
+                yield from (replace(change, owner=name) for change in found)
+            else:
+                yield Change("type added", name, None, _sort(type_), owner=name)
+        for name, gone in self.old.names.items():
+            if name not in self.pairs:
+                yield Change("type removed", name, _sort(gone), owner=name)
+
+    def _type(self, old: Named, new: Named) -> Iterator[Change]:
+        if old.name != new.name:
+            moved = short(old.name) == short(new.name)
+            yield Change("type moved" if moved else "type renamed", new.name, old.name, new.name)
+        if type(old) is not type(new):
+            yield Change("type replaced", new.name, _sort(old), _sort(new))
+            return
+        yield from _attributes(new.name, old, new)
+        if isinstance(old, Record) and isinstance(new, Record):
+            yield from self._fields(old, new)
+        elif isinstance(old, Enum) and isinstance(new, Enum):
+            yield from _symbols(old, new)
+        elif isinstance(old, Fixed) and isinstance(new, Fixed):
+            yield from _fixed(old, new)
+
+    def _fields(self, old: Record, new: Record) -> Iterator[Change]:
+        pairs = dict(_field_pairs(old, new))
+        back = {after: before for before, after in pairs.items()}
+        before = {f.name: f for f in old.fields}
+        for field in new.fields:
+            path = f"{new.name}.{field.name}"
+            if field.name in back:
+                yield from self._field(path, before[back[field.name]], field)
+            else:
+                yield Change("field added", path, None, _declared(field))
+        for field in old.fields:
+            if field.name not in pairs:
+                yield Change("field removed", f"{new.name}.{field.name}", type_text(field.type))
+        kept = [pairs[f.name] for f in old.fields if f.name in pairs]
+        now = [f.name for f in new.fields if f.name in back]
+        if kept != now:
+            yield Change("fields reordered", new.name, kept, now)
+
+    def _field(self, path: str, old: Field, new: Field) -> Iterator[Change]:
+        if old.name != new.name:
+            yield Change("field renamed", path, old.name, new.name)
+        if self._text(old.type, old=True) != self._text(new.type):
+            yield Change(self._retyped(old.type, new.type), path, type_text(old.type), type_text(new.type))
+        if _json(old.default) != _json(new.default):
+            yield Change("default", path, _json(old.default), _json(new.default))
+        yield from _attributes(path, old, new)
+        if old.order != new.order:
+            yield Change("sort order", path, old.order, new.order)
+
+    def _retyped(self, old: Node, new: Node) -> Kind:
+        before, after = self._text(old, old=True), self._text(new)
+        if _with_null(old) != _with_null(new) and self._rest(old, old=True) == self._rest(new):
+            return "field nullable" if _with_null(new) else "field not nullable"
+        if self._text(_bare(old), old=True) == self._text(_bare(new)) and before != after:
+            return "logical type"
+        return "field retyped"
+
+    def _rest(self, node: Node, *, old: bool = False) -> list[str]:
+        branches = node.branches if isinstance(node, Union) else (node,)
+        return sorted(self._text(b, old=old) for b in branches if b != Primitive("null"))
+
+    def _text(self, node: Node, *, old: bool = False) -> str:
+        """A type as text, with the names that types have now."""
+        return type_text(node, self.pairs if old else {})
+
+
+def type_text(node: Node, names: Mapping[str, str] | None = None) -> str:
+    """A type on one line: `null | array<shop.Line>`, `bytes (decimal 12, 2)`."""
+    if isinstance(node, Union):
+        return " | ".join(type_text(b, names) for b in node.branches) or "(empty union)"
+    if isinstance(node, Array):
+        return f"array<{type_text(node.items, names)}>"
+    if isinstance(node, Map):
+        return f"map<{type_text(node.values, names)}>"
+    if isinstance(node, Ref):
+        return (names or {}).get(node.name, node.name)
+    return node.type + (f" ({_logical(node.logical)})" if node.logical else "")
+
+
+def summary(changes: Sequence[Change]) -> str:
+    """`+2 fields, -1 symbol, 1 retyped, docs`; empty where nothing changed."""
+    counts = Counter(change.kind for change in changes)
+    parts = []
+    for noun in ("type", "field", "symbol"):
+        for sign, verb in (("+", "added"), ("-", "removed")):
+            if number := counts[f"{noun} {verb}"]:  # type: ignore[index]
+                parts.append(f"{sign}{number} {noun}" + ("s" if number > 1 else ""))
+    parts += [f"{n} {word}" for word, kinds in _COUNTED if (n := sum(counts[k] for k in kinds))]
+    parts += [word for word, kinds in _NAMED if any(counts[k] for k in kinds)]
+    return ", ".join(parts)
+
+
+_COUNTED: tuple[tuple[str, tuple[Kind, ...]], ...] = (
+    ("renamed", ("type renamed", "field renamed")),
+    ("moved", ("type moved",)),
+    ("retyped", ("field retyped", "type replaced", "logical type", "size", "root")),
+    ("now nullable", ("field nullable",)),
+    ("no longer nullable", ("field not nullable",)),
+)
+_NAMED: tuple[tuple[str, tuple[Kind, ...]], ...] = (
+    ("defaults", ("default",)),
+    ("order", ("fields reordered", "symbols reordered", "sort order")),
+    ("aliases", ("aliases",)),
+    ("docs", ("doc",)),
+)
+
+
+def _field_pairs(old: Record, new: Record) -> Iterator[tuple[str, str]]:
+    """Fields as the new version reads those of the old one; then by the old one's aliases."""
+    sources = field_sources(old, new)
+    yield from ((source, f.name) for source, f in zip(sources, new.fields) if source is not None)
+    left = [f for f in old.fields if f.name not in sources]
+    for field in (f for source, f in zip(sources, new.fields) if source is None):
+        if before := next((f for f in left if field.name in f.aliases), None):
+            left.remove(before)
+            yield before.name, field.name
+
+
+def _attributes(path: str, old: Named | Field, new: Named | Field) -> Iterator[Change]:
+    if old.doc != new.doc:
+        yield Change("doc", path, old.doc, new.doc)
+    if sorted(old.aliases) != sorted(new.aliases):
+        yield Change("aliases", path, sorted(old.aliases), sorted(new.aliases))
+
+
+def _symbols(old: Enum, new: Enum) -> Iterator[Change]:
+    for symbol in new.symbols:
+        if symbol not in old.symbols:
+            yield Change("symbol added", f"{new.name}.{symbol}", None, symbol)
+    for symbol in old.symbols:
+        if symbol not in new.symbols:
+            yield Change("symbol removed", f"{new.name}.{symbol}", symbol)
+    kept, now = ([s for s in a.symbols if s in b.symbols] for a, b in ((old, new), (new, old)))
+    if kept != now:
+        yield Change("symbols reordered", new.name, kept, now)
+    if old.default != new.default:
+        yield Change("default", new.name, old.default, new.default)
+
+
+def _fixed(old: Fixed, new: Fixed) -> Iterator[Change]:
+    if old.size != new.size:
+        yield Change("size", new.name, old.size, new.size)
+    if old.logical != new.logical:
+        before, after = (_logical(f.logical) if f.logical else None for f in (old, new))
+        yield Change("logical type", new.name, before, after)
+
+
+def _told(change: Change) -> Change:
+    return replace(change, text=_line(change))
+
+
+def _line(c: Change) -> str:
+    """The change for people."""
+    name = f"`{c.path}`" if c.path else "the root"
+    if c.kind.endswith(" added"):
+        return f"+ {name}: {c.after}" if c.kind != "symbol added" else f"+ {name}"
+    if c.kind.endswith(" removed"):
+        return f"- {name}" + (f": {c.before}" if c.kind == "field removed" else "")
+    if c.kind in ("doc", "fields reordered", "symbols reordered"):
+        return f"~ {name}: {c.kind if c.kind != 'doc' else 'doc changed'}"
+    if c.kind in ("type moved", "type renamed", "field renamed"):
+        return f"~ {name}: {c.kind.split()[1]} from {c.before}"
+    what = {"field nullable": "now nullable, ", "field not nullable": "no longer nullable, "}.get(
+        c.kind, f"{c.kind} "
+    )
+    what = "" if c.kind in ("field retyped", "root", "type replaced") else what
+    return f"~ {name}: {what}{_shown(c.before)} -> {_shown(c.after)}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _json(default: Any) -> str | None:
+    """A default as JSON text; None where there is none, which a default of null is not."""
+    return None if default is NO_DEFAULT else json.dumps(default, sort_keys=True, ensure_ascii=False)
+
+
+def _declared(field: Field) -> str:
+    default = _json(field.default)
+    return type_text(field.type) + ("" if default is None else f" = {default}")
+
+
+def _sort(type_: Named) -> str:
+    return type(type_).__name__.lower()
+
+
+def _logical(logical: Logical) -> str:
+    digits = f" {logical.precision}, {logical.scale}" if logical.precision else ""
+    return logical.name + digits
+
+
+def _with_null(node: Node) -> bool:
+    return isinstance(node, Union) and Primitive("null") in node.branches
+
+
+def _bare(node: Node) -> Node:
+    """A type without its logical types."""
+    if isinstance(node, Primitive):
+        return replace(node, logical=None)
+    if isinstance(node, Array):
+        return Array(_bare(node.items))
+    if isinstance(node, Map):
+        return Map(_bare(node.values))
+    return Union(tuple(map(_bare, node.branches))) if isinstance(node, Union) else node

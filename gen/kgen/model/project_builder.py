@@ -1,0 +1,51 @@
+"""A snapshot of a registry becomes a project: the whole of the model, pure."""
+
+from __future__ import annotations
+
+from . import module_assignment as homes_of
+from . import topic_plans as topics_of
+from .given import Before, History, Names
+from .library import Library
+from .members import Members
+from .modules import Drafts
+from .project import Module, Project, Settings
+from .subjects import Snapshot
+from .texts import Texts
+
+
+def build(
+    snapshot: Snapshot,
+    settings: Settings,
+    given: Names | None = None,
+    earlier: Snapshot | None = None,
+) -> Project:
+    """What to render for the snapshot.
+
+    The names `given` so far, for the snapshot `earlier`, are kept whatever else arrives. A subject whose
+    newest version cannot be read is left out, with the reason in `Project.skipped`. Raises `ConfigError`
+    where the settings bind a topic to what is not there.
+    """
+    before = Before(given or Names(), earlier)
+    library = Library(snapshot)
+    readable = topics_of.usable(snapshot, library)
+    plans = topics_of.plan_topics(readable, settings)
+    homes = homes_of.find(library, readable, plans, before)
+    texts = Texts(library, readable, plans, homes.of, settings.ignore_rules)
+    now = History(library, snapshot)
+    members = Members(homes.units, now, before)
+    drafts = Drafts(library, homes, plans, texts, members, now, before)
+    modules = [drafts.module(identity) for identity in homes.order]
+    kept = tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name))
+    return Project(
+        package=settings.package,
+        kgen_version=settings.kgen_version,
+        modules=kept,
+        schemas=texts.all(),
+        names=drafts.names({it.name for it in kept}),
+        skipped=(*readable.skipped, *topics_of.left_out(readable, settings)),
+        notes=tuple(topics_of.contexts(readable, plans)),
+    )
+
+
+def _holds_something(module: Module) -> bool:
+    return bool(module.enums or module.records or module.aliases or module.topic)

@@ -1,0 +1,164 @@
+"""The user's lines that a plan's changes to generated modules reach: gathers what `kgen.impact` reads."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+
+from ..compat.schema_diff import Change
+from ..impact import Use, generated_changes, impact
+from ..project import paths
+from .plan import FileAction
+from .state_impact import keeping
+from .subject_changes import SchemaChange
+
+_SKIPPED = {"__pycache__", "node_modules", "build", "dist", "site-packages", "_generated"}
+_MERGED = ("change", "merge")
+_MOST_FILES = 5_000
+_MOST_BYTES = 2 << 20  # of one file
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The generated modules that are Python, on disk and as the plan writes them; both empty where the plan
+    changes none that is there or was there before.
+    """
+
+    old: Mapping[str, str]
+    new: Mapping[str, str]
+
+
+def generated(root: Path, actions: Sequence[FileAction], known: Collection[str]) -> Generated:
+    """The texts of the generated modules before and after a plan. `known` are the names of modules that the
+    lock has: one that comes back, which another pull removed, stands among those before with all that is
+    required made optional, for the lines that used it may not give that.
+    """
+    modules = [a for a in actions if a.kind == "generated"]
+    back = {a.path for a in modules if a.op == "add" and PurePosixPath(a.path).stem in known}
+    if not back and not any(a.op in ("change", "remove") and a.before for a in modules):
+        return Generated({}, {})
+    before = {a.path: _text(paths.read(root, a.path)) for a in modules}
+    after = _parsed({a.path: _text(a.content) for a in modules if a.content is not None})
+    returned = {path: _lenient(text) for path, text in after.items() if path in back}
+    return Generated(_parsed({path: text for path, text in before.items() if text}) | returned, after)
+
+
+def _lenient(text: str) -> str:
+    """A generated module as if no field were required."""
+    tree = ast.parse(text)
+    for item in (i for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for i in node.body):
+        value = item.value if isinstance(item, ast.AnnAssign) else None
+        if isinstance(item, ast.AnnAssign) and value is None:
+            item.value = ast.Constant(None)
+        elif isinstance(value, ast.Call) and {k.arg for k in value.keywords} == {"metadata"}:
+            value.keywords.append(ast.keyword("default", ast.Constant(None)))
+    return f"{text.partition(chr(10))[0]}\n{ast.unparse(tree)}\n"
+
+
+def uses(
+    root: Path,
+    actions: Sequence[FileAction],
+    modules: Generated,
+    changes: Mapping[str, SchemaChange],
+    present: Collection[str],
+    *,
+    merged: bool,
+) -> tuple[Use, ...]:
+    """The lines that use what changes, and those that keep state of it, as the plan writes the files: what a
+    merge corrects is not among them. With `merged` they are numbered as in these, else as on disk.
+
+    `changes` are those of each subject, `present` the full names of the types that have classes now.
+    """
+    every = [change for found in changes.values() for change in found.changes]
+    affected = generated_changes(modules.old, modules.new, _renames(every))
+    if not affected and not every:
+        return ()
+    owned = {a.path: a.content if merged or a.op in _MERGED else None for a in actions if a.kind == "owned"}
+    files = dict(_files(root, owned))
+    kept = keeping(files, {**modules.new, **modules.old}, changes, present)
+    found = {*impact(affected, modules.old, files, modules.new), *kept}
+    return tuple(sorted(found if merged else _as_on_disk(root, found, owned)))
+
+
+def _as_on_disk(root: Path, uses: Iterable[Use], planned: Mapping[str, bytes | None]) -> Iterator[Use]:
+    """The uses with the lines that they have on disk."""
+    for path, some in groupby(sorted(uses), key=lambda use: use.path):
+        content = planned.get(path)
+        number = _before(_text(paths.read(root, path)), _text(content)) if content else _same
+        yield from (replace(use, line=number(use.line)) for use in some)
+
+
+def _before(old: str, new: str) -> Callable[[int], int]:
+    """From a line's number in a text to the one that it had before; of a line that is new, to the nearest."""
+    before = old.splitlines()
+    codes = SequenceMatcher(None, before, new.splitlines()).get_opcodes()
+    found = {j: min(i1 + j - j1, max(i2 - 1, i1)) for _, i1, i2, j1, j2 in codes for j in range(j1, j2)}
+    return lambda line: min(found.get(line - 1, line - 1) + 1, max(len(before), 1))
+
+
+def _same(line: int) -> int:
+    return line
+
+
+def _parsed(texts: Mapping[str, str]) -> dict[str, str]:
+    """Those that are Python: a generated file may have been edited into something else."""
+    return {path: text for path, text in texts.items() if _is_python(path, text)}
+
+
+def _is_python(path: str, text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return path.endswith(".py")
+
+
+def _renames(changes: Iterable[Change]) -> dict[str, str]:
+    found = {}
+    for change in changes:
+        if change.kind == "field renamed":
+            owner, _, name = change.path.rpartition(".")
+            found[f"{owner}.{change.before}"] = name
+        elif change.kind in ("type renamed", "type moved"):
+            found[str(change.before)] = str(change.after)
+    return found
+
+
+def _files(root: Path, planned: Mapping[str, bytes | None]) -> Iterator[tuple[str, str]]:
+    """The project's own Python files."""
+    for path in _python_files(root, frozenset(planned)):
+        content = planned.get(path)
+        yield path, _text(content if content is not None else paths.read(root, path))
+    for path, content in planned.items():
+        if content is not None and not (root / path).exists():
+            yield path, _text(content)
+
+
+def _python_files(root: Path, owned: frozenset[str]) -> Iterator[str]:
+    """Links to files are followed where the user put one in the place of a file that kgen wrote."""
+    left = _MOST_FILES
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if _is_source(Path(folder, f)))
+        for name in sorted(names):
+            path = Path(folder, name)
+            relative = path.relative_to(root).as_posix()
+            wanted = name.endswith(".py") and (relative in owned or not path.is_symlink())
+            if wanted and path.is_file() and path.stat().st_size < _MOST_BYTES:
+                left -= 1
+                if left < 0:
+                    return
+                yield relative
+
+
+def _is_source(folder: Path) -> bool:
+    hidden = folder.name.startswith(".") or folder.name in _SKIPPED
+    return not hidden and not folder.is_symlink() and not (folder / "pyvenv.cfg").exists()
+
+
+def _text(content: bytes | None) -> str:
+    return (content or b"").decode("utf-8", "replace")

@@ -1,0 +1,52 @@
+"""Defaults that count as none: a line for each when its schema arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kgen_runtime.codec.avro.schema.tree import Record
+from kgen_runtime.errors import SchemaError
+
+from ..listing import title
+from ..model.default_expr import invalid_default
+from ..model.library import Library, Unit
+from ..model.subjects import SchemaVersion, Snapshot
+from ..project.lockfile import Locked
+from ..pycode import quote
+
+_SHOWN = 5
+
+
+def notes(old: Locked | None, new: Snapshot) -> Iterator[str]:
+    """What to say of the schemas that models are made from, as far as the lock does not hold them yet.
+
+    A line for each field, for at most so many of a subject.
+    """
+    known = {(v.subject, v.version, v.text) for v in old.versions()} if old else set()
+    library = Library(new)
+    for version in _read(new):
+        if (version.subject, version.version, version.text) in known:
+            continue
+        try:
+            found = list(_fields(library.unit((version.subject, version.version))))
+        except SchemaError:
+            continue  # which is reported where the model is made
+        place = quote.comment(f"{title(version.subject)} v{version.version}")
+        yield from (f"{place}: {line}" for line in found[:_SHOWN])
+        if len(found) > _SHOWN:
+            yield f"{place}: {len(found) - _SHOWN} more fields have a default that counts as none"
+
+
+def _read(new: Snapshot) -> Iterator[SchemaVersion]:
+    """What generated code reads, and what that refers to."""
+    latest = [subject.latest for subject in new.subjects]
+    every = {(v.subject, v.version): v for v in (*latest, *new.referenced) if v.type == "AVRO"}
+    return iter(every.values())
+
+
+def _fields(unit: Unit) -> Iterator[str]:
+    for name in unit.own:
+        named = unit.schema.names[name]
+        for field in named.fields if isinstance(named, Record) else ():
+            if field.invalid_default:
+                yield quote.comment(f"{name}.{field.name}: {invalid_default(field.invalid_default)}")

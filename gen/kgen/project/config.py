@@ -1,0 +1,313 @@
+"""kgen.toml: which registry, which subjects, which package. Secrets stand in it only as names of
+environment variables.
+"""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+import tomlkit
+import tomlkit.exceptions
+
+from kgen_runtime.serde.registry.url import registry_url
+from kgen_runtime.serde.rules import OnRules
+
+from ..errors import ConfigError
+from ..model.project import TopicSettings
+from ..model.topic_plans import BESIDE, ROLES
+
+NAME = "kgen.toml"
+DEFAULT_PACKAGE = "streams"
+URL_VARIABLE = "KGEN_REGISTRY_URL"
+
+ConflictMode: TypeAlias = Literal["file", "inline"]
+_RESERVED_PACKAGES = {
+    "kgen",
+    "kgen_runtime",
+    "kgen_templates",
+    "bytewax",
+    "confluent_kafka",
+    "tests",
+    "schemas",
+}
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Where the registry is, and the names of the environment variables that hold its secrets."""
+
+    url: str
+    user_env: str = "KGEN_REGISTRY_USER"
+    password_env: str = "KGEN_REGISTRY_PASSWORD"  # noqa: S105  (a variable's name)
+    token_env: str = "KGEN_REGISTRY_TOKEN"  # noqa: S105
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    origin: str = NAME  # where the URL comes from: as errors name it
+    file_url: str = ""  # the one that kgen.toml has
+    timeout: float = 600.0  # seconds for all that a command asks of it
+
+
+@dataclass(frozen=True)
+class Config:
+    """What kgen.toml says."""
+
+    registry: Registry
+    package: str = DEFAULT_PACKAGE
+    subjects: tuple[str, ...] = ("*",)
+    all_versions: bool = True
+    conflict: ConflictMode = "file"
+    pins: Mapping[str, int] = field(default_factory=dict)
+    topics: Mapping[str, TopicSettings] = field(default_factory=dict)
+    ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
+
+
+def load(root: Path) -> Config | None:
+    """The configuration in `root`, or None where there is none.
+
+    Raises:
+        ConfigError: kgen.toml cannot be read, is not TOML, or holds an unknown or wrong setting.
+    """
+    text = read_text(root)
+    return None if text is None else parse(text)
+
+
+def read_text(root: Path) -> str | None:
+    """The text of kgen.toml, line ends as they are, or None where there is none."""
+    path = root / NAME
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UnicodeDecodeError as e:
+        raise ConfigError("kgen.toml is not UTF-8", where=str(path)) from e
+    except OSError as e:
+        raise ConfigError(f"kgen.toml cannot be read: {e.strerror or e}", where=str(path)) from e
+
+
+def parse(text: str) -> Config:
+    """The configuration that `text` holds. Raises `ConfigError`."""
+    try:
+        data = tomlkit.parse(text).unwrap()
+    except tomlkit.exceptions.ParseError as e:
+        raise ConfigError("kgen.toml is not TOML", where=f"{NAME}:{e.line}", hint=str(e)) from e
+    except tomlkit.exceptions.TOMLKitError as e:
+        raise ConfigError("kgen.toml is not TOML", where=NAME, hint=str(e)) from e
+    return _config(data)
+
+
+def _config(data: Mapping[str, Any]) -> Config:
+    _known(
+        data, {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics", "rules"}, ""
+    )
+    subjects = _get(data, "subjects", list, ["*"])
+    conflict = _get(data, "conflict", str, "file")
+    if conflict not in ("file", "inline"):
+        raise ConfigError(f'conflict must be "file" or "inline", not "{conflict}"', where=NAME)
+    return Config(
+        registry=_registry(_get(data, "registry", dict, {})),
+        package=check_package(_get(data, "package", str, DEFAULT_PACKAGE)),
+        subjects=tuple(_globs(subjects)) or ("*",),
+        all_versions=_get(data, "all_versions", bool, True),
+        conflict="inline" if conflict == "inline" else "file",
+        pins=_pins(_get(data, "pins", dict, {})),
+        topics=_topics(_get(data, "topics", dict, {})),
+        ignore_rules=_ignore_rules(data.get("rules", {})),
+    )
+
+
+def _registry(table: Mapping[str, Any]) -> Registry:
+    names = {"url", "user_env", "password_env", "token_env", "ca", "cert", "key"}
+    _known(table, {*names, "timeout"}, "registry.")
+    texts = {key: _get(table, key, str, "", "registry.") for key in table if key in names}
+    if texts.get("url"):
+        _check_url(texts["url"])
+    timeout = _timeout(table.get("timeout", Registry.timeout))
+    return Registry(**{"url": "", **texts}, file_url=texts.get("url", ""), timeout=timeout)
+
+
+def _timeout(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 86_400:
+        raise ConfigError("registry.timeout must be a number of seconds, less than a day", where=NAME)
+    return float(value)
+
+
+def _check_url(url: str) -> None:
+    try:
+        _, credentials = registry_url(url)
+    except ConfigError as e:
+        raise ConfigError(e.what, where=f"{NAME}, registry.url", hint=e.hint) from None
+    if credentials:
+        hint = "take it out, and set KGEN_REGISTRY_USER and KGEN_REGISTRY_PASSWORD"
+        raise ConfigError("registry.url holds a user or a password", where=NAME, hint=hint)
+
+
+def _pins(table: Mapping[str, Any]) -> dict[str, int]:
+    for subject, version in table.items():
+        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+            raise ConfigError(f"the pin of {subject} must be a version number", where=f"{NAME}, pins")
+    return dict(table)
+
+
+def _topics(table: Mapping[str, Any]) -> dict[str, TopicSettings]:
+    return {topic: _topic(topic, _get(table, topic, dict, {}, "topics.")) for topic in table}
+
+
+def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
+    where = f"topics.{topic}."
+    _known(table, {"key", "value", "context", "topic"}, where)
+    both = {
+        role: _both(words, f"{where}{role}")
+        for role, words in table.items()
+        if role in ROLES and isinstance(words, list)
+    }
+    chosen = {role: both[role][0] if role in both else _get(table, role, str, "", where) for role in table}
+    context = chosen.get("context", ".")
+    if not context.startswith(".") or ":" in context or chosen.get("topic") == "":
+        raise ConfigError(
+            f"{where}context must be the name of a registry context, {where}topic that of a topic",
+            where=NAME,
+            hint='context = ".staging", or context = "." for the default one; topic = "orders"',
+        )
+    return TopicSettings(**chosen, also={role: words[1] for role, words in both.items()})
+
+
+def _both(words: Sequence[Any], name: str) -> tuple[str, str]:
+    """A subject, and the format that is read beside it."""
+    if len(words) == 2 and isinstance(words[0], str) and words[1] in BESIDE:
+        return words[0], words[1]
+    raise ConfigError(
+        f"{name} must be a word, or a subject and one of the formats that can be told apart from its frames",
+        where=NAME,
+        hint=" or ".join(f'["orders-key", "{word}"]' for word in BESIDE),
+    )
+
+
+def _ignore_rules(value: Any) -> tuple[str, ...]:
+    """A word for all subjects, or one for each pattern."""
+    words = {"*": value} if isinstance(value, str) else value
+    if not isinstance(words, dict) or not all(word in get_args(OnRules) for word in words.values()):
+        hint = '[rules] "orders-*" = "ignore", or rules = "ignore" for all subjects'
+        raise ConfigError('rules must be "refuse" or "ignore", by subject or for all', where=NAME, hint=hint)
+    ignored = [glob for glob, word in words.items() if word == "ignore"]
+    refused = [f"!{glob}" for glob, word in words.items() if word == "refuse"]
+    return (*ignored, *refused) if ignored else ()
+
+
+def _globs(values: Iterable[Any]) -> list[str]:
+    globs = list(values)
+    if not all(isinstance(glob, str) and glob for glob in globs):
+        raise ConfigError("subjects must be a list of patterns", where=NAME, hint='subjects = ["orders-*"]')
+    return globs
+
+
+def _known(table: Mapping[str, Any], keys: set[str], prefix: str) -> None:
+    for key in table:
+        if key not in keys:
+            close = difflib.get_close_matches(key, keys, 1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else "known: " + ", ".join(sorted(keys))
+            raise ConfigError(f"unknown setting {prefix}{key}", where=NAME, hint=hint)
+
+
+def _get(table: Mapping[str, Any], key: str, kind: type[Any], default: Any, prefix: str = "") -> Any:
+    value = table.get(key, default)
+    if not isinstance(value, kind):
+        names = {str: "text", list: "a list", dict: "a table", bool: "true or false"}
+        raise ConfigError(f"{prefix}{key} must be {names[kind]}", where=NAME)
+    return value
+
+
+def check_package(name: str) -> str:
+    """`name`, if a package of that name can be written and imported; `acme.streams` is `streams` in `acme`.
+
+    Raises `ConfigError`.
+    """
+    parts = name.split(".")
+    if not all(part.isascii() and part.isidentifier() and not keyword.iskeyword(part) for part in parts):
+        raise ConfigError(
+            f'"{name}" cannot be the name of a package',
+            hint="letters, digits and underscores; dots between a package and the one it is in",
+        )
+    top = parts[0]
+    if top in sys.stdlib_module_names or top.lower() in _RESERVED_PACKAGES or "_generated" in parts:
+        hidden = "_generated" if "_generated" in parts else top
+        raise ConfigError(
+            f'a package "{name}" would hide a module "{hidden}"', hint="choose another --package"
+        )
+    return name
+
+
+def with_url(config: Config, flag: str | None) -> Config:
+    """`config` with the registry in force: the flag, else the environment, else kgen.toml."""
+    for url, origin in ((flag, "--registry"), (os.environ.get(URL_VARIABLE), URL_VARIABLE)):
+        if url:
+            return replace(config, registry=replace(config.registry, url=url, origin=origin))
+    return config
+
+
+def first_text(config: Config) -> str:
+    """The text of a new kgen.toml."""
+    doc = tomlkit.document()
+    doc.add(
+        tomlkit.comment(
+            "What `kgen pull` reads. kgen keeps your comments; it only edits `subjects` and `[pins]`."
+        )
+    )
+    doc.add("package", tomlkit.item(config.package))
+    doc.add("subjects", tomlkit.item(list(config.subjects)))
+    if not config.all_versions:
+        doc.add("all_versions", tomlkit.item(False))
+    doc.add(tomlkit.nl())
+    table = tomlkit.table()
+    table.add("url", str(registry_url(config.registry.url)[0]))
+    table.add(
+        tomlkit.comment(
+            "Secrets come from the environment: KGEN_REGISTRY_USER and KGEN_REGISTRY_PASSWORD, or"
+        )
+    )
+    table.add(
+        tomlkit.comment(
+            'KGEN_REGISTRY_TOKEN. Other names: user_env = "…", password_env = "…", token_env = "…".'
+        )
+    )
+    doc.add("registry", table)
+    return with_pins(tomlkit.dumps(doc), config.pins)
+
+
+def pinned(pins: Mapping[str, int], changes: Mapping[str, int | None]) -> dict[str, int]:
+    """`pins` with `changes`; None takes a pin away."""
+    return {subject: version for subject, version in {**pins, **changes}.items() if version is not None}
+
+
+def with_pins(text: str, changes: Mapping[str, int | None]) -> str:
+    """`text` of a kgen.toml with pins changed (None: taken away); everything else as it stands."""
+    if not changes:
+        return text
+    doc = tomlkit.parse(text)
+    table: Any = doc.get("pins")
+    if table is None:
+        doc["pins"] = table = tomlkit.table()
+    for subject, version in changes.items():
+        if version is not None:
+            table[subject] = version
+        elif subject in table:
+            del table[subject]
+    return tomlkit.dumps(doc)
+
+
+def with_subjects(text: str, globs: Iterable[str]) -> str:
+    """`text` of a kgen.toml, with patterns added to `subjects`; everything else as it stands."""
+    added = list(globs)
+    if not added:
+        return text
+    doc = tomlkit.parse(text)
+    subjects: Any = doc["subjects"]
+    subjects.extend(added)
+    return tomlkit.dumps(doc)

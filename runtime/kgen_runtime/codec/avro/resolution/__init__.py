@@ -1,0 +1,1 @@
+"""How a reader's schema reads what a writer's schema wrote."""

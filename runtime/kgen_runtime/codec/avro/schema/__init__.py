@@ -1,0 +1,1 @@
+"""Avro schemas: from their text to a frozen tree."""

@@ -1,0 +1,178 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""The native reader: a tree of nodes, each of which reads its value at the cursor and moves the cursor on.
+
+Nodes work below Python's exceptions: `read` gives a new reference or NULL, `skip` gives 0 or -1, and the reason stands in
+`Cursor.what` with the cursor where it failed; or a Python exception is set (memory, a constructor of the user's). Containers
+add their part of the field path on the way out, so a message that decodes pays nothing for the path. The cursor's bounds are
+checked before every access. Memory: nothing is allocated from a count in the data beyond `PREALLOCATE` items, and what
+takes memory but few bytes or none (nulls in an array, records, defaults) is counted against a budget per message (`limits.ITEMS`).
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_Clear, PyErr_Occurred
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memcmp, memcpy
+
+import decimal
+import uuid
+
+from ...errors import DecodeError
+from .. import reasons
+from ..branches import of_branch
+from ..decimals import EXACT as EXACT_CONTEXT, TooLongError, bound, number_size, too_many_digits
+from ..limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
+from ..field_paths import field_path, told
+from ..uuids import uuid_of_text
+from ..values import Duration, LocalTimestampNanos, TimestampNanos
+
+include "reader_cursor.pxi"
+include "reader_leaves.pxi"
+include "reader_containers.pxi"
+include "reader_records.pxi"
+
+
+def scalar(str kind, bint narrow, Py_ssize_t size, precision, scale):
+    """The node for a primitive or logical type; `narrow` where it was written as an int, `size` of a fixed or -1."""
+    if kind == "null":
+        return NullNode()
+    if kind == "boolean":
+        return BooleanNode()
+    if kind in ("int", "long"):
+        return LongNode(narrow)
+    if kind == "float":
+        return FloatNode()
+    if kind == "double":
+        return DoubleNode()
+    if kind in ("bytes", "fixed"):
+        return BlobNode(size)
+    if kind == "string":
+        return StringNode(-1)
+    return logical(kind, narrow, size, precision, scale)
+
+
+cdef dict TIMES = {"time-millis": 1000, "time-micros": 1}
+cdef dict STAMPS = {
+    "timestamp-millis": (1000, True),
+    "timestamp-micros": (1, True),
+    "local-timestamp-millis": (1000, False),
+    "local-timestamp-micros": (1, False),
+}
+cdef dict NANOS = {
+    "timestamp-nanos": (TimestampNanos, 1),
+    "timestamp-millis-as-nanos": (TimestampNanos, 1000000),
+    "timestamp-micros-as-nanos": (TimestampNanos, 1000),
+    "local-timestamp-nanos": (LocalTimestampNanos, 1),
+    "local-timestamp-millis-as-nanos": (LocalTimestampNanos, 1000000),
+    "local-timestamp-micros-as-nanos": (LocalTimestampNanos, 1000),
+}
+
+
+cdef Node logical(str kind, bint narrow, Py_ssize_t size, precision, scale):
+    if kind == "integer-as-float":
+        return AsFloatNode(narrow)
+    if kind == "integer-as-double":
+        return AsDoubleNode(narrow)
+    if kind == "date":
+        return DateNode(narrow)
+    if kind in TIMES:
+        return TimeNode(narrow, TIMES[kind])
+    if kind in STAMPS:
+        return TimestampNode(narrow, *STAMPS[kind])
+    if kind in NANOS:
+        return NanosNode(narrow, *NANOS[kind])
+    if kind in ("timestamp-nanos-as-datetime", "local-timestamp-nanos-as-datetime"):
+        return FromNanosNode(narrow, kind[0] != "l")
+    if kind == "decimal":
+        return DecimalNode(size, precision, scale)
+    return {"big-decimal": BigDecimalNode, "uuid": UuidNode, "duration": DurationNode}[kind](size)
+
+
+cdef object ZERO = 0
+
+
+cdef class Reader:
+    """Decodes with a tree of nodes. Its methods are those of `codec.Reader`."""
+
+    cdef Node root
+    cdef int max_depth
+    cdef bint whole
+
+    def __init__(self, Node root not None, int max_depth, bint whole):
+        self.root = root
+        self.max_depth = max_depth
+        self.whole = whole
+
+    def decode(self, data, offset=0):
+        """One value from `data[offset:]`. Raises `DecodeError`."""
+        cdef Cursor c
+        # What is too large is clipped. The default takes no call: this runs for each message.
+        value = self.attempt(&c, data, 0 if offset is ZERO else PyNumber_AsSsize_t(offset, NULL))
+        if type(value) is DecodeError:
+            raise value
+        return value
+
+    def decode_many(self, batch, offset=0):
+        """One value for each payload, in order; where one does not decode, its `DecodeError` stands in its place."""
+        cdef Cursor c
+        cdef list out = []
+        cdef Py_ssize_t start = PyNumber_AsSsize_t(offset, NULL)
+        for data in batch:
+            out.append(self.attempt(&c, data, start))
+        return out
+
+    cdef object attempt(self, Cursor *c, object data, Py_ssize_t offset):
+        """A value, or a `DecodeError`. The cursor is made here."""
+        cdef PyObject *made
+        cdef const uint8_t *start
+        cdef object value
+        if not PyBytes_Check(data):
+            raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
+        start = <const uint8_t *>PyBytes_AS_STRING(data)
+        c.end = start + PyBytes_GET_SIZE(data)
+        if offset < 0 or offset > PyBytes_GET_SIZE(data):
+            return DecodeError(ENDS, position=PyBytes_GET_SIZE(data))
+        c.at = start + offset
+        c.depth = self.max_depth
+        c.items = FREE_ITEMS + BYTE_ITEMS * (c.end - c.at)
+        c.what = NULL
+        c.path = NULL
+        made = self.root.read(c)
+        if made == NULL:
+            return failure(c, c.at - start)
+        value = <object>made
+        Py_DECREF(made)
+        if c.at != c.end and self.whole:
+            return DecodeError(f"{c.end - c.at} bytes are left over after the value", position=c.at - start)
+        return value
+
+
+cdef object failure(Cursor *c, Py_ssize_t position):
+    """The `DecodeError` for what stands in the cursor or is set as a Python exception. Out of memory and such pass through."""
+    cdef list parts = []
+    cdef object cause = None
+    try:
+        if PyErr_Occurred() != NULL:
+            reraise()
+    except MemoryError:
+        raise
+    except Exception as error:  # of a constructor of the user's
+        cause = error
+    finally:
+        if c.path != NULL:
+            parts = <list>c.path
+            Py_DECREF(c.path)
+    what = told(cause) if cause is not None else reason(c)
+    refused = DecodeError(what, position=position, path=field_path(parts))
+    refused.__cause__ = cause
+    return refused
+
+
+cdef object reason(Cursor *c):
+    return "out of memory" if c.what == NULL else <object>c.what
+
+
+cdef int reraise() except -1:
+    """Let the exception that is set take its course."""
+    return -1

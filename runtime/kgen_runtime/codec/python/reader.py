@@ -1,0 +1,682 @@
+"""The reader in plain Python, where no C compiler was: nodes, results and errors as in `_reader.pyx`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import operator
+import struct
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from ...errors import DecodeError
+from .. import reasons
+from ..branches import of_branch
+from ..decimals import EXACT, TooLongError, bound, number_size, too_many_digits
+from ..field_paths import Part, field_path, told
+from ..limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
+from ..uuids import uuid_of_text
+from ..values import Duration, LocalTimestampNanos, TimestampNanos
+
+_FLOAT = struct.Struct("<f")
+_DOUBLE = struct.Struct("<d")
+_DURATION = struct.Struct("<III")
+_EPOCH = dt.datetime(1970, 1, 1)
+_UTC_EPOCH = _EPOCH.replace(tzinfo=dt.timezone.utc)
+_EPOCH_DAY = _EPOCH.toordinal()
+_DAY = 86_400_000_000
+
+
+class DamagedError(Exception):
+    """The bytes at `at` are wrong; `parts` is the field path, innermost first."""
+
+    def __init__(self, what: str, at: int) -> None:
+        super().__init__(what)
+        self.what = what
+        self.at = at
+        self.parts: list[Part] = []
+
+
+class Cursor:
+    """Where reading stands in the data, and what it may still spend."""
+
+    __slots__ = ("at", "data", "depth", "end", "items")
+
+    def __init__(self, data: bytes, at: int, depth: int) -> None:
+        self.data = data
+        self.at = at
+        self.end = len(data)
+        self.depth = depth
+        self.items = ITEMS + ITEMS_PER_BYTE * (self.end - at)
+
+    def long(self) -> int:
+        """A zigzag varint of up to 64 bits."""
+        data, at, shift, n = self.data, self.at, 0, 0
+        if at < self.end and data[at] < 0x80:  # one byte: most lengths, counts and branches
+            self.at = at + 1
+            return (data[at] >> 1) ^ -(data[at] & 1)
+        while True:
+            if at >= self.end:
+                raise DamagedError(reasons.ENDS, self.at)
+            byte = data[at]
+            if shift == 63 and byte > 1:
+                raise DamagedError(reasons.OVERLONG, self.at)
+            at += 1
+            n |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+        self.at = at
+        return (n >> 1) ^ -(n & 1)
+
+    def narrow(self) -> int:
+        """A zigzag varint of up to 32 bits."""
+        start = self.at
+        n = self.long()
+        if not -0x8000_0000 <= n <= 0x7FFF_FFFF:
+            raise DamagedError(reasons.NOT_INT, start)
+        return n
+
+    def take(self, size: int) -> bytes:
+        """So many bytes."""
+        at = self.at
+        if size > self.end - at:
+            raise DamagedError(reasons.ENDS, at)
+        self.at = at + size
+        return self.data[at : at + size]
+
+    def size(self) -> int:
+        """A length that what is left can hold."""
+        start = self.at
+        size = self.long()
+        if 0 <= size <= self.end - self.at:
+            return size
+        raise DamagedError(reasons.NEGATIVE if size < 0 else reasons.ENDS, start)
+
+    def block(self) -> tuple[int, int]:
+        """The head of a block: its count, and its size in bytes or -1 where that is not written."""
+        start = self.at
+        count = self.long()
+        if count >= 0:
+            return count, -1
+        if count == -1 << 63:
+            raise DamagedError(reasons.BAD_BLOCK, start)
+        return -count, self.size()
+
+    def enter(self) -> None:
+        """Go one record, array or map deeper."""
+        if self.depth <= 0:
+            raise DamagedError(reasons.TOO_DEEP, self.at)
+        self.depth -= 1
+
+    def spend(self, start: int) -> None:
+        """Count a value, from `start`, if it took no bytes."""
+        if self.at == start:
+            self.charge(1)
+
+    def charge(self, cost: int) -> None:
+        """Take `cost` from the items that the message may still make."""
+        if self.items < cost:
+            raise DamagedError(reasons.TOO_EMPTY, self.at)
+        self.items -= cost
+
+
+class Node:
+    """Reads one kind of value. `skip` moves past it and makes nothing of it."""
+
+    def read(self, c: Cursor) -> Any:
+        """The value at the cursor."""
+        raise NotImplementedError
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the value at the cursor."""
+        raise NotImplementedError
+
+
+class NeverNode(Node):
+    """A branch that the reader's schema cannot read."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def read(self, c: Cursor) -> Any:
+        """Refuse."""
+        raise DamagedError(self.why, c.at)
+
+    def skip(self, c: Cursor) -> None:
+        """Refuse."""
+        raise DamagedError(self.why, c.at)
+
+
+class NullNode(Node):
+    """Null: no bytes."""
+
+    def read(self, c: Cursor) -> Any:
+        """None."""
+        return
+
+    def skip(self, c: Cursor) -> None:
+        """Nothing to skip."""
+
+
+class BooleanNode(Node):
+    """One byte."""
+
+    def read(self, c: Cursor) -> Any:
+        """True or False."""
+        start = c.at
+        byte = c.take(1)[0]
+        if byte > 1:
+            raise DamagedError(reasons.NOT_BOOLEAN, start)
+        return byte == 1
+
+    def skip(self, c: Cursor) -> None:
+        """Move on one byte."""
+        c.take(1)
+
+
+class NumberNode(Node):
+    """What stands as a varint, made by `make`; `narrow` where it was written as an int."""
+
+    def __init__(self, narrow: bool, make: Callable[[int], Any]) -> None:
+        self.narrow = narrow
+        self.make = make
+
+    def read(self, c: Cursor) -> Any:
+        """The number, as what it stands for."""
+        start = c.at
+        number = c.narrow() if self.narrow else c.long()
+        try:
+            return self.make(number)
+        except (OverflowError, ValueError):
+            raise DamagedError(reasons.BAD_DATE, start) from None
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the number."""
+        c.narrow() if self.narrow else c.long()
+
+
+class LongNode(NumberNode):
+    """An int or a long."""
+
+    def __init__(self, narrow: bool) -> None:
+        super().__init__(narrow, int)
+
+    def read(self, c: Cursor) -> Any:
+        """The number."""
+        return c.narrow() if self.narrow else c.long()
+
+
+class RealNode(Node):
+    """A float or a double."""
+
+    def __init__(self, form: struct.Struct) -> None:
+        self.form = form
+
+    def read(self, c: Cursor) -> Any:
+        """The number."""
+        return self.form.unpack(c.take(self.form.size))[0]
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the number."""
+        c.take(self.form.size)
+
+
+class BlobNode(Node):
+    """A run of bytes, made by `make`: `size` of them, or with the length before them where that is -1.
+
+    `why` it may not be, and `empty` if there are none.
+    """
+
+    def __init__(self, size: int, make: Callable[[bytes], Any], why: str, empty: str = "") -> None:
+        self.size = size
+        self.make = make
+        self.why = why
+        self.empty = empty or why
+
+    def read(self, c: Cursor) -> Any:
+        """The bytes, as what they stand for."""
+        start = c.at
+        size = c.long() if self.size < 0 else self.size
+        at = c.at
+        if size < 0 or size > c.end - at:
+            raise DamagedError(reasons.NEGATIVE if size < 0 else reasons.ENDS, start)
+        c.at = at + size
+        try:
+            return self.make(c.data[at : at + size])
+        except TooLongError as error:
+            raise DamagedError(error.why, start) from None
+        except (ValueError, ArithmeticError, DamagedError):
+            raise DamagedError(self.why if size else self.empty, start) from None
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the bytes."""
+        c.take(c.size() if self.size < 0 else self.size)
+
+
+class BranchNode(Node):
+    """A value that remembers the branch of the reader's union."""
+
+    def __init__(self, node: Node, branch: str) -> None:
+        self.node = node
+        self.branch = branch
+
+    def read(self, c: Cursor) -> Any:
+        """The value, of that branch."""
+        return of_branch(self.node.read(c), self.branch)
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the value."""
+        self.node.skip(c)
+
+
+class EnumNode(Node):
+    """`values` by the writer's index; `reasons` says for those that are None why the reader has none."""
+
+    def __init__(self, values: tuple[Any, ...], why: tuple[str, ...]) -> None:
+        self.values = values
+        self.why = why
+
+    def read(self, c: Cursor) -> Any:
+        """The symbol."""
+        start = c.at
+        number = c.narrow()
+        if not 0 <= number < len(self.values):
+            raise DamagedError(reasons.NO_SYMBOL, start)
+        value = self.values[number]
+        if value is None:
+            raise DamagedError(self.why[number], start)
+        return value
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the symbol's number."""
+        c.narrow()
+
+
+class ChoiceNode(Node):
+    """A writer's union."""
+
+    def __init__(self, branches: tuple[Node, ...]) -> None:
+        self.branches = branches
+
+    def _pick(self, c: Cursor) -> Node:
+        start = c.at
+        number = c.narrow()
+        if not 0 <= number < len(self.branches):
+            raise DamagedError(reasons.NO_BRANCH, start)
+        return self.branches[number]
+
+    def read(self, c: Cursor) -> Any:
+        """The value of the branch that was written."""
+        return self._pick(c).read(c)
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the branch that was written."""
+        self._pick(c).skip(c)
+
+
+def _skip_blocks(c: Cursor, key: Node | None, item: Node) -> None:
+    """Move past the blocks of an array or map, by their size in bytes where that is written."""
+    c.enter()
+    while True:
+        count, size = c.block()
+        if count == 0:
+            break
+        if size >= 0:
+            c.at += size
+            continue
+        for _ in range(count):
+            start = c.at
+            if key is not None:
+                key.skip(c)
+            item.skip(c)
+            c.spend(start)
+    c.depth += 1
+
+
+class ListNode(Node):
+    """An array."""
+
+    def __init__(self, items: Node) -> None:
+        self.items = items
+
+    def read(self, c: Cursor) -> Any:
+        """The items, in a new list."""
+        out: list[Any] = []
+        c.enter()
+        while True:
+            count, _ = c.block()
+            if count == 0:
+                break
+            self._items(c, count, out)
+        c.depth += 1
+        return out
+
+    def _items(self, c: Cursor, count: int, out: list[Any]) -> None:
+        read = self.items.read
+        for _ in range(count):
+            start = c.at
+            try:
+                out.append(read(c))
+            except DamagedError as error:
+                error.parts.append(len(out))
+                raise
+            if c.at == start:
+                c.spend(start)
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the items."""
+        _skip_blocks(c, None, self.items)
+
+
+class MapNode(Node):
+    """A map."""
+
+    def __init__(self, values: Node) -> None:
+        self.values = values
+        self.key = BlobNode(-1, bytes.decode, reasons.NOT_UTF8)
+
+    def read(self, c: Cursor) -> Any:
+        """The items, in a new dict."""
+        out: dict[str, Any] = {}
+        c.enter()
+        while True:
+            count, _ = c.block()
+            if count == 0:
+                break
+            for _ in range(count):
+                key = self.key.read(c)
+                try:
+                    out[key] = self.values.read(c)
+                except DamagedError as error:
+                    error.parts.append((key,))
+                    raise
+        c.depth += 1
+        return out
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the items."""
+        _skip_blocks(c, self.key, self.values)
+
+
+class DefaultNode:
+    """The value of a field that the writer lacks: read from `data` each time, or held if immutable."""
+
+    def __init__(self, data: bytes, node: Node) -> None:
+        self.data = data
+        self.node = node
+        self.held = False
+        self.value: Any = None
+
+    def probe(self) -> Any:
+        """Read the value once. Raises `DecodeError`."""
+        value = _attempt(self.node, Cursor(self.data, 0, MAX_DEPTH), whole=True)
+        if isinstance(value, DecodeError):
+            raise value
+        return value
+
+    def hold(self, value: Any) -> None:
+        """Give this value from now on."""
+        self.value = value
+        self.held = True
+
+    def make(self, c: Cursor) -> Any:
+        """The value. What is wrong with it is told where the record stands."""
+        if self.held:
+            return self.value
+        c.charge(len(self.data))
+        inner = Cursor(self.data, 0, c.depth)
+        inner.items = c.items
+        try:
+            value = self.node.read(inner)
+        except DamagedError as error:
+            error.at = c.at
+            raise
+        c.items = inner.items
+        return value
+
+
+class RecordNode(Node):
+    """The fields of a record as they were written, for a class (or dict) that takes them by keyword.
+
+    `cost`: what one record is charged, besides the defaults that are made for it.
+    """
+
+    def __init__(self, cls: Callable[..., Any] | None, names: tuple[str, ...]) -> None:
+        self.cls = cls or dict
+        self.names = names
+
+    def fill(
+        self, steps: tuple[tuple[str, Node, int], ...], defaults: tuple[tuple[str, DefaultNode, int], ...]
+    ) -> None:
+        """`steps`: (name, node, target or -1) as written; `defaults`: (name, node, target)."""
+        self.steps = [
+            (name, node, None if target < 0 else self.names[target]) for name, node, target in steps
+        ]
+        self.defaults = [(name, node, self.names[target]) for name, node, target in defaults]
+        self.cost = 1 + len(steps) + len(defaults)
+
+    def read(self, c: Cursor) -> Any:
+        """An object of the class."""
+        c.enter()
+        c.charge(self.cost)
+        out = self._values(c)
+        value = out if self.cls is dict else self._call(c, out)
+        c.depth += 1
+        return value
+
+    def _values(self, c: Cursor) -> dict[str, Any]:
+        out: dict[str, Any] = dict.fromkeys(self.names)
+        for name, node, target in self.steps:
+            try:
+                if target is None:
+                    node.skip(c)
+                else:
+                    out[target] = node.read(c)
+            except DamagedError as error:
+                error.parts.append(name)
+                raise
+        for name, default, target in self.defaults:
+            try:
+                out[target] = default.make(c)
+            except DamagedError as error:
+                error.parts.append(name)
+                raise
+        return out
+
+    def _call(self, c: Cursor, values: dict[str, Any]) -> Any:
+        try:
+            return self.cls(**values)
+        except MemoryError:
+            raise
+        except Exception as error:
+            if error.__traceback__:  # this frame holds on to the payload
+                error.__traceback__ = error.__traceback__.tb_next
+            raise DamagedError(told(error), c.at) from error
+
+    def skip(self, c: Cursor) -> None:
+        """Move past the fields."""
+        c.enter()
+        c.charge(self.cost)
+        for name, node, _ in self.steps:
+            try:
+                node.skip(c)
+            except DamagedError as error:
+                error.parts.append(name)
+                raise
+        c.depth += 1
+
+
+SlotRecordNode = CallRecordNode = DictRecordNode = RecordNode
+
+
+def _date(days: int) -> dt.date:
+    return dt.date.fromordinal(days + _EPOCH_DAY)
+
+
+def _time(micros: int) -> Callable[[int], dt.time]:
+    def make(number: int) -> dt.time:
+        if not 0 <= number < _DAY // micros:
+            raise ValueError
+        seconds, rest = divmod(number * micros, 1_000_000)
+        return dt.time(seconds // 3600, seconds // 60 % 60, seconds % 60, rest)
+
+    return make
+
+
+def _timestamp(epoch: dt.datetime, micros: int) -> Callable[[int], dt.datetime]:
+    return lambda number: epoch + dt.timedelta(microseconds=number * micros)
+
+
+def _of_nanos(epoch: dt.datetime) -> Callable[[int], dt.datetime]:
+    return lambda number: epoch + dt.timedelta(microseconds=number // 1000)
+
+
+def _nanos(cls: type[int], unit: int) -> Callable[[int], int]:
+    def make(number: int) -> int:
+        nanos = number * unit
+        if not -1 << 63 <= nanos < 1 << 63:
+            raise ValueError
+        return cls(nanos)
+
+    return make
+
+
+def _single(number: int) -> float:
+    """The nearest float of 32 bits. By way of the nearest double it would be rounded twice."""
+    spare = max(abs(number).bit_length() - 53, 0)
+    whole = abs(number) >> spare
+    if whole << spare != abs(number):
+        whole |= 1  # so that it is no tie
+    rounded = float(_FLOAT.unpack(_FLOAT.pack(whole << spare))[0])
+    return -rounded if number < 0 else rounded
+
+
+def _whole(data: bytes, most: int, why: str) -> int:
+    """A number of at most so many bytes, besides those that only repeat its sign.
+
+    `why` it may not be longer.
+    """
+    if not data:
+        raise ValueError
+    padding = min(len(data) - len(data.lstrip(b"\0" if data[0] < 0x80 else b"\xff")), len(data) - 1)
+    if len(data) - padding > most:
+        raise TooLongError(why)
+    return int.from_bytes(data, "big", signed=True)
+
+
+def _decimal(precision: int, scale: int) -> Callable[[bytes], Decimal]:
+    limit = bound(precision)
+    most = number_size(limit)
+    why = too_many_digits(precision)
+
+    def make(data: bytes) -> Decimal:
+        number = _whole(data, most, why)
+        if not -limit < number < limit:
+            raise TooLongError(why)
+        return Decimal(number).scaleb(-scale, EXACT)
+
+    return make
+
+
+def _big_decimal(data: bytes) -> Decimal:
+    inner = Cursor(data, 0, 0)
+    whole = Decimal(_whole(inner.take(inner.size()), DECIMAL_BYTES, reasons.LONG_DECIMAL))
+    scale = inner.narrow()
+    if inner.at != inner.end:
+        raise ValueError
+    return whole.scaleb(-scale, EXACT)
+
+
+_NUMBERS: dict[str, Callable[[int], Any]] = {
+    "integer-as-float": _single,
+    "integer-as-double": float,
+    "date": _date,
+    "time-millis": _time(1000),
+    "time-micros": _time(1),
+    "timestamp-millis": _timestamp(_UTC_EPOCH, 1000),
+    "timestamp-micros": _timestamp(_UTC_EPOCH, 1),
+    "timestamp-nanos": TimestampNanos,
+    "timestamp-millis-as-nanos": _nanos(TimestampNanos, 1_000_000),
+    "timestamp-micros-as-nanos": _nanos(TimestampNanos, 1000),
+    "timestamp-nanos-as-datetime": _of_nanos(_UTC_EPOCH),
+    "local-timestamp-millis": _timestamp(_EPOCH, 1000),
+    "local-timestamp-micros": _timestamp(_EPOCH, 1),
+    "local-timestamp-nanos": LocalTimestampNanos,
+    "local-timestamp-millis-as-nanos": _nanos(LocalTimestampNanos, 1_000_000),
+    "local-timestamp-micros-as-nanos": _nanos(LocalTimestampNanos, 1000),
+    "local-timestamp-nanos-as-datetime": _of_nanos(_EPOCH),
+}
+
+
+def scalar(kind: str, narrow: bool, size: int, precision: int, scale: int) -> Node:
+    """The node for a primitive or logical type; `narrow`: written as an int; `size` of a fixed or -1."""
+    if kind in ("int", "long"):
+        return LongNode(narrow)
+    if kind in _NUMBERS:
+        return NumberNode(narrow, _NUMBERS[kind])
+    if kind in ("null", "boolean"):
+        return NullNode() if kind == "null" else BooleanNode()
+    if kind in ("float", "double"):
+        return RealNode(_FLOAT if kind == "float" else _DOUBLE)
+    return _blob(kind, size, precision, scale)
+
+
+def _blob(kind: str, size: int, precision: int, scale: int) -> Node:
+    if kind == "string":
+        return BlobNode(-1, bytes.decode, reasons.NOT_UTF8)
+    if kind == "uuid":
+        return BlobNode(size, uuid_of_text if size < 0 else lambda data: UUID(bytes=data), reasons.BAD_UUID)
+    if kind == "decimal":
+        return BlobNode(size, _decimal(precision, scale), reasons.EMPTY_DECIMAL)
+    if kind == "big-decimal":
+        return BlobNode(size, _big_decimal, reasons.BAD_DECIMAL, reasons.EMPTY_DECIMAL)
+    if kind == "duration":
+        return BlobNode(size, lambda data: Duration(*_DURATION.unpack(data)), reasons.ENDS)
+    return BlobNode(size, bytes, reasons.ENDS)
+
+
+def _attempt(root: Node, c: Cursor, whole: bool) -> Any:
+    """A value, or a `DecodeError`: made outside of the handler, so that it holds on to no payload."""
+    try:
+        value = root.read(c)
+    except DamagedError as error:
+        what, at, path, cause = error.what, error.at, field_path(error.parts), error.__cause__
+    except RecursionError:
+        what, at, path, cause = reasons.TOO_DEEP, c.at, "", None
+    else:
+        if c.at == c.end or not whole:
+            return value
+        what, at, path, cause = f"{c.end - c.at} bytes are left over after the value", c.at, "", None
+    refused = DecodeError(what, position=at, path=path)
+    refused.__cause__ = cause
+    return refused
+
+
+class Reader:
+    """Decodes with a tree of nodes. Its methods are those of `codec.Reader`."""
+
+    def __init__(self, root: Node, max_depth: int, whole: bool) -> None:
+        self._root = root
+        self._max_depth = max_depth
+        self._whole = whole
+
+    def decode(self, data: bytes, offset: int = 0) -> Any:
+        """One value from `data[offset:]`. Raises `DecodeError`."""
+        value = self._attempt(data, offset)
+        if isinstance(value, DecodeError):
+            raise value
+        return value
+
+    def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> list[Any]:
+        """One value for each payload, in order, or the `DecodeError` of those that do not decode."""
+        return [self._attempt(data, offset) for data in batch]
+
+    def _attempt(self, data: bytes, offset: int) -> Any:
+        if not isinstance(data, bytes):
+            raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
+        payload = data if type(data) is bytes else memoryview(data).tobytes()
+        if not 0 <= operator.index(offset) <= len(payload):
+            return DecodeError(reasons.ENDS, position=len(payload))
+        return _attempt(self._root, Cursor(payload, offset, self._max_depth), self._whole)

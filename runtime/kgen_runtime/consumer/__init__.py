@@ -1,0 +1,1 @@
+"""Reading topics: from the broker's bytes to typed messages in a flow, at exact offsets."""

@@ -1,0 +1,1 @@
+"""What every step of a flow needs, from its topic to its failures."""

@@ -1,0 +1,185 @@
+"""Wrong arguments of kgen's functions, reported at the user's line while the flow is built."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, Final, TypeVar, cast
+
+from bytewax.connectors.kafka import KafkaSourceMessage
+from bytewax.dataflow import Dataflow, Stream
+
+from ..errors import ConfigError, FlowError
+from ..kafka.connection import Kafka
+from ..messages import Failure, Message, RawMessage
+from ..reporting.call_site import step_line, users_line
+from .split import Split
+from .topic import Topic
+
+X = TypeVar("X")
+Y = TypeVar("Y")
+F = TypeVar("F", bound=Callable[..., Any])
+
+POLICIES: Final = "rt.Crash(), rt.Log(), rt.Drop() or rt.DeadLetter(topic, kafka)"
+_MADE_A_MESSAGE: Final = (
+    "rt.Message(key, value) makes one; message.with_value(value) keeps key and provenance."
+)
+_CONSUMED: Final = "kop.input(...).oks gives such messages; rt.source reads and decodes by itself."
+_OF_BYTEWAX: Final = re.compile(r"^'step_id' |^step '.*' already exists")
+"""What Bytewax says of the name of a step."""
+_STEP_IDS: Final = "Give each step of a flow a name of its own, without periods."
+_KINDS: Final[dict[str, tuple[type[Any], str]]] = {
+    "flow": (Dataflow, 'Pass the Dataflow("name") that the steps are added to.'),
+    "up": (Stream, "Pass a stream: what another step returned, or one of its outputs (step.oks, step.errs)."),
+    "errs": (Stream, "Pass streams of failures: <step>.errs, or what rt.sink returned."),
+    "topic": (Topic, "Pass a generated topic (orders.topic), or rt.Topic(name, key=..., value=...)."),
+    "kafka": (Kafka, 'Pass rt.Kafka.from_env() or rt.Kafka("host:9092").'),
+}
+
+
+def checked(function: F) -> F:
+    """A function of kgen's whose wrong arguments, and `FlowError`s, say which line of the user's it was
+    called from.
+    """
+    signature = inspect.signature(function)
+    name = f"rt.{function.__qualname__.removesuffix('.__init__')}"
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            _check_arguments(name, signature, args, kwargs)
+            return function(*args, **kwargs)
+        except (FlowError, ConfigError) as error:
+            line = users_line()
+            if line is not None and line not in (error.where or ""):
+                error.where = f"{line}, {error.where}" if error.where else line
+            raise
+        except ValueError as error:
+            if not _OF_BYTEWAX.search(str(error)):
+                raise
+            raise FlowError(f"{name}: {error}", where=users_line(), hint=_STEP_IDS) from None
+
+    return cast(F, called)
+
+
+def check_policies(policy: object) -> list[Any]:
+    """The policies of `rt.route`. Raises `FlowError` for what is none."""
+    policies = list(policy) if isinstance(policy, Sequence) and not isinstance(policy, str) else [policy]
+    for each in policies:
+        if not callable(getattr(each, "build", None)) or isinstance(each, type):
+            made = f"An instance is wanted: rt.{each.__name__}(...)." if isinstance(each, type) else None
+            raise FlowError(
+                f"rt.route: policy={shown(each)} is not a policy", hint=made or f"Pass {POLICIES}."
+            )
+    return policies
+
+
+def explaining(
+    step_id: str, act: Callable[[list[X]], Y], check: Callable[[object, str], None]
+) -> Callable[[list[X]], Y]:
+    """`act` on batches; where it fails for what an item is, with the error that `check` raises of that."""
+
+    def acted(items: list[X]) -> Y:
+        try:
+            return act(items)
+        except AttributeError:
+            for item in items:
+                check(item, step_id)
+            raise
+
+    return acted
+
+
+def check_message(message: object, step_id: str) -> None:
+    """Raises `FlowError` where a step was given something else than an `rt.Message`."""
+    if not isinstance(message, Message):
+        raise _wrong_item(message, step_id, "rt.Message", _MADE_A_MESSAGE)
+
+
+def check_consumed(message: object, step_id: str) -> None:
+    """Raises `FlowError` where `rt.deserialize` was given what no consumer gives."""
+    if not isinstance(message, (KafkaSourceMessage, RawMessage)):
+        raise _wrong_item(message, step_id, "rt.RawMessage or KafkaSourceMessage", _CONSUMED)
+
+
+def check_failure(failure: object, step_id: str) -> None:
+    """Raises `FlowError` where `rt.route` was given something else than an `rt.Failure`."""
+    if not isinstance(failure, Failure):
+        raise _wrong_item(failure, step_id, "rt.Failure", str(_KINDS["errs"][1]))
+
+
+def shown(value: object) -> str:
+    """What was given, short: it may be a whole message."""
+    if isinstance(value, ModuleType):
+        return f"the module {value.__name__}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, (str, int, float, type(None))) and len(repr(value)) <= 60:
+        return repr(value)
+    kind = type(value)
+    return f"{'an' if kind.__name__[:1].lower() in 'aeiou' else 'a'} {kind.__name__}"
+
+
+def _check_arguments(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> None:
+    try:
+        given = signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise FlowError(f"{name}: {error}", hint=f"It is {name}{_form(signature)}.") from None
+    if "errs" in signature.parameters and not given.get("errs"):
+        raise FlowError(f"{name} needs an errs stream", hint=_KINDS["errs"][1])
+    for argument, value in given.items():
+        parameter = signature.parameters[argument]
+        if argument == "step_id":
+            _check_step_id(name, value)
+        if argument in _KINDS and not (value is None and parameter.default is None):
+            for each in value if parameter.kind is parameter.VAR_POSITIONAL else (value,):
+                _check_kind(name, argument, each)
+
+
+def _check_step_id(name: str, value: object) -> None:
+    """It names state, transactional ids and groups, which end at a NUL, and it is shown in lines."""
+    if not isinstance(value, str):
+        raise FlowError(
+            f"{name}: the step id is {shown(value)}, not a str", hint="The first argument names the step."
+        )
+    if not value.strip():
+        raise FlowError(f"{name}: the step id is empty", hint=_STEP_IDS)
+    if not value.isprintable():
+        raise FlowError(
+            f"{name}: the step id {value[:60]!a} has characters that are not printable", hint=_STEP_IDS
+        )
+
+
+def _check_kind(name: str, argument: str, value: object) -> None:
+    kind, hint = _KINDS[argument]
+    if isinstance(value, kind) or (
+        name == "rt.DeadLetter" and argument == "topic" and isinstance(value, str)
+    ):
+        return
+    if kind is Stream and isinstance(value, Split):
+        hint = f"It has two streams: pass .{'errs' if argument == 'errs' else 'oks'} of it."
+    elif argument == "topic" and isinstance(getattr(value, "topic", None), Topic):
+        hint = f"Pass its topic: {_last_name(value)}.topic."
+    raise FlowError(f"{name}: {argument} is {shown(value)}, not a {kind.__name__}", hint=hint)
+
+
+def _last_name(value: object) -> str:
+    name = str(getattr(value, "__name__", type(value).__name__))
+    return name.rpartition(".")[2]
+
+
+def _wrong_item(item: object, step_id: str, wanted: str, hint: str) -> FlowError:
+    line = step_line(step_id)
+    return FlowError(
+        f"the step was given {shown(item)}, not an {wanted}",
+        where=f"{line}, step {step_id}" if line else f"step {step_id}",
+        hint=hint,
+    )
+
+
+def _form(signature: inspect.Signature) -> str:
+    parameters = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+    return str(signature.replace(parameters=parameters, return_annotation=signature.empty))

@@ -1,0 +1,160 @@
+"""Making a `Failure` of an exception: its stage, whether it may pass, and a fingerprint to group by."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import traceback as tb
+from types import TracebackType
+from typing import Any, Final
+
+from ..errors import (
+    DecodeError,
+    DeliveryError,
+    EncodeError,
+    FramingError,
+    KgenError,
+    RegistryUnavailable,
+    ResolutionError,
+    RulesError,
+    UnknownSchema,
+)
+from ..messages import Failure, Message, RawMessage, Stage
+from ..metrics import failed
+
+MAX_MESSAGE: Final = 1_000
+MAX_TRACEBACK: Final = 4_000
+
+_STAGES: Final[tuple[tuple[type[Exception], Stage], ...]] = (
+    (FramingError, Stage.FRAMING),
+    (UnknownSchema, Stage.UNKNOWN_SCHEMA),
+    (DecodeError, Stage.DECODE),
+    (ResolutionError, Stage.DECODE),
+    (RulesError, Stage.DECODE),
+    (EncodeError, Stage.SERIALIZE),
+)
+
+
+def failure(
+    error: BaseException,
+    original: RawMessage,
+    *,
+    step: str,
+    stage: Stage | None = None,
+    part: str | None = None,
+    schema_id: int | None = None,
+    place: str | None = None,
+    attributes: dict[str, Any] | None = None,
+) -> Failure:
+    """What became of `original`, counted. `stage` and `place` are found from the error where they are not
+    given.
+    """
+    stage = stage or stage_of(error)
+    failed(original.topic, stage.value, schema_id)
+    name = class_name(error)
+    return Failure(
+        stage=stage,
+        transient=isinstance(error, (RegistryUnavailable, DeliveryError)),
+        error_class=name,
+        message=bounded(_text(error), MAX_MESSAGE),
+        fingerprint=fingerprint(stage, name, schema_id, _place(error) if place is None else place),
+        original=original,
+        traceback=_traceback(error),
+        step=step,
+        part=part,
+        schema_id=schema_id,
+        attributes=attributes or {},
+    )
+
+
+def stage_of(error: BaseException) -> Stage:
+    """The stage an error speaks of."""
+    return next((stage for kind, stage in _STAGES if isinstance(error, kind)), Stage.PROCESS)
+
+
+def class_name(error: BaseException) -> str:
+    """`ValueError`, `kgen_runtime.errors.DecodeError`, `shop.flows.NoStock`."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def fingerprint(stage: Stage, error_class: str, schema_id: int | None, place: str) -> str:
+    """16 hex digits that are the same for failures of the same kind at the same place."""
+    text = "\0".join((stage.value, error_class, str(schema_id), place))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def code_place(error: BaseException, function: object) -> str:
+    """Where the user's code failed: `module.function+2` is two lines below its `def`, wherever that stands
+    in the file.
+    """
+    code = getattr(function, "__code__", None)
+    frames = list(tb.walk_tb(error.__traceback__))
+    own = [frame for frame in frames if code is not None and frame[0].f_code.co_filename == code.co_filename]
+    if not own and not frames:
+        return ""
+    frame, line = (own or frames)[-1]
+    name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
+    return f"{frame.f_globals.get('__name__', '')}.{name}+{line - frame.f_code.co_firstlineno}"
+
+
+def original_of(message: Message[Any, Any]) -> RawMessage:
+    """The message as it was read; for one made in the flow, what can be said of it: bytes as they are,
+    anything else as its `repr`.
+    """
+    raw = message.raw()
+    if raw is not None:
+        return raw
+    return RawMessage(
+        key=_as_bytes(message.key),
+        value=_as_bytes(message.value),
+        topic=message.topic or "",
+        timestamp=message.timestamp,
+        headers=tuple((_as_text(name), _as_bytes(value)) for name, value in message.headers),
+    )
+
+
+def bounded(text: str, limit: int) -> str:
+    """At most `limit` characters: the beginning and the end."""
+    if len(text) <= limit:
+        return text
+    half = (limit - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
+def _as_bytes(value: object) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    return repr(value).encode()
+
+
+def _as_text(name: object) -> str:
+    """With lone surrogates, which cannot be written, in escapes."""
+    return str(name).encode(errors="backslashreplace").decode()
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, KgenError):
+        return f"{error.what} (at {error.where})" if error.where else error.what
+    return str(error) or type(error).__name__
+
+
+def _place(error: BaseException) -> str:
+    # Which item of an array or key of a map it was is chance: orders[17].price and orders[3].price are one
+    # kind of failure.
+    return re.sub(r"\[[^]]*\]", "[]", error.path) if isinstance(error, (DecodeError, EncodeError)) else ""
+
+
+def _traceback(error: BaseException) -> str:
+    # kgen's own errors tell all in their text; the frames inside the runtime would only make the message
+    # larger.
+    if isinstance(error, KgenError) or error.__traceback__ is None:
+        return ""
+    return bounded(
+        "".join(tb.format_exception(type(error), error, _outside(error.__traceback__))), MAX_TRACEBACK
+    )
+
+
+def _outside(traceback: TracebackType) -> TracebackType:
+    """Without the frame of the operator that caught it."""
+    return traceback.tb_next or traceback

@@ -1,0 +1,1 @@
+"""How to reach Kafka: the settings of its clients, and making them."""

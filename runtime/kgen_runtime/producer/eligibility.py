@@ -1,0 +1,147 @@
+"""What exactly-once delivery asks of a flow, seen from how it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow, Operator
+
+from ..consumer.source import KafkaSource
+from ..errors import ConfigError, FlowError
+from ..kafka.connection import Kafka
+from .sender import Mail
+
+TRANSACTION_MS: Final = 60_000
+"""`transaction.timeout.ms` unless set: the broker aborts what takes longer."""
+
+_STATELESS: Final = frozenset(
+    getattr(step, "_op_cls")  # noqa: B009 - Bytewax's decorator puts it there, unseen by type checkers
+    for step in (op.flat_map_batch, op.branch, op.merge, op.inspect_debug)
+)
+"""Steps that keep what they give on its worker and in its epoch, and remember nothing."""
+_INPUT: Final[Any] = getattr(op.input, "_op_cls")  # noqa: B009
+_INSTEAD: Final = "Use delivery='at-least-once' and let the readers of the topic bear repetitions."
+
+
+def is_exactly_once(flow: Dataflow, mail: Mail[Any]) -> bool:
+    """As the step says; one that says nothing does as the flow's sinks."""
+    if mail.delivery is not None:
+        return mail.delivery == "exactly-once"
+    return any(each.mail.delivery == "exactly-once" for each in _deliveries(_all(flow.substeps)))
+
+
+def check_flow(flow: Dataflow) -> None:
+    """Raises `FlowError` where something that is to be delivered exactly once cannot be."""
+    steps = list(_all(flow.substeps))
+    for each in _deliveries(steps):
+        if is_exactly_once(flow, each.mail):
+            _check(each.step_id, each.up.stream_id, each.mail.kafka, flow, steps)
+
+
+def check_sink(step_id: str, stream_id: str, flow: Dataflow, kafka: Kafka) -> None:
+    """The same for a sink that is being built, as far as the flow can be seen yet. Raises `FlowError`."""
+    _check(step_id, stream_id, kafka, flow, list(_all(flow.substeps)))
+
+
+def check_interval(flow: Dataflow, epoch: timedelta) -> None:
+    """Raises `ConfigError` where the broker might abort a transaction before its epoch ends."""
+    for each in _deliveries(_all(flow.substeps)):
+        timeout, lasts = transaction_ms(each.mail.kafka) / 1000, epoch.total_seconds()
+        if is_exactly_once(flow, each.mail) and timeout < 2 * lasts:
+            raise ConfigError(
+                f"transaction.timeout.ms is {timeout:g} s, an epoch {lasts:g} s",
+                where=f"step {each.step_id}",
+                hint="A transaction lasts an epoch and its commit: make it at least twice as long, or the "
+                "epochs (--epoch-interval) shorter.",
+            )
+
+
+def deliveries(flow: Dataflow) -> list[Any]:
+    """The steps of a flow that deliver: each has its `mail`."""
+    return _deliveries(_all(flow.substeps))
+
+
+def topics_written(flow: Dataflow) -> list[str]:
+    """The topics of its sinks and dead letters."""
+    return sorted({each.mail.topic for each in _deliveries(_all(flow.substeps))})
+
+
+def transaction_ms(kafka: Kafka) -> int:
+    """How long the broker lets a transaction be open."""
+    return int(kafka.config.get("transaction.timeout.ms", TRANSACTION_MS))
+
+
+def _check(step_id: str, stream_id: str, kafka: Kafka, flow: Dataflow, steps: Sequence[Operator]) -> None:
+    topics: set[str] = set()
+    gates = {f"{each.step_id}.gate": each for each in _deliveries(steps)}
+    for step in _upstream(stream_id, steps):
+        if step.step_id in gates:
+            _check_gate(step_id, gates[step.step_id], flow)
+        elif isinstance(step, _INPUT):
+            source = getattr(step, "source")  # noqa: B009
+            _check_source(step_id, step, source, kafka)
+            if source.topic.name in topics:
+                raise _refused(
+                    step_id, f"topic {source.topic.name} is read twice, and offsets tell which was written"
+                )
+            topics.add(source.topic.name)
+        elif type(step) not in _STATELESS:
+            raise _refused(
+                step_id,
+                f"step {step.step_id} ({type(step).__name__}) comes before: outputs must depend on single "
+                "inputs and stay on their worker",
+            )
+
+
+def _check_gate(step_id: str, delivery: Any, flow: Dataflow) -> None:
+    # A gate stays on its worker, but at least once it learns of failures when their epoch has been closed.
+    if not is_exactly_once(flow, delivery.mail):
+        raise _refused(
+            step_id,
+            f"step {delivery.step_id} comes before, and delivers at least once: what failed there "
+            "is told too late for the epoch of its input",
+        )
+
+
+def _check_source(step_id: str, step: Operator, source: object, kafka: Kafka) -> None:
+    if not isinstance(source, KafkaSource):
+        raise _refused(
+            step_id, f"step {step.step_id} is not an rt.source, so nothing tells which input was read"
+        )
+    if source.kafka is not kafka and set(source.kafka.brokers) != set(kafka.brokers):
+        raise _refused(step_id, f"step {step.step_id} reads from other brokers than this writes to")
+
+
+def _refused(step_id: str, why: str) -> FlowError:
+    return FlowError(f"cannot deliver exactly once: {why}", where=f"step {step_id}", hint=_INSTEAD)
+
+
+def _upstream(stream_id: str, steps: Sequence[Operator]) -> Iterator[Operator]:
+    """The core steps that a stream comes from, each once."""
+    made_by = {port: step for step in steps if not step.substeps for port in _ports(step, step.dwn_names)}
+    seen: set[str] = set()
+    todo = [stream_id]
+    while todo:
+        step = made_by.get(todo.pop())
+        if step is None or step.step_id in seen:
+            continue
+        seen.add(step.step_id)
+        todo += _ports(step, step.ups_names)
+        yield step
+
+
+def _ports(step: Operator, names: Sequence[str]) -> list[str]:
+    return [stream for name in names for stream in getattr(step, name).stream_ids.values()]
+
+
+def _deliveries(steps: Iterator[Operator] | Sequence[Operator]) -> list[Any]:
+    return [step for step in steps if isinstance(getattr(step, "mail", None), Mail)]
+
+
+def _all(steps: Sequence[Operator]) -> Iterator[Operator]:
+    for step in steps:
+        yield step
+        yield from _all(step.substeps)

@@ -1,0 +1,377 @@
+"""Exactly-once delivery: outputs and the places of their inputs, in one transaction per worker and epoch.
+
+The marker of a source partition (the offset after the last input whose outputs were written) is the offset
+of a consumer group that belongs to the step, committed inside the transaction that holds the outputs. When
+the epoch closes, the transaction is committed. What then comes again, because the recovery store heard of
+the epoch or not, is left out where the marker has passed it. That is exact because a closed epoch is a
+prefix of each source partition: all outputs of an input lie in one epoch, and Bytewax's sources begin the
+next one only when the whole flow is done with it.
+
+Brokers forget markers that are old. One that nothing moves is written again now and then, in a transaction
+without outputs.
+
+Before a worker writes the first output of a source partition it claims the partition (see `claims`), which
+fences the worker that had it, also one that only seemed dead and wakes up later; only then is the marker
+read. So it does not matter how many workers there were before. A worker has one producer for all its
+partitions.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Final, Generic, NoReturn, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Message as KafkaMessage
+
+from ..errors import DeliveryError, RegistryError
+from ..kafka.broker_calls import retry_while_retriable, run_apart, seconds_left
+from .claims import GRACE, START, Claims, owner_of
+from .clients import PURGED, largest_batch, open_producer
+from .eligibility import transaction_ms
+from .outgoing import Outgoing
+from .record_size import batch_limit, record_size
+from .sender import Counter, Mail
+from .validation import check_message
+
+X = TypeVar("X")
+
+GROUP_PREFIX: Final = "kgen."
+_HELD: Final = 10_000
+"""Messages of a worker kept while their partitions are being claimed."""
+_ABORT: Final = 5.0
+_LOOK_EVERY: Final = 1.0
+"""Seconds between two looks whether a commit that takes long has failed."""
+_CLAIMED: Final = 3 * START + 2 * GRACE
+"""Seconds after which the claim that is next counts as hanging: a slot and the worker's own id come first."""
+_KEEP: Final = 3600.0
+"""Seconds after which a marker is written again though nothing has moved it: brokers forget markers
+(`offsets.retention.minutes`) and transactional ids (`transactional.id.expiration.ms`), after 7 days by
+default, and a forgotten marker is a whole partition written again.
+"""
+
+log = logging.getLogger("kgen_runtime.sink")
+
+
+def group_of(step_id: str, topic: str) -> str:
+    """The consumer group with the markers of a step: with the transactional ids, a contract with earlier
+    runs.
+    """
+    return f"{GROUP_PREFIX}{step_id}.{topic}"
+
+
+class Lane:
+    """The outputs of one source partition."""
+
+    def __init__(self, topic: str, partition: int, claim: Future[int]) -> None:
+        self.topic, self.partition, self.claim = topic, partition, claim
+        self.claimed = False
+        self.held: list[tuple[int, Outgoing]] = []
+        self.keep_at = math.inf
+        """When the marker has to be written again (`time.monotonic`)."""
+        self.written = 0
+        """All outputs of inputs before this offset were written: what comes again is left out."""
+        self.next = 0
+        """What `written` is to be after the next commit."""
+
+    @property
+    def moved(self) -> bool:
+        """The open transaction has outputs of it."""
+        return self.next > self.written
+
+    def wrote(self) -> None:
+        """The marker was written just now."""
+        self.written, self.keep_at = self.next, time.monotonic() + _KEEP
+
+
+class Transaction:
+    """The transactions of one worker, one after the other."""
+
+    def __init__(self, owner: str, producer: Producer, claims: Claims) -> None:
+        self.producer = producer
+        self.busy = False
+        self.under_way: dict[str, int] = {}
+        """The bytes that may share a batch, of topics whose limit is below `batch.size`."""
+        self._owner = owner
+        self.claims = claims
+        self._began = 0.0
+
+    def begin(self) -> None:
+        """Begin a transaction, unless one is open."""
+        if not self.busy:
+            self.producer.begin_transaction()
+            self.busy, self._began = True, time.monotonic()
+
+    def commit(self, lanes: Sequence[Lane], seconds: float) -> float:
+        """Commit the outputs, if there are any, and the markers of `lanes`. Returns for how many seconds the
+        transaction was open.
+        """
+        self.begin()
+        markers = [TopicPartition(each.topic, each.partition, each.next, self._owner) for each in lanes]
+        deadline = time.monotonic() + seconds
+        retry_while_retriable(
+            lambda left: self.producer.send_offsets_to_transaction(markers, self.claims.group, left),
+            deadline,
+        )
+        retry_while_retriable(self.producer.commit_transaction, deadline)
+        self.busy = False
+        self.under_way.clear()
+        return time.monotonic() - self._began
+
+    def failure(self) -> KafkaError | None:
+        """What broke the open transaction: librdkafka reports it to the caller that asks for another."""
+        try:
+            self.producer.begin_transaction()
+        except KafkaException as error:
+            found: KafkaError = error.args[0]
+            return found if found.fatal() or found.txn_requires_abort() else None
+        return None
+
+    def abort(self) -> None:
+        """So that readers need not wait until the transaction times out."""
+        try:
+            self.producer.abort_transaction(_ABORT)
+        except KafkaException as error:
+            log.debug("%s: not aborted: %s", self._owner, error)
+
+
+class ExactlyOnce(Counter[X], Generic[X]):
+    """A transactional producer, and the source partitions that this worker has outputs of."""
+
+    hears_all = True
+
+    def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
+        super().__init__(step_id, mail, drop)
+        self._group = group_of(step_id, mail.topic)
+        self._timeout = transaction_ms(mail.kafka) / 1000
+        self._options = {
+            **self._limits.options,
+            "transaction.timeout.ms": transaction_ms(mail.kafka),
+            "delivery.timeout.ms": min(60_000, transaction_ms(mail.kafka)),
+            "batch.size": batch_limit(self._limits.batch(mail.topic)),
+        }
+        self._batch = largest_batch(mail.kafka, self._options)
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._pending: list[Lane] = []
+        self._held = 0
+        self._narrow: set[str] = set()
+        self._purged: KafkaError | None = None
+
+    @functools.cached_property
+    def _transaction(self) -> Transaction:
+        """Opened with the first lane: a worker without any needs no producer."""
+        owner = owner_of(self._group, self.name)
+        producer = self._open(owner)
+        claims = Claims(self._mail.kafka, self._group, owner, producer, self._open)
+        return Transaction(owner, producer, claims)
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._lanes) and self._transaction.busy
+
+    def _open(self, transactional_id: str) -> Producer:
+        options = {**self._options, "transactional.id": transactional_id}
+        return open_producer(self._mail.kafka, options, self._on_error)
+
+    @property
+    def waiting(self) -> bool:
+        """See the base."""
+        told = self._failures or self._lost or self._purged
+        return bool(told or self._busy or self._held)
+
+    @property
+    def due(self) -> float | None:
+        """See the base."""
+        return min((lane.keep_at for lane in self._lanes.values()), default=None)
+
+    def send(self, items: list[X]) -> None:
+        """Queue what the marker has not passed. What cannot be sent is told on a repetition as well: whoever
+        takes the failures knows what it has.
+        """
+        self.sent += 1
+        for item in items:
+            lane, offset = self._lane(item)
+            try:
+                out = self._encode(item)
+                check_message(out)
+                self._limits.check(out)  # what the broker refuses breaks the whole transaction
+            except (RegistryError, DeliveryError):
+                raise
+            except Exception as error:  # noqa: BLE001 - any value may make any serde fail
+                self._refuse(item, error)
+                continue
+            if lane.claimed:
+                self._produce(lane, offset, out)
+            else:
+                self._hold(lane, offset, out)
+
+    def poll(self) -> None:
+        """See the base."""
+        if self._pending and all(lane.claim.done() for lane in self._pending):
+            self._release()
+        if self._busy:
+            self._hear(self._transaction.producer)
+
+    def settle(self) -> None:
+        """The epoch is not over: the gate that is being woken will commit."""
+
+    def close_epoch(self, seen: int) -> None:
+        """Commit the outputs, with the markers that they move and those that are to be kept."""
+        if seen != self.sent:
+            self._fail(f"a transaction holds messages of another epoch ({seen} batches of {self.sent})")
+        if self._pending:
+            self._commit()  # its transaction is not to wait for claims
+        self._release()
+        self._commit()
+
+    def _commit(self) -> None:
+        self.check()
+        now = time.monotonic()
+        lanes = [lane for lane in self._lanes.values() if lane.moved or lane.keep_at <= now]
+        if not lanes and not self._busy:
+            return
+        seconds = self._committed(run_apart(self._transaction.commit, lanes, self._bound))
+        self.check()
+        for lane in lanes:
+            lane.wrote()
+        self._check_time(seconds)
+
+    def _committed(self, commit: Future[float]) -> float:
+        """Its result. A failure fails the flow at once, also while the call hangs."""
+        deadline = time.monotonic() + self._bound + GRACE
+        while not wait([commit], min(_LOOK_EVERY, seconds_left(deadline))).done:
+            self._hear(self._transaction.producer)
+            self.check()
+            if time.monotonic() >= deadline:
+                self._fail(f"the transaction was not committed within {self._bound:.0f} s")
+        if (error := commit.exception()) is not None:
+            self._broken(error)
+        return commit.result()
+
+    def check(self) -> None:
+        """See the base. What was purged went with its transaction: reported is what broke that."""
+        super().check()
+        if self._purged is not None:
+            error = self._transaction.failure() or self._purged
+            self._fail(f"the transaction failed: {error.str()}", error)
+
+    def _check_time(self, seconds: float) -> None:
+        if seconds > self._timeout / 2:
+            log.warning(
+                "%s: a transaction took %.1f s and may take %g s (transaction.timeout.ms): make it longer, "
+                "or the epochs shorter",
+                *(self._step_id, seconds, self._timeout),
+            )
+
+    def _lane(self, item: X) -> tuple[Lane, int]:
+        place = self._mail.place(item)
+        if place is None:
+            raise DeliveryError(
+                "a message does not tell which input it was made of, so it cannot be delivered exactly once",
+                where=f"step {self._step_id}",
+                hint="Make it with message.with_value(...) or dataclasses.replace(message, ...).",
+            )
+        topic, partition, offset = place
+        lane = self._lanes.get((topic, partition))
+        if lane is None:
+            claim = self._transaction.claims.want((topic, partition))
+            lane = self._lanes[topic, partition] = Lane(topic, partition, claim)
+            self._pending.append(lane)
+        return lane, offset
+
+    def _hold(self, lane: Lane, offset: int, out: Outgoing) -> None:
+        lane.held.append((offset, out))
+        self._held += 1
+        if self._held >= _HELD:
+            self._release()
+
+    def _release(self) -> None:
+        """Wait until all lanes are claimed, then send what came meanwhile. Not one by one: claims of many
+        partitions may take longer than a transaction may be open.
+        """
+        pending, self._pending = self._pending, []
+        for lane in pending:
+            self._take(lane)
+        for lane in pending:
+            held, lane.held = lane.held, []
+            self._held -= len(held)
+            for offset, out in held:
+                self._produce(lane, offset, out)
+
+    def _take(self, lane: Lane) -> None:
+        """Wait for the claim."""
+        try:
+            lane.next = lane.claim.result(_CLAIMED)
+        except KafkaException as error:
+            self._broken(error)
+        except FutureTimeoutError:
+            self._fail(f"source partition {lane.topic}/{lane.partition} could not be claimed in time")
+        lane.claimed = True
+        lane.wrote()
+        if lane.held and lane.held[0][0] < lane.next:
+            log.info(
+                "%s: outputs of %s/%s before offset %s were written by an earlier run",
+                *(self._step_id, lane.topic, lane.partition, lane.next),
+            )
+
+    def _produce(self, lane: Lane, offset: int, out: Outgoing) -> None:
+        if offset < lane.written:
+            return
+        try:
+            self._transaction.begin()
+            if self._limits.batch(out.topic) < self._batch:
+                self._bound_batch(out)
+            self._put(self._transaction.producer, out, self._on_delivery)
+        except KafkaException as error:
+            self._broken(error)
+        self.traffic.add(1, len(out.value or b"") + len(out.key or b""))
+        if offset >= lane.next:
+            lane.next = offset + 1
+
+    def _bound_batch(self, out: Outgoing) -> None:
+        """librdkafka fills a batch up to `batch.size`, whatever the topic takes: what may make it too large
+        is sent before.
+        """
+        size, limit = record_size(out), self._limits.batch(out.topic)
+        if out.topic not in self._narrow:
+            self._narrow.add(out.topic)
+            log.warning(
+                "%s: topic %s takes batches of %s bytes, less than batch.size (%s): what goes there is sent "
+                "in small portions, slowly. Set batch.size to %s to send more at a time.",
+                *(self._step_id, out.topic, limit, self._batch, batch_limit(limit)),
+            )
+        under_way = self._transaction.under_way
+        if under_way.get(out.topic, 0) + size > limit:
+            self._drain(self._transaction.producer)
+            under_way.clear()
+        under_way[out.topic] = under_way.get(out.topic, 0) + size
+
+    def _on_delivery(self, error: KafkaError | None, message: KafkaMessage) -> None:
+        if error is None:
+            return
+        if error.code() in PURGED:
+            self._purged = error
+        else:
+            self._lose(message.topic(), error)
+
+    def _broken(self, error: BaseException) -> NoReturn:
+        if not isinstance(error, KafkaException):
+            raise error
+        self._hear(self._transaction.producer)  # of the first of several errors, which says most
+        super().check()
+        # Of a transaction that has failed before, a call may report no more than that it has.
+        cause = self._transaction.failure() or error.args[0]
+        self._fail(f"the transaction failed: {cause.str()}", cause)
+
+    def _abandon(self) -> None:
+        if not self._lanes:
+            return
+        self._transaction.claims.abandon()
+        if self._transaction.busy:
+            wait([run_apart(self._transaction.abort)], _ABORT + GRACE)

@@ -1,0 +1,1 @@
+"""The recovery folder of a run, and the offsets at which its partitions begin."""

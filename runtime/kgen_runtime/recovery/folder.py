@@ -1,0 +1,364 @@
+"""The recovery folder: made on first use, checked before a run, and never used by two runs at once."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import shutil
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final, TextIO
+
+from bytewax.dataflow import Dataflow, Operator
+from bytewax.recovery import (
+    InconsistentPartitionsError,
+    MissingPartitionsError,
+    NoPartitionsError,
+    RecoveryConfig,
+    init_db_dir,
+)
+
+from ..errors import ConfigError, KgenError, RecoveryError
+from ..state.upgrade import upgrade
+from .start_offsets import bytewaxs_run, forget, kept_in, recovery_folder
+
+_FORMAT: Final = 1
+_SHOWN: Final = 3
+_SIGNS: Final = ("part-*.sqlite3", "kgen.json")
+"""A folder with one of these is a recovery folder, whatever else its owner keeps there."""
+_MAKING: Final = ".kgen-making"
+_OURS: Final = (".*.lock", "kgen-starts.db*", _MAKING, "lost+found", ".snapshot", ".gitignore", ".gitkeep")
+"""What an unused one may hold: what is written before the partitions are, and what a new volume has."""
+_KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
+
+log = logging.getLogger("kgen_runtime.recovery")
+
+
+class Recovery:
+    """A folder with Bytewax's recovery partitions.
+
+    `partitions` counts only when the folder is made: it is fixed then, and independent of the number of
+    workers. `backup_interval` is how long state that is no longer needed is kept, for backups of the
+    folder. Raises `ConfigError` for an empty path.
+    """
+
+    def __init__(
+        self, path: str | Path, *, partitions: int = 4, backup_interval: timedelta = timedelta(0)
+    ) -> None:
+        if path == "":  # for Path it would be the folder that we are in
+            raise ConfigError(
+                "the name of the recovery folder is empty", hint="Is the variable set that it comes from?"
+            )
+        self.path = Path(path)
+        self._partitions = partitions
+        self._backup_interval = backup_interval
+        self._about = self.path / "kgen.json"
+        self._making = self.path / _MAKING
+        self._made = self._making / self._about.name
+
+    def config(self, *, prepared: bool = False) -> RecoveryConfig:
+        """For `run_main`, `cluster_main` and `cli_main`. The folder is made or checked, and its state
+        brought to today's schemas, unless that is done.
+
+        Raises `RecoveryError`.
+        """
+        if not prepared:
+            self.prepare()
+            self.upgrade_state()
+        return RecoveryConfig(self.path, self._backup_interval)  # type: ignore[no-untyped-call]
+
+    def prepare(self) -> None:
+        """Make the partitions where there are none, else see that they are whole. Raises `RecoveryError`."""
+        self._refuse_others()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if self._about.exists() or (_files(self.path) and not self._made.exists()):
+                self._check()
+            else:
+                self._make()
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def upgrade_state(self) -> None:
+        """Bring generated objects in the kept state to the schemas of today's code; see `state.store`.
+
+        The modules of the flow are to be imported before. Raises `RecoveryError` where something that is kept
+        cannot be read: nothing has changed then.
+        """
+        with kept_in(self.path):
+            upgrade(self.path)
+
+    @contextmanager
+    def lock(self, name: str = "run") -> Iterator[None]:
+        """Keep other runs away. Raises `RecoveryError` where there is one."""
+        with self._open(f".{name}.lock") as file:
+            if not _try_lock(file.fileno()):
+                file.seek(0)
+                raise RecoveryError(
+                    f"another run uses the recovery folder (process {file.read().strip() or 'unknown'})",
+                    where=str(self.path),
+                    hint="Stop it first, or give this one a folder of its own.",
+                )
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def _refuse_others(self) -> None:
+        """Before anything is written: a folder that holds something else is not taken for a recovery folder.
+        Raises `RecoveryError`.
+        """
+        try:
+            names = {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+            others = sorted(name for name in names if not _is_one_of(_OURS, name))
+            if others and not any(_is_one_of(_SIGNS, name) for name in others):
+                raise RecoveryError(
+                    f"not a recovery folder: it has other files ({_some(others)})",
+                    where=str(self.path),
+                    hint="Name a recovery folder, an empty folder, or a new one, which is made then.",
+                )
+            self._noted()
+            for file in _files(self.path):
+                _part(file)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _open(self, name: str) -> TextIO:
+        self._refuse_others()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return (self.path / name).open("a+")
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> RecoveryError:
+        return RecoveryError(
+            f"the recovery folder cannot be used: {_in_the_way(self.path) or error.strerror}",
+            where=str(self.path),
+            hint="Name a folder that this user may write to; it is made where there is none.",
+        )
+
+    def unknown_steps(self, flow: Dataflow) -> list[str]:
+        """Steps that have state in the folder but are not in the flow: renamed ones would begin anew.
+
+        Raises `RecoveryError`.
+        """
+        stored: set[str] = set()
+        for file in _files(self.path):
+            with _reading(file) as db:
+                stored.update(row[0] for row in db.execute("SELECT DISTINCT step_id FROM snaps"))
+        return sorted(stored - set(_step_ids(flow.substeps)))
+
+    def _make(self) -> None:
+        """Made in a folder aside and then moved, the note last: after a crash the next run goes on from
+        there, and nothing is ever deleted that another program may have put here.
+        """
+        if not self._made.exists():
+            shutil.rmtree(self._making, ignore_errors=True)
+            self._making.mkdir()
+            forget(self.path)
+            init_db_dir(self._making, self._partitions)  # type: ignore[no-untyped-call]
+            about = {"format": _FORMAT, "partitions": self._partitions}
+            aside = self._making / "note"
+            aside.write_text(json.dumps(about) + "\n", encoding="utf-8")
+            aside.replace(self._made)
+        for file in _files(self._making):
+            file.replace(self.path / file.name)
+        self._made.replace(self._about)
+        self._making.rmdir()
+
+    def _check(self) -> None:
+        count = self._noted()
+        files = _files(self.path)
+        for place in (self.path, *files):  # first: of such files SQLite only says that it cannot open them
+            if not os.access(place, os.W_OK):
+                raise self._unusable(PermissionError(errno.EACCES, f"{place} is read-only"))
+        found = [_part(file) for file in files]
+        if count is None:
+            count = found[0][1]
+        missing = sorted(set(range(count)) - {index for index, _ in found})
+        if missing:
+            raise RecoveryError(
+                f"recovery partitions {', '.join(map(str, missing))} of {count} are missing",
+                where=str(self.path),
+                hint="Restore the whole folder from one backup; without it, begin with an empty folder.",
+            )
+
+    def _noted(self) -> int | None:
+        """How many partitions were made; None where Bytewax made the folder. Raises `RecoveryError`."""
+        if not self._about.exists():
+            return None
+        try:
+            kept = json.loads(self._about.read_text(encoding="utf-8"))
+            version, partitions = int(kept["format"]), int(kept["partitions"])
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise RecoveryError(
+                "kgen's note on the recovery folder is damaged, or another program's",
+                where=str(self._about),
+                hint="Restore the whole folder from one backup; without it, begin with an empty folder.",
+            ) from error
+        if version > _FORMAT:
+            raise RecoveryError(
+                f"the recovery folder has format {version}, this kgen knows {_FORMAT}",
+                where=str(self.path),
+                hint="Use the kgen that made it, or a newer one.",
+            )
+        return partitions
+
+
+def explained(error: BaseException) -> KgenError | None:
+    """What an error of Bytewax's recovery means, and what to do; None where it is none."""
+    if isinstance(error, NoPartitionsError):
+        return RecoveryError(
+            "the recovery folder has no partitions", hint="Is it the right folder? rt.Recovery makes them."
+        )
+    if isinstance(error, MissingPartitionsError):
+        return RecoveryError(
+            f"recovery partitions are missing: {error}", hint="Restore the whole folder from one backup."
+        )
+    if isinstance(error, InconsistentPartitionsError):
+        return RecoveryError(
+            "the recovery partitions are of different times",
+            hint="They must come from one backup: restore them together, or begin with an empty folder.",
+        )
+    if "routing map" in str(error):
+        return RecoveryError(
+            f"the recovery folder has a position in a partition that is gone: {error}",
+            hint="Was the topic made anew with fewer partitions, or does the step read another one? Begin "
+            "with an empty recovery folder.",
+        )
+    return None
+
+
+def check_positions(step_id: str, topic: str, partitions: Sequence[int]) -> None:
+    """That each position in this run's recovery folder has a partition that is there: Bytewax would panic.
+
+    Raises `RecoveryError`.
+    """
+    folder = recovery_folder()
+    if folder is None:
+        return
+    there = {f"{topic}/{partition}" for partition in partitions}
+    gone = sorted(_keys(folder, step_id) - there)
+    others = sorted({key.rpartition("/")[0] for key in gone} - {topic})
+    if others:
+        raise RecoveryError(
+            f"the recovery folder has positions in topic {', '.join(others)}, and the step now reads {topic}",
+            where=f"step {step_id}, {folder}",
+            hint="Give this flow a recovery folder of its own, or the step another name.",
+        )
+    if gone:
+        raise RecoveryError(
+            f"the recovery folder has positions in partitions that are gone: {', '.join(gone)}",
+            where=f"step {step_id}, {folder}",
+            hint="Was the topic made anew with fewer partitions? Begin with an empty recovery folder.",
+        )
+
+
+def _keys(folder: Path, step_id: str) -> set[str]:
+    keys: set[str] = set()
+    for file in _files(folder):
+        with _reading(file) as db:
+            keys.update(row[0] for row in db.execute(_KEYS, (step_id,)))
+    return keys
+
+
+_holding = threading.Lock()  # every worker wants to
+_held: dict[Path, AbstractContextManager[None]] = {}
+
+
+def hold_for_bytewaxs_runner() -> None:
+    """Where Bytewax's own runner runs the flow, which locks nothing: lock its recovery folder, until the
+    process ends, and bring its state to today's schemas. Raises `RecoveryError` where another run uses it, or
+    its state cannot be read.
+    """
+    run = bytewaxs_run()
+    if run is None:
+        return
+    with _holding:
+        if run.folder not in _held:
+            lock = Recovery(run.folder).lock(lock_name(run.process))
+            lock.__enter__()
+            _held[run.folder] = lock
+            Recovery(run.folder).upgrade_state()
+
+
+def lock_name(process: int | None) -> str:
+    """For this process of a cluster, each of which has a lock of its own."""
+    return f"run-{process}" if process else "run"
+
+
+def _in_the_way(folder: Path) -> str | None:
+    """What stands where the folder, or one above it, should be."""
+    for path in (folder, *folder.parents):
+        try:
+            if path.exists() and not path.is_dir():
+                return f"{path} is a file"
+            if path.is_symlink() and not path.exists():
+                return f"{path} is a link that leads nowhere"
+        except OSError:
+            return None  # the name itself is at fault, as the error says
+    return None
+
+
+def _is_one_of(patterns: Sequence[str], name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few, in a form that cannot break a line."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(ascii, names[:_SHOWN])) + more
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("part-*.sqlite3"))
+
+
+def _part(file: Path) -> tuple[int, int]:
+    """A partition's index and how many there are, which never change. Raises `RecoveryError`."""
+    with _reading(file, "immutable=1") as db:  # leaves no file beside one that may be another program's
+        index, count = db.execute("SELECT part_index, part_count FROM parts").fetchone()
+    return int(index), int(count)
+
+
+@contextmanager
+def _reading(file: Path, how: str = "mode=ro") -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)) as db:
+            yield db
+    except (sqlite3.Error, TypeError) as error:  # no row is a None that cannot be unpacked
+        raise RecoveryError(
+            f"not a recovery partition: {error}",
+            where=str(file),
+            hint="Restore it from a backup; or name another folder, where it is another program's.",
+        ) from error
+
+
+def _step_ids(steps: Sequence[Operator]) -> Iterator[str]:
+    for step in steps:
+        yield step.step_id
+        yield from _step_ids(step.substeps)
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,129 @@
+"""Where partitions without a stored offset begin, written down before anything of them is read.
+
+Bytewax's store hears of a position with the first committed epoch. Where `start` would be another offset the
+next time, as `latest` is, a crash before that would lose what came in between. So the offsets are kept in a
+file of their own in the recovery folder, for all partitions of the topic at once, by whichever worker of
+whichever process comes first. A partition that is not among them is new since then.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ..errors import RecoveryError
+
+_NAME: Final = "kgen-starts.db"  # Bytewax takes all files in its folder that end in .sqlite3 for partitions
+_PATIENCE: Final = 120.0
+"""Seconds to wait for the one who asks the broker."""
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS starts (
+    step TEXT, topic TEXT, start TEXT, partition INTEGER, offset INTEGER, topic_id TEXT,
+    PRIMARY KEY (step, topic, start, partition)
+)
+"""
+_READ: Final = "SELECT partition, offset, topic_id FROM starts WHERE step = ? AND topic = ? AND start = ?"
+_STORED: Final = "SELECT 1 FROM snaps WHERE step_id = ? AND substr(state_key, 1, ?) = ? LIMIT 1"
+
+Offset = tuple[int, "str | None"]
+"""With the id of the topic that it is an offset of, where the broker tells it."""
+
+
+class Place(NamedTuple):
+    """What reads what, and from where it was told to."""
+
+    step: str
+    topic: str
+    start: str
+
+
+class _Run:
+    folder: Path | None = None
+
+
+@contextmanager
+def kept_in(folder: str | Path | None) -> Iterator[None]:
+    """While entered, runs in this process use that recovery folder."""
+    before, _Run.folder = _Run.folder, None if folder is None else Path(folder)
+    try:
+        yield
+    finally:
+        _Run.folder = before
+
+
+def recovery_folder() -> Path | None:
+    """The recovery folder of the run in this process; None where there is none, or it cannot be known."""
+    if _Run.folder is not None:
+        return _Run.folder
+    run = bytewaxs_run()
+    return None if run is None else run.folder
+
+
+class BytewaxsRun(NamedTuple):
+    """What Bytewax's own runner was told: the recovery folder, and which process of a cluster this is."""
+
+    folder: Path
+    process: int | None
+
+
+def bytewaxs_run() -> BytewaxsRun | None:
+    """None where something else runs the flow, or without recovery."""
+    # Nothing that Bytewax calls is told of it. Its runner is a script that leaves it in a variable.
+    main: Any = sys.modules.get("__main__")
+    if getattr(getattr(main, "__spec__", None), "name", None) != "bytewax.run":
+        return None
+    told = getattr(main, "kwargs", {})
+    config = told.get("recovery_config")
+    return None if config is None else BytewaxsRun(Path(config.db_dir), told.get("process_id"))
+
+
+def pinned(folder: Path, place: Place, find: Callable[[], Mapping[int, Offset]]) -> Mapping[int, Offset]:
+    """The first offsets, by partition: those kept in the folder, else those that `find` gives, durable when
+    this returns.
+
+    `find` is called by one worker only, and by none where the folder has positions that are older than this
+    file: then there are no first offsets. Raises `RecoveryError`, and what `find` raises.
+    """
+    try:
+        with closing(_open(folder)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute(_TABLE)
+            kept = {row[0]: (row[1], row[2]) for row in db.execute(_READ, place)}
+            if not kept and not _has_positions(folder, place):
+                kept = dict(find())
+                rows = [(*place, partition, *offset) for partition, offset in kept.items()]
+                db.executemany("INSERT INTO starts VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.execute("COMMIT")
+            return kept
+    except sqlite3.Error as error:
+        raise RecoveryError(
+            f"the first offsets cannot be kept in the recovery folder: {error}",
+            where=str(folder / _NAME),
+            hint="Is there room on the disk, and may this user write there?",
+        ) from error
+
+
+def forget(folder: Path) -> None:
+    """The folder's recovery partitions are being made: it is nothing's place yet."""
+    (folder / _NAME).unlink(missing_ok=True)
+
+
+def _open(folder: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(folder / _NAME, timeout=_PATIENCE, isolation_level=None)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _has_positions(folder: Path, place: Place) -> bool:
+    """A run has stored positions of this topic before, with `start` something else or with an older kgen."""
+    prefix = f"{place.topic}/"
+    for file in folder.glob("part-*.sqlite3"):
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            if db.execute(_STORED, (place.step, len(prefix), prefix)).fetchone():
+                return True
+    return False

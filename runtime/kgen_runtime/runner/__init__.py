@@ -1,0 +1,1 @@
+"""What `python -m kgen_runtime.run` does around a flow."""

@@ -1,0 +1,180 @@
+"""The arguments of the runner: names and environment variables as `bytewax.run` has them where they mean
+the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from .log_format import FORMATS
+
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_PORTS: Final = range(1, 65_536)
+_LONGEST: Final = timedelta(days=365)
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Raises `SystemExit` (code 2) with the usage where they cannot be meant."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.processes > 1 and (args.addresses or args.process_id is not None):
+        parser.error("--processes starts the cluster itself: leave out --process-id and --addresses")
+    if (args.process_id is None) != (args.addresses is None):
+        parser.error("--process-id and --addresses go together")
+    if args.addresses is not None:
+        _check_place(parser, args.process_id, args.addresses.split(";"))
+    return args
+
+
+def _check_place(parser: argparse.ArgumentParser, index: int, addresses: Sequence[str]) -> None:
+    for address in addresses:
+        if not _is_address(address):
+            parser.error(f"--addresses has {address!r}, which is not HOST:PORT; separate several with ';'")
+    if not 0 <= index < len(addresses):
+        parser.error(
+            f"--process-id {index} is not one of the {len(addresses)} --addresses: count from 0 to "
+            f"{len(addresses) - 1}"
+        )
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host.strip("[]")) and text == text.strip() and is_port(port)
+
+
+def is_port(text: str) -> bool:
+    """A number that a socket may have."""
+    return text.isascii() and text.isdigit() and int(text) in _PORTS
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m kgen_runtime.run",
+        description="Run a dataflow.",
+        epilog="Exit codes: 0 ended or stopped cleanly, 2 error, 75 start it again, 130 interrupted.",
+    )
+    parser.add_argument("flow", metavar="MODULE[:FLOW]", help="the flow, or a function that makes it")
+    parser.add_argument(
+        "--log-level", type=_level, default="INFO", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR"
+    )
+    parser.add_argument(
+        "--log-format", choices=FORMATS, default="text", help="stderr as text, or a JSON object on each line"
+    )
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="no report of what is read, written, failed and waited for"
+    )
+    parser.add_argument(
+        "--control", type=Path, help=argparse.SUPPRESS
+    )  # from the one who starts the processes
+    _add_scale(parser.add_argument_group("scale"))
+    _add_recovery(parser.add_argument_group("recovery"))
+    return parser
+
+
+def _add_scale(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-w",
+        "--workers",
+        "--workers-per-process",
+        type=_count,
+        metavar="N",
+        help="worker threads in each process (1)",
+        default=_env("BYTEWAX_WORKERS_PER_PROCESS", "1"),
+    )
+    group.add_argument(
+        "-p",
+        "--processes",
+        type=_count,
+        metavar="N",
+        help="processes on this machine (1)",
+        default=_env("BYTEWAX_PROCESSES", "1"),
+    )
+    group.add_argument(
+        "-i",
+        "--process-id",
+        type=int,
+        metavar="I",
+        help="which process this is, in a cluster that something else starts",
+        default=_env("BYTEWAX_PROCESS_ID"),
+    )
+    group.add_argument(
+        "-a",
+        "--addresses",
+        metavar="HOST:PORT;...",
+        help="all processes of that cluster",
+        default=_env("BYTEWAX_ADDRESSES"),
+    )
+
+
+def _add_recovery(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-r",
+        "--recovery",
+        "--recovery-directory",
+        type=_folder,
+        metavar="DIR",
+        help="where state and positions are kept; made on first use",
+        default=_env("BYTEWAX_RECOVERY_DIRECTORY"),
+    )
+    group.add_argument(
+        "-s",
+        "--epoch-interval",
+        "--snapshot-interval",
+        type=_seconds,
+        metavar="SECONDS",
+        help="between two commits: what a crash repeats at most (10)",
+        default=_env("BYTEWAX_SNAPSHOT_INTERVAL", "10"),
+    )
+    group.add_argument(
+        "-b",
+        "--backup-interval",
+        type=_seconds,
+        metavar="SECONDS",
+        help="how long to keep state that is no longer needed, for backups (0)",
+        default=_env("BYTEWAX_RECOVERY_BACKUP_INTERVAL", "0"),
+    )
+
+
+def _env(name: str, default: str | None = None) -> str | None:
+    # argparse runs `type` over a default that is a string, so a bad variable is told like a bad argument.
+    return os.environ.get(name, default)
+
+
+def _folder(text: str) -> Path:
+    if not text:  # for Path it would be the folder that we are in
+        raise argparse.ArgumentTypeError(
+            "the name of the recovery folder is empty: is the variable set that it comes from "
+            "(BYTEWAX_RECOVERY_DIRECTORY, where the argument is not given)?"
+        )
+    return Path(text)
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return count
+
+
+def _seconds(text: str) -> timedelta:
+    try:
+        seconds = timedelta(seconds=float(text))
+    except (ValueError, OverflowError):
+        seconds = timedelta.max
+    if not timedelta(0) <= seconds <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to a year")
+    return seconds
+
+
+def _level(text: str) -> str:
+    if text.upper() not in _LEVELS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(_LEVELS)}")
+    return text.upper()

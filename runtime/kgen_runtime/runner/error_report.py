@@ -1,0 +1,160 @@
+"""Telling why a run failed, also where Bytewax hides it.
+
+In one process of several an error is lost: the threads of the network panic after the worker did, and Bytewax
+raises their panic instead. So there the errors that Bytewax makes around what was raised are noted when they
+are made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from bytewax.errors import BytewaxRuntimeError
+from bytewax.recovery import InconsistentPartitionsError, MissingPartitionsError, NoPartitionsError
+
+from ..errors import KgenError, ProcessingError, causes
+from ..flow.failures import class_name
+from ..recovery.folder import explained
+from ..reporting.progress import PROGRESS
+from ..serde.registry.headers import escaped
+from .log_format import write_error
+from .shutdown import FAILED
+
+_STEP: Final = re.compile(r'step "?([\w.-]+)')  # in what Bytewax says
+_MADE: Final = (
+    BytewaxRuntimeError,
+    InconsistentPartitionsError,
+    MissingPartitionsError,
+    NoPartitionsError,
+)
+_PATIENCE: Final = 2.0
+"""Seconds for Bytewax to end the process after an error; it waits for workers that are busy."""
+
+
+class CutOffError(KgenError):
+    """The cluster broke off, and nothing in this process says why."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the processes were cut off from each other, and none says why",
+            hint="Bytewax keeps some errors of its own to itself where several processes run; with "
+            "--processes 1 they are told. Most often the disk of the recovery folder is full, or a stateful "
+            "step was given what is no (key, value).",
+        )
+
+
+def tell(error: BaseException, cluster: Path | None = None) -> None:
+    """What, where and a hint; a traceback for errors that are not kgen's.
+
+    Processes that share the folder `cluster` report an error that they all met once.
+    """
+    chain = list(causes(error))
+    for cause in reversed(chain):
+        known = cause if isinstance(cause, KgenError) else explained(cause)
+        if known is not None:
+            _write(known, cluster)
+            return
+    root = chain[-1]
+    found = "".join(traceback.format_exception(type(root), root, root.__traceback__))
+    step = next((f"step {named[1]}" for cause in chain if (named := _STEP.search(str(cause)))), None)
+    _write(KgenError(f"{class_name(root)}: {root}", where=step), cluster, found)
+
+
+def _write(error: KgenError, cluster: Path | None, found: str = "") -> None:
+    found = found or (error.traceback if isinstance(error, ProcessingError) else "")
+    text = f"{found.rstrip()}\nerror: {error}" if found else f"error: {error}"
+    text = "\n".join(map(escaped, text.split("\n")))
+    if cluster is not None and not _is_first(text, cluster):
+        return
+    parts = {"what": error.what, "where": error.where, "hint": error.hint}
+    write_error(text, **parts, **({"traceback": found} if found else {}))
+
+
+def _is_first(text: str, cluster: Path) -> bool:
+    try:
+        (cluster / f"{hashlib.sha256(text.encode()).hexdigest()}.reported").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError:
+        return True  # the folder goes when the processes end: twice is better than never
+    return True
+
+
+@contextmanager
+def unhidden(cluster: Path | None) -> Iterator[None]:
+    """For Bytewax's run in one process of several: raises the error that is behind a panic, or `CutOffError`
+    where it is another process's.
+    """
+    noted = Noted(cluster)
+    with noted.taken():
+        try:
+            yield
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            first = noted.first()
+            if first is None:
+                raise CutOffError from None
+            raise first from first.__cause__
+
+
+class Noted:
+    """The errors that Bytewax made, in their order."""
+
+    def __init__(self, cluster: Path | None) -> None:
+        self._cluster = cluster
+        self._errors: list[BaseException] = []
+        self._timer = threading.Timer(_PATIENCE, self._end)
+        self._timer.daemon = True
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """While entered, they are noted. Where Bytewax then does not come to an end, the first is told and
+        the process left.
+        """
+
+        def note(error: BaseException, *args: object) -> None:
+            self._errors.append(error)
+            if len(self._errors) == 1:
+                self._timer.start()
+
+        classes: tuple[Any, ...] = _MADE
+        for kind in classes:
+            kind.__init__ = note
+        try:
+            yield
+        finally:
+            for kind in classes:
+                del kind.__init__
+            self._timer.cancel()
+
+    def first(self) -> BaseException | None:
+        """The first error, as the cause of all that was made around it."""
+        return next((error for error in reversed(self._errors) if self._is_behind(error)), None)
+
+    def _is_behind(self, error: BaseException) -> bool:
+        return any(cause is self._errors[0] for cause in causes(error))
+
+    def _end(self) -> None:
+        first = self.first()
+        if first is not None:
+            tell(first, self._cluster)
+        leave(FAILED)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once: threads of Bytewax's network that still run would abort it."""
+    PROGRESS.finish()
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)

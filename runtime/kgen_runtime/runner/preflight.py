@@ -1,0 +1,246 @@
+"""What a flow reads and writes, looked at before it begins: topics, rights, settings, schemas.
+
+What is wrong there is wrong for every message, or for the first that fails: better said at once than after
+half an hour, by a flow that a supervisor starts again and again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal, TypeAlias
+
+from bytewax.dataflow import Dataflow
+from confluent_kafka import KafkaError, KafkaException
+
+from ..consumer.source import KafkaSource, sources
+from ..errors import ConfigError, KgenError, RegistryUnavailable
+from ..kafka.connection import Kafka, TopicFound, TopicSettings
+from ..producer.clients import DENIED
+from ..producer.eligibility import deliveries, is_exactly_once
+from ..producer.exactly_once import group_of
+from ..producer.sender import Mail
+
+State: TypeAlias = Literal["ok", "warning", "error"]
+
+_NO_ANSWER: Final = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
+_SILENCE: Final = 2.0
+"""Seconds before it is said that brokers are waited for."""
+_ASKED: Final = "the topics that the flow writes to are looked at"
+_NOT_ASKED: Final = "not looked at: the broker does not answer"
+_SETTINGS: Final = "Are KGEN_BROKERS and the security settings right?"
+_RIGHTS: Final = "docs/guarantees.md lists the rights that a flow needs."
+_ABSENT: Final = "Create the topic first, fix its name, or have it created: create=PARTITIONS."
+_READ_ABSENT: Final = "Is the name right? Create the topic first."
+_KEYS: Final = "Give the topic's messages a key (rt.Topic(key=...)), or the topic cleanup.policy=delete."
+_LARGE_LETTERS: Final = "A large message that fails would stop the flow: raise its max.message.bytes."
+_LETTERS: Final = (
+    "Letters of one key replace each other there: a dead-letter topic has cleanup.policy=delete."
+)
+
+log = logging.getLogger("kgen_runtime.run")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of a topic that a step reads or writes: how it is, and what to do where it is not
+    well.
+    """
+
+    step: str
+    topic: str
+    state: State
+    what: str
+    hint: str = ""
+    silent: bool = False
+    """The broker did not answer."""
+
+
+def prepare(flow: Dataflow) -> None:
+    """Create the topics that are to be created, and look at all that the flow writes to. Raises `ConfigError`
+    for the first thing that would stop it; what would not is logged, and that brokers are waited for.
+    """
+    waited = threading.Timer(_SILENCE, log.warning, ("waiting for the Kafka brokers: %s", _ASKED))
+    waited.daemon = True
+    waited.start()
+    try:
+        _prepare(flow)
+    finally:
+        waited.cancel()
+
+
+def _prepare(flow: Dataflow) -> None:
+    silent: set[tuple[str, ...]] = set()
+    for step, mail in _written(flow):
+        if mail.kafka.brokers in silent:
+            continue  # waited for once: the sources will, too
+        if not _create(step, mail):
+            silent.add(mail.kafka.brokers)
+            continue
+        for finding in _looked_at(flow, step, mail):
+            if finding.silent:
+                silent.add(mail.kafka.brokers)
+            where = f"step {finding.step}, topic {finding.topic}"
+            if finding.state == "error":
+                raise ConfigError(finding.what, where=where, hint=finding.hint or None)
+            if finding.state == "warning":
+                log.warning("%s: %s. %s", where, finding.what, finding.hint)
+
+
+def examine(flow: Dataflow) -> Iterator[Finding]:
+    """All that is found, of what the flow reads too. Changes nothing. Brokers that do not answer are waited
+    for once.
+    """
+    silent: set[tuple[str, ...]] = set()
+    looks: list[tuple[str, str, Kafka, Callable[[], Iterable[Finding]]]] = []
+    for source in sources(flow.substeps):
+        looks.append((source.step_id, source.topic.name, source.kafka, partial(_of_source, source)))
+    for step, mail in _written(flow):
+        looks.append((step, mail.topic, mail.kafka, partial(_of_target, flow, step, mail)))
+    for step, topic, kafka, look in looks:
+        if kafka.brokers in silent:
+            yield Finding(
+                step, topic, "warning", "not looked at: the broker does not answer", _SETTINGS, True
+            )
+            continue
+        for finding in look():
+            if finding.silent:
+                silent.add(kafka.brokers)
+            yield finding
+
+
+def _of_target(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterable[Finding]:
+    return list(_looked_at(flow, step, mail)) or [Finding(step, mail.topic, "ok", _described(mail))]
+
+
+def create_missing(mail: Mail[Any]) -> None:
+    """Create the topic of a step where it is absent and to be created. Raises `KafkaException`."""
+    if mail.create is not None and mail.kafka.create_topic(mail.topic, mail.create):
+        log.info("topic %s created, with %s partition(s)", mail.topic, mail.create.partitions)
+
+
+def _written(flow: Dataflow) -> list[tuple[str, Mail[Any]]]:
+    return [(each.step_id.removesuffix(".deliver"), each.mail) for each in deliveries(flow)]
+
+
+def _create(step: str, mail: Mail[Any]) -> bool:
+    """Whether the broker has answered."""
+    try:
+        create_missing(mail)
+    except KafkaException as error:
+        if error.args[0].code() in _NO_ANSWER:
+            log.warning("step %s, topic %s: %s", step, mail.topic, error.args[0].str())
+            return False
+        raise ConfigError(
+            f"the topic could not be created: {error.args[0].str()}",
+            where=f"step {step}, topic {mail.topic}",
+            hint=_RIGHTS if error.args[0].code() in DENIED else "Create it first, or change create=.",
+        ) from error
+    return True
+
+
+def _looked_at(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterator[Finding]:
+    """What is not well with what a step writes to."""
+    try:
+        found = mail.kafka.find_topic(mail.topic)
+    except KafkaException as error:
+        yield _unseen(step, mail.topic, error.args[0])
+        return
+    if found is None:
+        if mail.create is None:
+            yield from _absent(step, mail)
+        return
+    settings = mail.kafka.topic_settings(mail.topic)
+    yield from _rights(flow, step, mail, found)
+    yield from _settings(flow, step, mail, settings)
+    yield from _schemas(step, mail)
+
+
+def _absent(step: str, mail: Mail[Any]) -> Iterator[Finding]:
+    if mail.kafka.creates_topics() is False:
+        yield Finding(step, mail.topic, "error", "the topic is not on the broker", _ABSENT)
+
+
+def _rights(flow: Dataflow, step: str, mail: Mail[Any], found: TopicFound) -> Iterator[Finding]:
+    if found.allowed is not None and "WRITE" not in found.allowed:
+        yield Finding(step, mail.topic, "error", "the user may not WRITE to the topic", _RIGHTS)
+    if not is_exactly_once(flow, mail):
+        return
+    group = group_of(f"{step}.deliver", mail.topic)
+    try:
+        allowed = mail.kafka.group_allowed(group)
+    except KafkaException as error:
+        if error.args[0].code() not in DENIED:
+            return
+        allowed = frozenset()
+    if allowed is not None and "READ" not in allowed:
+        what = f"the user may not READ the group {group}, which exactly once needs"
+        yield Finding(step, mail.topic, "error", what, _RIGHTS)
+
+
+def _settings(flow: Dataflow, step: str, mail: Mail[Any], settings: TopicSettings) -> Iterator[Finding]:
+    if settings.compacted and mail.keyless:
+        what = "the topic is compacted (cleanup.policy), and all messages of this step are without a key"
+        yield Finding(step, mail.topic, "error", what, _KEYS)
+    if not mail.dead_letters:
+        return
+    if settings.compacted:
+        yield Finding(step, mail.topic, "warning", "the topic for dead letters is compacted", _LETTERS)
+    for source in sources(flow.substeps):
+        read = source.kafka.topic_settings(source.topic.name).batch_limit
+        if None not in (read, settings.batch_limit) and (settings.batch_limit or 0) < (read or 0):
+            what = (
+                f"the topic for dead letters takes {settings.batch_limit:,} bytes (max.message.bytes), "
+                f"topic {source.topic.name} {read:,}"
+            )
+            yield Finding(step, mail.topic, "warning", what, _LARGE_LETTERS)
+
+
+def _schemas(step: str, mail: Mail[Any]) -> Iterator[Finding]:
+    try:
+        mail.check_schemas()
+    except RegistryUnavailable as error:
+        yield Finding(step, mail.topic, "warning", error.what, error.hint or "")
+    except KgenError as error:
+        yield Finding(step, mail.topic, "error", error.what, error.hint or "")
+
+
+def _of_source(source: KafkaSource[Any, Any]) -> Iterator[Finding]:
+    step, topic = source.step_id, source.topic.name
+    try:
+        found = source.kafka.find_topic(topic)
+    except KafkaException as error:
+        yield _unseen(step, topic, error.args[0])
+        return
+    if found is None:
+        yield Finding(step, topic, "error", "the topic is not on the broker", _READ_ABSENT)
+    elif found.allowed is not None and "READ" not in found.allowed:
+        yield Finding(step, topic, "error", "the user may not READ the topic", _RIGHTS)
+    else:
+        yield Finding(step, topic, "ok", f"read, {found.partitions} partition(s)")
+
+
+def _unseen(step: str, topic: str, error: KafkaError) -> Finding:
+    if error.code() in DENIED:
+        return Finding(step, topic, "error", f"the user may not see the topic: {error.str()}", _RIGHTS)
+    what = f"the broker does not say whether the topic is there: {error.str()}"
+    return Finding(step, topic, "warning", what, _SETTINGS, error.code() in _NO_ANSWER)
+
+
+def _described(mail: Mail[Any]) -> str:
+    """How a topic is that is well."""
+    try:
+        found = mail.kafka.find_topic(mail.topic)
+    except KafkaException as error:
+        return f"written; the broker did not answer a second time: {error.args[0].str()}"
+    if found is None and mail.create is not None:
+        return f"will be created, with {mail.create.partitions} partition(s)"
+    if found is None:
+        return "absent; the broker may create it when it is written to"
+    settings = mail.kafka.topic_settings(mail.topic)
+    size = "" if settings.batch_limit is None else f", messages up to {settings.batch_limit:,} bytes"
+    keys = ", keys are needed (compacted)" if settings.compacted else ""
+    return f"written, {found.partitions} partition(s){size}{keys}"

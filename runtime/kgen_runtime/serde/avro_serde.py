@@ -1,0 +1,237 @@
+"""Avro with Confluent framing: bytes to dataclasses and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
+
+from ..codec import Reader, Trailing, Writer, make_reader, make_writer
+from ..codec.avro.schema.tree import Schema, Union, branch_name
+from ..errors import (
+    ConfigError,
+    DecodeError,
+    FramingError,
+    KgenError,
+    ResolutionError,
+    RulesError,
+    UnknownSchema,
+)
+from ..messages import Headers
+from ..state.homes import register
+from .base import Decoder, Encoder, Role, Serde
+from .framing import HEADERS, ID_SIZE, SchemaKey, id_prefix, split
+from .schema_store import SchemaStore, Written
+from .schemas import Schemas
+
+T = TypeVar("T")
+
+Null: TypeAlias = Literal["refuse", "tombstone"]
+Classes: TypeAlias = Mapping[str, type[Any]]
+
+_PREFIX = itemgetter(slice(ID_SIZE))
+_MAX_READERS = 1_000
+_IS_NULL: Final = "an encoded null, which is not a tombstone: as None it would be written as one"
+_ON_NULL: Final = 'AvroSerde(..., null="tombstone") in place of the serde of the topic takes it for one.'
+
+
+class AvroSerde(Serde[T]):
+    """Values of the latest of `schemas`, whichever version wrote them.
+
+    `classes` has the class of every record and enum of that schema, by its full Avro name. `trailing`: what
+    becomes of a payload with bytes left over after the value: a `DecodeError` (`refuse`), or the value
+    (`ignore`), as Confluent's deserializers have it. For a generated topic, whose value is `old`:
+    `dataclasses.replace(topic, value=AvroSerde(old.schemas, old.classes, trailing="ignore"))`. `null`: what
+    becomes of a payload whose value is null (the schema is `["null", ...]`, or `"null"`): a `DecodeError`
+    (`refuse`), or None (`tombstone`), as Confluent's deserializers have it: that is written as a tombstone.
+    None is never written as an encoded null. Raises `ConfigError` for another `null`.
+    """
+
+    def __init__(
+        self, schemas: Schemas, classes: Classes, *, trailing: Trailing = "refuse", null: Null = "refuse"
+    ) -> None:
+        if null not in get_args(Null):
+            raise ConfigError(f"null={null!r} is not known", hint="Use 'refuse' or 'tombstone'.")
+        self.schemas = schemas
+        self.classes = classes
+        self.trailing = trailing
+        self.null = null
+        register(schemas, classes)
+
+    def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
+        """A decoder for one worker. Raises `SchemaError` where the generated schema is not valid."""
+        return _AvroDecoder(self, store, role)
+
+    def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
+        """An encoder that writes the latest schema. Raises `SchemaError` where that is not valid."""
+        return _AvroEncoder(self, store)
+
+    def check_writable(self, store: SchemaStore) -> None:
+        """See the base."""
+        store.id_to_write(self.schemas)
+
+    def __repr__(self) -> str:
+        latest = self.schemas.latest
+        return f"AvroSerde({self.schemas.subject!r}, version={latest.version}, id={latest.id})"
+
+
+class _AvroDecoder(Generic[T]):
+    def __init__(self, serde: AvroSerde[T], store: SchemaStore, role: Role) -> None:
+        self._schemas = serde.schemas
+        self._classes = serde.classes
+        self._trailing = serde.trailing
+        self._store = store
+        self._role = role
+        self._header = HEADERS[role]
+        self._latest = serde.schemas.latest.parse()
+        self._refuses_null = serde.null == "refuse" and _takes_null(self._latest)
+        self._readers: dict[SchemaKey, tuple[Reader | KgenError, int | None]] = {}
+        self._recheck_at: float | None = None
+
+    def decode_many(
+        self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
+    ) -> tuple[list[Any], list[int | None]]:
+        """See `Decoder.decode_many`."""
+        if self._recheck_at is not None and self._store.clock() >= self._recheck_at:
+            self._readers.clear()
+            self._recheck_at = None
+        tagged = _tagged(headers, self._header) if headers is not None and any(headers) else {}
+        key = None if tagged else _only_id(payloads)
+        if key is None:
+            return self._decode_groups(payloads, tagged)
+        reader, id_ = self._reader(key)
+        return self._decode(reader, payloads, ID_SIZE), [id_] * len(payloads)
+
+    def _decode_groups(
+        self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers]
+    ) -> tuple[list[Any], list[int | None]]:
+        values: list[Any] = [None] * len(payloads)
+        ids: list[int | None] = [None] * len(payloads)
+        for (key, offset), where in self._group(payloads, tagged, values):
+            reader, id_ = self._reader(key)
+            decoded = self._decode(reader, [payloads[i] for i in where], offset)
+            for i, value in zip(where, decoded):
+                values[i] = value
+                ids[i] = id_
+        return values, ids
+
+    def _decode(self, reader: Reader | KgenError, payloads: Sequence[Any], offset: int) -> list[Any]:
+        """Values of payloads, none of which is None."""
+        if isinstance(reader, KgenError):
+            return [reader] * len(payloads)
+        values = reader.decode_many(payloads, offset)
+        if self._refuses_null and None in values:
+            return [DecodeError(_IS_NULL, hint=_ON_NULL) if value is None else value for value in values]
+        return values
+
+    def _group(
+        self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers], values: list[Any]
+    ) -> Iterable[tuple[tuple[SchemaKey, int], list[int]]]:
+        """Indices by schema and offset; a payload without a schema gets its error into `values`."""
+        groups: dict[tuple[SchemaKey, int], list[int]] = {}
+        by_prefix: dict[bytes, list[int]] = {}  # spares most payloads the parsing of their prefix
+        for i, payload in enumerate(payloads):
+            if payload is None:
+                continue
+            carried = tagged.get(i, ())
+            where = None if carried else by_prefix.get(payload[:ID_SIZE])
+            if where is None:
+                try:
+                    found = split(payload, carried, self._role)
+                except FramingError as error:
+                    values[i] = copy.copy(error)
+                    continue
+                where = groups.setdefault(found, [])
+                if found[1] == ID_SIZE:
+                    by_prefix[payload[:ID_SIZE]] = where
+            where.append(i)
+        return groups.items()
+
+    def _reader(self, key: SchemaKey) -> tuple[Reader | KgenError, int | None]:
+        found = self._readers.get(key)
+        return found if found is not None else self._find(key)
+
+    def _find(self, key: SchemaKey) -> tuple[Reader | KgenError, int | None]:
+        try:
+            written = self._written(key)
+        except (UnknownSchema, ResolutionError, RulesError) as error:
+            # Not kept here: the store remembers, and forgets in time. A copy has no traceback that holds the
+            # batch.
+            return copy.copy(error), key if isinstance(key, int) else None
+        if len(self._readers) >= _MAX_READERS:
+            self._readers.clear()
+        found = self._readers[key] = (self._resolve(written, key), written.id)
+        if written.until is not None:
+            self._recheck_at = min(written.until, self._recheck_at or written.until)
+        return found
+
+    def _written(self, key: SchemaKey) -> Written:
+        if isinstance(key, int):
+            return self._store.writer(self._schemas, key)
+        return self._store.writer_by_guid(self._schemas, key)
+
+    def _resolve(self, written: Written, key: SchemaKey) -> Reader | KgenError:
+        try:
+            return make_reader(written.schema, self._latest, self._classes, trailing=self._trailing)
+        except ResolutionError as error:
+            kind = "id" if isinstance(key, int) else "GUID"
+            subject = f"{self._schemas.subject} version {self._schemas.latest.version}"
+            return ResolutionError(
+                f"what schema {kind} {key} wrote cannot be read as {subject}: {error.what}",
+                where=error.where,
+                hint=error.hint
+                or "Where the subject has moved on, `kgen pull` brings the classes up to date.",
+            )
+
+
+class _AvroEncoder(Generic[T]):
+    def __init__(self, serde: AvroSerde[T], store: SchemaStore) -> None:
+        self._schemas = serde.schemas
+        self._store = store
+        self._writer: Writer = make_writer(serde.schemas.latest.parse(), serde.classes)
+        self._prefix = b""
+        self._recheck_at: float | None = 0.0  # None: the prefix is final
+
+    def encode(self, value: T | None) -> bytes | None:
+        """See `Encoder.encode`."""
+        if value is None:
+            return None
+        if self._recheck_at is not None:
+            self._find_id()
+        return self._writer.encode(value, self._prefix)
+
+    def _find_id(self) -> None:
+        if self._prefix and self._recheck_at is not None and self._store.clock() < self._recheck_at:
+            return
+        id_, self._recheck_at = self._store.id_to_write(self._schemas)
+        self._prefix = id_prefix(id_)
+
+
+def _only_id(payloads: Sequence[bytes | None]) -> int | None:
+    """The schema id, if one wrote all of `payloads`. The hot path: no loop in Python."""
+    try:
+        prefixes = list(map(_PREFIX, payloads))  # type: ignore[arg-type]  # a None raises
+    except TypeError:
+        return None
+    if not prefixes or prefixes.count(prefixes[0]) != len(prefixes):
+        return None
+    prefix = prefixes[0]
+    framed = len(prefix) == ID_SIZE and prefix[0] == 0 and prefix[1] < 128
+    return int.from_bytes(prefix[1:], "big") if framed else None
+
+
+def _tagged(headers: Sequence[Headers], name: str) -> dict[int, Headers]:
+    """The headers that tell the schema, by index; most carry other things."""
+    tagged = {}
+    for i, pairs in enumerate(headers):
+        for pair in pairs:
+            if pair[0] == name:
+                tagged[i] = pairs
+                break
+    return tagged
+
+
+def _takes_null(schema: Schema) -> bool:
+    root = schema.root
+    return "null" in map(branch_name, root.branches if isinstance(root, Union) else (root,))

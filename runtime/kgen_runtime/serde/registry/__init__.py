@@ -1,0 +1,1 @@
+"""The HTTP client of a schema registry, and why its requests fail."""

@@ -1,0 +1,99 @@
+"""Small pieces of HTTP: credentials, and what headers and texts of others say."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final, TypeAlias
+from urllib.parse import quote
+
+import requests
+from requests.auth import AuthBase
+
+from ...errors import ConfigError
+
+Auth: TypeAlias = "tuple[str, str] | str | None"
+"""User and password (basic), a token (bearer), or none."""
+
+_WORD: Final = 4  # characters: a shorter secret is hidden as a word of its own alone
+
+
+class AuthHeader(AuthBase):
+    """Sets the Authorization header.
+
+    Given for every request, also without credentials, so that requests looks into no .netrc.
+    """
+
+    def __init__(self, auth: Auth) -> None:
+        self._value = None if auth is None else _authorization(auth)
+        self._secrets = _secrets(auth, self._value)
+
+    @property
+    def given(self) -> bool:
+        """Whether there are credentials. (As the truth value, requests would turn to .netrc.)"""
+        return self._value is not None
+
+    def hidden(self, text: str) -> str:
+        """`text` without the password or token, in any spelling that a server may echo."""
+        for secret in self._secrets:
+            pattern = re.escape(secret)
+            text = re.sub(pattern if len(secret) >= _WORD else rf"(?<!\w){pattern}(?!\w)", "***", text)
+        return text
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """As requests asks it of an `AuthBase`."""
+        if self._value is not None:
+            request.headers["Authorization"] = self._value
+        return request
+
+
+def _authorization(auth: tuple[str, str] | str) -> str:
+    if not isinstance(auth, str):
+        return "Basic " + base64.b64encode(":".join(auth).encode()).decode()
+    # requests would put the whole header into its error.
+    if not (auth.isascii() and auth.isprintable()):
+        raise ConfigError("the registry's token holds characters that no HTTP header can carry")
+    return f"Bearer {auth}"
+
+
+def _secrets(auth: Auth, header: str | None) -> list[str]:
+    """The longest first, for one may be a part of another."""
+    secret = auth if isinstance(auth, str) else auth[1] if auth else ""
+    encoded = (header or "").partition(" ")[2]
+    return sorted({secret, quote(secret), quote(secret, safe=""), encoded} - {""}, key=len, reverse=True)
+
+
+def seconds(retry_after: str | None) -> float | None:
+    """`Retry-After`: seconds, or a date."""
+    if not retry_after:
+        return None
+    try:
+        if retry_after.strip().isdigit():
+            return float(retry_after)
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def status_text(status: int) -> str:
+    """`404 Not Found`."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """Text from outside on its way to a terminal or log: one line of at most `limit` characters, those that
+    could drive a terminal as escapes.
+    """
+    flat = escaped(text[:limit])
+    return flat + ("…" if len(text) > limit else "")
+
+
+def escaped(text: str) -> str:
+    """One line: control characters and others that cannot be printed as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

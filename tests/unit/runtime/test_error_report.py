@@ -1,0 +1,195 @@
+"""What a run of several processes says of an error: as much as one process, which Bytewax does not hide."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from bytewax.dataflow import Dataflow
+
+import kgen_runtime as rt
+from kgen_runtime import testing
+from kgen_runtime.errors import ConfigError
+from kgen_runtime.runner.error_report import CutOffError, tell
+from kgen_runtime.runner.local_cluster import Watch
+from kgen_runtime.runner.shutdown import CUT_OFF, DONE, FAILED
+
+from .conftest import texts
+
+FLOWS = """
+    import time
+    import bytewax.operators as op
+    from bytewax.dataflow import Dataflow
+    from bytewax.testing import TestingSink
+    import kgen_runtime as rt
+    from kgen_runtime import testing
+
+    def topic(name):
+        return rt.Topic(name, key=rt.StringSerde(), value=rt.StringSerde())
+
+    def message(i):
+        return rt.RawMessage(key=b"k", value=f"v{i}".encode(), topic="orders", partition=i % 4)
+
+    def flow(act=lambda message: message, name="orders"):
+        built = Dataflow("flow")
+        kafka = testing.Memory({topic("orders"): [message(i) for i in range(40)]})
+        read = rt.source("read", built, topic(name), kafka)
+        op.output("out", op.map("act", read.oks, act), TestingSink([]))
+        rt.route("errs", read.errs, policy=rt.Crash())
+        return built
+
+    def fail(message):
+        if message.value == "v5":
+            raise KeyError("what the user's code raised")
+        return message
+
+    def fails():
+        return flow(fail)
+
+    def fail_beside_others(message):
+        fail(message)
+        if message.partition != 1:
+            time.sleep(100)
+        return message
+
+    def fails_beside_others():
+        return flow(fail_beside_others)
+
+    def absent():
+        return flow(name="payments")
+
+    def crash(value):
+        raise ValueError("a poison value")
+
+    def crashes():
+        built = Dataflow("flow")
+        read = rt.source("read", built, topic("orders"), testing.Memory({topic("orders"): [message(5)]}))
+        done = rt.map_value("act", read.oks, crash)
+        op.output("out", done.oks, TestingSink([]))
+        rt.route("errs", read.errs, done.errs, policy=rt.Crash())
+        return built
+
+    def hidden():
+        built = Dataflow("flow")
+        read = rt.source("read", built, topic("orders"), testing.Memory({topic("orders"): [message(5)]}))
+        op.output("out", op.stateful_map("act", read.oks, lambda state, it: (state, it)), TestingSink([]))
+        rt.route("errs", read.errs, policy=rt.Crash())
+        return built
+"""
+
+
+def said(folder: Path, flow: str, *args: str) -> str:
+    """What a run that fails writes to stderr."""
+    (folder / "failing_flow.py").write_text(textwrap.dedent(FLOWS))
+    command = [sys.executable, "-m", "kgen_runtime.run", f"failing_flow:{flow}", *args]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == FAILED, done.stderr
+    assert "PanicException" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_error_of_the_source_is_told(tmp_path: Path, processes: str) -> None:
+    text = said(tmp_path, "absent", "-p", processes)
+    assert "error: the topic is not on the broker\n  at topic payments\n  hint: Is the name right?" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_policy_that_stops_is_told(tmp_path: Path, processes: str) -> None:
+    text = said(tmp_path, "crashes", "-p", processes)
+    at = "step flow.act, topic orders, partition 1, offset 0"
+    assert re.search(
+        rf"error: ValueError: a poison value\n  at failing_flow\.py:\d+, {at}\n  hint: rt\.DeadLetter", text
+    )
+    assert text.count("Traceback") == 1
+    assert 'failing_flow.py", line' in text
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_error_of_a_step_is_told_once(tmp_path: Path, processes: str) -> None:
+    text = said(tmp_path, "fails", "-p", processes)
+    assert "in fail\n" in text
+    assert text.count('error: KeyError: "what the user\'s code raised"\n  at step flow.act') == 1
+    assert text.count("Traceback") == 1
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_position_in_another_topic_is_told(tmp_path: Path, processes: str) -> None:
+    """Bytewax panics of it."""
+    other = rt.Topic("other", key=rt.StringSerde(), value=rt.StringSerde())
+    flow = Dataflow("flow")
+    read = rt.source("read", flow, other, testing.Memory({other: texts(3)}))
+    rt.route("errs", read.errs, policy=rt.Crash())
+    testing.run(flow, recovery=rt.Recovery(tmp_path / "r"))
+    text = said(tmp_path, "flow", "-p", processes, "-r", str(tmp_path / "r"))
+    assert "error: the recovery folder has positions in topic other, and the step now reads orders" in text
+    assert "Traceback" not in text
+
+
+def test_an_error_is_told_though_another_worker_is_busy(tmp_path: Path) -> None:
+    """Bytewax waits for it."""
+    text = said(tmp_path, "fails_beside_others", "-p", "2", "-w", "2")
+    assert "at step flow.act" in text
+
+
+def test_an_error_that_every_process_meets_is_reported_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("orders", "orders", "payments"):
+        tell(ConfigError(f"no schema for {name}", hint="Pull it."), tmp_path)
+    reported = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert reported == ["error: no schema for orders", "error: no schema for payments"]
+
+
+def test_an_error_is_reported_though_the_folder_of_the_cluster_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(ConfigError("no schema for orders", hint="Pull it."), tmp_path / "gone")
+    assert "error: no schema for orders\n" in capsys.readouterr().err
+
+
+def test_an_error_that_bytewax_keeps_to_itself_is_told_to_be_one(tmp_path: Path) -> None:
+    text = said(tmp_path, "hidden", "-p", "2")
+    assert text.count("error: the processes were cut off from each other, and none says why\n  hint: ") == 1
+    assert "Traceback" not in text
+
+
+class Child:
+    """As a process that ends with these codes, one a look."""
+
+    stdin = None
+
+    def __init__(self, *codes: int | None) -> None:
+        self._codes = list(codes)
+
+    def poll(self) -> int | None:
+        return self._codes.pop(0) if len(self._codes) > 1 else self._codes[0]
+
+
+def watched(folder: Path, *children: Child) -> int:
+    return Watch(cast(Any, list(children)), folder, []).run()
+
+
+def test_the_process_that_failed_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert watched(tmp_path, Child(CUT_OFF), Child(None, None, FAILED)) == FAILED
+    assert "process 1 ended with code 2" in caplog.text
+
+
+def test_a_process_that_was_killed_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert watched(tmp_path, Child(None, CUT_OFF), Child(None, None, -9)) == FAILED
+    assert "process 1 ended with code -9" in caplog.text
+
+
+@pytest.mark.parametrize("other", [CUT_OFF, DONE, None])
+def test_that_no_process_says_why_is_told(
+    tmp_path: Path, other: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kgen_runtime.runner.local_cluster._PATIENCE", 0.1)
+    with pytest.raises(CutOffError):
+        watched(tmp_path, Child(None, CUT_OFF), Child(None, other))

@@ -1,0 +1,189 @@
+"""The one consumer of a worker: what it fetches goes to the right partition, and nobody waits for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+import kgen_runtime as rt
+from kgen_runtime import testing
+from kgen_runtime.consumer import partition_reader as reader
+from kgen_runtime.consumer.partition_reader import Reader
+from kgen_runtime.consumer.source import KafkaSource
+from kgen_runtime.errors import SourceError
+
+from .conftest import texts
+
+Orders = rt.Topic[str, str]
+
+
+def offsets(rows: Any) -> list[tuple[int, int]]:
+    return [] if rows is None else [(rows.partitions, offset) for offset in rows.offsets]
+
+
+@pytest.fixture
+def two(orders: Orders) -> testing.Memory:
+    """Twelve messages in a row of one partition, then three of another."""
+    return testing.Memory({orders: [*texts(12, partition=0), *texts(3, partition=1)]})
+
+
+def test_messages_go_to_their_partitions_in_order(two: testing.Memory) -> None:
+    reader = Reader(two, "orders", None, 5)
+    for partition in (0, 1):
+        reader.assign(partition, 0)
+    taken: dict[int, list[Any]] = {0: [], 1: []}
+    while not all(reader.at_end(partition) for partition in taken):
+        for partition, messages in taken.items():
+            messages += offsets(reader.take(partition))
+    assert taken[0] == [(0, offset) for offset in range(12)]
+    assert taken[1] == [(1, offset) for offset in range(3)]
+
+
+def test_what_was_fetched_of_a_released_partition_is_dropped(two: testing.Memory) -> None:
+    reader = Reader(two, "orders", None, 20)
+    for partition in (0, 1):
+        reader.assign(partition, 0)
+    reader._inboxes.pop(0)  # released between the fetch and its delivery
+    assert offsets(reader.take(1)) == [(1, offset) for offset in range(3)]
+
+
+def test_a_partition_that_others_wait_for_is_asked_again_soon(
+    orders: Orders, two: testing.Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = KafkaSource("flow.read", orders, two, "earliest", "never", 3, "fail", "fail", None)
+    first, second = (source.build_part("flow.read.kafka", key, None) for key in source.list_parts())
+    consumer = first._reader.consumer
+    consumer.pause([TopicPartition("orders", 1)])  # its messages are on their way
+    assert len(first.next_batch()[0].oks) == 3
+    for _ in range(10):
+        for part in (first, second):
+            assert part.next_batch() == []
+            assert part._wait <= 0.001
+    consumer.resume([TopicPartition("orders", 1)])
+    given = [len(batch.oks) for _ in range(12) for part in (second, first) for batch in part.next_batch()]
+    assert sum(given) == 12
+    monkeypatch.setattr(reader, "_BLOCKED", 0)
+    for _ in range(10):
+        assert second.next_batch() == []
+    assert second._wait == 0.05
+
+
+def test_the_end_counts_when_all_before_it_was_taken(orders: Orders) -> None:
+    """It comes among the messages, and others may come after it."""
+    kafka = testing.Memory({orders: texts(3)})
+    one = Reader(kafka, "orders", None, 1)
+    one.assign(0, 0)
+    first, second, third = kafka._topics["orders"][0]
+    nothing = rt.RawMessage(key=None, value=None, topic="orders")
+    end = testing._Message(nothing, 0, 9, KafkaError(KafkaError._PARTITION_EOF))
+    fetches = [[first, second, end], [third], []]
+    one.consumer.consume = lambda *_: fetches.pop(0)  # type: ignore[assignment, method-assign]
+    ends = []
+    for _ in range(4):
+        one.take(0)
+        ends.append(one.end(0))
+    assert ends == [-1, 9, -1, -1]
+
+
+def test_messages_do_not_pile_up_for_a_partition_whose_turn_is_late(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stay on the broker: it is paused. The others are reached all the same."""
+    monkeypatch.setattr(reader, "_ROOM", 20)
+    monkeypatch.setattr(reader, "_LEAST_ROOM", 10)
+    kafka = testing.Memory({orders: [*texts(100, partition=0), *texts(3, partition=1)]})
+    one = Reader(kafka, "orders", None, 2)
+    for partition in (0, 1):
+        one.assign(partition, 0)
+    assert offsets(one.take(1)) == [(1, 0), (1, 1)]
+    assert len(one._inboxes[0]) == 10
+    taken = [at for _ in range(200) for at in offsets(one.take(0)) + offsets(one.take(1))]
+    assert [at for at in taken if at[0] == 0] == [(0, offset) for offset in range(100)]
+
+
+def test_few_large_messages_wait_for_their_turn(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_ROOM_BYTES", 10_000)
+    large = [rt.RawMessage(key=None, value=b"x" * 1000, topic="orders", partition=0) for _ in range(100)]
+    one = Reader(testing.Memory({orders: [*large, *texts(1, partition=1)]}), "orders", None, 1)
+    for partition in (0, 1):
+        one.assign(partition, 0)
+    assert offsets(one.take(1)) == [(1, 0)]
+    assert len(one._inboxes[0]) == 4
+
+
+def test_a_partition_that_is_held_keeps_its_place(orders: Orders) -> None:
+    kafka = testing.Memory({orders: [*texts(10, partition=0), *texts(3, partition=1)]})
+    one = Reader(kafka, "orders", None, 2)
+    for partition in (0, 1):
+        one.assign(partition, 0)
+    assert offsets(one.take(0)) == [(0, 0), (0, 1)]
+    one.hold(0, True)  # it may be long: the others go on meanwhile
+    assert [at for _ in range(5) for at in offsets(one.take(1))] == [(1, offset) for offset in range(3)]
+    one.hold(0, False)
+    assert [at for _ in range(50) for at in offsets(one.take(0))] == [(0, offset) for offset in range(2, 10)]
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, {"fetch.queue.backoff.ms": 50, "fetch.wait.max.ms": 100}),
+        ({"fetch.queue.backoff.ms": 7}, {"fetch.queue.backoff.ms": 7, "fetch.wait.max.ms": 100}),
+    ],
+    ids=["default", "the user's"],
+)
+def test_fetching_goes_on_soon(config: dict[str, Any], expected: dict[str, int]) -> None:
+    class Kafka(rt.Kafka):
+        def consumer(self, extra: Mapping[str, Any]) -> Consumer:
+            given.update(extra)
+            return super().consumer(extra)
+
+    given: dict[str, Any] = {}
+    Reader(Kafka("127.0.0.1:1", config=config), "orders", None, 3).close()
+    assert given.items() >= expected.items()
+
+
+@pytest.mark.parametrize("group", [None, "g"])
+def test_reading_needs_no_group(orders: Orders, group: str | None, caplog: pytest.LogCaptureFixture) -> None:
+    """librdkafka asks for the coordinator of the group, whether or not anything is ever committed."""
+    kafka = testing.Memory({orders: texts(3)})
+    one = Reader(kafka, "orders", group, 5)
+    one.assign(0, 0)
+    nothing = rt.RawMessage(key=None, value=None, topic="orders")
+    refused = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)
+    messages = kafka._topics["orders"][0]
+    event = testing._Message(nothing, 0, 0, refused)
+    one.consumer.consume = lambda *_: [*messages[:2], event, messages[2]]  # type: ignore[method-assign]
+    assert offsets(one.take(0)) == [(0, 0), (0, 1), (0, 2)]
+    one.commit(0, 3)
+    assert kafka.committed == {}
+    assert ("READ on the group" in caplog.text) == (group is not None)
+
+
+class Answers:
+    """A broker that answers with each of these in turn."""
+
+    def __init__(self, *answers: object) -> None:
+        self.left = list(answers)
+
+    def __call__(self, seconds: float) -> object:
+        answer = self.left.pop(0)
+        if isinstance(answer, int):
+            raise KafkaException(KafkaError(answer))
+        return answer
+
+
+def test_a_lost_connection_at_the_start_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_PAUSE", 0.001)
+    lost = (KafkaError._TRANSPORT, KafkaError._UNKNOWN_PARTITION, KafkaError._DESTROY_BROKER)
+    assert reader.asked(Answers(*lost, "answer"), "orders", 3) == "answer"
+
+
+def test_a_refusal_is_told_at_once() -> None:
+    refusing = Answers(KafkaError.TOPIC_AUTHORIZATION_FAILED, "never asked")
+    with pytest.raises(SourceError, match="refuses") as caught:
+        reader.asked(refusing, "orders")
+    assert "READ on the topic" in str(caught.value)
+    assert refusing.left == ["never asked"]
