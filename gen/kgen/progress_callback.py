@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Progress(Protocol):
+class ProgressCallback(Protocol):
     """Is called in the main thread after each piece of a work, with how many are done of how many. What it
     raises ends the work.
     """

@@ -15,7 +15,7 @@ import jinja2
 
 from .errors import SchemaError
 from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, TopicDef
-from .progress_callback import Progress, silent
+from .progress_callback import ProgressCallback, silent
 from .pycode import deflate, quote
 from .pycode.expr import Expr, Group, call, dict_of, flat, layout, list_of
 
@@ -28,7 +28,7 @@ def kind(path: str) -> Literal["generated", "owned"]:
     return "generated" if "_generated" in path.split("/")[:-1] else "owned"
 
 
-def render(project: Project, progress: Progress = silent) -> dict[str, str]:
+def render(project: Project, progress: ProgressCallback = silent) -> dict[str, str]:
     """Every file of the project by its relative POSIX path, sorted.
 
     Raises `SchemaError`, with the subject, if one would not be Python.
@@ -41,7 +41,7 @@ def render(project: Project, progress: Progress = silent) -> dict[str, str]:
     return files
 
 
-def _files(project: Project, progress: Progress) -> dict[str, str]:
+def _files(project: Project, progress: ProgressCallback) -> dict[str, str]:
     package = project.folder
     outer = [str(folder) for folder in PurePosixPath(package).parents][:-1]  # all but the project's folder
     files = {

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copyreg
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
-from . import state
-
 K = TypeVar("K")
 V = TypeVar("V")
 W = TypeVar("W")
+F = TypeVar("F", bound=Callable[..., Any])
 
 Headers: TypeAlias = "tuple[tuple[str, bytes | None], ...]"
 Origin: TypeAlias = "tuple[bytes | None, bytes | None, Headers, int | None]"
@@ -62,7 +62,7 @@ class RawMessage:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Values alone, as `Message`."""
-        return (state.raw_message, _RAW(self)) if type(self) is RawMessage else _by_name(self)
+        return (_restored_raw_message, _RAW(self)) if type(self) is RawMessage else _by_name(self)
 
 
 def _shown(record: Any) -> str:
@@ -169,7 +169,7 @@ class Message(Generic[K, V]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What passes between workers is pickled message by message: values alone, without their names."""
-        made = state.message if type(self) is Message else type(self)
+        made = _restored_message if type(self) is Message else type(self)
         return made, (*_BEFORE_ORIGIN(self), self._origin())
 
 
@@ -225,7 +225,42 @@ class Failure:
         """Values alone, as `Message`."""
         if type(self) is not Failure:
             return _by_name(self)
-        return state.failure, (self.stage.value, *_AFTER_STAGE(self))
+        return _restored_failure, (self.stage.value, *_AFTER_STAGE(self))
 
 
 _AFTER_STAGE = attrgetter(*(member.name for member in fields(Failure) if member.name != "stage"))
+
+
+def _kept_as(name: str) -> Callable[[F], F]:
+    """A function that pickles call as one of `kgen_runtime.state`: stores that are years old do."""
+
+    def named(function: F) -> F:
+        function.__module__, function.__qualname__ = "kgen_runtime.state", name
+        return function
+
+    return named
+
+
+@_kept_as("message")
+def _restored_message(*values: Any) -> Any:
+    """A `Message`. Fields are only ever added, at the end: missing ones have their defaults, and those of a
+    newer kgen are left out.
+    """
+    try:
+        return Message(*values)
+    except TypeError:
+        return Message(*values[: len(Message.__slots__)])
+
+
+@_kept_as("raw_message")
+def _restored_raw_message(*values: Any) -> Any:
+    """A `RawMessage`, as `message`."""
+    return RawMessage(**dict(zip(RawMessage.__slots__, values)))
+
+
+@_kept_as("failure")
+def _restored_failure(*values: Any) -> Any:
+    """A `Failure`, as `message`. A stage that this kgen does not know is `process`."""
+    known = dict(zip(Failure.__slots__, values))
+    stages = {stage.value: stage for stage in Stage}
+    return Failure(**{**known, "stage": stages.get(known["stage"], Stage.PROCESS)})

@@ -31,7 +31,6 @@ from .consumer.source import sources
 from .errors import ConfigError
 from .producer.eligibility import check_interval, topics_written
 from .recovery.folder import Recovery, lock_name
-from .recovery.start_offsets import kept_in
 from .routing.route import check
 from .runner import arguments, log_format
 from .runner.clock_watch import watch
@@ -40,8 +39,9 @@ from .runner.error_report import CutOffError, leave, tell, unhidden
 from .runner.late_counts import count_late
 from .runner.local_cluster import check_port, run_cluster
 from .runner.preflight import prepare
-from .runner.run_report import About, Report
+from .runner.run_report import About, RunReport
 from .runner.shutdown import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
+from .state.current_folder import kept_in
 from .stop import STOP
 
 _HINT_FOLDER: Final = "Is the name right? Run it in the folder that holds its package."
@@ -165,7 +165,7 @@ def _run_here(args: argparse.Namespace) -> int:
             Leaver(drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id)
         )
         prepare(flow)
-        with nullcontext() if args.quiet else Report(_about(args, flow)):
+        with nullcontext() if args.quiet else RunReport(_about(args, flow)):
             _run_flow(args, flow, config)
     for source in sources(flow.substeps):
         source.commit_ended()

@@ -25,7 +25,7 @@ from .kafka.connection import Kafka
 from .messages import TOMBSTONE, Failure, Message, RawMessage, Stage, Tombstone
 from .metrics import filtered
 from .producer.encoding import PartError, encoder
-from .producer.sink import outgoing_headers
+from .producer.validation import outgoing_headers
 from .reporting.call_site import note_step
 from .serde.base import Role
 

@@ -28,15 +28,15 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from .codec import make_writer
 from .codec.avro.resolution.resolve import check
 from .codec.avro.sample_values import sample
-from .consumer.source import KafkaSource, sources
+from .consumer.partition import KafkaSource
+from .consumer.source import sources
 from .errors import ConfigError, KgenError
 from .flow.argument_checks import checked, shown
 from .flow.topic import Topic
-from .kafka.connection import Kafka, NewTopic, TopicFound, TopicSettings
+from .kafka.connection import BrokerTopicSettings, Kafka, NewTopic, TopicFound
 from .messages import Headers, Message, RawMessage
 from .producer.exactly_once import GROUP_PREFIX
 from .recovery.folder import Recovery
-from .recovery.start_offsets import kept_in
 from .reporting.call_site import step_line
 from .routing.dead_letter_headers import PREFIXES
 from .serde.avro_serde import AvroSerde
@@ -45,6 +45,7 @@ from .serde.either import EitherSerde
 from .serde.framing import id_prefix
 from .serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from .serde.schema_store import SchemaStore
+from .state.current_folder import kept_in
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -150,9 +151,9 @@ class Memory(Kafka):
         """None: there are no rights."""
         return None
 
-    def topic_settings(self, topic: str) -> TopicSettings:
+    def topic_settings(self, topic: str) -> BrokerTopicSettings:
         """There are no limits."""
-        return TopicSettings()
+        return BrokerTopicSettings()
 
 
 @checked

@@ -23,7 +23,8 @@ from typing import Any
 
 from kgen_runtime.codec import Reader, make_reader, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
-from kgen_runtime.codec.avro.schema.tree import Enum, Record, Schema, parse
+from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.avro.schema.tree import Enum, Record, Schema
 from kgen_runtime.errors import DecodeError, EncodeError
 
 SECONDS = 2.0  # one payload; a healthy one takes microseconds

@@ -26,7 +26,7 @@ from mypy import api
 from kgen.dev import RegistryServer
 from kgen_runtime.codec import make_writer
 from kgen_runtime.codec.avro.sample_values import sample
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.serde.framing import id_prefix
 from tests.histories.releases import HISTORIES, History, missing
 

@@ -24,7 +24,7 @@ from kgen.dev import Broker, BrokerError, Dev, RegistryServer, serve, up
 from kgen.dev.seed import SAMPLES, seed
 from kgen.dev.topics import create, read
 from kgen_runtime.codec import make_reader
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import ConfigError, RegistryError
 
 pytestmark = pytest.mark.broker

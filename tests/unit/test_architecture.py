@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
-import tomlkit
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,15 +23,98 @@ def test_only_the_command_line_prints() -> None:
         calls = (n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call))
         return any(isinstance(f, ast.Name) and f.id == "print" for f in calls)
 
-    assert {p.name for p in modules("gen/kgen") if prints(p)} <= {"cli.py", "__main__.py"}
+    assert {p.name for p in modules("gen/kgen") if prints(p)} <= {"app.py", "__main__.py"}
 
 
-def test_every_package_is_installed() -> None:
-    """`make test` runs on an editable install, which has them all."""
-    settings = tomlkit.parse((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    found = {
-        ".".join((name, *file.parent.relative_to(ROOT / folder).parts))
-        for name, folder in settings["package-dir"].items()
-        for file in (ROOT / folder).rglob("__init__.py")
-    }
-    assert found == set(settings["packages"])
+TREES = {"kgen": "gen", "kgen_runtime": "runtime"}
+
+
+def named(tree: str) -> dict[str, Path]:
+    """The modules of a tree, by their full names."""
+    base = ROOT / TREES[tree]
+    found = {}
+    for path in modules(f"{TREES[tree]}/{tree}"):
+        parts = path.relative_to(base).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(name: str, path: Path, known: dict[str, Path]) -> set[str]:
+    """The modules that one imports while it is itself imported: not in functions, not for types alone."""
+
+    def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+        for node in body:
+            if isinstance(node, (ast.If, ast.Try)) and "TYPE_CHECKING" not in ast.dump(node):
+                yield from statements(node.body)
+            yield node
+
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    found: set[str] = set()
+    for node in statements(ast.parse(path.read_text(encoding="utf-8")).body):
+        if isinstance(node, ast.ImportFrom):
+            up = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*up, *([node.module] if node.module else [])])
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                found.add(inner if inner in known else base)
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+    return found & known.keys() - {name}
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_no_modules_import_each_other_in_a_circle(tree: str) -> None:
+    known = named(tree)
+    left = {name: imported(name, path, known) for name, path in known.items()}
+    while free := {name for name, others in left.items() if not others & left.keys()}:
+        for name in free:
+            del left[name]
+    assert not left
+
+
+def test_the_runtimes_top_is_small_enough_to_read() -> None:
+    assert len([*(ROOT / "runtime/kgen_runtime").glob("*.py")]) <= 12
+
+
+def test_no_two_modules_have_one_name() -> None:
+    names = Counter(
+        path.stem
+        for tree in TREES
+        for path in named(tree).values()
+        if path.stem not in ("__init__", "__main__")
+    )
+    assert {name for name, count in names.items() if count > 1} == {"errors"}  # one of each distribution part
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for tree in TREES:
+        for name, path in named(tree).items():
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    places[node.name].append(name)
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_no_name_of_a_package_hides_a_module_in_it(tree: str) -> None:
+    """As `from .source import source` in an `__init__` would."""
+    known = named(tree)
+    for name, path in known.items():
+        if path.name == "__init__.py":
+            inside = {other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == name}
+            taken = {
+                alias.asname or alias.name
+                for node in ast.parse(path.read_text(encoding="utf-8")).body
+                if isinstance(node, ast.ImportFrom) and node.module
+                for alias in node.names
+                if f"{name}.{node.module}.{alias.name}" not in known
+            }
+            assert not taken & inside, name
+
+
+def test_every_folder_of_modules_is_a_package() -> None:
+    """Those are what an install finds: `make test` runs on an editable one, which has them all."""
+    for folder in (*TREES.values(), "templates"):
+        for path in modules(folder):
+            assert (path.parent / "__init__.py").exists(), path

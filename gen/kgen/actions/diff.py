@@ -21,8 +21,8 @@ from ..model.subjects import Snapshot, Subject
 from ..planning.plan import FileAction, SubjectChange
 from ..project import paths
 from ..project.lockfile import load
-from . import pull, text_diff
-from .pull import Request
+from . import inputs, pull, text_diff
+from .inputs import Request
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def versions(request: Request, subject: str, before: int, after: int) -> Subject
     snapshot = old.snapshot if old else None
     if snapshot is None or found is None or not {before, after} <= {v.version for v in found.versions}:
         wanted = replace(request, subjects=(subject,), pins={subject: max(before, after)}, all_versions=True)
-        snapshot = pull.read_registry(pull.settle(wanted).config, wanted, None).snapshot
+        snapshot = inputs.read_registry(inputs.settle(wanted).config, wanted, None).snapshot
         found = next((s for s in snapshot.subjects if s.name == subject), None)
     if found is None or not {before, after} <= {v.version for v in found.versions}:
         reasons = "; ".join(s.reason for s in snapshot.skipped if s.subject == subject)

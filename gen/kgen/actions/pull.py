@@ -4,15 +4,15 @@ Prints nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kgen import __version__
 from kgen_runtime.serde.registry.url import registry_url
 
-from .. import registry, render
+from .. import render
 from ..compat import contract_rules, gate
 from ..compat.topic_diff import topic_changes
 from ..errors import ConfigError, EditedError, OutputError, PullInterruptedError
@@ -20,39 +20,14 @@ from ..model import build, names
 from ..model.project import Project, Settings
 from ..model.subject_filter import fits, wanted
 from ..model.subjects import Snapshot
-from ..planning import carry_over, impact_of, invalid_defaults, plan, reading, subject_changes, user_files
+from ..planning import impact_of, invalid_defaults, plan, reading, subject_changes, user_files
 from ..planning.reading import Reading
-from ..progress_callback import Progress, silent
+from ..progress_callback import ProgressCallback
 from ..project import config, interrupts, mutex, paths, transaction
 from ..project import lockfile as lock
-from ..project.config import Config, ConflictMode
+from ..project.config import Config
 from ..registry.fetcher import Fetched
-
-
-def _quiet(_: str) -> None:
-    """Says nothing."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for. None: as kgen.toml says."""
-
-    root: Path
-    registry: str | None = None
-    subjects: tuple[str, ...] = ()
-    package: str | None = None
-    all_versions: bool | None = None
-    conflict: ConflictMode | None = None
-    recreate: bool = False
-    pins: Mapping[str, int | None] = field(default_factory=dict)  # None: no longer pinned
-    allow: frozenset[str] = frozenset()
-    frozen: bool = False  # from the lock alone
-    locked: bool = False  # the lock must not change
-    dry: bool = False  # write nothing
-    strict: bool = False  # every subject has to be read
-    lenient: bool = False  # plan incompatible versions too
-    say: Callable[[str], None] = _quiet
-    progress: Progress = silent
+from .inputs import Request, Settled, read_registry, settle
 
 
 @dataclass(frozen=True)
@@ -81,14 +56,6 @@ class Prepared:
     def lock_changes(self) -> bool:
         """Whether kgen.lock or a vendored schema would change."""
         return any(f.kind in ("lock", "schema") and f.op != "keep" for f in self.plan.files)
-
-
-@dataclass(frozen=True)
-class Settled:
-    """The configuration in force and the text that kgen.toml should have (None: as it is)."""
-
-    config: Config
-    text: str | None
 
 
 def run(request: Request, show: Callable[[Result], None] = _show_nothing) -> Result:
@@ -231,41 +198,6 @@ def _refuse_edited(made: plan.Plan) -> None:
 # ------------------------------------------------------------------------------------------------ the steps
 
 
-def settle(request: Request) -> Settled:
-    """kgen.toml and the flags in one. Raises `ConfigError`."""
-    text = config.read_text(request.root)
-    if text is None:
-        first = _first(request)
-        return Settled(first, None if request.frozen else config.first_text(first))
-    found = config.parse(text)
-    if request.package not in (None, found.package):
-        hint = f'set package = "{request.package}" there and run `kgen pull`'
-        raise ConfigError(f'kgen.toml names the package "{found.package}"', where=config.NAME, hint=hint)
-    found = config.with_url(found, request.registry)
-    return Settled(
-        _overridden(found, request), config.with_pins(text, request.pins) if request.pins else None
-    )
-
-
-def _first(request: Request) -> Config:
-    settings = config.with_url(Config(config.Registry("")), request.registry).registry
-    package = config.check_package(config.DEFAULT_PACKAGE if request.package is None else request.package)
-    if not settings.url and not request.frozen:
-        folder = request.root.resolve()
-        hint = f"kgen pull --registry URL: it would write kgen.toml and the package {package} into {folder}"
-        raise ConfigError("there is no kgen.toml here nor in a folder above", where=str(folder), hint=hint)
-    return _overridden(Config(settings, package, request.subjects or ("*",)), request)
-
-
-def _overridden(found: Config, request: Request) -> Config:
-    return replace(
-        found,
-        all_versions=found.all_versions if request.all_versions is None else request.all_versions,
-        conflict=request.conflict or found.conflict,
-        pins=config.pinned(found.pins, request.pins),
-    )
-
-
 def prepare(request: Request) -> Prepared:
     """Plan and write nothing. Raises `KgenError`, also where an interrupted write left the project
     half-way.
@@ -302,30 +234,6 @@ def _from_lock(request: Request, settled: Settled, old: lock.Locked | None) -> P
     contract_rules.refuse_rules(old.snapshot, settled.config.ignore_rules)
     reading.check(old.snapshot)
     return _plan(request, settled, Reading(old.snapshot, old.deleted, (), ()), old)
-
-
-def read_registry(settings: Config, request: Request, old: lock.Locked | None) -> Fetched:
-    """What the registry holds now; with `--subject` in a project that has a lock, the others as they are
-    locked. Raises.
-    """
-    if not settings.registry.url:
-        raise ConfigError(
-            "no registry is set", where=config.NAME, hint='[registry] url = "http://localhost:8081"'
-        )
-    globs = request.subjects or settings.subjects
-    with registry.opened(settings.registry, request.root, say=request.say) as api:
-        fetched = registry.fetch(
-            api,
-            globs,
-            settings.pins,
-            all_versions=settings.all_versions,
-            progress=request.progress,
-            locked={s.name: s.latest.version for s in old.snapshot.subjects} if old else None,
-        )
-    if request.subjects and old:
-        others = [s.name for s in old.snapshot.subjects if not wanted(s.name, globs)]
-        return carry_over.with_locked(fetched, old, others)
-    return fetched
 
 
 def _check_pins(request: Request, fetched: Fetched) -> None:
@@ -414,7 +322,7 @@ def _wanted(
     new: lock.Locked,
     project: Project,
     old: lock.Locked | None,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> plan.Wanted:
     rendered = render.render(project, progress)
     kinds = {path: render.kind(path) for path in rendered}

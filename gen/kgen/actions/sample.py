@@ -10,22 +10,22 @@ from kgen_runtime.codec import make_writer
 from kgen_runtime.codec.avro.sample_values import sample
 
 from ..errors import UnknownSchema
-from ..model.library import Library, Unit
+from ..model.library import Library, ParsedVersion
 from ..model.subjects import Snapshot, Subject
 from ..project import lockfile
-from . import pull
+from . import inputs
 from .avro_json import to_json
-from .pull import Request
+from .inputs import Request
 
 
-def samples(unit: Unit, count: int, seed: int) -> Iterator[Any]:
+def samples(unit: ParsedVersion, count: int, seed: int) -> Iterator[Any]:
     """`count` sample values as JSON, one at a time, the same for the same seed. Raises `KgenError`."""
     writer, rng = make_writer(unit.schema), random.Random(seed)  # noqa: S311  (samples, not secrets)
     for _ in range(count):
         yield to_json(unit.schema, writer.encode(sample(unit.schema, rng)))
 
 
-def find(request: Request, name: str, version: int | None) -> Unit:
+def find(request: Request, name: str, version: int | None) -> ParsedVersion:
     """The version of a subject, or of the values of a topic, of that name: from the lock, else from the
     registry. Raises `KgenError`.
     """
@@ -35,7 +35,7 @@ def find(request: Request, name: str, version: int | None) -> Unit:
         return _unit(locked.snapshot, found, version)
     every = version is not None
     wanted = Request(request.root, request.registry, _subjects(name), all_versions=every, say=request.say)
-    snapshot = pull.read_registry(pull.settle(wanted).config, wanted, None).snapshot
+    snapshot = inputs.read_registry(inputs.settle(wanted).config, wanted, None).snapshot
     found = _named(snapshot, name)
     if found is None:
         reasons = ", ".join(s.reason for s in snapshot.skipped)
@@ -52,7 +52,7 @@ def _named(snapshot: Snapshot, name: str) -> Subject | None:
     return next((subjects[it] for it in _subjects(name) if it in subjects), None)
 
 
-def _unit(snapshot: Snapshot, subject: Subject, version: int | None) -> Unit:
+def _unit(snapshot: Snapshot, subject: Subject, version: int | None) -> ParsedVersion:
     known = [v.version for v in subject.versions]
     if version not in (None, *known):
         shown = ", ".join(map(str, known[-20:]))

@@ -12,8 +12,8 @@ from ..model.library import Library, moved_references, same_meaning
 from ..model.subjects import Skipped, Subject
 from ..planning import plan, reading
 from ..project import lockfile, transaction
-from . import pull
-from .pull import Request
+from . import inputs, pull
+from .inputs import Request
 
 State: TypeAlias = Literal["missing", "stale", "edited", "conflict", "orphan", "deleted"]
 
@@ -79,8 +79,8 @@ def outdated(request: Request) -> tuple[list[Newer], list[Skipped]]:
     locked = lockfile.load(request.root)
     if locked is None:
         raise lockfile.absent(request.root)
-    settings = replace(pull.settle(request).config, all_versions=False)
-    fetched = pull.read_registry(settings, request, locked)
+    settings = replace(inputs.settle(request).config, all_versions=False)
+    fetched = inputs.read_registry(settings, request, locked)
     found = reading.read(fetched, locked)
     newest = {name: versions[-1] for name, versions in fetched.live.items() if versions}
     every = list(_compared(locked, found, newest, settings.pins))

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from ..actions import diff
-from ..actions.pull import Request
+from ..actions.inputs import Request
 from ..errors import ConfigError
-from ..planning import plan
+from ..planning import report
 from . import shared_options
 from .console import Console
 
@@ -49,7 +49,7 @@ def command(
 def _lines(found: diff.Diff) -> Iterator[str]:
     for subject in found.subjects:
         yield from subject.lines()
-    yield from plan.left_out(found.left_out)
+    yield from report.left_out(found.left_out)
     yield from (f"~ {change.text}" for change in found.topics)
     yield from (f"! {use}" for use in found.impact)
     yield from found.text.splitlines()

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import typer
 
 from ..actions import pull
-from ..actions.pull import Request
+from ..actions.inputs import Request
 from ..errors import ConfigError
 from ..model.project import package_folder
-from ..planning import plan
+from ..planning import plan, report
 from . import shared_options
 from .console import Console
 
@@ -95,18 +95,18 @@ def command(
         if result.healed:
             console.say(_HEALED[result.healed])
         _show(console, result.plan, files=dry_run)
-        console.data({**plan.as_json(result.plan), "written": result.written})
+        console.data({**report.as_json(result.plan), "written": result.written})
 
     _finish(console, request, pull.run(request, show), check)
 
 
 def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
     if not made.changes and not made.conflicts and not made.refused:
-        for line in plan.remarks(made):
+        for line in report.remarks(made):
             console.line(line)
         console.line("nothing changed")
         return
-    for line in plan.lines(made, files=files):
+    for line in report.lines(made, files=files):
         console.line(line)
 
 

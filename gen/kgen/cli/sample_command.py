@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..actions import avro_json, sample
-from ..actions.pull import Request
+from ..actions.inputs import Request
 from . import shared_options
 from .console import Console
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import typer
 
 from ..actions import status
-from ..actions.pull import Request
+from ..actions.inputs import Request
 from ..listing import title
 from ..project import mutex
 from . import shared_options

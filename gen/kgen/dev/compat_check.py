@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kgen_runtime.codec.avro.resolution.resolve import check
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import ResolutionError
 
 from .schema_request import Draft

@@ -22,7 +22,7 @@ from .store import Store, Version
 
 
 @dataclass(frozen=True)
-class Request:
+class ApiRequest:
     """What a handler sees: the variable parts of the path, the query, the body as JSON."""
 
     store: Store
@@ -59,7 +59,7 @@ class Request:
         return list(items[max(offset, 0) :][: limit if limit >= 0 else None])
 
 
-Handler: TypeAlias = Callable[[Request], Any]
+Handler: TypeAlias = Callable[[ApiRequest], Any]
 
 # Refused, since a setting that is accepted and has no effect is worse than an error.
 _UNSUPPORTED_CONFIG = (
@@ -97,7 +97,7 @@ def _dispatch(store: Store, method: str, target: str, body: bytes) -> Any:
     for verb, template, handler in found:
         if verb == method:
             args = tuple(part for part, name in zip(path, template) if name == "*")
-            return handler(Request(store, args, dict(pairs), _json(body), pairs))
+            return handler(ApiRequest(store, args, dict(pairs), _json(body), pairs))
     raise Problem(405, "HTTP 405 Method Not Allowed") if found else Problem(404, "HTTP 404 Not Found")
 
 
@@ -131,57 +131,57 @@ def _route(method: str, *paths: str) -> Callable[[Handler], Handler]:
 
 
 @_route("GET", "/subjects")
-def _subjects(r: Request) -> Any:
+def _subjects(r: ApiRequest) -> Any:
     prefix = r.query.get("subjectPrefix", ":*:")
     return r.page(r.store.subjects(prefix, deleted=r.flag("deleted"), only_deleted=r.flag("deletedOnly")))
 
 
 @_route("POST", "/subjects/*")
-def _lookup(r: Request) -> Any:
+def _lookup(r: ApiRequest) -> Any:
     found = r.store.lookup(r.subject, r.draft, normalize=r.flag("normalize"), deleted=r.flag("deleted"))
     return _described(found)
 
 
 @_route("DELETE", "/subjects/*")
-def _delete_subject(r: Request) -> Any:
+def _delete_subject(r: ApiRequest) -> Any:
     return r.store.delete_subject(r.subject, permanent=r.flag("permanent"))
 
 
 @_route("GET", "/subjects/*/versions")
-def _versions(r: Request) -> Any:
+def _versions(r: ApiRequest) -> Any:
     found = r.store.versions(r.subject, deleted=r.flag("deleted"), only_deleted=r.flag("deletedOnly"))
     return r.page([v.number for v in found])
 
 
 @_route("POST", "/subjects/*/versions")
-def _register(r: Request) -> Any:
+def _register(r: ApiRequest) -> Any:
     new = r.store.register(r.subject, r.draft, normalize=r.flag("normalize"))
     return {"id": new.draft.id, "version": new.number, "guid": new.draft.guid}
 
 
 @_route("GET", "/subjects/*/versions/*")
-def _version(r: Request) -> Any:
+def _version(r: ApiRequest) -> Any:
     return _described(r.store.version(r.subject, r.args[1], deleted=r.flag("deleted")))
 
 
 @_route("GET", "/subjects/*/metadata")
-def _latest_with(r: Request) -> Any:
+def _latest_with(r: ApiRequest) -> Any:
     wanted = list(zip(r.every("key"), r.every("value")))
     return _described(r.store.latest_with(r.subject, wanted, deleted=r.flag("deleted")))
 
 
 @_route("DELETE", "/subjects/*/versions/*")
-def _delete_version(r: Request) -> Any:
+def _delete_version(r: ApiRequest) -> Any:
     return r.store.delete_version(r.subject, r.args[1], permanent=r.flag("permanent"))
 
 
 @_route("GET", "/subjects/*/versions/*/schema")
-def _version_text(r: Request) -> Any:
+def _version_text(r: ApiRequest) -> Any:
     return r.store.version(r.subject, r.args[1], deleted=r.flag("deleted")).draft.text
 
 
 @_route("GET", "/subjects/*/versions/*/referencedby")
-def _referenced_by(r: Request) -> Any:
+def _referenced_by(r: ApiRequest) -> Any:
     return r.page(r.store.referenced_by(r.subject, r.args[1], deleted=r.flag("deleted")))
 
 
@@ -189,46 +189,46 @@ def _referenced_by(r: Request) -> Any:
 
 
 @_route("GET", "/schemas")
-def _schemas(r: Request) -> Any:
+def _schemas(r: ApiRequest) -> Any:
     names = r.store.subjects(r.query.get("subjectPrefix", ":*:"), deleted=r.flag("deleted"))
     lists = [r.store.versions(name, deleted=r.flag("deleted")) for name in names]
     return r.page([_described(v) for found in lists for v in (found[-1:] if r.flag("latestOnly") else found)])
 
 
 @_route("GET", "/schemas/types")
-def _types(r: Request) -> Any:
+def _types(r: ApiRequest) -> Any:
     return list(TYPES)
 
 
 @_route("GET", "/schemas/ids/*")
-def _by_id(r: Request) -> Any:
+def _by_id(r: ApiRequest) -> Any:
     subject = r.query.get("subject", "")
     found = r.store.by_id(_integer(r.args[0]), subject)[0]
     return _schema(found) | ({"maxId": r.store.max_id(subject)} if r.flag("fetchMaxId") else {})
 
 
 @_route("GET", "/schemas/ids/*/schema")
-def _text_by_id(r: Request) -> Any:
+def _text_by_id(r: ApiRequest) -> Any:
     return r.store.by_id(_integer(r.args[0]), r.query.get("subject", ""))[0].draft.text
 
 
 @_route("GET", "/schemas/ids/*/subjects")
-def _subjects_by_id(r: Request) -> Any:
+def _subjects_by_id(r: ApiRequest) -> Any:
     return r.page(sorted({v.subject for v in _of_id(r)}))
 
 
 @_route("GET", "/schemas/ids/*/versions")
-def _versions_by_id(r: Request) -> Any:
+def _versions_by_id(r: ApiRequest) -> Any:
     return r.page([{"subject": v.subject, "version": v.number} for v in _of_id(r)])
 
 
 @_route("GET", "/schemas/guids/*")
-def _by_guid(r: Request) -> Any:
+def _by_guid(r: ApiRequest) -> Any:
     return _schema(r.store.by_guid(r.args[0]))
 
 
 @_route("GET", "/contexts")
-def _contexts(r: Request) -> Any:
+def _contexts(r: ApiRequest) -> Any:
     return r.page(r.store.contexts())
 
 
@@ -236,13 +236,13 @@ def _contexts(r: Request) -> Any:
 
 
 @_route("POST", "/compatibility/subjects/*/versions", "/compatibility/subjects/*/versions/*")
-def _compatible(r: Request) -> Any:
+def _compatible(r: ApiRequest) -> Any:
     found = r.store.incompatibilities(r.subject, r.draft, r.args[1] if r.args[1:] else None)
     return {"is_compatible": not found} | ({"messages": found} if r.flag("verbose") else {})
 
 
 @_route("GET", "/config", "/config/*")
-def _config(r: Request) -> Any:
+def _config(r: ApiRequest) -> Any:
     subject = qualified(r.subject)
     level = r.store.levels.in_scope(subject) if r.flag("defaultToGlobal") else r.store.levels.own(subject)
     if level is None:
@@ -251,7 +251,7 @@ def _config(r: Request) -> Any:
 
 
 @_route("PUT", "/config", "/config/*")
-def _set_config(r: Request) -> Any:
+def _set_config(r: ApiRequest) -> Any:
     if unsupported := [name for name in _UNSUPPORTED_CONFIG if r.field(name) not in (None, False)]:
         raise api_errors.not_permitted(f"The development registry does not support {', '.join(unsupported)}")
     level = r.store.levels.valid(r.field("compatibility"))
@@ -262,7 +262,7 @@ def _set_config(r: Request) -> Any:
 
 
 @_route("DELETE", "/config", "/config/*")
-def _reset_config(r: Request) -> Any:
+def _reset_config(r: ApiRequest) -> Any:
     level = r.store.levels.reset(qualified(r.subject))
     if level is None:
         raise api_errors.subject_not_found(r.subject)
@@ -270,7 +270,7 @@ def _reset_config(r: Request) -> Any:
 
 
 @_route("GET", "/mode", "/mode/*")
-def _mode(r: Request) -> Any:
+def _mode(r: ApiRequest) -> Any:
     subject = qualified(r.subject)
     mode = r.store.modes.in_scope(subject) if r.flag("defaultToGlobal") else r.store.modes.own(subject)
     if mode is None:
@@ -279,7 +279,7 @@ def _mode(r: Request) -> Any:
 
 
 @_route("PUT", "/mode", "/mode/*")
-def _set_mode(r: Request) -> Any:
+def _set_mode(r: ApiRequest) -> Any:
     mode = r.store.modes.valid(r.field("mode"))
     if mode is None:
         raise api_errors.invalid_mode()
@@ -288,7 +288,7 @@ def _set_mode(r: Request) -> Any:
 
 
 @_route("DELETE", "/mode", "/mode/*")
-def _reset_mode(r: Request) -> Any:
+def _reset_mode(r: ApiRequest) -> Any:
     mode = r.store.modes.reset(qualified(r.subject))
     if mode is None:
         raise api_errors.subject_not_found(r.subject)
@@ -296,14 +296,14 @@ def _reset_mode(r: Request) -> Any:
 
 
 @_route("GET", "/")
-def _root(r: Request) -> Any:
+def _root(r: ApiRequest) -> Any:
     return {}
 
 
 # Answers
 
 
-def _of_id(r: Request) -> list[Version]:
+def _of_id(r: ApiRequest) -> list[Version]:
     found = r.store.by_id(_integer(r.args[0]), r.query.get("subject", ""), deleted=r.flag("deleted"))
     return sorted(found, key=lambda v: (v.subject, v.number))
 

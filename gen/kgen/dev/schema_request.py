@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import SchemaError
 
 from ..model.subjects import Reference

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from kgen_runtime.codec import make_writer
 from kgen_runtime.codec.avro.sample_values import sample
-from kgen_runtime.codec.avro.schema.tree import Schema, parse
+from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.avro.schema.tree import Schema
 from kgen_runtime.errors import RegistryError, SchemaError
 from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.registry.client import RegistryClient

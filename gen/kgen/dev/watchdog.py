@@ -1,6 +1,6 @@
 """Runs a command that dies with whoever started it, however that one ends.
 
-`python guard.py COMMAND…`, a pipe as standard input: when the pipe closes, as it does when the process at
+`python watchdog.py COMMAND…`, a pipe as standard input: when the pipe closes, as it does when the process at
 its other end dies, the command is killed. The first line on standard output is the command's process id.
 Standard library only: it is run as a file, outside the package.
 """

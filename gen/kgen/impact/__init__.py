@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from .changes import Affected, Half, generated_changes, topic_halves
 from .engine import Engine
 from .shapes import Shapes
-from .text import Text, parsed
-from .uses import Report, Use
+from .text import ModuleSource, parsed
+from .uses import FoundUses, Use
 from .world import World
 
 __all__ = ["Affected", "Half", "Use", "generated_changes", "impact", "topic_halves"]
@@ -33,7 +33,7 @@ def impact(
     Python files, both `{relative path: text}`; `new`, the generated modules to come, say what names mean
     that only a merged file has. A file that does not parse is reported as such.
     """
-    report = Report(list(affected))
+    report = FoundUses(list(affected))
     if not report.affected:
         return ()
     later = _texts(new or {}, report)
@@ -49,7 +49,7 @@ def impact(
     return report.sorted()
 
 
-def _texts(files: Mapping[str, str], report: Report) -> dict[str, Text]:
+def _texts(files: Mapping[str, str], report: FoundUses) -> dict[str, ModuleSource]:
     texts = {}
     for path, content in files.items():
         if path.endswith(".py"):
@@ -60,7 +60,9 @@ def _texts(files: Mapping[str, str], report: Report) -> dict[str, Text]:
                 continue
             name = path.removesuffix(".py").replace("/", ".")
             if isinstance(tree, ast.Module):
-                texts[path] = Text(name.removesuffix(".__init__"), path, tree, name.endswith("__init__"))
+                texts[path] = ModuleSource(
+                    name.removesuffix(".__init__"), path, tree, name.endswith("__init__")
+                )
     return texts
 
 

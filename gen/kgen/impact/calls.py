@@ -22,10 +22,10 @@ from .kinds import (
     Keyed,
     Kind,
     Many,
-    Message,
+    MessageKind,
     Partial,
     Text,
-    Topic,
+    TopicKind,
     either,
     is_specific,
     members,
@@ -205,7 +205,7 @@ class Calls:
         if isinstance(function, Derived):
             self.engine.objects.by_name(scope, node, function, *given.args[:1])
             return DERIVED
-        return DERIVED if isinstance(function, Topic) else None
+        return DERIVED if isinstance(function, TopicKind) else None
 
     def method(self, scope: Scope, node: ast.AST, func: ast.Attribute, owner: Kind, given: Arguments) -> Kind:
         """What a method of an object gives."""
@@ -213,7 +213,7 @@ class Calls:
             self.engine.strings.fill(scope, node, owner.value, given)
             return SCALAR
         self.engine.objects.by_name(scope, node, owner, *given.args[:1])
-        if isinstance(owner, (Many, Keyed, Text, Message)) or (owner is None and func.attr == "__init__"):
+        if isinstance(owner, (Many, Keyed, Text, MessageKind)) or (owner is None and func.attr == "__init__"):
             return containers.method(self.engine, scope, node, owner, func.attr, given)
         if isinstance(owner, (Instance, Class)) and func.attr == "__init__":
             class_ = owner.of if isinstance(owner, Instance) else owner

@@ -6,20 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from .call_arguments import Arguments
-from .kinds import (
-    ABSENT,
-    SCALAR,
-    Class,
-    Instance,
-    Keyed,
-    Kind,
-    Many,
-    Message,
-    Text,
-    Tuple,
-    either,
-    texts,
-)
+from .kinds import ABSENT, SCALAR, Class, Instance, Keyed, Kind, Many, MessageKind, Text, Tuple, either, texts
 from .outer_call import Call
 from .scopes import Scope
 
@@ -30,8 +17,8 @@ if TYPE_CHECKING:
 def method(engine: Engine, scope: Scope, node: ast.AST, owner: Kind, name: str, given: Arguments) -> Kind:
     """What a method of a container, a string or a message gives."""
     call = Call(engine, scope, node, name, given)
-    if isinstance(owner, Message):
-        return Message(owner.key, call.arg(0, "value"), owner.key_of) if name == "with_value" else SCALAR
+    if isinstance(owner, MessageKind):
+        return MessageKind(owner.key, call.arg(0, "value"), owner.key_of) if name == "with_value" else SCALAR
     if isinstance(owner, Text):
         return (
             Many(Text(owner.value))

@@ -12,8 +12,8 @@ from .call_arguments import UNKNOWN, Callable_
 from .kinds import ABSENT, Function, Kind, either
 from .scopes import Scope
 from .shapes import Shapes
-from .text import Text
-from .uses import Report
+from .text import ModuleSource
+from .uses import FoundUses
 from .world import World
 
 
@@ -23,8 +23,8 @@ class Engine:
 
     world: World
     shapes: Shapes
-    report: Report
-    wanted: list[Text]
+    report: FoundUses
+    wanted: list[ModuleSource]
     modules: dict[str, Scope] = field(default_factory=dict)
     scopes: dict[Callable_, Scope] = field(default_factory=dict)  # that functions are defined in
     defaults: dict[Callable_, dict[str, Kind]] = field(default_factory=dict)

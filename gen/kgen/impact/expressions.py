@@ -22,7 +22,7 @@ from .kinds import (
     Keyed,
     Kind,
     Many,
-    Message,
+    MessageKind,
     Text,
     Tuple,
     bounded,
@@ -105,7 +105,7 @@ class Expressions:
         """`rt.Message[bytes, orders.Order]` says what the key is."""
         found = self.declared(node, scope)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if isinstance(found, Message) and ast.unparse(parts[0]).rpartition(".")[2] not in _ANYTHING:
+        if isinstance(found, MessageKind) and ast.unparse(parts[0]).rpartition(".")[2] not in _ANYTHING:
             self.engine.report.touch_name(scope.text, node, found.key_of, "key")
 
     # ---------------------------------------------------------------------- operators

@@ -33,7 +33,7 @@ class Absent:
 
 
 @dataclass(frozen=True)
-class Module:
+class ModuleKind:
     """A module."""
 
     name: str  # dotted
@@ -154,7 +154,7 @@ class Context(_Compound):
 
 
 @dataclass(frozen=True)
-class Topic(_Compound):
+class TopicKind(_Compound):
     """A generated topic, or a serde (of the value). `module` is the module that holds the topic."""
 
     key: Kind
@@ -163,7 +163,7 @@ class Topic(_Compound):
 
 
 @dataclass(frozen=True)
-class Message(_Compound):
+class MessageKind(_Compound):
     """An `rt.Message`. `key_of` and `value_of` are the modules of the topics whose key and value it has."""
 
     key: Kind
@@ -180,7 +180,7 @@ class Stream(_Compound):
 
 
 @dataclass(frozen=True)
-class Split(_Compound):
+class SplitKind(_Compound):
     """An object with streams for attributes: `oks` and `errs`, `trues` and `falses`, `down` and `late`."""
 
     item: Kind
@@ -188,7 +188,7 @@ class Split(_Compound):
 
 Kind: TypeAlias = (
     Absent
-    | Module
+    | ModuleKind
     | External
     | Derived
     | Text
@@ -202,10 +202,10 @@ Kind: TypeAlias = (
     | Tuple
     | Either
     | Context
-    | Topic
-    | Message
+    | TopicKind
+    | MessageKind
     | Stream
-    | Split
+    | SplitKind
     | None
 )
 ABSENT, DERIVED = Absent(), Derived()
@@ -258,6 +258,6 @@ def is_specific(kind: Kind) -> bool:
         return all(map(is_specific, kind.items))
     if isinstance(kind, Either):
         return all(map(is_specific, kind.kinds))
-    if isinstance(kind, (Context, Stream, Split)):
+    if isinstance(kind, (Context, Stream, SplitKind)):
         return is_specific(kind.item)
-    return is_specific(kind.value) if isinstance(kind, (Message, Topic)) else kind is not None
+    return is_specific(kind.value) if isinstance(kind, (MessageKind, TopicKind)) else kind is not None

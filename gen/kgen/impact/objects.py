@@ -22,13 +22,13 @@ from .kinds import (
     Keyed,
     Kind,
     Many,
-    Message,
-    Module,
+    MessageKind,
+    ModuleKind,
     Partial,
-    Split,
+    SplitKind,
     Stream,
     Text,
-    Topic,
+    TopicKind,
     Tuple,
     either,
     has_names,
@@ -71,18 +71,18 @@ class Objects:
             return DERIVED if is_derived else None
         if isinstance(owner, (Instance, Class)):
             return self._of_class(scope, node, owner, name, how)
-        if isinstance(owner, Module):
+        if isinstance(owner, ModuleKind):
             return self._of_module(scope, node, owner, name)
         if isinstance(owner, External):
             if lacks(owner.name, name):  # a merged annotation that names what the value is now
                 self.engine.report.suspect(scope.text, node, how, [name])
             return self.engine.world.member(owner, name)
-        if isinstance(owner, Message) and name in ("key", "value"):
+        if isinstance(owner, MessageKind) and name in ("key", "value"):
             half_of = owner.value_of if name == "value" else owner.key_of
             self.engine.report.touch_name(scope.text, node, half_of, name)
         return _of_known(owner, name)
 
-    def _of_module(self, scope: Scope, node: ast.AST, owner: Module, name: str) -> Kind:
+    def _of_module(self, scope: Scope, node: ast.AST, owner: ModuleKind, name: str) -> Kind:
         self.engine.touch_name(scope, node, owner.name, name)
         self.engine.module(owner.name)
         found = self.engine.world.member(owner, name)
@@ -300,13 +300,15 @@ class Objects:
 
 def _of_known(owner: Kind, name: str) -> Kind:
     """An attribute of what the runtime, Bytewax or Python itself defines."""
-    if isinstance(owner, Message):
+    if isinstance(owner, MessageKind):
         return owner.value if name == "value" else owner.key if name == "key" else SCALAR
-    if isinstance(owner, Topic):
+    if isinstance(owner, TopicKind):
         return (
-            Topic(None, owner.value if name == "value" else owner.key) if name in ("key", "value") else None
+            TopicKind(None, owner.value if name == "value" else owner.key)
+            if name in ("key", "value")
+            else None
         )
-    if isinstance(owner, Split):
+    if isinstance(owner, SplitKind):
         return Stream(_FAILURE if name == "errs" else owner.item)
     if isinstance(owner, Text):
         return Getter("format", (owner.value,)) if name in ("format", "format_map") else SCALAR

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from .kinds import Class, Kind, either
-from .text import Text
+from .text import ModuleSource
 
 Sort: TypeAlias = Literal["module", "function", "class", "inner"]
 """`inner`: a comprehension or an operand, in which `:=` binds names of the scope around it."""
@@ -17,7 +17,7 @@ Sort: TypeAlias = Literal["module", "function", "class", "inner"]
 class Scope:
     """Names, what is returned and yielded, and the class whose body or method this is."""
 
-    text: Text
+    text: ModuleSource
     sort: Sort = "module"
     names: dict[str, Kind] = field(default_factory=dict)
     around: Scope | None = None

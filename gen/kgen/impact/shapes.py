@@ -17,11 +17,11 @@ from .kinds import (
     Keyed,
     Kind,
     Many,
-    Message,
+    MessageKind,
     Partial,
-    Split,
+    SplitKind,
     Stream,
-    Topic,
+    TopicKind,
     Tuple,
     either,
     is_specific,
@@ -218,13 +218,13 @@ class Shapes:
         """Whether it is, or holds, an object or a class of the model."""
         if isinstance(kind, (Class, Instance)):
             return self._class_holds(kind.of if isinstance(kind, Instance) else kind)
-        if isinstance(kind, (Many, Context, Stream, Split)):
+        if isinstance(kind, (Many, Context, Stream, SplitKind)):
             return self.holds_model(kind.item)
         if isinstance(kind, (Tuple, Either)):
             return any(map(self.holds_model, kind.items if isinstance(kind, Tuple) else kind.kinds))
         if isinstance(kind, Keyed):
             return any(self.holds_model(value) for _, value in kind.items)
-        if isinstance(kind, (Message, Topic)):
+        if isinstance(kind, (MessageKind, TopicKind)):
             return self.holds_model(kind.value) or self.holds_model(kind.key)
         if isinstance(kind, Partial):
             return any(map(self.holds_model, [kind.function, *kind.args, *(v for _, v in kind.named)]))

@@ -19,7 +19,7 @@ from .kinds import (
     Instance,
     Kind,
     Many,
-    Module,
+    ModuleKind,
     Text,
     Tuple,
     either,
@@ -110,7 +110,7 @@ class Statements:
             class_ = owner.of if isinstance(owner, Instance) else owner
             if class_.module not in shapes.generated:
                 shapes.learn(shapes.owner(class_, name) or class_, name, value)
-        elif isinstance(owner, Module):
+        elif isinstance(owner, ModuleKind):
             self.engine.set_in_module(owner.name, name, value)
         elif isinstance(owner, External):
             self._keep(node, owner, value, scope)

@@ -20,8 +20,8 @@ from .kinds import (
     Keyed,
     Kind,
     Many,
-    Message,
-    Module,
+    MessageKind,
+    ModuleKind,
     Partial,
     Tuple,
     either,
@@ -56,9 +56,9 @@ def _replace(call: Call) -> Kind:
             call.engine.constructors.store(call.scope, call.node, member.of, given)
         elif member is None:
             call.engine.report.suspect(call.scope.text, call.node, "store", call.given.given())
-    if isinstance(first, Message):
+    if isinstance(first, MessageKind):
         named = dict(call.given.named)
-        return Message(
+        return MessageKind(
             named.get("key", first.key),
             named.get("value", first.value),
             "" if "key" in named else first.key_of,
@@ -168,7 +168,7 @@ def _import_module(call: Call) -> Kind:
     found = [name for name in texts(call.arg(0)) if name in call.engine.world.texts]
     for name in found:
         call.engine.module(name)
-    return either(*map(Module, found)) if found else None
+    return either(*map(ModuleKind, found)) if found else None
 
 
 def _gather(call: Call) -> Kind:

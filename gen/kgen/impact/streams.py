@@ -13,11 +13,11 @@ from .kinds import (
     Getter,
     Kind,
     Many,
-    Message,
+    MessageKind,
     Partial,
-    Split,
+    SplitKind,
     Stream,
-    Topic,
+    TopicKind,
     Tuple,
     either,
     members,
@@ -30,26 +30,26 @@ _WITH_STATE = ("stateful", "enrich", "fold", "reduce", "inspect")
 
 def runtime(call: Call, function: str) -> Kind:
     """What a function of the runtime gives."""
-    topic = next((a for a in call.given.all if isinstance(a, Topic)), None)
+    topic = next((a for a in call.given.all if isinstance(a, TopicKind)), None)
     if topic:
         _written(call, function, topic)
-        read = Message(topic.key, topic.value, topic.module, topic.module)
+        read = MessageKind(topic.key, topic.value, topic.module, topic.module)
         if function in ("source", "deserialize"):
-            return Split(read)
+            return SplitKind(read)
         if function == "read":
             return Many(read)
     if function == "map_value":
         message = _message_in(_stream(call))
         given = call.back(_callback(call), message.value)
-        return Split(Message(message.key, given, message.key_of))
+        return SplitKind(MessageKind(message.key, given, message.key_of))
     if function == "Message":
-        return Message(call.arg(0, "key"), call.arg(1, "value"))
+        return MessageKind(call.arg(0, "key"), call.arg(1, "value"))
     if function == "sink":
         return Stream(External("kgen_runtime.Failure()"))
     return call.engine.calls.outside(call.scope, call.node, call.name, call.given)
 
 
-def _written(call: Call, function: str, topic: Topic) -> None:
+def _written(call: Call, function: str, topic: TopicKind) -> None:
     """For a step that writes to a topic, the halves of topics that have to fit together there are used. What
     a message took over from the same topic fits.
     """
@@ -60,8 +60,8 @@ def _written(call: Call, function: str, topic: Topic) -> None:
                 call.engine.report.touch_name(call.scope.text, call.node, module, half)
 
 
-def _message_in(item: Kind) -> Message:
-    return next((m for m in members(item) if isinstance(m, Message)), Message(None, None))
+def _message_in(item: Kind) -> MessageKind:
+    return next((m for m in members(item) if isinstance(m, MessageKind)), MessageKind(None, None))
 
 
 def _stream(call: Call) -> Kind:
@@ -79,7 +79,7 @@ def _value(item: Kind) -> Kind:
 
 def _callbacks(call: Call) -> list[Kind]:
     given = [*call.given.args[2:], *(k for name, k in call.given.named if name not in ("up", "step_id"))]
-    return [a for a in given if a not in (None, ABSENT) and not isinstance(a, (Stream, Topic))]
+    return [a for a in given if a not in (None, ABSENT) and not isinstance(a, (Stream, TopicKind))]
 
 
 def _callback(call: Call) -> Kind:
@@ -116,7 +116,7 @@ def _with_state(call: Call, function: str, item: Kind, value: Kind, is_keyed: bo
     if function.startswith("inspect"):
         return Stream(item)
     kept = Tuple((SCALAR, value if reduces else _given(call, function, either(*results))))
-    return Split(kept) if function.endswith("_window") else Stream(kept)
+    return SplitKind(kept) if function.endswith("_window") else Stream(kept)
 
 
 def _given(call: Call, function: str, result: Kind) -> Kind:
@@ -143,7 +143,7 @@ def _window(call: Call, function: str, value: Kind) -> Kind:
         streams = [m for a in call.given.args for m in members(a) if isinstance(m, Stream)]
         return Stream(Tuple((SCALAR, Tuple(tuple(_value(s.item) for s in streams)))))
     made = {"collect_window": Many(value), "max_window": value, "min_window": value}.get(function)
-    return Split(Tuple((SCALAR, Tuple((SCALAR, made)))))
+    return SplitKind(Tuple((SCALAR, Tuple((SCALAR, made)))))
 
 
 def _streams(call: Call, function: str, item: Kind, value: Kind, given: Kind) -> Kind:
@@ -156,7 +156,7 @@ def _streams(call: Call, function: str, item: Kind, value: Kind, given: Kind) ->
         "flat_map_value": lambda: Stream(Tuple((SCALAR, call.item(given)))),
         "key_on": lambda: Stream(Tuple((SCALAR, item))),
         "key_rm": lambda: Stream(value),
-        "branch": lambda: Split(item),
+        "branch": lambda: SplitKind(item),
         "flatten": lambda: Stream(call.item(item)),
         "collect": lambda: Stream(Tuple((SCALAR, Many(value)))),
         "max_final": lambda: Stream(Tuple((SCALAR, value))),

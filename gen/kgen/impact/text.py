@@ -29,7 +29,7 @@ def parsed(text: str, mode: Literal["exec", "eval"] = "exec") -> ast.Module | as
 
 
 @dataclass(eq=False)
-class Text:
+class ModuleSource:
     """A module of the project."""
 
     name: str  # dotted
@@ -85,7 +85,7 @@ class Text:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value:
             yield node.value  # `importlib.import_module("…")`
 
-    def join(self, later: Text) -> None:
+    def join(self, later: ModuleSource) -> None:
         """Take on the names that only a later version of the module has; a value may be what either says."""
         for name, (_, statement) in later.bindings.items():
             if name not in self.bindings:

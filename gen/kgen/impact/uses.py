@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from .changes import Affected
 from .kinds import Class
-from .text import Text
+from .text import ModuleSource
 
 How: TypeAlias = Literal["load", "store", "call", "never", "missing"]
 ANY = "*"
@@ -37,7 +37,7 @@ class Use:
 
 
 @dataclass
-class Report:
+class FoundUses:
     """Gathers uses; nothing while it is muted."""
 
     affected: list[Affected]
@@ -57,7 +57,7 @@ class Report:
 
     def touch(
         self,
-        text: Text,
+        text: ModuleSource,
         node: ast.AST,
         how: How,
         owner: Class,
@@ -74,20 +74,20 @@ class Report:
             elif change.owner and _concerns(change, how, owner, name, given):
                 self._add(text, node, change, certain=certain)
 
-    def suspect(self, text: Text, node: ast.AST, how: How, names: Iterable[str]) -> None:
+    def suspect(self, text: ModuleSource, node: ast.AST, how: How, names: Iterable[str]) -> None:
         """A use of names on something that may be of the model."""
         wanted = set(names)
         for change in self.affected:
             if change.owner and change.name in wanted and _may_concern(change, how):
                 self._add(text, node, change, certain=False)
 
-    def touch_name(self, text: Text, node: ast.AST, module: str, name: str) -> None:
+    def touch_name(self, text: ModuleSource, node: ast.AST, module: str, name: str) -> None:
         """A use of a module's own name."""
         for change in self.affected:
             if not change.owner and (change.module, change.name) == (module, name):
                 self._add(text, node, change, certain=True)
 
-    def _add(self, text: Text, node: ast.AST, change: Affected, *, certain: bool) -> None:
+    def _add(self, text: ModuleSource, node: ast.AST, change: Affected, *, certain: bool) -> None:
         if not self.is_muted:
             line = getattr(node, "end_lineno" if isinstance(node, ast.Attribute) else "lineno", 1)
             self.uses.add(Use(text.path, line, str(change), certain))

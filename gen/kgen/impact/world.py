@@ -19,15 +19,15 @@ from .kinds import (
     Instance,
     Kind,
     Many,
-    Message,
-    Module,
-    Split,
+    MessageKind,
+    ModuleKind,
+    SplitKind,
     Stream,
-    Topic,
+    TopicKind,
     either,
 )
 from .outside import BUILTINS, is_opaque
-from .text import FUNCTIONS, Binding, Text, parsed
+from .text import FUNCTIONS, Binding, ModuleSource, parsed
 
 Lookup: TypeAlias = Callable[[str], "tuple[Kind] | None"]
 """What a name is bound to inside of a function, if it is."""
@@ -55,7 +55,7 @@ class World:
     `values` holds what reading a module has found its names to be.
     """
 
-    texts: Mapping[str, Text]
+    texts: Mapping[str, ModuleSource]
     values: dict[tuple[str, str], Kind] = field(default_factory=dict)
     _busy: set[tuple[str, str]] = field(default_factory=set)
 
@@ -76,24 +76,24 @@ class World:
         finally:
             self._busy.remove((module, name))
 
-    def _bound(self, text: Text, name: str) -> Kind:
+    def _bound(self, text: ModuleSource, name: str) -> Kind:
         if name in text.bindings:
             return self._binding(text, name, *text.bindings[name])
         if (text.name, name) in self.values:
             return self.values[text.name, name]
         submodule = f"{text.name}.{name}"
         if text.is_package and submodule in self.texts:
-            return Module(submodule)
+            return ModuleKind(submodule)
         return self._starred(text, name)
 
-    def _starred(self, text: Text, name: str) -> Kind:
+    def _starred(self, text: ModuleSource, name: str) -> Kind:
         found = [self.name(text.absolute(node), name) for node in text.stars]
         own = next((k for k in found if k is not None and not isinstance(k, External)), None)
         if own is None and name in BUILTINS:
             return External(f"builtins.{name}")
         return own or next((k for k in found if k is not None), None)
 
-    def _binding(self, text: Text, name: str, node: Binding, statement: ast.stmt) -> Kind:
+    def _binding(self, text: ModuleSource, name: str, node: Binding, statement: ast.stmt) -> Kind:
         if isinstance(node, ast.alias):
             return self.imported(text, node, statement)
         if isinstance(node, ast.ClassDef):
@@ -129,10 +129,10 @@ class World:
     def _assigned(self, module: str, value: ast.expr) -> Kind:
         if isinstance(value, ast.Call) and last_name(value.func) == "Topic":
             serdes = {k.arg: self._serde(module, k.value) for k in value.keywords}
-            return Topic(serdes.get("key"), serdes.get("value"), module)
+            return TopicKind(serdes.get("key"), serdes.get("value"), module)
         if isinstance(value, (ast.Name, ast.Attribute)):
             found = self.value(module, value)
-            return found if isinstance(found, (Class, Module, Function, Topic)) else None
+            return found if isinstance(found, (Class, ModuleKind, Function, TopicKind)) else None
         return None
 
     def _serde(self, module: str, node: ast.expr) -> Kind:
@@ -142,21 +142,21 @@ class World:
             return self.annotation(module, bound[0].annotation.slice)
         return None
 
-    def imported(self, text: Text, alias: ast.alias, statement: ast.stmt) -> Kind:
+    def imported(self, text: ModuleSource, alias: ast.alias, statement: ast.stmt) -> Kind:
         """What an import binds."""
         if isinstance(statement, ast.ImportFrom):
             return self.from_module(text.absolute(statement), alias.name)
-        return Module(alias.name if alias.asname else alias.name.split(".")[0])
+        return ModuleKind(alias.name if alias.asname else alias.name.split(".")[0])
 
     def from_module(self, module: str, name: str) -> Kind:
         """What `from module import name` binds."""
         if f"{module}.{name}" in self.texts and module not in self.texts:
-            return Module(f"{module}.{name}")
+            return ModuleKind(f"{module}.{name}")
         return self._member_of_module(module, name)
 
     def member(self, owner: Kind, name: str) -> Kind:
         """What `owner.name` is, for modules and what lies outside."""
-        if isinstance(owner, Module):
+        if isinstance(owner, ModuleKind):
             return self._member_of_module(owner.name, name)
         return External(f"{owner.name}.{name}") if isinstance(owner, External) else None
 
@@ -165,7 +165,7 @@ class World:
             return found
         known = f"{module}.{name}"
         if known in self.packages:
-            return Module(known)
+            return ModuleKind(known)
         return None if module in self.texts else self.values.get((module, name), External(known))
 
     def value(self, module: str, node: ast.expr, local: Lookup | None = None) -> Kind:
@@ -208,7 +208,7 @@ class World:
             if last in _SEQUENCES | _MAPPINGS | {"tuple", "Tuple"}:
                 return Many(None, None, last in _MAPPINGS)
             if last == "Message":
-                return Message(None, None)
+                return MessageKind(None, None)
             return found if is_opaque(found.name) else None
         return found if isinstance(found, Instance) else None  # a type variable's bound
 
@@ -217,7 +217,7 @@ class World:
         for _ in range(_DEPTH):
             if isinstance(node, ast.Attribute):
                 owner = self.value(module, node.value)
-                module, name = (owner.name, node.attr) if isinstance(owner, Module) else ("", "")
+                module, name = (owner.name, node.attr) if isinstance(owner, ModuleKind) else ("", "")
             else:
                 name = node.id if isinstance(node, ast.Name) else ""
             text = self.texts.get(module)
@@ -277,7 +277,7 @@ class World:
         if name in _CONTEXTS:
             return Context(args[0])
         if name == "Message":
-            return Message(args[0], args[-1], topic := self._topic_with(args[-1]), topic)
+            return MessageKind(args[0], args[-1], topic := self._topic_with(args[-1]), topic)
         found = _runtime(name, args)
         return DERIVED if found is None and any(map(_is_object, args)) and name != "Callable" else found
 
@@ -288,7 +288,7 @@ class World:
 
     def _values_of(self, module: str) -> tuple[Kind, ...]:
         found = self.name(module, "topic") if "topic" in self.texts[module].bindings else None
-        return kinds.members(found.value) if isinstance(found, Topic) else ()
+        return kinds.members(found.value) if isinstance(found, TopicKind) else ()
 
     # ---------------------------------------------------------------------- classes
 
@@ -308,11 +308,11 @@ def _runtime(head: str, args: list[Kind]) -> Kind:
     """The generic types of Bytewax and of the runtime."""
     key, value = args[0], args[-1]
     made: dict[str, Kind] = {
-        "Topic": Topic(key, value),
-        "Serde": Topic(None, value),
+        "Topic": TopicKind(key, value),
+        "Serde": TopicKind(None, value),
         "Stream": Stream(value),
         "KeyedStream": Stream(kinds.Tuple((kinds.SCALAR, value))),
-        "Split": Split(value),
+        "Split": SplitKind(value),
     }
     return made.get(head)
 

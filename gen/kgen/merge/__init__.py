@@ -18,7 +18,7 @@ from .blocks import Blocks
 from .edits import Conflict, Edits, TangledError
 from .imports import merge_imports
 from .name_use import bound_anywhere, bound_by, loaded_by
-from .parsed_source import Source, newline_of, split_lines
+from .parsed_source import ParsedSource, newline_of, split_lines
 from .units import module_block
 
 __all__ = ["Conflict", "Merged", "merge"]
@@ -72,7 +72,7 @@ def _merge(base: str, ours: str, theirs: str, recreate: bool, path: str) -> Merg
     if path and not path.endswith((".py", ".pyi")):
         return _by_lines(base, ours, theirs, path)
     try:
-        sources = Source(base), Source(ours), Source(theirs)
+        sources = ParsedSource(base), ParsedSource(ours), ParsedSource(theirs)
     except SyntaxError:
         return _by_lines(base, ours, theirs, path)
     try:
@@ -82,7 +82,9 @@ def _merge(base: str, ours: str, theirs: str, recreate: bool, path: str) -> Merg
     return merged or _by_lines(base, ours, theirs, path, must_parse=True)
 
 
-def _by_meaning(base: Source, ours: Source, theirs: Source, recreate: bool, path: str) -> Merged | None:
+def _by_meaning(
+    base: ParsedSource, ours: ParsedSource, theirs: ParsedSource, recreate: bool, path: str
+) -> Merged | None:
     """None where something of the user's would be lost."""
     base, ours = rename.carry(base, ours, theirs)
     rendered = base

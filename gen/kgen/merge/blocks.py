@@ -17,7 +17,7 @@ from .edits import Edits, reindent
 from .inner import Inner, UnmergeableError
 from .match import REWRITTEN, Matches, likeness, match, match_named
 from .name_use import bound_by, loaded_by
-from .parsed_source import Source, split_lines
+from .parsed_source import ParsedSource, split_lines
 from .units import BODIES, DEFS, LEAVES, Block, Unit, body_block, header_end, nested_units
 
 _PIECE = re.compile(r"\w+|[^\S\r\n]+|\r\n|.", re.DOTALL)
@@ -220,7 +220,7 @@ class _Region:
     whole: bool
 
     @property
-    def source(self) -> Source:
+    def source(self) -> ParsedSource:
         return self.unit.source
 
     @property

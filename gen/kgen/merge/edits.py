@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from . import lines
-from .parsed_source import Source, indent_of, newline_of, split_lines
+from .parsed_source import ParsedSource, indent_of, newline_of, split_lines
 
 
 class TangledError(Exception):
@@ -46,7 +46,7 @@ class Edit:
 class Edits:
     """The edits of one merge, gathered in any order."""
 
-    source: Source
+    source: ParsedSource
     path: str
     found: list[Edit] = field(default_factory=list)
 
@@ -100,7 +100,7 @@ class Edits:
         return lines.markers(conflict.yours, conflict.base, conflict.theirs, self.newline)
 
 
-def reindent(source: Source, first: int, end: int, old: str, new: str, unit: str) -> str:
+def reindent(source: ParsedSource, first: int, end: int, old: str, new: str, unit: str) -> str:
     """The lines of a text with another indentation: `old` at their beginning becomes `new`, further levels
     become `unit`s.
 

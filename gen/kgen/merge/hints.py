@@ -7,12 +7,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from .parsed_source import Source
+from .parsed_source import ParsedSource
 
 FIELDS = ("annotation", "returns")
 
 
-def replacements(b: ast.AST, o: ast.AST, t: ast.AST, ours: Source) -> list[tuple[int, int, ast.AST]]:
+def replacements(b: ast.AST, o: ast.AST, t: ast.AST, ours: ParsedSource) -> list[tuple[int, int, ast.AST]]:
     """What `o` holds of the parts of `b` that are others in `t`: the span of each in the user's text, and
     what comes in its place. Empty if `o` holds nothing of them, and if `t` is `b` with more around it: the
     user's own text stands around it then.
@@ -23,7 +23,7 @@ def replacements(b: ast.AST, o: ast.AST, t: ast.AST, ours: Source) -> list[tuple
     return [(start, end, changed[key]) for key, start, end in _places(o, ours) if key in changed]
 
 
-def quoted_names(tree: ast.AST, name: str, source: Source) -> Iterator[int]:
+def quoted_names(tree: ast.AST, name: str, source: ParsedSource) -> Iterator[int]:
     """Where types in quotes use a name."""
     wanted = ast.dump(ast.Name(name, ast.Load()))
     for node in ast.walk(tree):
@@ -54,7 +54,7 @@ def _bare(node: ast.AST) -> list[object]:
     return [ast.dump(value) if isinstance(value, ast.AST) else value for value in own]
 
 
-def _places(o: ast.AST, ours: Source) -> Iterator[tuple[str, int, int]]:
+def _places(o: ast.AST, ours: ParsedSource) -> Iterator[tuple[str, int, int]]:
     """Every expression in a type, with its span; a string counts as what it says."""
     for node in ast.walk(o):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -63,7 +63,7 @@ def _places(o: ast.AST, ours: Source) -> Iterator[tuple[str, int, int]]:
             yield (ast.dump(node), *ours.span(node))
 
 
-def _quoted(value: str, start: int, end: int, ours: Source) -> Iterator[tuple[str, int, int]]:
+def _quoted(value: str, start: int, end: int, ours: ParsedSource) -> Iterator[tuple[str, int, int]]:
     if ours.text[start + 1 : end - 1] != value or not value.isascii():
         return  # escapes, prefixes, three quotes: not where the characters of `value` are
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .edits import Edits
 from .name_use import alias_name, bound_anywhere, loaded_by, words_in_strings
-from .parsed_source import Source
+from .parsed_source import ParsedSource
 from .units import Block, Unit, module_block
 
 
@@ -50,13 +50,13 @@ class _Import:
         )
 
 
-def merge_imports(base: Source, edits: Edits, theirs: Source, result: ast.Module) -> None:
+def merge_imports(base: ParsedSource, edits: Edits, theirs: ParsedSource, result: ast.Module) -> None:
     """Make the imports of the user's file follow the new render. `result` is the merge of everything else."""
     _Imports(base, edits, theirs, result).merge()
 
 
 class _Imports:
-    def __init__(self, base: Source, edits: Edits, theirs: Source, result: ast.Module) -> None:
+    def __init__(self, base: ParsedSource, edits: Edits, theirs: ParsedSource, result: ast.Module) -> None:
         self.edits, self.source = edits, edits.source
         self.block, self.new_block = module_block(self.source), module_block(theirs)
         self.base, self.ours, self.theirs = map(_imports, (module_block(base), self.block, self.new_block))

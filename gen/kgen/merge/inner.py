@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from . import hints
 from .edits import Edits, reindent
 from .items import Item, align, bracketed, items
-from .parsed_source import Source, docstring_node, indent_of
+from .parsed_source import ParsedSource, docstring_node, indent_of
 from .units import BODIES
 
 _CLOSED = (  # what needs no brackets wherever it is put
@@ -40,9 +40,9 @@ class Inner:
     `UnmergeableError`.
     """
 
-    base: Source
-    ours: Source
-    theirs: Source
+    base: ParsedSource
+    ours: ParsedSource
+    theirs: ParsedSource
     edits: Edits
     notes: list[str] = field(default_factory=list)
 

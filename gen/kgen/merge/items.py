@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TypeAlias
 
-from .parsed_source import Source, Token
+from .parsed_source import ParsedSource, Token
 from .units import DEFS
 
 Nodes: TypeAlias = tuple[ast.AST | None, ...]
@@ -45,7 +45,7 @@ def bracketed(node: ast.AST) -> tuple[str, ...]:
     return ("elts",) if isinstance(node, (ast.List, ast.Set, ast.Tuple)) else ()
 
 
-def items(source: Source, node: ast.AST) -> list[Item] | None:
+def items(source: ParsedSource, node: ast.AST) -> list[Item] | None:
     """What stands between a node's brackets; None where there are none or the text does not tell."""
     parts = list(_parts(node))
     spans = _segments(source, node)
@@ -69,7 +69,7 @@ def align(old: Sequence[Item], new: Sequence[Item]) -> dict[int, int]:
     return found
 
 
-def _meaning(source: Source, key: str | None, nodes: Nodes) -> str:
+def _meaning(source: ParsedSource, key: str | None, nodes: Nodes) -> str:
     return "\n".join(source.dump(node) for node in nodes if node) or str(key)
 
 
@@ -107,7 +107,7 @@ def _parameters(args: ast.arguments) -> Iterator[tuple[str | None, Nodes]]:
         yield "**", (args.kwarg,)
 
 
-def _segments(source: Source, node: ast.AST) -> list[tuple[int, int]] | None:
+def _segments(source: ParsedSource, node: ast.AST) -> list[tuple[int, int]] | None:
     """The spans between a node's brackets and commas, without the blanks and comments around them."""
     start, end = source.span(node)
     if isinstance(node, ast.Call):

@@ -50,7 +50,7 @@ class Token:
 
 
 @dataclass
-class Source:
+class ParsedSource:
     """A text that parses. Raises `SyntaxError` where it does not."""
 
     text: str

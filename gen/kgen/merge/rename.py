@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from .hints import quoted_names
 from .match import Matches, match
-from .parsed_source import Source
+from .parsed_source import ParsedSource
 from .units import DEFS, Block, Unit, body_block, module_block
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -18,7 +18,7 @@ Renames = dict[str, str]
 Thing: TypeAlias = tuple[int, str | None, str]  # what is imported: dots, module, name
 
 
-def carry(base: Source, ours: Source, theirs: Source) -> tuple[Source, Source]:
+def carry(base: ParsedSource, ours: ParsedSource, theirs: ParsedSource) -> tuple[ParsedSource, ParsedSource]:
     """The old render and the user's file with the names that the new render gives to imported modules: every
     use follows, those that the user added too.
     """
@@ -30,13 +30,13 @@ def carry(base: Source, ours: Source, theirs: Source) -> tuple[Source, Source]:
     return base, ours
 
 
-def _other_names(source: Source, thing: Thing) -> set[str]:
+def _other_names(source: ParsedSource, thing: Thing) -> set[str]:
     """The names in a file, less those of what comes from the place that a thing comes from."""
     own = {name for other, name in _from_imports(source).items() if other[:2] == thing[:2]}
     return _names(source.tree) - own
 
 
-def _from_imports(source: Source) -> dict[Thing, str]:
+def _from_imports(source: ParsedSource) -> dict[Thing, str]:
     """What a file imports from packages, with the names that stand for it."""
     found = dict(pair for unit in module_block(source).units for pair in _imported(unit))
     return {thing: name for thing, name in found.items() if name == thing[2]}
@@ -54,7 +54,7 @@ def _renamed_imports(before: Mapping[Thing, str], after: Mapping[Thing, str]) ->
     }
 
 
-def _rebound(source: Source, name: str) -> bool:
+def _rebound(source: ParsedSource, name: str) -> bool:
     """Whether a name stands for something else, too."""
     return any(
         _name(node) == name and not isinstance(getattr(node, "ctx", None), ast.Load)
@@ -62,7 +62,7 @@ def _rebound(source: Source, name: str) -> bool:
     )
 
 
-def _imported_as(source: Source, thing: Thing, old: str, new: str) -> Source:
+def _imported_as(source: ParsedSource, thing: Thing, old: str, new: str) -> ParsedSource:
     """The text with another name for what it imports: where it is imported and, without an `as`, used."""
     edits: dict[int, tuple[int, str]] = {}
     for node in ast.walk(source.tree):
@@ -76,7 +76,7 @@ def _imported_as(source: Source, thing: Thing, old: str, new: str) -> Source:
     return _applied(source, edits)
 
 
-def follow(base: Source, ours: Source, theirs: Source) -> tuple[Source, Source]:
+def follow(base: ParsedSource, ours: ParsedSource, theirs: ParsedSource) -> tuple[ParsedSource, ParsedSource]:
     """The old and the new render with the names that the user gave."""
     edits: tuple[dict[int, tuple[int, str]], ...] = ({}, {})
     blocks = [module_block(s) for s in (base, ours, theirs)]
@@ -86,7 +86,9 @@ def follow(base: Source, ours: Source, theirs: Source) -> tuple[Source, Source]:
     return _applied(base, edits[0]), _applied(theirs, edits[1])
 
 
-def keep(rendered: Source, base: Source, ours: Source, theirs: Source) -> Source:
+def keep(
+    rendered: ParsedSource, base: ParsedSource, ours: ParsedSource, theirs: ParsedSource
+) -> ParsedSource:
     """The new render with the names that the old one had, in functions that the user changed: what the user
     wrote there uses them. `base` is the old render, `rendered`, with the user's names.
     """
@@ -217,7 +219,9 @@ def _import_name(node: ast.AST) -> str | None:
     return (node.asname or node.name) if isinstance(node, ast.alias) else None
 
 
-def _rename(source: Source, scope: ast.AST, renames: Renames, found: dict[int, tuple[int, str]]) -> None:
+def _rename(
+    source: ParsedSource, scope: ast.AST, renames: Renames, found: dict[int, tuple[int, str]]
+) -> None:
     for node in ast.walk(scope) if renames else ():
         if (name := _name(node)) in renames and node is not scope:
             place = _place(source, node, name or "")
@@ -225,7 +229,7 @@ def _rename(source: Source, scope: ast.AST, renames: Renames, found: dict[int, t
                 found.setdefault(place, (len(name or ""), renames[name or ""]))
 
 
-def _place(source: Source, node: ast.AST, name: str) -> int | None:
+def _place(source: ParsedSource, node: ast.AST, name: str) -> int | None:
     """Where the name of a node stands; None inside f-strings of Pythons that do not say."""
     start, end = source.span(node)
     if isinstance(node, DEFS):
@@ -234,11 +238,11 @@ def _place(source: Source, node: ast.AST, name: str) -> int | None:
     return start if source.text.startswith(name, start) else None
 
 
-def _applied(source: Source, edits: Mapping[int, tuple[int, str]]) -> Source:
+def _applied(source: ParsedSource, edits: Mapping[int, tuple[int, str]]) -> ParsedSource:
     if not edits:
         return source
     text = source.text
     for place in sorted(edits, reverse=True):
         length, name = edits[place]
         text = text[:place] + name + text[place + length :]
-    return Source(text)
+    return ParsedSource(text)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .parsed_source import Source, docstring_node, indent_of, width
+from .parsed_source import ParsedSource, docstring_node, indent_of, width
 
 Key: TypeAlias = tuple[str, ...]
 Bodied: TypeAlias = (
@@ -39,7 +39,7 @@ class Unit:
     that are indented deeper than it and so belong to the end of its body.
     """
 
-    source: Source
+    source: ParsedSource
     nodes: tuple[ast.stmt, ...]
     keys: tuple[Key, ...]
     lead: int
@@ -94,14 +94,14 @@ class Unit:
 class Block:
     """The units of a body and the lines after the last of them."""
 
-    source: Source
+    source: ParsedSource
     units: tuple[Unit, ...]
     start: int
     tail: int
     end: int
 
 
-def module_block(source: Source) -> Block:
+def module_block(source: ParsedSource) -> Block:
     """The units of a whole file."""
     return _block(source, source.tree.body, 0, len(source.lines))
 
@@ -119,7 +119,7 @@ def body_block(unit: Unit) -> Block | None:
     return _block(unit.source, node.body, head + 1, unit.end)
 
 
-def header_end(source: Source, node: ast.stmt) -> int:
+def header_end(source: ParsedSource, node: ast.stmt) -> int:
     """The line of the colon that opens a statement's body."""
     body: list[ast.stmt] = node.body  # type: ignore[attr-defined]
     start, first = source.span(node)[0], source.span(body[0])[0]
@@ -153,7 +153,7 @@ def _statement_branches(unit: Unit, node: ast.If | ast.Try) -> Iterator[Block]:
             yield _block(unit.source, body, _first_line(body[0]), body[-1].end_lineno or 0)
 
 
-def _alone(source: Source, node: ast.stmt) -> bool:
+def _alone(source: ParsedSource, node: ast.stmt) -> bool:
     """Whether a branch begins on a line of its own."""
     line = source.lines[_first_line(node)]
     return line.lstrip()[:4] != "elif" and len(indent_of(line)) >= node.col_offset
@@ -164,7 +164,7 @@ def _first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(d.lineno for d in decorators)]) - 1
 
 
-def _block(source: Source, body: list[ast.stmt], start: int, end: int) -> Block:
+def _block(source: ParsedSource, body: list[ast.stmt], start: int, end: int) -> Block:
     units: list[Unit] = []
     at = start
     for nodes in _groups(body):
@@ -191,7 +191,7 @@ def _has_body(nodes: tuple[ast.stmt, ...]) -> bool:
     return hasattr(nodes[-1], "body")
 
 
-def _with_own_comments(source: Source, first: int, last: int, end: int) -> int:
+def _with_own_comments(source: ParsedSource, first: int, last: int, end: int) -> int:
     """The line after those comments below a statement that are indented deeper than it."""
     own = width(source.lines[first])
     for number in range(last, end):

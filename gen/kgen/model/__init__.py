@@ -1,12 +1,12 @@
 """The schema model: a snapshot of a registry becomes a frozen `Project`, from which the templates render.
 
-    subjects    what the registry holds (`Snapshot`)
-    library     schemas parsed, references resolved
-    given       the names and places given so far (`Names`)
-    topics      which subjects make which topics
-    homes       which module each subject's types live in
-    modules     names, classes and the topic of each module (with `classes`, `members`, `types`, `defaults`)
-    project     the result
+    subjects            what the registry holds (`Snapshot`)
+    library             schemas parsed, references resolved
+    given               the names and places given so far (`Names`)
+    topic_plans         which subjects make which topics
+    module_assignment   which module each subject's types live in
+    modules             names, classes and the topic of each module (with `classes`, `members`, `types`, …)
+    project             the result
 
 Pure: takes and returns values, and knows neither files, HTTP nor templates.
 """

@@ -9,7 +9,7 @@ from functools import cached_property
 from kgen_runtime.codec.avro.schema.tree import Enum, Named, Record
 
 from . import names
-from .library import Library, Pair, Unit, needed, referenced
+from .library import Library, Pair, ParsedVersion, needed, referenced
 from .pairing import type_pairs
 from .subjects import Snapshot
 
@@ -48,7 +48,7 @@ class History:
         """Whether it is Avro that parses."""
         return self.versions[pair].type == "AVRO" and self._library.schema(pair) is not None
 
-    def _units(self, subject: str) -> Iterator[Unit]:
+    def _units(self, subject: str) -> Iterator[ParsedVersion]:
         pairs = ((subject, number) for number in self.numbers.get(subject, ()))
         yield from (self._library.unit(pair) for pair in pairs if self.readable(pair))
 
@@ -91,7 +91,7 @@ class Before:
         self._predecessors: dict[tuple[Pair, Pair], Mapping[str, str]] = {}
 
     @cached_property
-    def units(self) -> Mapping[Pair, Unit]:
+    def units(self) -> Mapping[Pair, ParsedVersion]:
         """Every version that had classes."""
         return needed(self._library, (pair for pair in self._latest.items() if self.history.readable(pair)))
 
@@ -117,7 +117,7 @@ class Before:
         likely = (self.names.homes.get(subject), self._latest.get(subject))
         return next((version for version in likely if version in held), max(held, default=None))
 
-    def predecessors(self, unit: Unit, version: int | None = None) -> Mapping[str, str]:
+    def predecessors(self, unit: ParsedVersion, version: int | None = None) -> Mapping[str, str]:
         """Full name -> the name that the type had in `version` of the subject (None: the one at home), for
         those that had another one.
         """

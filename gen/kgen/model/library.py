@@ -7,18 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from kgen_runtime.codec.avro.schema.tree import (
-    Array,
-    Enum,
-    Map,
-    Named,
-    Node,
-    Record,
-    Ref,
-    Schema,
-    Union,
-    parse,
-)
+from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.avro.schema.tree import Array, Enum, Map, Named, Node, Record, Ref, Schema, Union
 from kgen_runtime.errors import SchemaError
 
 from ..listing import title
@@ -31,7 +21,7 @@ _MAX_CHAIN = 100
 
 
 @dataclass(frozen=True)
-class Unit:
+class ParsedVersion:
     """A version of a subject, parsed. `references` are the versions it refers to (transitively), in
     dependency order; `origins` says for every name of the schema which subject's version defines it.
     """
@@ -98,9 +88,9 @@ class Library:
     def __init__(self, snapshot: Snapshot) -> None:
         known = [version for subject in snapshot.subjects for version in subject.versions]
         self._versions = {(v.subject, v.version): v for v in [*snapshot.referenced, *known]}
-        self._units: dict[Pair, Unit | Fault] = {}
+        self._units: dict[Pair, ParsedVersion | Fault] = {}
 
-    def unit(self, pair: Pair) -> Unit:
+    def unit(self, pair: Pair) -> ParsedVersion:
         """The version parsed. Raises `SchemaError` that names the subject and version that has the fault."""
         found = self._find(pair)
         if isinstance(found, Fault):
@@ -117,7 +107,7 @@ class Library:
         found = self._find(pair)
         return found if isinstance(found, Fault) else None
 
-    def _find(self, pair: Pair) -> Unit | Fault:
+    def _find(self, pair: Pair) -> ParsedVersion | Fault:
         if pair not in self._units:
             try:
                 self._units[pair] = self._parse(self._versions[pair])
@@ -143,7 +133,7 @@ class Library:
         except _FaultError as error:
             raise error.fault.error() from None
 
-    def _parse(self, version: SchemaVersion) -> Unit:
+    def _parse(self, version: SchemaVersion) -> ParsedVersion:
         references = tuple(self._closure(version))
         origins: dict[str, Pair] = {}
         for reference in references:
@@ -158,7 +148,7 @@ class Library:
             raise _FaultError(Fault(_pair(version), error.what, error.where)) from error
         for name in schema.names:
             origins.setdefault(name, (version.subject, version.version))
-        return Unit(version, references, schema, origins)
+        return ParsedVersion(version, references, schema, origins)
 
     def _closure(self, version: SchemaVersion) -> Iterator[SchemaVersion]:
         """What the version refers to, transitively, each once, what it needs before it."""
@@ -187,9 +177,9 @@ class Library:
         yield from visit(version)
 
 
-def needed(library: Library, roots: Iterable[Pair]) -> dict[Pair, Unit]:
+def needed(library: Library, roots: Iterable[Pair]) -> dict[Pair, ParsedVersion]:
     """The versions that have to have classes for `roots` to have theirs, sorted."""
-    units: dict[Pair, Unit] = {}
+    units: dict[Pair, ParsedVersion] = {}
     todo = list(roots)
     while todo:
         pair = todo.pop()
@@ -199,7 +189,7 @@ def needed(library: Library, roots: Iterable[Pair]) -> dict[Pair, Unit]:
     return {pair: units[pair] for pair in sorted(units)}
 
 
-def referenced(units: Mapping[Pair, Unit]) -> set[Pair]:
+def referenced(units: Mapping[Pair, ParsedVersion]) -> set[Pair]:
     """Those whose types others use."""
     return {
         unit.origins[name]

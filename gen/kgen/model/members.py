@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from kgen_runtime.codec.avro.schema.tree import Named
 
 from .given import Before, History, members_of
-from .library import Pair, Unit
+from .library import Pair, ParsedVersion
 
 
 class Members:
     """Attributes and enum members by subject and full name, the same in every version of a subject."""
 
-    def __init__(self, units: Mapping[Pair, Unit], now: History, before: Before) -> None:
+    def __init__(self, units: Mapping[Pair, ParsedVersion], now: History, before: Before) -> None:
         self._now = now
         self._before = before
-        self._units: dict[str, list[Unit]] = {}
+        self._units: dict[str, list[ParsedVersion]] = {}
         for (subject, _), unit in sorted(units.items()):
             self._units.setdefault(subject, []).append(unit)
         self._tables: dict[tuple[str, str], Mapping[str, str]] = {}

@@ -11,7 +11,7 @@ from kgen_runtime.serde.subject_names import context_of
 
 from . import names
 from .given import Before
-from .library import Library, Pair, Unit, needed, referenced
+from .library import Library, Pair, ParsedVersion, needed, referenced
 from .topic_plans import TopicPlan, Usable, topic_of
 
 
@@ -26,7 +26,7 @@ class Homes:
     of: Mapping[Pair, str]
     names: Mapping[str, str]
     primary: Mapping[str, int]
-    units: Mapping[Pair, Unit]
+    units: Mapping[Pair, ParsedVersion]
 
     @cached_property
     def at(self) -> Mapping[str, tuple[Pair, ...]]:
@@ -84,7 +84,7 @@ def _of_topic(subject: str, plans: Mapping[str, TopicPlan]) -> str:
 
 
 def _primary(
-    library: Library, units: Mapping[Pair, Unit], read: Mapping[str, int], before: Before
+    library: Library, units: Mapping[Pair, ParsedVersion], read: Mapping[str, int], before: Before
 ) -> dict[str, int]:
     """Subject -> the version that its module holds."""
     tiers = [set(needed(library, read.items())), referenced(units), set(units)]
@@ -115,7 +115,7 @@ def _home(pair: Pair, primary: Mapping[str, int], plans: Mapping[str, TopicPlan]
 
 
 def _graph(
-    units: Mapping[Pair, Unit],
+    units: Mapping[Pair, ParsedVersion],
     homes: Mapping[Pair, str],
     plans: Mapping[str, TopicPlan],
     primary: Mapping[str, int],

@@ -17,10 +17,10 @@ from ..pycode.expr import Alternatives, Expr, call, dict_of, flat
 from . import names
 from .classes import ClassMaker, doc
 from .given import Before, History, Names
-from .library import Library, Pair, Unit, reach, refs
+from .library import Library, Pair, ParsedVersion, reach, refs
 from .members import Members
 from .module_assignment import Homes
-from .names import Owner, Scope
+from .names import NameScope, Owner
 from .pairing import short
 from .project import EnumClass, Import, Module, RecordClass, SerdeDef, Source, TopicDef
 from .texts import Texts
@@ -37,19 +37,19 @@ class _Draft:
 
     identity: str
     name: str
-    defines: list[Unit]
-    serdes: dict[str, Unit]
-    scope: Scope = field(default_factory=Scope)
+    defines: list[ParsedVersion]
+    serdes: dict[str, ParsedVersion]
+    scope: NameScope = field(default_factory=NameScope)
     locals: dict[Ident, str] = field(default_factory=dict)
     same: dict[Ident, Ident] = field(default_factory=dict)
     aliases: dict[Owner, str] = field(default_factory=dict)
 
-    def units(self) -> list[Unit]:
+    def units(self) -> list[ParsedVersion]:
         """What it defines and reads."""
         return [*self.serdes.values(), *self.defines]
 
     @cached_property
-    def entries(self) -> list[tuple[Unit, str]]:
+    def entries(self) -> list[tuple[ParsedVersion, str]]:
         """The classes that the module needs, by the unit that needs them."""
         found = [(unit, name) for unit in self.serdes.values() for name in unit.classes]
         for unit in self.defines:
@@ -57,7 +57,7 @@ class _Draft:
             found += [(unit, name) for name in unit.classes if name in used]
         return found
 
-    def ident(self, unit: Unit, name: str) -> Ident:
+    def ident(self, unit: ParsedVersion, name: str) -> Ident:
         """The class that the unit means by the name."""
         ident = (unit.origins[name], name)
         return self.same.get(ident, ident)
@@ -82,13 +82,13 @@ class _Draft:
         now = {owner: self.locals[ident] for ident, owners in self.owners().items() for owner in owners}
         return {**self.scope.given, **now, **self.aliases}
 
-    def classes(self, unit: Unit) -> dict[str, str]:
+    def classes(self, unit: ParsedVersion) -> dict[str, str]:
         """Full name -> class, as far as the module knows them."""
         idents = {name: self.ident(unit, name) for name in unit.classes}
         return {name: self.locals[ident] for name, ident in idents.items() if ident in self.locals}
 
 
-def _used(unit: Unit) -> set[str]:
+def _used(unit: ParsedVersion) -> set[str]:
     """What the unit defines, and what that mentions."""
     used = set(unit.own) | set(refs(unit.schema.root))
     for name in unit.own:
@@ -150,7 +150,7 @@ class Drafts:
         told = _told(self._now, self._subjects(identity, draft.units() if draft else ()), given)
         yield from ((owner, name) for owner, name in given.items() if owner in live or owner not in told)
 
-    def _subjects(self, identity: str, units: Iterable[Unit]) -> list[str]:
+    def _subjects(self, identity: str, units: Iterable[ParsedVersion]) -> list[str]:
         """The subjects that a module has types of, or had."""
         locked = self._before.names.classes.get(identity, ())
         present = (unit.version.subject for unit in units)
@@ -179,10 +179,10 @@ class Drafts:
             for role, subject in subjects.items()
         }
         draft = _Draft(identity, self._homes.names[identity], defines, serdes)
-        draft.scope = Scope(self._given(identity, draft.units()))
+        draft.scope = NameScope(self._given(identity, draft.units()))
         return draft
 
-    def _given(self, identity: str, units: Iterable[Unit]) -> dict[Owner, str]:
+    def _given(self, identity: str, units: Iterable[ParsedVersion]) -> dict[Owner, str]:
         """The names that were given in a module, also to what is gone."""
         locked, older = self._before.names, self._before.names.by_subject or {}
         by_subject = locked.classes.get(identity, {})
@@ -207,7 +207,7 @@ class Drafts:
                 candidates = self._candidates(draft, ident)
                 draft.locals[ident] = draft.scope.take(candidates, [*its, *earlier[ident]])
 
-    def _earlier(self, draft: _Draft, unit: Unit) -> Mapping[str, str]:
+    def _earlier(self, draft: _Draft, unit: ParsedVersion) -> Mapping[str, str]:
         """Full name -> what the type was called when the module was made the last time."""
         own_version = draft.identity.startswith("version:")
         return self._before.predecessors(unit, unit.version.version if own_version else None)
@@ -252,7 +252,7 @@ class Drafts:
                     records.append(maker.record(named))
         return tuple(enums), tuple(records)
 
-    def _maker(self, draft: _Draft, types: ModuleTypes, unit: Unit) -> ClassMaker:
+    def _maker(self, draft: _Draft, types: ModuleTypes, unit: ParsedVersion) -> ClassMaker:
         def members(named: Named) -> Mapping[str, str]:
             owner = draft.ident(unit, named.name)[0][0]
             return self._members.of(owner, named)
@@ -285,7 +285,9 @@ class Drafts:
         type_ = self._either_type(draft, types, unit, (plan.name, role, plain))
         return SerdeDef(type_, call("rt.EitherSerde", framed, call(serde)))
 
-    def _either_type(self, draft: _Draft, types: ModuleTypes, unit: Unit, use: tuple[str, str, str]) -> str:
+    def _either_type(
+        self, draft: _Draft, types: ModuleTypes, unit: ParsedVersion, use: tuple[str, str, str]
+    ) -> str:
         """An alias for what the schema's values are or a plain one is, which has to be of another type."""
         topic, role, plain = use
         writer, root = Types(types, unit.schema.names, draft.classes(unit)), unit.schema.root
@@ -303,7 +305,7 @@ class Drafts:
         types.alias(name, Alternatives(tuple(sorted(every, key=lambda it: it == "None"))))  # None comes last
         return name
 
-    def _root_type(self, draft: _Draft, types: ModuleTypes, unit: Unit, role: str) -> Expr:
+    def _root_type(self, draft: _Draft, types: ModuleTypes, unit: ParsedVersion, role: str) -> Expr:
         writer = Types(types, unit.schema.names, draft.classes(unit))
         root = unit.schema.root
         if _is_class(root, unit.schema.names) or (role == "key" and _is_simple(root, unit.schema.names)):
@@ -376,7 +378,7 @@ class Drafts:
         return f"Topic `{quote.inline(name)}`: {text}" if text else f"Topic `{quote.inline(name)}`."
 
 
-def _first_line(unit: Unit) -> str | None:
+def _first_line(unit: ParsedVersion) -> str | None:
     root = unit.schema.root
     named = unit.schema.names[root.name] if isinstance(root, Ref) else None
     text = doc(named.doc) if named else None
@@ -427,7 +429,7 @@ def _moved(ident: Ident, owners: Iterable[Owner]) -> Iterator[Owner]:
     yield from (owner for owner in owners if short(owner[1]) == short(ident[1]))
 
 
-def _same(units: list[Unit], given: Mapping[Owner, str]) -> dict[Ident, Ident]:
+def _same(units: list[ParsedVersion], given: Mapping[Owner, str]) -> dict[Ident, Ident]:
     """Key and value of a topic may each spell out the same type: it becomes one class, unless it was two."""
     found: dict[Ident, Ident] = {}
     for at, unit in enumerate(units):
@@ -440,19 +442,19 @@ def _same(units: list[Unit], given: Mapping[Owner, str]) -> dict[Ident, Ident]:
     return found
 
 
-def _were_two(name: str, unit: Unit, other: Unit, given: Mapping[Owner, str]) -> bool:
+def _were_two(name: str, unit: ParsedVersion, other: ParsedVersion, given: Mapping[Owner, str]) -> bool:
     classes = {given.get((it.version.subject, name)) for it in (unit, other)} - {None}
     return len(classes) == 2
 
 
-def _whole(unit: Unit, name: str) -> dict[str, tuple[Named, Pair | None]]:
+def _whole(unit: ParsedVersion, name: str) -> dict[str, tuple[Named, Pair | None]]:
     """Everything that makes a type what it is."""
     reached = reach(unit.schema.names, Ref(name))
     origins = {it: unit.origins[it] for it in reached}
     return {it: (unit.schema.names[it], origins[it] if origins[it] != unit.pair else None) for it in reached}
 
 
-def _sources(units: list[Unit]) -> tuple[Source, ...]:
+def _sources(units: list[ParsedVersion]) -> tuple[Source, ...]:
     versions = {unit.pair: unit.version for unit in units}
     return tuple(Source(v.subject, v.version, v.id) for _, v in sorted(versions.items()))
 

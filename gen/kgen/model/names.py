@@ -271,7 +271,7 @@ Owner: TypeAlias = "tuple[str, str]"
 """What a name in a module stands for: a subject, and the full name of a type or the path of a union."""
 
 
-class Scope:
+class NameScope:
     """The names of one module. Those given before stay with their owners, newcomers give way."""
 
     def __init__(

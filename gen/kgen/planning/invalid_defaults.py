@@ -9,7 +9,7 @@ from kgen_runtime.errors import SchemaError
 
 from ..listing import title
 from ..model.default_expr import invalid_default
-from ..model.library import Library, Unit
+from ..model.library import Library, ParsedVersion
 from ..model.subjects import SchemaVersion, Snapshot
 from ..project.lockfile import Locked
 from ..pycode import quote
@@ -44,7 +44,7 @@ def _read(new: Snapshot) -> Iterator[SchemaVersion]:
     return iter(every.values())
 
 
-def _fields(unit: Unit) -> Iterator[str]:
+def _fields(unit: ParsedVersion) -> Iterator[str]:
     for name in unit.own:
         named = unit.schema.names[name]
         for field in named.fields if isinstance(named, Record) else ():

@@ -41,7 +41,7 @@ Fates: TypeAlias = Mapping[str, frozenset[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
-class _Step:
+class _StatefulStep:
     """A stateful step. `name` is empty where it is not a literal."""
 
     line: int
@@ -55,7 +55,7 @@ class _File:
     path: str
     name: str
     imports: set[str] = field(default_factory=set)
-    steps: list[_Step] = field(default_factory=list)
+    steps: list[_StatefulStep] = field(default_factory=list)
 
 
 def keeping(
@@ -142,7 +142,7 @@ def _gather(tree: ast.Module, found: _File) -> None:
     for use in sorted(uses, key=lambda node: (node.lineno, node.col_offset)):
         if _is_stateful(use, names):
             call = calls.get(id(use))
-            found.steps.append(_Step(use.lineno, _step_id(call) if call else ""))
+            found.steps.append(_StatefulStep(use.lineno, _step_id(call) if call else ""))
 
 
 def _is_stateful(function: ast.Attribute | ast.Name, names: Mapping[str, str]) -> bool:

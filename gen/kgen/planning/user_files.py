@@ -29,7 +29,7 @@ Outcome: TypeAlias = Literal["add", "change", "merge", "keep", "deleted", "confl
 
 
 @dataclass(frozen=True)
-class Record:
+class ConflictRecord:
     """An open conflict: the render that becomes the base once it is solved, and the hashes of the file and
     of the text with markers.
     """
@@ -71,13 +71,13 @@ def record_path(path: str) -> str:
     return f"{CONFLICTS}/{path}.json"
 
 
-def record(root: Path, path: str) -> Record | None:
+def record(root: Path, path: str) -> ConflictRecord | None:
     """The open conflict of `path`, if there is one. Raises `OutputError` where the note is damaged."""
     content = paths.read(root, record_path(path))
     if content is None:
         return None
     try:
-        return Record(**json.loads(content))
+        return ConflictRecord(**json.loads(content))
     except (ValueError, TypeError) as e:
         hint = "remove it, and run `kgen pull` to merge again"
         raise OutputError(
@@ -122,7 +122,7 @@ def decide(
     return replace(decision, contents={**closed, **decision.contents})
 
 
-def _still_open(root: Path, path: str, noted: Record, ours: str | None) -> Decision | None:
+def _still_open(root: Path, path: str, noted: ConflictRecord, ours: str | None) -> Decision | None:
     if noted.mode == "inline":
         marked = ours is not None and has_markers(ours)
         return Decision("open", {}, "solve it between the markers in the file") if marked else None
@@ -162,7 +162,7 @@ def _present(
 def _conflict(path: str, ours: str, theirs: str, merged: Merged, mode: ConflictMode) -> Decision:
     text = merged.text.encode()
     hashes = {"ours": paths.digest(ours.encode()) or "", "merged": paths.digest(text) or ""}
-    note = json.dumps(asdict(Record(base=theirs, mode=mode, **hashes)), indent=1, sort_keys=True)
+    note = json.dumps(asdict(ConflictRecord(base=theirs, mode=mode, **hashes)), indent=1, sort_keys=True)
     place = path if mode == "inline" else conflict_path(path)
     count = len(merged.conflicts)
     places = "1 place" if count == 1 else f"{count} places"

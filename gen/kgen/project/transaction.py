@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ..errors import OutputError
-from ..progress_callback import Progress, silent
+from ..progress_callback import ProgressCallback, silent
 from . import mutex, paths
 
 Direction: TypeAlias = Literal["forward", "back"]
@@ -102,8 +102,10 @@ class _Journal:
     made: tuple[str, ...]  # folders that were not there before, the deepest first
 
 
-def apply(root: Path, writes: Sequence[Write], disk: Disk | None = None, progress: Progress = silent) -> None:
-    """Make all changes. The caller holds `guard.exclusive(root)` and has called `heal`. `progress` is called
+def apply(
+    root: Path, writes: Sequence[Write], disk: Disk | None = None, progress: ProgressCallback = silent
+) -> None:
+    """Make all changes. The caller holds `mutex.exclusive(root)` and has called `heal`. `progress` is called
     before the change counts as made: what it raises leaves everything as it was.
 
     Raises:
@@ -165,7 +167,7 @@ class _Run:
         self.disk = disk
         self.stage = self.root / mutex.FOLDER / "stage"
 
-    def prepare(self, writes: Sequence[Write], progress: Progress) -> _Journal:
+    def prepare(self, writes: Sequence[Write], progress: ProgressCallback) -> _Journal:
         targets = [paths.target(self.root, w.path) for w in writes]
         self._check_distinct(writes, targets)
         paths.check_writable(self.root, [*targets, self.stage])

@@ -8,7 +8,7 @@ import hashlib
 import json
 from typing import Any, cast
 
-from kgen_runtime.serde.registry.headers import printable
+from kgen_runtime.reporting.printable import printable
 from kgen_runtime.serde.rules import in_force
 from kgen_runtime.serde.subject_names import same, sibling
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from ..errors import RegistryError, UnknownSchema
 from ..model import subject_filter as patterns
 from ..model.subjects import Cause, SchemaVersion, Skipped, Snapshot, Subject
-from ..progress_callback import Progress
+from ..progress_callback import ProgressCallback
 from .api import Api, concerns_all
 from .ids import refuse_shared
 from .references import Key, Unread, resolve
@@ -70,7 +70,7 @@ def fetch(
     pins: Mapping[str, int] | None = None,
     *,
     all_versions: bool = True,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     locked: Mapping[str, int] | None = None,
 ) -> Fetched:
     """Read the subjects that match `globs` (see `model.subject_filter`), up to their pinned version, and all
@@ -207,7 +207,7 @@ class _Reader:
             )
         return pin
 
-    def read_earlier(self, results: Sequence[_Read], progress: Progress | None) -> list[_Read]:
+    def read_earlier(self, results: Sequence[_Read], progress: ProgressCallback | None) -> list[_Read]:
         """The earlier versions of all subjects, each on its own: one subject may have hundreds."""
         jobs = [partial(self._earlier, read.name, number) for read in results for number in read.earlier]
         found = iter(concurrently(jobs, progress and partial(_versions, progress)))
@@ -223,7 +223,7 @@ class _Reader:
             return Skipped(name, f"v{version} is listed but cannot be read: {error.what}", "earlier")
 
 
-def _versions(progress: Progress, done: int, total: int) -> None:
+def _versions(progress: ProgressCallback, done: int, total: int) -> None:
     progress(done, total, "versions read")
 
 

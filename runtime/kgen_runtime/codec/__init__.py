@@ -91,7 +91,7 @@ def make_reader(
     _announce()
     nodes = _nodes(engine, "reader")
     resolution = resolve(writer, writer if reader is None else reader)
-    made: Reader = nodes.Reader(
+    made: Reader = nodes.NodeReader(
         ReaderBuilder(nodes, resolution, classes or {}).root(), max_depth, trailing == "refuse"
     )
     return made
@@ -110,7 +110,7 @@ def make_writer(
     """
     _announce()
     nodes = _nodes(engine, "writer")
-    made: Writer = nodes.Writer(WriterBuilder(nodes, schema, classes or {}).root())
+    made: Writer = nodes.NodeWriter(WriterBuilder(nodes, schema, classes or {}).root())
     return made
 
 
@@ -121,7 +121,7 @@ def make_rows(cls: type[Any], *, engine: EngineName | None = None) -> Rows:
     """
     if not is_plain(cls):
         raise TypeError(f"{cls.__qualname__} is not a slotted dataclass that only stores its arguments")
-    made: Rows = _nodes(engine, "rows").Rows(cls)
+    made: Rows = _nodes(engine, "rows").RowMaker(cls)
     return made
 
 

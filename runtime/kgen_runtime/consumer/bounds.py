@@ -11,7 +11,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from ..errors import FlowError, SourceError
 from .columns import Columns
-from .partition_reader import MOST_AT_ONCE, Reader, asked, watermarks
+from .metadata import asked, watermarks
+from .partition_reader import MOST_AT_ONCE, PartitionReader
 
 Start: TypeAlias = Literal["earliest", "latest", "stored"] | datetime | int | Mapping[int, int]
 """`earliest`, `latest` (as of the first start with this recovery folder), `stored` (what the consumer group
@@ -146,7 +147,7 @@ def _time_text(milliseconds: int) -> str:
 class Bound:
     """Decides where one partition ends."""
 
-    def __init__(self, stop: Stop, topic: str, partition: int, reader: Reader) -> None:
+    def __init__(self, stop: Stop, topic: str, partition: int, reader: PartitionReader) -> None:
         self._reader = reader
         self._partition = partition
         self._to_end = stop == "end"

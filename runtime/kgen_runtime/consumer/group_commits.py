@@ -19,7 +19,7 @@ _PAUSE: Final = 0.2
 log = logging.getLogger("kgen_runtime.source")
 
 
-class Group:
+class GroupCommits:
     """Tells a group, if there is one, of the durable offsets that one consumer has reached in a topic."""
 
     def __init__(self, name: str | None, topic: str) -> None:

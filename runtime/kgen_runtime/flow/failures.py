@@ -21,6 +21,7 @@ from ..errors import (
 )
 from ..messages import Failure, Message, RawMessage, Stage
 from ..metrics import failed
+from ..reporting.printable import bounded
 
 MAX_MESSAGE: Final = 1_000
 MAX_TRACEBACK: Final = 4_000
@@ -112,14 +113,6 @@ def original_of(message: Message[Any, Any]) -> RawMessage:
         timestamp=message.timestamp,
         headers=tuple((_as_text(name), _as_bytes(value)) for name, value in message.headers),
     )
-
-
-def bounded(text: str, limit: int) -> str:
-    """At most `limit` characters: the beginning and the end."""
-    if len(text) <= limit:
-        return text
-    half = (limit - 5) // 2
-    return f"{text[:half]} ... {text[-half:]}"
 
 
 def _as_bytes(value: object) -> bytes | None:

@@ -64,7 +64,7 @@ def _knows_rebootstrap() -> bool:
 log.addFilter(OncePer(10))
 
 
-class TopicSettings(NamedTuple):
+class BrokerTopicSettings(NamedTuple):
     """Of a topic: the largest batch in bytes (`max.message.bytes`; None where the broker does not say), and
     whether it is compacted (`cleanup.policy`), so that messages need a key.
     """
@@ -206,7 +206,7 @@ class Kafka:
         producer: Producer = self._client(Producer, CONSUMER_ONLY, {**extra, **self._config})
         return producer
 
-    def topic_settings(self, topic: str) -> TopicSettings:
+    def topic_settings(self, topic: str) -> BrokerTopicSettings:
         """What decides which messages a topic takes, as far as the broker tells this user."""
         wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
         try:
@@ -215,9 +215,9 @@ class Kafka:
             found = client.describe_configs([wanted], request_timeout=_ASKING)[wanted].result()
         except KafkaException as error:
             log.info("topic %s: the broker does not tell its configs: %s", topic, error.args[0].str())
-            return TopicSettings()
+            return BrokerTopicSettings()
         limit, policy = found.get("max.message.bytes"), found.get("cleanup.policy")
-        return TopicSettings(
+        return BrokerTopicSettings(
             known=True,
             batch_limit=None if limit is None else int(limit.value),
             compacted=policy is not None and "compact" in str(policy.value),

@@ -25,9 +25,10 @@ from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from ..messages import Failure
 from ..reporting.progress import PROGRESS
+from .at_least_once import AtLeastOnce
 from .eligibility import check_flow, is_exactly_once
 from .exactly_once import ExactlyOnce
-from .sender import AtLeastOnce, Counter, Mail
+from .sender import Counter, Mail
 
 X = TypeVar("X")
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator
 
-from ..consumer.source import KafkaSource
+from ..consumer.partition import KafkaSource
 from ..errors import ConfigError, FlowError
 from ..kafka.connection import Kafka
 from .sender import Mail

@@ -66,7 +66,7 @@ def group_of(step_id: str, topic: str) -> str:
     return f"{GROUP_PREFIX}{step_id}.{topic}"
 
 
-class Lane:
+class PartitionOutputs:
     """The outputs of one source partition."""
 
     def __init__(self, topic: str, partition: int, claim: Future[int]) -> None:
@@ -108,7 +108,7 @@ class Transaction:
             self.producer.begin_transaction()
             self.busy, self._began = True, time.monotonic()
 
-    def commit(self, lanes: Sequence[Lane], seconds: float) -> float:
+    def commit(self, lanes: Sequence[PartitionOutputs], seconds: float) -> float:
         """Commit the outputs, if there are any, and the markers of `lanes`. Returns for how many seconds the
         transaction was open.
         """
@@ -157,8 +157,8 @@ class ExactlyOnce(Counter[X], Generic[X]):
             "batch.size": batch_limit(self._limits.batch(mail.topic)),
         }
         self._batch = largest_batch(mail.kafka, self._options)
-        self._lanes: dict[tuple[str, int], Lane] = {}
-        self._pending: list[Lane] = []
+        self._lanes: dict[tuple[str, int], PartitionOutputs] = {}
+        self._pending: list[PartitionOutputs] = []
         self._held = 0
         self._narrow: set[str] = set()
         self._purged: KafkaError | None = None
@@ -269,7 +269,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
                 *(self._step_id, seconds, self._timeout),
             )
 
-    def _lane(self, item: X) -> tuple[Lane, int]:
+    def _lane(self, item: X) -> tuple[PartitionOutputs, int]:
         place = self._mail.place(item)
         if place is None:
             raise DeliveryError(
@@ -281,11 +281,11 @@ class ExactlyOnce(Counter[X], Generic[X]):
         lane = self._lanes.get((topic, partition))
         if lane is None:
             claim = self._transaction.claims.want((topic, partition))
-            lane = self._lanes[topic, partition] = Lane(topic, partition, claim)
+            lane = self._lanes[topic, partition] = PartitionOutputs(topic, partition, claim)
             self._pending.append(lane)
         return lane, offset
 
-    def _hold(self, lane: Lane, offset: int, out: Outgoing) -> None:
+    def _hold(self, lane: PartitionOutputs, offset: int, out: Outgoing) -> None:
         lane.held.append((offset, out))
         self._held += 1
         if self._held >= _HELD:
@@ -304,7 +304,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
             for offset, out in held:
                 self._produce(lane, offset, out)
 
-    def _take(self, lane: Lane) -> None:
+    def _take(self, lane: PartitionOutputs) -> None:
         """Wait for the claim."""
         try:
             lane.next = lane.claim.result(_CLAIMED)
@@ -320,7 +320,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
                 *(self._step_id, lane.topic, lane.partition, lane.next),
             )
 
-    def _produce(self, lane: Lane, offset: int, out: Outgoing) -> None:
+    def _produce(self, lane: PartitionOutputs, offset: int, out: Outgoing) -> None:
         if offset < lane.written:
             return
         try:

@@ -13,23 +13,20 @@ from ..flow.argument_checks import check_message, checked
 from ..flow.failures import failure, original_of
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka, NewTopic, new_topic
-from ..messages import Failure, Message, RawMessage, Stage
+from ..messages import Failure, Message, Stage
 from ..reporting.call_site import note_step
-from ..serde.base import Serde
-from ..serde.framing import HEADERS
-from ..serde.primitive import BytesSerde, NoneSerde
+from ..serde.primitive import NoneSerde
 from .delivery import deliver
 from .eligibility import check_sink
 from .encoding import PartError, encoder
 from .outgoing import Outgoing
-from .sender import Delivery, Mail, Place
-from .validation import check_headers
+from .sender import Delivery, Mail, Place, place_of
+from .validation import outgoing_headers
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 _DELIVERIES: Final = "Use 'at-least-once' or 'exactly-once'."
-_SCHEMA_HEADERS: Final = frozenset(HEADERS.values())
 
 
 @checked
@@ -115,12 +112,6 @@ def sink(
     return deliver("deliver", up, mail)
 
 
-def place_of(message: Message[Any, Any] | RawMessage) -> Place | None:
-    """Of which input a message was made."""
-    topic, partition, offset = message.topic, message.partition, message.offset
-    return None if topic is None or partition is None or offset is None else (topic, partition, offset)
-
-
 def _outgoing(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Message[K, V]], Outgoing]:
     encode = encoder(step_id, topic, kafka)
     name, new = topic.name, tuple.__new__
@@ -135,30 +126,6 @@ def _outgoing(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Messa
         return new(Outgoing, (target or name, value, key, where, message.timestamp or 0, headers, chosen))
 
     return outgoing
-
-
-def outgoing_headers(
-    message: Message[Any, Any], topic: Topic[Any, Any], key: bytes | None, value: bytes | None
-) -> list[tuple[str, str | bytes | None]]:
-    """The message's headers; the one that names the schema of the key, or of the value, only where that half
-    is written as it was read: another is written with another schema. Raises `EncodeError` for what is no
-    header.
-    """
-    kept = list(message.headers)
-    if any(name in _SCHEMA_HEADERS for name, _ in kept):
-        raw = message.raw()
-        same = {
-            HEADERS["key"]: _is_same(topic.key, None if raw is None else (raw.key, key)),
-            HEADERS["value"]: _is_same(topic.value, None if raw is None else (raw.value, value)),
-        }
-        kept = [header for header in kept if same.get(header[0], True)]
-    check_headers(kept)
-    return [*kept]
-
-
-def _is_same(serde: Serde[Any], halves: tuple[bytes | None, bytes | None] | None) -> bool:
-    """Of a message made in the flow, bytes and their header are what the user says."""
-    return isinstance(serde, BytesSerde) if halves is None else halves[0] == halves[1]
 
 
 def _refused(step_id: str, message: Message[Any, Any], error: Exception) -> Failure:

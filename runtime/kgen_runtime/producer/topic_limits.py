@@ -13,7 +13,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException
 
 from ..errors import OversizeError, RefusedError
-from ..kafka.connection import Kafka, TopicSettings
+from ..kafka.connection import BrokerTopicSettings, Kafka
 from .clients import TOO_LARGE, compresses, largest_message, queue_room
 from .outgoing import Outgoing
 from .record_size import client_size, record_size
@@ -31,12 +31,12 @@ _NO_LIMIT: Final = 1 << 40
 _COMPACTED: Final = "Give it a key, or have it sent elsewhere; cleanup.policy=delete takes messages without."
 
 
-class Limits:
+class TopicLimits:
     """Belongs to one worker of one delivering step."""
 
     def __init__(self, kafka: Kafka, topic: str, options: Mapping[str, Any]) -> None:
         self._kafka = kafka
-        self._known: dict[str, TopicSettings] = {}
+        self._known: dict[str, BrokerTopicSettings] = {}
         self.compacted: set[str] = set()
         """Topics that take no message without a key, of those that were asked for."""
         limit = self.of(topic).batch_limit
@@ -53,7 +53,7 @@ class Limits:
         self.large = min(usual, self.client) // 2
         """Messages with longer values are to be checked."""
 
-    def of(self, topic: str) -> TopicSettings:
+    def of(self, topic: str) -> BrokerTopicSettings:
         """Of a topic, asked for once."""
         known = self._known.get(topic)
         if known is None:

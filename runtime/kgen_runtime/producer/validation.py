@@ -10,7 +10,14 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ..errors import EncodeError
+from ..flow.topic import Topic
+from ..messages import Message
+from ..serde.base import Serde
+from ..serde.framing import HEADERS
+from ..serde.primitive import BytesSerde
 from .outgoing import Outgoing
+
+_SCHEMA_HEADERS: Final = frozenset(HEADERS.values())
 
 _NUMBERS: Final = struct.Struct("<iq")
 """Partition and timestamp, as librdkafka has them."""
@@ -52,3 +59,27 @@ def _check_text(what: str, text: Any) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise EncodeError(f"{what} has a lone surrogate, which UTF-8 has not: {reprlib.repr(text)}") from None
+
+
+def outgoing_headers(
+    message: Message[Any, Any], topic: Topic[Any, Any], key: bytes | None, value: bytes | None
+) -> list[tuple[str, str | bytes | None]]:
+    """The message's headers; the one that names the schema of the key, or of the value, only where that half
+    is written as it was read: another is written with another schema. Raises `EncodeError` for what is no
+    header.
+    """
+    kept = list(message.headers)
+    if any(name in _SCHEMA_HEADERS for name, _ in kept):
+        raw = message.raw()
+        same = {
+            HEADERS["key"]: _is_same(topic.key, None if raw is None else (raw.key, key)),
+            HEADERS["value"]: _is_same(topic.value, None if raw is None else (raw.value, value)),
+        }
+        kept = [header for header in kept if same.get(header[0], True)]
+    check_headers(kept)
+    return [*kept]
+
+
+def _is_same(serde: Serde[Any], halves: tuple[bytes | None, bytes | None] | None) -> bool:
+    """Of a message made in the flow, bytes and their header are what the user says."""
+    return isinstance(serde, BytesSerde) if halves is None else halves[0] == halves[1]

@@ -27,8 +27,9 @@ from bytewax.recovery import (
 )
 
 from ..errors import ConfigError, KgenError, RecoveryError
+from ..state.current_folder import bytewaxs_run, kept_in, recovery_folder
 from ..state.upgrade import upgrade
-from .start_offsets import bytewaxs_run, forget, kept_in, recovery_folder
+from .start_offsets import forget
 
 _FORMAT: Final = 1
 _SHOWN: Final = 3
@@ -88,7 +89,7 @@ class Recovery:
             raise self._unusable(error) from error
 
     def upgrade_state(self) -> None:
-        """Bring generated objects in the kept state to the schemas of today's code; see `state.store`.
+        """Bring generated objects in the kept state to the schemas of today's code; see `state.upgrade`.
 
         The modules of the flow are to be imported before. Raises `RecoveryError` where something that is kept
         cannot be read: nothing has changed then.

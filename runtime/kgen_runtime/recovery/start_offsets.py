@@ -9,11 +9,10 @@ whichever process comes first. A partition that is not among them is new since t
 from __future__ import annotations
 
 import sqlite3
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ..errors import RecoveryError
 
@@ -40,46 +39,6 @@ class Place(NamedTuple):
     step: str
     topic: str
     start: str
-
-
-class _Run:
-    folder: Path | None = None
-
-
-@contextmanager
-def kept_in(folder: str | Path | None) -> Iterator[None]:
-    """While entered, runs in this process use that recovery folder."""
-    before, _Run.folder = _Run.folder, None if folder is None else Path(folder)
-    try:
-        yield
-    finally:
-        _Run.folder = before
-
-
-def recovery_folder() -> Path | None:
-    """The recovery folder of the run in this process; None where there is none, or it cannot be known."""
-    if _Run.folder is not None:
-        return _Run.folder
-    run = bytewaxs_run()
-    return None if run is None else run.folder
-
-
-class BytewaxsRun(NamedTuple):
-    """What Bytewax's own runner was told: the recovery folder, and which process of a cluster this is."""
-
-    folder: Path
-    process: int | None
-
-
-def bytewaxs_run() -> BytewaxsRun | None:
-    """None where something else runs the flow, or without recovery."""
-    # Nothing that Bytewax calls is told of it. Its runner is a script that leaves it in a variable.
-    main: Any = sys.modules.get("__main__")
-    if getattr(getattr(main, "__spec__", None), "name", None) != "bytewax.run":
-        return None
-    told = getattr(main, "kwargs", {})
-    config = told.get("recovery_config")
-    return None if config is None else BytewaxsRun(Path(config.db_dir), told.get("process_id"))
 
 
 def pinned(folder: Path, place: Place, find: Callable[[], Mapping[int, Offset]]) -> Mapping[int, Offset]:

@@ -1,4 +1,4 @@
-"""What a run is doing, noted as it happens: what the runner's report (`report`) is made of.
+"""What a run is doing, noted as it happens: what the runner's report (`run_report`) is made of.
 
 Nothing is noted per message: counts come from `metrics`, and from steps that see failures, by batch. Nothing
 is noted at all unless a report wants it, so `python -m bytewax.run` and `testing.run` pay nothing.
@@ -23,7 +23,7 @@ OTHERS: Final = "others"
 
 
 @dataclass(frozen=True)
-class Reading:
+class PartitionReading:
     """Where the reading of a partition begins, and why there: `recovered`, or what `start=` says."""
 
     step: str
@@ -35,7 +35,7 @@ class Reading:
 
 
 @dataclass
-class Group:
+class FailureGroup:
     """Failures of one fingerprint that one policy has seen; `sample` is the first of them."""
 
     policy: str
@@ -54,7 +54,7 @@ class Wait:
     since: float
 
 
-class Progress:
+class RunProgress:
     """One per process (`PROGRESS`). Steps of all workers write it, the report's thread reads it."""
 
     def __init__(self) -> None:
@@ -68,8 +68,8 @@ class Progress:
         """Note what happens from now on. `finish` is called once, when the process is left in any way."""
         with self._lock:
             self.wanted = True
-            self.readings: list[Reading] = []
-            self.groups: dict[tuple[str, str], Group] = {}
+            self.readings: list[PartitionReading] = []
+            self.groups: dict[tuple[str, str], FailureGroup] = {}
             self.retries: Counter[str] = Counter()
             self.late = 0
             self._waits: dict[Hashable, Wait] = {}
@@ -83,7 +83,7 @@ class Progress:
         if finish is not None:
             finish()
 
-    def reading(self, reading: Reading) -> None:
+    def reading(self, reading: PartitionReading) -> None:
         """A partition is about to be read."""
         if self.wanted:
             self.readings.append(reading)
@@ -139,21 +139,21 @@ class Progress:
             found = sorted(self._waits.values(), key=lambda wait: wait.began)
         return list({wait.whom: wait for wait in reversed(found)}.values())[::-1]
 
-    def counts(self, policy: str) -> list[Group]:
+    def counts(self, policy: str) -> list[FailureGroup]:
         """What this policy has seen, the most frequent first."""
         with self._lock:
             groups = [group for group in self.groups.values() if group.policy == policy]
         return sorted(groups, key=lambda group: -group.count)
 
-    def _group(self, policy: str, failure: Failure, target: str) -> Group:
+    def _group(self, policy: str, failure: Failure, target: str) -> FailureGroup:
         fingerprint = failure.fingerprint
         group = self.groups.get((policy, fingerprint))
         if group is None and len(self.groups) >= MOST_GROUPS:
             fingerprint = OTHERS
             group = self.groups.get((policy, fingerprint))
         if group is None:
-            group = self.groups[policy, fingerprint] = Group(policy, fingerprint, failure, target)
+            group = self.groups[policy, fingerprint] = FailureGroup(policy, fingerprint, failure, target)
         return group
 
 
-PROGRESS: Final = Progress()
+PROGRESS: Final = RunProgress()

@@ -21,8 +21,7 @@ from ..metrics import handled
 from ..producer.clients import largest_message
 from ..producer.delivery import deliver
 from ..producer.outgoing import Outgoing
-from ..producer.sender import Delivery, Mail, Place
-from ..producer.sink import place_of
+from ..producer.sender import Delivery, Mail, Place, place_of
 from ..producer.validation import check_headers
 from ..recovery.folder import hold_for_bytewaxs_runner
 from ..reporting.call_site import failed_line, step_line

@@ -1,7 +1,7 @@
 """Signals while the runner loads.
 
 Python imports the whole package before `python -m kgen_runtime.run` begins. For most of a second SIGINT and
-SIGTERM would end it like any program; so they wait for `leaving`, which answers them.
+SIGTERM would end it like any program; so they wait for `shutdown`, which answers them.
 """
 
 from __future__ import annotations

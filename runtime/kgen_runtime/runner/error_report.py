@@ -25,8 +25,8 @@ from bytewax.recovery import InconsistentPartitionsError, MissingPartitionsError
 from ..errors import KgenError, ProcessingError, causes
 from ..flow.failures import class_name
 from ..recovery.folder import explained
+from ..reporting.printable import escaped
 from ..reporting.progress import PROGRESS
-from ..serde.registry.headers import escaped
 from .log_format import write_error
 from .shutdown import FAILED
 
@@ -95,7 +95,7 @@ def unhidden(cluster: Path | None) -> Iterator[None]:
     """For Bytewax's run in one process of several: raises the error that is behind a panic, or `CutOffError`
     where it is another process's.
     """
-    noted = Noted(cluster)
+    noted = RecordedErrors(cluster)
     with noted.taken():
         try:
             yield
@@ -108,7 +108,7 @@ def unhidden(cluster: Path | None) -> Iterator[None]:
             raise first from first.__cause__
 
 
-class Noted:
+class RecordedErrors:
     """The errors that Bytewax made, in their order."""
 
     def __init__(self, cluster: Path | None) -> None:

@@ -47,10 +47,10 @@ def run_cluster(args: argparse.Namespace) -> int:
             child = _started(command, env)
             stack.callback(_end, child)
             children.append(child)
-        return Watch(children, control, seen).run()
+        return ClusterWatch(children, control, seen).run()
 
 
-class Watch:
+class ClusterWatch:
     """Looks after the processes."""
 
     def __init__(

@@ -16,9 +16,10 @@ from typing import Any, Final, Literal, TypeAlias
 from bytewax.dataflow import Dataflow
 from confluent_kafka import KafkaError, KafkaException
 
-from ..consumer.source import KafkaSource, sources
+from ..consumer.partition import KafkaSource
+from ..consumer.source import sources
 from ..errors import ConfigError, KgenError, RegistryUnavailable
-from ..kafka.connection import Kafka, TopicFound, TopicSettings
+from ..kafka.connection import BrokerTopicSettings, Kafka, TopicFound
 from ..producer.clients import DENIED
 from ..producer.eligibility import deliveries, is_exactly_once
 from ..producer.exactly_once import group_of
@@ -45,7 +46,7 @@ log = logging.getLogger("kgen_runtime.run")
 
 
 @dataclass(frozen=True)
-class Finding:
+class PreflightFinding:
     """What was found of a topic that a step reads or writes: how it is, and what to do where it is not
     well.
     """
@@ -90,19 +91,19 @@ def _prepare(flow: Dataflow) -> None:
                 log.warning("%s: %s. %s", where, finding.what, finding.hint)
 
 
-def examine(flow: Dataflow) -> Iterator[Finding]:
+def examine(flow: Dataflow) -> Iterator[PreflightFinding]:
     """All that is found, of what the flow reads too. Changes nothing. Brokers that do not answer are waited
     for once.
     """
     silent: set[tuple[str, ...]] = set()
-    looks: list[tuple[str, str, Kafka, Callable[[], Iterable[Finding]]]] = []
+    looks: list[tuple[str, str, Kafka, Callable[[], Iterable[PreflightFinding]]]] = []
     for source in sources(flow.substeps):
         looks.append((source.step_id, source.topic.name, source.kafka, partial(_of_source, source)))
     for step, mail in _written(flow):
         looks.append((step, mail.topic, mail.kafka, partial(_of_target, flow, step, mail)))
     for step, topic, kafka, look in looks:
         if kafka.brokers in silent:
-            yield Finding(
+            yield PreflightFinding(
                 step, topic, "warning", "not looked at: the broker does not answer", _SETTINGS, True
             )
             continue
@@ -112,8 +113,8 @@ def examine(flow: Dataflow) -> Iterator[Finding]:
             yield finding
 
 
-def _of_target(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterable[Finding]:
-    return list(_looked_at(flow, step, mail)) or [Finding(step, mail.topic, "ok", _described(mail))]
+def _of_target(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterable[PreflightFinding]:
+    return list(_looked_at(flow, step, mail)) or [PreflightFinding(step, mail.topic, "ok", _described(mail))]
 
 
 def create_missing(mail: Mail[Any]) -> None:
@@ -142,7 +143,7 @@ def _create(step: str, mail: Mail[Any]) -> bool:
     return True
 
 
-def _looked_at(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterator[Finding]:
+def _looked_at(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterator[PreflightFinding]:
     """What is not well with what a step writes to."""
     try:
         found = mail.kafka.find_topic(mail.topic)
@@ -159,14 +160,14 @@ def _looked_at(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterator[Finding]:
     yield from _schemas(step, mail)
 
 
-def _absent(step: str, mail: Mail[Any]) -> Iterator[Finding]:
+def _absent(step: str, mail: Mail[Any]) -> Iterator[PreflightFinding]:
     if mail.kafka.creates_topics() is False:
-        yield Finding(step, mail.topic, "error", "the topic is not on the broker", _ABSENT)
+        yield PreflightFinding(step, mail.topic, "error", "the topic is not on the broker", _ABSENT)
 
 
-def _rights(flow: Dataflow, step: str, mail: Mail[Any], found: TopicFound) -> Iterator[Finding]:
+def _rights(flow: Dataflow, step: str, mail: Mail[Any], found: TopicFound) -> Iterator[PreflightFinding]:
     if found.allowed is not None and "WRITE" not in found.allowed:
-        yield Finding(step, mail.topic, "error", "the user may not WRITE to the topic", _RIGHTS)
+        yield PreflightFinding(step, mail.topic, "error", "the user may not WRITE to the topic", _RIGHTS)
     if not is_exactly_once(flow, mail):
         return
     group = group_of(f"{step}.deliver", mail.topic)
@@ -178,17 +179,21 @@ def _rights(flow: Dataflow, step: str, mail: Mail[Any], found: TopicFound) -> It
         allowed = frozenset()
     if allowed is not None and "READ" not in allowed:
         what = f"the user may not READ the group {group}, which exactly once needs"
-        yield Finding(step, mail.topic, "error", what, _RIGHTS)
+        yield PreflightFinding(step, mail.topic, "error", what, _RIGHTS)
 
 
-def _settings(flow: Dataflow, step: str, mail: Mail[Any], settings: TopicSettings) -> Iterator[Finding]:
+def _settings(
+    flow: Dataflow, step: str, mail: Mail[Any], settings: BrokerTopicSettings
+) -> Iterator[PreflightFinding]:
     if settings.compacted and mail.keyless:
         what = "the topic is compacted (cleanup.policy), and all messages of this step are without a key"
-        yield Finding(step, mail.topic, "error", what, _KEYS)
+        yield PreflightFinding(step, mail.topic, "error", what, _KEYS)
     if not mail.dead_letters:
         return
     if settings.compacted:
-        yield Finding(step, mail.topic, "warning", "the topic for dead letters is compacted", _LETTERS)
+        yield PreflightFinding(
+            step, mail.topic, "warning", "the topic for dead letters is compacted", _LETTERS
+        )
     for source in sources(flow.substeps):
         read = source.kafka.topic_settings(source.topic.name).batch_limit
         if None not in (read, settings.batch_limit) and (settings.batch_limit or 0) < (read or 0):
@@ -196,19 +201,19 @@ def _settings(flow: Dataflow, step: str, mail: Mail[Any], settings: TopicSetting
                 f"the topic for dead letters takes {settings.batch_limit:,} bytes (max.message.bytes), "
                 f"topic {source.topic.name} {read:,}"
             )
-            yield Finding(step, mail.topic, "warning", what, _LARGE_LETTERS)
+            yield PreflightFinding(step, mail.topic, "warning", what, _LARGE_LETTERS)
 
 
-def _schemas(step: str, mail: Mail[Any]) -> Iterator[Finding]:
+def _schemas(step: str, mail: Mail[Any]) -> Iterator[PreflightFinding]:
     try:
         mail.check_schemas()
     except RegistryUnavailable as error:
-        yield Finding(step, mail.topic, "warning", error.what, error.hint or "")
+        yield PreflightFinding(step, mail.topic, "warning", error.what, error.hint or "")
     except KgenError as error:
-        yield Finding(step, mail.topic, "error", error.what, error.hint or "")
+        yield PreflightFinding(step, mail.topic, "error", error.what, error.hint or "")
 
 
-def _of_source(source: KafkaSource[Any, Any]) -> Iterator[Finding]:
+def _of_source(source: KafkaSource[Any, Any]) -> Iterator[PreflightFinding]:
     step, topic = source.step_id, source.topic.name
     try:
         found = source.kafka.find_topic(topic)
@@ -216,18 +221,20 @@ def _of_source(source: KafkaSource[Any, Any]) -> Iterator[Finding]:
         yield _unseen(step, topic, error.args[0])
         return
     if found is None:
-        yield Finding(step, topic, "error", "the topic is not on the broker", _READ_ABSENT)
+        yield PreflightFinding(step, topic, "error", "the topic is not on the broker", _READ_ABSENT)
     elif found.allowed is not None and "READ" not in found.allowed:
-        yield Finding(step, topic, "error", "the user may not READ the topic", _RIGHTS)
+        yield PreflightFinding(step, topic, "error", "the user may not READ the topic", _RIGHTS)
     else:
-        yield Finding(step, topic, "ok", f"read, {found.partitions} partition(s)")
+        yield PreflightFinding(step, topic, "ok", f"read, {found.partitions} partition(s)")
 
 
-def _unseen(step: str, topic: str, error: KafkaError) -> Finding:
+def _unseen(step: str, topic: str, error: KafkaError) -> PreflightFinding:
     if error.code() in DENIED:
-        return Finding(step, topic, "error", f"the user may not see the topic: {error.str()}", _RIGHTS)
+        return PreflightFinding(
+            step, topic, "error", f"the user may not see the topic: {error.str()}", _RIGHTS
+        )
     what = f"the broker does not say whether the topic is there: {error.str()}"
-    return Finding(step, topic, "warning", what, _SETTINGS, error.code() in _NO_ANSWER)
+    return PreflightFinding(step, topic, "warning", what, _SETTINGS, error.code() in _NO_ANSWER)
 
 
 def _described(mail: Mail[Any]) -> str:

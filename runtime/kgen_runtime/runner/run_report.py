@@ -16,11 +16,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Final
 
-from ..flow.failures import bounded
 from ..metrics import Figures, figures
 from ..reporting.call_site import failed_line, step_line
-from ..reporting.progress import PROGRESS, Group, Reading, Wait
-from ..serde.registry.headers import escaped
+from ..reporting.printable import bounded, escaped
+from ..reporting.progress import PROGRESS, FailureGroup, PartitionReading, Wait
 from ..stop import STOP
 from .log_format import REPORTED
 
@@ -73,7 +72,7 @@ class Pace:
         return True
 
 
-class Report:
+class RunReport:
     """While entered, the run of this process is reported."""
 
     def __init__(self, about: About) -> None:
@@ -87,10 +86,10 @@ class Report:
         self._failures: dict[str, tuple[Pace, int]] = {}
         self._retries: tuple[Pace, int] = Pace(), 0
         self._waits: dict[str, tuple[Pace, Wait]] = {}
-        self._topics: dict[str, Topic] = {}
+        self._topics: dict[str, TopicProgress] = {}
         self._still = Still()
 
-    def __enter__(self) -> Report:
+    def __enter__(self) -> RunReport:
         PROGRESS.begin(self._end)
         if self._about.connects:
             PROGRESS.wait(_OTHER_PROCESSES, _OTHER_PROCESSES)
@@ -122,7 +121,7 @@ class Report:
         self._say_waits()
         counted = figures().since(self._before)
         for name in sorted({reading.topic for reading in PROGRESS.readings}):
-            self._topics.setdefault(name, Topic(name)).look(counted)
+            self._topics.setdefault(name, TopicProgress(name)).look(counted)
         self._still.look(counted, waiting=bool(PROGRESS.waits()))
 
     def _end(self) -> None:
@@ -153,7 +152,7 @@ class Report:
     def _say_readings(self) -> None:
         found = PROGRESS.readings[self._reported :]
         self._reported += len(found)
-        sources: dict[tuple[str, str], list[Reading]] = defaultdict(list)
+        sources: dict[tuple[str, str], list[PartitionReading]] = defaultdict(list)
         for reading in found:
             sources[reading.step, reading.topic].append(reading)
         for (step, topic), readings in sources.items():
@@ -210,7 +209,7 @@ class Report:
         _say("end", f"totals: {text} ({seconds:g} s)", **totals, topics=dict(counted.read), seconds=seconds)
 
 
-class Topic:
+class TopicProgress:
     """How one topic is catching up."""
 
     def __init__(self, name: str) -> None:
@@ -264,7 +263,7 @@ def _say(event: str, text: str, level: int = logging.INFO, **fields: Any) -> Non
     log.log(level, "%s", text, extra={REPORTED: (event, fields)})
 
 
-def _say_reading(step: str, topic: str, readings: Sequence[Reading]) -> None:
+def _say_reading(step: str, topic: str, readings: Sequence[PartitionReading]) -> None:
     line = step_line(step)
     each = [f"{r.partition} from {r.offset} ({r.why}) until {r.until}" for r in readings]
     more = f" and {len(each) - _MOST_SHOWN} more partitions" if len(each) > _MOST_SHOWN else ""
@@ -280,7 +279,7 @@ def _say_reading(step: str, topic: str, readings: Sequence[Reading]) -> None:
     )
 
 
-def _say_groups(policy: str, name: str, groups: Sequence[Group], total: int, new: int) -> None:
+def _say_groups(policy: str, name: str, groups: Sequence[FailureGroup], total: int, new: int) -> None:
     shown = [_described(group) for group in groups[:_MOST_SHOWN]]
     each = "; ".join(
         f"{it['count']} {it['fingerprint']} {it['stage']} at {it['place']} ({it['step']}): {it['error']}: "
@@ -295,7 +294,7 @@ def _say_groups(policy: str, name: str, groups: Sequence[Group], total: int, new
     _say("failures", text, logging.WARNING, **fields)
 
 
-def _described(group: Group) -> dict[str, Any]:
+def _described(group: FailureGroup) -> dict[str, Any]:
     failure = group.sample
     return {
         "count": group.count,

@@ -1,4 +1,4 @@
-"""Signals, and how this process leaves a run: the main thread's side of `stopping`."""
+"""Signals, and how this process leaves a run: the main thread's side of `stop`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Leaver:
     """While entered: the first SIGINT or SIGTERM asks the sources to stop, the second one ends the process
     (130).
 
-    `drain`: there is recovery, so stop without an end of input (see `stopping`). `control`: the folder
+    `drain`: there is recovery, so stop without an end of input (see `stop`). `control`: the folder
     through which the process that started this one (`cluster`) hears of it; it speaks on stdin. `linger`:
     how long to stay for the others where nobody tells when they are ready, too.
     """

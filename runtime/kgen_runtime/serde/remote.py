@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from ..codec.avro.schema.tree import Schema, parse
+from ..codec.avro.schema.parser import parse
+from ..codec.avro.schema.tree import Schema
 from ..errors import RegistryError, RegistryUnavailable, ResolutionError, SchemaError, UnknownSchema
+from ..reporting.printable import printable
 from . import rules
 from .registry.client import RegistryClient
-from .registry.headers import printable
 from .schemas import Schemas
 from .subject_names import same, sibling
 

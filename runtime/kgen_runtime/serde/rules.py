@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import RulesError
-from .registry.headers import printable
+from ..reporting.printable import printable
 
 OnRules: TypeAlias = Literal["refuse", "ignore"]
 

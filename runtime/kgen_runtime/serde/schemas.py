@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..codec.avro.schema.tree import Schema, parse
+from ..codec.avro.schema.parser import parse
+from ..codec.avro.schema.tree import Schema
 from .rules import OnRules
 from .subject_names import context_of
 

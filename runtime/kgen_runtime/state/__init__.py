@@ -14,9 +14,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..messages import _restored_failure as failure
+from ..messages import _restored_message as message
+from ..messages import _restored_raw_message as raw_message
 from .homes import ready
 from .hooks import blank
 from .restorers import current_load, restorer, unpacker
+
+__all__ = ["failure", "member", "message", "new", "new_of", "raw_message", "restore"]
 
 
 def restore(mark: str, data: bytes) -> Any:
@@ -43,28 +48,3 @@ def member(mark: str, symbol: str) -> Any:
     """The member of an enum. Raises `RecoveryError`."""
     load = current_load()
     return restorer(mark).member(symbol) if load is None else load.member(mark, symbol)
-
-
-def message(*values: Any) -> Any:
-    """A `Message`. Fields are only ever added, at the end: missing ones have their defaults, and those of a
-    newer kgen are left out.
-    """
-    try:
-        return messages.Message(*values)
-    except TypeError:
-        return messages.Message(*values[: len(messages.Message.__slots__)])
-
-
-def raw_message(*values: Any) -> Any:
-    """A `RawMessage`, as `message`."""
-    return messages.RawMessage(**dict(zip(messages.RawMessage.__slots__, values)))
-
-
-def failure(*values: Any) -> Any:
-    """A `Failure`, as `message`. A stage that this kgen does not know is `process`."""
-    known = dict(zip(messages.Failure.__slots__, values))
-    stages = {stage.value: stage for stage in messages.Stage}
-    return messages.Failure(**{**known, "stage": stages.get(known["stage"], messages.Stage.PROCESS)})
-
-
-from .. import messages  # noqa: E402 - which begins with an import of this module

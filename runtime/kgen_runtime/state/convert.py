@@ -1,7 +1,8 @@
 """Values as they are, from one schema to another: for objects that are not kept as Avro binary.
 
-The rules are those of `codec.resolve`, and scalars go through the codec. What is the same in both schemas is
-left as it is, also where it does not fit them. Lists and dicts are changed in place: others may hold them.
+The rules are those of `codec.avro.resolution`, and scalars go through the codec. What is the same in both
+schemas is left as it is, also where it does not fit them. Lists and dicts are changed in place: others may
+hold them.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from ..codec.avro.schema.tree import normalised
+from ..codec.avro.schema.parser import normalised
 
 MARK = re.compile(rb"kgen:[^\x00-\x20:]+:[^\x00-\x20:]+:[A-Za-z0-9_-]{8}")
 

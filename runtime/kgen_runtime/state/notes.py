@@ -12,10 +12,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..codec.avro.schema.tree import Schema, parse
+from ..codec.avro.schema.parser import parse
+from ..codec.avro.schema.tree import Schema
 from ..errors import SchemaError
-from ..recovery.start_offsets import recovery_folder
 from . import homes
+from .current_folder import recovery_folder
 
 NAME: Final = "kgen-state.db"  # Bytewax takes all files in its folder that end in .sqlite3 for partitions
 _PATIENCE: Final = 120.0

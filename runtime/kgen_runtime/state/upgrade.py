@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import KgenError, RecoveryError
-from ..flow.failures import bounded
-from ..serde.registry.headers import escaped
+from ..reporting.printable import bounded, escaped
 from . import notes
 from .loading import load
 from .marks import MARK

@@ -21,7 +21,7 @@ from tests.unit.codec.test_codec import logical, record, schema
 
 import kgen_runtime as rt
 from kgen_runtime.codec import make_reader, make_writer
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 
 
 def fixed(name: str, size: int, **more: Any) -> dict[str, Any]:

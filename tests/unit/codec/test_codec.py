@@ -22,9 +22,9 @@ import pytest
 from kgen_runtime.codec import ENGINE, make_reader, make_writer
 from kgen_runtime.codec.avro.bind import is_plain
 from kgen_runtime.codec.avro.resolution.resolve import check
-from kgen_runtime.codec.avro.schema.defaults import zigzag
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.values import Duration, LocalTimestampNanos, TimestampNanos
+from kgen_runtime.codec.varint import zigzag
 from kgen_runtime.errors import DecodeError, EncodeError, ResolutionError, SchemaError
 
 UTC = dt.timezone.utc

@@ -11,7 +11,8 @@ from kgen.model import Settings, build
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
 from kgen_runtime import WriterSchema
 from kgen_runtime.codec.avro.schema import documents, parser
-from kgen_runtime.codec.avro.schema.tree import Limits, Record, Ref, parse
+from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.avro.schema.tree import Limits, Record, Ref
 from kgen_runtime.errors import SchemaError
 
 

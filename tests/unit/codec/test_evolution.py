@@ -26,7 +26,7 @@ from tests.unit.codec.schemas import Json, as_plain, classes, same, schemas, str
 
 from kgen_runtime.codec import make_reader
 from kgen_runtime.codec.avro.resolution.resolve import PROMOTIONS, check
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import DecodeError, ResolutionError
 
 QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))

@@ -13,7 +13,8 @@ import pytest
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.resolution.resolve import check, resolve
 from kgen_runtime.codec.avro.schema.defaults import DefaultEncoder
-from kgen_runtime.codec.avro.schema.tree import Array, Enum, Field, Primitive, Record, Ref, Schema, parse
+from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.avro.schema.tree import Array, Enum, Field, Primitive, Record, Ref, Schema
 from kgen_runtime.errors import DecodeError, ResolutionError, SchemaError
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kgen_runtime.codec import make_reader, make_writer
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.values import Duration, TimestampNanos
 
 UTC = dt.timezone.utc

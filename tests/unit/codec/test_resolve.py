@@ -8,7 +8,8 @@ import pytest
 from kgen_runtime.codec.avro.resolution.incompatibilities import Incompatibility
 from kgen_runtime.codec.avro.resolution.read_plan import Choice, Link, Pick
 from kgen_runtime.codec.avro.resolution.resolve import check, field_sources, resolve
-from kgen_runtime.codec.avro.schema.tree import Field, Primitive, Record, parse
+from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.avro.schema.tree import Field, Primitive, Record
 from kgen_runtime.errors import ResolutionError
 
 

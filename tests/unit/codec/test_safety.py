@@ -18,9 +18,9 @@ import pytest
 from tests.unit.codec.test_codec import POINT, fixed, logical, record, schema
 
 from kgen_runtime.codec import make_reader, make_writer
-from kgen_runtime.codec.avro.schema.defaults import zigzag as number
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.limits import MOST_DEPTH
+from kgen_runtime.codec.varint import zigzag as number
 from kgen_runtime.errors import ConfigError, DecodeError, EncodeError
 
 HUGE = b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"  # 2^63 - 1
@@ -467,7 +467,7 @@ def test_the_engine_is_logged_once_when_it_is_first_used(blocked: bool, asked: s
     code = (
         "import logging, sys; logging.basicConfig(level='INFO')\n"
         + ("sys.modules['kgen_runtime.codec.native._reader'] = None\n" if blocked else "")
-        + "from kgen_runtime import codec; from kgen_runtime.codec.avro.schema.tree import parse\n"
+        + "from kgen_runtime import codec; from kgen_runtime.codec.avro.schema.parser import parse\n"
         "print('imported', file=sys.stderr, flush=True)\n"
         "schema = parse('\"int\"')\n"
         "assert codec.make_reader(schema).decode(codec.make_writer(schema).encode(1)) == 1\n"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kgen_runtime.codec.avro.schema.parser import normalised, parse
 from kgen_runtime.codec.avro.schema.tree import (
     NO_DEFAULT,
     Array,
@@ -18,8 +19,6 @@ from kgen_runtime.codec.avro.schema.tree import (
     Ref,
     Schema,
     Union,
-    normalised,
-    parse,
 )
 from kgen_runtime.errors import SchemaError
 

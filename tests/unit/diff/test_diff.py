@@ -11,7 +11,8 @@ import pytest
 
 from kgen.compat.levels import at_level, both_ways
 from kgen.compat.schema_diff import Change, schema_diff, summary
-from kgen_runtime.codec.avro.schema.tree import Schema, parse
+from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.avro.schema.tree import Schema
 
 
 def record(*fields: Any, name: str = "shop.Order", **more: Any) -> Schema:

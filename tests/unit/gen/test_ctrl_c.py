@@ -44,7 +44,7 @@ POINTS = {
     "half-way through renaming": (("kgen.project.transaction", "Disk", "replace", 4), EVERYTHING),
     "before the journal goes": (("kgen.project.transaction", "_Run", "_end", 1), EVERYTHING),
     "while tidying up": (("kgen.project.transaction", "_Run", "clean", 1), EVERYTHING),
-    "while it is shown": (("kgen.planning.plan", "", "lines", 1), EVERYTHING),
+    "while it is shown": (("kgen.planning.report", "", "lines", 1), EVERYTHING),
 }
 Pressed = Callable[..., tuple[int, str, str]]
 

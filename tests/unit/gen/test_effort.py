@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import kgen
-from kgen.actions import pull
+from kgen.actions import inputs, pull
 
 OURS = str(Path(kgen.__file__).parent)
 FEW = 10
@@ -56,14 +56,14 @@ def effort(registry: Any, root: Path, subjects: int) -> dict[str, Counter[CodeTy
         for fields in ([], ["a"]):
             reference = ("shop.Address", "address", 1)
             registry.add(f"topic{number}-value", order(number, *fields), references=[reference])
-    first = lines_run(lambda: pull.run(pull.Request(root, registry.url)))
-    again = lines_run(lambda: pull.run(pull.Request(root)))
+    first = lines_run(lambda: pull.run(inputs.Request(root, registry.url)))
+    again = lines_run(lambda: pull.run(inputs.Request(root)))
     for number in range(subjects):
         registry.add(f"topic{number}-value", order(number, "a", "b"), references=[reference])
     return {
         "first": first,
         "again": again,
-        "changed": lines_run(lambda: pull.run(pull.Request(root))),
+        "changed": lines_run(lambda: pull.run(inputs.Request(root))),
     }
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kgen import merge as merging
 from kgen.merge import merge
-from kgen.merge.parsed_source import Source
+from kgen.merge.parsed_source import ParsedSource
 
 NAMES = ["alpha", "beta", "gamma", "delta", "omega"]
 names = st.sampled_from(NAMES)
@@ -140,7 +140,7 @@ def parses(text: str) -> bool:
 
 def by_meaning(base: str, ours: str, theirs: str) -> merging.Merged | None:
     """Without the short cuts for equal texts."""
-    return merging._by_meaning(Source(base), Source(ours), Source(theirs), False, "")
+    return merging._by_meaning(ParsedSource(base), ParsedSource(ours), ParsedSource(theirs), False, "")
 
 
 @quick

@@ -25,7 +25,7 @@ from kgen.model.subjects import SchemaVersion, Snapshot, Subject
 from kgen.render import render
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 
 SHORT_NAMES = [
     "Order", "order_line", "Thing", "Value", "Decimal", "list", "Enum", "field", "O", "_X", "_0", "None",

@@ -177,7 +177,7 @@ def test_every_builtin_of_this_python_is_known() -> None:
     "name", ["", "class", "_A", "a", "A b", "A\n", "Decimal", "rt", "E\u0301", "é", "\uff23", "\ua7c0x"]
 )
 def test_a_lock_cannot_bring_in_a_bad_class_name(name: str) -> None:
-    assert names.Scope({("s", "n"): name}).keep(("s", "n")) is None
+    assert names.NameScope({("s", "n"): name}).keep(("s", "n")) is None
 
 
 @pytest.mark.parametrize("name", ["", "class", "__a", "a b", "a\n", "self", "e\u0301", "x; import os", "l"])

@@ -11,10 +11,11 @@ from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.kafka.connection import TopicSettings
+from kgen_runtime.kafka.connection import BrokerTopicSettings
 from kgen_runtime.producer import delivery as deliveries
 from kgen_runtime.producer import sink
 from kgen_runtime.producer.clients import OF_A_BATCH
+from kgen_runtime.producer.sender import place_of
 from kgen_runtime.stop import STOP
 
 
@@ -81,15 +82,15 @@ class Broker(testing.Memory):
         super().__init__(*inputs)
         self.verdict = verdict
         self.refused_at_once: dict[bytes, int] = {}
-        self.settings: dict[str, TopicSettings] = {}
+        self.settings: dict[str, BrokerTopicSettings] = {}
         self.room: int | None = None
         self.away = False
         self.buffer_errors = 0
         self.flushes = 0
         self.purged = 0
 
-    def topic_settings(self, topic: str) -> TopicSettings:
-        return self.settings.get(topic, TopicSettings())
+    def topic_settings(self, topic: str) -> BrokerTopicSettings:
+        return self.settings.get(topic, BrokerTopicSettings())
 
     def judge(self, value: bytes | None, partition: int, headers: Any) -> int | None:
         """For brokers that look at more than the value."""
@@ -167,6 +168,6 @@ def office_of(out: rt.Topic[str, str], kafka: rt.Kafka, delivery: Any = "at-leas
         lambda message, error: module._refused("flow.out", message, error),
         delivery=delivery,
         topic=out.name,
-        place=module.place_of,
+        place=place_of,
     )
     return deliveries.PostOffice("flow.out", mail, Dataflow("f"))

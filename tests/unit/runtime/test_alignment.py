@@ -17,7 +17,7 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.consumer import alignment
 from kgen_runtime.consumer.alignment import Workers
-from kgen_runtime.consumer.partition_reader import Reader
+from kgen_runtime.consumer.partition_reader import PartitionReader
 
 from .conftest import raw
 
@@ -123,14 +123,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def reader(kafka: rt.Kafka, *partitions: int, align: rt.Align = "messages", **more: Any) -> Reader:
-    made = Reader(kafka, "orders", None, 10, align, **more)
+def reader(kafka: rt.Kafka, *partitions: int, align: rt.Align = "messages", **more: Any) -> PartitionReader:
+    made = PartitionReader(kafka, "orders", None, 10, align, **more)
     for partition in partitions:
         made.assign(partition, 0)
     return made
 
 
-def took(reader: Reader, partition: int) -> list[int | None]:
+def took(reader: PartitionReader, partition: int) -> list[int | None]:
     rows = reader.take(partition)
     return [] if rows is None else rows.timestamps
 

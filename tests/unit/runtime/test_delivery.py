@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.kafka.connection import TopicSettings
+from kgen_runtime.kafka.connection import BrokerTopicSettings
 from kgen_runtime.producer import delivery, sender
 from kgen_runtime.producer.eligibility import deliveries
 
@@ -161,7 +161,7 @@ def test_a_message_made_in_the_flow_fails_with_its_repr(out: Out) -> None:
 def test_what_is_over_the_topics_limit_is_found_before_it_is_sent(out: Out) -> None:
     """A broker refuses all that shares a batch with it."""
     kafka = Broker()
-    kafka.settings["out"] = TopicSettings(batch_limit=1_000)
+    kafka.settings["out"] = BrokerTopicSettings(batch_limit=1_000)
     (failure,) = write(kafka, out, [rt.Message("k", text) for text in ("a", "x" * 1_000, "b")], batch=3)
     assert (failure.stage, written(kafka)) == (rt.Stage.OVERSIZE, [b"a", b"b"])
     assert failure.message == (
@@ -171,7 +171,7 @@ def test_what_is_over_the_topics_limit_is_found_before_it_is_sent(out: Out) -> N
 
 def test_the_broker_decides_on_what_is_compressed(out: Out) -> None:
     kafka = Broker()
-    kafka.settings["out"] = TopicSettings(batch_limit=1_000)
+    kafka.settings["out"] = BrokerTopicSettings(batch_limit=1_000)
     kafka._config = {"compression.type": "zstd"}
     assert write(kafka, out, [rt.Message("k", "x" * 1_000)]) == []
 
@@ -193,7 +193,7 @@ def test_the_producer_takes_what_the_topic_takes(
 ) -> None:
     kafka = Broker()
     kafka._config = dict(config)
-    kafka.settings["out"] = TopicSettings(batch_limit=limit)
+    kafka.settings["out"] = BrokerTopicSettings(batch_limit=limit)
     write(kafka, out, [rt.Message("k", "v")])
     assert kafka.options.get("message.max.bytes") == expected
 
@@ -231,7 +231,7 @@ def test_whose_limit_it_was_is_said(
 ) -> None:
     kafka = Broker()
     kafka._config = dict(config)
-    kafka.settings["out"] = TopicSettings(batch_limit=limit)
+    kafka.settings["out"] = BrokerTopicSettings(batch_limit=limit)
     (failure,) = write(kafka, out, [rt.Message("k", "x" * size, target_topic="other")])
     assert failure.stage == rt.Stage.OVERSIZE
     assert told in failure.message
@@ -248,7 +248,7 @@ def test_the_limit_that_was_passed_is_named(out: Out) -> None:
 
 def test_messages_without_a_key_are_put_aside_from_a_compacted_topic(out: Out) -> None:
     kafka = Broker()
-    kafka.settings["out"] = TopicSettings(compacted=True)
+    kafka.settings["out"] = BrokerTopicSettings(compacted=True)
     messages = [rt.Message("k", "a"), rt.Message(None, "b"), rt.Message("", "c")]
     (failure,) = write(kafka, out, messages, batch=3)
     assert "cleanup.policy" in failure.message

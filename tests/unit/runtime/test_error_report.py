@@ -16,7 +16,7 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.errors import ConfigError
 from kgen_runtime.runner.error_report import CutOffError, tell
-from kgen_runtime.runner.local_cluster import Watch
+from kgen_runtime.runner.local_cluster import ClusterWatch
 from kgen_runtime.runner.shutdown import CUT_OFF, DONE, FAILED
 
 from .conftest import texts
@@ -173,7 +173,7 @@ class Child:
 
 
 def watched(folder: Path, *children: Child) -> int:
-    return Watch(cast(Any, list(children)), folder, []).run()
+    return ClusterWatch(cast(Any, list(children)), folder, []).run()
 
 
 def test_the_process_that_failed_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -20,7 +20,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.kafka.connection import TopicSettings
+from kgen_runtime.kafka.connection import BrokerTopicSettings
 from kgen_runtime.producer import delivery, exactly_once
 from kgen_runtime.producer import sender as counter
 from kgen_runtime.producer.eligibility import check_interval
@@ -451,8 +451,8 @@ def test_a_failure_is_told_again_where_its_letter_was_not_written(orders: Topic,
 
 def test_what_is_too_large_for_the_topic_is_found_before_it_is_sent(orders: Topic, out: Topic) -> None:
     class Small(testing.Memory):
-        def topic_settings(self, topic: str) -> TopicSettings:
-            return TopicSettings(batch_limit=100 if topic == "out" else None)
+        def topic_settings(self, topic: str) -> BrokerTopicSettings:
+            return BrokerTopicSettings(batch_limit=100 if topic == "out" else None)
 
     large = rt.RawMessage(key=b"k", value=b"x" * 100, topic="orders")
     kafka = Small({orders: [*texts(2), large]})
@@ -466,8 +466,8 @@ def test_a_message_without_a_key_does_not_stop_a_flow_into_a_compacted_topic(
     orders: Topic, out: Topic
 ) -> None:
     class Compacted(testing.Memory):
-        def topic_settings(self, topic: str) -> TopicSettings:
-            return TopicSettings(compacted=topic == "out")
+        def topic_settings(self, topic: str) -> BrokerTopicSettings:
+            return BrokerTopicSettings(compacted=topic == "out")
 
     keyless = rt.RawMessage(key=None, value=b"no key", topic="orders")
     kafka = Compacted({orders: [*texts(2), keyless]})
@@ -564,8 +564,8 @@ class Narrow(testing.Memory):
 
     limit: int | None = 1_000
 
-    def topic_settings(self, topic: str) -> TopicSettings:
-        return TopicSettings(batch_limit=self.limit if topic == "narrow" else 20_000)
+    def topic_settings(self, topic: str) -> BrokerTopicSettings:
+        return BrokerTopicSettings(batch_limit=self.limit if topic == "narrow" else 20_000)
 
     def producer(self, extra: Any) -> Any:
         return Batches(super().producer(extra))

@@ -10,8 +10,8 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.consumer import group_commits
-from kgen_runtime.consumer.group_commits import Group, refusal
-from kgen_runtime.consumer.source import KafkaSource
+from kgen_runtime.consumer.group_commits import GroupCommits, refusal
+from kgen_runtime.consumer.partition import KafkaSource
 
 from .conftest import texts
 
@@ -30,7 +30,7 @@ class Told:
         self.offsets += [(at.partition, at.offset) for at in offsets]
 
 
-def tell(group: Group, *offsets: int) -> list[tuple[int, int]]:
+def tell(group: GroupCommits, *offsets: int) -> list[tuple[int, int]]:
     consumer: Any = Told()
     for offset in offsets:
         group.tell(consumer, 0, offset)
@@ -39,21 +39,21 @@ def tell(group: Group, *offsets: int) -> list[tuple[int, int]]:
 
 
 def test_an_offset_is_told_once() -> None:
-    group = Group("g", "orders")
+    group = GroupCommits("g", "orders")
     assert tell(group, 3, 3, 4) == [(0, 3), (0, 4)]
     group.answered(None, [TopicPartition("orders", 0, 4)])
     assert tell(group, 4) == []
 
 
 def test_an_offset_that_stays_is_told_again_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    group = Group("g", "orders")
+    group = GroupCommits("g", "orders")
     assert tell(group, 3) == [(0, 3)]
     monkeypatch.setattr(group_commits, "_AGAIN", 0.0)
     assert tell(group, 3) == [(0, 3)]
 
 
 def test_what_could_not_be_committed_is_told_again(caplog: pytest.LogCaptureFixture) -> None:
-    group, failed = Group("g", "orders"), KafkaError(KafkaError.UNKNOWN_MEMBER_ID)
+    group, failed = GroupCommits("g", "orders"), KafkaError(KafkaError.UNKNOWN_MEMBER_ID)
     for _ in range(3):
         assert tell(group, 3) == [(0, 3)]
         group.answered(failed, [TopicPartition("orders", 0, 3)])
@@ -64,7 +64,7 @@ def test_what_could_not_be_committed_is_told_again(caplog: pytest.LogCaptureFixt
 
 
 def test_a_refused_group_hears_no_more(caplog: pytest.LogCaptureFixture) -> None:
-    group = Group("g", "orders")
+    group = GroupCommits("g", "orders")
     for _ in range(2):
         group.refused(REFUSED)
     assert tell(group, 3) == []
@@ -72,7 +72,7 @@ def test_a_refused_group_hears_no_more(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_without_a_group_a_refusal_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    group = Group(None, "orders")
+    group = GroupCommits(None, "orders")
     group.refused(REFUSED)
     assert tell(group, 3) == []
     assert caplog.text == ""

@@ -20,7 +20,7 @@ from prometheus_client import REGISTRY
 
 import kgen_runtime as rt
 from kgen_runtime import metrics, testing
-from kgen_runtime.consumer.source import KafkaSource
+from kgen_runtime.consumer.partition import KafkaSource
 from kgen_runtime.flow.retry import patiently
 from kgen_runtime.runner import local_cluster
 

@@ -10,9 +10,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 import kgen_runtime as rt
 from kgen_runtime import testing
+from kgen_runtime.consumer import metadata
 from kgen_runtime.consumer import partition_reader as reader
-from kgen_runtime.consumer.partition_reader import Reader
-from kgen_runtime.consumer.source import KafkaSource
+from kgen_runtime.consumer.partition import KafkaSource
+from kgen_runtime.consumer.partition_reader import PartitionReader
 from kgen_runtime.errors import SourceError
 
 from .conftest import texts
@@ -31,7 +32,7 @@ def two(orders: Orders) -> testing.Memory:
 
 
 def test_messages_go_to_their_partitions_in_order(two: testing.Memory) -> None:
-    reader = Reader(two, "orders", None, 5)
+    reader = PartitionReader(two, "orders", None, 5)
     for partition in (0, 1):
         reader.assign(partition, 0)
     taken: dict[int, list[Any]] = {0: [], 1: []}
@@ -43,7 +44,7 @@ def test_messages_go_to_their_partitions_in_order(two: testing.Memory) -> None:
 
 
 def test_what_was_fetched_of_a_released_partition_is_dropped(two: testing.Memory) -> None:
-    reader = Reader(two, "orders", None, 20)
+    reader = PartitionReader(two, "orders", None, 20)
     for partition in (0, 1):
         reader.assign(partition, 0)
     reader._inboxes.pop(0)  # released between the fetch and its delivery
@@ -74,7 +75,7 @@ def test_a_partition_that_others_wait_for_is_asked_again_soon(
 def test_the_end_counts_when_all_before_it_was_taken(orders: Orders) -> None:
     """It comes among the messages, and others may come after it."""
     kafka = testing.Memory({orders: texts(3)})
-    one = Reader(kafka, "orders", None, 1)
+    one = PartitionReader(kafka, "orders", None, 1)
     one.assign(0, 0)
     first, second, third = kafka._topics["orders"][0]
     nothing = rt.RawMessage(key=None, value=None, topic="orders")
@@ -95,7 +96,7 @@ def test_messages_do_not_pile_up_for_a_partition_whose_turn_is_late(
     monkeypatch.setattr(reader, "_ROOM", 20)
     monkeypatch.setattr(reader, "_LEAST_ROOM", 10)
     kafka = testing.Memory({orders: [*texts(100, partition=0), *texts(3, partition=1)]})
-    one = Reader(kafka, "orders", None, 2)
+    one = PartitionReader(kafka, "orders", None, 2)
     for partition in (0, 1):
         one.assign(partition, 0)
     assert offsets(one.take(1)) == [(1, 0), (1, 1)]
@@ -107,7 +108,7 @@ def test_messages_do_not_pile_up_for_a_partition_whose_turn_is_late(
 def test_few_large_messages_wait_for_their_turn(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "_ROOM_BYTES", 10_000)
     large = [rt.RawMessage(key=None, value=b"x" * 1000, topic="orders", partition=0) for _ in range(100)]
-    one = Reader(testing.Memory({orders: [*large, *texts(1, partition=1)]}), "orders", None, 1)
+    one = PartitionReader(testing.Memory({orders: [*large, *texts(1, partition=1)]}), "orders", None, 1)
     for partition in (0, 1):
         one.assign(partition, 0)
     assert offsets(one.take(1)) == [(1, 0)]
@@ -116,7 +117,7 @@ def test_few_large_messages_wait_for_their_turn(orders: Orders, monkeypatch: pyt
 
 def test_a_partition_that_is_held_keeps_its_place(orders: Orders) -> None:
     kafka = testing.Memory({orders: [*texts(10, partition=0), *texts(3, partition=1)]})
-    one = Reader(kafka, "orders", None, 2)
+    one = PartitionReader(kafka, "orders", None, 2)
     for partition in (0, 1):
         one.assign(partition, 0)
     assert offsets(one.take(0)) == [(0, 0), (0, 1)]
@@ -141,7 +142,7 @@ def test_fetching_goes_on_soon(config: dict[str, Any], expected: dict[str, int])
             return super().consumer(extra)
 
     given: dict[str, Any] = {}
-    Reader(Kafka("127.0.0.1:1", config=config), "orders", None, 3).close()
+    PartitionReader(Kafka("127.0.0.1:1", config=config), "orders", None, 3).close()
     assert given.items() >= expected.items()
 
 
@@ -149,7 +150,7 @@ def test_fetching_goes_on_soon(config: dict[str, Any], expected: dict[str, int])
 def test_reading_needs_no_group(orders: Orders, group: str | None, caplog: pytest.LogCaptureFixture) -> None:
     """librdkafka asks for the coordinator of the group, whether or not anything is ever committed."""
     kafka = testing.Memory({orders: texts(3)})
-    one = Reader(kafka, "orders", group, 5)
+    one = PartitionReader(kafka, "orders", group, 5)
     one.assign(0, 0)
     nothing = rt.RawMessage(key=None, value=None, topic="orders")
     refused = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)
@@ -176,14 +177,14 @@ class Answers:
 
 
 def test_a_lost_connection_at_the_start_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_PAUSE", 0.001)
+    monkeypatch.setattr(metadata, "_PAUSE", 0.001)
     lost = (KafkaError._TRANSPORT, KafkaError._UNKNOWN_PARTITION, KafkaError._DESTROY_BROKER)
-    assert reader.asked(Answers(*lost, "answer"), "orders", 3) == "answer"
+    assert metadata.asked(Answers(*lost, "answer"), "orders", 3) == "answer"
 
 
 def test_a_refusal_is_told_at_once() -> None:
     refusing = Answers(KafkaError.TOPIC_AUTHORIZATION_FAILED, "never asked")
     with pytest.raises(SourceError, match="refuses") as caught:
-        reader.asked(refusing, "orders")
+        metadata.asked(refusing, "orders")
     assert "READ on the topic" in str(caught.value)
     assert refusing.left == ["never asked"]

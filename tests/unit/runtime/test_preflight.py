@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
 from kgen_runtime import run, testing
-from kgen_runtime.kafka.connection import TopicFound, TopicSettings
+from kgen_runtime.kafka.connection import BrokerTopicSettings, TopicFound
 from kgen_runtime.runner import preflight
 
 Topic = rt.Topic[str, str]
@@ -59,8 +59,8 @@ class Broker(testing.Memory):
             raise KafkaException(KafkaError(self.group))
         return self.group
 
-    def topic_settings(self, topic: str) -> TopicSettings:
-        return TopicSettings(compacted=topic in self.compacted, batch_limit=self.limits.get(topic))
+    def topic_settings(self, topic: str) -> BrokerTopicSettings:
+        return BrokerTopicSettings(compacted=topic in self.compacted, batch_limit=self.limits.get(topic))
 
 
 def build(

@@ -203,7 +203,7 @@ SLOW = """
     from bytewax.dataflow import Dataflow
     import kgen_runtime as rt
     from kgen_runtime import testing
-    from kgen_runtime.consumer.source import KafkaSource
+    from kgen_runtime.consumer.partition import KafkaSource
 
     class Away(rt.StringSerde):
         def encoder(self, store, role):

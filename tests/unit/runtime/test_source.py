@@ -21,10 +21,10 @@ from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.consumer import partition_reader
-from kgen_runtime.consumer.source import KafkaSource
-from kgen_runtime.recovery.start_offsets import kept_in, recovery_folder
+from kgen_runtime.consumer import topic_watch
+from kgen_runtime.consumer.partition import KafkaSource
 from kgen_runtime.routing.policies import consume
+from kgen_runtime.state.current_folder import kept_in, recovery_folder
 from kgen_runtime.stop import STOP
 
 from .conftest import raw, texts
@@ -735,7 +735,7 @@ def test_the_source_looks_for_partitions_though_librdkafka_does_not(orders: Orde
 def test_a_topic_that_is_gone_fails_after_a_second_look(
     orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partition_reader, "_CONFIRM_AFTER", 0.01)
+    monkeypatch.setattr(topic_watch, "_CONFIRM_AFTER", 0.01)
     kafka = Growing(orders)
     part = partition(kafka, orders, batch_size=1)
     part.next_batch()

@@ -17,7 +17,7 @@ import fastavro
 import pytest
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import (
     DecodeError,
     EncodeError,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import RegistryError, RegistryUnavailable, UnknownSchema
 from kgen_runtime.serde import AvroSerde, Schemas, SchemaStore, WriterSchema
 from kgen_runtime.serde.framing import id_prefix

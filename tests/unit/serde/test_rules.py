@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import RulesError, UnknownSchema
 from kgen_runtime.flow.failures import stage_of
 from kgen_runtime.messages import Stage

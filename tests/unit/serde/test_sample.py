@@ -14,7 +14,7 @@ import pytest
 
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.values import Duration, LocalTimestampNanos, TimestampNanos
 from kgen_runtime.errors import SchemaError
 

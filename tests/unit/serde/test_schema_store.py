@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import RegistryError, RegistryUnavailable, ResolutionError, UnknownSchema
 from kgen_runtime.serde import Schemas, SchemaStore, WriterSchema
 

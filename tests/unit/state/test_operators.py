@@ -13,7 +13,7 @@ from tests.unit.state.projects import module, project, record
 import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.codec import make_writer
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.serde.framing import id_prefix
 
 STATUS = {"type": "enum", "name": "Status", "symbols": ["NEW", "PAID", "GONE"], "default": "NEW"}

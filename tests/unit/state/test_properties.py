@@ -15,7 +15,7 @@ from tests.unit.codec.schemas import Json, as_plain, classes, same, schemas, val
 from tests.unit.codec.test_evolution import evolve
 
 from kgen_runtime.codec import make_reader, make_writer
-from kgen_runtime.codec.avro.schema.tree import parse
+from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import DecodeError, EncodeError, RecoveryError
 from kgen_runtime.serde.schemas import Schemas, WriterSchema
 from kgen_runtime.state import homes, hooks, restorers

@@ -37,7 +37,7 @@ V1_SAYS = "Order(id='{}', lines=[Line(sku='a', price=1)], status=<Status.GONE: '
 
 
 def raw(version: int, schema: Any, offset: int, value: Mapping[str, Any], key: bytes = b"k") -> rt.RawMessage:
-    from kgen_runtime.codec.avro.schema.tree import parse
+    from kgen_runtime.codec.avro.schema.parser import parse
 
     data = make_writer(parse(json.dumps(schema))).encode(value, id_prefix(version))
     return rt.RawMessage(key=key, value=data, topic="orders", partition=0, offset=offset, timestamp=1)
@@ -133,7 +133,7 @@ def next_message(schema: Any, offset: int = 2) -> rt.RawMessage:
     from random import Random
 
     from kgen_runtime.codec.avro.sample_values import sample
-    from kgen_runtime.codec.avro.schema.tree import parse
+    from kgen_runtime.codec.avro.schema.parser import parse
 
     return raw(2, schema, offset, sample(parse(json.dumps(schema)), Random(1)))
 

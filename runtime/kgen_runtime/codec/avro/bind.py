@@ -13,7 +13,7 @@ from .schema.tree import Record
 
 
 @dataclass(frozen=True)
-class Binding:
+class RecordBinding:
     """A class for a record: the attribute of each field, in the schema's order.
 
     `plain`: a slotted dataclass whose `__init__` only stores its arguments, so a reader may fill the slots.
@@ -24,13 +24,13 @@ class Binding:
     plain: bool
 
 
-def bind(record: Record, cls: type[Any]) -> Binding:
+def bind(record: Record, cls: type[Any]) -> RecordBinding:
     """Find an attribute of `cls` for each field.
 
     Raises `SchemaError` where a dataclass lacks one, or needs more than them.
     """
     if not dataclasses.is_dataclass(cls):
-        return Binding(cls, tuple(field.name for field in record.fields), plain=False)
+        return RecordBinding(cls, tuple(field.name for field in record.fields), plain=False)
     members = {member.metadata.get("avro", member.name): member for member in dataclasses.fields(cls)}
     wanted = [field.name for field in record.fields]
     _refuse(record, cls, "has no field for", [name for name in wanted if name not in members])
@@ -38,10 +38,10 @@ def bind(record: Record, cls: type[Any]) -> Binding:
     needed += [member.name for member in _init_only(cls) if _required(member)]
     _refuse(record, cls, "needs a value that the schema does not have:", needed)
     attributes = tuple(members[name].name for name in wanted)
-    return Binding(cls, attributes, len(members) == len(wanted) and is_plain(cls))
+    return RecordBinding(cls, attributes, len(members) == len(wanted) and is_plain(cls))
 
 
-def bind_made(record: Record, cls: type[Any]) -> Binding:
+def bind_made(record: Record, cls: type[Any]) -> RecordBinding:
     """As `bind`, for a reader, which makes objects of `cls`.
 
     Raises `SchemaError` also where that would fail whatever is read: where the class is abstract, or its

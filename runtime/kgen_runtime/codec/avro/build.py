@@ -11,7 +11,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from ...errors import DecodeError, ResolutionError, SchemaError
-from ..branches import ambiguous
 from ..field_paths import listed
 from ..values import Duration
 from .bind import bind, bind_made
@@ -47,6 +46,7 @@ from .schema.tree import (
     Union,
     branch_name,
 )
+from .schema.unions import ambiguous
 
 _IMMUTABLE: Final = (int, float, str, bytes, Decimal, dt.date, dt.time, UUID, Duration, enum.Enum, type(None))
 
@@ -186,9 +186,9 @@ class WriterBuilder:
         if isinstance(node, Primitive):
             return self._scalar(node.type, -1, node.logical)
         if isinstance(node, Array):
-            return self._engine.ListNode(self._node(node.items))
+            return self._engine.ListWriterNode(self._node(node.items))
         if isinstance(node, Map):
-            return self._engine.MapNode(self._node(node.values))
+            return self._engine.MapWriterNode(self._node(node.values))
         if isinstance(node, Union):
             branches = tuple(self._node(branch) for branch in node.branches)
             names = tuple(map(branch_name, node.branches))
@@ -215,14 +215,14 @@ class WriterBuilder:
     def _enum(self, named: Enum) -> Any:
         cls = self._classes.get(named.name)
         members = () if cls is None else _members(cls, named.name, named.symbols)
-        return self._engine.EnumNode(named.name, named.symbols, cls, members)
+        return self._engine.EnumWriterNode(named.name, named.symbols, cls, members)
 
     def _record(self, record: Record) -> Any:
         cls = self._classes.get(record.name)
         if cls is None:
-            return self._engine.RecordNode(record.name, None, (), False)
+            return self._engine.RecordWriterNode(record.name, None, (), False)
         binding = bind(record, cls)
-        return self._engine.RecordNode(record.name, cls, binding.attributes, binding.plain)
+        return self._engine.RecordWriterNode(record.name, cls, binding.attributes, binding.plain)
 
 
 def _reasons(plan: EnumValue) -> tuple[str | None, ...]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from ...errors import SchemaError
-from ..branches import ambiguous, of_branch
+from ..branches import of_branch
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
 from .schema.tree import (
     Array,
@@ -29,6 +29,7 @@ from .schema.tree import (
     Union,
     branch_name,
 )
+from .schema.unions import ambiguous
 
 Classes = Mapping[str, type[Any]]
 

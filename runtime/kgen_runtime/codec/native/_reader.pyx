@@ -92,7 +92,7 @@ cdef Node logical(str kind, bint narrow, Py_ssize_t size, precision, scale):
 cdef object ZERO = 0
 
 
-cdef class Reader:
+cdef class NodeReader:
     """Decodes with a tree of nodes. Its methods are those of `codec.Reader`."""
 
     cdef Node root

@@ -14,7 +14,7 @@ cdef extern from "_native.h":
     void Py_INCREF(PyObject *value) noexcept
 
 
-cdef class Rows:
+cdef class RowMaker:
     """Its methods are those of `codec.Rows`."""
 
     cdef object cls

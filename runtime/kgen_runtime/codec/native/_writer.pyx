@@ -19,7 +19,7 @@ from decimal import Decimal
 from ...errors import EncodeError
 from ..branches import OfBranch
 from ..decimals import number_bytes, unscaled, unscaled_big
-from ..avro.schema.defaults import zigzag
+from ..varint import zigzag
 from ..foreign import own_bool, own_number
 from ..limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from ..field_paths import field_path, shown, told
@@ -68,12 +68,12 @@ def scalar(str kind, Py_ssize_t size, precision, scale):
     return (BigDecimalNode if kind == "big-decimal" else DecimalNode)(size, precision, scale)
 
 
-cdef class Writer:
+cdef class NodeWriter:
     """Encodes with a tree of nodes. Its methods are those of `codec.Writer`."""
 
-    cdef Node root
+    cdef WriterNode root
 
-    def __init__(self, Node root not None):
+    def __init__(self, WriterNode root not None):
         self.root = root
 
     def encode(self, value, bytes prefix not None=b""):
@@ -104,7 +104,7 @@ cdef class Writer:
         held.depth = DEPTH
         held.items = 0
         root = self.root
-        if not isinstance(root, RecordNode) or not (<RecordNode>root).fields_exact(value, &held):
+        if not isinstance(root, RecordWriterNode) or not (<RecordWriterNode>root).fields_exact(value, &held):
             return None
         try:
             data = self.encode(value)

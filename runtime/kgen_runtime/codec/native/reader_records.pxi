@@ -16,7 +16,7 @@ cdef class DefaultNode:
     def probe(self):
         """Read the value once. Raises `DecodeError`."""
         cdef Cursor c
-        cdef Reader reader = Reader(self.node, DEPTH, True)
+        cdef NodeReader reader = NodeReader(self.node, DEPTH, True)
         value = reader.attempt(&c, self.data, 0)
         if type(value) is DecodeError:
             raise value

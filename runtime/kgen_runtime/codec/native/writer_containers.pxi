@@ -1,6 +1,6 @@
 """Nodes that write enums, arrays, maps, records and unions."""
 
-cdef class EnumNode(Node):
+cdef class EnumWriterNode(WriterNode):
     """`members` are the class's in the order of the symbols, or None where there is no class; the symbols are accepted too."""
 
     cdef str name
@@ -49,7 +49,7 @@ cdef class EnumNode(Node):
         return (str,) if self.cls is None else (self.cls, str)
 
 
-cdef class ContainerNode(Node):
+cdef class ContainerNode(WriterNode):
     """What holds other values: `weigh` is its `fit`, asked once for a value."""
 
     cdef int fit(self, object value, Memo memo) except -1:
@@ -79,10 +79,10 @@ cdef inline bint owned(PyObject *value, Exact *held) noexcept:
     return kgen_references(value) == 1 and held.depth >= 0
 
 
-cdef class ListNode(ContainerNode):
-    cdef Node items
+cdef class ListWriterNode(ContainerNode):
+    cdef WriterNode items
 
-    def __init__(self, Node items not None):
+    def __init__(self, WriterNode items not None):
         self.items = items
 
     cdef int write(self, Out *out, object value) except -1:
@@ -138,11 +138,11 @@ cdef class ListNode(ContainerNode):
         return (list, tuple)
 
 
-cdef class MapNode(ContainerNode):
-    cdef Node values
+cdef class MapWriterNode(ContainerNode):
+    cdef WriterNode values
     cdef StringNode keys
 
-    def __init__(self, Node values not None):
+    def __init__(self, WriterNode values not None):
         self.values = values
         self.keys = StringNode()
 
@@ -216,7 +216,7 @@ cdef inline int enter(Out *out) except -1:
     return 0
 
 
-cdef class RecordNode(ContainerNode):
+cdef class RecordWriterNode(ContainerNode):
     """A record: an object of `cls` by its attributes, or a dict by the names of the fields.
 
     Objects of a `plain` slotted dataclass are read slot by slot.
@@ -258,7 +258,7 @@ cdef class RecordNode(ContainerNode):
     def fill(self, tuple names, tuple nodes, tuple defaults):
         """`defaults`: the Avro binary of each field's default, or None."""
         for node in nodes:
-            if not isinstance(node, Node):
+            if not isinstance(node, WriterNode):
                 raise TypeError("a field needs a node")
         if not len(names) == len(nodes) == len(defaults) or (self.cls is not None and len(self.attributes) != len(names)):
             raise ValueError("the fields of a record do not agree")
@@ -294,20 +294,20 @@ cdef class RecordNode(ContainerNode):
         if item == NULL:
             raise Refused("the field is not set")
         held = <object>item
-        return (<Node>PyTuple_GET_ITEM(self.nodes, i)).write(out, held)
+        return (<WriterNode>PyTuple_GET_ITEM(self.nodes, i)).write(out, held)
 
     cdef int attribute(self, Out *out, object value, Py_ssize_t i) except -1:
         try:
             item = getattr(value, self.attributes[i])
         except AttributeError:
             raise Refused("the field is not set") from None
-        return (<Node>PyTuple_GET_ITEM(self.nodes, i)).write(out, item)
+        return (<WriterNode>PyTuple_GET_ITEM(self.nodes, i)).write(out, item)
 
     cdef int entry(self, Out *out, object value, Py_ssize_t i) except -1:
         cdef PyObject *found = PyDict_GetItemWithError(value, self.names[i])
         if found != NULL:
             item = <object>found
-            return (<Node>PyTuple_GET_ITEM(self.nodes, i)).write(out, item)
+            return (<WriterNode>PyTuple_GET_ITEM(self.nodes, i)).write(out, item)
         default = self.defaults[i]
         if default is None:
             raise Refused("the field is missing")
@@ -350,7 +350,7 @@ cdef class RecordNode(ContainerNode):
                 return NOT
         for name, node, default in zip(self.names, self.nodes, self.defaults):
             if name in value:
-                best = min(best, (<Node>node).fit(value[name], memo))
+                best = min(best, (<WriterNode>node).fit(value[name], memo))
             elif default is not None:
                 best = min(best, ACCEPTED)
             else:
@@ -369,7 +369,7 @@ cdef class RecordNode(ContainerNode):
         held.items += 1 + PyTuple_GET_SIZE(self.nodes)
         for i in range(PyTuple_GET_SIZE(self.nodes)):
             item = KGEN_SLOT(<PyObject *>value, self.offsets[i])[0]
-            if item == NULL or not (<Node>PyTuple_GET_ITEM(self.nodes, i)).exact(item, held):
+            if item == NULL or not (<WriterNode>PyTuple_GET_ITEM(self.nodes, i)).exact(item, held):
                 return False
         held.depth += 1
         return True
@@ -378,7 +378,7 @@ cdef class RecordNode(ContainerNode):
         return (dict,) if self.cls is None else (self.cls, dict)
 
 
-cdef class UnionNode(Node):
+cdef class UnionNode(WriterNode):
     """A union. A type that only one branch takes leads straight to it; else the branches are asked.
 
     `names` are the names of the branches; values of those in `ambiguous` remember theirs when they are read.
@@ -392,7 +392,7 @@ cdef class UnionNode(Node):
 
     def __init__(self, tuple branches, str title, tuple names, frozenset ambiguous):
         for branch in branches:
-            if not isinstance(branch, Node):
+            if not isinstance(branch, WriterNode):
                 raise TypeError("a branch needs a node")
         self.branches = branches
         self.title = title
@@ -411,7 +411,7 @@ cdef class UnionNode(Node):
         if number < 0:
             raise unwanted(f"one of {self.title}", value)
         put_long(out, number)
-        return (<Node>PyTuple_GET_ITEM(self.branches, number)).write(out, value)
+        return (<WriterNode>PyTuple_GET_ITEM(self.branches, number)).write(out, value)
 
     cdef Py_ssize_t chosen(self, object value) except -2:
         """The branch for a value, or -1."""
@@ -426,7 +426,7 @@ cdef class UnionNode(Node):
     cdef Py_ssize_t came_from(self, object value) except -2:
         """The branch that the value was read from, if that takes it, or -1."""
         cdef Py_ssize_t place = self.places.get(value.branch, -1)
-        if place < 0 or (<Node>PyTuple_GET_ITEM(self.branches, place)).fit(value, Memo()) == NOT:
+        if place < 0 or (<WriterNode>PyTuple_GET_ITEM(self.branches, place)).fit(value, Memo()) == NOT:
             return -1
         return place
 
@@ -438,7 +438,7 @@ cdef class UnionNode(Node):
         cdef Py_ssize_t i, place = -1
         cdef int fit, best = NOT
         for i in range(PyTuple_GET_SIZE(self.branches)):
-            fit = (<Node>PyTuple_GET_ITEM(self.branches, i)).fit(value, memo)
+            fit = (<WriterNode>PyTuple_GET_ITEM(self.branches, i)).fit(value, memo)
             if fit == EXACT:
                 return i
             if fit > best or (fit == best == ACCEPTED and self.nearer(value, i, place)):
@@ -448,9 +448,9 @@ cdef class UnionNode(Node):
     cdef bint nearer(self, object value, Py_ssize_t one, Py_ssize_t other) except -1:
         """Whether the value's class has the class of branch `one` above it, and that of `other` above that."""
         upper, lower = self.branches[other], self.branches[one]
-        if not isinstance(upper, RecordNode) or not isinstance(lower, RecordNode):
+        if not isinstance(upper, RecordWriterNode) or not isinstance(lower, RecordWriterNode):
             return False
-        lower_class, upper_class = (<RecordNode>lower).cls, (<RecordNode>upper).cls
+        lower_class, upper_class = (<RecordWriterNode>lower).cls, (<RecordWriterNode>upper).cls
         if lower_class is None or upper_class is None or not isinstance(value, lower_class):
             return False
         return lower_class is not upper_class and issubclass(lower_class, upper_class)
@@ -460,16 +460,16 @@ cdef class UnionNode(Node):
         cdef Py_ssize_t i
         for i in range(PyTuple_GET_SIZE(self.branches)):
             branch = <object>PyTuple_GET_ITEM(self.branches, i)
-            if isinstance(branch, RecordNode) and (<RecordNode>branch).named(value):
+            if isinstance(branch, RecordWriterNode) and (<RecordWriterNode>branch).named(value):
                 return i
         return -1
 
     cdef int fit(self, object value, Memo memo) except -1:
         cdef Py_ssize_t number = self.best(value, memo)
-        return NOT if number < 0 else (<Node>PyTuple_GET_ITEM(self.branches, number)).fit(value, memo)
+        return NOT if number < 0 else (<WriterNode>PyTuple_GET_ITEM(self.branches, number)).fit(value, memo)
 
     cdef bint exact(self, PyObject *value, Exact *held) except -1:
         cdef Py_ssize_t number = self.chosen(<object>value)
         if self.ambiguous and number in self.ambiguous:
             return False
-        return number >= 0 and (<Node>PyTuple_GET_ITEM(self.branches, number)).exact(value, held)
+        return number >= 0 and (<WriterNode>PyTuple_GET_ITEM(self.branches, number)).exact(value, held)

@@ -13,7 +13,7 @@ cdef class Memo:
         self.depth = DEPTH
 
 
-cdef class Node:
+cdef class WriterNode:
     """Writes one kind of value."""
 
     cdef int write(self, Out *out, object value) except -1:
@@ -31,7 +31,7 @@ cdef class Node:
         return ()
 
 
-cdef class NullNode(Node):
+cdef class NullNode(WriterNode):
     cdef int write(self, Out *out, object value) except -1:
         if value is not None:
             raise unwanted("None", value)
@@ -47,7 +47,7 @@ cdef class NullNode(Node):
         return (type(None),)
 
 
-cdef class BooleanNode(Node):
+cdef class BooleanNode(WriterNode):
     cdef int write(self, Out *out, object value) except -1:
         cdef uint8_t byte = value is True
         if not PyBool_Check(value):
@@ -70,7 +70,7 @@ cdef class BooleanNode(Node):
         return (bool,)
 
 
-cdef class IntegerNode(Node):
+cdef class IntegerNode(WriterNode):
     """An int or a long: `bits` is 32 or 64."""
 
     cdef int bits
@@ -137,7 +137,7 @@ cdef int real_fit(object value, double number, bint same) except -1:
     return ACCEPTED if same and int(number) == int.__int__(value) else ROUNDED
 
 
-cdef class DoubleNode(Node):
+cdef class DoubleNode(WriterNode):
     cdef int write(self, Out *out, object value) except -1:
         cdef double number = 0
         if not real(value, &number) and not real(own_number(value), &number):
@@ -157,7 +157,7 @@ cdef class DoubleNode(Node):
         return (float, int)
 
 
-cdef class FloatNode(Node):
+cdef class FloatNode(WriterNode):
     cdef bint holds(self, object value, double *number) except -1:
         if not real(value, number):
             return False
@@ -190,7 +190,7 @@ cdef class FloatNode(Node):
         return (float, int)
 
 
-cdef class BytesNode(Node):
+cdef class BytesNode(WriterNode):
     """Bytes, or a fixed where `size` is not -1."""
 
     cdef Py_ssize_t size
@@ -228,7 +228,7 @@ cdef class BytesNode(Node):
         return (bytes, bytearray, memoryview)
 
 
-cdef class StringNode(Node):
+cdef class StringNode(WriterNode):
     cdef int write(self, Out *out, object value) except -1:
         cdef Py_ssize_t size = 0
         cdef const char *data
@@ -250,7 +250,7 @@ cdef class StringNode(Node):
         return (str,)
 
 
-cdef class DateNode(Node):
+cdef class DateNode(WriterNode):
     cdef int write(self, Out *out, object value) except -1:
         if not PyDate_Check(value) or PyDateTime_Check(value):
             raise unwanted("date", value)
@@ -266,7 +266,7 @@ cdef class DateNode(Node):
         return (dt.date,)
 
 
-cdef class TimeNode(Node):
+cdef class TimeNode(WriterNode):
     """A time of day; `unit` is in microseconds."""
 
     cdef int64_t unit
@@ -299,7 +299,7 @@ cdef inline int64_t floor_div(int64_t number, int64_t unit) noexcept:
     return whole - 1 if number % unit < 0 else whole
 
 
-cdef class TimestampNode(Node):
+cdef class TimestampNode(WriterNode):
     """An instant (`utc`) or a wall-clock time; `unit` is in microseconds. What is finer is cut off, towards the past."""
 
     cdef int64_t unit
@@ -399,7 +399,7 @@ cdef class NanosNode(TimestampNode):
         return (self.cls, int, dt.datetime)
 
 
-cdef class UuidNode(Node):
+cdef class UuidNode(WriterNode):
     """A UUID as text, or as 16 bytes."""
 
     cdef bint text
@@ -437,7 +437,7 @@ cdef class UuidNode(Node):
         return (UUID,)
 
 
-cdef class DecimalNode(Node):
+cdef class DecimalNode(WriterNode):
     """A decimal on bytes (`size` -1) or fixed."""
 
     cdef Py_ssize_t size
@@ -499,7 +499,7 @@ cdef class BigDecimalNode(DecimalNode):
         return bool(it) or not DECIMAL.is_signed(it)
 
 
-cdef class DurationNode(Node):
+cdef class DurationNode(WriterNode):
     cdef int write(self, Out *out, object value) except -1:
         cdef uint32_t parts[3]
         if self.fit(value, None) == NOT:

@@ -654,7 +654,7 @@ def _attempt(root: Node, c: Cursor, whole: bool) -> Any:
     return refused
 
 
-class Reader:
+class NodeReader:
     """Decodes with a tree of nodes. Its methods are those of `codec.Reader`."""
 
     def __init__(self, root: Node, max_depth: int, whole: bool) -> None:

@@ -6,7 +6,7 @@ from itertools import repeat
 from typing import Any
 
 
-class Rows:
+class RowMaker:
     """Calls the class for each row."""
 
     def __init__(self, cls: type[Any]) -> None:

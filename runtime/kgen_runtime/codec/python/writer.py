@@ -12,13 +12,13 @@ from typing import Any
 from uuid import UUID
 
 from ...errors import EncodeError
-from ..avro.schema.defaults import zigzag
 from ..branches import OfBranch
 from ..decimals import number_bytes, unscaled, unscaled_big
 from ..field_paths import Part, field_path, shown, told
 from ..foreign import own_bool, own_number
 from ..limits import MAX_DEPTH
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
+from ..varint import zigzag
 
 NOT, ROUNDED, ACCEPTED, EXACT = 0, 1, 2, 3
 _FLOAT = struct.Struct("<f")
@@ -32,7 +32,7 @@ _FIRST_MICRO = (dt.datetime.min - _EPOCH) // _MICROSECOND
 _LAST_MICRO = (dt.datetime.max - _EPOCH) // _MICROSECOND
 
 
-class RefusedError(Exception):
+class RefusedValueError(Exception):
     """Why a value was not written, and the parts of its field path, innermost first.
 
     `cause`: an error of the value's own code.
@@ -47,16 +47,16 @@ class RefusedError(Exception):
 
 def _place(error: Exception, *parts: Part) -> None:
     """Add parts to the field path of a refusal; what a value's own code raised is made one, and raised."""
-    if isinstance(error, RefusedError):
+    if isinstance(error, RefusedValueError):
         error.parts += parts
     elif not isinstance(error, MemoryError):
-        refused = RefusedError(told(error), error)
+        refused = RefusedValueError(told(error), error)
         refused.parts += parts
         raise refused from error
 
 
-def _unwanted(wanted: str, value: Any) -> RefusedError:
-    return RefusedError(f"expected {wanted}, not {type(value).__name__}")
+def _unwanted(wanted: str, value: Any) -> RefusedValueError:
+    return RefusedValueError(f"expected {wanted}, not {type(value).__name__}")
 
 
 class Out:
@@ -69,7 +69,7 @@ class Out:
     def enter(self) -> None:
         """Go one record, array or map deeper."""
         if self.depth <= 0:
-            raise RefusedError(f"the value is nested more than {MAX_DEPTH} deep, or holds itself")
+            raise RefusedValueError(f"the value is nested more than {MAX_DEPTH} deep, or holds itself")
         self.depth -= 1
 
 
@@ -85,7 +85,7 @@ class Memo:
         self.depth = MAX_DEPTH
 
 
-class Node:
+class WriterNode:
     """Writes one kind of value.
 
     `fit` says how well a value suits a branch of a union: EXACT, ACCEPTED, ROUNDED (a whole number that would
@@ -95,7 +95,7 @@ class Node:
     types: tuple[type[Any], ...] = ()
 
     def write(self, out: Out, value: Any) -> None:
-        """Add the value. Raises `RefusedError`."""
+        """Add the value. Raises `RefusedValueError`."""
         raise NotImplementedError
 
     def fit(self, value: Any, memo: Memo) -> int:
@@ -103,7 +103,7 @@ class Node:
         raise NotImplementedError
 
 
-class LeafNode(Node):
+class LeafNode(WriterNode):
     """What holds no other values: `grade` is its `fit`, `pack` makes the bytes of what fits.
 
     `why` says what is wrong with a value of the right type, and gives "" for others. `own` makes a value of
@@ -131,7 +131,7 @@ class LeafNode(Node):
         own = self.own(value)
         if self.grade(own) == NOT:
             why = self.why(own)
-            raise RefusedError(why) if why else _unwanted(self.wanted, value)
+            raise RefusedValueError(why) if why else _unwanted(self.wanted, value)
         out.data += self.pack(own)
 
     def fit(self, value: Any, memo: Memo) -> int:
@@ -139,7 +139,7 @@ class LeafNode(Node):
         return self.grade(self.own(value))
 
 
-class EnumNode(Node):
+class EnumWriterNode(WriterNode):
     """`members` are the class's in the order of the symbols; the symbols are accepted too."""
 
     def __init__(
@@ -162,7 +162,7 @@ class EnumNode(Node):
         """Add the symbol's number."""
         place = self._place(value)
         if place < 0:
-            raise RefusedError(f"expected a symbol of {self.name}, not {repr(value)[:200]}")
+            raise RefusedValueError(f"expected a symbol of {self.name}, not {repr(value)[:200]}")
         out.data += zigzag(place)
 
     def fit(self, value: Any, memo: Memo) -> int:
@@ -172,7 +172,7 @@ class EnumNode(Node):
         return EXACT if self.cls is None or type(value) is self.cls else ACCEPTED
 
 
-class ContainerNode(Node):
+class ContainerNode(WriterNode):
     """What holds other values: `weigh` is its `fit`, asked once for a value."""
 
     def fit(self, value: Any, memo: Memo) -> int:
@@ -193,12 +193,12 @@ class ContainerNode(Node):
         raise NotImplementedError
 
 
-class ListNode(ContainerNode):
+class ListWriterNode(ContainerNode):
     """An array."""
 
     types = (list, tuple)
 
-    def __init__(self, items: Node) -> None:
+    def __init__(self, items: WriterNode) -> None:
         self.items = items
 
     def write(self, out: Out, value: Any) -> None:
@@ -226,12 +226,12 @@ class ListNode(ContainerNode):
         return min([own, *(self.items.fit(item, memo) for item in _items(value))])
 
 
-class MapNode(ContainerNode):
+class MapWriterNode(ContainerNode):
     """A map."""
 
     types = (dict,)
 
-    def __init__(self, values: Node) -> None:
+    def __init__(self, values: WriterNode) -> None:
         self.keys = scalar("string", -1, 0, 0)
         self.values = values
 
@@ -265,7 +265,7 @@ class MapNode(ContainerNode):
         return best
 
 
-class RecordNode(ContainerNode):
+class RecordWriterNode(ContainerNode):
     """A record: an object of `cls` by its attributes, or a dict by the names of the fields."""
 
     def __init__(self, name: str, cls: type[Any] | None, attributes: tuple[str, ...], plain: bool) -> None:
@@ -275,7 +275,7 @@ class RecordNode(ContainerNode):
         self.attributes = attributes
 
     def fill(
-        self, names: tuple[str, ...], nodes: tuple[Node, ...], defaults: tuple[bytes | None, ...]
+        self, names: tuple[str, ...], nodes: tuple[WriterNode, ...], defaults: tuple[bytes | None, ...]
     ) -> None:
         """`defaults`: the Avro binary of each field's default, or None."""
         self.fields = tuple(zip(names, self.attributes or names, nodes, defaults))
@@ -303,7 +303,7 @@ class RecordNode(ContainerNode):
     def _dict(self, out: Out, value: dict[str, Any]) -> None:
         unknown = [key for key in value if key not in self.names]
         if unknown:
-            raise RefusedError(f"{self.name} has no field {shown(unknown[0])}")
+            raise RefusedValueError(f"{self.name} has no field {shown(unknown[0])}")
         for name, _, node, default in self.fields:
             try:
                 self._entry(out, value, name, node, default)
@@ -311,11 +311,13 @@ class RecordNode(ContainerNode):
                 _place(error, name)
                 raise
 
-    def _entry(self, out: Out, value: dict[str, Any], name: str, node: Node, default: bytes | None) -> None:
+    def _entry(
+        self, out: Out, value: dict[str, Any], name: str, node: WriterNode, default: bytes | None
+    ) -> None:
         if name in value:
             node.write(out, value[name])
         elif default is None:
-            raise RefusedError("the field is missing")
+            raise RefusedValueError("the field is missing")
         else:
             out.data += default
 
@@ -344,14 +346,20 @@ class RecordNode(ContainerNode):
         return all(key in self.names for key in items) and all(name in items for name in needed)
 
     def _fit(
-        self, value: dict[str, Any], memo: Memo, name: str, attribute: str, node: Node, default: bytes | None
+        self,
+        value: dict[str, Any],
+        memo: Memo,
+        name: str,
+        attribute: str,
+        node: WriterNode,
+        default: bytes | None,
     ) -> int:
         if name in value:
             return node.fit(value[name], memo)
         return NOT if default is None else ACCEPTED
 
 
-class UnionNode(Node):
+class UnionNode(WriterNode):
     """A union. A type that only one branch takes leads straight to it.
 
     Else it is the one that the value was read from, or the first of those that suit the value best; of
@@ -359,7 +367,7 @@ class UnionNode(Node):
     """
 
     def __init__(
-        self, branches: tuple[Node, ...], title: str, names: tuple[str, ...], ambiguous: frozenset[str]
+        self, branches: tuple[WriterNode, ...], title: str, names: tuple[str, ...], ambiguous: frozenset[str]
     ) -> None:
         self.branches = branches
         self.title = title
@@ -404,7 +412,9 @@ class UnionNode(Node):
     def _nearest(self, value: Any) -> int:
         """The record with the fields of a dict that no branch accepts: writing it tells what is wrong."""
         fitting = (
-            n for n, node in enumerate(self.branches) if isinstance(node, RecordNode) and node.named(value)
+            n
+            for n, node in enumerate(self.branches)
+            if isinstance(node, RecordWriterNode) and node.named(value)
         )
         return next(fitting, -1)
 
@@ -413,9 +423,9 @@ class UnionNode(Node):
         return self._best(value, memo)[0]
 
 
-def _nearer(value: Any, one: Node, other: Node) -> bool:
+def _nearer(value: Any, one: WriterNode, other: WriterNode) -> bool:
     """Whether the value's class has the class of `one` above it, and that of `other` above that."""
-    if not isinstance(one, RecordNode) or not isinstance(other, RecordNode):
+    if not isinstance(one, RecordWriterNode) or not isinstance(other, RecordWriterNode):
         return False
     if one.cls is None or other.cls is None or not isinstance(value, one.cls):
         return False
@@ -437,7 +447,7 @@ def _attribute(value: Any, name: str) -> Any:
     try:
         return getattr(value, name)
     except AttributeError:
-        raise RefusedError("the field is not set") from None
+        raise RefusedValueError("the field is not set") from None
 
 
 def _real_number(value: float) -> float:
@@ -508,7 +518,7 @@ def _string() -> LeafNode:
         try:
             data = str.encode(value)
         except UnicodeEncodeError:
-            raise RefusedError("the string holds a lone surrogate") from None
+            raise RefusedValueError("the string holds a lone surrogate") from None
         return zigzag(len(data)) + data
 
     return LeafNode((str,), "str", _exact_for(str), pack)
@@ -676,10 +686,10 @@ def scalar(kind: str, size: int, precision: int, scale: int) -> LeafNode:
     return _decimal(size, _raw_decimal(size, precision, scale)) if kind == "decimal" else _bytes(size)
 
 
-class Writer:
+class NodeWriter:
     """Encodes with a tree of nodes. Its methods are those of `codec.Writer`."""
 
-    def __init__(self, root: Node) -> None:
+    def __init__(self, root: WriterNode) -> None:
         self._root = root
 
     def encode(self, value: Any, prefix: bytes = b"") -> bytes:
@@ -687,7 +697,7 @@ class Writer:
         out = Out(prefix)
         try:
             self._write(out, value)
-        except RefusedError as error:
+        except RefusedValueError as error:
             raise EncodeError(error.why, path=field_path(error.parts)) from error.cause
         return bytes(out.data)
 

@@ -19,13 +19,14 @@ from typing import Any, Final, TypeAlias
 import requests
 
 from ...errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
+from ...reporting.printable import printable
 from .certificates import check_certificate, trusted
-from .deadlines import GivenUpError, Limit, Patience, Wait
+from .deadlines import GivenUpError, Limit, Patience, RequestWait
 from .failure_reasons import RetryError, plain_to_tls, proxy_refuses, says_that_it_speaks_tls, why
-from .headers import Auth, AuthHeader, printable, status_text
+from .headers import Auth, AuthHeader, status_text
 from .proxies import proxy_of
 from .tls_probe import PlainToTlsError
-from .transport import Answer, Call, Transport, new_session
+from .transport import Answer, HttpCall, Transport, new_session
 from .url import Url, registry_url, shown
 
 Params: TypeAlias = Mapping[str, "str | int"]
@@ -127,8 +128,8 @@ class RegistryClient:
     def request(self, method: str, path: str, *, json: Any = None, params: Params | None = None) -> Any:
         """The JSON answered to any request. Raises as `get` does."""
         body = None if json is None else jsonlib.dumps(json).encode()
-        call = Call(method, self._home / path, dict(params or {}), body)
-        wait = Wait(self._patience, str(call), self._limit_of_a_request())
+        call = HttpCall(method, self._home / path, dict(params or {}), body)
+        wait = RequestWait(self._patience, str(call), self._limit_of_a_request())
         for attempt in range(self._retries + 1):
             try:
                 return self._once(call, wait)
@@ -152,7 +153,7 @@ class RegistryClient:
         if self._sleep is not None:
             return self._sleep(seconds)
         try:
-            return Wait(self._patience, why, self._limit_of_a_request()).pause(seconds, why)
+            return RequestWait(self._patience, why, self._limit_of_a_request()).pause(seconds, why)
         except GivenUpError as error:
             raise RegistryUnavailable(f"the schema registry is not waited for: {error}") from None
 
@@ -180,7 +181,7 @@ class RegistryClient:
         limits = [Limit.of(self._deadline), *([self._limit] if self._limit else [])]
         return min(limits, key=lambda limit: limit.until)
 
-    def _pause(self, call: Call, wait: Wait, attempt: int, error: RetryError) -> None:
+    def _pause(self, call: HttpCall, wait: RequestWait, attempt: int, error: RetryError) -> None:
         seconds = self._delay(attempt, error.after)
         if self._sleep is not None:
             return self._sleep(seconds)
@@ -194,7 +195,7 @@ class RegistryClient:
             return min(after, self._max_wait)
         return self._jitter() * min(0.4 * 2.0**attempt, self._max_wait)
 
-    def _once(self, call: Call, wait: Wait) -> Any:
+    def _once(self, call: HttpCall, wait: RequestWait) -> Any:
         answer = self._send(call, wait)
         if answer.status in (408, 429) or (answer.status >= 500 and answer.status != 501):
             raise RetryError(status_text(answer.status), answer.retry_after, answer.status)
@@ -202,7 +203,7 @@ class RegistryClient:
             raise _refusal(call, answer, self._auth)
         return _json(call, answer)
 
-    def _send(self, call: Call, wait: Wait) -> Answer:
+    def _send(self, call: HttpCall, wait: RequestWait) -> Answer:
         """Follow redirects by hand: neither password nor client certificate may go to another origin."""
         url = call.url
         for _ in range(MAX_REDIRECTS + 1):
@@ -217,7 +218,7 @@ class RegistryClient:
                 )
         raise RegistryError(f"{call} was redirected more than {MAX_REDIRECTS} times", status=answer.status)
 
-    def _transfer(self, call: Call, url: Url, wait: Wait) -> Answer:
+    def _transfer(self, call: HttpCall, url: Url, wait: RequestWait) -> Answer:
         wait.check()
         home, timeout = url.origin == self._home.origin, max(min(self._timeout, wait.left), 0.001)
         try:
@@ -251,7 +252,7 @@ def _path(variable: str) -> str | None:
     return value or None
 
 
-def _json(call: Call, answer: Answer) -> Any:
+def _json(call: HttpCall, answer: Answer) -> Any:
     try:
         return jsonlib.loads(answer.body)
     except (ValueError, RecursionError):
@@ -263,7 +264,7 @@ def _json(call: Call, answer: Answer) -> Any:
         ) from None
 
 
-def _refusal(call: Call, answer: Answer, auth: AuthHeader) -> RegistryError:
+def _refusal(call: HttpCall, answer: Answer, auth: AuthHeader) -> RegistryError:
     if answer.status == 407:
         return proxy_refuses(call, call.url, status_text(407))
     if says_that_it_speaks_tls(answer.status, answer.body):
@@ -294,7 +295,7 @@ def _refusal_hint(kind: type[RegistryError], answer: Answer, sent_auth: bool) ->
     return None
 
 
-def _unavailable(call: Call, reason: str, tries: int, status: int | None = None) -> RegistryUnavailable:
+def _unavailable(call: HttpCall, reason: str, tries: int, status: int | None = None) -> RegistryUnavailable:
     times = "once" if tries == 1 else f"{tries} times"
     return RegistryUnavailable(
         f"the schema registry is not available: {call}: {reason} (tried {times})",

@@ -51,7 +51,7 @@ class Patience:
             self.say(what)
 
 
-class Wait:
+class RequestWait:
     """The waits of one request, retries and redirects included."""
 
     def __init__(self, patience: Patience, what: str, limit: Limit) -> None:

@@ -15,10 +15,10 @@ import requests
 import urllib3.exceptions
 
 from ...errors import RegistryError, RegistryUnavailable
-from .headers import printable
+from ...reporting.printable import printable
 from .proxies import proxy_of
 from .tls_probe import PlainToTlsError, parts
-from .transport import Call
+from .transport import HttpCall
 from .url import Url
 
 _EXPIRED, _NOT_YET = 10, 9  # X509_V_ERR_* of OpenSSL
@@ -46,7 +46,7 @@ class RetryError(Exception):
         self.status = status
 
 
-def why(call: Call, url: Url, error: BaseException, timeout: float) -> Exception:
+def why(call: HttpCall, url: Url, error: BaseException, timeout: float) -> Exception:
     """What to raise where sending `call` to `url` raised `error`."""
     found = list(parts(error))
     for part in found:
@@ -62,7 +62,7 @@ def why(call: Call, url: Url, error: BaseException, timeout: float) -> Exception
     return RetryError(f"{reason}, through the proxy {proxy}" if proxy else reason)
 
 
-def proxy_refuses(call: Call, url: Url, status: str) -> RegistryError:
+def proxy_refuses(call: HttpCall, url: Url, status: str) -> RegistryError:
     """The error where the proxy does not let a request pass."""
     asks = status.startswith("407")
     return RegistryError(
@@ -75,7 +75,7 @@ def proxy_refuses(call: Call, url: Url, status: str) -> RegistryError:
     )
 
 
-def plain_to_tls(call: Call) -> RegistryError:
+def plain_to_tls(call: HttpCall) -> RegistryError:
     """The error where an http URL leads to a port that speaks TLS."""
     return RegistryError(f"{call}: the registry speaks TLS there", hint="Begin its URL with https://.")
 
@@ -85,7 +85,7 @@ def says_that_it_speaks_tls(status: int, body: bytes) -> bool:
     return status == 400 and _PLAIN.search(body[:2_000]) is not None
 
 
-def _of_proxy(call: Call, url: Url, found: list[BaseException]) -> Exception:
+def _of_proxy(call: HttpCall, url: Url, found: list[BaseException]) -> Exception:
     for part in found:
         tunnel = _TUNNEL.search(str(part))
         if tunnel and tunnel[1].startswith("5"):
@@ -99,7 +99,7 @@ def _of_proxy(call: Call, url: Url, found: list[BaseException]) -> Exception:
     )
 
 
-def _of_tls(call: Call, url: Url, error: ssl.SSLError) -> Exception:
+def _of_tls(call: HttpCall, url: Url, error: ssl.SSLError) -> Exception:
     if isinstance(error, ssl.SSLCertVerificationError):
         what, hint = _of_certificate(url, error)
         return RegistryError(f"{call}: the registry's certificate {what}", hint=hint)
@@ -160,7 +160,7 @@ def _is_no_http(error: BaseException) -> bool:
     return isinstance(error, broken) and not isinstance(error, cut_off)
 
 
-def _unsendable(call: Call, error: BaseException, proxy: str) -> RegistryError:
+def _unsendable(call: HttpCall, error: BaseException, proxy: str) -> RegistryError:
     kind = type(error).__name__
     if proxy:
         return RegistryError(

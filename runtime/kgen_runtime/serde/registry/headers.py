@@ -84,16 +84,3 @@ def status_text(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
-
-
-def printable(text: str, limit: int = 300) -> str:
-    """Text from outside on its way to a terminal or log: one line of at most `limit` characters, those that
-    could drive a terminal as escapes.
-    """
-    flat = escaped(text[:limit])
-    return flat + ("…" if len(text) > limit else "")
-
-
-def escaped(text: str) -> str:
-    """One line: control characters and others that cannot be printed as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)

@@ -36,7 +36,7 @@ _BEFORE_A_VALUE: Final = b"[{,"
 
 
 @dataclass(frozen=True)
-class Call:
+class HttpCall:
     """What is asked, before any redirect."""
 
     method: str
@@ -85,7 +85,7 @@ class Transport:
     session: requests.Session
 
     def send(
-        self, call: Call, url: Url, *, home: bool, timeout: float, wait: Callable[[threading.Event], None]
+        self, call: HttpCall, url: Url, *, home: bool, timeout: float, wait: Callable[[threading.Event], None]
     ) -> Answer:
         """The answer. `wait` returns when the event is set, or raises, which gives up.
 
@@ -100,14 +100,14 @@ class Transport:
             raise
         return job.result()
 
-    def _asked(self, call: Call, url: Url, home: bool, timeout: float) -> Answer:
+    def _asked(self, call: HttpCall, url: Url, home: bool, timeout: float) -> Answer:
         try:
             return self._transfer(call, url, home, timeout)
         except requests.ConnectionError as error:
             look_again(url, error, self.verify, self.cert if home else None, _note)
             raise
 
-    def _transfer(self, call: Call, url: Url, home: bool, timeout: float) -> Answer:
+    def _transfer(self, call: HttpCall, url: Url, home: bool, timeout: float) -> Answer:
         with self.session.request(
             call.method,
             str(url),

@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 from urllib.parse import quote, unquote, urljoin
 
 from ...errors import ConfigError, RegistryError
-from .headers import Auth, printable
+from ...reporting.printable import printable
+from .headers import Auth
 
 Origin: TypeAlias = "tuple[str, str, int]"
 

@@ -23,7 +23,6 @@ from heapq import merge
 from itertools import islice
 
 from ....errors import ResolutionError
-from ...branches import ambiguous
 from ...field_paths import listed
 from ...limits import RESOLUTION_WORK
 from ..schema.defaults import BadDefaultError, DefaultEncoder
@@ -44,6 +43,7 @@ from ..schema.tree import (
     Union,
     branch_name,
 )
+from ..schema.unions import ambiguous
 from .incompatibilities import Incompatibility, Problems
 from .read_plan import (
     Choice,

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...limits import DEFAULT_BYTES
 from ...python.reader import Cursor, DamagedError, scalar
+from ...varint import zigzag
 from .tree import NO_DEFAULT, Array, Enum, Fixed, Logical, Map, Named, Node, Primitive, Record, Ref, Union
 
 MAX_DEPTH = 64
@@ -34,17 +35,6 @@ class FirstBranchError(BadDefaultError):
 
 class TooMuchError(BadDefaultError):
     """The defaults of this schema are more work than they may be."""
-
-
-def zigzag(number: int) -> bytes:
-    """`number` (of 64 bits) as an Avro long."""
-    rest = (number << 1) ^ (number >> 63)
-    out = bytearray()
-    while rest > 0x7F:
-        out.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
 
 
 class DefaultEncoder:

@@ -36,7 +36,7 @@ def _same(a: Named | None, b: Named | None) -> bool:
     return a is b or a == b
 
 
-class Names(dict[str, Named]):
+class DocumentNames(dict[str, Named]):
     """The names known while a text is parsed; notes which of those before it are looked up."""
 
     def __init__(self, before: Mapping[str, Named]) -> None:

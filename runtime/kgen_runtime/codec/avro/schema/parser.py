@@ -1,4 +1,4 @@
-"""Schema text to the tree of `schema.py`.
+"""Schema text to the tree of `tree.py`.
 
 More lenient than the letter of the specification where Java's parser (and so every registry) is: names are of
 any script's letters, namespaces of any printable characters (`a..b`, `shop.Order$`), a type may be repeated
@@ -18,7 +18,7 @@ from typing import Any, NoReturn, cast
 from ....errors import SchemaError
 from ...limits import DEFAULT_BYTES, NAME_LENGTH
 from .defaults import MAX_STEPS, BadDefaultError, DefaultEncoder, TooMuchError
-from .documents import Document, Names, remember, remembered
+from .documents import Document, DocumentNames, remember, remembered
 from .tree import (
     NO_DEFAULT,
     Array,
@@ -124,7 +124,7 @@ class _Parser:
     """Walks the JSON of one text, collecting named types."""
 
     def __init__(self, limits: Limits, names: Mapping[str, Named], within: str) -> None:
-        self.names = Names(names)
+        self.names = DocumentNames(names)
         self._within = within
         self._limits = limits
         self._open: set[str] = set()
@@ -444,3 +444,29 @@ def _decimal(value: dict[str, Any], kind: str, size: int) -> Logical | None:
     if kind == "fixed" and precision > (math.floor(math.log10(2) * (8 * size - 1)) if size else 0):
         return None
     return Logical("decimal", precision, scale)
+
+
+def parse(text: str, references: Sequence[str] = (), *, limits: Limits | None = None) -> Schema:
+    """Parse an Avro schema.
+
+    `references` are the texts of the schemas whose names it uses (transitively), in dependency order, as
+    the registry gives them. Primitive schemas may stand bare (`"string"`) or as an object. A default that
+    does not fit its type is kept apart (`Field.invalid_default`). Raises `SchemaError` with a JSON pointer
+    where the text is not JSON, not Avro, or past the limits.
+    """
+
+    return parse_schema(text, references, limits or Limits())
+
+
+def normalised(text: str, *, limits: Limits | None = None) -> str:
+    """The text's JSON with sorted keys and no white space: to hash, and to compare schemas by.
+
+    Unlike Avro's parsing canonical form this keeps everything: defaults, logical types, docs, aliases.
+    Raises `SchemaError` where it is not JSON.
+    """
+
+    try:
+        value = load_json(text, limits or Limits())
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError:
+        raise SchemaError("the schema is nested too deeply") from None

@@ -6,12 +6,9 @@ even when the schema is recursive. Format: Apache Avro 1.12 specification.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
-
-from ....errors import SchemaError
 
 PrimitiveName: TypeAlias = Literal["null", "boolean", "int", "long", "float", "double", "bytes", "string"]
 
@@ -155,31 +152,3 @@ class Limits:
     text_bytes: int = 4 << 20
     depth: int = 64
     names: int = 20_000
-
-
-def parse(text: str, references: Sequence[str] = (), *, limits: Limits | None = None) -> Schema:
-    """Parse an Avro schema.
-
-    `references` are the texts of the schemas whose names it uses (transitively), in dependency order, as
-    the registry gives them. Primitive schemas may stand bare (`"string"`) or as an object. A default that
-    does not fit its type is kept apart (`Field.invalid_default`). Raises `SchemaError` with a JSON pointer
-    where the text is not JSON, not Avro, or past the limits.
-    """
-    from .parser import parse_schema
-
-    return parse_schema(text, references, limits or Limits())
-
-
-def normalised(text: str, *, limits: Limits | None = None) -> str:
-    """The text's JSON with sorted keys and no white space: to hash, and to compare schemas by.
-
-    Unlike Avro's parsing canonical form this keeps everything: defaults, logical types, docs, aliases.
-    Raises `SchemaError` where it is not JSON.
-    """
-    from .parser import load_json
-
-    try:
-        value = load_json(text, limits or Limits())
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    except RecursionError:
-        raise SchemaError("the schema is nested too deeply") from None

@@ -1,0 +1,148 @@
+"""Consumers of a topic, what the broker answers about it, and what its errors mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from ..errors import SourceError
+from ..kafka.connection import Kafka
+from ..reporting.progress import PROGRESS
+
+R = TypeVar("R")
+
+TIMEOUT: Final = 10.0
+"""Seconds to wait for a broker when a flow starts."""
+
+FETCHING: Final = {"fetch.queue.backoff.ms": 50, "fetch.wait.max.ms": 100}
+"""librdkafka's options, where the user has not set them, so that the flow is not left without messages.
+
+When 100,000 of a partition wait to be taken, librdkafka fetches no more of it for a time, its own choice
+being a second; that many are soon decoded. And it has one fetch under way per broker: one for partitions at
+their end waits there for new messages, and all others of that broker with it, by default half a second.
+"""
+
+PASSING: Final = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError._MAX_POLL_EXCEEDED,  # the flow was held up; without a group nothing follows from it
+    }
+)
+
+_PASSING_ASKED: Final = frozenset({KafkaError._UNKNOWN_PARTITION, KafkaError._DESTROY_BROKER})
+"""What librdkafka also answers while it has no connection to the leader of a partition."""
+_PAUSE: Final = 0.2
+"""Seconds between two askings."""
+
+
+class AbsentTopicError(SourceError):
+    """The topic is not on the broker."""
+
+
+def open_consumer(
+    kafka: Kafka, group_id: str | None, on_commit: Callable[[KafkaError | None, Any], None] | None = None
+) -> Consumer:
+    """A consumer that commits nothing by itself and reports ends and lost positions. Raises `ConfigError`."""
+    chosen = {name: kafka.config.get(name, value) for name, value in FETCHING.items()}
+    return kafka.consumer(
+        {
+            **chosen,
+            # confluent-kafka wants one, and librdkafka asks for its coordinator at once. Without commits
+            # nothing follows from the answer: who may not use the group may still read the topic.
+            "group.id": group_id or "kgen",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            **({} if on_commit is None else {"on_commit": on_commit}),
+        }
+    )
+
+
+def partitions(consumer: Consumer, topic: str) -> list[int]:
+    """The partitions of a topic. Raises `SourceError` where the topic is absent or no broker answers."""
+    consumer.poll(0)  # lets librdkafka ask for an OAuth token, without which the next call would not end well
+
+    def listed(seconds: float) -> list[int]:
+        found = consumer.list_topics(topic, timeout=seconds).topics[topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return sorted(found.partitions)
+
+    return asked(listed, topic)
+
+
+def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """The first offset there is and the one after the last. Raises `SourceError`."""
+
+    def bounds(seconds: float) -> tuple[int, int]:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=seconds)
+        return low, high
+
+    return asked(bounds, topic, partition)
+
+
+def asked(ask: Callable[[float], R], topic: str, partition: int | None = None) -> R:
+    """What the broker answers to `ask`, which takes the seconds it may wait; a lost connection or a leader
+    that changes is waited for, for `TIMEOUT` in all. Raises `SourceError`.
+    """
+    with PROGRESS.waiting(f"the Kafka brokers to answer (topic {topic})"):
+        return _asked(ask, topic, partition)
+
+
+def _asked(ask: Callable[[float], R], topic: str, partition: int | None) -> R:
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return ask(max(deadline - time.monotonic(), _PAUSE))
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            passing = reason.code() in PASSING | _PASSING_ASKED or reason.retriable()
+            if not passing or time.monotonic() + _PAUSE > deadline:
+                raise unreadable(topic, reason, partition) from error
+        time.sleep(_PAUSE)
+
+
+def unreadable(topic: str, error: KafkaError, partition: int | None = None) -> SourceError:
+    """What a user can do about an error of the broker."""
+    where = f"topic {topic}" + (
+        f", partition {partition}" if partition is not None and partition >= 0 else ""
+    )
+    if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+        return AbsentTopicError(
+            "the topic is not on the broker", where=where, hint="Is the name right? Create the topic first."
+        )
+    if error.code() in PASSING:
+        return SourceError(
+            f"no Kafka broker answers: {error.str()}",
+            where=where,
+            hint="Are they right (KGEN_BROKERS), running, and reachable with these security settings?",
+        )
+    hint = None
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        hint = "Give the user READ on the topic."
+    return SourceError(f"the broker refuses to let it be read: {error.str()}", where=where, hint=hint)
+
+
+def closed(group: str, topic: str) -> SourceError:
+    """A consumer group whose offsets are needed is not this user's."""
+    return SourceError(
+        f"the broker refuses to tell what the consumer group {group} has committed",
+        where=f"topic {topic}",
+        hint="Give the user READ on the group, or begin elsewhere than at start='stored'.",
+    )
+
+
+def made_anew(topic: str) -> SourceError:
+    """Offsets of a topic that was deleted mean nothing in another one of its name."""
+    return SourceError(
+        "the topic was deleted and made anew since its offsets were stored",
+        where=f"topic {topic}",
+        hint="To read the new one: start with on_gap='earliest' or 'latest'.",
+    )
