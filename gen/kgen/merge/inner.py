@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from . import hints
 from .edits import Edits, reindent
 from .items import Item, align, bracketed, items
+from .name_use import loaded_by
 from .parsed_source import ParsedSource, docstring_node, indent_of
 from .units import BODIES
 
@@ -190,7 +191,7 @@ class Inner:
             raise UnmergeableError
         if [i.meaning for i in base] == [i.meaning for i in theirs]:
             return
-        _Listing(self, base, ours, theirs, isinstance(o, (ast.List, ast.Set, ast.Dict)), o).merge()
+        _Listing(self, base, ours, theirs, isinstance(o, (ast.List, ast.Set, ast.Dict)), b, o).merge()
 
 
 @dataclass
@@ -202,17 +203,21 @@ class _Listing:
     ours: list[Item]
     theirs: list[Item]
     free: bool  # items that both sides added in one place may stand in any order
-    parent: ast.AST
+    rendered: ast.AST  # what the brackets belong to in the old render
+    parent: ast.AST  # and in the user's file
 
     def merge(self) -> None:
         to_ours, to_theirs = align(self.base, self.ours), align(self.base, self.theirs)
         gone: set[int] = set()  # indexes in ours
         for i, item in enumerate(self.base):
-            if i in to_ours and i in to_theirs:
-                self._both(item, self.ours[to_ours[i]], self.theirs[to_theirs[i]])
-            elif i in to_ours:
-                self._check_unchanged(item, self.ours[to_ours[i]])
-                gone.add(to_ours[i])
+            own, rendered = to_ours.get(i), to_theirs.get(i)
+            if own is not None and rendered is not None:
+                self._both(item, self.ours[own], self.theirs[rendered])
+            elif rendered is not None:
+                self._report_left_out(item, self.theirs[rendered])
+            elif own is not None and not self._stays(self.ours[own]):
+                self._check_unchanged(item, self.ours[own])
+                gone.add(own)
         added = self._added(to_ours, to_theirs)
         left = len(self.ours) - len(gone) + sum(map(len, added.values()))
         if isinstance(self.parent, ast.Tuple) and min(len(self.ours), left) < 2:
@@ -234,6 +239,30 @@ class _Listing:
 
     def _replace(self, o: Item, t: Item) -> None:
         self.inner.edits.replace(o.start, o.end, self.inner.text_at(t.start, t.end, o.start))
+
+    def _report_left_out(self, b: Item, t: Item) -> None:
+        """The user deleted or replaced what the new render changed."""
+        if t.meaning == b.meaning or any(o.meaning == t.meaning for o in self.ours):
+            return
+        old, new = (s.text[i.start : i.end] for s, i in ((self.inner.base, b), (self.inner.theirs, t)))
+        self.inner.notes.append(
+            f"`{_one_line(old)}` is not in its place in your text: what it is now, `{_one_line(new)}`, was "
+            "left out"
+        )
+
+    def _stays(self, o: Item) -> bool:
+        """Whether what the user wrote in a function reads a parameter that is no longer generated."""
+        if not (isinstance(self.parent, _FUNCTIONS) and isinstance(self.rendered, _FUNCTIONS)):
+            return False
+        known = {self.inner.base.dump(node) for node in self.rendered.body}
+        own = [node for node in self.parent.body if self.inner.ours.dump(node) not in known]
+        used = _names_of(o, self.parent.args) & loaded_by(own)
+        self.inner.notes += (
+            f"the parameter `{name}` is no longer generated but stays, because your code uses it"
+            for name in used
+            if o.key == f"parameter {name}"
+        )
+        return bool(used)
 
     def _check_unchanged(self, b: Item, o: Item) -> None:
         """What goes and was changed by the user is a conflict."""
@@ -325,6 +354,21 @@ class _Listing:
             edits.replace(place, place, ",".join(texts))
         else:
             edits.replace(before.end, before.end, "".join(f",{text}" for text in texts))
+
+
+def _names_of(parameter: Item, args: ast.arguments) -> set[str]:
+    """What a parameter is called; of a `*` or a `/`, what those are called that are what they are by it."""
+    some = {
+        "/": args.posonlyargs,
+        "*": [*filter(None, [args.vararg]), *args.kwonlyargs],
+        "**": [*filter(None, [args.kwarg])],
+    }
+    key = parameter.key or ""
+    return {arg.arg for arg in some[key]} if key in some else {key.removeprefix("parameter ")}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _bodies(*functions: ast.AST) -> list[list[ast.AST]]:

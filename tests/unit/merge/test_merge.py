@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import dedent
 
 import pytest
@@ -102,6 +103,51 @@ def test_parameters() -> None:
     ours = "def f(a: int, b, *, mine=1) -> int:\n    return a\n"
     assert text(base, ours, base.replace("(a, b)", "(a, b, c)")) == ours.replace("b, *", "b, c, *")
     assert text(base, ours, base.replace("b)", "b: str)")) == ours.replace("b,", "b: str,")
+
+
+USED_PARAMETER = "`f`: the parameter `{}` is no longer generated but stays, because your code uses it"
+
+
+@pytest.mark.parametrize(
+    ("base", "ours"),
+    [
+        ("def f(a, b):\n    return a\n", "def f(a, b):\n    return a + b\n"),
+        ("def f(a, b):\n    return a\n", "def f(a, mine):\n    return a + mine\n"),
+        ("def f(a, *, b):\n    return a\n", "def f(a, *, b):\n    return lambda: a + b\n"),
+        ("async def f(a, b=1):\n    return a\n", "async def f(\n    a,\n    b=1,\n):\n    return a + b\n"),
+    ],
+)
+def test_a_parameter_that_is_no_longer_generated_stays_where_you_use_it(base: str, ours: str) -> None:
+    theirs = re.sub(r"\(a.*\)", "(a)", base)
+    outcome = merged(base, ours, theirs)
+    assert outcome.text == ours
+    assert outcome.notes == (USED_PARAMETER.format("mine" if "mine" in ours else "b"),)
+    assert text(base, base.replace("return", "# mine\n    return"), theirs).startswith(theirs.split(":")[0])
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "old", "new"),
+    [
+        ("x = f(a, b)", "x = f(a)  # mine", "x = f(a, c)", "b", "c"),
+        ("x = f(a, k=b)", "x = f(a)  # mine", "x = f(a, k=c)", "k=b", "k=c"),
+        ("x = [a, b, c]", "x = [a, c]", "x = [a, d, c]", "b", "d"),
+        ("x = {a: 1, b: 2}", "x = {a: 1}", "x = {a: 1, b:\n  3}", "b: 2", "b: 3"),
+        ("f(a, b)", "f(g(a, b))", "f(a, c)", "b", "c"),
+        ("class C(A, k=b): pass", "class C(A): mine = 1", "class C(A, k=c): pass", "k=b", "k=c"),
+    ],
+)
+def test_what_changed_in_an_item_that_you_deleted_is_reported(
+    base: str, ours: str, theirs: str, old: str, new: str
+) -> None:
+    outcome = merged(*(f"{code}\n" for code in (base, ours, theirs)))
+    assert outcome.text == f"{ours}\n"
+    [note] = outcome.notes
+    assert note.endswith(f": `{old}` is not in its place in your text: what it is now, `{new}`, was left out")
+
+
+def test_an_item_that_you_deleted_and_that_did_not_change_is_not_reported() -> None:
+    outcome = merged("x = f(a, b, c)\n", "x = f(a, c)\n", "x = f(d, b, c)\n")
+    assert (outcome.text, outcome.notes) == ("x = f(d, c)\n", ())
 
 
 ONLY_ITEMS = {
