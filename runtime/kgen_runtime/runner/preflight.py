@@ -38,6 +38,9 @@ _ABSENT: Final = "Create the topic first, fix its name, or have it created: crea
 _READ_ABSENT: Final = "Is the name right? Create the topic first."
 _KEYS: Final = "Give the topic's messages a key (rt.Topic(key=...)), or the topic cleanup.policy=delete."
 _LARGE_LETTERS: Final = "A large message that fails would stop the flow: raise its max.message.bytes."
+_READ_AGAIN: Final = (
+    "What fails is read and fails again, without end: give dead letters a topic of their own."
+)
 _LETTERS: Final = (
     "Letters of one key replace each other there: a dead-letter topic has cleanup.policy=delete."
 )
@@ -195,6 +198,9 @@ def _settings(
             step, mail.topic, "warning", "the topic for dead letters is compacted", _LETTERS
         )
     for source in sources(flow.substeps):
+        if (source.topic.name, source.kafka.brokers) == (mail.topic, mail.kafka.brokers):
+            what = f"dead letters go to a topic that the flow reads (step {source.step_id})"
+            yield Finding(step, mail.topic, "warning", what, _READ_AGAIN)
         read = source.kafka.topic_settings(source.topic.name).batch_limit
         if None not in (read, settings.batch_limit) and (settings.batch_limit or 0) < (read or 0):
             what = (

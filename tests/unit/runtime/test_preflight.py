@@ -169,6 +169,22 @@ def test_dead_letters_in_a_compacted_topic_are_warned_of(
     assert "topic out" not in caplog.text
 
 
+def test_dead_letters_into_a_topic_that_the_flow_reads_are_warned_of(
+    orders: Topic, out: Topic, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = "dead letters go to a topic that the flow reads (step flow.in)"
+    flow = Dataflow("flow")
+    read = rt.source("in", flow, orders, kafka := Broker())
+    refused = rt.sink("write", read.oks, out, kafka)
+    rt.route("errs", read.errs, refused, policy=rt.DeadLetter(orders.name, kafka))
+    preflight.prepare(rt.check(flow))
+    assert f"step flow.errs.dead_letter, topic orders: {loop}" in caplog.text
+    assert loop in [each.what for each in preflight.examine(flow)]
+    caplog.clear()
+    preflight.prepare(build(Broker(), orders, out))
+    assert loop not in caplog.text
+
+
 def test_messages_without_keys_do_not_go_to_a_compacted_topic(orders: Topic, out: Topic) -> None:
     """Each would be refused, and with exactly once the first would stop the flow for ever."""
     kafka = Broker()
