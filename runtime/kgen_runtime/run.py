@@ -117,7 +117,7 @@ def _imported(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise ConfigError(f"no module named {error.name}", hint=_HINT_FOLDER) from None
+            raise _absent(error.name, module) from None
         raise  # of something that the user's module imports
 
 
@@ -127,8 +127,20 @@ def _importable(module: str) -> str:
         return _importable_file(Path(module).resolve())
     sys.path.insert(0, str(Path.cwd()))
     if importlib.util.find_spec(module.partition(".")[0]) is None:
-        raise ConfigError(f"no module named {module}", hint=_HINT_FOLDER)
+        raise _absent(module, module)
     return module
+
+
+def _absent(name: str, module: str) -> ConfigError:
+    """That `name` is absent, of `module` or a package around it; the hint names a folder above that has
+    it.
+    """
+    parts = module.split(".")
+    path = Path(*parts)
+    for folder in Path.cwd().parents if all(map(str.isidentifier, parts)) else ():
+        if (folder / path).is_dir() or (folder / path).with_suffix(".py").is_file():
+            return ConfigError(f"no module named {name}", hint=f"Run it in {folder}, which holds {parts[0]}.")
+    return ConfigError(f"no module named {name}", hint=_HINT_FOLDER)
 
 
 def _importable_file(path: Path) -> str:

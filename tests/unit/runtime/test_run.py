@@ -61,6 +61,24 @@ def test_the_flow_is_found(module: str, flow: str) -> None:
     assert run.load(flow.format(module)).flow_id == "flow"
 
 
+@pytest.mark.parametrize("module", ["shop_above.flows.orders", "shop_above.flows"])
+def test_a_run_from_a_subfolder_names_the_folder_to_run_it_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    below = tmp_path / "shop_above" / "flows"
+    below.mkdir(parents=True)
+    (below / "orders.py").write_text("")
+    monkeypatch.chdir(below)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(rt.ConfigError, match="no module named shop_above") as caught:
+        run.load(f"{module}:flow")
+    assert caught.value.hint == f"Run it in {tmp_path}, which holds shop_above."
+    with pytest.raises(rt.ConfigError) as caught:
+        run.load("shop_above.flows.order:flow")
+    assert caught.value.hint is not None
+    assert str(tmp_path) not in caught.value.hint
+
+
 @pytest.mark.parametrize(
     "flow",
     [
