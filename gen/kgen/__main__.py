@@ -16,10 +16,13 @@ def main() -> None:
     """Run the command line, or say which extra it needs."""
     if sys.argv[1:] == ["--version"] and _write_version():
         return
-    _check_installed()
-    _silence_loggers()
-    from .cli.app import run
-
+    try:
+        _check_installed()
+        _silence_loggers()
+        from .cli.app import run
+    except KeyboardInterrupt:  # while it loads, which takes a second on a slow machine
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
     sys.exit(run())
 
 

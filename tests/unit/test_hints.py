@@ -77,6 +77,7 @@ OTHERS = {
     "--advertised-listener-url", "--broker-port", "--cluster-id", "--listener-url", "--silent",
     "--storage-engine",  # of the local broker's program
     "--theirs",  # of git
+    "--ulimit",  # of docker
 }  # fmt: skip
 """Options of other programs, which kgen calls or explains."""
 

@@ -200,7 +200,7 @@ def _settings(
     for source in sources(flow.substeps):
         if (source.topic.name, source.kafka.brokers) == (mail.topic, mail.kafka.brokers):
             what = f"dead letters go to a topic that the flow reads (step {source.step_id})"
-            yield Finding(step, mail.topic, "warning", what, _READ_AGAIN)
+            yield PreflightFinding(step, mail.topic, "warning", what, _READ_AGAIN)
         read = source.kafka.topic_settings(source.topic.name).batch_limit
         if None not in (read, settings.batch_limit) and (settings.batch_limit or 0) < (read or 0):
             what = (

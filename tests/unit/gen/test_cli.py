@@ -283,3 +283,17 @@ def test_doctor_waits_for_the_look_up_of_a_brokers_name_for_a_bounded_time(capsy
 def test_doctor_and_a_registry_that_is_not_there(capsys, tmp_path):
     assert app.run(["doctor", "--registry", "http://127.0.0.1:1", "--out", str(tmp_path)]) == 2
     assert "!!  registry" in capsys.readouterr().out
+
+
+def test_ctrl_c_while_the_command_line_loads_is_no_traceback(capsys, monkeypatch):
+    from kgen.__main__ import main
+
+    def interrupt(_name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["kgen", "status"])
+    monkeypatch.setattr("importlib.util.find_spec", interrupt)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
