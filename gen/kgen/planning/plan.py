@@ -240,7 +240,7 @@ def _orphan_generated(found: _Files, path: str, why: str) -> None:
 def _orphan_base(found: _Files, path: str) -> None:
     present = paths.read(found.root, path)
     if present is None:
-        _internal(found, user_files.base_path(path), None)
+        found.add(user_files.base_path(path), None, "internal", reason="the file that came from it is gone")
     else:
         found.keep(path, "owned", "orphan", "nothing makes it any more: yours, left as it is")
 

@@ -39,8 +39,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
         ],
         "files": [
             {"path": f.path, "action": f.op, "kind": f.kind, "reason": f.reason}
-            for f in plan.files
-            if f.kind != "internal" and (f.op != "keep" or f.reason)
+            for f in _shown(plan)
+            if f.op != "keep" or f.reason
         ],
         "topics": [change.as_json() for change in plan.topics],
         "notes": list(plan.notes),
@@ -51,6 +51,12 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 
 _SYMBOLS = {"add": "+", "change": "~", "merge": "~", "remove": "-", "skip": "!"}
+
+
+def _shown(plan: Plan) -> list[FileAction]:
+    """The files to speak of: what kgen keeps for itself only where nothing else changes."""
+    shown = [f for f in plan.files if f.kind != "internal"]
+    return shown if any(f.op in _SYMBOLS for f in shown) else list(plan.files)
 
 
 def _notable(action: FileAction, removed: bool) -> bool:
@@ -72,10 +78,10 @@ def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:
     removed = any(f.op == "remove" and f.kind == "generated" for f in plan.files)
     removed = removed or any(subject.op == "remove" for subject in plan.subjects)
     files = files or not any(counts(plan).values())  # what changes no subject is told by its files
-    for action in plan.files:
+    for action in _shown(plan):
         if _notable(action, removed):
             yield f"! {action.path}  {action.reason}"
-        elif files and action.kind != "internal" and action.op in _SYMBOLS:
+        elif files and action.op in _SYMBOLS:
             yield f"  {_SYMBOLS[action.op]} {action.path}" + (f"  {action.reason}" if action.reason else "")
     yield ", ".join(f"{n} {name}" for name, n in counts(plan).items())
 

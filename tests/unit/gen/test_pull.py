@@ -252,6 +252,21 @@ def test_an_incompatible_version_is_refused(project, shop, kgen, tree):
 # ----------------------------------------------------------------------------------------------- what moves
 
 
+def test_what_a_pull_changes_for_itself_alone_is_shown(project, shop, kgen):
+    del shop.subjects["orders-value"], shop.subjects["orders-key"]
+    assert kgen("pull")[0] == 0
+    (project / "streams/flows/orders.py").unlink()
+    code, out, _ = kgen("pull", "--check")
+    shown = "  - .kgen/base/streams/flows/orders.py  the file that came from it is gone\n"
+    assert (code, out) == (1, f"{shown}0 added, 0 changed, 0 removed\n")
+    code, out, _ = kgen("pull", "--check", "--json")
+    assert [f["path"] for f in json.loads(out)["files"] if f["action"] == "remove"] == [
+        ".kgen/base/streams/flows/orders.py"
+    ]
+    assert shown in kgen("pull")[1]
+    assert kgen("pull", "--check")[:2] == (0, "nothing changed\n")
+
+
 def test_a_subject_that_is_gone(project, shop, kgen, tree):
     flow = (project / "streams/flows/orders.py").read_bytes()
     del shop.subjects["orders-value"], shop.subjects["orders-key"]
