@@ -74,7 +74,7 @@ class PartitionOutputs:
         self.claimed = False
         self.held: list[tuple[int, Outgoing]] = []
         self.keep_at = math.inf
-        """When the marker has to be written again (`time.monotonic`)."""
+        """When the marker has to be written again (`time.monotonic`): never, before the claim."""
         self.written = 0
         """All outputs of inputs before this offset were written: what comes again is left out."""
         self.next = 0
@@ -188,7 +188,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
     @property
     def due(self) -> float | None:
         """See the base."""
-        return min((lane.keep_at for lane in self._lanes.values()), default=None)
+        return min((lane.keep_at for lane in self._lanes.values() if lane.claimed), default=None)
 
     def send(self, items: list[X]) -> None:
         """Queue what the marker has not passed. What cannot be sent is told on a repetition as well: whoever

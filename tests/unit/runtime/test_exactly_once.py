@@ -358,6 +358,18 @@ def test_a_marker_that_was_just_written_is_left(orders: Topic, out: Topic) -> No
     assert gate.notify_at() > datetime.now(timezone.utc) + timedelta(minutes=50)
 
 
+def test_messages_that_are_all_refused_before_their_partition_is_claimed_wake_nobody(out: Topic) -> None:
+    office = office_of(out, Waiting(), delivery="exactly-once")
+    unwritable: Any = rt.Message("k", 5, "orders", 0, 7)
+    (_, ticket), *_ = office.produce([unwritable])
+    gate = office.gate(None)
+    (failure,), _ = gate.on_batch([ticket])
+    assert failure.stage == rt.Stage.SERIALIZE
+    assert gate.notify_at() is None
+    gate.snapshot()
+    assert gate.notify_at() > datetime.now(timezone.utc) + timedelta(minutes=50)
+
+
 def test_a_marker_that_cannot_be_kept_fails_the_flow(orders: Topic, out: Topic) -> None:
     kafka = Counted({orders: texts(5)})
     testing.run(build(kafka, orders, out))
