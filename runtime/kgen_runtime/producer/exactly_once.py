@@ -32,6 +32,7 @@ from confluent_kafka import Message as KafkaMessage
 
 from ..errors import DeliveryError, RegistryError
 from ..kafka.broker_calls import retry_while_retriable, run_apart, seconds_left
+from ..reporting.progress import PROGRESS
 from .claims import GRACE, START, Claims, owner_of
 from .clients import PURGED, largest_batch, open_producer
 from .eligibility import transaction_ms
@@ -322,6 +323,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
 
     def _produce(self, lane: PartitionOutputs, offset: int, out: Outgoing) -> None:
         if offset < lane.written:
+            PROGRESS.passed_over(letter=self._mail.dead_letters)
             return
         try:
             self._transaction.begin()

@@ -72,6 +72,7 @@ class RunProgress:
             self.groups: dict[tuple[str, str], FailureGroup] = {}
             self.retries: Counter[str] = Counter()
             self.late = 0
+            self.passed: Counter[bool] = Counter()
             self._waits: dict[Hashable, Wait] = {}
             self._finish = finish
 
@@ -104,6 +105,12 @@ class RunProgress:
             with self._lock:
                 self.retries[what] += times
             self.news.set()
+
+    def passed_over(self, *, letter: bool) -> None:
+        """An output, maybe a dead letter, is not written: an earlier run has written it."""
+        if self.wanted:
+            with self._lock:
+                self.passed[letter] += 1
 
     def came_late(self, messages: int) -> None:
         """So many items were too late for their window."""

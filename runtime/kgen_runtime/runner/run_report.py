@@ -194,6 +194,7 @@ class RunReport:
     def _say_totals(self, counted: Figures) -> None:
         by_policy = Counter({name: sum(group.count for group in PROGRESS.counts(name)) for name in _NAMES})
         letters, dropped, logged = (by_policy[name] for name in _NAMES)
+        letters -= PROGRESS.passed[True]
         totals = {
             "read": counted.read.total(),
             "written": max(counted.written - letters, 0),
@@ -203,6 +204,7 @@ class RunReport:
             "late": PROGRESS.late,
             "filtered": counted.filtered,
             "retries": sum(PROGRESS.retries.values()),
+            "written_before": PROGRESS.passed.total(),
         }
         seconds = round(time.monotonic() - self._began, 1)
         text = ", ".join(f"{name.replace('_', '-')} {number}" for name, number in totals.items())

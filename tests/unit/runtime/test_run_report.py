@@ -82,6 +82,20 @@ FLOWS = """
         rt.route("errs", read.errs, priced.errs, errs, policy=rt.Drop())
         return rt.check(flow)
 
+    def written_before():
+        kafka = memory([b"fine", b"bad", b"skip", b"good"])
+
+        def copying():
+            flow = Dataflow("flow")
+            read = rt.source("in", flow, ORDERS, kafka)
+            priced = rt.map_value("price", read.oks, price)
+            errs = rt.sink("out", priced.oks, OUT, kafka, delivery="exactly-once")
+            rt.route("errs", read.errs, priced.errs, errs, policy=letters(kafka))
+            return rt.check(flow)
+
+        testing.run(copying())
+        return copying()
+
     def chatty():
         log = logging.getLogger("shop")
         log.warning("mine", extra={"fields": "shop", "event": "sold"})
@@ -210,6 +224,12 @@ def test_what_comes_from_messages_cannot_break_or_colour_a_line(folder: Path) ->
 def test_what_is_too_large_is_not_taken_from_what_was_written(folder: Path, flow: str, became: str) -> None:
     end = events(said(folder, flow, "--log-format", "json"))["end"]
     assert (end["read"], end["written"], end[became]) == (3, 1, 2)
+
+
+def test_what_an_earlier_run_has_written_is_not_counted_as_written_by_this_one(folder: Path) -> None:
+    totals = events(said(folder, "written_before", "--log-format", "json"))["end"]
+    assert (totals["read"], totals["filtered"], totals["written_before"]) == (4, 1, 3)
+    assert (totals["written"], totals["dead_lettered"]) == (0, 0)
 
 
 def test_json_lines_of_other_loggers_are_logged_as_such(folder: Path) -> None:
