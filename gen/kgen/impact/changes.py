@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-from .moves import Move, moved
+from .moves import Move, Place, homes_of, moved
 
 Effect: TypeAlias = Literal[
     "removed", "renamed", "retyped", "nullable", "not nullable", "required", "symbol added", "gone", "joined"
@@ -107,16 +107,29 @@ def generated_changes(
     known = renames or {}
     trees = [{_dotted(path): ast.parse(text) for path, text in side.items()} for side in (old, new)]
     before, after = ({_dotted(path): _read(text) for path, text in side.items()} for side in (old, new))
-    moves = moved(*trees)
+    moves, homes = moved(*trees), homes_of(trees[1])
     everywhere = _FullNames({**_full_names(before), **_full_names(after)})
     found: list[Affected] = []
     for name, module in before.items():
-        found += _module_changes(name, module, after.get(name), known, everywhere)
+        now = _with_imported(name, module, after, homes)
+        found += _module_changes(name, module, now, known, everywhere)
         found += _moves(name, module, after.get(name), moves.get(name, {}))
         if name not in after:
             package, _, last = name.rpartition(".")
             found.append(Affected(package, "", last, "gone"))
     return tuple(found)
+
+
+def _with_imported(
+    name: str, old: _Module, after: Mapping[str, _Module], homes: Mapping[Place, Place]
+) -> _Module | None:
+    """A module as it is now, with the classes that it defined before and imports since."""
+    new = after.get(name)
+    if new is None:
+        return None
+    moved_away = {c: homes[name, c] for c in old.classes if c not in new.classes and (name, c) in homes}
+    classes = {c: after[module].classes[home] for c, (module, home) in moved_away.items()}
+    return replace(new, classes={**new.classes, **classes})
 
 
 def _moves(name: str, old: _Module, new: _Module | None, moves: Mapping[str, Move]) -> Iterator[Affected]:

@@ -24,7 +24,7 @@ def moved(old: Mapping[str, ast.Module], new: Mapping[str, ast.Module]) -> dict[
 
     Where all names of a class go together, `isinstance` and all else mean what they meant.
     """
-    before, after = _homes(old), _homes(new)
+    before, after = homes_of(old), homes_of(new)
     names: dict[Place, list[Place]] = {}
     for place, home in before.items():
         names.setdefault(home, []).append(place)
@@ -37,7 +37,7 @@ def moved(old: Mapping[str, ast.Module], new: Mapping[str, ast.Module]) -> dict[
     return found
 
 
-def _homes(modules: Mapping[str, ast.Module]) -> dict[Place, Place]:
+def homes_of(modules: Mapping[str, ast.Module]) -> dict[Place, Place]:
     """Where the class behind each name is defined."""
     homes: dict[Place, Place] = {}
     imports: dict[Place, Place] = {}

@@ -193,3 +193,36 @@ def test_a_lock_of_the_older_form_is_brought_up_to_date_without_a_change_of_code
     out = kgen("--frozen")
     assert tree(project) == before
     assert "~ kgen.lock" in out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "use", "said"),
+    [
+        (
+            {"type": "enum", "symbols": ["A", "B"], "default": "A"},
+            {"type": "enum", "symbols": ["A"], "default": "A"},
+            "orders.Part.B",
+            "Part.B removed",
+        ),
+        (
+            {"type": "record", "fields": [{"name": "a", "type": "int"}, {"name": "b", "type": "int"}]},
+            {"type": "record", "fields": [{"name": "a", "type": "int"}]},
+            "orders.Part(a=1, b=2).b",
+            "Part.b removed",
+        ),
+    ],
+)
+def test_what_changes_in_a_type_while_it_moves_to_a_shared_subject_is_named(
+    registry, kgen, project, before, after, use, said
+):
+    def order(part):
+        return record("Order", {"name": "part", "type": part})
+
+    registry.add("orders-value", order({**before, "name": "shop.Part"}))
+    kgen()
+    flow = project / "streams/flows/orders.py"
+    flow.write_text(flow.read_text() + f"\n\ndef mine() -> object:\n    return {use}\n")
+    registry.add("part", {**after, "name": "shop.Part"})
+    registry.add("orders-value", order("shop.Part"), references=[("shop.Part", "part", 1)])
+    line = len(flow.read_text().splitlines())
+    assert f"! streams/flows/orders.py:{line}: {said}" in kgen()
