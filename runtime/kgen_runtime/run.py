@@ -179,7 +179,7 @@ def _run_here(args: argparse.Namespace) -> int:
         prepare(flow)
         with nullcontext() if args.quiet else RunReport(_about(args, flow)):
             _run_flow(args, flow, config)
-    for source in sources(flow.substeps):
+    for source in sources(flow):
         source.commit_ended()
     return RESTART if STOP.restart else DONE
 
@@ -230,7 +230,7 @@ def _about(args: argparse.Namespace, flow: Dataflow) -> About:
         recovery=None if args.recovery is None else str(args.recovery),
         epoch=args.epoch_interval.total_seconds(),
         writes=topics_written(flow),
-        connects=len(addresses) > 1 and any(sources(flow.substeps)),
+        connects=len(addresses) > 1 and any(sources(flow)),
     )
 
 

@@ -164,7 +164,7 @@ def run(flow: Dataflow, *, recovery: Recovery | None = None, epoch_interval: tim
     causes; `RecoveryError` where the recovery folder cannot be used, or another run uses it; and
     `ConfigError` where a source reads a topic that `Memory` was not given.
     """
-    for source in sources(flow.substeps):
+    for source in sources(flow):
         if isinstance(source.kafka, Memory):
             source.kafka.check_source(source)
     folder = None if recovery is None else recovery.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,3 +119,12 @@ def test_every_folder_of_modules_is_a_package() -> None:
     for folder in (*TREES.values(), "templates"):
         for path in modules(folder):
             assert (path.parent / "__init__.py").exists(), path
+
+
+BYTEWAX_INSIDES = r"\b(_op_cls|substeps|ups_names|dwn_names|stream_ids|unwrap_late)\b"
+
+
+def test_one_module_knows_the_insides_of_bytewax() -> None:
+    known = {path.name for path in modules("runtime") if re.search(BYTEWAX_INSIDES, path.read_text("utf-8"))}
+    assert known == {"_bytewax.py"}
+    assert not [path for path in modules("gen") if re.search(BYTEWAX_INSIDES, path.read_text("utf-8"))]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import bytewax.operators as op
-from bytewax.dataflow import Dataflow, Operator, operator
+from bytewax.dataflow import Dataflow, operator
 
+from .._bytewax import walk
 from ..flow.argument_checks import checked
 from ..flow.split import Split, split
 from ..flow.topic import Topic
@@ -93,10 +94,9 @@ def source(
     return split("split", batches)
 
 
-def sources(steps: Sequence[Operator]) -> Iterator[KafkaSource[Any, Any]]:
+def sources(flow: Dataflow) -> Iterator[KafkaSource[Any, Any]]:
     """Those of a flow."""
-    for step in steps:
+    for step in walk(flow):
         source = getattr(step, "source", None)
         if isinstance(source, KafkaSource):
             yield source
-        yield from sources(step.substeps)

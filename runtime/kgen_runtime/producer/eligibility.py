@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator
 
+from .._bytewax import core_steps, inputs, operator_class, outputs, walk
 from ..consumer.partition import KafkaSource
 from ..errors import ConfigError, FlowError
 from ..kafka.connection import Kafka
@@ -18,11 +19,10 @@ TRANSACTION_MS: Final = 60_000
 """`transaction.timeout.ms` unless set: the broker aborts what takes longer."""
 
 _STATELESS: Final = frozenset(
-    getattr(step, "_op_cls")  # noqa: B009 - Bytewax's decorator puts it there, unseen by type checkers
-    for step in (op.flat_map_batch, op.branch, op.merge, op.inspect_debug)
+    operator_class(step) for step in (op.flat_map_batch, op.branch, op.merge, op.inspect_debug)
 )
 """Steps that keep what they give on its worker and in its epoch, and remember nothing."""
-_INPUT: Final[Any] = getattr(op.input, "_op_cls")  # noqa: B009
+_INPUT: Final[Any] = operator_class(op.input)
 _INSTEAD: Final = "Use delivery='at-least-once' and let the readers of the topic bear repetitions."
 
 
@@ -30,25 +30,24 @@ def is_exactly_once(flow: Dataflow, mail: Mail[Any]) -> bool:
     """As the step says; one that says nothing does as the flow's sinks."""
     if mail.delivery is not None:
         return mail.delivery == "exactly-once"
-    return any(each.mail.delivery == "exactly-once" for each in _deliveries(_all(flow.substeps)))
+    return any(each.mail.delivery == "exactly-once" for each in deliveries(flow))
 
 
 def check_flow(flow: Dataflow) -> None:
     """Raises `FlowError` where something that is to be delivered exactly once cannot be."""
-    steps = list(_all(flow.substeps))
-    for each in _deliveries(steps):
+    for each in deliveries(flow):
         if is_exactly_once(flow, each.mail):
-            _check(each.step_id, each.up.stream_id, each.mail.kafka, flow, steps)
+            _check(each.step_id, each.up.stream_id, each.mail.kafka, flow)
 
 
 def check_sink(step_id: str, stream_id: str, flow: Dataflow, kafka: Kafka) -> None:
     """The same for a sink that is being built, as far as the flow can be seen yet. Raises `FlowError`."""
-    _check(step_id, stream_id, kafka, flow, list(_all(flow.substeps)))
+    _check(step_id, stream_id, kafka, flow)
 
 
 def check_interval(flow: Dataflow, epoch: timedelta) -> None:
     """Raises `ConfigError` where the broker might abort a transaction before its epoch ends."""
-    for each in _deliveries(_all(flow.substeps)):
+    for each in deliveries(flow):
         timeout, lasts = transaction_ms(each.mail.kafka) / 1000, epoch.total_seconds()
         if is_exactly_once(flow, each.mail) and timeout < 2 * lasts:
             raise ConfigError(
@@ -61,12 +60,12 @@ def check_interval(flow: Dataflow, epoch: timedelta) -> None:
 
 def deliveries(flow: Dataflow) -> list[Any]:
     """The steps of a flow that deliver: each has its `mail`."""
-    return _deliveries(_all(flow.substeps))
+    return [step for step in walk(flow) if isinstance(getattr(step, "mail", None), Mail)]
 
 
 def topics_written(flow: Dataflow) -> list[str]:
     """The topics of its sinks and dead letters."""
-    return sorted({each.mail.topic for each in _deliveries(_all(flow.substeps))})
+    return sorted({each.mail.topic for each in deliveries(flow)})
 
 
 def transaction_ms(kafka: Kafka) -> int:
@@ -74,10 +73,10 @@ def transaction_ms(kafka: Kafka) -> int:
     return int(kafka.config.get("transaction.timeout.ms", TRANSACTION_MS))
 
 
-def _check(step_id: str, stream_id: str, kafka: Kafka, flow: Dataflow, steps: Sequence[Operator]) -> None:
+def _check(step_id: str, stream_id: str, kafka: Kafka, flow: Dataflow) -> None:
     topics: set[str] = set()
-    gates = {f"{each.step_id}.gate": each for each in _deliveries(steps)}
-    for step in _upstream(stream_id, steps):
+    gates = {f"{each.step_id}.gate": each for each in deliveries(flow)}
+    for step in _upstream(stream_id, flow):
         if step.step_id in gates:
             _check_gate(step_id, gates[step.step_id], flow)
         elif isinstance(step, _INPUT):
@@ -119,9 +118,9 @@ def _refused(step_id: str, why: str) -> FlowError:
     return FlowError(f"cannot deliver exactly once: {why}", where=f"step {step_id}", hint=_INSTEAD)
 
 
-def _upstream(stream_id: str, steps: Sequence[Operator]) -> Iterator[Operator]:
+def _upstream(stream_id: str, flow: Dataflow) -> Iterator[Operator]:
     """The core steps that a stream comes from, each once."""
-    made_by = {port: step for step in steps if not step.substeps for port in _ports(step, step.dwn_names)}
+    made_by = {port: step for step in core_steps(flow) for port in outputs(step)}
     seen: set[str] = set()
     todo = [stream_id]
     while todo:
@@ -129,19 +128,5 @@ def _upstream(stream_id: str, steps: Sequence[Operator]) -> Iterator[Operator]:
         if step is None or step.step_id in seen:
             continue
         seen.add(step.step_id)
-        todo += _ports(step, step.ups_names)
+        todo += inputs(step)
         yield step
-
-
-def _ports(step: Operator, names: Sequence[str]) -> list[str]:
-    return [stream for name in names for stream in getattr(step, name).stream_ids.values()]
-
-
-def _deliveries(steps: Iterator[Operator] | Sequence[Operator]) -> list[Any]:
-    return [step for step in steps if isinstance(getattr(step, "mail", None), Mail)]
-
-
-def _all(steps: Sequence[Operator]) -> Iterator[Operator]:
-    for step in steps:
-        yield step
-        yield from _all(step.substeps)

@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, TextIO
 
-from bytewax.dataflow import Dataflow, Operator
+from bytewax.dataflow import Dataflow
 from bytewax.recovery import (
     InconsistentPartitionsError,
     MissingPartitionsError,
@@ -26,6 +26,7 @@ from bytewax.recovery import (
     init_db_dir,
 )
 
+from .._bytewax import walk
 from ..errors import ConfigError, KgenError, RecoveryError
 from ..state.current_folder import bytewaxs_run, kept_in, recovery_folder
 from ..state.upgrade import upgrade
@@ -156,7 +157,7 @@ class Recovery:
         for file in _files(self.path):
             with _reading(file) as db:
                 stored.update(row[0] for row in db.execute("SELECT DISTINCT step_id FROM snaps"))
-        return sorted(stored - set(_step_ids(flow.substeps)))
+        return sorted(stored - {step.step_id for step in walk(flow)})
 
     def _make(self) -> None:
         """Made in a folder aside and then moved, the note last: after a crash the next run goes on from
@@ -342,12 +343,6 @@ def _reading(file: Path, how: str = "mode=ro") -> Iterator[sqlite3.Connection]:
             where=str(file),
             hint="Restore it from a backup; or name another folder, where it is another program's.",
         ) from error
-
-
-def _step_ids(steps: Sequence[Operator]) -> Iterator[str]:
-    for step in steps:
-        yield step.step_id
-        yield from _step_ids(step.substeps)
 
 
 def _try_lock(fd: int) -> bool:

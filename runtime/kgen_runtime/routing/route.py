@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator, Stream, operator
 from bytewax.operators import windowing
 
+from .._bytewax import inputs, late_streams, operator_class, walk
 from ..consumer.source import source
 from ..errors import FlowError
 from ..flow.argument_checks import POLICIES, check_policies, checked
@@ -21,7 +22,7 @@ from ..steps import deserialize, late, map_value, serialize
 from .policies import Policy
 
 _PORTS: Final[dict[Any, str]] = {
-    getattr(step, "_op_cls"): port  # noqa: B009 - Bytewax's decorator puts it there, unseen by type checkers
+    operator_class(step): port
     for step, port in (
         (source, "errs"),
         (deserialize, "errs"),
@@ -63,8 +64,8 @@ def check(flow: Dataflow) -> Dataflow:
     cannot be delivered exactly once.
     """
     check_flow(flow)
-    steps = list(_steps(flow.substeps))
-    read = {stream for step in steps for stream in _inputs(step)}
+    steps = list(walk(flow))
+    read = {stream for step in steps for stream in inputs(step)}
     lost = [step.step_id for step in steps if (errs := _failures(step)) is not None and errs not in read]
     if lost:
         raise FlowError(
@@ -72,7 +73,9 @@ def check(flow: Dataflow) -> Dataflow:
             where=f"flow {flow.flow_id}",
             hint='rt.route("errs", <step>.errs, policy=rt.Crash()) is the strictest way to read them.',
         )
-    late_ones = [step for stream, step in _late_streams(steps).items() if stream not in read]
+    late_ones = [
+        step for stream, step in late_streams(flow, windowing.EventClock).items() if stream not in read
+    ]
     if late_ones:
         raise FlowError(
             f"nothing reads what comes too late for {', '.join(late_ones)}",
@@ -81,28 +84,6 @@ def check(flow: Dataflow) -> Dataflow:
             "rt.DeadLetter keeps it.",
         )
     return flow
-
-
-def _late_streams(steps: Sequence[Operator]) -> dict[str, str]:
-    """Late streams of windows of event time, and the step that a user wrote for each."""
-    found: dict[str, str] = {}
-    for step in steps:  # those that others consist of come after these
-        if type(step).__module__ == windowing.__name__ and isinstance(
-            getattr(step, "clock", None), windowing.EventClock
-        ):
-            found.setdefault(getattr(step, "late").stream_id, step.step_id)  # noqa: B009
-    return found
-
-
-def _steps(substeps: Sequence[Operator]) -> Iterator[Operator]:
-    for step in substeps:
-        yield step
-        yield from _steps(step.substeps)
-
-
-def _inputs(step: Operator) -> Iterator[str]:
-    for port in step.ups_names:
-        yield from getattr(step, port).stream_ids.values()
 
 
 def _failures(step: Operator) -> str | None:

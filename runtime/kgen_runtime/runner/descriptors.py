@@ -90,7 +90,7 @@ def _needed(flow: Dataflow, workers: int, brokers: int) -> int:
 def _clients(flow: Dataflow, workers: int) -> Iterator[Kafka]:
     """The settings of each client that stays for a while."""
     for _ in range(workers):
-        for source in sources(flow.substeps):
+        for source in sources(flow):
             yield source.kafka
         for step in deliveries(flow):
             for _ in range(_CLAIMING if is_exactly_once(flow, step.mail) else 1):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from bytewax.dataflow import Dataflow, Operator
+from bytewax.dataflow import Dataflow
 
+from .._bytewax import late_steps, replace_mapper
 from ..reporting.progress import PROGRESS
-
-_STEP: Final = ".unwrap_late"
-"""The step inside each of Bytewax's window operators that picks out what was late."""
 
 Mapper = Callable[[list[Any]], Iterable[Any]]
 
@@ -31,15 +29,7 @@ class Counting:
 
 def count_late(flow: Dataflow) -> None:
     """Have the windows of a flow count; done before, nothing changes."""
-    for step in _core_steps(flow.substeps):
-        mapper = getattr(step, "mapper", None)
-        if _STEP in step.step_id and callable(mapper) and not isinstance(mapper, Counting):
-            object.__setattr__(step, "mapper", Counting(mapper))  # the step is frozen
-
-
-def _core_steps(steps: Sequence[Operator]) -> Iterator[Operator]:
-    for step in steps:
-        if step.substeps:
-            yield from _core_steps(step.substeps)
-        else:
-            yield step
+    for step in late_steps(flow):
+        mapper = getattr(step, "mapper")  # noqa: B009
+        if not isinstance(mapper, Counting):
+            replace_mapper(step, Counting(mapper))

@@ -100,7 +100,7 @@ def examine(flow: Dataflow) -> Iterator[PreflightFinding]:
     """
     silent: set[tuple[str, ...]] = set()
     looks: list[tuple[str, str, Kafka, Callable[[], Iterable[PreflightFinding]]]] = []
-    for source in sources(flow.substeps):
+    for source in sources(flow):
         looks.append((source.step_id, source.topic.name, source.kafka, partial(_of_source, source)))
     for step, mail in _written(flow):
         looks.append((step, mail.topic, mail.kafka, partial(_of_target, flow, step, mail)))
@@ -197,7 +197,7 @@ def _settings(
         yield PreflightFinding(
             step, mail.topic, "warning", "the topic for dead letters is compacted", _LETTERS
         )
-    for source in sources(flow.substeps):
+    for source in sources(flow):
         if (source.topic.name, source.kafka.brokers) == (mail.topic, mail.kafka.brokers):
             what = f"dead letters go to a topic that the flow reads (step {source.step_id})"
             yield PreflightFinding(step, mail.topic, "warning", what, _READ_AGAIN)
