@@ -91,7 +91,7 @@ def load(name: str) -> Dataflow:
         found = found()
     if not isinstance(found, Dataflow):
         raise ConfigError(
-            f"{attribute} is not a Dataflow, nor a function that makes one",
+            f"{attribute} is not a Dataflow, nor a function that returns one",
             where=module_name,
             hint=_FORM,
         )

@@ -213,7 +213,7 @@ def _sampler(serde: Serde[Any], role: Role, rng: random.Random) -> Iterator[byte
         if isinstance(serde, kind):
             encoder = serde.encoder(SchemaStore(None), role)
             return (encoder.encode(make(i)) for i in itertools.count())
-    raise ConfigError(f"no samples can be made for {serde!r}", hint="Pass RawMessages of your own.")
+    raise ConfigError(f"no samples can be generated for {serde!r}", hint="Pass RawMessages of your own.")
 
 
 def _avro_sampler(serde: AvroSerde[Any], rng: random.Random) -> Iterator[bytes]:
@@ -349,8 +349,8 @@ def _is_header(given: object) -> bool:
 _POSSIBLE: Final[Sequence[tuple[str, Callable[[object], bool], str]]] = (
     ("key", _is_bytes, "bytes"),
     ("value", _is_bytes, "bytes"),
-    ("partition", _is_position, "a number from 0 on"),
-    ("offset", _is_position, "a number from 0 on"),
+    ("partition", _is_position, "a non-negative integer"),
+    ("offset", _is_position, "a non-negative integer"),
     ("timestamp", lambda given: isinstance(given, int), "milliseconds, an int"),
     ("headers", _are_headers, "(name, bytes) pairs"),
 )

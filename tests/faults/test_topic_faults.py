@@ -77,9 +77,9 @@ def test_a_topic_made_anew_while_the_flow_is_down(kafka: AnyBroker, shape: Shape
     _made_anew(kafka, shape.source, new)
     run = flow.start(stop="end")
     assert run.wait() == 2
-    assert "made anew since its offsets were stored" in run.text(), run.tail()
+    assert "recreated since its offsets were stored" in run.text(), run.tail()
     run = flow.finish(on_gap="earliest")
-    assert "was made anew" in run.text(), run.tail()
+    assert "was recreated" in run.text(), run.tail()
     found = flow.account(range(TOTAL * 2))
     assert (found.lost, found.repeated) == ([], {})
 

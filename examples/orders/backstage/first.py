@@ -100,7 +100,7 @@ def _show_dead_letters(books: Books) -> None:
 
 def show_balance(books: Books) -> None:
     """What became of everything."""
-    title("the books, read back from the three topics")
+    title("the totals, read back from the three topics")
     out, dead = len(books.enriched), len(books.dead)
     say(f"in {books.read:,} = out {out:,} + filtered {books.filtered:,} + dead-lettered {dead}")
     say(f"{len(books.lost)} lost, {len(books.wrong_totals)} customers with a wrong total")

@@ -132,7 +132,7 @@ def _read_ahead(request: Request) -> _Ahead | None:
 def _refuse_interrupted(root: Path) -> None:
     if transaction.interrupted(root):
         raise OutputError(
-            "a pull was interrupted here", where=str(root), hint="run `kgen pull`: it puts things right"
+            "a pull was interrupted here", where=str(root), hint="run `kgen pull` to finish or roll back"
         )
 
 

@@ -28,10 +28,10 @@ _STATES: Mapping[plan.Op, State] = {
 }
 _MEANINGS: Mapping[State, str] = {
     "missing": "is not there: `kgen pull --frozen` writes it",
-    "stale": "is not what the lock gives: `kgen pull --frozen` renews it",
+    "stale": "differs from what the lock generates: `kgen pull --frozen` regenerates it",
     "edited": "was edited by hand; it is generated, and the next pull refuses",
     "conflict": "has an open merge conflict",
-    "orphan": "was made from a subject that is gone",
+    "orphan": "was generated from a subject that was deleted",
 }
 
 
@@ -60,7 +60,9 @@ class Newer:
 def drift(request: Request) -> list[Entry]:
     """What differs between the disk and a fresh render of the lock; offline. Raises `KgenError`."""
     if transaction.interrupted(request.root):
-        return [Entry(lockfile.NAME, "stale", "a pull was interrupted: `kgen pull` puts things right")]
+        return [
+            Entry(lockfile.NAME, "stale", "a pull was interrupted: run `kgen pull` to finish or roll back")
+        ]
     made = pull.run(replace(request, frozen=True, dry=True)).plan
     return list(_entries(made))
 

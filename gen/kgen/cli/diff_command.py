@@ -19,7 +19,7 @@ _RANGE = re.compile(r"(\d+)\.\.(\d+)\Z", re.ASCII)
 
 
 def command(
-    subject: Annotated[str | None, typer.Argument(help="One subject; all where there is none.")] = None,
+    subject: Annotated[str | None, typer.Argument(help="One subject; all if not given.")] = None,
     versions: Annotated[
         str | None,
         typer.Argument(metavar="[FROM..TO]", help="Two of its versions, as 2..4; else lock to registry."),
@@ -60,5 +60,5 @@ def _lines(found: diff.Diff) -> Iterator[str]:
 def _range(text: str) -> tuple[int, int]:
     match = _RANGE.match(text)
     if match is None:
-        raise ConfigError(f"{text} is no pair of versions", hint="kgen diff orders-value 2..4")
+        raise ConfigError(f"{text} is not a pair of versions", hint="kgen diff orders-value 2..4")
     return int(match[1]), int(match[2])

@@ -15,7 +15,8 @@ _MARKS = {"ok": "ok", "warning": "--", "error": "!!"}
 
 
 Flow: TypeAlias = Annotated[
-    str, typer.Argument(metavar="[MODULE:FLOW]", help="A flow: what it reads and writes is looked at too.")
+    str,
+    typer.Argument(metavar="[MODULE:FLOW]", help="A flow: the topics it reads and writes are checked too."),
 ]
 
 

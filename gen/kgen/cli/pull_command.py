@@ -15,8 +15,8 @@ from . import shared_options
 from .console import Console
 
 _HEALED = {
-    "forward": "an earlier pull had been interrupted; it was finished first",
-    "back": "an earlier pull had been interrupted; what it had written was undone first",
+    "forward": "an earlier pull was interrupted; it was finished first",
+    "back": "an earlier pull was interrupted; it was rolled back first",
 }
 _SHOWN = 3  # paths in a line
 _NEXT = "next: python -m kgen_runtime.run {package}.flows.{module}:flow"
@@ -46,17 +46,17 @@ def command(
     ] = None,
     conflict: Annotated[
         Literal["file", "inline"] | None,
-        typer.Option(help="Where a merge conflict goes.", show_default="file"),
+        typer.Option(help="How to write a merge conflict.", show_default="file"),
     ] = None,
-    recreate: Annotated[bool, typer.Option("--recreate", help="Bring back what you deleted.")] = False,
-    locked: Annotated[bool, typer.Option("--locked", help="Fail (1) where kgen.lock would change.")] = False,
+    recreate: Annotated[bool, typer.Option("--recreate", help="Recreate the files you deleted.")] = False,
+    locked: Annotated[bool, typer.Option("--locked", help="Fail (1) if kgen.lock would change.")] = False,
     frozen: Annotated[
         bool, typer.Option("--frozen", help="From kgen.lock alone, without the registry.")
     ] = False,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if it would.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show every file.")] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail (2) where a subject's newest version cannot be read.")
+        bool, typer.Option("--strict", help="Fail (2) if a subject's newest version cannot be read.")
     ] = False,
     json: shared_options.Json = False,
     quiet: shared_options.Quiet = False,
@@ -150,7 +150,5 @@ def _pin(text: str) -> tuple[str, int | None]:
     if version == "latest" and subject:
         return subject, None
     if not subject or not equals or not version.isascii() or not version.isdigit() or int(version) < 1:
-        raise ConfigError(
-            f"--at {text} is not understood", hint="--at orders-value=3, or --at orders-value=latest"
-        )
+        raise ConfigError(f"--at {text} is invalid", hint="--at orders-value=3, or --at orders-value=latest")
     return subject, int(version)

@@ -30,7 +30,7 @@ def command(
     for entry in entries:
         console.line(f"{entry.state:<9} {entry.path}  {entry.detail}")
     if not entries:
-        console.line("everything is as the lock says")
+        console.line("everything matches the lock")
     console.data({"version": 1, "clean": not entries, "files": [asdict(e) for e in entries]})
     if entries:
         raise typer.Exit(1)

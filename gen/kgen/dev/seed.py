@@ -122,7 +122,7 @@ def _produce_all(brokers: str, names: Sequence[str], done: Sequence[Registered])
             topics.write(brokers, topic, payloads)
             messages[topic] = len(payloads)
         else:
-            empty.setdefault(topic, "only Avro values are made up")
+            empty.setdefault(topic, "samples are generated for Avro values only")
     subjects = [r.schema.subject for r in done]
     return Seeded({name: subjects.count(name) for name in sorted(set(subjects))}, messages, empty)
 

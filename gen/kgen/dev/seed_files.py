@@ -96,7 +96,7 @@ def _from_sidecar(path: Path) -> tuple[Reference, ...]:
         return tuple(Reference(r["name"], r["subject"], r["version"]) for r in listed)
     except (OSError, ValueError, TypeError, KeyError):
         raise ConfigError(
-            "this is no list of references",
+            "this is not a list of references",
             where=str(path),
             hint='Expected [{"name": …, "subject": …, "version": 1}].',
         ) from None
@@ -116,7 +116,7 @@ def _names_in(schema: SeedSchema) -> tuple[set[str], set[str]]:
     try:
         _walk(json.loads(schema.text), "", defined, used)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
-        raise ConfigError(f"this is no Avro schema: {e!r}", where=str(schema.path)) from None
+        raise ConfigError(f"this is not an Avro schema: {e!r}", where=str(schema.path)) from None
     return defined, used
 
 

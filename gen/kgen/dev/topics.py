@@ -29,7 +29,7 @@ def create(brokers: str, topics: Mapping[str, int]) -> None:
             made.result()
         except KafkaException as e:
             if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise KgenError(f"topic {name} cannot be made: {e.args[0].str()}", where=brokers) from None
+                raise KgenError(f"topic {name} cannot be created: {e.args[0].str()}", where=brokers) from None
 
 
 def write(brokers: str, topic: str, messages: Sequence[KeyValue]) -> None:

@@ -53,7 +53,7 @@ class FoundUses:
 
     def broken(self, path: str, line: int | None) -> None:
         """A file, or a statement in it, that cannot be read is not fatal."""
-        self.uses.add(Use(path, line or 1, "cannot be read: what it uses is not known"))
+        self.uses.add(Use(path, line or 1, "cannot be read: what it uses is unknown"))
 
     def touch(
         self,

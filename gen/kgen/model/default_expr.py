@@ -185,4 +185,4 @@ def invalid_default(found: InvalidDefault) -> str:
     """Why a field has no default although its schema gives one."""
     text = json.dumps(found.value, ensure_ascii=False)
     shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-    return f"the default {shown} counts as none: it {found.reason}"
+    return f"the default {shown} is ignored: it {found.reason}"

@@ -167,7 +167,7 @@ class Library:
                 if pair in done:
                     continue
                 if pair not in self._versions:
-                    what = f"the referenced schema {_title(pair)} is not known"
+                    what = f"the referenced schema {_title(pair)} is unknown"
                     raise _FaultError(Fault(_pair(user), what))
                 done.add(pair)
                 yield from visit(self._versions[pair])

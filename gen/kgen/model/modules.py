@@ -462,7 +462,7 @@ def _sources(units: list[ParsedVersion]) -> tuple[Source, ...]:
 def _keyless(name: str) -> tuple[str, ...]:
     """Why keys are bytes, and what to do about it."""
     return (
-        "No schema says what the keys are: they are bytes, as on the broker. Where they are text or numbers,",
+        "No schema describes the keys: they are bytes, as on the broker. If they are text or numbers,",
         'write key = "string" (or "long", "int", "double") into this table of kgen.toml, then `kgen pull`:',
         f"[topics.{json.dumps(name)}]",
     )

@@ -70,7 +70,7 @@ def _kept(subject: Subject, old: Subject) -> list[SchemaVersion]:
 
 def _levels(names: Sequence[str]) -> Iterator[str]:
     if names:
-        yield f"the registry does not say the compatibility level of {listed(names)}: it stays as locked"
+        yield f"the registry does not report the compatibility level of {listed(names)}: it stays as locked"
 
 
 def _with_level(subject: Subject, old: Subject | None) -> Subject:

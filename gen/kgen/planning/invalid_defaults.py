@@ -34,7 +34,7 @@ def notes(old: Locked | None, new: Snapshot) -> Iterator[str]:
         place = quote.comment(f"{title(version.subject)} v{version.version}")
         yield from (f"{place}: {line}" for line in found[:_SHOWN])
         if len(found) > _SHOWN:
-            yield f"{place}: {len(found) - _SHOWN} more fields have a default that counts as none"
+            yield f"{place}: {len(found) - _SHOWN} more fields have a default that is ignored"
 
 
 def _read(new: Snapshot) -> Iterator[SchemaVersion]:

@@ -179,7 +179,7 @@ def _generated(found: _Files, path: str, content: bytes) -> None:
     ):
         _unless_same(found, path, content, "generated")
         return
-    reason = "edited by hand" if generated_files.state(present) == "edited" else "not made by kgen"
+    reason = "edited by hand" if generated_files.state(present) == "edited" else "not created by kgen"
     found.keep(path, "generated", "refuse", reason)
 
 
@@ -242,7 +242,7 @@ def _orphan_base(found: _Files, path: str) -> None:
     if present is None:
         found.add(user_files.base_path(path), None, "internal", reason="the file that came from it is gone")
     else:
-        found.keep(path, "owned", "orphan", "nothing makes it any more: yours, left as it is")
+        found.keep(path, "owned", "orphan", "no longer generated; kept because you own it")
 
 
 def _bases(root: Path) -> Iterator[str]:

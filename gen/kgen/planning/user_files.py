@@ -139,7 +139,7 @@ def _closed(path: str) -> dict[str, bytes | None]:
 def _absent(path: str, base: str | None, theirs: str, recreate: bool) -> Decision:
     advance: dict[str, bytes | None] = {base_path(path): theirs.encode()}
     if base is not None and not recreate:
-        reason = "" if theirs == base else "you deleted it: stays so (--recreate brings it back)"
+        reason = "" if theirs == base else "you deleted it: not recreated (--recreate restores it)"
         return Decision("deleted", advance, reason)
     return Decision("add", {**advance, path: theirs.encode()})
 
@@ -151,7 +151,7 @@ def _present(
     if ours.replace("\r\n", "\n") == theirs or (theirs == base and not recreate):
         return Decision("keep", advance)
     if base is None:
-        return Decision("keep", advance, "not made by kgen: left as it is, later changes are merged")
+        return Decision("keep", advance, "not created by kgen: kept; later changes are merged")
     merged = merge(base, ours, theirs, recreate=recreate, path=path)
     if merged.conflicts:
         return _conflict(path, ours, theirs, merged, mode)
@@ -224,4 +224,4 @@ def _check_parses(path: str, text: str) -> None:
         ast.parse(text)
     except (SyntaxError, ValueError) as e:
         line = getattr(e, "lineno", None) or 1
-        raise OutputError(f"not valid Python: {e}", where=f"{path}:{line}", hint="mend it first") from e
+        raise OutputError(f"not valid Python: {e}", where=f"{path}:{line}", hint="fix it first") from e

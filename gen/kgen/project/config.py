@@ -184,7 +184,8 @@ def _both(words: Sequence[Any], name: str) -> tuple[str, str]:
     if len(words) == 2 and isinstance(words[0], str) and words[1] in BESIDE:
         return words[0], words[1]
     raise ConfigError(
-        f"{name} must be a word, or a subject and one of the formats that can be told apart from its frames",
+        f"{name} must be a word, or a subject and one of the formats that can be distinguished from "
+        "its frames",
         where=NAME,
         hint=" or ".join(f'["orders-key", "{word}"]' for word in BESIDE),
     )

@@ -275,7 +275,7 @@ class _Run:
                 self.commit(journal)
                 self.back(journal)
         except OSError as e:
-            hint = "run `kgen pull` once the cause is gone: it puts things right"
+            hint = "once the cause is gone, run `kgen pull` to finish or roll back"
             raise _failed("the project is half written, and restoring failed", e, hint) from e
         self.clean()
 

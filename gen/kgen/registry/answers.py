@@ -103,7 +103,7 @@ def _name(value: Any, where: str) -> str:
 
 def _number(value: Any, what: str, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
-        raise _odd(where, f"a {what} that is no number")
+        raise _odd(where, f"a {what} that is not a number")
     return value
 
 

@@ -87,7 +87,7 @@ def make_reader(
     if not 0 <= max_depth <= MOST_DEPTH:
         raise ConfigError(f"max_depth must be from 0 to {MOST_DEPTH}, not {max_depth}")
     if trailing not in get_args(Trailing):
-        raise ConfigError(f"trailing={trailing!r} is not known", hint="Use 'refuse' or 'ignore'.")
+        raise ConfigError(f"invalid trailing={trailing!r}", hint="Use 'refuse' or 'ignore'.")
     _announce()
     nodes = _nodes(engine, "reader")
     resolution = resolve(writer, writer if reader is None else reader)

@@ -45,7 +45,7 @@ def check_start(start: object, group_id: str | None) -> None:
     hint = f"Use {_listed(_START_WORDS)}, a time (datetime, or milliseconds), or {_OFFSETS}."
     if isinstance(start, str):
         if start not in _START_WORDS:
-            raise FlowError(f"start={start!r} is not known", hint=hint)
+            raise FlowError(f"invalid start={start!r}", hint=hint)
     elif isinstance(start, Mapping):
         _check_offsets("start", start, hint)
     elif _check_time("start", start, hint) > _now():
@@ -62,7 +62,7 @@ def check_stop(stop: object) -> None:
     hint = f"Use 'never', 'end', a time (datetime, or milliseconds), or {_OFFSETS}."
     if isinstance(stop, str):
         if stop not in ("never", "end"):
-            raise FlowError(f"stop={stop!r} is not known", hint=hint)
+            raise FlowError(f"invalid stop={stop!r}", hint=hint)
     elif isinstance(stop, Mapping):
         _check_offsets("stop", stop, hint)
     else:
@@ -79,17 +79,17 @@ def check_batch_size(batch_size: object) -> None:
 
 
 def check_group(group_id: object) -> None:
-    """Raises `FlowError` for what is no name of a group."""
+    """Raises `FlowError` for what is not a valid group name."""
     if group_id is not None and not (isinstance(group_id, str) and group_id):
         raise FlowError(
-            f"group_id={group_id!r} is no name of a group", hint="Pass its name, or leave it out."
+            f"group_id={group_id!r} is not a valid group name", hint="Pass its name, or leave it out."
         )
 
 
 def check_word(name: str, given: object, known: object) -> None:
     """Raises `FlowError` where `given` is none of the words of the `Literal` type `known`."""
     if given not in get_args(known):
-        raise FlowError(f"{name}={given!r} is not known", hint=f"Use {_listed(get_args(known))}.")
+        raise FlowError(f"invalid {name}={given!r}", hint=f"Use {_listed(get_args(known))}.")
 
 
 def first_offset(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
@@ -217,7 +217,7 @@ def _check_time(name: str, time: object, hint: str) -> int:
     if isinstance(time, datetime) and time.tzinfo is None:
         raise FlowError(f"{name}={time} has no time zone", hint="datetime(..., tzinfo=timezone.utc)")
     if not isinstance(time, datetime) and not _is_count(time):
-        raise FlowError(f"{name}={time!r} is not known", hint=hint)
+        raise FlowError(f"invalid {name}={time!r}", hint=hint)
     milliseconds = _millis(time)
     if milliseconds < 0:
         raise FlowError(f"{name}={time} is before 1970", hint=hint)

@@ -133,7 +133,7 @@ def unreadable(topic: str, error: KafkaError, partition: int | None = None) -> S
 def closed(group: str, topic: str) -> SourceError:
     """A consumer group whose offsets are needed is not this user's."""
     return SourceError(
-        f"the broker refuses to tell what the consumer group {group} has committed",
+        f"the broker refuses to report what the consumer group {group} has committed",
         where=f"topic {topic}",
         hint="Give the user READ on the group, or begin elsewhere than at start='stored'.",
     )
@@ -142,7 +142,7 @@ def closed(group: str, topic: str) -> SourceError:
 def made_anew(topic: str) -> SourceError:
     """Offsets of a topic that was deleted mean nothing in another one of its name."""
     return SourceError(
-        "the topic was deleted and made anew since its offsets were stored",
+        "the topic was deleted and recreated since its offsets were stored",
         where=f"topic {topic}",
         hint="To read the new one: start with on_gap='earliest' or 'latest'.",
     )

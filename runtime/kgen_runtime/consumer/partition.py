@@ -102,7 +102,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         hold_for_bytewaxs_runner()
         if not self.partitions and self.start == "latest" and recovery_folder() is None:
             log.warning(
-                "topic %s: start='latest', and no recovery folder is known: what arrives while the flow is "
+                "topic %s: start='latest' without a recovery folder: what arrives while the flow is "
                 "down may never be read",
                 self.topic.name,
             )
@@ -172,7 +172,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         if self.on_gap == "fail":
             raise made_anew(self.topic.name)
         to = first_offset(lane.reader.consumer, self.topic.name, partition, self.on_gap)
-        log.warning("%s/%s was made anew, going on at %s", self.topic.name, partition, to)
+        log.warning("%s/%s was recreated, continuing at %s", self.topic.name, partition, to)
         gap(self.topic.name)
         return to
 
@@ -383,7 +383,9 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
                 where=f"topic {self._topic}, partition {self._partition}",
                 hint="Removed by retention, or a new topic? To go on: on_gap='earliest' or 'latest'.",
             )
-        log.warning("%s/%s: offset %s is gone, going on at %s", self._topic, self._partition, self._next, to)
+        log.warning(
+            "%s/%s: offset %s is gone, continuing at %s", self._topic, self._partition, self._next, to
+        )
         if to != self._next:
             gap(self._topic)
         self._reader.assign(self._partition, to)

@@ -25,7 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 POLICIES: Final = "rt.Crash(), rt.Log(), rt.Drop() or rt.DeadLetter(topic, kafka)"
 _MADE_A_MESSAGE: Final = (
-    "rt.Message(key, value) makes one; message.with_value(value) keeps key and provenance."
+    "rt.Message(key, value) creates one; message.with_value(value) keeps key and provenance."
 )
 _CONSUMED: Final = "kop.input(...).oks gives such messages; rt.source reads and decodes by itself."
 _OF_BYTEWAX: Final = re.compile(r"^'step_id' |^step '.*' already exists")

@@ -214,7 +214,7 @@ class Kafka:
             client.poll(0)  # lets librdkafka ask for an OAuth token
             found = client.describe_configs([wanted], request_timeout=_ASKING)[wanted].result()
         except KafkaException as error:
-            log.info("topic %s: the broker does not tell its configs: %s", topic, error.args[0].str())
+            log.info("topic %s: the broker does not report its configs: %s", topic, error.args[0].str())
             return BrokerTopicSettings()
         limit, policy = found.get("max.message.bytes"), found.get("cleanup.policy")
         return BrokerTopicSettings(
@@ -292,7 +292,7 @@ class Kafka:
             client.poll(0)  # lets librdkafka ask for an OAuth token
             found = client.describe_topics(TopicCollection([topic]), request_timeout=_ASKING)[topic].result()
         except KafkaException as error:
-            log.info("topic %s: the broker does not tell its id: %s", topic, error.args[0].str())
+            log.info("topic %s: the broker does not report its id: %s", topic, error.args[0].str())
             return None
         return None if found.topic_id is None else str(found.topic_id)
 

@@ -84,7 +84,8 @@ def _check(step_id: str, stream_id: str, kafka: Kafka, flow: Dataflow) -> None:
             _check_source(step_id, step, source, kafka)
             if source.topic.name in topics:
                 raise _refused(
-                    step_id, f"topic {source.topic.name} is read twice, and offsets tell which was written"
+                    step_id,
+                    f"topic {source.topic.name} is read twice, and offsets alone identify its messages",
                 )
             topics.add(source.topic.name)
         elif type(step) not in _STATELESS:
@@ -101,14 +102,14 @@ def _check_gate(step_id: str, delivery: Any, flow: Dataflow) -> None:
         raise _refused(
             step_id,
             f"step {delivery.step_id} comes before, and delivers at least once: what failed there "
-            "is told too late for the epoch of its input",
+            "is reported too late for the epoch of its input",
         )
 
 
 def _check_source(step_id: str, step: Operator, source: object, kafka: Kafka) -> None:
     if not isinstance(source, KafkaSource):
         raise _refused(
-            step_id, f"step {step.step_id} is not an rt.source, so nothing tells which input was read"
+            step_id, f"step {step.step_id} is not an rt.source, so the input that was read is unknown"
         )
     if source.kafka is not kafka and set(source.kafka.brokers) != set(kafka.brokers):
         raise _refused(step_id, f"step {step.step_id} reads from other brokers than this writes to")

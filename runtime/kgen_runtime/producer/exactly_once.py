@@ -274,9 +274,9 @@ class ExactlyOnce(Counter[X], Generic[X]):
         place = self._mail.place(item)
         if place is None:
             raise DeliveryError(
-                "a message does not tell which input it was made of, so it cannot be delivered exactly once",
+                "a message does not carry the input it was made of, so it cannot be delivered exactly once",
                 where=f"step {self._step_id}",
-                hint="Make it with message.with_value(...) or dataclasses.replace(message, ...).",
+                hint="Create it with message.with_value(...) or dataclasses.replace(message, ...).",
             )
         topic, partition, offset = place
         lane = self._lanes.get((topic, partition))

@@ -77,7 +77,7 @@ def sink(
     """
     note_step(step_id)
     if delivery not in get_args(Delivery):
-        raise FlowError(f"delivery={delivery!r} is not known", where=step_id, hint=_DELIVERIES)
+        raise FlowError(f"invalid delivery={delivery!r}", where=step_id, hint=_DELIVERIES)
     if delivery == "exactly-once":
         check_sink(step_id, up.stream_id, up.flow(), kafka)
 

@@ -90,7 +90,7 @@ class TopicLimits:
         if error.code() not in TOO_LARGE:
             return KafkaException(error)
         limit = self.of(out.topic).batch_limit
-        takes = f"it takes {limit:,}" if limit else "how much it takes is not known"
+        takes = f"it takes {limit:,}" if limit else "its limit is unknown"
         return OversizeError(
             f"the broker refuses {record_size(out):,} bytes for topic {out.topic}: {error.str()}; {takes} "
             "(max.message.bytes)",
@@ -113,7 +113,7 @@ class TopicLimits:
 def _followed(topic: str, limit: int | None) -> tuple[int, str]:
     """The producer's limit beside a topic's, and why it is that."""
     if limit is None:
-        return _USUAL, f"the usual limit of topics: the broker does not say what topic {topic} takes"
+        return _USUAL, f"the usual limit of topics: the broker does not report the limit of topic {topic}"
     if limit > _MOST:
         return _MOST, f"as far as a topic's limit is followed; topic {topic} takes {limit:,}"
     if limit < _USUAL:

@@ -125,7 +125,7 @@ class Recovery:
                 raise RecoveryError(
                     f"not a recovery folder: it has other files ({_some(others)})",
                     where=str(self.path),
-                    hint="Name a recovery folder, an empty folder, or a new one, which is made then.",
+                    hint="Name a recovery folder, an empty folder, or a new one, which is then created.",
                 )
             self._noted()
             for file in _files(self.path):
@@ -145,7 +145,7 @@ class Recovery:
         return RecoveryError(
             f"the recovery folder cannot be used: {_in_the_way(self.path) or error.strerror}",
             where=str(self.path),
-            hint="Name a folder that this user may write to; it is made where there is none.",
+            hint="Name a folder that this user may write to; it is created if it does not exist.",
         )
 
     def unknown_steps(self, flow: Dataflow) -> list[str]:
@@ -211,7 +211,7 @@ class Recovery:
             raise RecoveryError(
                 f"the recovery folder has format {version}, this kgen knows {_FORMAT}",
                 where=str(self.path),
-                hint="Use the kgen that made it, or a newer one.",
+                hint="Use the kgen that created it, or a newer one.",
             )
         return partitions
 
@@ -220,7 +220,7 @@ def explained(error: BaseException) -> KgenError | None:
     """What an error of Bytewax's recovery means, and what to do; None where it is none."""
     if isinstance(error, NoPartitionsError):
         return RecoveryError(
-            "the recovery folder has no partitions", hint="Is it the right folder? rt.Recovery makes them."
+            "the recovery folder has no partitions", hint="Is it the right folder? rt.Recovery creates them."
         )
     if isinstance(error, MissingPartitionsError):
         return RecoveryError(
@@ -234,7 +234,7 @@ def explained(error: BaseException) -> KgenError | None:
     if "routing map" in str(error):
         return RecoveryError(
             f"the recovery folder has a position in a partition that is gone: {error}",
-            hint="Was the topic made anew with fewer partitions, or does the step read another one? Begin "
+            hint="Was the topic recreated with fewer partitions, or does the step read another one? Begin "
             "with an empty recovery folder.",
         )
     return None
@@ -261,7 +261,7 @@ def check_positions(step_id: str, topic: str, partitions: Sequence[int]) -> None
         raise RecoveryError(
             f"the recovery folder has positions in partitions that are gone: {', '.join(gone)}",
             where=f"step {step_id}, {folder}",
-            hint="Was the topic made anew with fewer partitions? Begin with an empty recovery folder.",
+            hint="Was the topic recreated with fewer partitions? Begin with an empty recovery folder.",
         )
 
 
@@ -341,7 +341,7 @@ def _reading(file: Path, how: str = "mode=ro") -> Iterator[sqlite3.Connection]:
         raise RecoveryError(
             f"not a recovery partition: {error}",
             where=str(file),
-            hint="Restore it from a backup; or name another folder, where it is another program's.",
+            hint="Restore it from a backup; or name another folder, if it is another program's.",
         ) from error
 
 

@@ -130,7 +130,7 @@ class DeadLetter(Policy):
         create: int | NewTopic | None = None,
     ) -> None:
         if headers not in PROFILES:
-            raise FlowError(f"headers={headers!r} is not known", hint=f"Use one of {', '.join(PROFILES)}.")
+            raise FlowError(f"invalid headers={headers!r}", hint=f"Use one of {', '.join(PROFILES)}.")
         if not topic:
             raise FlowError("rt.DeadLetter: the topic's name is empty", hint="Name a topic for dead letters.")
         self.topic = topic if isinstance(topic, str) else topic.name
@@ -208,7 +208,7 @@ def _dead_letter(failure: Failure, topic: str, profile: Profile) -> Outgoing:
         raise DeliveryError(
             f"{failure.error_class}: {failure.message}",
             where=f"step {failure.step}",
-            hint="This may pass and is no reason for a dead letter: start the flow again.",
+            hint="This may pass and is not a reason for a dead letter: start the flow again.",
         )
     raw = failure.original
     headers = _headers(raw, profile(failure, raw))

@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run a dataflow.",
         epilog="Exit codes: 0 ended or stopped cleanly, 2 error, 75 start it again, 130 interrupted.",
     )
-    parser.add_argument("flow", metavar="MODULE[:FLOW]", help="the flow, or a function that makes it")
+    parser.add_argument("flow", metavar="MODULE[:FLOW]", help="the flow, or a function that returns it")
     parser.add_argument(
         "--log-level", type=_level, default="INFO", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR"
     )
@@ -118,7 +118,7 @@ def _add_recovery(group: argparse._ArgumentGroup) -> None:
         "--recovery-directory",
         type=_folder,
         metavar="DIR",
-        help="where state and positions are kept; made on first use",
+        help="folder for state and positions; created on first use",
         default=_env("BYTEWAX_RECOVERY_DIRECTORY"),
     )
     group.add_argument(
@@ -149,7 +149,7 @@ def _folder(text: str) -> Path:
     if not text:  # for Path it would be the folder that we are in
         raise argparse.ArgumentTypeError(
             "the name of the recovery folder is empty: is the variable set that it comes from "
-            "(BYTEWAX_RECOVERY_DIRECTORY, where the argument is not given)?"
+            "(BYTEWAX_RECOVERY_DIRECTORY, if the argument is not given)?"
         )
     return Path(text)
 
@@ -160,7 +160,7 @@ def _count(text: str) -> int:
     except ValueError:
         count = 0
     if count < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return count
 
 
@@ -176,5 +176,5 @@ def _seconds(text: str) -> timedelta:
 
 def _level(text: str) -> str:
     if text.upper() not in _LEVELS:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(_LEVELS)}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(_LEVELS)}")
     return text.upper()

@@ -52,6 +52,6 @@ def _watch(drift: Drift) -> None:
         time.sleep(_EVERY)
         back = drift.back()
         if back > _TOLERATED:
-            log.error("the clock was set back by %.0f s: leaving, to be started again (exit code 75)", back)
+            log.error("the clock was set back by %.0f s: stopping for a restart (exit code 75)", back)
             logging.shutdown()
             os._exit(RESTART)  # nothing can be drained: the sources are asleep

@@ -42,14 +42,14 @@ _PATIENCE: Final = 2.0
 
 
 class CutOffError(KgenError):
-    """The cluster broke off, and nothing in this process says why."""
+    """The cluster broke off, and this process recorded no cause."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the processes were cut off from each other, and none says why",
-            hint="Bytewax keeps some errors of its own to itself where several processes run; with "
-            "--processes 1 they are told. Most often the disk of the recovery folder is full, or a stateful "
-            "step was given what is no (key, value).",
+            "the cluster failed and no process reported a cause",
+            hint="Bytewax does not report some of its own errors when several processes run; with "
+            "--processes 1 it does. Most often the disk of the recovery folder is full, or a stateful "
+            "step was given an item that is not a (key, value).",
         )
 
 

@@ -30,8 +30,8 @@ State: TypeAlias = Literal["ok", "warning", "error"]
 _NO_ANSWER: Final = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
 _SILENCE: Final = 2.0
 """Seconds before it is said that brokers are waited for."""
-_ASKED: Final = "the topics that the flow writes to are looked at"
-_NOT_ASKED: Final = "not looked at: the broker does not answer"
+_ASKED: Final = "the topics that the flow writes to are checked"
+_NOT_ASKED: Final = "not checked: the broker does not answer"
 _SETTINGS: Final = "Are KGEN_BROKERS and the security settings right?"
 _RIGHTS: Final = "docs/guarantees.md lists the rights that a flow needs."
 _ABSENT: Final = "Create the topic first, fix its name, or have it created: create=PARTITIONS."
@@ -107,7 +107,7 @@ def examine(flow: Dataflow) -> Iterator[PreflightFinding]:
     for step, topic, kafka, look in looks:
         if kafka.brokers in silent:
             yield PreflightFinding(
-                step, topic, "warning", "not looked at: the broker does not answer", _SETTINGS, True
+                step, topic, "warning", "not checked: the broker does not answer", _SETTINGS, True
             )
             continue
         for finding in look():
@@ -239,7 +239,7 @@ def _unseen(step: str, topic: str, error: KafkaError) -> PreflightFinding:
         return PreflightFinding(
             step, topic, "error", f"the user may not see the topic: {error.str()}", _RIGHTS
         )
-    what = f"the broker does not say whether the topic is there: {error.str()}"
+    what = f"the broker does not report whether the topic exists: {error.str()}"
     return PreflightFinding(step, topic, "warning", what, _SETTINGS, error.code() in _NO_ANSWER)
 
 

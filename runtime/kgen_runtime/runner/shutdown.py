@@ -163,7 +163,7 @@ class Leaver:
 
     def _give_up(self) -> None:
         if not self._left:
-            self._abandon("not everything could be made durable in time; the next run repeats the last epoch")
+            self._abandon("not everything was durable in time; the next run repeats the last epoch")
 
     def _abandon(self, why: str) -> None:
         """Leave from any thread, whatever the workers do: one that hangs would be waited for."""

@@ -52,7 +52,7 @@ class AvroSerde(Serde[T]):
         self, schemas: Schemas, classes: Classes, *, trailing: Trailing = "refuse", null: Null = "refuse"
     ) -> None:
         if null not in get_args(Null):
-            raise ConfigError(f"null={null!r} is not known", hint="Use 'refuse' or 'tombstone'.")
+            raise ConfigError(f"invalid null={null!r}", hint="Use 'refuse' or 'tombstone'.")
         self.schemas = schemas
         self.classes = classes
         self.trailing = trailing
@@ -181,7 +181,7 @@ class _AvroDecoder(Generic[T]):
                 f"what schema {kind} {key} wrote cannot be read as {subject}: {error.what}",
                 where=error.where,
                 hint=error.hint
-                or "Where the subject has moved on, `kgen pull` brings the classes up to date.",
+                or "If the subject has newer versions, `kgen pull` brings the classes up to date.",
             )
 
 

@@ -33,7 +33,7 @@ class EitherSerde(Serde[T]):
         self.plain = plain
         if not isinstance(plain, (StringSerde, IntSerde)):
             raise ConfigError(
-                f"{plain!r} cannot be told apart from what is framed with a schema's id",
+                f"{plain!r} cannot be distinguished from what is framed with a schema's id",
                 hint="use StringSerde or IntSerde",
             )
 

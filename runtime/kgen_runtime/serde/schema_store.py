@@ -52,7 +52,7 @@ class _Asked(Generic[T]):
 
     def end(self, answer: T | None, error: BaseException | None = None) -> None:
         """The answer is there, or will not come."""
-        unavailable = RegistryUnavailable("the question to the schema registry was interrupted")
+        unavailable = RegistryUnavailable("the request to the schema registry was interrupted")
         self._answer = answer
         self._error = error if isinstance(error, Exception) else unavailable if error else None
         self._done.set()
@@ -227,7 +227,7 @@ class SchemaStore:
     def _refused(self, client: RegistryClient, schemas: Schemas, what: str, error: RegistryError) -> NoReturn:
         if not remote.answers(client, schemas):
             raise error
-        text = f"unknown {what}" if error.status == 404 else f"{what} cannot be had: {error.what}"
+        text = f"unknown {what}" if error.status == 404 else f"{what} is unavailable: {error.what}"
         raise UnknownSchema(text, status=error.status, error_code=error.error_code) from None
 
     def _asker(self, registry: RegistryClient) -> RegistryClient:

@@ -51,7 +51,7 @@ class Old:
     def read_as(self, read: Node, home: Home) -> Any:
         """The value where a schema has `read`. Raises `RecoveryError`."""
         if self._found is None:
-            raise self.error or unreadable("object", "nothing here knows its class")
+            raise self.error or unreadable("object", "its class is unknown here")
         name = self._found.name_in(read, home)
         if name not in home.classes:
             raise unreadable(self._found.mark.name, f"the schema has {name} in its place")
@@ -167,7 +167,7 @@ class Load:
         for ref in self._standing:
             old = ref()
             if old is not None:
-                return old.error or unreadable("object", "nothing here knows its class")
+                return old.error or unreadable("object", "its class is unknown here")
         return None
 
 

@@ -69,7 +69,7 @@ def upgrade(folder: Path) -> None:
                 part.execute("COMMIT")
     except sqlite3.Error as error:
         raise RecoveryError(
-            f"the kept state cannot be looked through: {error}",
+            f"the kept state cannot be read: {error}",
             where=str(folder),
             hint="Is there room on the disk, and may this user write there?",
         ) from error
@@ -123,7 +123,7 @@ def _rows(part: sqlite3.Connection, epoch: int) -> Iterator[tuple[int, str, str,
         last = rows[-1][0]
         count += len(rows)
         if time.monotonic() - reported >= _EVERY:
-            log.info("%s values of a partition were looked through, more follow", count)
+            log.info("%s values of a partition were checked, more follow", count)
             reported = time.monotonic()
 
 

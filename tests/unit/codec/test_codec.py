@@ -883,7 +883,7 @@ def test_a_field_whose_default_is_invalid_is_required(
     kind: Any, default: Any, value: Any, engine: Any
 ) -> None:
     reader = schema(record({"name": "a", "type": kind, "default": default}))
-    with pytest.raises(ResolutionError, match="the reader's default for it counts as none: it ") as caught:
+    with pytest.raises(ResolutionError, match="the reader's default for it is ignored: it ") as caught:
         make_reader(schema(record()), reader, engine=engine)
     assert caught.value.where == "a"
     assert [problem.path for problem in check(schema(record()), reader)] == ["a"]
@@ -903,7 +903,7 @@ def test_only_records_without_it_need_a_field_whose_default_is_invalid(engine: A
 UNREADABLE_ITEMS = [
     ("string", "int", "", "string cannot be read as int"),
     (record(), record({"name": "a", "type": "int"}), ".a", "a: the writer does not write"),
-    (["string", "null"], ["int"], "", "string is none of the reader's union"),
+    (["string", "null"], ["int"], "", "string is not a branch of the reader's union"),
 ]
 
 
@@ -1018,7 +1018,7 @@ def named(name: str, size: int) -> dict[str, Any]:
 
 TOP = record(("r", ["null", "R"]), ("s", record(("r", "R"), name="S")), ("b", "int"))
 BRANCHES: list[tuple[Any, list[Any], str]] = [
-    ("int", [], "int is none of the reader's union [null]"),
+    ("int", [], "int is not a branch of the reader's union [null]"),
     (COLOR, [{**COLOR, "symbols": ["GOLD"]}], "the reader's enum g.Color lacks RED, BLUE and has no"),
     (record(("r", POINT)), [record(("r", record(("z", "int"), name="Point")))], "r.z: the writer does not"),
     (record(("r", ["null", "R"])), [record(("r", ["null", "R"]), ("x", "int"))], "x: the writer does not"),
@@ -1030,7 +1030,7 @@ BRANCHES: list[tuple[Any, list[Any], str]] = [
     (
         named("z.F", 3),
         [named("x.F", 2), named("y.F", 4)],
-        "z.F is none of the reader's union [null, x.F, y.F]",
+        "z.F is not a branch of the reader's union [null, x.F, y.F]",
     ),
     (
         record(("c", "int"), name="z.R"),

@@ -101,7 +101,7 @@ NEVER: list[tuple[Any, Any, str, str]] = [
     ("double", "float", "", "double cannot be read as float"),
     ("string", "int", "", "string cannot be read as int"),
     ("null", "int", "", "null cannot be read as int"),
-    ("string", ["null", "int"], "", "string is none of the reader's union [null, int]"),
+    ("string", ["null", "int"], "", "string is not a branch of the reader's union [null, int]"),
     (["string", "bytes"], "int", "", "string cannot be read as int"),
     ({"type": "array", "items": "int"}, {"type": "map", "values": "int"}, "", "array cannot be read as map"),
     (record(("a", "int")), record(("b", "int")), "b", "does not write this field"),

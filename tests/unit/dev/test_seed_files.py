@@ -89,12 +89,12 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no schemas"):
         load(tmp_path)
     (tmp_path / "a.avsc").write_text("{")
-    with pytest.raises(ConfigError, match="no Avro schema"):
+    with pytest.raises(ConfigError, match="not an Avro schema"):
         load(tmp_path)
     (tmp_path / "a.avsc").write_text(record("A", "B"))
     (tmp_path / "b.avsc").write_text(record("B", "A"))
     with pytest.raises(ConfigError, match="circle"):
         load(tmp_path)
     (tmp_path / "b.references.json").write_text('[{"name": 1}]')
-    with pytest.raises(ConfigError, match="no list of references"):
+    with pytest.raises(ConfigError, match="not a list of references"):
         load(tmp_path)

@@ -544,7 +544,7 @@ def test_a_file_that_does_not_parse_is_named() -> None:
         "def f(o: orders.Order):\n    return o.discount\n",
     }
     found = impact(generated_changes(OLD, DISCOUNT), OLD, files)
-    assert found[0] == Use("streams/a.py", 1, "cannot be read: what it uses is not known")
+    assert found[0] == Use("streams/a.py", 1, "cannot be read: what it uses is unknown")
     assert found[1].as_json() == {
         "path": "streams/b.py",
         "line": 4,

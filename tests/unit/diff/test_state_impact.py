@@ -136,7 +136,7 @@ def test_the_type_that_a_change_is_of_is_named(old: object, new: object, name: s
         (
             order(at="int"),
             record("Order", ("at", "int"), ("note", ["null", "string"], "x")),
-            "note: the writer does not write this field and the reader's default for it counts as none: it "
+            "note: the writer does not write this field and the reader's default for it is ignored: it "
             "does not fit the union's first branch: it must be null",
         ),
         (HASH, HASH | {"size": 5}, "shop.Hash of 4 bytes cannot be read as one of 5"),

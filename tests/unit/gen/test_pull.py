@@ -100,7 +100,7 @@ def test_the_first_pull_writes_everything_and_the_second_nothing(shop, kgen, tmp
     assert kgen("pull")[:2] == (0, "nothing changed\n")
     assert tree(tmp_path / "p") == first
     assert kgen("pull", "--check")[0] == 0
-    assert kgen("status")[:2] == (0, "everything is as the lock says\n")
+    assert kgen("status")[:2] == (0, "everything matches the lock\n")
     assert kgen("outdated")[:2] == (0, "everything is up to date\n")
 
 
@@ -274,7 +274,7 @@ def test_a_subject_that_is_gone(project, shop, kgen, tree):
     assert code == 0
     assert "- orders-value v1" in out
     assert "models removed" in out
-    assert "yours, left as it is" in out
+    assert "no longer generated; kept because you own it" in out
     assert "0 added, 0 changed, 2 removed" in out
     assert not (project / "streams/_generated/orders.py").exists()
     assert not (project / "schemas/orders-value").exists()
@@ -368,7 +368,7 @@ def test_a_file_in_the_way_that_kgen_never_made(shop, kgen, tmp_path):
     path = tmp_path / "p/streams/_generated/orders.py"
     path.parent.mkdir(parents=True)
     path.write_text("mine = 1\n")
-    assert "was not made by kgen" in error(kgen("pull", "--registry", shop.url))
+    assert "was not created by kgen" in error(kgen("pull", "--registry", shop.url))
     assert path.read_text() == "mine = 1\n"
     assert not (tmp_path / "p/kgen.toml").exists()
 
@@ -414,7 +414,7 @@ def test_a_flow_that_kgen_never_made(shop, kgen, tmp_path):
     flow.write_text("mine = 1\n")
     code, out, _ = kgen("pull", "--registry", shop.url)
     assert code == 0
-    assert "! streams/flows/orders.py  not made by kgen: left as it is" in out
+    assert "! streams/flows/orders.py  not created by kgen: kept" in out
     assert flow.read_text() == "mine = 1\n"
 
 
@@ -608,7 +608,7 @@ FIRST_BRANCH = "it does not fit the union's first branch: it must be null"
 
 def test_a_default_that_does_not_fit_is_reported_once_and_the_field_is_required(registry, kgen, tmp_path):
     registry.add("a-value", {"type": "record", "name": "A", "namespace": "x", "fields": [INVALID]})
-    line = 'a-value v1: x.A.count: the default "0" counts as none: it must be an integer of 32 bits'
+    line = 'a-value v1: x.A.count: the default "0" is ignored: it must be an integer of 32 bits'
     code, out, _ = kgen("pull", "--registry", registry.url)
     assert code == 0
     assert out.count(line) == 1
@@ -625,7 +625,7 @@ def test_defaults_that_do_not_fit_are_reported_of_references_too_and_not_without
     registry.add("orders-value", order(), references=REFERENCE)
     out = kgen("pull", "--registry", registry.url, "--subject", "orders-*")[1]
     assert out.count("address v1: shop.Address.f") == 5
-    assert "address v1: 4 more fields have a default that counts as none" in out
+    assert "address v1: 4 more fields have a default that is ignored" in out
     assert "orders-value v1: " not in out
 
 
@@ -633,7 +633,7 @@ def test_a_default_of_a_later_branch_is_reported_once_and_the_field_is_required(
     registry.add("a-value", {"type": "record", "name": "A", "namespace": "x", "fields": [LATER_BRANCH]})
     code, out, _ = kgen("pull", "--registry", registry.url)
     assert code == 0
-    assert out.count(f"a-value v1: x.A.count: the default 0 counts as none: {FIRST_BRANCH}") == 1
+    assert out.count(f"a-value v1: x.A.count: the default 0 is ignored: {FIRST_BRANCH}") == 1
     assert "    count: int | None\n" in (tmp_path / "p/streams/_generated/a.py").read_text()
     assert kgen("pull") == (0, "nothing changed\n", "")
 
@@ -652,7 +652,7 @@ def test_a_new_field_whose_default_is_invalid_is_an_incompatible_change(project,
     before = tree(project)
     code, _, err = kgen("pull")
     assert code == 4
-    assert "count: the writer does not write this field and the reader's default for it counts as none" in err
+    assert "count: the writer does not write this field and the reader's default for it is ignored" in err
     assert tree(project) == before
 
 
@@ -826,7 +826,7 @@ def test_diff_of_any_two_versions(project, shop, kgen):
     kgen("pull")
     shop.override("*", (500, {}))
     assert "+ `shop.Order.note`" in kgen("diff", "orders-value", "1..2")[1]
-    assert "no pair of versions" in error(kgen("diff", "orders-value", "1-2"))
+    assert "not a pair of versions" in error(kgen("diff", "orders-value", "1-2"))
 
 
 def test_diff_of_versions_that_are_not_there(project, kgen):
@@ -936,7 +936,7 @@ def test_another_package_in_kgen_toml(project, kgen):
     flow = (project / "streams/flows/orders.py").read_bytes()
     code, out, _ = kgen("pull")
     assert code == 0
-    assert "! streams/flows/orders.py  nothing makes it any more: yours, left as it is" in out
+    assert "! streams/flows/orders.py  no longer generated; kept because you own it" in out
     assert not list((project / "streams/_generated").glob("*.py"))
     assert (project / "streams/flows/orders.py").read_bytes() == flow
     assert (project / "shop/flows/orders.py").exists()
@@ -1012,7 +1012,7 @@ def test_what_compiles_all_leaves_no_orphans(project, shop, kgen):
     assert kgen("pull", "--registry", shop.url)[0] == 0
     assert compileall.compile_dir(project, quiet=2, force=True)
     assert list((project / ".kgen").rglob("*.pyc"))
-    assert kgen("status")[:2] == (0, "everything is as the lock says\n")
+    assert kgen("status")[:2] == (0, "everything matches the lock\n")
 
 
 def test_a_ca_of_the_environment_comes_before_the_one_of_the_file(project, kgen, monkeypatch):

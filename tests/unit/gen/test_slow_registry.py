@@ -160,7 +160,7 @@ def test_status_does_not_wait_beside_a_command_that_waits_for_the_registry(
         assert trickle.asked.wait(30)
         code, out, err = kgen("status")
         assert (code, err) == (0, "")
-        assert "everything is as the lock says" in out
+        assert "everything matches the lock" in out
     finally:
         process.kill()
         process.communicate()

@@ -140,8 +140,8 @@ UNREAD = [
     (versions_are_not_there, "its versions cannot be read: GET ", "(40401)"),
     (no_versions, "its versions cannot be read: the subject has no versions", ""),
     (versions_are_no_list, "its versions cannot be read: the registry answered with not a list", ""),
-    (unknown_reference, "v2 cannot be read: the referenced schema address v9 is not known", ""),
-    (reference_not_for_this_user, "v2 cannot be read: the referenced schema hidden v2 is not known", ""),
+    (unknown_reference, "v2 cannot be read: the referenced schema address v9 is unknown", ""),
+    (reference_not_for_this_user, "v2 cannot be read: the referenced schema hidden v2 is unknown", ""),
     (reference_to_itself, "references lead round in a circle: orders-value v2 -> orders-value v2", ""),
 ]
 
@@ -224,7 +224,7 @@ def test_the_only_subject_that_is_listed_without_a_version_stays(tmp_path, regis
     [
         (BAD, (), "v1 cannot be read: unknown type 'Nope' at /fields/0/type"),
         ("{", (), "v1 cannot be read: the schema is not JSON"),
-        (ORDER, uses(9), "v1 cannot be read: the referenced schema address v9 is not known"),
+        (ORDER, uses(9), "v1 cannot be read: the referenced schema address v9 is unknown"),
         (ORDER, [("x", "new-value", 1)], "round in a circle: new-value v1 -> new-value v1"),
     ],
 )
@@ -419,7 +419,8 @@ def test_a_level_that_the_registry_does_not_say_stays_as_locked(project, registr
     code, out, _ = kgen("pull")
     assert code == 0
     said = (
-        "the registry does not say the compatibility level of address, orders-value and other-value: it stays"
+        "the registry does not report the compatibility level of address, orders-value and other-value: "
+        "it stays"
     )
     assert said in out
     assert tree(project) == before

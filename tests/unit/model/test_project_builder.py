@@ -175,7 +175,7 @@ def test_a_subject_that_cannot_be_read_is_left_out_with_version_and_place() -> N
 
 def test_a_bad_reference_names_both_ends() -> None:
     user = version("t-value", record("T", ("a", "A")), 1, Reference("A", "a", 3))
-    assert reasons(user) == [("t-value", "v1 cannot be read: the referenced schema a v3 is not known")]
+    assert reasons(user) == [("t-value", "v1 cannot be read: the referenced schema a v3 is unknown")]
 
 
 def test_a_broken_reference_is_reported_once_where_it_is_broken() -> None:

@@ -206,8 +206,8 @@ def test_the_producer_takes_what_the_topic_takes(
             None,
             {},
             1_048_588,
-            "takes 1,048,588 (message.max.bytes, the usual limit of topics: the broker does not say what "
-            "topic out takes)",
+            "takes 1,048,588 (message.max.bytes, the usual limit of topics: the broker does not report "
+            "the limit of topic out)",
         ),
         (
             2_000_000_000,

@@ -156,7 +156,7 @@ def test_an_error_is_reported_though_the_folder_of_the_cluster_is_gone(
 
 def test_an_error_that_bytewax_keeps_to_itself_is_told_to_be_one(tmp_path: Path) -> None:
     text = said(tmp_path, "hidden", "-p", "2")
-    assert text.count("error: the processes were cut off from each other, and none says why\n  hint: ") == 1
+    assert text.count("error: the cluster failed and no process reported a cause\n  hint: ") == 1
     assert "Traceback" not in text
 
 

@@ -168,7 +168,7 @@ def test_latest_without_a_recovery_folder_is_warned_of(
         listed(two(orders, 5), orders, start="latest")
     assert caplog.text == ""
     listed(two(orders, 5), orders, start="latest").list_parts()  # each worker asks
-    assert caplog.text.count("no recovery folder is known") == 1
+    assert caplog.text.count("without a recovery folder") == 1
 
 
 def test_a_time_is_pinned_where_no_message_is_that_late(orders: Orders, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_first_offsets_of_a_topic_made_anew_are_not_used(orders: Orders, tmp_pat
     old, new = Known({orders: texts(5)}), Known({orders: texts(8)})
     old.id, new.id = "old", "new"  # type: ignore[attr-defined]
     assert first_offsets(old, orders, tmp_path, 0) == [(5, "old")]
-    with pytest.raises(rt.SourceError, match="made anew"):
+    with pytest.raises(rt.SourceError, match="recreated"):
         first_offsets(new, orders, tmp_path, 0)
     assert first_offsets(new, orders, tmp_path, 0, on_gap="earliest") == [(0, "new")]
 
@@ -250,7 +250,7 @@ def test_positions_in_partitions_that_are_gone_are_told(orders: Orders, tmp_path
         listed(both, orders)
         with pytest.raises(rt.RecoveryError, match="partitions that are gone: orders/1") as caught:
             listed(testing.Memory({orders: texts(3)}), orders)
-    assert "made anew with fewer partitions" in str(caught.value)
+    assert "recreated with fewer partitions" in str(caught.value)
 
 
 def test_a_partition_that_is_new_since_the_last_run_is_read_whole(orders: Orders, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_http_to_a_port_that_speaks_tls(
     serve: Any, client: Any, authority: Authority, certified: Pair
 ) -> None:
     server = serve(authority.server(certified))
-    error = refused(client(server.url.replace("https", "http")), "the registry speaks TLS there")
+    error = refused(client(server.url.replace("https", "http")), "the registry expects TLS there")
     assert "https://" in (error.hint or "")
 
 
@@ -145,11 +145,11 @@ def test_http_to_a_port_that_speaks_tls(
 )
 def test_servers_that_say_so(server: Server, client: Any, body: bytes) -> None:
     server.script(Answer(400, body, content_type="text/html"))
-    refused(client(server.url), "the registry speaks TLS there")
+    refused(client(server.url), "the registry expects TLS there")
 
 
 def test_https_to_a_port_that_speaks_none(server: Server, client: Any) -> None:
-    error = refused(client(server.url.replace("http", "https")), "the registry does not speak TLS there")
+    error = refused(client(server.url.replace("http", "https")), "the registry does not use TLS there")
     assert "http://" in (error.hint or "")
 
 
@@ -408,6 +408,6 @@ def test_threads_leave_nothing_behind(serve: Any, client: Any, authority: Author
     server = serve(authority.server(certified))
     before = threading.active_count()
     for _ in range(5):
-        refused(client(server.url.replace("https", "http")), "speaks TLS")
+        refused(client(server.url.replace("https", "http")), "expects TLS")
     names = [t.name for t in threading.enumerate() if t.name.startswith("kgen-registry")]
     assert names == [], (before, names)

@@ -65,7 +65,7 @@ def test_an_id_that_is_refused_is_asked_for_a_few_times_and_then_a_failure_of_it
         values, _ids = decoder.decode_many(payloads)
         assert (values[0], values[2]) == ("x", "y")
         assert isinstance(values[1], UnknownSchema)
-    assert "schema id 9 cannot be had: " in values[1].what
+    assert "schema id 9 is unavailable: " in values[1].what
     assert registry.server.paths().count("GET /schemas/ids/9") == 3
     assert asked.slept == [0.5, 1.0]
 

@@ -216,5 +216,5 @@ def test_how_far_a_large_store_is_looked_through_is_reported(
         keep(store, number, key=str(number))
     with caplog.at_level("INFO"):
         upgraded(store)
-    said = [record.getMessage() for record in caplog.records if "looked through" in record.getMessage()]
+    said = [record.getMessage() for record in caplog.records if "were checked" in record.getMessage()]
     assert [text.split()[0] for text in said] == ["100", "150"]

@@ -71,13 +71,13 @@ def proxy_refuses(call: HttpCall, url: Url, status: str) -> RegistryError:
         status=int(status[:3]),
         hint="Put user and password into the proxy's URL (HTTPS_PROXY, HTTP_PROXY)."
         if asks
-        else "Name the host in NO_PROXY where it needs no proxy.",
+        else "Name the host in NO_PROXY if it needs no proxy.",
     )
 
 
 def plain_to_tls(call: HttpCall) -> RegistryError:
     """The error where an http URL leads to a port that speaks TLS."""
-    return RegistryError(f"{call}: the registry speaks TLS there", hint="Begin its URL with https://.")
+    return RegistryError(f"{call}: the registry expects TLS there", hint="Begin its URL with https://.")
 
 
 def says_that_it_speaks_tls(status: int, body: bytes) -> bool:
@@ -106,7 +106,7 @@ def _of_tls(call: HttpCall, url: Url, error: ssl.SSLError) -> Exception:
     reason = error.reason or ""
     if reason in _NOT_TLS:
         return RegistryError(
-            f"{call}: the registry does not speak TLS there", hint="Begin its URL with http://."
+            f"{call}: the registry does not use TLS there", hint="Begin its URL with http://."
         )
     if "CERTIFICATE_REQUIRED" in reason or ("HANDSHAKE_FAILURE" in reason and "ALERT" in reason):
         return RegistryError(
@@ -141,7 +141,7 @@ def _words(reason: str) -> str:
 def _of_network(found: list[BaseException], timeout: float) -> str | None:
     """What the network did; None where it was not the network."""
     if any(isinstance(part, socket.gaierror) for part in found):
-        return "the host's name is not known"
+        return "the host name is unknown"
     if any(isinstance(part, ConnectionRefusedError) for part in found):
         return "connection refused"
     if any(isinstance(part, (requests.Timeout, TimeoutError)) for part in found):

@@ -154,7 +154,7 @@ class Resolution:
         branches = self._unions[id(reader)].candidates(writer, names[0])
         plans = tuple(self._branch(mode, writer, branch, reader) for branch in branches)
         if not plans:
-            return Never(f"{title(writer)} is none of the reader's union {title(reader)}")
+            return Never(f"{title(writer)} is not a branch of the reader's union {title(reader)}")
         return plans[0] if len(plans) == 1 else Pick(plans)
 
     def _branch(self, mode: Mode, writer: Node, branch: Node, union: Union) -> Plan:
@@ -273,7 +273,7 @@ def title(node: Node) -> str:
 def _no_default(field: Field) -> str:
     if field.invalid_default is None:
         return "the reader has no default for it"
-    return f"the reader's default for it counts as none: it {field.invalid_default.reason}"
+    return f"the reader's default for it is ignored: it {field.invalid_default.reason}"
 
 
 def _never(writer: Node, reader: Node) -> Never:

@@ -77,7 +77,7 @@ def load_json(text: str, limits: Limits) -> Any:
         if "\\u" in text or not text.isascii():
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise SchemaError("the schema holds a lone surrogate, which is no text") from None
+        raise SchemaError("the schema holds a lone surrogate, which is not valid text") from None
     except RecursionError:
         raise SchemaError("the schema is nested too deeply") from None
     except ValueError as error:
