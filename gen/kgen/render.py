@@ -28,6 +28,11 @@ def kind(path: str) -> Literal["generated", "owned"]:
     return "generated" if "_generated" in path.split("/")[:-1] else "owned"
 
 
+def run_command(package: str, module: str) -> str:
+    """The shell command that runs a generated flow and keeps its state and offsets in `.recovery`."""
+    return f"python -m kgen_runtime.run {package}.flows.{module}:flow --recovery .recovery"
+
+
 def render(project: Project, progress: ProgressCallback = silent) -> dict[str, str]:
     """Every file of the project by its relative POSIX path, sorted.
 
@@ -127,7 +132,7 @@ def _from(source: str, names: list[str]) -> str:
 
 
 def _flow(project: Project, module: Module, topic: TopicDef) -> str:
-    command = f"python -m kgen_runtime.run {project.package}.flows.{module.name}:flow --recovery .recovery"
+    command = run_command(project.package, module.name)
     doc = (
         f"Dataflow for the topic `{quote.inline(topic.name)}`. "
         f"Yours to edit: `kgen pull` merges schema changes into it.\n\n{_run_line(command)}"

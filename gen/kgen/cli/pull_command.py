@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from .. import render
 from ..actions import pull
 from ..actions.inputs import Request
 from ..errors import ConfigError
@@ -19,7 +20,6 @@ _HEALED = {
     "back": "an earlier pull was interrupted; it was rolled back first",
 }
 _SHOWN = 3  # paths in a line
-_NEXT = "next: python -m kgen_runtime.run {package}.flows.{module}:flow"
 
 
 def command(
@@ -134,9 +134,8 @@ def _next(console: Console, made: plan.Plan, written: bool) -> None:
     flows = [f.path for f in made.having("add") if f.path.startswith(folder)]
     flows = [f for f in flows if not f.endswith("__init__.py")]
     if written and flows and any(f.path == "kgen.lock" and f.op == "add" for f in made.files):
-        console.say(
-            _NEXT.format(package=made.package, module=flows[0].rpartition("/")[2].removesuffix(".py"))
-        )
+        module = flows[0].rpartition("/")[2].removesuffix(".py")
+        console.say(f"next: {render.run_command(made.package, module)}")
 
 
 def _exclusive(**flags: bool) -> None:

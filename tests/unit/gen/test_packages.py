@@ -21,7 +21,9 @@ def project(registry, tmp_path, capsys):
     registry.add("clicks-value", CLICK)
     pull = ["pull", "--registry", registry.url, "--package", "acme.streams", "--out", str(tmp_path)]
     assert app.run(pull) == 0
-    assert "next: python -m kgen_runtime.run acme.streams.flows.clicks:flow" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith(
+        "next: python -m kgen_runtime.run acme.streams.flows.clicks:flow --recovery .recovery\n"
+    )
     return tmp_path
 
 
