@@ -287,7 +287,7 @@ def _plan(
 ) -> Prepared:
     settings, snapshot = settled.config, found.snapshot
     project = model(settings, snapshot, old)
-    new = locked(snapshot, project, found.deleted)
+    new = locked(snapshot, project, found.deleted, old)
     want = _wanted(request.root, settled, new, project, old, request.progress)
     files = plan.files(request.root, want, old, plan.Options(settings.conflict, request.recreate))
     known = subject_changes.schema_changes(old, new)
@@ -299,7 +299,13 @@ def _plan(
         settings.package,
         files,
         subjects,
-        (*found.notes, *project.notes, *subject_changes.moved(known), *invalid_defaults.notes(old, snapshot)),
+        (
+            *_registries(old, new),
+            *found.notes,
+            *project.notes,
+            *subject_changes.moved(known),
+            *invalid_defaults.notes(old, snapshot),
+        ),
         topic_changes(modules.old, modules.new, settings.topics, _tables(project)),
         impact_of.uses(request.root, files, modules, known, project.fullnames, merged=not request.dry),
     )
@@ -358,14 +364,23 @@ def model(settings: Config, snapshot: Snapshot, old: lock.Locked | None) -> Proj
     return build(snapshot, wanted, old.names, old.snapshot) if old else build(snapshot, wanted)
 
 
-def locked(snapshot: Snapshot, project: Project, deleted: frozenset[lock.Key]) -> lock.Locked:
-    """What goes into the lock."""
+def locked(
+    snapshot: Snapshot, project: Project, deleted: frozenset[lock.Key], old: lock.Locked | None
+) -> lock.Locked:
+    """What goes into the lock. Its registry is the one that the content came from: the same content at
+    another URL (localhost and 127.0.0.1, a mirror) is not a change.
+    """
     subjects = [*(s.name for s in snapshot.subjects), *(v.subject for v in snapshot.referenced)]
     folders = {name: names.folder_name(name) for name in subjects}
-    return lock.Locked(
-        replace(snapshot, skipped=()),
-        __version__,
-        folders,
-        project.names,
-        deleted,
-    )
+    new = lock.Locked(replace(snapshot, skipped=()), __version__, folders, project.names, deleted)
+    return old if old is not None and _same_content(old, new) else new
+
+
+def _same_content(old: lock.Locked, new: lock.Locked) -> bool:
+    return old == replace(new, snapshot=replace(new.snapshot, registry_url=old.snapshot.registry_url))
+
+
+def _registries(old: lock.Locked | None, new: lock.Locked) -> Iterator[str]:
+    before, after = old.snapshot.registry_url if old else "", new.snapshot.registry_url
+    if old and before != after:
+        yield f"registry {before} -> {after}"

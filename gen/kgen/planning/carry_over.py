@@ -37,7 +37,7 @@ def carry(fetched: Fetched, locked: Locked | None) -> Carried:
     subjects: list[Subject] = []
     silent = [s.name for s in snapshot.subjects if s.compatibility is None]
     deleted: set[Key] = set()
-    notes = list(_registries(locked.snapshot.registry_url, snapshot.registry_url))
+    notes: list[str] = []
     for subject in snapshot.subjects:
         old = locked.subject(subject.name)
         kept = _kept(subject, old) if old else []
@@ -53,11 +53,6 @@ def carry(fetched: Fetched, locked: Locked | None) -> Carried:
     referenced = _referenced(snapshot.referenced, subjects, vendored)
     carried = replace(snapshot, subjects=tuple(subjects), referenced=referenced)
     return Carried(carried, frozenset(deleted), (*notes, *_renames(carried, locked)))
-
-
-def _registries(before: str, after: str) -> Iterator[str]:
-    if before != after:
-        yield f"registry {before} -> {after}"
 
 
 def _kept(subject: Subject, old: Subject) -> list[SchemaVersion]:
