@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from kgen_runtime.serde.registry.certificates import check_files
 from kgen_runtime.serde.registry.client import RegistryClient
 from kgen_runtime.serde.registry.url import registry_url
 
@@ -56,14 +57,15 @@ def connect(
     `say` gets a line where that takes long. Raises `ConfigError`.
     """
     env = os.environ if environ is None else environ
-    ca = _file(settings.ca, "registry.ca", root, env, "KGEN_REGISTRY_CA")
-    cert = _file(settings.cert, "registry.cert", root, env, "KGEN_REGISTRY_CERT")
-    key = _file(settings.key, "registry.key", root, env, "KGEN_REGISTRY_KEY")
+    ca, ca_setting = _file(settings.ca, "registry.ca", root, env, "KGEN_REGISTRY_CA")
+    cert, cert_setting = _file(settings.cert, "registry.cert", root, env, "KGEN_REGISTRY_CERT")
+    key, key_setting = _file(settings.key, "registry.key", root, env, "KGEN_REGISTRY_KEY")
     if key and not cert:
         raise ConfigError(
             "a registry key is set without its certificate", hint="set registry.cert or KGEN_REGISTRY_CERT"
         )
     pair = (cert, key) if cert and key else cert
+    check_files(ca, pair, ca_setting=ca_setting, cert_setting=cert_setting, key_setting=key_setting)
     _check_url(settings)
     client = RegistryClient(
         settings.url, auth=_auth(settings, env), verify=ca or True, cert=pair, retries=retries, say=say
@@ -102,9 +104,13 @@ def _secret(name: str, default: str, env: Mapping[str, str]) -> str | None:
     return value or None
 
 
-def _file(setting: str | None, name: str, root: Path, env: Mapping[str, str], variable: str) -> str | None:
+def _file(
+    setting: str | None, name: str, root: Path, env: Mapping[str, str], variable: str
+) -> tuple[str | None, str]:
+    """The path of a file, and the setting that names it; None and an empty text where none does."""
     given = env.get(variable)
     value = given or (str(root / setting) if setting else None)
+    where = "" if not value else variable if given else f"kgen.toml, {name}"
     if value and not Path(value).is_file():
-        raise ConfigError(f"there is no file {value}", where=variable if given else f"kgen.toml, {name}")
-    return value
+        raise ConfigError(f"there is no file {value}", where=where)
+    return value, where

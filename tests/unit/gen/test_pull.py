@@ -943,12 +943,24 @@ def test_another_package_in_kgen_toml(project, kgen):
     assert kgen("pull")[1] == "nothing changed\n"
 
 
-def test_another_registry(project, shop, kgen, monkeypatch):
+def test_another_url_of_the_same_content_changes_nothing(project, shop, kgen, tree):
+    before = tree(project)
     other = shop.url.replace("127.0.0.1", "localhost")
+    for mode in ("--check", "--locked", "--quiet"):
+        assert kgen("pull", "--registry", other, mode)[0] == 0
     code, out, _ = kgen("pull", "--registry", other)
-    assert code == 0
-    assert f"registry {shop.url} -> {other}" in out
-    assert "~ kgen.lock" in out
+    assert (code, out.endswith("nothing changed\n")) == (0, True)
+    assert json.loads(kgen("pull", "--registry", other, "--json")[1])["registry"] == other
+    assert tree(project) == before
+
+
+def test_the_lock_names_the_registry_that_its_content_came_from(project, shop, kgen):
+    other = shop.url.replace("127.0.0.1", "localhost")
+    shop.add("orders-value", order(NOTE), references=REFERENCE)
+    code, out, _ = kgen("pull", "--registry", other)
+    assert (code, f"registry {shop.url} -> {other}" in out) == (0, True)
+    assert f'registry = "{other}"' in (project / "kgen.lock").read_text()
+    assert kgen("pull", "--check")[:2] == (0, "nothing changed\n")
 
 
 def test_an_old_version_that_does_not_parse(shop, kgen):
@@ -1013,6 +1025,16 @@ def test_what_compiles_all_leaves_no_orphans(project, shop, kgen):
     assert compileall.compile_dir(project, quiet=2, force=True)
     assert list((project / ".kgen").rglob("*.pyc"))
     assert kgen("status")[:2] == (0, "everything matches the lock\n")
+
+
+@pytest.mark.parametrize(("name", "variable"), [("ca", "KGEN_REGISTRY_CA"), ("cert", "KGEN_REGISTRY_CERT")])
+def test_a_file_without_a_certificate_says_which_setting_names_it(project, kgen, monkeypatch, name, variable):
+    settings = project / "kgen.toml"
+    settings.write_text(settings.read_text() + f'{name} = "kgen.toml"\n')
+    assert f"\n  at kgen.toml, registry.{name}\n" in error(kgen("pull"))
+    monkeypatch.setenv(variable, str(settings))
+    assert f"\n  at {variable}\n" in error(kgen("pull"))
+    assert f"(at {variable})" in kgen("doctor")[1]
 
 
 def test_a_ca_of_the_environment_comes_before_the_one_of_the_file(project, kgen, monkeypatch):

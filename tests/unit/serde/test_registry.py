@@ -46,7 +46,7 @@ def test_what_the_registry_does_not_know(server, answer, client, code):
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (404, {"error_code": 404, "message": "HTTP 404 Not Found"}, "404 Not Found: HTTP 404 Not Found"),
+        (404, {"error_code": 404, "message": "HTTP 404 Not Found"}, r"answered 404 Not Found\n"),
         (404, "Not Found", "404 Not Found"),
         (404, {"error_code": 40408, "message": "no config"}, "no config"),
         (409, {"error_code": 409, "message": "incompatible"}, "409 Conflict: incompatible"),
@@ -278,6 +278,15 @@ def test_paths_from_env(monkeypatch, tmp_path):
     monkeypatch.setenv("KGEN_REGISTRY_KEY", str(tmp_path / "key.pem"))
     with pytest.raises(ConfigError, match="KGEN_REGISTRY_CERT is not"):
         RegistryClient.from_env("https://h")
+
+
+@pytest.mark.parametrize("variable", ["KGEN_REGISTRY_CA", "KGEN_REGISTRY_CERT"])
+def test_a_file_without_a_certificate_names_its_variable(monkeypatch, tmp_path, variable):
+    (tmp_path / "notes.txt").write_text("not PEM")
+    monkeypatch.setenv(variable, str(tmp_path / "notes.txt"))
+    with pytest.raises(ConfigError, match="there is no certificate in") as caught:
+        RegistryClient.from_env("https://h")
+    assert caught.value.where == variable
 
 
 def test_many_threads_share_one_client(server, answer, client):

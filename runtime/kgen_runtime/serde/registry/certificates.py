@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,27 @@ Certificate = str | tuple[str, str] | None
 
 _BUNDLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables that name CAs; the last two are those of requests."""
+
+
+def check_files(
+    ca: str | None, cert: Certificate, *, ca_setting: str, cert_setting: str, key_setting: str = ""
+) -> None:
+    """Raises `ConfigError` where a CA bundle or client certificate that the settings name cannot be used;
+    its `where` is the setting.
+    """
+    with _at(ca_setting):
+        _check_bundle(ca, "the registry's CA")
+    with _at(", ".join(filter(None, (cert_setting, key_setting)))):
+        check_certificate(cert)
+
+
+@contextmanager
+def _at(setting: str) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        error.where = setting
+        raise
 
 
 def trusted(verify: bool | str, *, https: bool) -> bool | str:
@@ -94,7 +117,7 @@ def _text(path: str) -> str:
     return Path(path).read_bytes().decode("ascii", "replace")
 
 
-def _check_bundle(bundle: bool | str, name: str) -> None:
+def _check_bundle(bundle: bool | str | None, name: str) -> None:
     if not isinstance(bundle, str) or Path(bundle).is_dir():
         return
     _check_readable(bundle, name)

@@ -20,7 +20,7 @@ import requests
 
 from ...errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
 from ...reporting.printable import printable
-from .certificates import check_certificate, trusted
+from .certificates import check_certificate, check_files, trusted
 from .deadlines import GivenUpError, Limit, Patience, RequestWait
 from .failure_reasons import RetryError, plain_to_tls, proxy_refuses, says_that_it_speaks_tls, why
 from .headers import Auth, AuthHeader, status_text
@@ -108,6 +108,10 @@ class RegistryClient:
         if key and not cert:
             raise ConfigError("KGEN_REGISTRY_KEY is set and KGEN_REGISTRY_CERT is not")
         certificate = (cert, key) if cert and key else cert
+        names = ("KGEN_REGISTRY_CERT", "KGEN_REGISTRY_KEY" if key else "")
+        check_files(
+            ca, certificate, ca_setting="KGEN_REGISTRY_CA", cert_setting=names[0], key_setting=names[1]
+        )
         return cls(url, auth=_auth_of_env(), verify=ca or True, cert=certificate, **options)
 
     def get(self, path: str, params: Params | None = None) -> Any:
@@ -272,7 +276,7 @@ def _refusal(call: HttpCall, answer: Answer, auth: AuthHeader) -> RegistryError:
     code, message = answer.error()
     kind = UnknownSchema if answer.status == 404 and code in UNKNOWN else RegistryError
     what = f"{call} answered {status_text(answer.status)}"
-    if message:
+    if message and message.removeprefix("HTTP ") != status_text(answer.status):
         shown = printable(auth.hidden(message[:_LOOKED_AT]))
         what += f": {shown}" + (f" ({code})" if code and code != answer.status else "")
     elif answer.content_type and "json" not in answer.content_type:
