@@ -7,8 +7,13 @@ is read without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+import re
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from bytewax.dataflow import Dataflow, Operator
@@ -70,3 +75,161 @@ def late_steps(flow: Dataflow) -> Iterator[Operator]:
 def replace_mapper(step: Operator, mapper: Callable[[list[Any]], Any]) -> None:
     """What a step does with a batch is read when the flow runs: until then it can be another."""
     object.__setattr__(step, "mapper", mapper)  # the step is frozen
+
+
+# The recovery folder: SQLite files, each with all tables and a part of the rows. `parts` says which file of
+# how many this is; `exs` from what an execution resumed, and its number of workers; `fronts` the first epoch
+# that a worker of it has not ended; `snaps` the pickled state of a step and key after an epoch, NULL if
+# discarded.
+
+PARTITION_FILES: Final = "part-*.sqlite3"
+"""Bytewax takes all files in its folder that end in .sqlite3 for partitions: kgen's own end in .db."""
+
+_STEPS: Final = "SELECT DISTINCT step_id FROM snaps"
+_KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
+_KEY_WITH: Final = "SELECT 1 FROM snaps WHERE step_id = ? AND substr(state_key, 1, ?) = ? LIMIT 1"
+_EXECUTIONS: Final = "SELECT ex_num, worker_count, resume_epoch FROM exs"
+_FRONTS: Final = "SELECT worker_index, worker_frontier FROM fronts WHERE ex_num = ?"
+_LOADED: Final = """
+SELECT rowid, step_id, state_key, ser_change FROM snaps AS row
+WHERE rowid > :last AND snap_epoch < :epoch AND ser_change IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM snaps AS newer
+    WHERE newer.step_id = row.step_id AND newer.state_key = row.state_key
+    AND newer.snap_epoch > row.snap_epoch AND newer.snap_epoch < :epoch
+)
+ORDER BY rowid LIMIT :batch
+"""
+_WRITE: Final = "UPDATE snaps SET ser_change = ? WHERE rowid = ?"
+
+
+def partition_files(folder: Path) -> list[Path]:
+    """The files of a recovery folder that hold its state."""
+    return sorted(folder.glob(PARTITION_FILES))
+
+
+def partition_reader(file: Path, how: str = "mode=ro") -> closing[sqlite3.Connection]:
+    """A partition, to be read alone."""
+    return closing(sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True))
+
+
+def partition_index(part: sqlite3.Connection) -> tuple[int, int]:
+    """A partition's index and how many there are, which never change. Raises `TypeError` without a row."""
+    index, count = part.execute("SELECT part_index, part_count FROM parts").fetchone()
+    return int(index), int(count)
+
+
+def stored_steps(part: sqlite3.Connection) -> set[str]:
+    """The ids of the steps with state."""
+    return {row[0] for row in part.execute(_STEPS)}
+
+
+def stored_keys(part: sqlite3.Connection, step_id: str) -> set[str]:
+    """The keys with state of a step; of a source they are its partitions."""
+    return {row[0] for row in part.execute(_KEYS, (step_id,))}
+
+
+def has_key_with(part: sqlite3.Connection, step_id: str, prefix: str) -> bool:
+    """Whether a key with state of a step begins so."""
+    return part.execute(_KEY_WITH, (step_id, len(prefix), prefix)).fetchone() is not None
+
+
+def resume_epoch(parts: Sequence[sqlite3.Connection]) -> int:
+    """Where Bytewax resumes: the last epoch that no worker of the last execution has left."""
+    executions = [row for part in parts for row in part.execute(_EXECUTIONS)]
+    if not executions:
+        return 0
+    number, workers, begin = max(executions)
+    fronts: dict[int, int] = {}
+    for part in parts:
+        for worker, front in part.execute(_FRONTS, (number,)):
+            fronts[worker] = max(front, fronts.get(worker, begin))
+    return int(begin if len(fronts) < workers else min(fronts.values()))
+
+
+def loaded_rows(
+    part: sqlite3.Connection, epoch: int, last: int, batch: int
+) -> list[tuple[int, str, str, bytes]]:
+    """Some of the rows that Bytewax loads with pickle when it resumes from an epoch, those after row `last`:
+    row, step, key and state of the newest before it.
+    """
+    return part.execute(_LOADED, {"last": last, "epoch": epoch, "batch": batch}).fetchall()
+
+
+def write_row(part: sqlite3.Connection, row: int, data: bytes) -> None:
+    """Another form of the state in a row."""
+    part.execute(_WRITE, (data, row))
+
+
+# Errors. Of several processes the threads of the network panic after the worker did, and Bytewax raises their
+# panic in place of the worker's error. The errors that it wraps around what was raised are made by calling
+# their classes: replacing `__init__` of these shows each of them.
+
+_STEP: Final = re.compile(r'step "?([\w.-]+)')
+_STEP_NAME: Final = re.compile(r"^'step_id' |^step '.*' already exists")
+_NO_SUCH_PARTITION: Final = "routing map"
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether it is a panic of the engine: no `Exception`, and of a class that cannot be imported."""
+    return type(error).__name__ == "PanicException"
+
+
+@contextmanager
+def noting(classes: Sequence[type[BaseException]], note: Callable[[BaseException], None]) -> Iterator[None]:
+    """While entered, `note` gets each error of these classes of Bytewax's when it is made."""
+
+    def noted(error: BaseException, *args: object) -> None:
+        note(error)
+
+    kinds: Sequence[Any] = classes
+    for kind in kinds:
+        kind.__init__ = noted
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            del kind.__init__
+
+
+def step_named(error: BaseException) -> str | None:
+    """The step that an error of Bytewax's names."""
+    named = _STEP.search(str(error))
+    return None if named is None else named[1]
+
+
+def is_about_step_name(error: BaseException) -> bool:
+    """Whether Bytewax refuses the name of a step."""
+    return _STEP_NAME.search(str(error)) is not None
+
+
+def is_about_partition(error: BaseException) -> bool:
+    """Whether state was stored for a partition that the source or sink does not list."""
+    return _NO_SUCH_PARTITION in str(error)
+
+
+# The runner of Bytewax.
+
+
+class BytewaxsRun(NamedTuple):
+    """What Bytewax's own runner was told: the recovery folder, and which process of a cluster this is."""
+
+    folder: Path
+    process: int | None
+
+
+def bytewaxs_run() -> BytewaxsRun | None:
+    """None where something else runs the flow, or without recovery."""
+    # Nothing that Bytewax calls is told of it. Its runner is a script that leaves it in a variable.
+    main: Any = sys.modules.get("__main__")
+    if getattr(getattr(main, "__spec__", None), "name", None) != "bytewax.run":
+        return None
+    told = getattr(main, "kwargs", {})
+    config = told.get("recovery_config")
+    return None if config is None else BytewaxsRun(Path(config.db_dir), told.get("process_id"))
+
+
+def cluster_addresses(given: str | None) -> list[str]:
+    """For `cli_main`: those of all processes."""
+    # A list even without addresses: Bytewax then runs the worker in a thread of its own, and errors and
+    # signals come out as exceptions without the noise of a panic.
+    return given.split(";") if given else []

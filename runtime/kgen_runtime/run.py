@@ -26,6 +26,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
+from ._bytewax import cluster_addresses
 from .codec import ENGINE
 from .consumer.source import sources
 from .errors import ConfigError
@@ -208,9 +209,7 @@ def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig |
                 flow,
                 workers_per_process=args.workers,
                 process_id=args.process_id,
-                # A list even without addresses: Bytewax then runs the worker in a thread of its own, and
-                # errors and signals come out as exceptions without the noise of a panic.
-                addresses=args.addresses.split(";") if args.addresses else [],
+                addresses=cluster_addresses(args.addresses),
                 epoch_interval=args.epoch_interval,
                 recovery_config=config,
             )

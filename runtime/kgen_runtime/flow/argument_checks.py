@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Final, TypeVar, cast
@@ -12,6 +11,7 @@ from typing import Any, Final, TypeVar, cast
 from bytewax.connectors.kafka import KafkaSourceMessage
 from bytewax.dataflow import Dataflow, Stream
 
+from .._bytewax import is_about_step_name
 from ..errors import ConfigError, FlowError
 from ..kafka.connection import Kafka
 from ..messages import Failure, Message, RawMessage
@@ -28,8 +28,6 @@ _MADE_A_MESSAGE: Final = (
     "rt.Message(key, value) creates one; message.with_value(value) keeps key and provenance."
 )
 _CONSUMED: Final = "kop.input(...).oks gives such messages; rt.source reads and decodes by itself."
-_OF_BYTEWAX: Final = re.compile(r"^'step_id' |^step '.*' already exists")
-"""What Bytewax says of the name of a step."""
 _STEP_IDS: Final = "Give each step of a flow a name of its own, without periods."
 _KINDS: Final[dict[str, tuple[type[Any], str]]] = {
     "flow": (Dataflow, 'Pass the Dataflow("name") that the steps are added to.'),
@@ -58,7 +56,7 @@ def checked(function: F) -> F:
                 error.where = f"{line}, {error.where}" if error.where else line
             raise
         except ValueError as error:
-            if not _OF_BYTEWAX.search(str(error)):
+            if not is_about_step_name(error):
                 raise
             raise FlowError(f"{name}: {error}", where=users_line(), hint=_STEP_IDS) from None
 

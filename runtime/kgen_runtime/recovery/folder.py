@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -26,20 +26,29 @@ from bytewax.recovery import (
     init_db_dir,
 )
 
-from .._bytewax import walk
+from .._bytewax import (
+    PARTITION_FILES,
+    bytewaxs_run,
+    is_about_partition,
+    partition_files,
+    partition_index,
+    partition_reader,
+    stored_keys,
+    stored_steps,
+    walk,
+)
 from ..errors import ConfigError, KgenError, RecoveryError
-from ..state.current_folder import bytewaxs_run, kept_in, recovery_folder
+from ..state.current_folder import kept_in, recovery_folder
 from ..state.upgrade import upgrade
 from .start_offsets import forget
 
 _FORMAT: Final = 1
 _SHOWN: Final = 3
-_SIGNS: Final = ("part-*.sqlite3", "kgen.json")
+_SIGNS: Final = (PARTITION_FILES, "kgen.json")
 """A folder with one of these is a recovery folder, whatever else its owner keeps there."""
 _MAKING: Final = ".kgen-making"
 _OURS: Final = (".*.lock", "kgen-starts.db*", _MAKING, "lost+found", ".snapshot", ".gitignore", ".gitkeep")
 """What an unused one may hold: what is written before the partitions are, and what a new volume has."""
-_KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
 
 log = logging.getLogger("kgen_runtime.recovery")
 
@@ -82,7 +91,7 @@ class Recovery:
         self._refuse_others()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if self._about.exists() or (_files(self.path) and not self._made.exists()):
+            if self._about.exists() or (partition_files(self.path) and not self._made.exists()):
                 self._check()
             else:
                 self._make()
@@ -128,7 +137,7 @@ class Recovery:
                     hint="Name a recovery folder, an empty folder, or a new one, which is then created.",
                 )
             self._noted()
-            for file in _files(self.path):
+            for file in partition_files(self.path):
                 _part(file)
         except OSError as error:
             raise self._unusable(error) from error
@@ -154,9 +163,9 @@ class Recovery:
         Raises `RecoveryError`.
         """
         stored: set[str] = set()
-        for file in _files(self.path):
+        for file in partition_files(self.path):
             with _reading(file) as db:
-                stored.update(row[0] for row in db.execute("SELECT DISTINCT step_id FROM snaps"))
+                stored |= stored_steps(db)
         return sorted(stored - {step.step_id for step in walk(flow)})
 
     def _make(self) -> None:
@@ -172,14 +181,14 @@ class Recovery:
             aside = self._making / "note"
             aside.write_text(json.dumps(about) + "\n", encoding="utf-8")
             aside.replace(self._made)
-        for file in _files(self._making):
+        for file in partition_files(self._making):
             file.replace(self.path / file.name)
         self._made.replace(self._about)
         self._making.rmdir()
 
     def _check(self) -> None:
         count = self._noted()
-        files = _files(self.path)
+        files = partition_files(self.path)
         for place in (self.path, *files):  # first: of such files SQLite only says that it cannot open them
             if not os.access(place, os.W_OK):
                 raise self._unusable(PermissionError(errno.EACCES, f"{place} is read-only"))
@@ -231,7 +240,7 @@ def explained(error: BaseException) -> KgenError | None:
             "the recovery partitions are of different times",
             hint="They must come from one backup: restore them together, or begin with an empty folder.",
         )
-    if "routing map" in str(error):
+    if is_about_partition(error):
         return RecoveryError(
             f"the recovery folder has a position in a partition that is gone: {error}",
             hint="Was the topic recreated with fewer partitions, or does the step read another one? Begin "
@@ -267,9 +276,9 @@ def check_positions(step_id: str, topic: str, partitions: Sequence[int]) -> None
 
 def _keys(folder: Path, step_id: str) -> set[str]:
     keys: set[str] = set()
-    for file in _files(folder):
+    for file in partition_files(folder):
         with _reading(file) as db:
-            keys.update(row[0] for row in db.execute(_KEYS, (step_id,)))
+            keys |= stored_keys(db, step_id)
     return keys
 
 
@@ -321,21 +330,16 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(map(ascii, names[:_SHOWN])) + more
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("part-*.sqlite3"))
-
-
 def _part(file: Path) -> tuple[int, int]:
     """A partition's index and how many there are, which never change. Raises `RecoveryError`."""
     with _reading(file, "immutable=1") as db:  # leaves no file beside one that may be another program's
-        index, count = db.execute("SELECT part_index, part_count FROM parts").fetchone()
-    return int(index), int(count)
+        return partition_index(db)
 
 
 @contextmanager
 def _reading(file: Path, how: str = "mode=ro") -> Iterator[sqlite3.Connection]:
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)) as db:
+        with partition_reader(file, how) as db:
             yield db
     except (sqlite3.Error, TypeError) as error:  # no row is a None that cannot be unpacked
         raise RecoveryError(

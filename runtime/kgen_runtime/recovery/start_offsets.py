@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from .._bytewax import has_key_with, partition_files, partition_reader
 from ..errors import RecoveryError
 
 _NAME: Final = "kgen-starts.db"  # Bytewax takes all files in its folder that end in .sqlite3 for partitions
@@ -27,7 +28,6 @@ CREATE TABLE IF NOT EXISTS starts (
 )
 """
 _READ: Final = "SELECT partition, offset, topic_id FROM starts WHERE step = ? AND topic = ? AND start = ?"
-_STORED: Final = "SELECT 1 FROM snaps WHERE step_id = ? AND substr(state_key, 1, ?) = ? LIMIT 1"
 
 Offset = tuple[int, "str | None"]
 """With the id of the topic that it is an offset of, where the broker tells it."""
@@ -80,9 +80,8 @@ def _open(folder: Path) -> sqlite3.Connection:
 
 def _has_positions(folder: Path, place: Place) -> bool:
     """A run has stored positions of this topic before, with `start` something else or with an older kgen."""
-    prefix = f"{place.topic}/"
-    for file in folder.glob("part-*.sqlite3"):
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            if db.execute(_STORED, (place.step, len(prefix), prefix)).fetchone():
+    for file in partition_files(folder):
+        with partition_reader(file) as db:
+            if has_key_with(db, place.step, f"{place.topic}/"):
                 return True
     return False

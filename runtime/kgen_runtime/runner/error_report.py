@@ -10,18 +10,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.recovery import InconsistentPartitionsError, MissingPartitionsError, NoPartitionsError
 
+from .._bytewax import is_panic, noting, step_named
 from ..errors import KgenError, ProcessingError, causes
 from ..flow.failures import class_name
 from ..recovery.folder import explained
@@ -30,7 +30,6 @@ from ..reporting.progress import PROGRESS
 from .log_format import write_error
 from .shutdown import FAILED
 
-_STEP: Final = re.compile(r'step "?([\w.-]+)')  # in what Bytewax says
 _MADE: Final = (
     BytewaxRuntimeError,
     InconsistentPartitionsError,
@@ -66,7 +65,7 @@ def tell(error: BaseException, cluster: Path | None = None) -> None:
             return
     root = chain[-1]
     found = "".join(traceback.format_exception(type(root), root, root.__traceback__))
-    step = next((f"step {named[1]}" for cause in chain if (named := _STEP.search(str(cause)))), None)
+    step = next((f"step {named}" for cause in chain if (named := step_named(cause))), None)
     _write(KgenError(f"{class_name(root)}: {root}", where=step), cluster, found)
 
 
@@ -100,7 +99,7 @@ def unhidden(cluster: Path | None) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            if type(error).__name__ != "PanicException":
+            if not is_panic(error):
                 raise
             first = noted.first()
             if first is None:
@@ -123,19 +122,15 @@ class RecordedErrors:
         the process left.
         """
 
-        def note(error: BaseException, *args: object) -> None:
+        def note(error: BaseException) -> None:
             self._errors.append(error)
             if len(self._errors) == 1:
                 self._timer.start()
 
-        classes: tuple[Any, ...] = _MADE
-        for kind in classes:
-            kind.__init__ = note
         try:
-            yield
+            with noting(_MADE, note):
+                yield
         finally:
-            for kind in classes:
-                del kind.__init__
             self._timer.cancel()
 
     def first(self) -> BaseException | None:

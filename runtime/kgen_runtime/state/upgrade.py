@@ -12,11 +12,12 @@ import logging
 import pickle
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from .._bytewax import loaded_rows, partition_files, resume_epoch, write_row
 from ..errors import KgenError, RecoveryError
 from ..reporting.printable import bounded, escaped
 from . import notes
@@ -34,19 +35,6 @@ _BATCH: Final = 100
 
 _MOST_TEXT: Final = 300
 
-_EXECUTIONS: Final = "SELECT ex_num, worker_count, resume_epoch FROM exs"
-_FRONTS: Final = "SELECT worker_index, worker_frontier FROM fronts WHERE ex_num = ?"
-_READ: Final = """
-SELECT rowid, step_id, state_key, ser_change FROM snaps AS row
-WHERE rowid > :last AND snap_epoch < :epoch AND ser_change IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM snaps AS newer
-    WHERE newer.step_id = row.step_id AND newer.state_key = row.state_key
-    AND newer.snap_epoch > row.snap_epoch AND newer.snap_epoch < :epoch
-)
-ORDER BY rowid LIMIT :batch
-"""
-_WRITE: Final = "UPDATE snaps SET ser_change = ? WHERE rowid = ?"
-
 _DAMAGED: Final = (
     "Run it with the code that wrote it, restore the folder from a backup, or begin with an empty one."
 )
@@ -61,8 +49,8 @@ def upgrade(folder: Path) -> None:
     """
     try:
         with ExitStack() as stack:
-            parts = [stack.enter_context(_begun(file)) for file in sorted(folder.glob("part-*.sqlite3"))]
-            epoch = _resume_epoch(parts)
+            parts = [stack.enter_context(_begun(file)) for file in partition_files(folder)]
+            epoch = resume_epoch(parts)
             count = sum(_upgrade(part, epoch, folder) for part in parts)
             notes.keep(folder)  # first: the code before can read what it says
             for part in parts:
@@ -92,33 +80,20 @@ def _begun(file: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def _resume_epoch(parts: Sequence[sqlite3.Connection]) -> int:
-    """Where Bytewax resumes: the last epoch that no worker of the last execution has left."""
-    executions = [row for part in parts for row in part.execute(_EXECUTIONS)]
-    if not executions:
-        return 0
-    number, workers, begin = max(executions)
-    fronts: dict[int, int] = {}
-    for part in parts:
-        for worker, front in part.execute(_FRONTS, (number,)):
-            fronts[worker] = max(front, fronts.get(worker, begin))
-    return int(begin if len(fronts) < workers else min(fronts.values()))
-
-
 def _upgrade(part: sqlite3.Connection, epoch: int, folder: Path) -> int:
     """How many rows of a partition are written again."""
     count = 0
     for row, step, key, data in _rows(part, epoch):
         again = _again(data, f"step {step}, key {bounded(escaped(key), _MOST_TEXT)}, {folder}")
         if again is not None:
-            part.execute(_WRITE, (again, row))
+            write_row(part, row, again)
             count += 1
     return count
 
 
 def _rows(part: sqlite3.Connection, epoch: int) -> Iterator[tuple[int, str, str, bytes]]:
     last, count, reported = -1, 0, time.monotonic()
-    while rows := part.execute(_READ, {"last": last, "epoch": epoch, "batch": _BATCH}).fetchall():
+    while rows := loaded_rows(part, epoch, last, _BATCH):
         yield from rows
         last = rows[-1][0]
         count += len(rows)
