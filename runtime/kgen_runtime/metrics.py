@@ -271,7 +271,7 @@ class Lags:
         # Weak: a flow that crashes closes nothing.
         self._known: dict[tuple[str, str], WeakKeyDictionary[object, int]] = {}
 
-    def tell(self, labels: tuple[str, str], reader: object, lag: int) -> None:
+    def report(self, labels: tuple[str, str], reader: object, lag: int) -> None:
         """As of now."""
         with self._lock:
             known = self._known.setdefault(labels, WeakKeyDictionary())
@@ -316,7 +316,7 @@ class PartitionCounts:
     def lag(self, end: int, position: int) -> None:
         """The partition ends at `end` (negative: not known yet), and has been read up to `position`."""
         if end >= 0:
-            _LAGS.tell(self._labels, self, max(end - position, 0))
+            _LAGS.report(self._labels, self, max(end - position, 0))
 
     def close(self) -> None:
         """It is read no more."""

@@ -36,12 +36,21 @@ from .routing.route import check
 from .runner import arguments, log_format
 from .runner.clock_watch import watch
 from .runner.descriptors import check_descriptors, raise_limit
-from .runner.error_report import CutOffError, leave, tell, unhidden
+from .runner.error_report import CutOffError, leave, report_error, reraise_hidden_error
 from .runner.late_counts import count_late
 from .runner.local_cluster import check_port, run_cluster
 from .runner.preflight import prepare
 from .runner.run_report import About, RunReport
-from .runner.shutdown import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, Leaver, Left, around_the_run
+from .runner.shutdown import (
+    CUT_OFF,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    RESTART,
+    DrainedExit,
+    ShutdownController,
+    handle_signals_before_run,
+)
 from .state.current_folder import kept_in
 from .stop import STOP
 
@@ -56,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = arguments.parse(argv)
     log_format.configure(args.log_format, args.log_level, args.process_id)
     raise_limit()
-    with around_the_run():
+    with handle_signals_before_run():
         return _run(args)
 
 
@@ -74,7 +83,7 @@ def _run(args: argparse.Namespace) -> int:
 def _failed(args: argparse.Namespace, error: BaseException) -> int:
     if isinstance(error, CutOffError) and args.control is not None:
         leave(CUT_OFF)  # whoever started this process hears the reason from another one
-    tell(error, args.control)
+    report_error(error, args.control)
     if args.addresses is not None:
         leave(FAILED)
     return FAILED
@@ -175,7 +184,9 @@ def _run_here(args: argparse.Namespace) -> int:
         drain = config is not None
         stack.enter_context(kept_in(args.recovery))
         stack.enter_context(
-            Leaver(drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id)
+            ShutdownController(
+                drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id
+            )
         )
         prepare(flow)
         with nullcontext() if args.quiet else RunReport(_about(args, flow)):
@@ -204,7 +215,7 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
 
 def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
     try:
-        with unhidden(args.control) if args.addresses else nullcontext():
+        with reraise_hidden_error(args.control) if args.addresses else nullcontext():
             cli_main(  # type: ignore[no-untyped-call]
                 flow,
                 workers_per_process=args.workers,
@@ -213,7 +224,7 @@ def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig |
                 epoch_interval=args.epoch_interval,
                 recovery_config=config,
             )
-    except Left:
+    except DrainedExit:
         log.info("stopped: what was read is durable")
 
 

@@ -18,7 +18,7 @@ from .consumer.decoding import BatchDecoder
 from .errors import EncodeError, FlowError, LateError
 from .flow.argument_checks import check_consumed, check_message, checked, explaining, shown
 from .flow.failures import code_place, failure, original_of
-from .flow.retry import PerThread, patiently
+from .flow.retry import PerThread, retry_until_available
 from .flow.split import Batch, Split, split
 from .flow.topic import Topic
 from .kafka.connection import Kafka
@@ -113,7 +113,7 @@ def deserialize(
 
     def decoded(messages: list[Consumed]) -> list[Batch[Message[K, V]]]:
         rows = from_messages(messages, topic.name)
-        return [patiently(step_id, lambda: decoder.get().decode(rows), messages=len(messages))]
+        return [retry_until_available(step_id, lambda: decoder.get().decode(rows), messages=len(messages))]
 
     return split("split", op.flat_map_batch("decode", up, explaining(step_id, decoded, check_consumed)))
 

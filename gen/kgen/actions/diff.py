@@ -10,7 +10,7 @@ from typing import Any
 
 from kgen_runtime.codec.avro.schema.tree import Schema
 
-from ..compat.levels import Both, Verdict, at_level, both_ways
+from ..compat.levels import CompatibilityBothWays, LevelCheck, at_level, both_ways
 from ..compat.schema_diff import Change, schema_diff
 from ..compat.topic_diff import TopicChange
 from ..errors import UnknownSchema
@@ -36,8 +36,8 @@ class SubjectDiff:
     after: int | None
     changes: tuple[Change, ...] = ()
     references: tuple[str, ...] = ()  # `address v1 -> v2`, for each version that it refers to instead
-    both: Both | None = None
-    verdict: Verdict | None = None
+    both: CompatibilityBothWays | None = None
+    verdict: LevelCheck | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Its stable form."""

@@ -16,7 +16,7 @@ _TRANSITIVE = "_TRANSITIVE"
 
 
 @dataclass(frozen=True)
-class Both:
+class CompatibilityBothWays:
     """What stands in the way each way; empty where all data can be read."""
 
     backward: tuple[str, ...]  # the new version reading what the old one wrote
@@ -35,7 +35,7 @@ class Both:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LevelCheck:
     """Whether a version may follow at `level`. `problems` are by the version, earlier in the history, that
     fails.
     """
@@ -54,22 +54,22 @@ class Verdict:
         return {"level": self.level, "allowed": self.allowed, "problems": problems}
 
 
-def both_ways(old: Schema, new: Schema) -> Both:
+def both_ways(old: Schema, new: Schema) -> CompatibilityBothWays:
     """Hold two versions against each other."""
-    return Both(_shown(check(old, new)), _shown(check(new, old)))
+    return CompatibilityBothWays(_shown(check(old, new)), _shown(check(new, old)))
 
 
-def at_level(level: str, history: Sequence[tuple[int, Schema]], new: Schema) -> Verdict:
+def at_level(level: str, history: Sequence[tuple[int, Schema]], new: Schema) -> LevelCheck:
     """Whether `new` may follow `history` (ascending) at BACKWARD, FORWARD, FULL, these with _TRANSITIVE, or
     NONE.
     """
     kind = level.removesuffix(_TRANSITIVE)
     against = history if level.endswith(_TRANSITIVE) else history[-1:]
     found = {version: _failing(kind, both_ways(old, new)) for version, old in against}
-    return Verdict(level, {version: problems for version, problems in found.items() if problems})
+    return LevelCheck(level, {version: problems for version, problems in found.items() if problems})
 
 
-def _failing(kind: str, both: Both) -> tuple[str, ...]:
+def _failing(kind: str, both: CompatibilityBothWays) -> tuple[str, ...]:
     backward = both.backward if kind in ("BACKWARD", "FULL") else ()
     return backward + (both.forward if kind in ("FORWARD", "FULL") else ())
 

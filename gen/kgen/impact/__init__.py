@@ -16,7 +16,7 @@ from .engine import Engine
 from .shapes import Shapes
 from .text import ModuleSource, parsed
 from .uses import FoundUses, Use
-from .world import World
+from .world import ProjectIndex
 
 __all__ = ["Affected", "Half", "Use", "generated_changes", "impact", "topic_halves"]
 
@@ -42,7 +42,7 @@ def impact(
         texts[path].join(later[path])
     own = frozenset(text.name for text in texts.values())
     texts |= _texts(files, report)
-    world = World({text.name: text for text in texts.values()})
+    world = ProjectIndex({text.name: text for text in texts.values()})
     reaching = _reaching({a.module for a in report.affected}, world)
     wanted = [texts[path] for path in sorted(files) if path in texts and texts[path].name in reaching]
     Engine(world, Shapes(world, own), report, wanted).read()
@@ -66,7 +66,7 @@ def _texts(files: Mapping[str, str], report: FoundUses) -> dict[str, ModuleSourc
     return texts
 
 
-def _reaching(modules: set[str], world: World) -> set[str]:
+def _reaching(modules: set[str], world: ProjectIndex) -> set[str]:
     """The modules that import a changed one, directly or through others of the project."""
     importers: dict[str, list[str]] = {}
     for text in world.texts.values():

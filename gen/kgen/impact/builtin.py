@@ -136,7 +136,7 @@ def _by_any_name(call: Call, owner: Kind) -> Kind:
             class_ = member.of if isinstance(member, Instance) else member
             if not call.has(2) and call.arg(1) != DERIVED:  # not `f.name for f in fields(x)`
                 for home in call.engine.shapes.line(class_):
-                    call.engine.report.touch(call.scope.text, call.node, "load", home, ANY, certain=False)
+                    call.engine.report.on_use(call.scope.text, call.node, "load", home, ANY, certain=False)
             found.append(DERIVED if call.engine.shapes.holds_model(member) else None)
         else:
             found.append(SCALAR if isinstance(member, External) else member if member == DERIVED else None)

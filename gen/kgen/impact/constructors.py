@@ -26,7 +26,7 @@ class Constructors:
         if self.engine.shapes.is_enum(class_):
             names = texts(given.get(0))
             for name in names or ([ANY] if given.get(0) != ABSENT else []):
-                self.engine.report.touch(scope.text, node, "load", class_, name, certain=bool(names))
+                self.engine.report.on_use(scope.text, node, "load", class_, name, certain=bool(names))
             return Instance(class_)
         self.store(scope, node, class_, given)
         self._run(scope, node, class_, "__init__", Instance(class_), given)
@@ -70,12 +70,12 @@ class Constructors:
         report = self.engine.report
         places = {k.arg: k for k in node.keywords} if isinstance(node, ast.Call) else {}
         for name in given.given():
-            report.touch(scope.text, places.get(name, node), "store", class_, name, certain=certain)
+            report.on_use(scope.text, places.get(name, node), "store", class_, name, certain=certain)
         if given.more != ABSENT:
-            report.touch(scope.text, node, "store", class_, ANY, certain=False)
+            report.on_use(scope.text, node, "store", class_, ANY, certain=False)
         if not given.args:
             is_all = given.more == ABSENT and certain
-            report.touch(scope.text, node, "call", class_, "", given.given(), certain=is_all)
+            report.on_use(scope.text, node, "call", class_, "", given.given(), certain=is_all)
 
     def suspect(self, scope: Scope, node: ast.AST, given: Arguments) -> None:
         """Something is called that may be a class of the model, if the keywords are those of one."""
@@ -112,7 +112,7 @@ class Constructors:
         wanted = [k for k in members(declared) if isinstance(k, Instance)]
         for member in members(given) if wanted else ():
             if isinstance(member, Instance) and member not in wanted:
-                self.engine.report.touch(scope.text, node, "missing", member.of, "")
+                self.engine.report.on_use(scope.text, node, "missing", member.of, "")
                 for protocol in (k.of for k in wanted if self.engine.shapes.is_protocol(k.of)):
                     self._satisfies(scope, node, member.of, protocol, ())
 
@@ -123,7 +123,7 @@ class Constructors:
         shapes = self.engine.shapes
         for name in shapes.declared(protocol) if protocol not in seen else ():
             if home := shapes.owner(class_, name):
-                self.engine.report.touch(scope.text, node, "load", home, name)
+                self.engine.report.on_use(scope.text, node, "load", home, name)
                 wanted = shapes.attribute(protocol, name)
                 if isinstance(wanted, Function) and not isinstance(wanted.node, ast.Lambda):
                     wanted = self.engine.world.annotation(protocol.module, wanted.node.returns)

@@ -14,14 +14,14 @@ from .scopes import Scope
 from .shapes import Shapes
 from .text import ModuleSource
 from .uses import FoundUses
-from .world import World
+from .world import ProjectIndex
 
 
 @dataclass
 class Engine:
     """What is known of a project while it is read, and the parts that read it."""
 
-    world: World
+    world: ProjectIndex
     shapes: Shapes
     report: FoundUses
     wanted: list[ModuleSource]

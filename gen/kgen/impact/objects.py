@@ -61,7 +61,7 @@ class Objects:
         found = [self._member(scope, node, member, name, how) for member in options]
         for member in options if len(options) > 1 else ():
             if isinstance(member, Instance) and self.engine.shapes.owner(member.of, name) is None:
-                self.engine.report.touch(scope.text, node, "missing", member.of, name)
+                self.engine.report.on_use(scope.text, node, "missing", member.of, name)
         return either(*found)
 
     def _member(self, scope: Scope, node: ast.AST, owner: Kind, name: str, how: How) -> Kind:
@@ -95,7 +95,7 @@ class Objects:
         class_ = owner.of if isinstance(owner, Instance) else owner
         homes = self._homes(class_, name)
         for home in homes:
-            self.engine.report.touch(scope.text, node, how, home, name)
+            self.engine.report.on_use(scope.text, node, how, home, name)
             self._structural(scope, node, home, name, how)
         if homes:
             return either(*(self._value(scope, node, home, owner, name) for home in homes))
@@ -120,7 +120,7 @@ class Objects:
             for change in self.engine.report.affected:
                 class_ = Class(change.module, change.owner)
                 if change.name == name and wanted <= set(shapes.declared(class_)):
-                    self.engine.report.touch(scope.text, node, how, class_, name, certain=False)
+                    self.engine.report.on_use(scope.text, node, how, class_, name, certain=False)
 
     def _missing(
         self, scope: Scope, node: ast.AST, owner: Instance | Class, class_: Class, name: str, how: How
@@ -133,7 +133,7 @@ class Objects:
         if name.startswith("__") and name.endswith("__"):
             return DERIVED if holds else None if name == "__dict__" else SCALAR
         if class_.module in shapes.generated:
-            report.touch(scope.text, node, how, class_, name)
+            report.on_use(scope.text, node, how, class_, name)
             return None
         hooks = [n for n in _HOOKS if shapes.owner(class_, n)]
         if hooks or (shapes.is_open(class_) and how == "load" and not shapes.is_enum(class_)):
@@ -259,7 +259,7 @@ class Objects:
             return owner  # `Box[int]`
         names = texts(key)
         for name in names or [ANY]:
-            self.engine.report.touch(scope.text, node, "load", owner, name, certain=bool(names))
+            self.engine.report.on_use(scope.text, node, "load", owner, name, certain=bool(names))
         return Instance(owner)
 
     def _subscript_of_instance(

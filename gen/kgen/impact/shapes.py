@@ -27,7 +27,7 @@ from .kinds import (
     is_specific,
 )
 from .text import FUNCTIONS
-from .world import World, last_name
+from .world import ProjectIndex, last_name
 
 _ENUMS = {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag"}
 _BARE = {"object", "Protocol", "Generic", "ABC", "NamedTuple", "TypedDict", "Exception", "BaseException"}
@@ -40,7 +40,7 @@ class Shapes:
     not at the top of a module.
     """
 
-    world: World
+    world: ProjectIndex
     generated: frozenset[str]  # the modules that kgen wrote
     learned: dict[Class, dict[str, Kind]] = field(default_factory=dict)
     local: dict[Class, tuple[ast.ClassDef, list[Kind]]] = field(default_factory=dict)

@@ -76,7 +76,7 @@ def _asdict(call: Call) -> Kind:
 def _astuple(call: Call) -> Kind:
     for member in members(call.arg(0)):
         if isinstance(member, Instance):
-            call.engine.report.touch(call.scope.text, call.node, "load", member.of, ANY, certain=False)
+            call.engine.report.on_use(call.scope.text, call.node, "load", member.of, ANY, certain=False)
     return _asdict(call)
 
 
@@ -202,7 +202,7 @@ def _chain(call: Call) -> Kind:
 def _never(call: Call) -> Kind:
     for member in members(call.arg(0)):
         if isinstance(member, Instance):
-            call.engine.report.touch(call.scope.text, call.node, "never", member.of, "")
+            call.engine.report.on_use(call.scope.text, call.node, "never", member.of, "")
     return ABSENT
 
 

@@ -55,7 +55,7 @@ class FoundUses:
         """A file, or a statement in it, that cannot be read is not fatal."""
         self.uses.add(Use(path, line or 1, "cannot be read: what it uses is unknown"))
 
-    def touch(
+    def on_use(
         self,
         text: ModuleSource,
         node: ast.AST,

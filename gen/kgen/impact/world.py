@@ -49,7 +49,7 @@ _DEPTH = 40
 
 
 @dataclass
-class World:
+class ProjectIndex:
     """All modules of a project, the generated ones as they were.
 
     `values` holds what reading a module has found its names to be.

@@ -105,7 +105,7 @@ def _used_by_defaults(record: Record, schema_names: Mapping[str, Named]) -> set[
     return {name for item in structured for name in reach(schema_names, item.type)}
 
 
-class Drafts:
+class ModuleBuilder:
     """Makes the modules, one after the other in an order in which each finds the ones it imports from."""
 
     def __init__(

@@ -7,7 +7,7 @@ from . import topic_plans as topics_of
 from .given import Before, History, Names
 from .library import Library
 from .members import Members
-from .modules import Drafts
+from .modules import ModuleBuilder
 from .project import Module, Project, Settings
 from .subjects import Snapshot
 from .texts import Texts
@@ -33,15 +33,15 @@ def build(
     texts = Texts(library, readable, plans, homes.of, settings.ignore_rules)
     now = History(library, snapshot)
     members = Members(homes.units, now, before)
-    drafts = Drafts(library, homes, plans, texts, members, now, before)
-    modules = [drafts.module(identity) for identity in homes.order]
+    builder = ModuleBuilder(library, homes, plans, texts, members, now, before)
+    modules = [builder.module(identity) for identity in homes.order]
     kept = tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name))
     return Project(
         package=settings.package,
         kgen_version=settings.kgen_version,
         modules=kept,
         schemas=texts.all(),
-        names=drafts.names({it.name for it in kept}),
+        names=builder.names({it.name for it in kept}),
         skipped=(*readable.skipped, *topics_of.left_out(readable, settings)),
         notes=tuple(topics_of.contexts(readable, plans)),
     )

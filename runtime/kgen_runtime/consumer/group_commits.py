@@ -28,7 +28,7 @@ class GroupCommits:
         self._told: dict[int, tuple[int, float]] = {}
         self._failing: int | None = None
 
-    def tell(self, consumer: Consumer, partition: int, offset: int) -> None:
+    def commit(self, consumer: Consumer, partition: int, offset: int) -> None:
         """Commit it in the background, unless that was done lately; `answered` hears what came of it."""
         now = time.monotonic()
         known, at = self._told.get(partition, (None, 0.0))

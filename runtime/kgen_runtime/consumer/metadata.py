@@ -105,11 +105,11 @@ def _asked(ask: Callable[[float], R], topic: str, partition: int | None) -> R:
             reason: KafkaError = error.args[0]
             passing = reason.code() in PASSING | _PASSING_ASKED or reason.retriable()
             if not passing or time.monotonic() + _PAUSE > deadline:
-                raise unreadable(topic, reason, partition) from error
+                raise topic_unreadable_error(topic, reason, partition) from error
         time.sleep(_PAUSE)
 
 
-def unreadable(topic: str, error: KafkaError, partition: int | None = None) -> SourceError:
+def topic_unreadable_error(topic: str, error: KafkaError, partition: int | None = None) -> SourceError:
     """What a user can do about an error of the broker."""
     where = f"topic {topic}" + (
         f", partition {partition}" if partition is not None and partition >= 0 else ""
@@ -130,7 +130,7 @@ def unreadable(topic: str, error: KafkaError, partition: int | None = None) -> S
     return SourceError(f"the broker refuses to let it be read: {error.str()}", where=where, hint=hint)
 
 
-def closed(group: str, topic: str) -> SourceError:
+def group_forbidden_error(group: str, topic: str) -> SourceError:
     """A consumer group whose offsets are needed is not this user's."""
     return SourceError(
         f"the broker refuses to report what the consumer group {group} has committed",
@@ -139,7 +139,7 @@ def closed(group: str, topic: str) -> SourceError:
     )
 
 
-def made_anew(topic: str) -> SourceError:
+def topic_recreated_error(topic: str) -> SourceError:
     """Offsets of a topic that was deleted mean nothing in another one of its name."""
     return SourceError(
         "the topic was deleted and recreated since its offsets were stored",

@@ -36,7 +36,7 @@ from .bounds import (
 from .columns import Columns
 from .decoding import BatchDecoder
 from .group_commits import commit_now, refusal
-from .metadata import closed, made_anew, open_consumer, partitions
+from .metadata import group_forbidden_error, open_consumer, partitions, topic_recreated_error
 from .partition_reader import PartitionReader
 from .topic_watch import TopicWatch
 
@@ -95,7 +95,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         self.told = group_id  # the group that hears of offsets: none where the broker refuses it
         self._resumed = False
         self._ended: dict[int, int] = {}
-        self._lanes: dict[int, WorkerConsumer[K, V]] = {}  # by thread: a worker is a thread
+        self._workers: dict[int, WorkerConsumer[K, V]] = {}  # by thread: a worker is a thread
 
     def list_parts(self) -> list[str]:
         """`<topic>/<partition>`: these keys are in recovery stores and must not change."""
@@ -117,7 +117,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         check_positions(f"{self.step_id}.kafka", self.topic.name, self.partitions)
         self.topic_id = self.kafka.topic_id(self.topic.name)
         self._resumed = False
-        if not self._lanes:  # all workers list, and then build
+        if not self._workers:  # all workers list, and then build
             self.workers = workers_of(self.align, len(self.partitions))
         STOP.list()
         return [f"{self.topic.name}/{partition}" for partition in self.partitions]
@@ -126,9 +126,9 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         """Begin at the stored offset, else where `start` says."""
         partition = int(for_part.rpartition("/")[2])
         thread = threading.get_ident()
-        if thread not in self._lanes:
-            self._lanes[thread] = WorkerConsumer(self, thread)
-        lane = self._lanes[thread]
+        if thread not in self._workers:
+            self._workers[thread] = WorkerConsumer(self, thread)
+        lane = self._workers[thread]
         if resume_state is not None:
             self._resumed = True
             offset = self._resume(lane, partition, resume_state)
@@ -146,7 +146,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         """Where a partition without a stored offset begins."""
         folder, start = recovery_folder(), self.start
         if start == "stored" and self.group_id is not None and self.told is None:
-            raise closed(self.group_id, self.topic.name)
+            raise group_forbidden_error(self.group_id, self.topic.name)
         new = self._resumed  # all that can be told where the folder is not known: others of this process
         if start not in ("earliest", "stored") and folder is not None:
             # These would be other offsets the next time, after a crash before the first epoch is committed.
@@ -170,7 +170,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
             return offset
         # The offset means nothing there: it may exist and be another message.
         if self.on_gap == "fail":
-            raise made_anew(self.topic.name)
+            raise topic_recreated_error(self.topic.name)
         to = first_offset(lane.reader.consumer, self.topic.name, partition, self.on_gap)
         log.warning("%s/%s was recreated, continuing at %s", self.topic.name, partition, to)
         gap(self.topic.name)
@@ -196,7 +196,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
 
     def drop(self, thread: int) -> None:
         """The lane of this thread reads nothing any more."""
-        self._lanes.pop(thread).reader.close()
+        self._workers.pop(thread).reader.close()
 
 
 class WorkerConsumer(Generic[K, V]):
@@ -237,7 +237,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
     ) -> None:
         self._source = source
         self._topic = source.topic.name
-        self._lane = lane
+        self._worker = lane
         self._reader = lane.reader
         self._partition = partition
         self._next = offset
@@ -262,7 +262,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             return self._leave(STOP.how)
         if self._reader.later(self._partition):
             return self._wait_for_turn()
-        self._lane.check_partitions()
+        self._worker.check_partitions()
         self._pass_end()
         if self._counts.due():
             self._counts.lag(self._reader.high(self._partition), self._next)
@@ -297,7 +297,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._counts.close()
         self._reader.release(self._partition)
         if self._reader.idle:
-            self._source.drop(self._lane.thread)
+            self._source.drop(self._worker.thread)
 
     def _take(self) -> Columns | None:
         rows = self._reader.take(self._partition)
@@ -320,7 +320,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
 
     def _decoded(self, rows: Columns) -> list[Batch[Message[K, V]]]:
         try:
-            batch = self._lane.decoder.decode(rows)
+            batch = self._worker.decoder.decode(rows)
         except RegistryUnavailable as error:
             self._hold(rows, error)
             return []

@@ -23,7 +23,7 @@ from .group_commits import GroupCommits
 from .metadata import (
     PASSING,
     open_consumer,
-    unreadable,
+    topic_unreadable_error,
     watermarks,
 )
 
@@ -162,7 +162,7 @@ class PartitionReader:
 
     def commit(self, partition: int, offset: int) -> None:
         """Tell the consumer group, if there is one, about a durable offset."""
-        self._group.tell(self.consumer, partition, offset)
+        self._group.commit(self.consumer, partition, offset)
 
     def _fill(self) -> bool:
         """Sort what has arrived, at most a batch, to its partitions; there may be more."""
@@ -246,7 +246,7 @@ class PartitionReader:
                 self._warned.add(error.code())
                 log.warning("topic %s: %s (reading goes on when it has passed)", self._topic, error.str())
         else:
-            raise unreadable(self._topic, error, partition)
+            raise topic_unreadable_error(self._topic, error, partition)
 
 
 def _partition_of(message: Message) -> int:

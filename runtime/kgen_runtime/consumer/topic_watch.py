@@ -10,7 +10,7 @@ from typing import Final
 from ..errors import SourceError
 from ..kafka.connection import Kafka
 from ..reporting.progress import PROGRESS
-from .metadata import AbsentTopicError, made_anew, open_consumer, partitions
+from .metadata import AbsentTopicError, open_consumer, partitions, topic_recreated_error
 
 log = logging.getLogger("kgen_runtime.source")
 
@@ -58,7 +58,7 @@ class TopicWatch:
                 time.sleep(_CONFIRM_AFTER)  # a broker that has just started may not know of it yet
                 self._count = len(partitions(consumer, self._topic))
             if self._id is not None and self._kafka.topic_id(self._topic) not in (self._id, None):
-                self._gone = made_anew(self._topic)
+                self._gone = topic_recreated_error(self._topic)
         except AbsentTopicError as error:
             self._gone = error
         except SourceError as error:

@@ -31,7 +31,7 @@ class Stuck:
         """`act` need not return: it may end the process. Without it the error comes out."""
         self._act = act
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Nothing can be done for the messages of this step any more."""
         if self._act is not None:
             self._act()
@@ -47,7 +47,7 @@ def pause(seconds: float) -> None:
         time.sleep(min(left, _LOOK_EVERY))
 
 
-def patiently(
+def retry_until_available(
     step_id: str, call: Callable[[], R], sleep: Callable[[float], None] = pause, messages: int = 1
 ) -> R:
     """What `call` gives, tried again until the registry answers: nothing is wrong with the `messages` (how
@@ -68,7 +68,7 @@ def patiently(
                 log.warning("%s waits for the registry: %s", step_id, unavailable.what)
                 _sleep(step_id, sleep, wait, messages)
             if STOP.how is not None:
-                STUCK.tell()
+                STUCK.report()
                 raise unavailable
             try:
                 return call()

@@ -15,7 +15,7 @@ from ..errors import DeliveryError, RegistryError
 from ..reporting.progress import PROGRESS
 from .clients import OF_A_BATCH, is_permanent, open_producer, open_single
 from .outgoing import Outgoing
-from .sender import Counter, Heard, Mail
+from .sender import DeliveryCallback, DeliverySpec, EpochSender
 
 X = TypeVar("X")
 log = logging.getLogger("kgen_runtime.sink")
@@ -25,7 +25,7 @@ _TOGETHER_BYTES: Final = 1 << 20
 """So many items, or so much of them, share what is kept until all of them are delivered."""
 
 
-class Sent(Generic[X]):
+class InFlight(Generic[X]):
     """Items under way. One for many, not for each: a hundred thousand may be waiting, and garbage collection
     visits all of them. So which one failed has to be found, but few fail.
     """
@@ -74,7 +74,7 @@ class Sent(Generic[X]):
         return left
 
 
-class AtLeastOnce(Counter[X]):
+class AtLeastOnce(EpochSender[X]):
     """One idempotent producer. At the end of an epoch everything has to be acknowledged.
 
     The broker refuses batches: with a message that is too large or not valid, the others beside it, and even
@@ -84,16 +84,16 @@ class AtLeastOnce(Counter[X]):
     ones of their partition, and those of them that had arrived come twice.
     """
 
-    def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
-        super().__init__(step_id, mail, drop)
-        self._producer = open_producer(mail.kafka, self._limits.options, self._on_error)
+    def __init__(self, step_id: str, spec: DeliverySpec[X], drop: Callable[[], object]) -> None:
+        super().__init__(step_id, spec, drop)
+        self._producer = open_producer(spec.kafka, self._limits.options, self._on_error)
         self._single: Producer | None = None
         self._under_way = self._begin()
         self._again: deque[tuple[X, int]] = deque()
         self._why = ""
 
-    def _begin(self) -> tuple[Sent[X], Heard]:
-        sent: Sent[X] = Sent()
+    def _begin(self) -> tuple[InFlight[X], DeliveryCallback]:
+        sent: InFlight[X] = InFlight()
         return sent, functools.partial(self._on_delivery, sent)
 
     @property
@@ -108,9 +108,9 @@ class AtLeastOnce(Counter[X]):
     def send(self, items: list[X]) -> None:
         """See the base."""
         self.sent += 1
-        sent, heard = self._under_way
+        sent, callback = self._under_way
         if sent.full:
-            sent, heard = self._under_way = self._begin()
+            sent, callback = self._under_way = self._begin()
         sent.add(items)
         produce, encode = self._producer.produce, self._encode
         large, unkeyed = self._limits.large, self._limits.compacted
@@ -126,25 +126,25 @@ class AtLeastOnce(Counter[X]):
                     size += len(key)
                 elif key is None and topic in unkeyed:
                     self._limits.check(out)
-                produce(topic, value, key, partition, heard, None, timestamp, headers)
+                produce(topic, value, key, partition, callback, None, timestamp, headers)
             except BufferError:
-                self._queue(self._producer, item, out, heard)
+                self._queue(self._producer, item, out, callback)
             except KafkaException as error:
-                self._failed(item, error.args[0], by_broker=False)
+                self._route_failure(item, error.args[0], by_broker=False)
             except (RegistryError, DeliveryError):
                 raise  # not this message's fault: every other one would fail too
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
-                self._refuse(item, error)
+                self._reject(item, error)
                 count -= 1
         sent.size += size
         self.traffic.add(count, size)
 
     def poll(self) -> None:
         """See the base."""
-        self._hear(self._producer)
+        self._poll(self._producer)
         self._send_again()
         if self._single is not None:
-            self._hear(self._single)
+            self._poll(self._single)
 
     def settle(self) -> None:
         """Wait for it now."""
@@ -162,7 +162,7 @@ class AtLeastOnce(Counter[X]):
         self.check()
         self._under_way = self._begin()  # lets go of what was delivered
 
-    def _abandon(self) -> None:
+    def _discard_in_flight(self) -> None:
         self._producer.purge()
         if self._single is not None:
             self._single.purge()
@@ -171,17 +171,17 @@ class AtLeastOnce(Counter[X]):
         """Those of a batch that was too large, each alone."""
         while self._again:
             item, partition = self._again.popleft()
-            heard = functools.partial(self._on_single, item)
+            callback = functools.partial(self._on_single, item)
             PROGRESS.retried(f"sent again alone by {self._step_id}")
             out = self._encode(item)._replace(partition=partition)
-            self._queue(self._open_single(), item, out, heard)
+            self._queue(self._open_single(), item, out, callback)
 
-    def _queue(self, producer: Producer, item: X, out: Outgoing, heard: Heard) -> None:
+    def _queue(self, producer: Producer, item: X, out: Outgoing, callback: DeliveryCallback) -> None:
         """Wait for room; what cannot be queued for another reason is refused."""
         try:
-            self._put(producer, out, heard)
+            self._put(producer, out, callback)
         except KafkaException as error:
-            self._failed(item, error.args[0], by_broker=False)
+            self._route_failure(item, error.args[0], by_broker=False)
 
     def _open_single(self) -> Producer:
         if self._single is None:
@@ -190,15 +190,15 @@ class AtLeastOnce(Counter[X]):
                 "and slowly. Where it is too large, set batch.size below the topic's max.message.bytes.",
                 *(self._step_id, self._why),
             )
-            self._single = open_single(self._mail.kafka, self._limits.options, self._on_error)
+            self._single = open_single(self._spec.kafka, self._limits.options, self._on_error)
         return self._single
 
-    def _on_delivery(self, sent: Sent[X], error: KafkaError | None, message: KafkaMessage) -> None:
+    def _on_delivery(self, sent: InFlight[X], error: KafkaError | None, message: KafkaMessage) -> None:
         if error is None:
             return
         found = sent.find(message, self._encode)
         if found is None:
-            self._lose(message.topic(), error)
+            self._record_loss(message.topic(), error)
         elif error.code() in OF_A_BATCH or (len(found) > 1 and is_permanent(error, chosen=True)):
             self._why = error.str()
             taken = message.partition()
@@ -206,17 +206,17 @@ class AtLeastOnce(Counter[X]):
             self._again.extend((item, at if place < 0 else place) for item, place in found)
         else:
             for item, _ in found:
-                self._failed(item, error)
+                self._route_failure(item, error)
 
     def _on_single(self, item: X, error: KafkaError | None, message: KafkaMessage) -> None:
         if error is not None:
-            self._failed(item, error)
+            self._route_failure(item, error)
 
-    def _failed(self, item: X, error: KafkaError, *, by_broker: bool = True) -> None:
+    def _route_failure(self, item: X, error: KafkaError, *, by_broker: bool = True) -> None:
         out = self._encode(item)
         if not is_permanent(error, out.chosen):
-            self._lose(out.topic, error)
+            self._record_loss(out.topic, error)
             return
         self.traffic.refused.value += 1
         told = self._limits.refused if by_broker else self._limits.refused_here
-        self._refuse(item, told(out, error))
+        self._reject(item, told(out, error))

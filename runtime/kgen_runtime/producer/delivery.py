@@ -28,129 +28,131 @@ from ..reporting.progress import PROGRESS
 from .at_least_once import AtLeastOnce
 from .eligibility import check_flow, is_exactly_once
 from .exactly_once import ExactlyOnce
-from .sender import Counter, Mail
+from .sender import DeliverySpec, EpochSender
 
 X = TypeVar("X")
 
 GATES: Final = 512
-"""Keys of tickets: so many that each worker owns one, whatever their number. Never less, or recovery stores
+"""Keys of receipts: so many that each worker owns one, whatever their number. Never less, or recovery stores
 would not fit.
 """
 _POLL_EVERY: Final = timedelta(milliseconds=100)
 
 
-class Ticket(NamedTuple):
+class BatchReceipt(NamedTuple):
     """From a producing step to a gate: the gate's own key, failures for `errs`, and which batch of which
-    counter it is for.
+    sender it is for.
     """
 
     key: str
     failures: list[Failure]
-    counter: str = ""
+    sender: str = ""
     number: int = 0
 
 
 @operator
-def deliver(step_id: str, up: Stream[X], mail: Mail[X]) -> Stream[Failure]:
+def deliver(step_id: str, up: Stream[X], spec: DeliverySpec[X]) -> Stream[Failure]:
     """Produce every item; what comes out is what failed for good. See the module's text for the guarantee."""
-    office = PostOffice(step_id, mail, up.flow())
-    tickets = op.flat_map_batch("produce", up, office.produce)
-    failures: KeyedStream[Failure] = op.stateful_batch("gate", tickets, office.gate)
+    step = DeliveryStep(step_id, spec, up.flow())
+    receipts = op.flat_map_batch("produce", up, step.produce)
+    failures: KeyedStream[Failure] = op.stateful_batch("gate", receipts, step.gate)
     return op.map("errs", failures, lambda keyed: keyed[1])
 
 
-class PostOffice(Generic[X]):
-    """The counters (one per worker thread) of one delivering step."""
+class DeliveryStep(Generic[X]):
+    """The senders (one per worker thread) of one delivering step."""
 
-    def __init__(self, step_id: str, mail: Mail[X], flow: Dataflow) -> None:
+    def __init__(self, step_id: str, spec: DeliverySpec[X], flow: Dataflow) -> None:
         self._step_id = step_id
-        self._mail = mail
+        self._spec = spec
         self._flow = flow
-        self._counters: dict[int, Counter[X]] = {}
+        self._senders: dict[int, EpochSender[X]] = {}
 
-    def produce(self, items: list[X]) -> list[tuple[str, Ticket]]:
-        """Hand a batch to librdkafka; tickets for the gate."""
-        counter = self.counter()
-        counter.send(items)
-        self._mail.handed_over(items)
-        gate = counter.gate
+    def produce(self, items: list[X]) -> list[tuple[str, BatchReceipt]]:
+        """Hand a batch to librdkafka; receipts for the gate."""
+        sender = self.sender()
+        sender.send(items)
+        self._spec.handed_over(items)
+        gate = sender.gate
         if gate is not None:
-            counter.glance()
-            failed = counter.take_failures()
-            if counter.expected and not failed:
+            sender.poll_if_due()
+            failed = sender.take_failures()
+            if sender.expected and not failed:
                 return []  # the gate has heard, since its last snapshot, that there is something to wait for
-            counter.expected = not counter.hears_all
-            return [(gate, Ticket(gate, failed, counter.name, counter.sent))]
+            sender.expected = not sender.needs_every_batch
+            return [(gate, BatchReceipt(gate, failed, sender.name, sender.sent))]
         # No gate was built on this thread yet: wake them all, one of them here.
         with PROGRESS.waiting(_acknowledgement(self._step_id)):
-            counter.settle()
-        failures = [counter.take_failures()] + [[]] * (GATES - 1)
+            sender.settle()
+        failures = [sender.take_failures()] + [[]] * (GATES - 1)
         keys = [f"{i:03}" for i in range(GATES)]
-        return [(key, Ticket(key, failed, counter.name, counter.sent)) for key, failed in zip(keys, failures)]
+        return [
+            (key, BatchReceipt(key, failed, sender.name, sender.sent)) for key, failed in zip(keys, failures)
+        ]
 
-    def gate(self, state: tuple[str, list[Failure]] | None) -> Gate[X]:
+    def gate(self, state: tuple[str, list[Failure]] | None) -> EpochGate[X]:
         """Built by Bytewax on the worker that owns its key."""
-        return Gate(self.counter(), state)
+        return EpochGate(self.sender(), state)
 
-    def counter(self) -> Counter[X]:
+    def sender(self) -> EpochSender[X]:
         """This thread's, in this run."""
         thread = threading.get_ident()
-        counter = self._counters.get(thread)
-        if counter is None or counter.over:
+        sender = self._senders.get(thread)
+        if sender is None or sender.over:
             self._create_topic()
             kind = self._kind()
-            counter = kind(self._step_id, self._mail, lambda: self._counters.pop(thread, None))
-            self._counters[thread] = counter
-        return counter
+            sender = kind(self._step_id, self._spec, lambda: self._senders.pop(thread, None))
+            self._senders[thread] = sender
+        return sender
 
     def _create_topic(self) -> None:
         # kgen's runner has done it before the run: this is for others.
-        if self._mail.create is not None:
-            self._mail.kafka.create_topic(self._mail.topic, self._mail.create)
+        if self._spec.create is not None:
+            self._spec.kafka.create_topic(self._spec.topic, self._spec.create)
 
     def _kind(self) -> type[AtLeastOnce[X] | ExactlyOnce[X]]:
         # Asked when the run starts: only then is the flow complete.
-        if not is_exactly_once(self._flow, self._mail):
+        if not is_exactly_once(self._flow, self._spec):
             return AtLeastOnce
         check_flow(self._flow)
         return ExactlyOnce
 
 
-class Gate(StatefulBatchLogic[Ticket, Failure, "tuple[str, list[Failure]]"], Generic[X]):
+class EpochGate(StatefulBatchLogic[BatchReceipt, Failure, "tuple[str, list[Failure]]"], Generic[X]):
     """Holds the epoch until this worker's deliveries are known."""
 
-    def __init__(self, counter: Counter[X], state: tuple[str, list[Failure]] | None) -> None:
-        self._counter = counter
+    def __init__(self, sender: EpochSender[X], state: tuple[str, list[Failure]] | None) -> None:
+        self._sender = sender
         self._seen = 0
         self.key = ""
         if state is not None:
             self.key = state[0]
-            counter.give_back(state[1])
-            counter.adopt(self)
+            sender.give_back(state[1])
+            sender.adopt(self)
 
-    def on_batch(self, values: list[Ticket]) -> tuple[list[Failure], bool]:
+    def on_batch(self, values: list[BatchReceipt]) -> tuple[list[Failure], bool]:
         """Send the failures on; a gate that its thread does not need is dropped."""
         self.key = values[0].key
-        self._counter.adopt(self)
-        self._seen = max([self._seen, *(t.number for t in values if t.counter == self._counter.name)])
+        self._sender.adopt(self)
+        self._seen = max([self._seen, *(t.number for t in values if t.sender == self._sender.name)])
         return [failure for ticket in values for failure in ticket.failures], self._spare
 
     def on_notify(self) -> tuple[list[Failure], bool]:
         """Between batches: hear of deliveries."""
-        self._counter.poll()
-        return self._counter.take_failures(), self._spare
+        self._sender.poll()
+        return self._sender.take_failures(), self._spare
 
     def on_eof(self) -> tuple[list[Failure], bool]:
         """The last chance to send failures on."""
         self._close_epoch()
-        return self._counter.take_failures(), StatefulBatchLogic.DISCARD
+        return self._sender.take_failures(), StatefulBatchLogic.DISCARD
 
     def notify_at(self) -> datetime | None:
-        """Soon, while something is under way; else when the counter wants an epoch to be closed, which is
+        """Soon, while something is under way; else when the sender wants an epoch to be closed, which is
         done for gates that were woken in it.
         """
-        due, pause = self._counter.due, _POLL_EVERY
-        if not (self._counter.waiting or self._spare):
+        due, pause = self._sender.due, _POLL_EVERY
+        if not (self._sender.waiting or self._spare):
             if due is None:
                 return None
             pause = max(timedelta(seconds=due - time.monotonic()), _POLL_EVERY)
@@ -158,22 +160,22 @@ class Gate(StatefulBatchLogic[Ticket, Failure, "tuple[str, list[Failure]]"], Gen
 
     @property
     def _spare(self) -> bool:
-        return self._counter.gate != self.key
+        return self._sender.gate != self.key
 
     def snapshot(self) -> tuple[str, list[Failure]]:
         """Called when the epoch closes, before it can be committed: raising here makes it come again."""
         self._close_epoch()
-        self._counter.expected = False
-        failures = self._counter.take_failures()
-        self._counter.give_back(failures)
+        self._sender.expected = False
+        failures = self._sender.take_failures()
+        self._sender.give_back(failures)
         return self.key, failures
 
     def _close_epoch(self) -> None:
         began = time.monotonic()
-        with PROGRESS.waiting(_acknowledgement(self._counter.step_id)):
-            self._counter.close_epoch(self._seen)
+        with PROGRESS.waiting(_acknowledgement(self._sender.step_id)):
+            self._sender.close_epoch(self._seen)
         if not self._spare:
-            self._counter.traffic.waited(time.monotonic() - began)
+            self._sender.traffic.waited(time.monotonic() - began)
 
 
 def _acknowledgement(step_id: str) -> str:

@@ -13,7 +13,7 @@ from .._bytewax import core_steps, inputs, operator_class, outputs, walk
 from ..consumer.partition import KafkaSource
 from ..errors import ConfigError, FlowError
 from ..kafka.connection import Kafka
-from .sender import Mail
+from .sender import DeliverySpec
 
 TRANSACTION_MS: Final = 60_000
 """`transaction.timeout.ms` unless set: the broker aborts what takes longer."""
@@ -26,18 +26,18 @@ _INPUT: Final[Any] = operator_class(op.input)
 _INSTEAD: Final = "Use delivery='at-least-once' and let the readers of the topic bear repetitions."
 
 
-def is_exactly_once(flow: Dataflow, mail: Mail[Any]) -> bool:
+def is_exactly_once(flow: Dataflow, spec: DeliverySpec[Any]) -> bool:
     """As the step says; one that says nothing does as the flow's sinks."""
-    if mail.delivery is not None:
-        return mail.delivery == "exactly-once"
-    return any(each.mail.delivery == "exactly-once" for each in deliveries(flow))
+    if spec.delivery is not None:
+        return spec.delivery == "exactly-once"
+    return any(each.spec.delivery == "exactly-once" for each in deliveries(flow))
 
 
 def check_flow(flow: Dataflow) -> None:
     """Raises `FlowError` where something that is to be delivered exactly once cannot be."""
     for each in deliveries(flow):
-        if is_exactly_once(flow, each.mail):
-            _check(each.step_id, each.up.stream_id, each.mail.kafka, flow)
+        if is_exactly_once(flow, each.spec):
+            _check(each.step_id, each.up.stream_id, each.spec.kafka, flow)
 
 
 def check_sink(step_id: str, stream_id: str, flow: Dataflow, kafka: Kafka) -> None:
@@ -48,8 +48,8 @@ def check_sink(step_id: str, stream_id: str, flow: Dataflow, kafka: Kafka) -> No
 def check_interval(flow: Dataflow, epoch: timedelta) -> None:
     """Raises `ConfigError` where the broker might abort a transaction before its epoch ends."""
     for each in deliveries(flow):
-        timeout, lasts = transaction_ms(each.mail.kafka) / 1000, epoch.total_seconds()
-        if is_exactly_once(flow, each.mail) and timeout < 2 * lasts:
+        timeout, lasts = transaction_ms(each.spec.kafka) / 1000, epoch.total_seconds()
+        if is_exactly_once(flow, each.spec) and timeout < 2 * lasts:
             raise ConfigError(
                 f"transaction.timeout.ms is {timeout:g} s, an epoch {lasts:g} s",
                 where=f"step {each.step_id}",
@@ -59,13 +59,13 @@ def check_interval(flow: Dataflow, epoch: timedelta) -> None:
 
 
 def deliveries(flow: Dataflow) -> list[Any]:
-    """The steps of a flow that deliver: each has its `mail`."""
-    return [step for step in walk(flow) if isinstance(getattr(step, "mail", None), Mail)]
+    """The steps of a flow that deliver: each has its `spec`."""
+    return [step for step in walk(flow) if isinstance(getattr(step, "spec", None), DeliverySpec)]
 
 
 def topics_written(flow: Dataflow) -> list[str]:
     """The topics of its sinks and dead letters."""
-    return sorted({each.mail.topic for each in deliveries(flow)})
+    return sorted({each.spec.topic for each in deliveries(flow)})
 
 
 def transaction_ms(kafka: Kafka) -> int:
@@ -98,7 +98,7 @@ def _check(step_id: str, stream_id: str, kafka: Kafka, flow: Dataflow) -> None:
 
 def _check_gate(step_id: str, delivery: Any, flow: Dataflow) -> None:
     # A gate stays on its worker, but at least once it learns of failures when their epoch has been closed.
-    if not is_exactly_once(flow, delivery.mail):
+    if not is_exactly_once(flow, delivery.spec):
         raise _refused(
             step_id,
             f"step {delivery.step_id} comes before, and delivers at least once: what failed there "

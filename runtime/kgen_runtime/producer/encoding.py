@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from ..errors import RegistryError
-from ..flow.retry import patiently
+from ..flow.retry import retry_until_available
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka
 from ..messages import Message
@@ -41,7 +41,7 @@ def encoder(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Message
         try:
             return encode_key(message.key), encode_value(message.value)
         except Exception:  # noqa: BLE001 - find out which, and whether it passes
-            return patiently(step_id, lambda: carefully(message))
+            return retry_until_available(step_id, lambda: carefully(message))
 
     def carefully(message: Message[K, V]) -> Encoded:
         return _encoded("key", encode_key, message.key), _encoded("value", encode_value, message.value)

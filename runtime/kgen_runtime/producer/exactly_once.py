@@ -38,7 +38,7 @@ from .clients import PURGED, largest_batch, open_producer
 from .eligibility import transaction_ms
 from .outgoing import Outgoing
 from .record_size import batch_limit, record_size
-from .sender import Counter, Mail
+from .sender import DeliverySpec, EpochSender
 from .validation import check_message
 
 X = TypeVar("X")
@@ -91,7 +91,7 @@ class PartitionOutputs:
         self.written, self.keep_at = self.next, time.monotonic() + _KEEP
 
 
-class Transaction:
+class WorkerTransaction:
     """The transactions of one worker, one after the other."""
 
     def __init__(self, owner: str, producer: Producer, claims: Claims) -> None:
@@ -109,12 +109,12 @@ class Transaction:
             self.producer.begin_transaction()
             self.busy, self._began = True, time.monotonic()
 
-    def commit(self, lanes: Sequence[PartitionOutputs], seconds: float) -> float:
-        """Commit the outputs, if there are any, and the markers of `lanes`. Returns for how many seconds the
+    def commit(self, partitions: Sequence[PartitionOutputs], seconds: float) -> float:
+        """Commit the outputs, if there are any, and the markers of `partitions`. Returns the seconds that the
         transaction was open.
         """
         self.begin()
-        markers = [TopicPartition(each.topic, each.partition, each.next, self._owner) for each in lanes]
+        markers = [TopicPartition(each.topic, each.partition, each.next, self._owner) for each in partitions]
         deadline = time.monotonic() + seconds
         retry_while_retriable(
             lambda left: self.producer.send_offsets_to_transaction(markers, self.claims.group, left),
@@ -142,43 +142,43 @@ class Transaction:
             log.debug("%s: not aborted: %s", self._owner, error)
 
 
-class ExactlyOnce(Counter[X], Generic[X]):
+class ExactlyOnce(EpochSender[X], Generic[X]):
     """A transactional producer, and the source partitions that this worker has outputs of."""
 
-    hears_all = True
+    needs_every_batch = True
 
-    def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
-        super().__init__(step_id, mail, drop)
-        self._group = group_of(step_id, mail.topic)
-        self._timeout = transaction_ms(mail.kafka) / 1000
+    def __init__(self, step_id: str, spec: DeliverySpec[X], drop: Callable[[], object]) -> None:
+        super().__init__(step_id, spec, drop)
+        self._group = group_of(step_id, spec.topic)
+        self._timeout = transaction_ms(spec.kafka) / 1000
         self._options = {
             **self._limits.options,
-            "transaction.timeout.ms": transaction_ms(mail.kafka),
-            "delivery.timeout.ms": min(60_000, transaction_ms(mail.kafka)),
-            "batch.size": batch_limit(self._limits.batch(mail.topic)),
+            "transaction.timeout.ms": transaction_ms(spec.kafka),
+            "delivery.timeout.ms": min(60_000, transaction_ms(spec.kafka)),
+            "batch.size": batch_limit(self._limits.batch(spec.topic)),
         }
-        self._batch = largest_batch(mail.kafka, self._options)
-        self._lanes: dict[tuple[str, int], PartitionOutputs] = {}
+        self._batch = largest_batch(spec.kafka, self._options)
+        self._partitions: dict[tuple[str, int], PartitionOutputs] = {}
         self._pending: list[PartitionOutputs] = []
         self._held = 0
         self._narrow: set[str] = set()
         self._purged: KafkaError | None = None
 
     @functools.cached_property
-    def _transaction(self) -> Transaction:
-        """Opened with the first lane: a worker without any needs no producer."""
+    def _transaction(self) -> WorkerTransaction:
+        """Opened with the first outputs: a worker without any needs no producer."""
         owner = owner_of(self._group, self.name)
         producer = self._open(owner)
-        claims = Claims(self._mail.kafka, self._group, owner, producer, self._open)
-        return Transaction(owner, producer, claims)
+        claims = Claims(self._spec.kafka, self._group, owner, producer, self._open)
+        return WorkerTransaction(owner, producer, claims)
 
     @property
     def _busy(self) -> bool:
-        return bool(self._lanes) and self._transaction.busy
+        return bool(self._partitions) and self._transaction.busy
 
     def _open(self, transactional_id: str) -> Producer:
         options = {**self._options, "transactional.id": transactional_id}
-        return open_producer(self._mail.kafka, options, self._on_error)
+        return open_producer(self._spec.kafka, options, self._on_error)
 
     @property
     def waiting(self) -> bool:
@@ -189,7 +189,9 @@ class ExactlyOnce(Counter[X], Generic[X]):
     @property
     def due(self) -> float | None:
         """See the base."""
-        return min((lane.keep_at for lane in self._lanes.values() if lane.claimed), default=None)
+        return min(
+            (outputs.keep_at for outputs in self._partitions.values() if outputs.claimed), default=None
+        )
 
     def send(self, items: list[X]) -> None:
         """Queue what the marker has not passed. What cannot be sent is told on a repetition as well: whoever
@@ -197,7 +199,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         """
         self.sent += 1
         for item in items:
-            lane, offset = self._lane(item)
+            outputs, offset = self._outputs_of(item)
             try:
                 out = self._encode(item)
                 check_message(out)
@@ -205,19 +207,19 @@ class ExactlyOnce(Counter[X], Generic[X]):
             except (RegistryError, DeliveryError):
                 raise
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
-                self._refuse(item, error)
+                self._reject(item, error)
                 continue
-            if lane.claimed:
-                self._produce(lane, offset, out)
+            if outputs.claimed:
+                self._produce(outputs, offset, out)
             else:
-                self._hold(lane, offset, out)
+                self._hold(outputs, offset, out)
 
     def poll(self) -> None:
         """See the base."""
-        if self._pending and all(lane.claim.done() for lane in self._pending):
+        if self._pending and all(outputs.claim.done() for outputs in self._pending):
             self._release()
         if self._busy:
-            self._hear(self._transaction.producer)
+            self._poll(self._transaction.producer)
 
     def settle(self) -> None:
         """The epoch is not over: the gate that is being woken will commit."""
@@ -225,7 +227,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
     def close_epoch(self, seen: int) -> None:
         """Commit the outputs, with the markers that they move and those that are to be kept."""
         if seen != self.sent:
-            self._fail(f"a transaction holds messages of another epoch ({seen} batches of {self.sent})")
+            self._abort(f"a transaction holds messages of another epoch ({seen} batches of {self.sent})")
         if self._pending:
             self._commit()  # its transaction is not to wait for claims
         self._release()
@@ -234,25 +236,27 @@ class ExactlyOnce(Counter[X], Generic[X]):
     def _commit(self) -> None:
         self.check()
         now = time.monotonic()
-        lanes = [lane for lane in self._lanes.values() if lane.moved or lane.keep_at <= now]
-        if not lanes and not self._busy:
+        partitions = [
+            outputs for outputs in self._partitions.values() if outputs.moved or outputs.keep_at <= now
+        ]
+        if not partitions and not self._busy:
             return
-        seconds = self._committed(run_apart(self._transaction.commit, lanes, self._bound))
+        seconds = self._committed(run_apart(self._transaction.commit, partitions, self._bound))
         self.check()
-        for lane in lanes:
-            lane.wrote()
+        for outputs in partitions:
+            outputs.wrote()
         self._check_time(seconds)
 
     def _committed(self, commit: Future[float]) -> float:
         """Its result. A failure fails the flow at once, also while the call hangs."""
         deadline = time.monotonic() + self._bound + GRACE
         while not wait([commit], min(_LOOK_EVERY, seconds_left(deadline))).done:
-            self._hear(self._transaction.producer)
+            self._poll(self._transaction.producer)
             self.check()
             if time.monotonic() >= deadline:
-                self._fail(f"the transaction was not committed within {self._bound:.0f} s")
+                self._abort(f"the transaction was not committed within {self._bound:.0f} s")
         if (error := commit.exception()) is not None:
-            self._broken(error)
+            self._transaction_failed(error)
         return commit.result()
 
     def check(self) -> None:
@@ -260,7 +264,7 @@ class ExactlyOnce(Counter[X], Generic[X]):
         super().check()
         if self._purged is not None:
             error = self._transaction.failure() or self._purged
-            self._fail(f"the transaction failed: {error.str()}", error)
+            self._abort(f"the transaction failed: {error.str()}", error)
 
     def _check_time(self, seconds: float) -> None:
         if seconds > self._timeout / 2:
@@ -270,8 +274,8 @@ class ExactlyOnce(Counter[X], Generic[X]):
                 *(self._step_id, seconds, self._timeout),
             )
 
-    def _lane(self, item: X) -> tuple[PartitionOutputs, int]:
-        place = self._mail.place(item)
+    def _outputs_of(self, item: X) -> tuple[PartitionOutputs, int]:
+        place = self._spec.place(item)
         if place is None:
             raise DeliveryError(
                 "a message does not carry the input it was made of, so it cannot be delivered exactly once",
@@ -279,51 +283,51 @@ class ExactlyOnce(Counter[X], Generic[X]):
                 hint="Create it with message.with_value(...) or dataclasses.replace(message, ...).",
             )
         topic, partition, offset = place
-        lane = self._lanes.get((topic, partition))
-        if lane is None:
+        outputs = self._partitions.get((topic, partition))
+        if outputs is None:
             claim = self._transaction.claims.want((topic, partition))
-            lane = self._lanes[topic, partition] = PartitionOutputs(topic, partition, claim)
-            self._pending.append(lane)
-        return lane, offset
+            outputs = self._partitions[topic, partition] = PartitionOutputs(topic, partition, claim)
+            self._pending.append(outputs)
+        return outputs, offset
 
-    def _hold(self, lane: PartitionOutputs, offset: int, out: Outgoing) -> None:
-        lane.held.append((offset, out))
+    def _hold(self, outputs: PartitionOutputs, offset: int, out: Outgoing) -> None:
+        outputs.held.append((offset, out))
         self._held += 1
         if self._held >= _HELD:
             self._release()
 
     def _release(self) -> None:
-        """Wait until all lanes are claimed, then send what came meanwhile. Not one by one: claims of many
-        partitions may take longer than a transaction may be open.
+        """Wait until all partitions are claimed, then send what came meanwhile. Not one by one: claims of
+        many partitions may take longer than a transaction may be open.
         """
         pending, self._pending = self._pending, []
-        for lane in pending:
-            self._take(lane)
-        for lane in pending:
-            held, lane.held = lane.held, []
+        for outputs in pending:
+            self._take(outputs)
+        for outputs in pending:
+            held, outputs.held = outputs.held, []
             self._held -= len(held)
             for offset, out in held:
-                self._produce(lane, offset, out)
+                self._produce(outputs, offset, out)
 
-    def _take(self, lane: PartitionOutputs) -> None:
+    def _take(self, outputs: PartitionOutputs) -> None:
         """Wait for the claim."""
         try:
-            lane.next = lane.claim.result(_CLAIMED)
+            outputs.next = outputs.claim.result(_CLAIMED)
         except KafkaException as error:
-            self._broken(error)
+            self._transaction_failed(error)
         except FutureTimeoutError:
-            self._fail(f"source partition {lane.topic}/{lane.partition} could not be claimed in time")
-        lane.claimed = True
-        lane.wrote()
-        if lane.held and lane.held[0][0] < lane.next:
+            self._abort(f"source partition {outputs.topic}/{outputs.partition} could not be claimed in time")
+        outputs.claimed = True
+        outputs.wrote()
+        if outputs.held and outputs.held[0][0] < outputs.next:
             log.info(
                 "%s: outputs of %s/%s before offset %s were written by an earlier run",
-                *(self._step_id, lane.topic, lane.partition, lane.next),
+                *(self._step_id, outputs.topic, outputs.partition, outputs.next),
             )
 
-    def _produce(self, lane: PartitionOutputs, offset: int, out: Outgoing) -> None:
-        if offset < lane.written:
-            PROGRESS.passed_over(letter=self._mail.dead_letters)
+    def _produce(self, outputs: PartitionOutputs, offset: int, out: Outgoing) -> None:
+        if offset < outputs.written:
+            PROGRESS.passed_over(letter=self._spec.dead_letters)
             return
         try:
             self._transaction.begin()
@@ -331,10 +335,10 @@ class ExactlyOnce(Counter[X], Generic[X]):
                 self._bound_batch(out)
             self._put(self._transaction.producer, out, self._on_delivery)
         except KafkaException as error:
-            self._broken(error)
+            self._transaction_failed(error)
         self.traffic.add(1, len(out.value or b"") + len(out.key or b""))
-        if offset >= lane.next:
-            lane.next = offset + 1
+        if offset >= outputs.next:
+            outputs.next = offset + 1
 
     def _bound_batch(self, out: Outgoing) -> None:
         """librdkafka fills a batch up to `batch.size`, whatever the topic takes: what may make it too large
@@ -360,19 +364,19 @@ class ExactlyOnce(Counter[X], Generic[X]):
         if error.code() in PURGED:
             self._purged = error
         else:
-            self._lose(message.topic(), error)
+            self._record_loss(message.topic(), error)
 
-    def _broken(self, error: BaseException) -> NoReturn:
+    def _transaction_failed(self, error: BaseException) -> NoReturn:
         if not isinstance(error, KafkaException):
             raise error
-        self._hear(self._transaction.producer)  # of the first of several errors, which says most
+        self._poll(self._transaction.producer)  # of the first of several errors, which says most
         super().check()
         # Of a transaction that has failed before, a call may report no more than that it has.
         cause = self._transaction.failure() or error.args[0]
-        self._fail(f"the transaction failed: {cause.str()}", cause)
+        self._abort(f"the transaction failed: {cause.str()}", cause)
 
-    def _abandon(self) -> None:
-        if not self._lanes:
+    def _discard_in_flight(self) -> None:
+        if not self._partitions:
             return
         self._transaction.claims.abandon()
         if self._transaction.busy:

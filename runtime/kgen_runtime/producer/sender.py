@@ -1,4 +1,4 @@
-"""What a worker knows of its deliveries: one counter for each worker and delivering step."""
+"""What a worker knows of its deliveries: one sender for each worker and delivering step."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _SLICE: Final = 1.0
 
 log = logging.getLogger("kgen_runtime.sink")
 
-Heard: TypeAlias = "Callable[[KafkaError | None, KafkaMessage], None]"
+DeliveryCallback: TypeAlias = "Callable[[KafkaError | None, KafkaMessage], None]"
 Delivery: TypeAlias = Literal["at-least-once", "exactly-once"]
 Place: TypeAlias = "tuple[str, int, int]"
 """Topic, partition and offset of the input that an item was made of."""
 
 
 @dataclass(frozen=True)
-class Mail(Generic[X]):
+class DeliverySpec(Generic[X]):
     """What a step delivers and how: given to `deliver`.
 
     `encode` makes the function that turns an item into bytes, one for each worker. `refused` says what
@@ -67,35 +67,35 @@ class Mail(Generic[X]):
 
 
 class KeyedGate(Protocol):
-    """As much of a gate as its counter wants to know."""
+    """As much of a gate as its sender wants to know."""
 
     key: str
 
 
-class Counter(ABC, Generic[X]):
+class EpochSender(ABC, Generic[X]):
     """Sends a worker's items and hears what became of them. Belongs to one worker thread.
 
     `drop` makes the step forget it, so that nothing more is sent by it after a failure.
     """
 
-    hears_all = False
+    needs_every_batch = False
     """The gate has to hear of every batch."""
 
-    def __init__(self, step_id: str, mail: Mail[X], drop: Callable[[], object]) -> None:
+    def __init__(self, step_id: str, spec: DeliverySpec[X], drop: Callable[[], object]) -> None:
         self.name = uuid.uuid4().hex
         self.sent = 0
         """How many batches."""
         self.expected = False
         """The gate will wait for what is sent now when this epoch closes."""
         self._step_id = step_id
-        self._mail = mail
+        self._spec = spec
         self._drop = drop
-        self._encode = mail.encode()
-        self._bound = delivery_seconds(mail.kafka) + 5  # librdkafka gives up first, and says why
-        self.traffic = ProducedCounts(mail.topic)
+        self._encode = spec.encode()
+        self._bound = delivery_seconds(spec.kafka) + 5  # librdkafka gives up first, and says why
+        self.traffic = ProducedCounts(spec.topic)
         self._failures: list[Failure] = []
         self._lost: list[tuple[str, KafkaError | None, str | None]] = []
-        self._limits = TopicLimits(mail.kafka, mail.topic, mail.options)
+        self._limits = TopicLimits(spec.kafka, spec.topic, spec.options)
         self._gate: Callable[[], KeyedGate | None] | None = None
         self._look_at = 0.0
 
@@ -138,7 +138,7 @@ class Counter(ABC, Generic[X]):
     def poll(self) -> None:
         """Hear of deliveries. Never waits."""
 
-    def glance(self) -> None:
+    def poll_if_due(self) -> None:
         """`poll`, if it was not done just now."""
         now = time.monotonic()
         if now >= self._look_at:
@@ -169,24 +169,24 @@ class Counter(ABC, Generic[X]):
         """Raises `DeliveryError` where a message was lost for a reason that is not its own."""
         if self._lost:
             what, error, advice = self._lost[0]
-            self._fail(f"{len(self._lost)} message(s) did not arrive: {what}", error, advice)
+            self._abort(f"{len(self._lost)} message(s) did not arrive: {what}", error, advice)
 
     @abstractmethod
-    def _abandon(self) -> None:
+    def _discard_in_flight(self) -> None:
         """Whatever is under way must not be delivered any more."""
 
-    def _fail(self, what: str, error: KafkaError | None = None, advice: str | None = None) -> NoReturn:
+    def _abort(self, what: str, error: KafkaError | None = None, advice: str | None = None) -> NoReturn:
         # The epoch will come again, so nothing of it may be delivered late by a producer that lives on.
-        self._abandon()
+        self._discard_in_flight()
         self._drop()
         raise DeliveryError(what, where=f"step {self._step_id}", hint=advice or hint(error))
 
-    def _lose(self, topic: str | None, error: KafkaError) -> None:
+    def _record_loss(self, topic: str | None, error: KafkaError) -> None:
         self._lost.append((f"not delivered to {topic}: {error.str()}", error, None))
 
-    def _refuse(self, item: X, error: Exception) -> None:
+    def _reject(self, item: X, error: Exception) -> None:
         # Called by librdkafka too, from where nothing should be raised: `check` does.
-        failure = self._mail.refused(item, error)
+        failure = self._spec.refused(item, error)
         if failure is not None:
             self._failures.append(failure)
         elif isinstance(error, KafkaException):
@@ -202,34 +202,34 @@ class Counter(ABC, Generic[X]):
         else:
             log.warning("%s: %s", self._step_id, error.str())
 
-    def _hear(self, producer: Producer, seconds: float = 0) -> None:
+    def _poll(self, producer: Producer, seconds: float = 0) -> None:
         """Of deliveries and errors; a fatal one is told as an exception too."""
         try:
             producer.poll(seconds)
         except KafkaException as error:
             self._on_error(error.args[0])
 
-    def _put(self, producer: Producer, out: Outgoing, heard: Heard) -> None:
+    def _put(self, producer: Producer, out: Outgoing, callback: DeliveryCallback) -> None:
         """Queue a message; while librdkafka's queue is full, the flow goes as fast as the broker takes."""
         topic, value, key, partition, timestamp, headers, _ = out
         try:
-            producer.produce(topic, value, key, partition, heard, None, timestamp, headers)
+            producer.produce(topic, value, key, partition, callback, None, timestamp, headers)
         except BufferError:
             with PROGRESS.waiting(f"the Kafka brokers to take messages (step {self._step_id})"):
-                self._put_patiently(producer, out, heard)
+                self._put_with_retry(producer, out, callback)
 
-    def _put_patiently(self, producer: Producer, out: Outgoing, heard: Heard) -> None:
+    def _put_with_retry(self, producer: Producer, out: Outgoing, callback: DeliveryCallback) -> None:
         topic, value, key, partition, timestamp, headers, _ = out
         deadline = time.monotonic() + self._bound
         while time.monotonic() < deadline:
             self._make_room(producer)
             self.check()
             try:
-                producer.produce(topic, value, key, partition, heard, None, timestamp, headers)
+                producer.produce(topic, value, key, partition, callback, None, timestamp, headers)
             except BufferError:
                 continue
             return
-        self._fail("the queue of the producer stayed full")
+        self._abort("the queue of the producer stayed full")
 
     def _drain(self, producer: Producer) -> None:
         """Wait for all, as long as the broker acknowledges some: a slow one is no reason to fail."""
@@ -240,12 +240,12 @@ class Counter(ABC, Generic[X]):
             if still < left:
                 deadline = time.monotonic() + self._bound
             elif time.monotonic() >= deadline:
-                self._fail(f"{still} message(s) wait, and none was delivered for {self._bound:.0f} s")
+                self._abort(f"{still} message(s) wait, and none was delivered for {self._bound:.0f} s")
             left = still
 
     def _make_room(self, producer: Producer) -> None:
         began = time.monotonic()
-        self._hear(producer, 0.05)
+        self._poll(producer, 0.05)
         self.traffic.queue_was_full(time.monotonic() - began)
 
 

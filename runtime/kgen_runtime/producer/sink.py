@@ -20,7 +20,7 @@ from .delivery import deliver
 from .eligibility import check_sink
 from .encoding import PartError, encoder
 from .outgoing import Outgoing
-from .sender import Delivery, Mail, Place, place_of
+from .sender import Delivery, DeliverySpec, Place, place_of
 from .validation import outgoing_headers
 
 K = TypeVar("K")
@@ -98,7 +98,7 @@ def sink(
         topic.key.check_writable(kafka.store)
         topic.value.check_writable(kafka.store)
 
-    mail = Mail(
+    spec = DeliverySpec(
         kafka,
         encode,
         refused,
@@ -109,7 +109,7 @@ def sink(
         check_schemas=check_schemas,
         keyless=isinstance(topic.key, NoneSerde),
     )
-    return deliver("deliver", up, mail)
+    return deliver("deliver", up, spec)
 
 
 def _outgoing(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Message[K, V]], Outgoing]:

@@ -21,7 +21,7 @@ from ..metrics import handled
 from ..producer.clients import largest_message
 from ..producer.delivery import deliver
 from ..producer.outgoing import Outgoing
-from ..producer.sender import Delivery, Mail, Place, place_of
+from ..producer.sender import Delivery, DeliverySpec, Place, place_of
 from ..producer.validation import check_headers
 from ..recovery.folder import hold_for_bytewaxs_runner
 from ..reporting.call_site import failed_line, step_line
@@ -154,7 +154,7 @@ class DeadLetter(Policy):
         # what was read must also fit with headers added.
         most = max(_DLQ_MAX_BYTES, largest_message(self.kafka, {}))
         kafka = self.kafka.with_config({"message.max.bytes": most})
-        mail = Mail(
+        spec = DeliverySpec(
             kafka,
             encode,
             refused,
@@ -165,7 +165,7 @@ class DeadLetter(Policy):
             create=self.create,
             dead_letters=True,
         )
-        unsent = deliver(step_id, up, mail)
+        unsent = deliver(step_id, up, spec)
         consume(
             f"{step_id}_end", unsent, lambda _: None
         )  # nothing comes; Bytewax wants a flow to have an output

@@ -93,8 +93,8 @@ def _clients(flow: Dataflow, workers: int) -> Iterator[Kafka]:
         for source in sources(flow):
             yield source.kafka
         for step in deliveries(flow):
-            for _ in range(_CLAIMING if is_exactly_once(flow, step.mail) else 1):
-                yield step.mail.kafka
+            for _ in range(_CLAIMING if is_exactly_once(flow, step.spec) else 1):
+                yield step.spec.kafka
 
 
 def _count_brokers(kafka: Kafka) -> int:

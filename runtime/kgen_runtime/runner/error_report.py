@@ -52,7 +52,7 @@ class CutOffError(KgenError):
         )
 
 
-def tell(error: BaseException, cluster: Path | None = None) -> None:
+def report_error(error: BaseException, cluster: Path | None = None) -> None:
     """What, where and a hint; a traceback for errors that are not kgen's.
 
     Processes that share the folder `cluster` report an error that they all met once.
@@ -90,7 +90,7 @@ def _is_first(text: str, cluster: Path) -> bool:
 
 
 @contextmanager
-def unhidden(cluster: Path | None) -> Iterator[None]:
+def reraise_hidden_error(cluster: Path | None) -> Iterator[None]:
     """For Bytewax's run in one process of several: raises the error that is behind a panic, or `CutOffError`
     where it is another process's.
     """
@@ -143,7 +143,7 @@ class RecordedErrors:
     def _end(self) -> None:
         first = self.first()
         if first is not None:
-            tell(first, self._cluster)
+            report_error(first, self._cluster)
         leave(FAILED)
 
 

@@ -23,7 +23,7 @@ from ..kafka.connection import BrokerTopicSettings, Kafka, TopicFound
 from ..producer.clients import DENIED
 from ..producer.eligibility import deliveries, is_exactly_once
 from ..producer.exactly_once import group_of
-from ..producer.sender import Mail
+from ..producer.sender import DeliverySpec
 
 State: TypeAlias = Literal["ok", "warning", "error"]
 
@@ -78,15 +78,15 @@ def prepare(flow: Dataflow) -> None:
 
 def _prepare(flow: Dataflow) -> None:
     silent: set[tuple[str, ...]] = set()
-    for step, mail in _written(flow):
-        if mail.kafka.brokers in silent:
+    for step, spec in _written(flow):
+        if spec.kafka.brokers in silent:
             continue  # waited for once: the sources will, too
-        if not _create(step, mail):
-            silent.add(mail.kafka.brokers)
+        if not _create(step, spec):
+            silent.add(spec.kafka.brokers)
             continue
-        for finding in _looked_at(flow, step, mail):
+        for finding in _looked_at(flow, step, spec):
             if finding.silent:
-                silent.add(mail.kafka.brokers)
+                silent.add(spec.kafka.brokers)
             where = f"step {finding.step}, topic {finding.topic}"
             if finding.state == "error":
                 raise ConfigError(finding.what, where=where, hint=finding.hint or None)
@@ -102,8 +102,8 @@ def examine(flow: Dataflow) -> Iterator[PreflightFinding]:
     looks: list[tuple[str, str, Kafka, Callable[[], Iterable[PreflightFinding]]]] = []
     for source in sources(flow):
         looks.append((source.step_id, source.topic.name, source.kafka, partial(_of_source, source)))
-    for step, mail in _written(flow):
-        looks.append((step, mail.topic, mail.kafka, partial(_of_target, flow, step, mail)))
+    for step, spec in _written(flow):
+        looks.append((step, spec.topic, spec.kafka, partial(_of_target, flow, step, spec)))
     for step, topic, kafka, look in looks:
         if kafka.brokers in silent:
             yield PreflightFinding(
@@ -116,107 +116,109 @@ def examine(flow: Dataflow) -> Iterator[PreflightFinding]:
             yield finding
 
 
-def _of_target(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterable[PreflightFinding]:
-    return list(_looked_at(flow, step, mail)) or [PreflightFinding(step, mail.topic, "ok", _described(mail))]
+def _of_target(flow: Dataflow, step: str, spec: DeliverySpec[Any]) -> Iterable[PreflightFinding]:
+    return list(_looked_at(flow, step, spec)) or [PreflightFinding(step, spec.topic, "ok", _described(spec))]
 
 
-def create_missing(mail: Mail[Any]) -> None:
+def create_missing(spec: DeliverySpec[Any]) -> None:
     """Create the topic of a step where it is absent and to be created. Raises `KafkaException`."""
-    if mail.create is not None and mail.kafka.create_topic(mail.topic, mail.create):
-        log.info("topic %s created, with %s partition(s)", mail.topic, mail.create.partitions)
+    if spec.create is not None and spec.kafka.create_topic(spec.topic, spec.create):
+        log.info("topic %s created, with %s partition(s)", spec.topic, spec.create.partitions)
 
 
-def _written(flow: Dataflow) -> list[tuple[str, Mail[Any]]]:
-    return [(each.step_id.removesuffix(".deliver"), each.mail) for each in deliveries(flow)]
+def _written(flow: Dataflow) -> list[tuple[str, DeliverySpec[Any]]]:
+    return [(each.step_id.removesuffix(".deliver"), each.spec) for each in deliveries(flow)]
 
 
-def _create(step: str, mail: Mail[Any]) -> bool:
+def _create(step: str, spec: DeliverySpec[Any]) -> bool:
     """Whether the broker has answered."""
     try:
-        create_missing(mail)
+        create_missing(spec)
     except KafkaException as error:
         if error.args[0].code() in _NO_ANSWER:
-            log.warning("step %s, topic %s: %s", step, mail.topic, error.args[0].str())
+            log.warning("step %s, topic %s: %s", step, spec.topic, error.args[0].str())
             return False
         raise ConfigError(
             f"the topic could not be created: {error.args[0].str()}",
-            where=f"step {step}, topic {mail.topic}",
+            where=f"step {step}, topic {spec.topic}",
             hint=_RIGHTS if error.args[0].code() in DENIED else "Create it first, or change create=.",
         ) from error
     return True
 
 
-def _looked_at(flow: Dataflow, step: str, mail: Mail[Any]) -> Iterator[PreflightFinding]:
+def _looked_at(flow: Dataflow, step: str, spec: DeliverySpec[Any]) -> Iterator[PreflightFinding]:
     """What is not well with what a step writes to."""
     try:
-        found = mail.kafka.find_topic(mail.topic)
+        found = spec.kafka.find_topic(spec.topic)
     except KafkaException as error:
-        yield _unseen(step, mail.topic, error.args[0])
+        yield _unseen(step, spec.topic, error.args[0])
         return
     if found is None:
-        if mail.create is None:
-            yield from _absent(step, mail)
+        if spec.create is None:
+            yield from _absent(step, spec)
         return
-    settings = mail.kafka.topic_settings(mail.topic)
-    yield from _rights(flow, step, mail, found)
-    yield from _settings(flow, step, mail, settings)
-    yield from _schemas(step, mail)
+    settings = spec.kafka.topic_settings(spec.topic)
+    yield from _rights(flow, step, spec, found)
+    yield from _settings(flow, step, spec, settings)
+    yield from _schemas(step, spec)
 
 
-def _absent(step: str, mail: Mail[Any]) -> Iterator[PreflightFinding]:
-    if mail.kafka.creates_topics() is False:
-        yield PreflightFinding(step, mail.topic, "error", "the topic is not on the broker", _ABSENT)
+def _absent(step: str, spec: DeliverySpec[Any]) -> Iterator[PreflightFinding]:
+    if spec.kafka.creates_topics() is False:
+        yield PreflightFinding(step, spec.topic, "error", "the topic is not on the broker", _ABSENT)
 
 
-def _rights(flow: Dataflow, step: str, mail: Mail[Any], found: TopicFound) -> Iterator[PreflightFinding]:
+def _rights(
+    flow: Dataflow, step: str, spec: DeliverySpec[Any], found: TopicFound
+) -> Iterator[PreflightFinding]:
     if found.allowed is not None and "WRITE" not in found.allowed:
-        yield PreflightFinding(step, mail.topic, "error", "the user may not WRITE to the topic", _RIGHTS)
-    if not is_exactly_once(flow, mail):
+        yield PreflightFinding(step, spec.topic, "error", "the user may not WRITE to the topic", _RIGHTS)
+    if not is_exactly_once(flow, spec):
         return
-    group = group_of(f"{step}.deliver", mail.topic)
+    group = group_of(f"{step}.deliver", spec.topic)
     try:
-        allowed = mail.kafka.group_allowed(group)
+        allowed = spec.kafka.group_allowed(group)
     except KafkaException as error:
         if error.args[0].code() not in DENIED:
             return
         allowed = frozenset()
     if allowed is not None and "READ" not in allowed:
         what = f"the user may not READ the group {group}, which exactly once needs"
-        yield PreflightFinding(step, mail.topic, "error", what, _RIGHTS)
+        yield PreflightFinding(step, spec.topic, "error", what, _RIGHTS)
 
 
 def _settings(
-    flow: Dataflow, step: str, mail: Mail[Any], settings: BrokerTopicSettings
+    flow: Dataflow, step: str, spec: DeliverySpec[Any], settings: BrokerTopicSettings
 ) -> Iterator[PreflightFinding]:
-    if settings.compacted and mail.keyless:
+    if settings.compacted and spec.keyless:
         what = "the topic is compacted (cleanup.policy), and all messages of this step are without a key"
-        yield PreflightFinding(step, mail.topic, "error", what, _KEYS)
-    if not mail.dead_letters:
+        yield PreflightFinding(step, spec.topic, "error", what, _KEYS)
+    if not spec.dead_letters:
         return
     if settings.compacted:
         yield PreflightFinding(
-            step, mail.topic, "warning", "the topic for dead letters is compacted", _LETTERS
+            step, spec.topic, "warning", "the topic for dead letters is compacted", _LETTERS
         )
     for source in sources(flow):
-        if (source.topic.name, source.kafka.brokers) == (mail.topic, mail.kafka.brokers):
+        if (source.topic.name, source.kafka.brokers) == (spec.topic, spec.kafka.brokers):
             what = f"dead letters go to a topic that the flow reads (step {source.step_id})"
-            yield PreflightFinding(step, mail.topic, "warning", what, _READ_AGAIN)
+            yield PreflightFinding(step, spec.topic, "warning", what, _READ_AGAIN)
         read = source.kafka.topic_settings(source.topic.name).batch_limit
         if None not in (read, settings.batch_limit) and (settings.batch_limit or 0) < (read or 0):
             what = (
                 f"the topic for dead letters takes {settings.batch_limit:,} bytes (max.message.bytes), "
                 f"topic {source.topic.name} {read:,}"
             )
-            yield PreflightFinding(step, mail.topic, "warning", what, _LARGE_LETTERS)
+            yield PreflightFinding(step, spec.topic, "warning", what, _LARGE_LETTERS)
 
 
-def _schemas(step: str, mail: Mail[Any]) -> Iterator[PreflightFinding]:
+def _schemas(step: str, spec: DeliverySpec[Any]) -> Iterator[PreflightFinding]:
     try:
-        mail.check_schemas()
+        spec.check_schemas()
     except RegistryUnavailable as error:
-        yield PreflightFinding(step, mail.topic, "warning", error.what, error.hint or "")
+        yield PreflightFinding(step, spec.topic, "warning", error.what, error.hint or "")
     except KgenError as error:
-        yield PreflightFinding(step, mail.topic, "error", error.what, error.hint or "")
+        yield PreflightFinding(step, spec.topic, "error", error.what, error.hint or "")
 
 
 def _of_source(source: KafkaSource[Any, Any]) -> Iterator[PreflightFinding]:
@@ -243,17 +245,17 @@ def _unseen(step: str, topic: str, error: KafkaError) -> PreflightFinding:
     return PreflightFinding(step, topic, "warning", what, _SETTINGS, error.code() in _NO_ANSWER)
 
 
-def _described(mail: Mail[Any]) -> str:
+def _described(spec: DeliverySpec[Any]) -> str:
     """How a topic is that is well."""
     try:
-        found = mail.kafka.find_topic(mail.topic)
+        found = spec.kafka.find_topic(spec.topic)
     except KafkaException as error:
         return f"written; the broker did not answer a second time: {error.args[0].str()}"
-    if found is None and mail.create is not None:
-        return f"will be created, with {mail.create.partitions} partition(s)"
+    if found is None and spec.create is not None:
+        return f"will be created, with {spec.create.partitions} partition(s)"
     if found is None:
         return "absent; the broker may create it when it is written to"
-    settings = mail.kafka.topic_settings(mail.topic)
+    settings = spec.kafka.topic_settings(spec.topic)
     size = "" if settings.batch_limit is None else f", messages up to {settings.batch_limit:,} bytes"
     keys = ", keys are needed (compacted)" if settings.compacted else ""
     return f"written, {found.partitions} partition(s){size}{keys}"

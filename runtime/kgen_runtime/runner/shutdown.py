@@ -33,7 +33,7 @@ _DEAF: Final = 0.5
 log = logging.getLogger("kgen_runtime.run")
 
 
-class Left(BaseException):
+class DrainedExit(BaseException):
     """Raised in the main thread, out of Bytewax's run: everything that was read is durable, the rest is not
     needed.
     """
@@ -43,7 +43,7 @@ _begun = threading.Event()
 
 
 @contextmanager
-def around_the_run() -> Iterator[None]:
+def handle_signals_before_run() -> Iterator[None]:
     """While entered, SIGINT and SIGTERM end the process well: nothing was read yet. Once the run has begun
     other handlers are there; after it they do nothing, for its exit code is about to be given.
     """
@@ -67,7 +67,7 @@ def begin() -> None:
     _begun.set()
 
 
-class Leaver:
+class ShutdownController:
     """While entered: the first SIGINT or SIGTERM asks the sources to stop, the second one ends the process
     (130).
 
@@ -82,20 +82,20 @@ class Leaver:
         self._control = control
         self._process = process
         self._left = False
-        self._abandoned = threading.Lock()  # held once this process has given up
+        self._exiting = threading.Lock()  # held once this process has given up
         self._handlers: dict[int, Any] = {}
-        self._ear = Ear()
+        self._signals = SignalPipe()
 
-    def __enter__(self) -> Leaver:
+    def __enter__(self) -> ShutdownController:
         way: How = "drain" if self._drain else "end"
         STOP.reset(way, self._on_request, self._on_drained, self._on_nobody, held=True)
         STUCK.reset(self._on_stuck)
         for number in SIGNALS:
             self._handlers[number] = signal.signal(number, self._on_signal)
         begin()
-        self._ear.open()
+        self._signals.open()
         if self._control is not None:
-            threading.Thread(target=self._obey, name="kgen-control", daemon=True).start()
+            threading.Thread(target=self._follow_commands, name="kgen-control", daemon=True).start()
         return self
 
     def __exit__(
@@ -104,13 +104,13 @@ class Leaver:
         self._left = False  # a late wish to leave must not hit what comes after the run
         STOP.release()
         STUCK.reset()
-        self._ear.close()
+        self._signals.close()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._left:
-            raise Left
+            raise DrainedExit
         if STOP.how is not None:
             os._exit(INTERRUPTED)  # a worker may be waiting for a broker; nothing that is durable is harmed
         log.info("%s: stopping", signal.Signals(number).name)
@@ -151,11 +151,11 @@ class Leaver:
         would be taken for an error.
         """
         if self._drain:
-            self._abandon(
+            self._exit_undrained(
                 "the open epoch cannot be made durable without the registry; the next run repeats it"
             )
         else:
-            self._abandon(
+            self._exit_undrained(
                 "what waits for the registry is not written, and no recovery folder keeps its place"
             )
         while True:
@@ -163,11 +163,11 @@ class Leaver:
 
     def _give_up(self) -> None:
         if not self._left:
-            self._abandon("not everything was durable in time; the next run repeats the last epoch")
+            self._exit_undrained("not everything was durable in time; the next run repeats the last epoch")
 
-    def _abandon(self, why: str) -> None:
+    def _exit_undrained(self, why: str) -> None:
         """Leave from any thread, whatever the workers do: one that hangs would be waited for."""
-        if not self._abandoned.acquire(blocking=False):
+        if not self._exiting.acquire(blocking=False):
             return
         log.warning("%s", why)
         if self._control is not None:
@@ -197,7 +197,7 @@ class Leaver:
         if self._control is not None:
             (self._control / f"{self._process}.{what}").touch()
 
-    def _obey(self) -> None:
+    def _follow_commands(self) -> None:
         """Commands on stdin, a letter each. Its end means that whoever gave them is gone."""
         while command := os.read(0, 1):
             if command == b"s":
@@ -210,13 +210,13 @@ class Leaver:
 
     def _exit_together(self) -> None:
         # The ones that hang go last: unlike the others they do not notice who is gone.
-        if self._abandoned.locked():
+        if self._exiting.locked():
             _later(_FLUSH, _exit)
         else:
             _exit()
 
 
-class Ear:
+class SignalPipe:
     """Ends a run that has not begun and is told to: until all processes of a cluster are there, Bytewax keeps
     the main thread, in which Python runs the handlers of signals.
     """
@@ -230,7 +230,7 @@ class Ear:
         read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         self._before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        threading.Thread(target=_hear, args=(read,), name="kgen-signals", daemon=True).start()
+        threading.Thread(target=_read_signals, args=(read,), name="kgen-signals", daemon=True).start()
 
     def close(self) -> None:
         """No more."""
@@ -238,7 +238,7 @@ class Ear:
         os.close(self._write)  # so the thread ends
 
 
-def _hear(read: int) -> None:
+def _read_signals(read: int) -> None:
     with open(read, "rb", buffering=0) as signals:
         while number := signals.read(1):
             time.sleep(_DEAF)

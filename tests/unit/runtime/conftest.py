@@ -159,10 +159,10 @@ class Producer:
         return len(self._waiting)
 
 
-def office_of(out: rt.Topic[str, str], kafka: rt.Kafka, delivery: Any = "at-least-once") -> Any:
-    """The post office of a sink, outside of a flow that runs."""
+def delivery_step_of(out: rt.Topic[str, str], kafka: rt.Kafka, delivery: Any = "at-least-once") -> Any:
+    """The delivering step of a sink, outside of a flow that runs."""
     module: Any = sink
-    mail = deliveries.Mail(  # type: ignore[attr-defined]
+    spec = deliveries.DeliverySpec(  # type: ignore[attr-defined]
         kafka,
         lambda: module._outgoing("flow.out", out, kafka),
         lambda message, error: module._refused("flow.out", message, error),
@@ -170,4 +170,4 @@ def office_of(out: rt.Topic[str, str], kafka: rt.Kafka, delivery: Any = "at-leas
         topic=out.name,
         place=place_of,
     )
-    return deliveries.PostOffice("flow.out", mail, Dataflow("f"))
+    return deliveries.DeliveryStep("flow.out", spec, Dataflow("f"))

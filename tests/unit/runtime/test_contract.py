@@ -61,10 +61,10 @@ def test_gates(out: rt.Topic[str, str]) -> None:
     up: Stream[Any] = op.input("in", flow, TestingSource([]))
     rt.sink("out", up, out, testing.Memory())
     assert delivery.GATES == 512
-    office: Any = delivery.PostOffice(
+    step: Any = delivery.DeliveryStep(
         "s",
-        delivery.Mail(testing.Memory(), lambda: lambda x: x, lambda x, e: None),  # type: ignore[attr-defined]
+        delivery.DeliverySpec(testing.Memory(), lambda: lambda x: x, lambda x, e: None),  # type: ignore[attr-defined]
         flow,
     )
-    keys = [key for key, _ in office.produce([])]
+    keys = [key for key, _ in step.produce([])]
     assert sorted(keys) == [f"{i:03}" for i in range(512)]

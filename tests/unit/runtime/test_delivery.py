@@ -18,7 +18,7 @@ from kgen_runtime.kafka.connection import BrokerTopicSettings
 from kgen_runtime.producer import delivery, sender
 from kgen_runtime.producer.eligibility import deliveries
 
-from .conftest import Broker, office_of
+from .conftest import Broker, delivery_step_of
 
 Out = rt.Topic[str, str]
 
@@ -446,17 +446,17 @@ def test_a_flow_may_run_again_in_the_same_thread(out: Out) -> None:
 def test_refused_messages_found_when_the_epoch_closes_are_durable(out: Out) -> None:
     """They cannot be sent on from `snapshot`: they are its state, and the next run sends them on."""
     kafka = Broker(verdict=lambda value: KafkaError.INVALID_RECORD)
-    office = office_of(out, kafka)
-    office.produce([rt.Message("k", "early")])  # wakes all gates: none is known yet
-    gate = office.gate(None)
-    gate.on_batch([delivery.Ticket("007", [])])
+    step = delivery_step_of(out, kafka)
+    step.produce([rt.Message("k", "early")])  # wakes all gates: none is known yet
+    gate = step.gate(None)
+    gate.on_batch([delivery.BatchReceipt("007", [])])
     kafka.away = True  # not answered yet
-    ((key, ticket),) = office.produce([rt.Message("k", "v")])
-    assert (key, ticket.key, ticket.failures, ticket.number) == ("007", "007", [], 2)
+    ((key, receipt),) = step.produce([rt.Message("k", "v")])
+    assert (key, receipt.key, receipt.failures, receipt.number) == ("007", "007", [], 2)
     kafka.away = False
     key, kept = gate.snapshot()
     assert [failure.stage for failure in kept] == [rt.Stage.PRODUCE]
-    resumed = office_of(out, kafka).gate((key, kept))
+    resumed = delivery_step_of(out, kafka).gate((key, kept))
     assert resumed.notify_at() is not None
     sent, _ = resumed.on_notify()
     assert sent == kept
@@ -464,10 +464,10 @@ def test_refused_messages_found_when_the_epoch_closes_are_durable(out: Out) -> N
 
 
 def test_a_gate_that_the_worker_does_not_need_goes(out: Out) -> None:
-    office = office_of(out, Broker())
-    first, second = office.gate(None), office.gate(None)
-    assert first.on_batch([delivery.Ticket("001", [])]) == ([], False)
-    assert second.on_batch([delivery.Ticket("002", [])]) == ([], True)
+    step = delivery_step_of(out, Broker())
+    first, second = step.gate(None), step.gate(None)
+    assert first.on_batch([delivery.BatchReceipt("001", [])]) == ([], False)
+    assert second.on_batch([delivery.BatchReceipt("002", [])]) == ([], True)
 
 
 def test_a_registry_at_fault_fails_the_flow(out: Out) -> None:
@@ -477,13 +477,13 @@ def test_a_registry_at_fault_fails_the_flow(out: Out) -> None:
 
         return fail
 
-    office: Any = delivery.PostOffice(
+    step: Any = delivery.DeliveryStep(
         "flow.out",
-        delivery.Mail(Broker(), encode, lambda item, error: None),  # type: ignore[attr-defined]
+        delivery.DeliverySpec(Broker(), encode, lambda item, error: None),  # type: ignore[attr-defined]
         Dataflow("f"),
     )
     with pytest.raises(rt.UnknownSchema):
-        office.produce(["x"])
+        step.produce(["x"])
 
 
 def cause(error: BaseException | None, kind: type[Exception]) -> BaseException:
@@ -504,4 +504,4 @@ def test_dead_letters_have_room_and_a_larger_limit_of_the_users_counts(
     read = rt.source("in", flow, out, kafka)
     rt.route("errs", read.errs, policy=rt.DeadLetter("dlq", kafka))
     (letters,) = deliveries(flow)
-    assert letters.mail.kafka.config["message.max.bytes"] == most
+    assert letters.spec.kafka.config["message.max.bytes"] == most

@@ -15,7 +15,7 @@ from bytewax.dataflow import Dataflow
 import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.errors import ConfigError
-from kgen_runtime.runner.error_report import CutOffError, tell
+from kgen_runtime.runner.error_report import CutOffError, report_error
 from kgen_runtime.runner.local_cluster import ClusterWatch
 from kgen_runtime.runner.shutdown import CUT_OFF, DONE, FAILED
 
@@ -142,7 +142,7 @@ def test_an_error_that_every_process_meets_is_reported_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("orders", "orders", "payments"):
-        tell(ConfigError(f"no schema for {name}", hint="Pull it."), tmp_path)
+        report_error(ConfigError(f"no schema for {name}", hint="Pull it."), tmp_path)
     reported = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert reported == ["error: no schema for orders", "error: no schema for payments"]
 
@@ -150,7 +150,7 @@ def test_an_error_that_every_process_meets_is_reported_once(
 def test_an_error_is_reported_though_the_folder_of_the_cluster_is_gone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell(ConfigError("no schema for orders", hint="Pull it."), tmp_path / "gone")
+    report_error(ConfigError("no schema for orders", hint="Pull it."), tmp_path / "gone")
     assert "error: no schema for orders\n" in capsys.readouterr().err
 
 

@@ -29,7 +29,7 @@ from kgen_runtime.producer.outgoing import Outgoing
 from kgen_runtime.producer.record_size import batch_limit, client_size, record_size
 from kgen_runtime.stop import STOP
 
-from .conftest import Report, office_of, texts
+from .conftest import Report, delivery_step_of, texts
 
 Text = rt.Message[str, str]
 Topic = rt.Topic[str, str]
@@ -186,14 +186,14 @@ def test_no_transaction_is_kept_open_while_partitions_are_claimed(
     """It might outlast its timeout: claims of many partitions take their time."""
     monkeypatch.setattr(exactly_once, "_CLAIMED", 10)
     kafka = Waiting()
-    office = office_of(out, kafka, delivery="exactly-once")
-    office.produce([rt.Message("k", "v0", "orders", 0, 7)])
-    sender = office.counter()
-    sender._lanes["orders", 0].claim.result(10)
+    step = delivery_step_of(out, kafka, delivery="exactly-once")
+    step.produce([rt.Message("k", "v0", "orders", 0, 7)])
+    sender = step.sender()
+    sender._partitions["orders", 0].claim.result(10)
     sender.poll()
-    office.produce([rt.Message("k", "v1", "orders", 1, 3)])
-    gate = office.gate(None)
-    gate.on_batch([delivery.Ticket("007", [], sender.name, 2)])
+    step.produce([rt.Message("k", "v1", "orders", 1, 3)])
+    gate = step.gate(None)
+    gate.on_batch([delivery.BatchReceipt("007", [], sender.name, 2)])
     gate.snapshot()
     assert values(kafka) == [b"v0", b"v1"]
 
@@ -290,11 +290,11 @@ def test_of_a_transaction_that_has_failed_before_the_cause_is_reported(orders: T
 
 
 def test_the_cause_is_told_before_the_epoch_ends_too(out: Topic) -> None:
-    office = office_of(out, Forgotten(), delivery="exactly-once")
-    office.produce([rt.Message("k", "v", "orders", 0, 7)])
-    gate = office.gate(None)
-    gate.on_batch([delivery.Ticket("007", [], office.counter().name, 1)])
-    office.counter()._lanes["orders", 0].claim.result()
+    step = delivery_step_of(out, Forgotten(), delivery="exactly-once")
+    step.produce([rt.Message("k", "v", "orders", 0, 7)])
+    gate = step.gate(None)
+    gate.on_batch([delivery.BatchReceipt("007", [], step.sender().name, 1)])
+    step.sender()._partitions["orders", 0].claim.result()
     with pytest.raises(rt.DeliveryError, match="the transaction failed: forgotten"):
         gate.on_notify()
 
@@ -348,10 +348,10 @@ def test_the_marker_of_an_idle_partition_is_kept(
 
 def test_a_marker_that_was_just_written_is_left(orders: Topic, out: Topic) -> None:
     kafka = Counted()
-    office = office_of(out, kafka, delivery="exactly-once")
-    office.produce([rt.Message("k", "v", "orders", 0, 7)])
-    gate = office.gate(None)
-    gate.on_batch([delivery.Ticket("007", [], office.counter().name, 1)])
+    step = delivery_step_of(out, kafka, delivery="exactly-once")
+    step.produce([rt.Message("k", "v", "orders", 0, 7)])
+    gate = step.gate(None)
+    gate.on_batch([delivery.BatchReceipt("007", [], step.sender().name, 1)])
     for _ in range(3):
         gate.snapshot()
     assert kafka.commits == 1
@@ -359,11 +359,11 @@ def test_a_marker_that_was_just_written_is_left(orders: Topic, out: Topic) -> No
 
 
 def test_messages_that_are_all_refused_before_their_partition_is_claimed_wake_nobody(out: Topic) -> None:
-    office = office_of(out, Waiting(), delivery="exactly-once")
+    step = delivery_step_of(out, Waiting(), delivery="exactly-once")
     unwritable: Any = rt.Message("k", 5, "orders", 0, 7)
-    (_, ticket), *_ = office.produce([unwritable])
-    gate = office.gate(None)
-    (failure,), _ = gate.on_batch([ticket])
+    (_, receipt), *_ = step.produce([unwritable])
+    gate = step.gate(None)
+    (failure,), _ = gate.on_batch([receipt])
     assert failure.stage == rt.Stage.SERIALIZE
     assert gate.notify_at() is None
     gate.snapshot()

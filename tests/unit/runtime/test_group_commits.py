@@ -33,7 +33,7 @@ class Told:
 def tell(group: GroupCommits, *offsets: int) -> list[tuple[int, int]]:
     consumer: Any = Told()
     for offset in offsets:
-        group.tell(consumer, 0, offset)
+        group.commit(consumer, 0, offset)
     told: list[tuple[int, int]] = consumer.offsets
     return told
 

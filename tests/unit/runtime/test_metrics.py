@@ -21,7 +21,7 @@ from prometheus_client import REGISTRY
 import kgen_runtime as rt
 from kgen_runtime import metrics, testing
 from kgen_runtime.consumer.partition import KafkaSource
-from kgen_runtime.flow.retry import patiently
+from kgen_runtime.flow.retry import retry_until_available
 from kgen_runtime.runner import local_cluster
 
 from .conftest import Broker, raw, texts
@@ -233,7 +233,7 @@ class Away:
 @pytest.mark.parametrize("end", ["answered", "closed"])
 def test_messages_held_for_the_registry_are_told(orders: Topic, end: str) -> None:
     part = partition(orders, testing.Memory({orders: texts(3)}))
-    part._lane.decoder._value = registry = Away()
+    part._worker.decoder._value = registry = Away()
     for _ in range(2):
         part.next_batch()
         assert waiting("flow.read") == 3
@@ -252,7 +252,10 @@ def test_a_step_that_waits_for_the_registry_is_told() -> None:
             raise rt.RegistryUnavailable("the registry is away")
         return "answer"
 
-    assert patiently("flow.step", call, lambda _: told.append(waiting("flow.step")), messages=5) == "answer"
+    assert (
+        retry_until_available("flow.step", call, lambda _: told.append(waiting("flow.step")), messages=5)
+        == "answer"
+    )
     assert (told, waiting("flow.step")) == ([5], 0)
 
 

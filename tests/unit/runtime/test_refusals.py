@@ -16,7 +16,7 @@ from tests.scripted import Answer, Server
 import kgen_runtime as rt
 from kgen_runtime.errors import causes
 from kgen_runtime.producer.encoding import encoder
-from kgen_runtime.runner.error_report import tell
+from kgen_runtime.runner.error_report import report_error
 from kgen_runtime.runner.shutdown import FAILED
 from kgen_runtime.serde import AvroSerde, RegistryClient, Schemas, WriterSchema
 
@@ -114,7 +114,7 @@ def test_a_long_chain_of_causes_is_cut() -> None:
 
 
 def test_an_error_of_the_user_that_is_its_own_cause_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(_round(1))
+    report_error(_round(1))
     assert "error: ValueError: 0" in capsys.readouterr().err
 
 

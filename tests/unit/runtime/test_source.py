@@ -393,7 +393,7 @@ def test_a_time_as_the_stop_waits_for_no_later_transactions(orders: Orders) -> N
 
 def test_the_end_moves_nothing_while_the_registry_is_away(orders: Orders) -> None:
     part = partition(Marked(orders, texts(2), 6), orders, batch_size=100)
-    part._lane.decoder._value = Registry()
+    part._worker.decoder._value = Registry()
     for _ in range(2):
         assert part.next_batch() == []
         assert part.snapshot() == 0
@@ -585,7 +585,7 @@ class Registry:
 
 def test_while_the_registry_is_away_messages_are_held(orders: Orders) -> None:
     part = partition(testing.Memory({orders: texts(4)}), orders)
-    part._lane.decoder._value = registry = Registry()
+    part._worker.decoder._value = registry = Registry()
     assert part.next_batch() == part.next_batch() == []
     assert registry.tries == 1  # it is not the time for another one; only a stop would be noticed
     assert part.next_awake() > datetime.now(timezone.utc) + timedelta(milliseconds=300)
@@ -643,7 +643,7 @@ def test_headers_that_cannot_be_read_are_a_failure_of_their_message_alone(orders
 
 def test_headers_that_cannot_be_read_are_asked_for_once_though_the_registry_is_away(orders: Orders) -> None:
     part = partition(Damaged(orders, texts(4)), orders)
-    part._lane.decoder._value = registry = Registry()
+    part._worker.decoder._value = registry = Registry()
     batches = []
     for _ in range(4):
         batches += part.next_batch()
@@ -729,7 +729,7 @@ def test_the_source_looks_for_partitions_though_librdkafka_does_not(orders: Orde
     """Once a minute, not without pause."""
     kafka = Growing(orders)
     kafka.config_ = {"topic.metadata.refresh.interval.ms": turned_off}
-    assert partition(kafka, orders)._lane._watch._every == 60
+    assert partition(kafka, orders)._worker._watch._every == 60
 
 
 def test_a_topic_that_is_gone_fails_after_a_second_look(

@@ -153,7 +153,7 @@ def test_waiting_for_the_registry_doubles_and_ends() -> None:
             raise answers.pop()
         return "there"
 
-    assert retry.patiently("step", call, slept.append) == "there"
+    assert retry.retry_until_available("step", call, slept.append) == "there"
     assert slept == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
@@ -167,7 +167,7 @@ def test_a_stop_ends_the_waiting() -> None:
     retry.STUCK.reset(lambda: told.append("stuck"))
     try:
         with pytest.raises(rt.RegistryUnavailable):
-            retry.patiently("step", call, lambda seconds: pytest.fail("it waits"))
+            retry.retry_until_available("step", call, lambda seconds: pytest.fail("it waits"))
     finally:
         retry.STUCK.reset()
     assert told == ["stuck"]
@@ -184,6 +184,6 @@ def test_a_stop_cuts_a_pause_short() -> None:
     threading.Timer(0.7, STOP.request).start()
     begun = time.monotonic()
     with pytest.raises(rt.RegistryUnavailable):
-        retry.patiently("step", call)
+        retry.retry_until_available("step", call)
     assert calls == 2  # a pause of half a second, then one of a second
     assert time.monotonic() - begun < 1.4

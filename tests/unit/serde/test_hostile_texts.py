@@ -93,9 +93,9 @@ def test_a_secret_in_a_type_or_a_location_is_not_shown(server, answer, client):
 
 def test_the_runner_prints_no_control_characters(capsys):
     pytest.importorskip("bytewax", reason="the runner needs Bytewax, which has no build for this Python")
-    from kgen_runtime.runner.error_report import tell
+    from kgen_runtime.runner.error_report import report_error
 
-    tell(RegistryError("what" + RED, where="where\x1b[0m", hint="hint\x07"))
+    report_error(RegistryError("what" + RED, where="where\x1b[0m", hint="hint\x07"))
     said = capsys.readouterr().err
     assert all(line.isprintable() for line in said.splitlines())
     assert "\\x1b[31m" in said
