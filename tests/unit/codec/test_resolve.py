@@ -120,7 +120,12 @@ NEVER: list[tuple[Any, Any, str, str]] = [
     (time("string", "uuid"), decimal(4, 2), "", "uuid cannot be read as a decimal"),
     (fixed(16, logicalType="uuid"), fixed(16, logicalType="decimal", precision=9), "", "uuid cannot be"),
     (record(("e", enum("A"))), record(("e", enum("B"))), "e", "lacks A and has no default"),
-    (fixed(3, name="z.F"), [fixed(2, name="x.F"), fixed(4, name="y.F")], "", "z.F is not a branch of the reader's"),
+    (
+        fixed(3, name="z.F"),
+        [fixed(2, name="x.F"), fixed(4, name="y.F")],
+        "",
+        "z.F is not a branch of the reader's",
+    ),
 ]
 
 
