@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.kafka.fixtures import AnyBroker
 
 import kgen_runtime
 from kgen.cli import app
@@ -216,3 +217,17 @@ def test_killed_at_random_points(tmp_path: Path) -> None:
             halfway += killed_rounds(shop, tmp_path / str(began), rng, min(20, ROUNDS - began))
             shop.client.close()
     assert halfway or ROUNDS < 20
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_port_of_a_kafka_broker_is_reported_as_such(
+    kafka: AnyBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str], scheme: str
+) -> None:
+    url = f"{scheme}://{kafka.bootstrap}"
+    expected = "a Kafka broker answers there, not a schema registry"
+    assert app.run(["pull", "--registry", url, "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: GET {url}/subjects: {expected}\n  at {url} (from --registry)\n  hint: ")
+    assert "KGEN_BROKERS" in said
+    app.run(["doctor", "--registry", url, "--out", str(tmp_path)])
+    assert expected in capsys.readouterr().out

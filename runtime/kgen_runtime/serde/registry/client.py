@@ -12,6 +12,7 @@ import json as jsonlib
 import logging
 import os
 import random
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -24,6 +25,7 @@ from .certificates import check_certificate, check_files, trusted
 from .deadlines import GivenUpError, Limit, Patience, RequestWait
 from .failure_reasons import RetryError, plain_to_tls, proxy_refuses, says_that_it_speaks_tls, why
 from .headers import Auth, AuthHeader, status_text
+from .kafka_probe import KafkaThereError
 from .proxies import proxy_of
 from .tls_probe import PlainToTlsError
 from .transport import Answer, HttpCall, Transport, new_session
@@ -31,6 +33,8 @@ from .url import Url, registry_url, shown
 
 Params: TypeAlias = Mapping[str, "str | int"]
 
+_SILENCE: Final = 1.0
+"""Seconds without a first answer before it is asked whether a Kafka broker listens there."""
 UNKNOWN: Final = frozenset(
     {40401, 40402, 40403, 40404, 40406}
 )  # subject, version, schema; soft-deleted subject, version
@@ -89,6 +93,7 @@ class RegistryClient:
         self._retries = retries
         self._max_wait = max_wait
         self._sleep = sleep
+        self._answered = False
         self._jitter = jitter
 
     @classmethod
@@ -225,10 +230,20 @@ class RegistryClient:
     def _transfer(self, call: HttpCall, url: Url, wait: RequestWait) -> Answer:
         wait.check()
         home, timeout = url.origin == self._home.origin, max(min(self._timeout, wait.left), 0.001)
+
+        def until_set(event: threading.Event) -> None:
+            if not self._answered:
+                wait.until_set(event, _SILENCE)
+                if not event.is_set():
+                    self._transport.refuse_kafka(url, wait.until_set)
+            wait.until_set(event)
+
         try:
-            return self._transport.send(call, url, home=home, timeout=timeout, wait=wait.until_set)
-        except (requests.RequestException, PlainToTlsError, OSError, ValueError) as error:
+            answer = self._transport.send(call, url, home=home, timeout=timeout, wait=until_set)
+        except (requests.RequestException, PlainToTlsError, KafkaThereError, OSError, ValueError) as error:
             raise why(call, url, error, timeout) from None
+        self._answered = True
+        return answer
 
 
 def _auth_of_env() -> Auth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -70,9 +71,10 @@ class RequestWait:
         """Raises `GivenUpError` where there is no time for anything more."""
         self._go_on(self._what)
 
-    def until_set(self, event: threading.Event) -> None:
-        """Wait for an answer. Raises `GivenUpError`."""
-        while not event.wait(_LOOK_EVERY):
+    def until_set(self, event: threading.Event, seconds: float = math.inf) -> None:
+        """Wait for an answer, `seconds` at most. Raises `GivenUpError`."""
+        end = time.monotonic() + seconds
+        while not event.wait(_LOOK_EVERY) and time.monotonic() < end:
             self._go_on(self._what)
 
     def pause(self, seconds: float, why: str) -> None:

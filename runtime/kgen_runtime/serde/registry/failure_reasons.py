@@ -16,6 +16,7 @@ import urllib3.exceptions
 
 from ...errors import RegistryError, RegistryUnavailable
 from ...reporting.printable import printable
+from .kafka_probe import KafkaThereError
 from .proxies import proxy_of
 from .tls_probe import PlainToTlsError, parts
 from .transport import HttpCall
@@ -56,6 +57,8 @@ def why(call: HttpCall, url: Url, error: BaseException, timeout: float) -> Excep
             return _of_tls(call, url, part)
         if isinstance(part, PlainToTlsError):
             return plain_to_tls(call)
+        if isinstance(part, KafkaThereError):
+            return _kafka_there(call)
     reason, proxy = _of_network(found, timeout), proxy_of(url)
     if reason is None:
         return _unsendable(call, error, proxy)
@@ -78,6 +81,13 @@ def proxy_refuses(call: HttpCall, url: Url, status: str) -> RegistryError:
 def plain_to_tls(call: HttpCall) -> RegistryError:
     """The error where an http URL leads to a port that speaks TLS."""
     return RegistryError(f"{call}: the registry expects TLS there", hint="Begin its URL with https://.")
+
+
+def _kafka_there(call: HttpCall) -> RegistryError:
+    return RegistryError(
+        f"{call}: a Kafka broker answers there, not a schema registry",
+        hint="Use the registry's own port, most often 8081; the broker's address goes into KGEN_BROKERS.",
+    )
 
 
 def says_that_it_speaks_tls(status: int, body: bytes) -> bool:

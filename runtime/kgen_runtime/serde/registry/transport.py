@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -24,8 +24,11 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from ...errors import RegistryError
 from .certificates import Certificate
 from .headers import AuthHeader, seconds
+from .kafka_probe import hung_up, refuse_kafka
 from .tls_probe import look_again
 from .url import Url, shown
+
+T = TypeVar("T")
 
 ACCEPT: Final = "application/vnd.schemaregistry.v1+json, application/json"
 CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"
@@ -91,20 +94,19 @@ class Transport:
 
         Raises also what requests raises, `OSError`, `ValueError` and `RegistryError` (an endless answer).
         """
-        job = _Job(lambda: self._asked(call, url, home, timeout))
-        try:
-            job.start()
-            wait(job.done)
-        except BaseException:
-            job.line.cut()
-            raise
-        return job.result()
+        return _waited_for(_Job(lambda: self._asked(call, url, home, timeout)), wait)
+
+    def refuse_kafka(self, url: Url, wait: Callable[[threading.Event], None]) -> None:
+        """Raises `KafkaThereError` if a Kafka broker listens at `url`; `wait` as for `send`."""
+        _waited_for(_Job(lambda: refuse_kafka(url, _note)), wait)
 
     def _asked(self, call: HttpCall, url: Url, home: bool, timeout: float) -> Answer:
         try:
             return self._transfer(call, url, home, timeout)
         except requests.ConnectionError as error:
             look_again(url, error, self.verify, self.cert if home else None, _note)
+            if hung_up(error):
+                refuse_kafka(url, _note)
             raise
 
     def _transfer(self, call: HttpCall, url: Url, home: bool, timeout: float) -> Answer:
@@ -132,15 +134,14 @@ class Transport:
             )
 
 
-class _Job(threading.Thread):
+class _Job(threading.Thread, Generic[T]):
     """A call in a thread of its own."""
 
-    def __init__(self, act: Callable[[], Answer]) -> None:
+    def __init__(self, act: Callable[[], T]) -> None:
         super().__init__(name="kgen-registry-request", daemon=True)
         self.done = threading.Event()
         self.line = _Line()
         self._act = act
-        self._answer: Answer | None = None
         self._error: BaseException | None = None
 
     def run(self) -> None:
@@ -153,12 +154,22 @@ class _Job(threading.Thread):
             self.line.hang_up()
             self.done.set()
 
-    def result(self) -> Answer:
+    def result(self) -> T:
         """What the call gave. Raises what it raised."""
         if self._error is not None:
             raise self._error
-        assert self._answer is not None
         return self._answer
+
+
+def _waited_for(job: _Job[T], wait: Callable[[threading.Event], None]) -> T:
+    """The result of a job, which is cut where `wait` gives it up."""
+    try:
+        job.start()
+        wait(job.done)
+    except BaseException:
+        job.line.cut()
+        raise
+    return job.result()
 
 
 class _Line:
