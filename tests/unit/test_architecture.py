@@ -133,3 +133,14 @@ def test_one_module_knows_the_insides_of_bytewax() -> None:
     """The rest imports its public names alone."""
     paths = [*modules("runtime"), *modules("gen")]
     assert [path.name for path in paths if BYTEWAX_INSIDES.search(path.read_text("utf-8"))] == ["_bytewax.py"]
+
+
+LIBRDKAFKA_INSIDES = re.compile(
+    r"librdkafka #\d|RD_KAFKAP_|metadata\.recovery\.strategy|_DESTROY_BROKER|SIGSEGV"
+)
+
+
+def test_one_module_knows_the_insides_of_librdkafka() -> None:
+    paths = modules("runtime")
+    found = [path.name for path in paths if LIBRDKAFKA_INSIDES.search(path.read_text("utf-8"))]
+    assert found == ["_librdkafka.py"]

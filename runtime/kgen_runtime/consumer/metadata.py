@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from .._librdkafka import NOT_CONNECTED, ask_for_token
 from ..errors import SourceError
 from ..kafka.connection import Kafka
 from ..reporting.progress import PROGRESS
@@ -35,8 +36,6 @@ PASSING: Final = frozenset(
     }
 )
 
-_PASSING_ASKED: Final = frozenset({KafkaError._UNKNOWN_PARTITION, KafkaError._DESTROY_BROKER})
-"""What librdkafka also answers while it has no connection to the leader of a partition."""
 _PAUSE: Final = 0.2
 """Seconds between two askings."""
 
@@ -67,7 +66,7 @@ def open_consumer(
 
 def partitions(consumer: Consumer, topic: str) -> list[int]:
     """The partitions of a topic. Raises `SourceError` where the topic is absent or no broker answers."""
-    consumer.poll(0)  # lets librdkafka ask for an OAuth token, without which the next call would not end well
+    ask_for_token(consumer)
 
     def listed(seconds: float) -> list[int]:
         found = consumer.list_topics(topic, timeout=seconds).topics[topic]
@@ -103,7 +102,7 @@ def _asked(ask: Callable[[float], R], topic: str, partition: int | None) -> R:
             return ask(max(deadline - time.monotonic(), _PAUSE))
         except KafkaException as error:
             reason: KafkaError = error.args[0]
-            passing = reason.code() in PASSING | _PASSING_ASKED or reason.retriable()
+            passing = reason.code() in PASSING | NOT_CONNECTED or reason.retriable()
             if not passing or time.monotonic() + _PAUSE > deadline:
                 raise topic_unreadable_error(topic, reason, partition) from error
         time.sleep(_PAUSE)

@@ -9,12 +9,12 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, cimpl
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
+from .._librdkafka import BROKER, ask_for_token, hide_quoted_value, prevent_rebootstrap
 from ..errors import ConfigError, FlowError
 from ..reporting.call_site import users_line
 from ..serde.registry.client import RegistryClient
@@ -26,14 +26,6 @@ from .options import CONSUMER_ONLY, OURS, PRODUCER_ONLY, SHOWN, option_name
 _PREFIX: Final = "KGEN_KAFKA_"
 _ASKING: Final = 10.0
 
-_BROKER: Final = re.compile(
-    r"((plaintext|ssl|sasl_plaintext|sasl_ssl)://)?"
-    r"(?:(?:\[[^\[\]\s]+\]|[^\s:/\[\]]*)(?::(?P<port>[0-9]{1,5}))?|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f.:]*)(?:/\S*)?",
-    re.IGNORECASE | re.ASCII,
-)
-"""What librdkafka understands: a protocol, a host or an IPv6 address, a port. Of others it logs a line,
-and then waits for brokers that it does not have.
-"""
 _SEPARATORS: Final = re.compile(r"[,;\s]+")
 _NAMES: Final = ("client.id", "client.rack")
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -43,22 +35,7 @@ _WORDS: Final = frozenset(
 )
 """Values that librdkafka's texts have of themselves."""
 
-_NO_REBOOTSTRAP: Final = ("metadata.recovery.strategy", "none")
-"""librdkafka's default is to begin anew from the bootstrap brokers when none answers. With 2.16 the calls of
-a transactional producer then hang until the transaction has timed out, and the next one is fenced
-(librdkafka #5511).
-"""
-
 log = logging.getLogger("kgen_runtime.kafka")
-
-
-@cache
-def _knows_rebootstrap() -> bool:
-    try:
-        Producer(dict([_NO_REBOOTSTRAP, ("log_level", 0)]))  # it would warn of having no brokers
-    except KafkaException:
-        return False  # an older librdkafka, which does not do it either
-    return True
 
 
 log.addFilter(OncePer(10))
@@ -211,7 +188,7 @@ class Kafka:
         wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
         try:
             client: AdminClient = self._admin()
-            client.poll(0)  # lets librdkafka ask for an OAuth token
+            ask_for_token(client)
             found = client.describe_configs([wanted], request_timeout=_ASKING)[wanted].result()
         except KafkaException as error:
             log.info("topic %s: the broker does not report its configs: %s", topic, error.args[0].str())
@@ -228,7 +205,7 @@ class Kafka:
         this user see it.
         """
         client: AdminClient = self._admin()
-        client.poll(0)
+        ask_for_token(client)
         try:
             found = client.describe_topics(
                 TopicCollection([topic]), include_authorized_operations=True, request_timeout=_ASKING
@@ -242,7 +219,7 @@ class Kafka:
     def broker_count(self) -> int:
         """How many brokers the cluster has. Raises `KafkaException`."""
         client: AdminClient = self._admin()
-        client.poll(0)
+        ask_for_token(client)
         return len(client.describe_cluster(request_timeout=_ASKING).result().nodes)
 
     def creates_topics(self) -> bool | None:
@@ -262,7 +239,7 @@ class Kafka:
     def create_topic(self, topic: str, new: NewTopic) -> bool:
         """Whether it was absent. Raises `KafkaException`."""
         client: AdminClient = self._admin()
-        client.poll(0)
+        ask_for_token(client)
         made = cimpl.NewTopic(
             topic, new.partitions, -1 if new.replication is None else new.replication, config=dict(new.config)
         )
@@ -279,7 +256,7 @@ class Kafka:
         `KafkaException`.
         """
         client: AdminClient = self._admin()
-        client.poll(0)
+        ask_for_token(client)
         found = client.describe_consumer_groups(
             [group], include_authorized_operations=True, request_timeout=_ASKING
         )[group].result()
@@ -289,7 +266,7 @@ class Kafka:
         """What tells a topic from another one of its name; None where the broker does not say."""
         client: AdminClient = self._admin()
         try:
-            client.poll(0)  # lets librdkafka ask for an OAuth token
+            ask_for_token(client)
             found = client.describe_topics(TopicCollection([topic]), request_timeout=_ASKING)[topic].result()
         except KafkaException as error:
             log.info("topic %s: the broker does not report its id: %s", topic, error.args[0].str())
@@ -302,8 +279,7 @@ class Kafka:
     def _client(self, kind: Any, foreign: frozenset[str], extra: Mapping[str, Any]) -> Any:
         config = {name: value for name, value in {**self._config, **extra}.items() if name not in foreign}
         config["bootstrap.servers"] = ",".join(self.brokers)
-        if _knows_rebootstrap():
-            config.setdefault(*_NO_REBOOTSTRAP)
+        prevent_rebootstrap(config)
         config.setdefault("logger", log)
         try:
             return kind(config)
@@ -359,7 +335,7 @@ def _check_types(brokers: object, config: object, registry: object) -> None:
 def _check_addresses(brokers: Sequence[str]) -> None:
     """Raises `ConfigError`."""
     for broker in brokers:
-        found = _BROKER.fullmatch(broker)
+        found = BROKER.fullmatch(broker)
         if found is None or int(found["port"] or 0) > 65535:
             raise ConfigError(
                 f"not the address of a broker: {broker[:80]!r}",
@@ -406,7 +382,7 @@ def _hidden(text: str, config: Mapping[str, Any]) -> str:
     for value in sorted(values, key=len, reverse=True):
         if value not in _WORDS and not _NUMBER.fullmatch(value):
             text = re.sub(rf"(?<![\w.]){re.escape(value)}(?!\w)", "***", text)
-    return re.sub(r'(Invalid value )".*?"( for )', r'\1"***"\2', text)
+    return hide_quoted_value(text)
 
 
 def _parts(value: str) -> Sequence[str]:

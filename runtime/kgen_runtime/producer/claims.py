@@ -31,7 +31,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from ..kafka.broker_calls import retry_while_retriable, run_apart, seconds_left
+from .._librdkafka import run_apart
+from ..kafka.broker_calls import retry_while_retriable, seconds_left
 from ..kafka.connection import Kafka
 from .clients import DENIED
 

@@ -30,8 +30,9 @@ from typing import Final, Generic, NoReturn, TypeVar
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
+from .._librdkafka import run_apart
 from ..errors import DeliveryError, RegistryError
-from ..kafka.broker_calls import retry_while_retriable, run_apart, seconds_left
+from ..kafka.broker_calls import retry_while_retriable, seconds_left
 from ..reporting.progress import PROGRESS
 from .claims import GRACE, START, Claims, owner_of
 from .clients import PURGED, largest_batch, open_producer

@@ -6,12 +6,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from .._librdkafka import MESSAGE_OVERHEAD
 from .outgoing import Outgoing
 
-_OVERHEAD: Final = 36
-"""What librdkafka counts for a message beside its content: RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD in its
-rdkafka_proto.h.
-"""
 _BATCH_HEADER: Final = 61
 _USUAL_BATCH: Final = 1_000_000
 _MARGIN: Final = 512
@@ -21,7 +18,7 @@ def client_size(out: Outgoing) -> int:
     """The bytes that librdkafka compares with `message.max.bytes`: rd_kafka_msg_max_wire_size in its
     rdkafka_msg.h. At least `record_size` less 61.
     """
-    size = _OVERHEAD + _length(out.key) + _length(out.value)
+    size = MESSAGE_OVERHEAD + _length(out.key) + _length(out.value)
     return size + _headers(out) if out.headers else size
 
 

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any, Final
 
+from .._librdkafka import is_text
 from ..errors import EncodeError
 from ..flow.topic import Topic
 from ..messages import Message
@@ -24,10 +25,7 @@ _NUMBERS: Final = struct.Struct("<iq")
 
 
 def check_headers(headers: Iterable[tuple[Any, Any]]) -> None:
-    """Raises `EncodeError` where names are no text, or values neither text nor bytes.
-
-    A lone surrogate is no text: of one in a name, confluent-kafka 2.16 dies (SIGSEGV).
-    """
+    """Raises `EncodeError` where names are no text, or values neither text nor bytes."""
     for name, value in headers:
         _check_text("a header's name", name)
         if not (value is None or isinstance(value, bytes)):
@@ -55,10 +53,8 @@ def check_message(out: Outgoing) -> None:
 def _check_text(what: str, text: Any) -> None:
     if not isinstance(text, str):
         raise EncodeError(f"{what} is of type {type(text).__name__}: {reprlib.repr(text)}")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise EncodeError(f"{what} has a lone surrogate, which UTF-8 has not: {reprlib.repr(text)}") from None
+    if not is_text(text):
+        raise EncodeError(f"{what} has a lone surrogate, which UTF-8 has not: {reprlib.repr(text)}")
 
 
 def outgoing_headers(

@@ -1,0 +1,95 @@
+"""What kgen knows of librdkafka and confluent-kafka beyond their documentation, and works around.
+
+`SEEN_WITH` is the version that all of it was last looked at with. Each assumption has a test on the installed
+library (tests/unit/runtime/test_librdkafka_insides.py); what takes a broker that hangs is tied to the version
+there: with another one, look whether the work-around is still needed.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import cache
+from typing import Any, Final, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+R = TypeVar("R")
+
+SEEN_WITH: Final = "2.16"
+
+MESSAGE_OVERHEAD: Final = 36
+"""Bytes that librdkafka counts for a message beside its content, when it compares it with
+`message.max.bytes`: RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD in its rdkafka_proto.h.
+"""
+
+NOT_CONNECTED: Final = frozenset({KafkaError._UNKNOWN_PARTITION, KafkaError._DESTROY_BROKER})
+"""What librdkafka also answers while it has no connection to the leader of a partition."""
+
+BROKER: Final = re.compile(
+    r"((plaintext|ssl|sasl_plaintext|sasl_ssl)://)?"
+    r"(?:(?:\[[^\[\]\s]+\]|[^\s:/\[\]]*)(?::(?P<port>[0-9]{1,5}))?|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f.:]*)(?:/\S*)?",
+    re.IGNORECASE | re.ASCII,
+)
+"""What librdkafka understands: a protocol, a host or an IPv6 address, a port. Of others it logs a line,
+and then waits for brokers that it does not have.
+"""
+
+_NO_REBOOTSTRAP: Final = ("metadata.recovery.strategy", "none")
+"""librdkafka's default is to begin anew from the bootstrap brokers when none answers. With 2.16 the calls of
+a transactional producer then hang until the transaction has timed out, and the next one is fenced
+(librdkafka #5511).
+"""
+_QUOTED_VALUE: Final = re.compile(r'(Invalid value )".*?"( for )')
+
+
+@cache
+def _knows_rebootstrap() -> bool:
+    try:
+        Producer(dict([_NO_REBOOTSTRAP, ("log_level", 0)]))  # it would warn of having no brokers
+    except KafkaException:
+        return False  # an older librdkafka, which does not do it either
+    return True
+
+
+def prevent_rebootstrap(config: dict[str, Any]) -> None:
+    """Where the user has not chosen, have no client begin anew from the bootstrap brokers."""
+    if _knows_rebootstrap():
+        config.setdefault(*_NO_REBOOTSTRAP)
+
+
+def ask_for_token(client: Any) -> None:
+    """Let librdkafka ask for an OAuth token, without which the next call would not end well."""
+    client.poll(0)
+
+
+def hide_quoted_value(text: str) -> str:
+    """The text of an error without the value of an option that it repeats."""
+    return _QUOTED_VALUE.sub(r'\1"***"\2', text)
+
+
+def is_text(text: str) -> bool:
+    """Not with a lone surrogate: of one in a header's name, confluent-kafka 2.16 dies (SIGSEGV)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def run_apart(call: Callable[..., R], *arguments: Any) -> Future[R]:
+    """In a thread that may hang without keeping the process: with librdkafka 2.16 at least,
+    `send_offsets_to_transaction` does not heed its timeout while no broker answers (librdkafka #5456).
+    """
+    future: Future[R] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call(*arguments))
+        except BaseException as error:  # noqa: BLE001 - the caller that asks for the result gets it
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="kgen-transaction", daemon=True).start()
+    return future

@@ -1,0 +1,83 @@
+"""What `kgen_runtime._librdkafka` assumes of confluent-kafka and librdkafka, asserted on them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, libversion
+from confluent_kafka.admin import AdminClient
+
+from kgen_runtime import _librdkafka
+
+NOWHERE = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
+
+
+def test_the_work_arounds_that_need_a_hanging_broker_were_seen_with_this_version() -> None:
+    """librdkafka #5511, #5456, and the answers without a connection: are they still as they were?"""
+    assert libversion()[0].rpartition(".")[0] == _librdkafka.SEEN_WITH
+
+
+def test_there_is_an_option_against_beginning_anew_from_the_bootstrap_brokers() -> None:
+    config: dict[str, Any] = dict(NOWHERE)
+    _librdkafka.prevent_rebootstrap(config)
+    assert config.pop("metadata.recovery.strategy") == "none"
+    with pytest.raises(KafkaException):
+        Producer({**config, "metadata.recovery.strategy": "other"})
+
+
+@pytest.mark.parametrize("limit", [1_000, 1_000_000])
+def test_a_message_counts_36_bytes_more_than_its_content(limit: int) -> None:
+    producer = Producer({**NOWHERE, **({} if limit == 1_000_000 else {"message.max.bytes": limit})})
+    most = limit - _librdkafka.MESSAGE_OVERHEAD
+    producer.produce("topic", b"x" * most)
+    with pytest.raises(KafkaException) as raised:
+        producer.produce("topic", b"x" * (most + 1))
+    assert raised.value.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
+    producer.purge()
+
+
+@pytest.mark.parametrize("broker", ["host:port", "http://host:1", "host:1:2:x"])
+def test_brokers_that_cannot_be_are_taken_without_an_error(broker: str) -> None:
+    assert not _librdkafka.BROKER.fullmatch(broker)
+    Producer({"bootstrap.servers": broker, "log_level": 0})
+
+
+@pytest.mark.parametrize("kind", [Consumer, Producer, AdminClient])
+def test_a_poll_is_enough_to_be_asked_for_an_oauth_token(kind: Any) -> None:
+    asked = []
+
+    def token(config: str) -> tuple[str, float]:
+        asked.append(config)
+        return "token", time.time() + 3_600
+
+    sasl = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER", "oauth_cb": token}
+    client = kind({**NOWHERE, **sasl, **({"group.id": "group"} if kind is Consumer else {})})
+    _librdkafka.ask_for_token(client)
+    assert len(asked) == 1
+
+
+def test_an_error_of_an_option_repeats_its_value_in_these_words() -> None:
+    with pytest.raises(KafkaException) as raised:
+        Producer({**NOWHERE, "compression.type": "a secret"})
+    text = raised.value.args[0].str()
+    assert "a secret" in text
+    assert "***" in _librdkafka.hide_quoted_value(text)
+    assert "a secret" not in _librdkafka.hide_quoted_value(text)
+
+
+def test_a_consumer_is_not_to_be_had_without_a_group() -> None:
+    with pytest.raises(ValueError, match=r"group\.id must be set"):
+        Consumer(NOWHERE)
+
+
+def test_a_lone_surrogate_in_the_name_of_a_header_kills_the_process() -> None:
+    assert not _librdkafka.is_text(chr(0xD800))
+    produce = "produce('topic', b'', headers=[(chr(0xD800), b'')])"
+    script = f"from confluent_kafka import Producer; Producer({NOWHERE}).{produce}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGSEGV
