@@ -211,21 +211,21 @@ def is_about_partition(error: BaseException) -> bool:
 
 
 class BytewaxsRun(NamedTuple):
-    """What Bytewax's own runner was told: the recovery folder, and which process of a cluster this is."""
+    """What Bytewax's own runner was given: the recovery folder, and which process of a cluster this is."""
 
     folder: Path
     process: int | None
 
 
 def bytewaxs_run() -> BytewaxsRun | None:
-    """None where something else runs the flow, or without recovery."""
-    # Nothing that Bytewax calls is told of it. Its runner is a script that leaves it in a variable.
+    """None if something else runs the flow, or without recovery."""
+    # Bytewax passes it on to nothing that it calls. Its runner is a script that leaves it in a variable.
     main: Any = sys.modules.get("__main__")
     if getattr(getattr(main, "__spec__", None), "name", None) != "bytewax.run":
         return None
-    told = getattr(main, "kwargs", {})
-    config = told.get("recovery_config")
-    return None if config is None else BytewaxsRun(Path(config.db_dir), told.get("process_id"))
+    given = getattr(main, "kwargs", {})
+    config = given.get("recovery_config")
+    return None if config is None else BytewaxsRun(Path(config.db_dir), given.get("process_id"))
 
 
 def cluster_addresses(given: str | None) -> list[str]:

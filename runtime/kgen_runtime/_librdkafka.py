@@ -25,8 +25,18 @@ MESSAGE_OVERHEAD: Final = 36
 `message.max.bytes`: RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD in its rdkafka_proto.h.
 """
 
+BROKER_DESCRIPTORS: Final = 3
+"""Open files of a client for each broker: a socket, and a pipe that wakes its thread."""
+CLIENT_DESCRIPTORS: Final = 2 + BROKER_DESCRIPTORS
+"""Of a client, beside its brokers: its own pipe, and a coordinator, which counts as another broker."""
+
 NOT_CONNECTED: Final = frozenset({KafkaError._UNKNOWN_PARTITION, KafkaError._DESTROY_BROKER})
 """What librdkafka also answers while it has no connection to the leader of a partition."""
+
+NO_GROUP: Final = "kgen"
+"""For a consumer without a group: confluent-kafka wants one, and librdkafka asks for its coordinator at once.
+Without commits nothing follows from the answer: who may not use the group may still read the topic.
+"""
 
 BROKER: Final = re.compile(
     r"((plaintext|ssl|sasl_plaintext|sasl_ssl)://)?"
@@ -38,7 +48,7 @@ and then waits for brokers that it does not have.
 """
 
 _NO_REBOOTSTRAP: Final = ("metadata.recovery.strategy", "none")
-"""librdkafka's default is to begin anew from the bootstrap brokers when none answers. With 2.16 the calls of
+"""librdkafka's default is to start again from the bootstrap brokers when none answers. With 2.16 the calls of
 a transactional producer then hang until the transaction has timed out, and the next one is fenced
 (librdkafka #5511).
 """
@@ -55,7 +65,7 @@ def _knows_rebootstrap() -> bool:
 
 
 def prevent_rebootstrap(config: dict[str, Any]) -> None:
-    """Where the user has not chosen, have no client begin anew from the bootstrap brokers."""
+    """Unless the user has chosen, no client starts again from the bootstrap brokers."""
     if _knows_rebootstrap():
         config.setdefault(*_NO_REBOOTSTRAP)
 

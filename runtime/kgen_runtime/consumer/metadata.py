@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from .._librdkafka import NOT_CONNECTED, ask_for_token
+from .._librdkafka import NO_GROUP, NOT_CONNECTED, ask_for_token
 from ..errors import SourceError
 from ..kafka.connection import Kafka
 from ..reporting.progress import PROGRESS
@@ -52,9 +52,7 @@ def open_consumer(
     return kafka.consumer(
         {
             **chosen,
-            # confluent-kafka wants one, and librdkafka asks for its coordinator at once. Without commits
-            # nothing follows from the answer: who may not use the group may still read the topic.
-            "group.id": group_id or "kgen",
+            "group.id": group_id or NO_GROUP,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "enable.partition.eof": True,

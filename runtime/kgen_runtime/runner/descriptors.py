@@ -15,6 +15,7 @@ from typing import Final
 from bytewax.dataflow import Dataflow
 from confluent_kafka import KafkaException
 
+from .._librdkafka import BROKER_DESCRIPTORS, CLIENT_DESCRIPTORS
 from ..consumer.source import sources
 from ..errors import ConfigError
 from ..kafka.connection import Kafka
@@ -24,10 +25,6 @@ from ..producer.eligibility import deliveries, is_exactly_once
 if sys.platform != "win32":  # where sockets do not count
     import resource
 
-_BROKER: Final = 3
-"""Descriptors of a client for each broker: a socket, and a pipe that wakes its thread."""
-_CLIENT: Final = 2 + _BROKER
-"""Of a client, beside its brokers: its own pipe, and a coordinator, which counts as another broker."""
 _ONCE: Final = AT_ONCE + 2
 """Clients of a process that come and go: those of claims; those that look after topics."""
 _SPARE: Final = 64
@@ -84,7 +81,7 @@ def _limit() -> int | None:
 
 def _needed(flow: Dataflow, workers: int, brokers: int) -> int:
     clients = len(list(_clients(flow, workers))) + _ONCE
-    return _open() + _SPARE + clients * (_CLIENT + _BROKER * brokers)
+    return _open() + _SPARE + clients * (CLIENT_DESCRIPTORS + BROKER_DESCRIPTORS * brokers)
 
 
 def _clients(flow: Dataflow, workers: int) -> Iterator[Kafka]:

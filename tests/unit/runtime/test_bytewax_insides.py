@@ -320,6 +320,43 @@ def test_with_a_list_of_addresses_the_worker_has_a_thread_of_its_own(addresses: 
     assert [thread is threading.main_thread() for thread in threads] == [here]
 
 
+class Noting(NumbersSource):
+    """Says which partition is asked for a batch, and which batch goes on."""
+
+    def __init__(self, parts: list[str], seen: list[str]) -> None:
+        super().__init__("", [])
+        self.parts = parts
+        self.seen = seen
+
+    def list_parts(self) -> list[str]:
+        return self.parts
+
+    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> Numbers:
+        numbers = Numbers(0)
+        given = numbers.next_batch
+
+        def next_batch() -> list[tuple[str, int]]:
+            self.seen.append(for_part)
+            return given()
+
+        numbers.next_batch = next_batch  # type: ignore[method-assign]
+        return numbers
+
+
+def test_all_partitions_are_asked_by_the_text_of_their_keys_before_any_batch_goes_on() -> None:
+    seen: list[str] = []
+
+    def note(pair: tuple[str, int]) -> tuple[str, int]:
+        seen.append("batch")
+        return pair
+
+    flow = Dataflow("flow")
+    read = op.input("read", flow, Noting(["t/2", "t/10", "t/1"], seen))
+    op.output("out", op.map("note", read, note), TestingSink([]))
+    run_main(flow)
+    assert seen[:6] == ["t/1", "t/10", "t/2", "batch", "batch", "batch"]
+
+
 FAILING = """
 import sys
 import bytewax.operators as op

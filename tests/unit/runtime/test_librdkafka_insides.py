@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +25,7 @@ def test_the_work_arounds_that_need_a_hanging_broker_were_seen_with_this_version
     assert libversion()[0].rpartition(".")[0] == _librdkafka.SEEN_WITH
 
 
-def test_there_is_an_option_against_beginning_anew_from_the_bootstrap_brokers() -> None:
+def test_there_is_an_option_against_starting_again_from_the_bootstrap_brokers() -> None:
     config: dict[str, Any] = dict(NOWHERE)
     _librdkafka.prevent_rebootstrap(config)
     assert config.pop("metadata.recovery.strategy") == "none"
@@ -68,6 +71,24 @@ def test_an_error_of_an_option_repeats_its_value_in_these_words() -> None:
     assert "a secret" in text
     assert "***" in _librdkafka.hide_quoted_value(text)
     assert "a secret" not in _librdkafka.hide_quoted_value(text)
+
+
+@pytest.mark.parametrize("brokers", [1, 5])
+def test_a_client_opens_no_more_files_than_its_own_and_three_for_each_broker(brokers: int) -> None:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(brokers)]
+        addresses = ",".join(f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
+        before = open_files()
+        producer = Producer({**NOWHERE, "bootstrap.servers": addresses})
+        with suppress(KafkaException):  # nothing answers, and all are connected to
+            producer.list_topics(timeout=1)
+        opened = open_files() - before
+        most = _librdkafka.CLIENT_DESCRIPTORS + _librdkafka.BROKER_DESCRIPTORS * brokers
+        assert brokers < opened <= most
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
 
 
 def test_a_consumer_is_not_to_be_had_without_a_group() -> None:
