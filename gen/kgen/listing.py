@@ -16,7 +16,7 @@ def listed(names: Sequence[str], most: int = MOST) -> str:
 
 
 def title(name: str) -> str:
-    """The name; of a long one the two ends, which tell most names apart."""
+    """The name; of a long one the two ends, which distinguish most names."""
     half = _LONGEST // 2
     return name if len(name) <= _LONGEST else f"{name[: half - 1]}…{name[-half:]}"
 

@@ -19,7 +19,7 @@ from .progress_callback import ProgressCallback, silent
 from .pycode import deflate, quote
 from .pycode.expr import Expr, Group, call, dict_of, flat, layout, list_of
 
-_WIDTH = 88  # what ruff and black take without being told
+_WIDTH = 88  # what ruff and black take without configuration
 _COMMENTED = len("    # ")
 
 

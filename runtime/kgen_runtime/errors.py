@@ -77,7 +77,7 @@ class ResolutionError(SchemaError):
 class RegistryError(KgenError):
     """The schema registry answered with an error, or not at all.
 
-    `status` is the HTTP status and `error_code` the registry's own code, where there was an answer and it
+    `status` is the HTTP status and `error_code` the registry's own code, if there was an answer and it
     had one.
     """
 
@@ -95,7 +95,7 @@ class RegistryError(KgenError):
         self.error_code = error_code
 
 
-class RegistryUnavailable(RegistryError):  # noqa: N818 - what it says is no error of the message
+class RegistryUnavailable(RegistryError):  # noqa: N818 - what it says is not an error of the message
     """The registry could not be reached, or kept answering 408, 429 or 5xx: worth trying again."""
 
 
@@ -142,7 +142,7 @@ class SourceError(KgenError):
 
 
 class ProcessingError(KgenError):
-    """A message failed, and the policy is to stop. `traceback` is of the user's code, where that failed."""
+    """A message failed, and the policy is to stop. `traceback` is of the user's code, if that failed."""
 
     traceback: str = ""
 

@@ -20,7 +20,7 @@ Origin: TypeAlias = "tuple[bytes | None, bytes | None, Headers, int | None]"
 
 
 class Consumed(Protocol):
-    """As much of `confluent_kafka.Message` as a message needs to tell what it was."""
+    """As much of `confluent_kafka.Message` as a message needs to describe what it was."""
 
     def key(self) -> bytes | None:
         """The key's bytes."""
@@ -93,7 +93,7 @@ class Message(Generic[K, V]):
 
     `value` is None for a tombstone. `topic`, `partition` and `offset` say where it was read (None where it
     was made in the flow); `timestamp` is in ms since the epoch, UTC. `target_topic`/`target_partition`,
-    where set, tell a sink to send this one elsewhere. Give the fields after `value` by name.
+    where set, make a sink send this one elsewhere. Give the fields after `value` by name.
     """
 
     key: K | None = None

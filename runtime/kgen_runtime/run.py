@@ -76,13 +76,13 @@ def _run(args: argparse.Namespace) -> int:
         return INTERRUPTED
     except SystemExit:
         raise
-    except BaseException as error:  # noqa: BLE001 - here errors become text and a code; a panic is no Exception
+    except BaseException as error:  # noqa: BLE001 - here errors become text and a code; a panic is not an Exception
         return _failed(args, error)
 
 
 def _failed(args: argparse.Namespace, error: BaseException) -> int:
     if isinstance(error, CutOffError) and args.control is not None:
-        leave(CUT_OFF)  # whoever started this process hears the reason from another one
+        leave(CUT_OFF)  # another process reports the reason to the one that started this
     report_error(error, args.control)
     if args.addresses is not None:
         leave(FAILED)

@@ -105,7 +105,7 @@ def deserialize(
     """Decode messages that were read by something else: `KafkaSourceMessage` or `RawMessage`.
 
     `kafka` says which registry; the environment does where it is None. `errs` gets what can never be
-    decoded. While the registry is away and a schema is not known, the step waits.
+    decoded. While the registry is unavailable and a schema is not known, the step waits.
     """
     note_step(step_id)
     settings = kafka or Kafka.from_env()

@@ -35,7 +35,7 @@ class Stop:
         on_nobody: Callable[[], None] = lambda: None,
         held: bool = False,
     ) -> None:
-        """Forget earlier requests; the next one will be answered in this `way`. Until `release`, where it is
+        """Forget earlier requests; the next one will be answered in this `way`. Until `release`, if it is
         `held`.
         """
         with self._lock:

@@ -104,7 +104,7 @@ class Memory(Kafka):
         return [m for m in written if _is_dead_letter(m)]
 
     def check_source(self, source: KafkaSource[Any, Any]) -> None:
-        """Raises `ConfigError` where a source of a flow reads a topic that has no inputs."""
+        """Raises `ConfigError` if a source of a flow reads a topic that has no inputs."""
         name = source.topic.name
         if name not in self._topics:
             line = step_line(source.step_id)
@@ -265,7 +265,7 @@ class _Message:
 
 
 def _checked(inputs: object) -> Mapping[Topic[Any, Any], Sequence[Any]]:
-    """Raises `ConfigError` for what is no mapping of topics to lists."""
+    """Raises `ConfigError` for what is not a mapping of topics to lists."""
     form = "Give {topic: [value, ...]}, as testing.Memory({clicks.topic: [Click(...)]})."
     if not isinstance(inputs or {}, Mapping):
         raise ConfigError(f"testing.Memory: the inputs are {shown(inputs)}, not a dict", hint=form)

@@ -38,8 +38,8 @@ class Finding:
 def examine(
     root: Path, url: str | None = None, say: Callable[[str], None] = lambda _: None, flow: str = ""
 ) -> Iterator[Finding]:
-    """Every finding, in order; of a flow (`package.module:name`) what it reads and writes. `say` hears what
-    is waited for. Raises nothing that a user could cause.
+    """Every finding, in order; of a flow (`package.module:name`) what it reads and writes. `say` is given
+    what is waited for. Raises nothing that a user could cause.
     """
     yield _python()
     yield Finding("kgen", "ok", __version__)

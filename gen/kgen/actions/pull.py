@@ -176,7 +176,7 @@ def _write(
 
 
 def refuse(made: plan.Plan, *, strict: bool) -> None:
-    """Raises `EditedError` where a generated file would be overwritten with an edit in it, and with `strict`
+    """Raises `EditedError` if a generated file would be overwritten with an edit in it, and with `strict`
     `SubjectError` where a subject was not read.
     """
     if strict:

@@ -110,7 +110,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
     except KgenError as e:
-        _tell(e, arguments)
+        _report_error(e, arguments)
         return next((code for kind, code in _CODES.items() if isinstance(e, kind)), ERROR)
     except SystemExit as e:
         if isinstance(e.__context__, BrokenPipeError):
@@ -122,7 +122,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _bug(e, arguments)
 
 
-def _tell(error: KgenError, arguments: Sequence[str]) -> None:
+def _report_error(error: KgenError, arguments: Sequence[str]) -> None:
     kind = "interrupted" if isinstance(error, PullInterruptedError) else "error"
     typer.echo(f"{kind}: {safe(error.what)}", err=True)
     if error.where:
@@ -141,7 +141,7 @@ def _as_json(error: KgenError) -> dict[str, Any]:
 
 def _usage(error: Any, arguments: Sequence[str]) -> int:
     context = getattr(error, "ctx", None)
-    _tell(
+    _report_error(
         KgenError(error.format_message(), hint=f"{context.command_path if context else 'kgen'} --help"),
         arguments,
     )
@@ -149,9 +149,9 @@ def _usage(error: Any, arguments: Sequence[str]) -> int:
 
 
 def _bug(error: Exception, arguments: Sequence[str]) -> int:
-    told = KgenError(f"unexpected {type(error).__name__}: {error}", hint=_REPORT)
-    told.__cause__ = error
-    _tell(told, arguments)
+    found = KgenError(f"unexpected {type(error).__name__}: {error}", hint=_REPORT)
+    found.__cause__ = error
+    _report_error(found, arguments)
     return ERROR
 
 

@@ -12,7 +12,7 @@ _SHOWN = 3
 
 
 def refuse_rules(snapshot: Snapshot, ignored: Sequence[str]) -> None:
-    """Raises `RulesError` where a version of a subject has rules in force that are not to be ignored.
+    """Raises `RulesError` if a version of a subject has rules in force that are not to be ignored.
 
     `ignored`: patterns of subjects. Rules of a schema that others merely refer to are not theirs.
     """

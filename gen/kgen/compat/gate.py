@@ -16,7 +16,7 @@ _SHOWN = 3
 
 
 def refuse_incompatible(new: Snapshot, old: Locked | None, allowed: Collection[str]) -> None:
-    """Raises `IncompatibleError` where a subject's newest version cannot read what a locked version,
+    """Raises `IncompatibleError` if a subject's newest version cannot read what a locked version,
     readable so far, wrote.
 
     Subjects in `allowed` pass. A registry whose level is NONE or FORWARD lets such versions in.

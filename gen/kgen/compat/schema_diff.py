@@ -70,7 +70,7 @@ class Change:
 
 def schema_diff(old: Schema, new: Schema) -> tuple[Change, ...]:
     """What changed, in the order of the new schema; what is gone comes last, of a type and of all."""
-    return tuple(_told(change) for change in _Diff(old, new).changes())
+    return tuple(_described(change) for change in _Diff(old, new).changes())
 
 
 class _Diff:
@@ -234,7 +234,7 @@ def _fixed(old: Fixed, new: Fixed) -> Iterator[Change]:
         yield Change("logical type", new.name, before, after)
 
 
-def _told(change: Change) -> Change:
+def _described(change: Change) -> Change:
     return replace(change, text=_line(change))
 
 

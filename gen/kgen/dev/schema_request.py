@@ -75,7 +75,7 @@ def draft_of(body: Any) -> Draft:
 
 
 def check(draft: Draft, referenced: Sequence[str]) -> None:
-    """Raise `Problem` 42201 where the draft is no valid schema.
+    """Raise `Problem` 42201 if the draft is not a valid schema.
 
     Avro is parsed with the texts it refers to; JSON Schema has to be JSON; Protobuf is taken as it is.
     """

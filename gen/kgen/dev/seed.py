@@ -60,7 +60,7 @@ def seed(brokers: str, registry: str, folder: Path) -> Seeded:
     """Register every schema in `folder`, make a topic for each `<topic>-key` and `<topic>-value`, and produce
     sample messages to those with an Avro value. The folder's layout: `kgen.dev.seed_files`.
 
-    Raises `ConfigError` where the folder does not hold what it should, `RegistryError` where the registry
+    Raises `ConfigError` if the folder does not hold what it should, `RegistryError` where the registry
     refuses a schema.
     """
     done = register(registry, folder)

@@ -37,7 +37,7 @@ class Dev:
 def up(broker_port: int = 0, registry_port: int = 0) -> Iterator[Dev]:
     """A broker and a registry that answer, for as long as the block lasts. Port 0: a free one.
 
-    Raises `ConfigError` where a port is taken or the broker is not installed, `BrokerError` where it does not
+    Raises `ConfigError` if a port is taken or the broker is not installed, `BrokerError` where it does not
     start.
     """
     with RegistryServer(registry_port) as registry, Broker(broker_port) as broker:
@@ -64,7 +64,7 @@ def serve(
     registry_port = _usual(registry_port, REGISTRY_PORT, "registry", note)
     with _stop_signals() as stop, up(broker_port, registry_port) as dev:
         if seed_dir is not None:
-            _tell(seed(dev.brokers, dev.registry, seed_dir), note)
+            _note_seeded(seed(dev.brokers, dev.registry, seed_dir), note)
         for line in _json_line(dev) if as_json else _lines(dev):
             out(line)
         if not as_json:
@@ -73,7 +73,7 @@ def serve(
 
 
 def _usual(port: int | None, usual: int, what: str, note: Callable[[str], None]) -> int:
-    """The port asked for; where none is, the one that clients look for first, so that yesterday's settings
+    """The port asked for; if none is, the one that clients look for first, so that yesterday's settings
     hold today.
     """
     if port is not None:
@@ -109,6 +109,6 @@ def _lines(dev: Dev) -> list[str]:
     return [f"broker    {dev.brokers}", f"registry  {dev.registry}", "", *exports]
 
 
-def _tell(seeded: Seeded, note: Callable[[str], None]) -> None:
+def _note_seeded(seeded: Seeded, note: Callable[[str], None]) -> None:
     for line in seeded.lines():
         note(line)

@@ -33,7 +33,7 @@ def create(brokers: str, topics: Mapping[str, int]) -> None:
 
 
 def write(brokers: str, topic: str, messages: Sequence[KeyValue]) -> None:
-    """Produce keys and values. Raises `DeliveryError` where one is not delivered."""
+    """Produce keys and values. Raises `DeliveryError` if one is not delivered."""
     failed: list[str] = []
 
     def delivered(error: Any, message: Any) -> None:
@@ -52,7 +52,7 @@ def read(brokers: str, topic: str, *, wait: float = 30.0) -> list[RawMessage]:
     """Every message of a topic, partition by partition; none where there is no such topic.
 
     The end of a partition is where the broker says so while reading: what tansu answers to a question for it
-    is wrong. Raises `KgenError` where that takes longer than `wait` seconds.
+    is wrong. Raises `KgenError` if that takes longer than `wait` seconds.
     """
     consumer = Consumer(
         {

@@ -1,4 +1,4 @@
-"""Runs a command that dies with whoever started it, however that one ends.
+"""Runs a command that dies with the process that started it, however that one ends.
 
 `python watchdog.py COMMAND…`, a pipe as standard input: when the pipe closes, as it does when the process at
 its other end dies, the command is killed. The first line on standard output is the command's process id.

@@ -29,7 +29,7 @@ Callable_ = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 @dataclass(frozen=True)
 class Arguments:
-    """The arguments of a call. `rest` is what a `*` adds, `more` the mapping of a `**`, where it is not known
+    """The arguments of a call. `rest` is what a `*` adds, `more` the mapping of a `**`, if it is not known
     how many; `ABSENT` where there is none.
     """
 

@@ -37,7 +37,7 @@ class Affected:
     before: str = ""
     after: str = ""
     since: str = ""  # `in v4`
-    was: str = ""  # what the owner was called, where it has another name now
+    was: str = ""  # what the owner was called, if it has another name now
 
     def __str__(self) -> str:
         owner = self.was or self.owner
@@ -82,7 +82,7 @@ class Half:
     types: tuple[str, ...]
     shown: str  # its type as it is written; of the topic itself its name
     serde: str  # `rt.BytesSerde`
-    schemas: str = ""  # their subject, where the module says it
+    schemas: str = ""  # their subject, if the module says it
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .scopes import Scope
 if TYPE_CHECKING:
     from .engine import Engine
 
-_WIDEST = 32  # dict whose keys are told apart
+_WIDEST = 32  # dict whose keys are distinguished
 _ADDS = {"append", "add", "appendleft", "insert", "put", "put_nowait", "push", "set", "setdefault", "send"}
 _JOINS = {"extend", "extendleft", "update"}
 

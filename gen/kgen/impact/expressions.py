@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 _ANYTHING = {"Any", "object"}
-_WIDEST = 32  # tuple whose items are told apart
+_WIDEST = 32  # tuple whose items are distinguished
 
 
 @dataclass

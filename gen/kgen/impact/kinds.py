@@ -87,7 +87,7 @@ class Function:
     bound: bool = False
     is_context: bool = False  # by `contextlib.contextmanager`
     is_property: bool = False
-    receiver: Kind = None  # what it is bound to, where that is not an object of `owner`
+    receiver: Kind = None  # what it is bound to, if that is not an object of `owner`
 
 
 @dataclass(frozen=True)

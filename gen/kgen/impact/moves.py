@@ -22,7 +22,7 @@ class Move:
 def moved(old: Mapping[str, ast.Module], new: Mapping[str, ast.Module]) -> dict[str, dict[str, Move]]:
     """Module -> name -> move, for names that part from another name of the same class.
 
-    Where all names of a class go together, `isinstance` and all else mean what they meant.
+    If all names of a class go together, `isinstance` and all else mean what they meant.
     """
     before, after = homes_of(old), homes_of(new)
     names: dict[Place, list[Place]] = {}

@@ -24,7 +24,7 @@ _DUMPS = {"json", "csv", "string", "pprint", "reprlib", "xml", "configparser", "
 
 
 def is_opaque(name: str) -> bool:
-    """Whether what it gives for arguments that are not known is no object of the model."""
+    """Whether what it gives for arguments that are not known is not an object of the model."""
     root, _, last = name.partition(".")
     if root == "builtins":
         return last.partition(".")[0] in _SCALARS

@@ -122,7 +122,7 @@ class ProjectIndex:
             yield text.name, name
 
     def _alias(self, module: str, node: ast.expr) -> Kind:
-        """A type alias as a value is the class, where it is another name for one."""
+        """A type alias as a value is the class, if it is another name for one."""
         found = [k.of for k in kinds.members(self.annotation(module, node)) if isinstance(k, Instance)]
         return found[0] if len(found) == 1 else None
 

@@ -32,7 +32,7 @@ class Merged:
     """The outcome. With conflicts, `text` has them between markers and is for the user to solve; without, it
     takes the file's place.
 
-    `notes` tell what was left out or kept on purpose, for the plan to show.
+    `notes` say what was left out or kept on purpose, for the plan to show.
     """
 
     text: str
@@ -114,7 +114,7 @@ def _missing(blocks: Blocks, result: ast.Module) -> set[str]:
 
 
 def _by_lines(base: str, ours: str, theirs: str, path: str, *, must_parse: bool = False) -> Merged:
-    """The whole file by lines; where that is not clean, or not Python, or loses something of the user's, it
+    """The whole file by lines; if that is not clean, or not Python, or loses something of the user's, it
     is a conflict.
     """
     hunks = lines.merge_lines(*map(split_lines, (base, ours, theirs)))

@@ -354,7 +354,7 @@ class _Insertion:
         return (self._after(last[0]) if last else None) or (source.line_start(self.ours.end), "")
 
     def _fit(self, unit: Unit, at: tuple[int, str]) -> tuple[int, str]:
-        """Not above what it uses, nor below what uses it, where the user reordered the body."""
+        """Not above what it uses, nor below what uses it, if the user reordered the body."""
         place, indent = at
         source = self.ours.source
         uses, gives = loaded_by(unit.nodes), bound_by(unit.nodes)

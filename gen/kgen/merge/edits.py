@@ -84,7 +84,7 @@ class Edits:
     def apply(self, *, marked: bool = True) -> str:
         """The text with every edit made; clashes stand between markers, or else stay as the user has them.
 
-        Raises `TangledError` where two edits concern the same span.
+        Raises `TangledError` if two edits concern the same span.
         """
         text, at, parts = self.source.text, 0, []
         for edit in sorted(self.found, key=lambda e: (e.start, e.end > e.start, not e.first)):

@@ -32,7 +32,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class UnmergeableError(Exception):
-    """Both sides changed the same place, or in a way that cannot be told apart."""
+    """Both sides changed the same place, or in a way that cannot be distinguished."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Inner:
             raise
 
     def statement(self, b: ast.stmt, o: ast.stmt, t: ast.stmt, *, whole: bool) -> None:
-        """Make the statement `o` follow what changed from `b` to `t`; its body, too, where it is `whole`."""
+        """Make the statement `o` follow what changed from `b` to `t`; its body, too, if it is `whole`."""
         if isinstance(o, _ASSIGNMENTS) and isinstance(b, _ASSIGNMENTS) and type(o) is not type(b) is type(t):
             self._value(b, o, t)
         elif isinstance(o, _FUNCTIONS) and isinstance(b, _FUNCTIONS) and type(t) in (type(b), type(o)):
@@ -292,7 +292,7 @@ class _Listing:
         return len(same) > sum(b.meaning == item.meaning for b in self.base)
 
     def _check_neighbours(self, item: Item, after: int, known: set[int]) -> None:
-        """Where the user put something at the same place, the order must not matter."""
+        """If the user put something at the same place, the order must not matter."""
         contested = after + 1 < len(self.ours) and after + 1 not in known
         if contested and not self.free and (item.key is None or self.ours[after + 1].key is None):
             raise UnmergeableError

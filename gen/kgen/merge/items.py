@@ -46,7 +46,7 @@ def bracketed(node: ast.AST) -> tuple[str, ...]:
 
 
 def items(source: ParsedSource, node: ast.AST) -> list[Item] | None:
-    """What stands between a node's brackets; None where there are none or the text does not tell."""
+    """What stands between a node's brackets; None where there are none or the text does not show it."""
     parts = list(_parts(node))
     spans = _segments(source, node)
     if spans is None or len(spans) != len(parts):

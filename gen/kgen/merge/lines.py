@@ -1,5 +1,5 @@
-"""The merge of lines: what is left to do where the meaning of a text is no help (comments, docstrings, text
-that does not parse).
+"""The merge of lines: what is left to do where the meaning of a text does not help (comments, docstrings,
+text that does not parse).
 """
 
 from __future__ import annotations

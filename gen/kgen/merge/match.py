@@ -40,7 +40,7 @@ def match(
 
 
 def match_named(old: Sequence[Unit], new: Sequence[Unit]) -> Matches:
-    """Pairs of units that mean the same or have the same telling name; likeness does not count."""
+    """Pairs of units that mean the same or have the same distinctive name; likeness does not count."""
     found: Matches = {}
     _equal(_without_imports(old), _without_imports(new), found)
     _named([u for u in old if u.keys and u.keys[0][0] in _TELLING], new, found)
@@ -73,7 +73,7 @@ def _equal(old: Sequence[Unit], new: Sequence[Unit], found: Matches) -> None:
 
 
 def _named(old: Sequence[Unit], new: Sequence[Unit], found: Matches) -> None:
-    """First the most telling key of each, then any."""
+    """First the most distinctive key of each, then any."""
     for first_only in (True, False):
         candidates = _rest(new, found.values())
         for unit in _rest(old, found):

@@ -1,4 +1,4 @@
-"""The names that statements use and define, as far as reading tells."""
+"""The names that statements use and define, as far as reading shows."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Token:
 
 @dataclass
 class ParsedSource:
-    """A text that parses. Raises `SyntaxError` where it does not."""
+    """A text that parses. Raises `SyntaxError` if it does not."""
 
     text: str
     lines: list[str] = field(init=False)

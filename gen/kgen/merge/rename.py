@@ -43,7 +43,7 @@ def _from_imports(source: ParsedSource) -> dict[Thing, str]:
 
 
 def _renamed_imports(before: Mapping[Thing, str], after: Mapping[Thing, str]) -> dict[Thing, str]:
-    """The one thing of a package that is imported no more, where one other thing of it is now."""
+    """The one thing of a package that is imported no more, if one other thing of it is now."""
     gone, new = ([t for t in some if t not in other] for some, other in ((before, after), (after, before)))
     return {
         thing: after[later[0]]
@@ -63,7 +63,7 @@ def _rebound(source: ParsedSource, name: str) -> bool:
 
 
 def _imported_as(source: ParsedSource, thing: Thing, old: str, new: str) -> ParsedSource:
-    """The text with another name for what it imports: where it is imported and, without an `as`, used."""
+    """The text with another name for what it imports: if it is imported and, without an `as`, used."""
     edits: dict[int, tuple[int, str]] = {}
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.ImportFrom) or (node.level, node.module) != thing[:2]:
@@ -169,7 +169,7 @@ def _targets(node: ast.stmt) -> Sequence[str]:
 
 
 def _parameters(old: ast.stmt, new: ast.stmt) -> Iterator[tuple[str, str]]:
-    """By their places; where the user added some, those of one type are one."""
+    """By their places; if the user added some, those of one type are one."""
     if not (isinstance(old, _FUNCTIONS) and isinstance(new, _FUNCTIONS)):
         return
     before = [*old.args.posonlyargs, *old.args.args]
@@ -185,7 +185,7 @@ def _parameters(old: ast.stmt, new: ast.stmt) -> Iterator[tuple[str, str]]:
 
 
 def _valid(pairs: Mapping[str, str], b: ast.AST, o: ast.AST, t: ast.AST) -> Renames:
-    """A name counts as renamed where the user has it nowhere any more and the new one is no other thing's.
+    """A name counts as renamed where the user has it nowhere any more and the new one is not another thing's.
     The new render may have come to the user's name by itself.
     """
     found = _free(pairs, [o], [b])

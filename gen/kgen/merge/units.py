@@ -35,8 +35,8 @@ LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 class Unit:
     """A statement, or several that share a line, with its place in lines from 0.
 
-    `keys` say what it is, the most telling first: the step id, the name it defines. `end` takes in comments
-    that are indented deeper than it and so belong to the end of its body.
+    `keys` say what it is, the most distinctive first: the step id, the name it defines. `end` takes in
+    comments that are indented deeper than it and so belong to the end of its body.
     """
 
     source: ParsedSource

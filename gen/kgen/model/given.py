@@ -1,4 +1,4 @@
-"""The names and places that kgen has given so far: what the lock holds of them, and what the schemas tell."""
+"""The names and places that kgen has given so far: what the lock holds of them, and what the schemas show."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Members:
         return self._locked_members[subject]
 
     def names(self) -> dict[str, dict[str, str]]:
-        """Subject -> path -> name, for the lock: what the schemas at hand do not tell."""
+        """Subject -> path -> name, for the lock: what the schemas at hand do not show."""
         found: dict[str, dict[str, str]] = {}
         for subject in sorted(
             {*self._before.names.members, *self._units, *(s for s, _ in self._before.units)}

@@ -143,12 +143,12 @@ class ModuleBuilder:
         return Names(named, homes, classes, self._members.names())
 
     def _lasting(self, identity: str) -> Iterator[tuple[Owner, str]]:
-        """The names of a module, without those of what is gone that the schemas at hand tell."""
+        """The names of a module, without those of what is gone that the schemas at hand show."""
         draft = self._drafts.get(identity)
         given = draft.given() if draft else self._given(identity, ())
         live = draft.live() if draft else set()
-        told = _told(self._now, self._subjects(identity, draft.units() if draft else ()), given)
-        yield from ((owner, name) for owner, name in given.items() if owner in live or owner not in told)
+        known = _known_names(self._now, self._subjects(identity, draft.units() if draft else ()), given)
+        yield from ((owner, name) for owner, name in given.items() if owner in live or owner not in known)
 
     def _subjects(self, identity: str, units: Iterable[ParsedVersion]) -> list[str]:
         """The subjects that a module has types of, or had."""
@@ -191,7 +191,7 @@ class ModuleBuilder:
         for subject in subjects:
             named = {**by_subject.get(subject, {}), **older.get(subject, {})}
             given |= {(subject, key): name for key, name in named.items()}
-        return {**_told(self._before.history, subjects, given), **given}
+        return {**_known_names(self._before.history, subjects, given), **given}
 
     def _name_classes(self, draft: _Draft) -> None:
         owners = draft.owners()
@@ -395,7 +395,7 @@ def _is_simple(root: Node, schema_names: Mapping[str, Named]) -> bool:
     )
 
 
-def _told(history: History, subjects: Iterable[str], given: Mapping[Owner, str]) -> dict[Owner, str]:
+def _known_names(history: History, subjects: Iterable[str], given: Mapping[Owner, str]) -> dict[Owner, str]:
     """Types and their names that need not stand in the lock: nothing else wants the name that the type has
     by itself.
     """

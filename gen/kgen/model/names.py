@@ -236,7 +236,7 @@ def member_names(
 
 
 def _free_member(name: str, taken: set[str], natural: Callable[[str], str]) -> str:
-    """`name`, or with as many underscores after it as make it new; without those before it, where the two
+    """`name`, or with as many underscores after it as make it new; without those before it, if the two
     together mean something.
     """
     if name in taken and natural(f"{name}_") != f"{name}_":
@@ -253,7 +253,7 @@ def free(name: str, taken: Iterable[str]) -> str:
 
 
 def parameter(cls: str, module: str) -> str:
-    """What a function calls one value of a class: `OrderLine` -> `order_line`, or `value` where that means
+    """What a function calls one value of a class: `OrderLine` -> `order_line`, or `value` if that means
     something else.
     """
     name = identifier(_snake(cls).strip("_"), "value")
@@ -289,7 +289,7 @@ class NameScope:
         return self._given
 
     def keep(self, owner: Owner) -> str | None:
-        """The name that was given to the owner before, where it is still free."""
+        """The name that was given to the owner before, if it is still free."""
         name = self._given.get(owner)
         if name is None or name in self._taken:
             return None

@@ -23,7 +23,7 @@ def build(
 
     The names `given` so far, for the snapshot `earlier`, are kept whatever else arrives. A subject whose
     newest version cannot be read is left out, with the reason in `Project.skipped`. Raises `ConfigError`
-    where the settings bind a topic to what is not there.
+    if the settings bind a topic to what is not there.
     """
     before = Before(given or Names(), earlier)
     library = Library(snapshot)

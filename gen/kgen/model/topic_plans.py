@@ -25,7 +25,7 @@ FORMATS = {
 """Unframed format -> the type of its values, and its serde."""
 
 BESIDE = ("string", "int")
-"""Formats that can be told apart from what is framed with a schema's id, and so may be read beside it."""
+"""Formats that can be distinguished from what is framed with a schema's id, and so may be read beside it."""
 
 _NOTED = 20
 

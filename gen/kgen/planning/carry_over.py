@@ -69,7 +69,7 @@ def _levels(names: Sequence[str]) -> Iterator[str]:
 
 
 def _with_level(subject: Subject, old: Subject | None) -> Subject:
-    """Where the registry does not say the level, the one that is locked stays."""
+    """If the registry does not say the level, the one that is locked stays."""
     if subject.compatibility is not None or old is None:
         return subject
     return replace(

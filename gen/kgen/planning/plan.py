@@ -101,7 +101,7 @@ class Wanted:
     kinds: Mapping[str, Literal["generated", "owned"]]
     package: str
     config_text: str | None = None  # None: kgen.toml stays as it is
-    earlier: Mapping[str, str] = field(default_factory=dict)  # the render of the old lock, where it is needed
+    earlier: Mapping[str, str] = field(default_factory=dict)  # the render of the old lock, if it is needed
 
 
 @dataclass(frozen=True)

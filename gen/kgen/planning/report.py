@@ -60,7 +60,7 @@ def _shown(plan: Plan) -> list[FileAction]:
 
 
 def _notable(action: FileAction, removed: bool) -> bool:
-    """What needs the user's eye. What was left behind by a subject is told once, when that goes."""
+    """What needs the user's eye. What was left behind by a subject is reported once, when that goes."""
     if action.op == "orphan":
         return removed
     return action.op in ("conflict", "refuse") or (action.op in ("keep", "merge") and bool(action.reason))
@@ -77,7 +77,7 @@ def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:
     yield from (f"! {use}" for use in plan.impact)
     removed = any(f.op == "remove" and f.kind == "generated" for f in plan.files)
     removed = removed or any(subject.op == "remove" for subject in plan.subjects)
-    files = files or not any(counts(plan).values())  # what changes no subject is told by its files
+    files = files or not any(counts(plan).values())  # what changes no subject is reported by its files
     for action in _shown(plan):
         if _notable(action, removed):
             yield f"! {action.path}  {action.reason}"

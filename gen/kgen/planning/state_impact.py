@@ -1,6 +1,6 @@
 """Flows that keep state of a type that changes: found by reading the user's code, as far as that goes.
 
-A file with a stateful step keeps, for all that can be told, whatever the topics hold that it, the modules it
+A file with a stateful step keeps, for all that can be known, whatever the topics hold that it, the modules it
 imports, and those that import it have to do with.
 """
 

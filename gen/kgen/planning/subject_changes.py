@@ -149,8 +149,8 @@ def _unchanged(subject: Subject | None) -> SubjectChange | None:
 def _effects(
     projects: Sequence[Project], files: Sequence[FileAction], found: Mapping[str, SubjectChange]
 ) -> dict[str, list[str]]:
-    """By subject, what happens to its files; where several subjects make a file, the last one that changes
-    tells of it.
+    """By subject, what happens to its files; if several subjects make a file, the last one that changes
+    reports it.
     """
     made_from = {path: subjects for project in reversed(projects) for path, subjects in _made_from(project)}
     paths: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))

@@ -22,7 +22,7 @@ from ..project.transaction import Write
 
 BASE = ".kgen/base"
 CONFLICTS = ".kgen/conflicts"
-# Not `=======`: that may underline a heading in a docstring, and alone it is no valid Python elsewhere.
+# Not `=======`: that may underline a heading in a docstring, and alone it is not valid Python elsewhere.
 _MARKER = re.compile(r"^(<{7}|\|{7}|>{7})( |\r?$)", re.MULTILINE)
 
 Outcome: TypeAlias = Literal["add", "change", "merge", "keep", "deleted", "conflict", "open"]
@@ -72,7 +72,7 @@ def record_path(path: str) -> str:
 
 
 def record(root: Path, path: str) -> ConflictRecord | None:
-    """The open conflict of `path`, if there is one. Raises `OutputError` where the note is damaged."""
+    """The open conflict of `path`, if there is one. Raises `OutputError` if the note is damaged."""
     content = paths.read(root, record_path(path))
     if content is None:
         return None

@@ -13,7 +13,7 @@ def target(root: Path, path: str) -> Path:
     """The file that `path` means, links followed.
 
     Raises:
-        OutputError: it is outside `root`, a folder, or below something that is no folder.
+        OutputError: it is outside `root`, a folder, or below something that is not a folder.
     """
     relative = PurePosixPath(path)
     if relative.is_absolute() or ".." in relative.parts or not relative.parts:
@@ -56,7 +56,7 @@ def digest(content: bytes | None) -> str | None:
 
 
 def check_writable(root: Path, paths: list[Path]) -> None:
-    """Raises `OutputError` where a folder that will be written to does not allow it; nothing is touched."""
+    """Raises `OutputError` if a folder that will be written to does not allow it; nothing is touched."""
     for folder in sorted({_nearest(path.parent) for path in paths}):
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(

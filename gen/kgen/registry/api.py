@@ -64,7 +64,7 @@ class Api:
         return sorted(found)
 
     def versions(self, subject: str) -> tuple[int, ...]:
-        """The live versions of a subject, ascending. Raises `UnknownSchema` where it is not there (any
+        """The live versions of a subject, ascending. Raises `UnknownSchema` if it is not there (any
         more).
         """
         found = answers.version_numbers(self._http.get(f"{_path(subject)}/versions"), subject)

@@ -111,7 +111,7 @@ def fetch(
 
 
 def _names(api: Api, globs: Sequence[str]) -> tuple[Sequence[str], bool]:
-    """The subjects that there are; where the user may not list them, those that `globs` name, and True.
+    """The subjects that there are; if the user may not list them, those that `globs` name, and True.
 
     Raises `RegistryError`.
     """
@@ -140,7 +140,7 @@ def _none_matches(api: Api, globs: Sequence[str]) -> RegistryError:
 
 
 def _refuse_nothing(results: Iterable[_Read]) -> None:
-    """Where no subject at all was answered as it should be, this is about the registry."""
+    """If no subject at all was answered as it should be, this is about the registry."""
     every = list(results)
     odd = [r.error for r in every if r.error and not isinstance(r.error, UnknownSchema)]
     if odd and all(r.error for r in every):

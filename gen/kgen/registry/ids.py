@@ -1,4 +1,4 @@
-"""Ids name schemas: where a registry gives one to two schemas, no message of that id can be read for sure."""
+"""Ids name schemas: if a registry gives one to two schemas, no message of that id can be read for sure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..model.subjects import SchemaVersion
 
 
 def refuse_shared(versions: Iterable[SchemaVersion]) -> None:
-    """Raises `RegistryError` where two schemas of one context have one id."""
+    """Raises `RegistryError` if two schemas of one context have one id."""
     first: dict[tuple[str, int], SchemaVersion] = {}
     for version in versions:
         other = first.setdefault((context_of(version.subject), version.id), version)

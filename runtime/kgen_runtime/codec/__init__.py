@@ -1,6 +1,6 @@
 """The Avro codec: schemas and classes become readers and writers.
 
-Two engines stand behind one interface: the native one (Cython) and, where that is not compiled, one in plain
+Two engines stand behind one interface: the native one (Cython) and, if that is not compiled, one in plain
 Python with the same results. `ENGINE` says which is in use, and so does a line in the log when the first
 reader or writer is made; `KGEN_CODEC=python` asks for the second.
 """
@@ -38,7 +38,7 @@ class Reader(Protocol):
     def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> list[Any]:
         """One value for each payload, in order.
 
-        Where one does not decode, its `DecodeError` stands in its place (not raised).
+        If one does not decode, its `DecodeError` stands in its place (not raised).
         """
 
 
@@ -51,7 +51,7 @@ class Writer(Protocol):
     def pack(self, value: Any) -> bytes | None:
         """The Avro binary of a record that a reader makes the very same object of: the same types, every
         digit, no list or record in it that something else refers to as well. None for any other, and always
-        in plain Python, which cannot tell.
+        in plain Python, which cannot know.
         """
 
 
@@ -60,7 +60,7 @@ class Rows(Protocol):
 
     def make(self, count: int, columns: tuple[Any, ...]) -> list[Any]:
         """`count` objects. `columns` has one entry for each field, in order: a list with a value for each
-        object, or, where it is no list, the value of all.
+        object, or, if it is not a list, the value of all.
         """
 
 
@@ -80,7 +80,7 @@ def make_reader(
     are the wire symbols. Names without a class become dicts and strings. What a union's branch has in common
     with one before it (two fixed of one size, int and long, float and double) remembers its branch, so that
     it is written back as that: it is of a subclass of bytes, int or float.
-    Raises `ResolutionError` where the schemas can never be resolved or are too much work to (see
+    Raises `ResolutionError` if the schemas can never be resolved or are too much work to (see
     `limits.RESOLUTION_WORK`), `SchemaError` where no object of a class can be made from its record,
     `ConfigError` where `max_depth` is more than `limits.MOST_DEPTH` or `trailing` is not known.
     """
@@ -104,9 +104,9 @@ def make_writer(
 
     A union takes the branch that the value was read from (`branches.of_branch`), else the first one that
     holds the value exactly, else the first that accepts it, last of all one that rounds a whole number. Dicts
-    and strings, where there are no classes, do not remember their branch. Scalars of other libraries (numpy)
+    and strings, if there are no classes, do not remember their branch. Scalars of other libraries (numpy)
     are the numbers that `__index__` and `__float__` give.
-    Raises `SchemaError` where a class does not fit.
+    Raises `SchemaError` if a class does not fit.
     """
     _announce()
     nodes = _nodes(engine, "writer")
@@ -117,7 +117,7 @@ def make_writer(
 def make_rows(cls: type[Any], *, engine: EngineName | None = None) -> Rows:
     """Many objects of a slotted dataclass at once, for one whose `__init__` only stores its arguments.
 
-    Raises TypeError where it is no such class.
+    Raises TypeError if it is not such a class.
     """
     if not is_plain(cls):
         raise TypeError(f"{cls.__qualname__} is not a slotted dataclass that only stores its arguments")

@@ -47,7 +47,7 @@ _BASES = {base.__name__: base for base in _COPIES}
 def of_branch(value: T, branch: str) -> T:
     """`value`, to be written as this branch of a union: a type (`long`), or the full name of a fixed.
 
-    It equals the value. Where a union has no such branch, or that does not take the value, it is written as
+    It equals the value. If a union has no such branch, or that does not take the value, it is written as
     the value would be. Raises TypeError for what no two branches have in common.
     """
     base: type[Any] = type(value) if type(value) in _COPIES else _base(value)

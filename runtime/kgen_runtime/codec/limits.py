@@ -19,10 +19,10 @@ ITEMS_PER_BYTE = 12
 """What one message may be made into: `ITEMS` items, and so many more for each of its bytes.
 
 An item is each record, each of its fields (also one that has its default), each item of an array that took no
-bytes, and each byte of a default that is made anew for each record: of a list, a map, a record. Data takes
-one or two for a byte, and more where fields were added: a hundred thousand records of two bytes, with ten new
-lists that are empty by default, take 11. So a payload takes up to some 600 times its size in memory where
-records become slotted dataclasses, up to some 1,200 times where they become dicts.
+bytes, and each byte of a default that is created again for each record: of a list, a map, a record. Data
+takes one or two for a byte, and more where fields were added: a hundred thousand records of two bytes, with
+ten new lists that are empty by default, take 11. So a payload takes up to some 600 times its size in memory
+where records become slotted dataclasses, up to some 1,200 times where they become dicts.
 """
 
 DECIMAL_BYTES = 4096

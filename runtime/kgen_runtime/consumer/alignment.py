@@ -125,7 +125,7 @@ class Order(ABC):
 
     @abstractmethod
     def progress(self, inbox: Inbox) -> float:
-        """Of the next message; where none is here, at least how far it will be."""
+        """Of the next message; if none is here, at least how far it will be."""
 
     @abstractmethod
     def allowed(self, inbox: Inbox, limit: float, most: int) -> int:

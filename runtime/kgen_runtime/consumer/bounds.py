@@ -17,7 +17,7 @@ from .partition_reader import MOST_AT_ONCE, PartitionReader
 Start: TypeAlias = Literal["earliest", "latest", "stored"] | datetime | int | Mapping[int, int]
 """`earliest`, `latest` (as of the first start with this recovery folder), `stored` (what the consumer group
 has committed, else earliest), or the first message at or after a time that has passed: an aware datetime, or
-milliseconds since the epoch. Where no message is that late, it begins with what comes from the first start
+milliseconds since the epoch. If no message is that late, it begins with what comes from the first start
 on. Or the offset to begin at, by partition.
 """
 
@@ -41,7 +41,7 @@ _START_WORDS: Final = ("earliest", "latest", "stored")
 
 
 def check_start(start: object, group_id: str | None) -> None:
-    """Raises `FlowError` for what cannot be meant."""
+    """Raises `FlowError` if it is invalid."""
     hint = f"Use {_listed(_START_WORDS)}, a time (datetime, or milliseconds), or {_OFFSETS}."
     if isinstance(start, str):
         if start not in _START_WORDS:
@@ -58,7 +58,7 @@ def check_start(start: object, group_id: str | None) -> None:
 
 
 def check_stop(stop: object) -> None:
-    """Raises `FlowError` for what cannot be meant."""
+    """Raises `FlowError` if it is invalid."""
     hint = f"Use 'never', 'end', a time (datetime, or milliseconds), or {_OFFSETS}."
     if isinstance(stop, str):
         if stop not in ("never", "end"):
@@ -70,7 +70,7 @@ def check_stop(stop: object) -> None:
 
 
 def check_batch_size(batch_size: object) -> None:
-    """Raises `FlowError` for what is no number of messages."""
+    """Raises `FlowError` for what is not a number of messages."""
     if not _is_count(batch_size) or not 1 <= batch_size <= MOST_AT_ONCE:
         raise FlowError(
             f"batch_size={batch_size!r} must be a whole number from 1 to {MOST_AT_ONCE:,}",
@@ -87,13 +87,13 @@ def check_group(group_id: object) -> None:
 
 
 def check_word(name: str, given: object, known: object) -> None:
-    """Raises `FlowError` where `given` is none of the words of the `Literal` type `known`."""
+    """Raises `FlowError` if `given` is none of the words of the `Literal` type `known`."""
     if given not in get_args(known):
         raise FlowError(f"invalid {name}={given!r}", hint=f"Use {_listed(get_args(known))}.")
 
 
 def first_offset(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
-    """The exact offset to begin at. Raises `SourceError` where the broker does not say."""
+    """The exact offset to begin at. Raises `SourceError` if the broker does not say."""
     if start == "earliest":
         return watermarks(consumer, topic, partition)[0]
     if start == "latest":
@@ -120,7 +120,7 @@ def first_offset(consumer: Consumer, topic: str, partition: int, start: Start) -
 
 
 def start_name(start: Start) -> str:
-    """What tells one start from another."""
+    """What distinguishes one start from another."""
     if isinstance(start, Mapping):
         return str(sorted(start.items()))
     return start if isinstance(start, str) else str(_millis(start))
@@ -173,7 +173,7 @@ class Bound:
 
     def reached(self, position: int) -> bool:
         """Nothing is left before the end, when all before `position` has been given on. At the end of the
-        partition `position` is past what is no message (markers of transactions, compacted ones).
+        partition `position` is past what is not a message (markers of transactions, compacted ones).
         """
         if self.passed or (self._limit is not None and position >= self._limit):
             return True

@@ -1,4 +1,4 @@
-"""What a consumer group hears of a flow's offsets, for tools that watch. Reading does not depend on it."""
+"""The offsets of a flow, committed to a consumer group for tools that watch. Reading does not need them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 _AGAIN: Final = 3600.0
-"""Seconds after which a group is told an offset again that has not changed: brokers forget those of a group
+"""Seconds after which an offset that has not changed is committed again: brokers forget those of a group
 without members some time after they were last written (`offsets.retention.minutes`, 7 days).
 """
 _PATIENCE: Final = 10.0
@@ -20,36 +20,36 @@ log = logging.getLogger("kgen_runtime.source")
 
 
 class GroupCommits:
-    """Tells a group, if there is one, of the durable offsets that one consumer has reached in a topic."""
+    """Commits to a group, if there is one, the durable offsets that one consumer has reached in a topic."""
 
     def __init__(self, name: str | None, topic: str) -> None:
         self._name = name
         self._topic = topic
-        self._told: dict[int, tuple[int, float]] = {}
+        self._last_committed: dict[int, tuple[int, float]] = {}
         self._failing: int | None = None
 
     def commit(self, consumer: Consumer, partition: int, offset: int) -> None:
-        """Commit it in the background, unless that was done lately; `answered` hears what came of it."""
+        """Commit it in the background, unless that was done lately; `answered` gets the result."""
         now = time.monotonic()
-        known, at = self._told.get(partition, (None, 0.0))
+        known, at = self._last_committed.get(partition, (None, 0.0))
         if self._name is None or (offset == known and now - at < _AGAIN):
             return
         consumer.commit(offsets=_positions(self._topic, {partition: offset}), asynchronous=True)
-        self._told[partition] = offset, now
+        self._last_committed[partition] = offset, now
 
     def answered(self, error: KafkaError | None, offsets: Sequence[TopicPartition]) -> None:
-        """librdkafka's `on_commit`. What failed is told again with the next epoch."""
+        """librdkafka's `on_commit`. What failed is committed again with the next epoch."""
         if error is None:
             self._failing = None
             return
         for at in offsets:
-            self._told.pop(at.partition, None)
+            self._last_committed.pop(at.partition, None)
         if error.code() != self._failing:
             self._failing = error.code()
             log.warning("%s (tried again with every epoch)", _uncommitted(self._name, error))
 
     def refused(self, error: KafkaError) -> None:
-        """The broker does not let the user see the group: there is nobody to tell."""
+        """The broker does not let the user see the group: there is no group to commit to."""
         if self._name is not None:
             log.warning("%s", _uncommitted(self._name, error))
             self._name = None
@@ -58,7 +58,7 @@ class GroupCommits:
 def refusal(consumer: Consumer, group: str, topic: str, partition: int) -> KafkaError | None:
     """Why the consumer's group may not be used, which is logged; None where it may, or no answer comes.
 
-    A commit to such a group is no way to find out: librdkafka waits for its coordinator for 45 s.
+    A commit to such a group is not a way to find out: librdkafka waits for its coordinator for 45 s.
     """
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:

@@ -19,7 +19,7 @@ TIMEOUT: Final = 10.0
 """Seconds to wait for a broker when a flow starts."""
 
 FETCHING: Final = {"fetch.queue.backoff.ms": 50, "fetch.wait.max.ms": 100}
-"""librdkafka's options, where the user has not set them, so that the flow is not left without messages.
+"""librdkafka's options, if the user has not set them, so that the flow is not left without messages.
 
 When 100,000 of a partition wait to be taken, librdkafka fetches no more of it for a time, its own choice
 being a second; that many are soon decoded. And it has one fetch under way per broker: one for partitions at
@@ -63,7 +63,7 @@ def open_consumer(
 
 
 def partitions(consumer: Consumer, topic: str) -> list[int]:
-    """The partitions of a topic. Raises `SourceError` where the topic is absent or no broker answers."""
+    """The partitions of a topic. Raises `SourceError` if the topic is absent or no broker answers."""
     ask_for_token(consumer)
 
     def listed(seconds: float) -> list[int]:

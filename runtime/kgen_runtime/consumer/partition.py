@@ -45,13 +45,13 @@ V = TypeVar("V")
 log = logging.getLogger("kgen_runtime.source")
 
 State: TypeAlias = "int | tuple[int, str]"
-"""What recovery stores hold of a partition: the next offset, and the topic's id where the broker tells it."""
+"""What recovery stores hold of a partition: the next offset, and the topic's id if the broker reports it."""
 
 _IDLE: Final = (0.001, 0.05)
 """Seconds between two looks at a partition without messages: the first time, and at most."""
 _AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _AWAY: Final = (0.5, 30.0)
-"""Seconds between two tries while the registry is away."""
+"""Seconds between two tries while the registry is unavailable."""
 _NAP: Final = 0.5
 """Seconds, at most, between two looks whether the run is to stop."""
 _LOOK_EVERY: Final = 60.0
@@ -92,7 +92,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         self.workers: Workers | None = None
         self.partitions: list[int] = []
         self.topic_id: str | None = None
-        self.told = group_id  # the group that hears of offsets: none where the broker refuses it
+        self.commit_group_id = group_id  # the group to commit offsets to: none if the broker refuses it
         self._resumed = False
         self._ended: dict[int, int] = {}
         self._workers: dict[int, WorkerConsumer[K, V]] = {}  # by thread: a worker is a thread
@@ -111,7 +111,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
             self.partitions = partitions(consumer, self.topic.name)
             if self.group_id is not None:
                 refused = refusal(consumer, self.group_id, self.topic.name, self.partitions[0])
-                self.told = self.group_id if refused is None else None
+                self.commit_group_id = self.group_id if refused is None else None
         finally:
             consumer.close()
         check_positions(f"{self.step_id}.kafka", self.topic.name, self.partitions)
@@ -145,9 +145,9 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
     def _first(self, lane: WorkerConsumer[K, V], step_id: str, partition: int) -> int:
         """Where a partition without a stored offset begins."""
         folder, start = recovery_folder(), self.start
-        if start == "stored" and self.group_id is not None and self.told is None:
+        if start == "stored" and self.group_id is not None and self.commit_group_id is None:
             raise group_forbidden_error(self.group_id, self.topic.name)
-        new = self._resumed  # all that can be told where the folder is not known: others of this process
+        new = self._resumed  # all that can be known without the folder: others of this process
         if start not in ("earliest", "stored") and folder is not None:
             # These would be other offsets the next time, after a crash before the first epoch is committed.
             place = Place(step_id, self.topic.name, start_name(start))
@@ -181,16 +181,16 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         self._ended[partition] = offset
 
     def commit_ended(self) -> None:
-        """Once a run has ended well: tell the consumer group of partitions that were read to their end.
+        """Once a run has ended well: commit to the consumer group for partitions that were read to their end.
 
         Until then nothing says that their last messages are durable, and afterwards no one is there to be
         asked.
         """
-        if self.told is None or not self._ended:
+        if self.commit_group_id is None or not self._ended:
             return
-        consumer = open_consumer(self.kafka, self.told)
+        consumer = open_consumer(self.kafka, self.commit_group_id)
         try:
-            commit_now(consumer, self.told, self.topic.name, self._ended)
+            commit_now(consumer, self.commit_group_id, self.topic.name, self._ended)
         finally:
             consumer.close()
 
@@ -205,7 +205,12 @@ class WorkerConsumer(Generic[K, V]):
     def __init__(self, source: KafkaSource[K, V], thread: int) -> None:
         self.thread = thread
         self.reader = PartitionReader(
-            source.kafka, source.topic.name, source.told, source.batch_size, source.align, source.workers
+            source.kafka,
+            source.topic.name,
+            source.commit_group_id,
+            source.batch_size,
+            source.align,
+            source.workers,
         )
         self.decoder = BatchDecoder(source.step_id, source.topic, source.kafka)
         self._source = source
@@ -242,7 +247,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._partition = partition
         self._next = offset
         self._bound = Bound(source.stop, self._topic, partition, self._reader)
-        self._held: Columns | None = None  # taken from the reader, not yet decoded: the registry is away
+        self._held: Columns | None = None  # not yet decoded: the registry is unavailable
         self._try_at = 0.0
         self._awake: datetime | None = None
         self._wait = 0.0

@@ -140,7 +140,7 @@ class PartitionReader:
         return inbox.at_end and not inbox
 
     def end(self, partition: int) -> int:
-        """Where all there is has been taken, the offset that comes next; negative elsewhere."""
+        """If all there is has been taken, the offset that comes next; negative elsewhere."""
         inbox = self._inboxes[partition]
         return inbox.end if inbox.at_end and not inbox else -1
 
@@ -155,13 +155,13 @@ class PartitionReader:
         return answer[1] if answer else -1
 
     def range(self, partition: int) -> tuple[int, int]:
-        """The first offset there is and the one after the last. Raises `SourceError` where the broker is
-        away.
+        """The first offset there is and the one after the last. Raises `SourceError` if the broker is
+        unavailable.
         """
         return watermarks(self.consumer, self._topic, partition)
 
     def commit(self, partition: int, offset: int) -> None:
-        """Tell the consumer group, if there is one, about a durable offset."""
+        """Commit a durable offset to the consumer group, if there is one."""
         self._group.commit(self.consumer, partition, offset)
 
     def _fill(self) -> bool:

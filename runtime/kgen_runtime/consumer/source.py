@@ -62,17 +62,17 @@ def source(
     windows of event time take no message for late that is in order within its partition, if they wait for
     late ones as long as its `lead`. `messages` does that only if one worker reads all partitions, these have
     about as many messages in the same time, and a batch spans less time than the windows wait.
-    - `on_gap`: what to do where the broker no longer has the next message (retention, a topic made anew):
+    - `on_gap`: what to do where the broker no longer has the next message (retention, a topic recreated):
     `fail` with the offsets, or go on at the `earliest` or `latest` one, with a warning.
     - `on_new_partitions`: when the topic gets more partitions (looked for once a minute), which only a
     restart can read: `fail`, or `stop` cleanly; the runner then exits with 75. They are read from their
     beginning.
     - `group_id`: commit offsets to this consumer group once they are durable in the recovery store, so that
-    lag tools see the flow. The flow itself does not read them back, except with `start="stored"`. Where the
+    lag tools see the flow. The flow itself does not read them back, except with `start="stored"`. If the
     user may not use the group, that is logged.
 
-    `errs` gets what can never be decoded. While the registry is away and a schema is not known, reading
-    waits. Raises `FlowError` for arguments that cannot be meant; running, `ConfigError` and `SourceError`.
+    `errs` gets what can never be decoded. While the registry is unavailable and a schema is not known,
+    reading waits. Raises `FlowError` for invalid arguments; running, `ConfigError` and `SourceError`.
     """
     note_step(step_id)
     check_batch_size(batch_size)

@@ -21,7 +21,7 @@ class TopicWatch:
     """Looks now and then, in the background, whether the partitions of a topic are still the ones that are
     read.
 
-    librdkafka says nothing of new partitions to a consumer that was told which to read, nor of a deleted
+    librdkafka says nothing of new partitions to a consumer that was assigned which to read, nor of a deleted
     topic, nor of another one of its name.
     """
 
@@ -37,7 +37,7 @@ class TopicWatch:
         self._count = known
 
     def check(self) -> int | None:
-        """The number of partitions where it has changed. Raises `SourceError` where the topic is gone."""
+        """The number of partitions where it has changed. Raises `SourceError` if the topic is gone."""
         if self._gone is not None:
             raise self._gone
         if self._count != self._known:

@@ -78,7 +78,7 @@ def check_policies(policy: object) -> list[Any]:
 def explaining(
     step_id: str, act: Callable[[list[X]], Y], check: Callable[[object, str], None]
 ) -> Callable[[list[X]], Y]:
-    """`act` on batches; where it fails for what an item is, with the error that `check` raises of that."""
+    """`act` on batches; if it fails for what an item is, with the error that `check` raises of that."""
 
     def acted(items: list[X]) -> Y:
         try:
@@ -92,19 +92,19 @@ def explaining(
 
 
 def check_message(message: object, step_id: str) -> None:
-    """Raises `FlowError` where a step was given something else than an `rt.Message`."""
+    """Raises `FlowError` if a step was given something else than an `rt.Message`."""
     if not isinstance(message, Message):
         raise _wrong_item(message, step_id, "rt.Message", _MADE_A_MESSAGE)
 
 
 def check_consumed(message: object, step_id: str) -> None:
-    """Raises `FlowError` where `rt.deserialize` was given what no consumer gives."""
+    """Raises `FlowError` if `rt.deserialize` was given what no consumer gives."""
     if not isinstance(message, (KafkaSourceMessage, RawMessage)):
         raise _wrong_item(message, step_id, "rt.RawMessage or KafkaSourceMessage", _CONSUMED)
 
 
 def check_failure(failure: object, step_id: str) -> None:
-    """Raises `FlowError` where `rt.route` was given something else than an `rt.Failure`."""
+    """Raises `FlowError` if `rt.route` was given something else than an `rt.Failure`."""
     if not isinstance(failure, Failure):
         raise _wrong_item(failure, step_id, "rt.Failure", str(_KINDS["errs"][1]))
 

@@ -139,7 +139,7 @@ def _place(error: BaseException) -> str:
 
 
 def _traceback(error: BaseException) -> str:
-    # kgen's own errors tell all in their text; the frames inside the runtime would only make the message
+    # kgen's own errors say all in their text; the frames inside the runtime would only make the message
     # larger.
     if isinstance(error, KgenError) or error.__traceback__ is None:
         return ""

@@ -53,7 +53,7 @@ def retry_until_available(
     """What `call` gives, tried again until the registry answers: nothing is wrong with the `messages` (how
     many) that wait meanwhile.
 
-    Holds up the worker, and so the sources. Where the flow is asked to stop it waits no longer: the epoch
+    Holds up the worker, and so the sources. If the flow is asked to stop it waits no longer: the epoch
     cannot be closed, so the runner leaves without it (`STUCK`); otherwise raises `RegistryUnavailable`.
     """
     try:

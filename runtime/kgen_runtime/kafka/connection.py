@@ -91,9 +91,9 @@ class Kafka:
 
     `brokers` is `host:port,host:port` or a list of `host:port`; `config` holds librdkafka options
     (security, tuning) and confluent-kafka's callbacks, for consumers and producers alike; `registry` is a
-    URL, a `RegistryClient` or a `SchemaStore`; where it is None, `KGEN_REGISTRY_URL` is used, and without
+    URL, a `RegistryClient` or a `SchemaStore`; if it is None, `KGEN_REGISTRY_URL` is used, and without
     that only the schemas vendored in the generated code are known. Making one connects to nothing. What is
-    missing is told when a flow starts, so that a flow can be imported and tested without a broker.
+    missing is reported when a flow starts, so that a flow can be imported and tested without a broker.
     """
 
     ends: bool = False
@@ -143,7 +143,7 @@ class Kafka:
 
     @property
     def brokers(self) -> tuple[str, ...]:
-        """The bootstrap brokers. Raises `ConfigError` where there are none."""
+        """The bootstrap brokers. Raises `ConfigError` if there are none."""
         if not self._brokers:
             raise ConfigError(
                 "no Kafka brokers are given",
@@ -184,7 +184,7 @@ class Kafka:
         return producer
 
     def topic_settings(self, topic: str) -> BrokerTopicSettings:
-        """What decides which messages a topic takes, as far as the broker tells this user."""
+        """What decides which messages a topic takes, as far as the broker reports it to this user."""
         wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
         try:
             client: AdminClient = self._admin()
@@ -201,7 +201,7 @@ class Kafka:
         )
 
     def find_topic(self, topic: str) -> TopicFound | None:
-        """None where it is absent. Raises `KafkaException` where the broker does not answer, or does not let
+        """None where it is absent. Raises `KafkaException` if the broker does not answer, or does not let
         this user see it.
         """
         client: AdminClient = self._admin()
@@ -263,7 +263,7 @@ class Kafka:
         return _names(found.authorized_operations)
 
     def topic_id(self, topic: str) -> str | None:
-        """What tells a topic from another one of its name; None where the broker does not say."""
+        """What distinguishes a topic from another one of its name; None where the broker does not say."""
         client: AdminClient = self._admin()
         try:
             ask_for_token(client)

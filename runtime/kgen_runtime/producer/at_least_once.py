@@ -47,7 +47,7 @@ class InFlight(Generic[X]):
     def find(self, message: KafkaMessage, encode: Callable[[X], Outgoing]) -> list[tuple[X, int]] | None:
         """The items that this message may have been, each found once, and the partitions they were for.
 
-        Several where they are alike: reports of failures tell neither timestamp nor headers. Empty where all
+        Several where they are alike: reports of failures have neither timestamp nor headers. Empty where all
         were found before; None where no such message was sent.
         """
         if self._left is None:
@@ -80,8 +80,8 @@ class AtLeastOnce(EpochSender[X]):
     The broker refuses batches: with a message that is too large or not valid, the others beside it, and even
     a batch of small ones where the topic's `max.message.bytes` is below the producer's `batch.size`. So what
     was refused is sent again alone, and only what is refused then goes to the errs. So is each of several
-    messages of which the report of a failure does not tell which one it means. Such messages come after later
-    ones of their partition, and those of them that had arrived come twice.
+    messages of which the report of a failure does not identify the one it means. Such messages come after
+    later ones of their partition, and those of them that had arrived come twice.
     """
 
     def __init__(self, step_id: str, spec: DeliverySpec[X], drop: Callable[[], object]) -> None:

@@ -98,9 +98,9 @@ def open_producer(
     """
     ours: dict[str, Any] = {
         "enable.idempotence": True,
-        "partitioner": "murmur2_random",  # as Java's: a key has one partition, whoever writes it
-        # Messages do not expire by their age, in a queue that is long because the broker is slow: whoever
-        # waits for them looks whether any are acknowledged.
+        "partitioner": "murmur2_random",  # as Java's: a key has one partition, from any writer
+        # Messages do not expire by their age, in a queue that is long because the broker is slow: a caller
+        # that waits for them looks whether any are acknowledged.
         "delivery.timeout.ms": 0,
         "queue.buffering.max.kbytes": max(_QUEUE_KILOBYTES, 2 * largest_message(kafka, options) // 1024),
         "delivery.report.only.error": True,

@@ -78,7 +78,7 @@ class DeliveryStep(Generic[X]):
             sender.poll_if_due()
             failed = sender.take_failures()
             if sender.expected and not failed:
-                return []  # the gate has heard, since its last snapshot, that there is something to wait for
+                return []  # the gate knows, since its last snapshot, that there is something to wait for
             sender.expected = not sender.needs_every_batch
             return [(gate, BatchReceipt(gate, failed, sender.name, sender.sent))]
         # No gate was built on this thread yet: wake them all, one of them here.
@@ -138,7 +138,7 @@ class EpochGate(StatefulBatchLogic[BatchReceipt, Failure, "tuple[str, list[Failu
         return [failure for ticket in values for failure in ticket.failures], self._spare
 
     def on_notify(self) -> tuple[list[Failure], bool]:
-        """Between batches: hear of deliveries."""
+        """Between batches: poll delivery reports."""
         self._sender.poll()
         return self._sender.take_failures(), self._spare
 

@@ -34,7 +34,7 @@ def is_exactly_once(flow: Dataflow, spec: DeliverySpec[Any]) -> bool:
 
 
 def check_flow(flow: Dataflow) -> None:
-    """Raises `FlowError` where something that is to be delivered exactly once cannot be."""
+    """Raises `FlowError` if something that is to be delivered exactly once cannot be."""
     for each in deliveries(flow):
         if is_exactly_once(flow, each.spec):
             _check(each.step_id, each.up.stream_id, each.spec.kafka, flow)
@@ -46,7 +46,7 @@ def check_sink(step_id: str, stream_id: str, flow: Dataflow, kafka: Kafka) -> No
 
 
 def check_interval(flow: Dataflow, epoch: timedelta) -> None:
-    """Raises `ConfigError` where the broker might abort a transaction before its epoch ends."""
+    """Raises `ConfigError` if the broker might abort a transaction before its epoch ends."""
     for each in deliveries(flow):
         timeout, lasts = transaction_ms(each.spec.kafka) / 1000, epoch.total_seconds()
         if is_exactly_once(flow, each.spec) and timeout < 2 * lasts:

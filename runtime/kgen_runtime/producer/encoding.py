@@ -30,8 +30,8 @@ class PartError(Exception):
 def encoder(step_id: str, topic: Topic[K, V], kafka: Kafka) -> Callable[[Message[K, V]], Encoded]:
     """A function that gives key and value in bytes. Belongs to one worker thread.
 
-    It waits while the registry is away, and raises `RegistryError` where that is at fault in another way:
-    every message would fail so. `PartError` says that this message is at fault.
+    It waits while the registry is unavailable, and raises `RegistryError` if that is at fault in another
+    way: every message would fail so. `PartError` says that this message is at fault.
     """
     key: Encoder[K] = topic.key.encoder(kafka.store, "key")
     value: Encoder[V] = topic.value.encoder(kafka.store, "value")

@@ -2,7 +2,7 @@
 
 The marker of a source partition (the offset after the last input whose outputs were written) is the offset
 of a consumer group that belongs to the step, committed inside the transaction that holds the outputs. When
-the epoch closes, the transaction is committed. What then comes again, because the recovery store heard of
+the epoch closes, the transaction is committed. What then comes again, because the recovery store recorded
 the epoch or not, is left out where the marker has passed it. That is exact because a closed epoch is a
 prefix of each source partition: all outputs of an input lie in one epoch, and Bytewax's sources begin the
 next one only when the whole flow is done with it.
@@ -195,8 +195,8 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
         )
 
     def send(self, items: list[X]) -> None:
-        """Queue what the marker has not passed. What cannot be sent is told on a repetition as well: whoever
-        takes the failures knows what it has.
+        """Queue what the marker has not passed. What cannot be sent is reported again on replay;
+        consumers deduplicate.
         """
         self.sent += 1
         for item in items:

@@ -46,8 +46,8 @@ class DeliverySpec(Generic[X]):
     `encode` makes the function that turns an item into bytes, one for each worker. `refused` says what
     becomes of an item that could not be encoded or that the broker refuses for good: a failure for `errs`,
     or None, which stops the flow. `delivery` is None where the step does as the flow's sinks do. For exactly
-    once, `topic` names the transactions, and `place` says of which input an item was made (None: it does not
-    tell). `handed_over` gets each batch once, when it was encoded and given to the producer.
+    once, `topic` names the transactions, and `place` says of which input an item was made (None: that is
+    unknown). `handed_over` gets each batch once, when it was encoded and given to the producer.
     `create`: how `topic` is created where it is absent. `check_schemas` raises what encoding would raise of
     every item. `keyless`: no item has a key.
     """
@@ -73,13 +73,13 @@ class KeyedGate(Protocol):
 
 
 class EpochSender(ABC, Generic[X]):
-    """Sends a worker's items and hears what became of them. Belongs to one worker thread.
+    """Sends a worker's items and gets their delivery reports. Belongs to one worker thread.
 
     `drop` makes the step forget it, so that nothing more is sent by it after a failure.
     """
 
     needs_every_batch = False
-    """The gate has to hear of every batch."""
+    """The gate needs every batch."""
 
     def __init__(self, step_id: str, spec: DeliverySpec[X], drop: Callable[[], object]) -> None:
         self.name = uuid.uuid4().hex
@@ -136,7 +136,7 @@ class EpochSender(ABC, Generic[X]):
 
     @abstractmethod
     def poll(self) -> None:
-        """Hear of deliveries. Never waits."""
+        """Poll delivery reports without blocking."""
 
     def poll_if_due(self) -> None:
         """`poll`, if it was not done just now."""
@@ -156,7 +156,7 @@ class EpochSender(ABC, Generic[X]):
         """
 
     def take_failures(self) -> list[Failure]:
-        """What failed for good since the last call. Raises `DeliveryError` where something was lost."""
+        """What failed for good since the last call. Raises `DeliveryError` if something was lost."""
         self.check()
         failures, self._failures = self._failures, []
         return failures
@@ -166,7 +166,7 @@ class EpochSender(ABC, Generic[X]):
         self._failures.extend(failures)
 
     def check(self) -> None:
-        """Raises `DeliveryError` where a message was lost for a reason that is not its own."""
+        """Raises `DeliveryError` if a message was lost for a reason that is not its own."""
         if self._lost:
             what, error, advice = self._lost[0]
             self._abort(f"{len(self._lost)} message(s) did not arrive: {what}", error, advice)
@@ -203,7 +203,7 @@ class EpochSender(ABC, Generic[X]):
             log.warning("%s: %s", self._step_id, error.str())
 
     def _poll(self, producer: Producer, seconds: float = 0) -> None:
-        """Of deliveries and errors; a fatal one is told as an exception too."""
+        """Poll delivery reports and errors; a fatal one is raised as an exception too."""
         try:
             producer.poll(seconds)
         except KafkaException as error:
@@ -232,7 +232,7 @@ class EpochSender(ABC, Generic[X]):
         self._abort("the queue of the producer stayed full")
 
     def _drain(self, producer: Producer) -> None:
-        """Wait for all, as long as the broker acknowledges some: a slow one is no reason to fail."""
+        """Wait for all, as long as the broker acknowledges some: a slow one is not a reason to fail."""
         left, deadline = len(producer), time.monotonic() + self._bound
         while left:
             still = producer.flush(min(_SLICE, self._bound))

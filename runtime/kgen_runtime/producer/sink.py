@@ -44,10 +44,9 @@ def sink(
 
     Key, value, headers and timestamp are written (but a header that names a schema only with the bytes that
     it is of); a message with `target_topic` or `target_partition` goes there instead. A message that cannot
-    be encoded or is too large goes to the errs. While the broker is
-    away the flow waits; when it has acknowledged nothing for 60 s (`delivery.timeout.ms`, where that is set)
-    the flow fails with `DeliveryError` and nothing of the epoch committed. Without recovery, everything is
-    delivered when the flow ends.
+    be encoded or is too large goes to the errs. While the broker is unavailable the flow waits; when it has
+    acknowledged nothing for 60 s (`delivery.timeout.ms`, if that is set) the flow fails with `DeliveryError`
+    and nothing of the epoch committed. Without recovery, everything is delivered when the flow ends.
 
     `delivery`:
     - `at-least-once`: the producer is idempotent; an epoch is committed only when the broker has
@@ -69,7 +68,7 @@ def sink(
     are counted before compression.
     Dead letters do the same (`rt.DeadLetter`).
 
-    `create`: where the topic is absent when the flow starts, it is created with so many partitions, and the
+    `create`: if the topic is absent when the flow starts, it is created with so many partitions, and the
     broker's replication and settings; `rt.NewTopic` has others. A topic that is there stays as it is. Without
     it a topic that is absent is an error.
 

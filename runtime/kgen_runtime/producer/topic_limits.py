@@ -67,7 +67,7 @@ class TopicLimits:
         return self.of(topic).batch_limit or _NO_LIMIT
 
     def check(self, out: Outgoing) -> None:
-        """Raises `OversizeError`, or `RefusedError` where a key is missing. Sizes are counted before
+        """Raises `OversizeError`, or `RefusedError` if a key is missing. Sizes are counted before
         compression.
         """
         if out.key is None and self.of(out.topic).compacted:

@@ -25,7 +25,7 @@ _NUMBERS: Final = struct.Struct("<iq")
 
 
 def check_headers(headers: Iterable[tuple[Any, Any]]) -> None:
-    """Raises `EncodeError` where names are no text, or values neither text nor bytes."""
+    """Raises `EncodeError` if names are not text, or values neither text nor bytes."""
     for name, value in headers:
         _check_text("a header's name", name)
         if not (value is None or isinstance(value, bytes)):
@@ -61,7 +61,7 @@ def outgoing_headers(
     message: Message[Any, Any], topic: Topic[Any, Any], key: bytes | None, value: bytes | None
 ) -> list[tuple[str, str | bytes | None]]:
     """The message's headers; the one that names the schema of the key, or of the value, only where that half
-    is written as it was read: another is written with another schema. Raises `EncodeError` for what is no
+    is written as it was read: another is written with another schema. Raises `EncodeError` for what is not a
     header.
     """
     kept = list(message.headers)

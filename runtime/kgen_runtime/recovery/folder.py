@@ -101,7 +101,7 @@ class Recovery:
     def upgrade_state(self) -> None:
         """Bring generated objects in the kept state to the schemas of today's code; see `state.upgrade`.
 
-        The modules of the flow are to be imported before. Raises `RecoveryError` where something that is kept
+        The modules of the flow are to be imported before. Raises `RecoveryError` if something that is kept
         cannot be read: nothing has changed then.
         """
         with kept_in(self.path):
@@ -109,7 +109,7 @@ class Recovery:
 
     @contextmanager
     def lock(self, name: str = "run") -> Iterator[None]:
-        """Keep other runs away. Raises `RecoveryError` where there is one."""
+        """Keep other runs away. Raises `RecoveryError` if there is one."""
         with self._open(f".{name}.lock") as file:
             if not _try_lock(file.fileno()):
                 file.seek(0)
@@ -158,7 +158,7 @@ class Recovery:
         )
 
     def unknown_steps(self, flow: Dataflow) -> list[str]:
-        """Steps that have state in the folder but are not in the flow: renamed ones would begin anew.
+        """Steps that have state in the folder but are not in the flow: renamed ones would begin again.
 
         Raises `RecoveryError`.
         """
@@ -287,8 +287,8 @@ _held: dict[Path, AbstractContextManager[None]] = {}
 
 
 def hold_for_bytewaxs_runner() -> None:
-    """Where Bytewax's own runner runs the flow, which locks nothing: lock its recovery folder, until the
-    process ends, and bring its state to today's schemas. Raises `RecoveryError` where another run uses it, or
+    """If Bytewax's own runner runs the flow, which locks nothing: lock its recovery folder, until the
+    process ends, and bring its state to today's schemas. Raises `RecoveryError` if another run uses it, or
     its state cannot be read.
     """
     run = bytewaxs_run()

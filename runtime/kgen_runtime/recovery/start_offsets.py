@@ -1,9 +1,9 @@
 """Where partitions without a stored offset begin, written down before anything of them is read.
 
-Bytewax's store hears of a position with the first committed epoch. Where `start` would be another offset the
+Bytewax's store gets a position with the first committed epoch. Where `start` would be another offset the
 next time, as `latest` is, a crash before that would lose what came in between. So the offsets are kept in a
-file of their own in the recovery folder, for all partitions of the topic at once, by whichever worker of
-whichever process comes first. A partition that is not among them is new since then.
+file of their own in the recovery folder, for all partitions of the topic at once, by the first worker of
+any process that comes. A partition that is not among them is new since then.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ CREATE TABLE IF NOT EXISTS starts (
 _READ: Final = "SELECT partition, offset, topic_id FROM starts WHERE step = ? AND topic = ? AND start = ?"
 
 Offset = tuple[int, "str | None"]
-"""With the id of the topic that it is an offset of, where the broker tells it."""
+"""With the id of the topic that it is an offset of, if the broker reports it."""
 
 
 class Place(NamedTuple):
-    """What reads what, and from where it was told to."""
+    """What reads what, and from where it was set to."""
 
     step: str
     topic: str

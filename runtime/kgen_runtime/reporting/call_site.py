@@ -69,6 +69,6 @@ def _is_of(file: str, folders: tuple[str, ...]) -> bool:
 
 
 def _shown(file: str, line: int | str) -> str:
-    """Relative, where it is below the folder that we are in."""
+    """Relative, if it is below the folder that we are in."""
     below = file.removeprefix(f"{Path.cwd()}{os.sep}")
     return f"{below}:{line}"

@@ -80,7 +80,7 @@ class Log(Policy):
 
 
 class Drop(Policy):
-    """Go on without the message. What was dropped is counted by stage and error, and the log hears of it,
+    """Go on without the message. What was dropped is counted by stage and error, and logged,
     less and less often.
     """
 
@@ -111,7 +111,7 @@ class DeadLetter(Policy):
     and headers that say why.
 
     `headers` is the form of those: kgen's own (`__kgen.error.*`), or what tools for Kafka Connect, Kafka
-    Streams or Spring read. `create`: as of `rt.sink`. So is `delivery`; where it is None, exactly once in a
+    Streams or Spring read. `create`: as of `rt.sink`. So is `delivery`; if it is None, exactly once in a
     flow with a sink that is, else at least once. An epoch is not committed before its dead letters are on the
     broker, and one that cannot be written stops the flow. Failures that may pass (registry or broker away)
     are not the message's fault: they stop the flow too.
@@ -150,7 +150,7 @@ class DeadLetter(Policy):
         def refused(failure: Failure, error: Exception) -> None:
             check_failure(failure, f"{route}.{step_id}")
 
-        # As large as the broker takes, where the user's limit is lower: what was over that goes there, and
+        # As large as the broker takes, if the user's limit is lower: what was over that goes there, and
         # what was read must also fit with headers added.
         most = max(_DLQ_MAX_BYTES, largest_message(self.kafka, {}))
         kafka = self.kafka.with_config({"message.max.bytes": most})

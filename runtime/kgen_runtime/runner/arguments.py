@@ -19,7 +19,7 @@ _LONGEST: Final = timedelta(days=365)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Raises `SystemExit` (code 2) with the usage where they cannot be meant."""
+    """Raises `SystemExit` (code 2) with the usage if they are invalid."""
     parser = _parser()
     args = parser.parse_args(argv)
     if args.processes > 1 and (args.addresses or args.process_id is not None):
@@ -141,7 +141,7 @@ def _add_recovery(group: argparse._ArgumentGroup) -> None:
 
 
 def _env(name: str, default: str | None = None) -> str | None:
-    # argparse runs `type` over a default that is a string, so a bad variable is told like a bad argument.
+    # argparse runs `type` over a default that is a string, so a bad variable is reported like a bad argument.
     return os.environ.get(name, default)
 
 

@@ -43,7 +43,7 @@ class Drift:
 
 
 def watch() -> None:
-    """Watch from a thread of its own until the process ends; where the clock is set back, leave with 75."""
+    """Watch from a thread of its own until the process ends; if the clock is set back, leave with 75."""
     threading.Thread(target=_watch, args=(Drift(),), name="kgen-clock", daemon=True).start()
 
 

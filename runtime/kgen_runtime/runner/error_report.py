@@ -1,4 +1,4 @@
-"""Telling why a run failed, also where Bytewax hides it.
+"""Reporting why a run failed, also where Bytewax hides it.
 
 In one process of several an error is lost: the threads of the network panic after the worker did, and Bytewax
 raises their panic instead. So there the errors that Bytewax makes around what was raised are noted when they
@@ -92,7 +92,7 @@ def _is_first(text: str, cluster: Path) -> bool:
 @contextmanager
 def reraise_hidden_error(cluster: Path | None) -> Iterator[None]:
     """For Bytewax's run in one process of several: raises the error that is behind a panic, or `CutOffError`
-    where it is another process's.
+    if it is another process's.
     """
     noted = RecordedErrors(cluster)
     with noted.taken():
@@ -118,7 +118,7 @@ class RecordedErrors:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """While entered, they are noted. Where Bytewax then does not come to an end, the first is told and
+        """While entered, they are noted. If Bytewax then does not come to an end, the first is reported and
         the process left.
         """
 

@@ -25,7 +25,7 @@ from .shutdown import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, begin
 
 _LOOK_EVERY: Final = 0.02
 _PATIENCE: Final = 5.0
-"""Seconds for the process that failed to tell why, once another one was cut off by it."""
+"""Seconds for the process that failed to report why, once another one was cut off by it."""
 _PORT: Final = "BYTEWAX_DATAFLOW_API_PORT"
 _USUAL_PORT: Final = 3030
 
@@ -35,7 +35,7 @@ log = logging.getLogger("kgen_runtime.run")
 def run_cluster(args: argparse.Namespace) -> int:
     """Run `args.processes` processes to their end; the exit code. One that dies takes all down.
 
-    Raises `ConfigError` where there is no port for each, and `CutOffError` where none tells why it failed.
+    Raises `ConfigError` if there is no port for each, and `CutOffError` if none reports why it failed.
     """
     check_port(args.processes)
     addresses = ";".join(f"127.0.0.1:{port}" for port in _free_ports(args.processes))
@@ -59,7 +59,7 @@ class ClusterWatch:
         self._children = children
         self._control = control
         self._signals = signals
-        self._told: set[bytes] = set()
+        self._sent: set[bytes] = set()
         self._cut_off_at: float | None = None
 
     def run(self) -> int:
@@ -86,17 +86,17 @@ class ClusterWatch:
 
     def _pass_on(self) -> None:
         if self._signals or any(self._control.glob("*.stopping")):
-            self._tell(b"s")
+            self._send(b"s")
         if any(self._control.glob("*.stuck")):
-            self._tell(b"x")
+            self._send(b"x")
         # Only when all are ready: one that leaves before takes the epoch of the others along.
         if len(list(self._control.glob("*.drained"))) == len(self._children):
-            self._tell(b"l")
+            self._send(b"l")
 
-    def _tell(self, command: bytes) -> None:
-        if command in self._told:
+    def _send(self, command: bytes) -> None:
+        if command in self._sent:
             return
-        self._told.add(command)
+        self._sent.add(command)
         for child in self._children:
             assert child.stdin is not None
             try:

@@ -25,7 +25,7 @@ from .log_format import REPORTED
 
 _LOOK_EVERY: Final = 0.5
 _LEAST: Final = 0.1
-"""Seconds between two looks, where there are news."""
+"""Seconds between two looks, if there are news."""
 _AGAIN: Final = (10.0, 60.0)
 """Seconds until a line comes again: the first time, and at most."""
 _SILENCE: Final = 2.0

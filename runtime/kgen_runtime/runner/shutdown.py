@@ -23,7 +23,7 @@ from .early_signals import SIGNALS, hold_back
 DONE, FAILED, RESTART, INTERRUPTED = 0, 2, 75, 130
 """Exit codes."""
 CUT_OFF: Final = 69
-"""How a process of a cluster tells the one that started it that another one failed."""
+"""How a process of a cluster notifies the one that started it that another one failed."""
 
 _PATIENCE: Final = timedelta(seconds=30)
 _BUILD_TIME: Final = timedelta(seconds=5)
@@ -72,8 +72,8 @@ class ShutdownController:
     (130).
 
     `drain`: there is recovery, so stop without an end of input (see `stop`). `control`: the folder
-    through which the process that started this one (`cluster`) hears of it; it speaks on stdin. `linger`:
-    how long to stay for the others where nobody tells when they are ready, too.
+    through which the process that started this one (`cluster`) is notified; it speaks on stdin. `linger`:
+    how long to stay for the others if nothing reports when they are ready, too.
     """
 
     def __init__(self, *, drain: bool, epoch: timedelta, control: Path | None, process: int | None) -> None:
@@ -125,7 +125,7 @@ class ShutdownController:
         if self._control is not None:
             self._report("drained")
         elif self._process is not None:
-            # Part of a cluster that something else runs: whoever leaves first takes the epoch of the others
+            # Part of a cluster that something else runs: the first to leave takes the epoch of the others
             # along.
             _later(self._epoch, self._leave)
         else:
@@ -135,7 +135,7 @@ class ShutdownController:
         """No partition is being read here."""
         if not STOP.listed:
             # Nothing was read yet, or the flow has no source of kgen's. Bytewax, asked to leave while it
-            # still builds the flow, would abort; so end like any program that is told to.
+            # still builds the flow, would abort; so end like any program that is asked to.
             if self._control is None:
                 _leave_unbegun()
             self._go_together()  # others of the cluster may have begun
@@ -180,7 +180,7 @@ class ShutdownController:
             _exit()
 
     def _go_together(self) -> None:
-        """Have all processes told to exit: those who see a peer disappear fail."""
+        """Have all processes asked to exit: those who see a peer disappear fail."""
         self._report("stuck")
         _later(_BUILD_TIME, _exit)
 
@@ -198,7 +198,7 @@ class ShutdownController:
             (self._control / f"{self._process}.{what}").touch()
 
     def _follow_commands(self) -> None:
-        """Commands on stdin, a letter each. Its end means that whoever gave them is gone."""
+        """Commands on stdin, a letter each. Its end means that their sender is gone."""
         while command := os.read(0, 1):
             if command == b"s":
                 STOP.request()
@@ -217,8 +217,8 @@ class ShutdownController:
 
 
 class SignalPipe:
-    """Ends a run that has not begun and is told to: until all processes of a cluster are there, Bytewax keeps
-    the main thread, in which Python runs the handlers of signals.
+    """Ends a run that has not begun and is asked to: until all processes of a cluster are there, Bytewax
+    keeps the main thread, in which Python runs the handlers of signals.
     """
 
     def __init__(self) -> None:

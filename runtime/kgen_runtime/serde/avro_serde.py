@@ -37,7 +37,7 @@ _ON_NULL: Final = 'AvroSerde(..., null="tombstone") in place of the serde of the
 
 
 class AvroSerde(Serde[T]):
-    """Values of the latest of `schemas`, whichever version wrote them.
+    """Values of the latest of `schemas`, written by any version.
 
     `classes` has the class of every record and enum of that schema, by its full Avro name. `trailing`: what
     becomes of a payload with bytes left over after the value: a `DecodeError` (`refuse`), or the value
@@ -60,11 +60,11 @@ class AvroSerde(Serde[T]):
         register(schemas, classes)
 
     def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
-        """A decoder for one worker. Raises `SchemaError` where the generated schema is not valid."""
+        """A decoder for one worker. Raises `SchemaError` if the generated schema is not valid."""
         return _AvroDecoder(self, store, role)
 
     def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
-        """An encoder that writes the latest schema. Raises `SchemaError` where that is not valid."""
+        """An encoder that writes the latest schema. Raises `SchemaError` if that is not valid."""
         return _AvroEncoder(self, store)
 
     def check_writable(self, store: SchemaStore) -> None:
@@ -222,7 +222,7 @@ def _only_id(payloads: Sequence[bytes | None]) -> int | None:
 
 
 def _tagged(headers: Sequence[Headers], name: str) -> dict[int, Headers]:
-    """The headers that tell the schema, by index; most carry other things."""
+    """The headers that name the schema, by index; most carry other things."""
     tagged = {}
     for i, pairs in enumerate(headers):
         for pair in pairs:

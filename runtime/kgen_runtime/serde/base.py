@@ -31,7 +31,7 @@ class Decoder(Protocol[T_co]):
 
         A payload that can never be decoded leaves its exception (`FramingError`, `UnknownSchema`,
         `RulesError`, `DecodeError`, `ResolutionError`) in place of the value. Raises
-        `RegistryUnavailable` where a schema id is not known here and the registry cannot be asked: nothing
+        `RegistryUnavailable` if a schema id is not known here and the registry cannot be asked: nothing
         was lost, call again later.
         """
 
@@ -58,7 +58,7 @@ class Serde(ABC, Generic[T]):
         """An encoder bound to a store."""
 
     def check_writable(self, store: SchemaStore) -> None:
-        """Raises `RegistryError` where the registry has not the schema that an encoder needs."""
+        """Raises `RegistryError` if the registry has not the schema that an encoder needs."""
 
     @property
     def deserializer(self) -> SerdeDeserializer[T]:

@@ -21,7 +21,7 @@ _INT_SIZE = 4  # shorter than any frame
 class EitherSerde(Serde[T]):
     """Reads what is framed with `framed`, and what is certainly not framed with `plain`, which is for text or
     32-bit integers: a frame begins with 00 or 01 and has at least five bytes. What might be a frame is never
-    taken for plain: where it is none, it is an error, as with `framed` alone. So text that begins with U+0000
+    taken for plain: if it is none, it is an error, as with `framed` alone. So text that begins with U+0000
     or U+0001 is not read as text, and not written.
 
     Writes each value in the format of its type. The type is the one that the declaration gives, as in
@@ -43,11 +43,11 @@ class EitherSerde(Serde[T]):
         return isinstance(self.plain, StringSerde)
 
     def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
-        """A decoder for one worker. Raises `SchemaError` where the generated schema is not valid."""
+        """A decoder for one worker. Raises `SchemaError` if the generated schema is not valid."""
         return _EitherDecoder(self, store, role)
 
     def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
-        """An encoder. Raises `SchemaError` where the latest schema is not valid."""
+        """An encoder. Raises `SchemaError` if the latest schema is not valid."""
         return _EitherEncoder(self, store, role)
 
     def __repr__(self) -> str:

@@ -111,7 +111,7 @@ class StringSerde(_PrimitiveSerde[str]):
             return super().read_many(payloads)
 
     def read(self, payload: bytes) -> str:
-        """The text. Raises `DecodeError` where it is not UTF-8."""
+        """The text. Raises `DecodeError` if it is not UTF-8."""
         try:
             return payload.decode()
         except UnicodeDecodeError as error:
@@ -133,7 +133,7 @@ class _NumberSerde(_PrimitiveSerde[T]):
     _name: str
 
     def read(self, payload: bytes) -> T:
-        """The number, big-endian. Raises `DecodeError` where the length is not right."""
+        """The number, big-endian. Raises `DecodeError` if the length is not right."""
         try:
             value: T = self._format.unpack(payload)[0]
         except struct.error:

@@ -32,7 +32,7 @@ def by_id(client: RegistryClient, id_: int, schemas: Schemas) -> Schema:
 
 
 def by_guid(client: RegistryClient, guid: str, schemas: Schemas) -> tuple[Schema, int | None]:
-    """The schema with this GUID, and its id where the registry tells. Raises as `by_id` does."""
+    """The schema with this GUID, and its id if the registry reports it. Raises as `by_id` does."""
     try:
         answer = client.get(f"/schemas/guids/{guid}")
     except RegistryError as error:
@@ -196,7 +196,7 @@ def _version(client: RegistryClient, reference: tuple[str, int]) -> Any:
 
 
 def _check_named(answer: Any, subject: str, version: int | None = None) -> None:
-    """Raises `RegistryError` where an answer is about another subject or version than was asked for."""
+    """Raises `RegistryError` if an answer is about another subject or version than was asked for."""
     named, number = answer.get("subject"), answer.get("version")
     right = number is None or (number == version if version not in (None, -1) else number != 0)
     if not same(subject, named) or not right:

@@ -36,7 +36,7 @@ def in_force(answer: Any) -> tuple[str, ...]:
 
 
 def check(answer: Any, what: str, on_rules: OnRules) -> None:
-    """Raises `RulesError` where the schema that the registry answered has rules in force."""
+    """Raises `RulesError` if the schema that the registry answered has rules in force."""
     rules = () if on_rules == "ignore" else in_force(answer)
     if rules:
         raise refused(what, rules)

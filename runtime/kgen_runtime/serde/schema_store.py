@@ -69,7 +69,7 @@ class SchemaStore:
     """The schemas of one registry, or only the vendored ones where `registry` is None. Shared by threads.
 
     Ids belong to one registry: a vendored schema is compared once with what the registry has under its id.
-    Where they differ, the registry's is used; where the registry cannot be asked, the vendored one is, and
+    If they differ, the registry's is used; if the registry cannot be asked, the vendored one is, and
     the check is tried again after `recheck_after` seconds. An id the registry does not know is remembered as
     unknown for `unknown_for` seconds.
     """
@@ -107,7 +107,7 @@ class SchemaStore:
 
         Raises `UnknownSchema`, `RegistryUnavailable` (ask again later), `RegistryError` (the registry
         refuses), `RulesError` where the schema has rules that are not to be ignored, and `ResolutionError`
-        where the registry's schema cannot be used.
+        if the registry's schema cannot be used.
         """
         return self.writer(schemas, id).schema
 
@@ -207,7 +207,7 @@ class SchemaStore:
     ) -> T:
         """What `ask` gives; what the registry refuses is asked for again, a few times.
 
-        Where it then answers other questions, it is the one schema that cannot be had (`UnknownSchema`); else
+        If it then answers other questions, it is the one schema that is unavailable (`UnknownSchema`); else
         the registry is at fault, and what it said is raised.
         """
         client = registry.lasting(_LOOK_UP)
@@ -231,7 +231,8 @@ class SchemaStore:
         raise UnknownSchema(text, status=error.status, error_code=error.error_code) from None
 
     def _asker(self, registry: RegistryClient) -> RegistryClient:
-        """Whom to ask about what is vendored: nobody while the registry is away, and then with one short try.
+        """Whom to ask about what is vendored: nobody while the registry is unavailable, and then with one
+        short try.
 
         Raises `RegistryUnavailable`.
         """

@@ -43,7 +43,7 @@ class VendoredSubject:
 
     @cached_property
     def texts(self) -> dict[int, str]:
-        """Version -> text. Raises `SchemaError` where they are damaged."""
+        """Version -> text. Raises `SchemaError` if they are damaged."""
         try:
             texts = zlib.decompress(b64decode(self.packed)).decode().split("\0")
             return {item.version: text for item, text in zip(self.versions, texts, strict=True)}
@@ -62,7 +62,7 @@ class VendoredSchemas:
     def subject(self, subject: str) -> Schemas:
         """The versions that messages of a subject are written with.
 
-        Raises `KeyError` where the subject is not here, `SchemaError` where its texts are damaged.
+        Raises `KeyError` if the subject is not here, `SchemaError` where its texts are damaged.
         """
         found = self._subjects[subject]
         versions = tuple(self._written(found, item) for item in found.versions if item.read)

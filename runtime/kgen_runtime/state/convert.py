@@ -28,7 +28,7 @@ _DEPTH = 64
 class Conversion:
     """From a record of the writer (the root of its schema) to the class of a binding.
 
-    Raises `ResolutionError` where the schemas do not allow it.
+    Raises `ResolutionError` if the schemas do not allow it.
     """
 
     def __init__(self, writer: Schema, binding: Binding) -> None:

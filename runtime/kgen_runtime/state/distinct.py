@@ -28,7 +28,7 @@ _SET_ITEM, _SET_ITEMS, _DICT, _REDUCE = (
 
 
 class DistinctUnpickler(pickle._Unpickler):
-    """Raises `RecoveryError` where a dict would lose a value."""
+    """Raises `RecoveryError` if a dict would lose a value."""
 
     stack: list[Any]
     metastack: list[list[Any]]

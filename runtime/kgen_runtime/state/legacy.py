@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def written_by(binding: Binding, record: Any, state: Any) -> tuple[Restorer, list[Any], Any]:
     """What wrote the state of an object, its values in that schema's order, and what is in no schema.
 
-    Raises `RecoveryError` where no version has such an object.
+    Raises `RecoveryError` if no version has such an object.
     """
     held, slots = state if isinstance(state, tuple) else (state, None)
     given = dict(slots or {})
@@ -152,5 +152,5 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _squashed(name: str) -> str:
-    """A name as far as its spelling in Python tells."""
+    """A name as far as its spelling in Python shows."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())

@@ -154,7 +154,7 @@ class Load:
         return old.read_as(read, home)
 
     def finish(self) -> None:
-        """Raise `RecoveryError` where what was loaded holds a value that cannot be read."""
+        """Raise `RecoveryError` if what was loaded holds a value that cannot be read."""
         self._old.clear()
         if any(ref() for ref in self._standing):
             gc.collect()

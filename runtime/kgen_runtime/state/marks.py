@@ -34,6 +34,6 @@ class Mark(NamedTuple):
 
 
 def fingerprint(text: str, references: tuple[str, ...]) -> str:
-    """Eight characters that stand for a schema. Raises `SchemaError` where it is not JSON."""
+    """Eight characters that stand for a schema. Raises `SchemaError` if it is not JSON."""
     parts = "\0".join(normalised(each) for each in (text, *references))
     return base64.urlsafe_b64encode(hashlib.sha256(parts.encode()).digest()[:6]).decode()

@@ -72,7 +72,7 @@ class Restorer:
 
     @property
     def binding(self) -> Binding:
-        """Raises `RecoveryError` where no class is left for the type."""
+        """Raises `RecoveryError` if no class is left for the type."""
         if self._binding is None:
             raise unreadable(self.mark.name, "no generated class stands for it any more")
         return self._binding
@@ -83,7 +83,7 @@ class Restorer:
         return self.reader(self.binding)
 
     def reader(self, binding: Binding) -> Callable[[bytes], Any]:
-        """Makes objects of a class. Raises `RecoveryError` where the schemas do not allow it."""
+        """Makes objects of a class. Raises `RecoveryError` if the schemas do not allow it."""
         key = (id(binding.home), binding.name)
         if key not in self._readers:
             self._readers[key] = self._reader(binding)
@@ -169,7 +169,7 @@ def fill(binding: Binding, record: Any, state: Any) -> None:
 
 
 def restorer(text: str) -> Restorer:
-    """For a mark. Raises `RecoveryError` where nothing here knows it."""
+    """For a mark. Raises `RecoveryError` if nothing here knows it."""
     found = _remembered().get(text)
     if found is None:
         before = homes.version()

@@ -45,7 +45,7 @@ log = logging.getLogger("kgen_runtime.recovery")
 def upgrade(folder: Path) -> None:
     """Bring the state in a folder to today's schemas: all of it, or nothing.
 
-    Raises `RecoveryError` where something that is kept cannot be loaded.
+    Raises `RecoveryError` if something that is kept cannot be loaded.
     """
     try:
         with ExitStack() as stack:

@@ -27,7 +27,7 @@ class RecordBinding:
 def bind(record: Record, cls: type[Any]) -> RecordBinding:
     """Find an attribute of `cls` for each field.
 
-    Raises `SchemaError` where a dataclass lacks one, or needs more than them.
+    Raises `SchemaError` if a dataclass lacks one, or needs more than them.
     """
     if not dataclasses.is_dataclass(cls):
         return RecordBinding(cls, tuple(field.name for field in record.fields), plain=False)
@@ -44,7 +44,7 @@ def bind(record: Record, cls: type[Any]) -> RecordBinding:
 def bind_made(record: Record, cls: type[Any]) -> RecordBinding:
     """As `bind`, for a reader, which makes objects of `cls`.
 
-    Raises `SchemaError` also where that would fail whatever is read: where the class is abstract, or its
+    Raises `SchemaError` also where that would fail whatever is read: if the class is abstract, or its
     `__init__` takes no value for one of the fields.
     """
     binding = bind(record, cls)
@@ -103,7 +103,7 @@ def _stores(cls: type[Any]) -> bool:
 
 
 def _init_only(cls: type[Any]) -> list[dataclasses.Field[Any]]:
-    """The arguments of `__init__` that are no fields."""
+    """The arguments of `__init__` that are not fields."""
     every: dict[str, dataclasses.Field[Any]] = cls.__dataclass_fields__
     others = every.keys() - {member.name for member in dataclasses.fields(cls)}
     arguments = inspect.signature(cls.__init__).parameters if others else {}

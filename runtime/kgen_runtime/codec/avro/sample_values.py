@@ -45,7 +45,7 @@ def sample(schema: Schema, rng: random.Random, classes: Classes | None = None) -
 
     Records and enums are of their class where `classes` has one, else dicts and strings. Of a union as a
     whole, null is taken only where there is nothing else: a message that is null is not read. Draws from
-    `rng` alone. Raises `SchemaError` where the schema has no finite value (a record that must hold itself,
+    `rng` alone. Raises `SchemaError` if the schema has no finite value (a record that must hold itself,
     or a union or enum of nothing).
     """
     maker, root = _Maker(schema, rng, classes or {}), _without_null(schema.root)

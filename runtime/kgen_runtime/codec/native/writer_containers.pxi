@@ -456,7 +456,7 @@ cdef class UnionNode(WriterNode):
         return lower_class is not upper_class and issubclass(lower_class, upper_class)
 
     cdef Py_ssize_t nearest(self, object value) except -2:
-        """The record that has the fields of a dict which no branch accepts: writing it tells what is wrong, and where."""
+        """The record that has the fields of a dict which no branch accepts: writing it reports what is wrong, and where."""
         cdef Py_ssize_t i
         for i in range(PyTuple_GET_SIZE(self.branches)):
             branch = <object>PyTuple_GET_ITEM(self.branches, i)

@@ -1,4 +1,4 @@
-"""The reader in plain Python, where no C compiler was: nodes, results and errors as in `_reader.pyx`."""
+"""The reader in plain Python, if no C compiler was: nodes, results and errors as in `_reader.pyx`."""
 
 from __future__ import annotations
 
@@ -422,7 +422,7 @@ class DefaultNode:
         self.held = True
 
     def make(self, c: Cursor) -> Any:
-        """The value. What is wrong with it is told where the record stands."""
+        """The value. What is wrong with it is reported where the record stands."""
         if self.held:
             return self.value
         c.charge(len(self.data))
@@ -548,7 +548,7 @@ def _single(number: int) -> float:
     spare = max(abs(number).bit_length() - 53, 0)
     whole = abs(number) >> spare
     if whole << spare != abs(number):
-        whole |= 1  # so that it is no tie
+        whole |= 1  # so that it is not a tie
     rounded = float(_FLOAT.unpack(_FLOAT.pack(whole << spare))[0])
     return -rounded if number < 0 else rounded
 

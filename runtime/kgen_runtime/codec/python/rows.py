@@ -1,4 +1,4 @@
-"""`Rows` in plain Python, where no C compiler was."""
+"""`Rows` in plain Python, if no C compiler was."""
 
 from __future__ import annotations
 

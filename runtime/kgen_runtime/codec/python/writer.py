@@ -1,4 +1,4 @@
-"""The writer in plain Python, where no C compiler was: nodes, results and errors as in `_writer.pyx`."""
+"""The writer in plain Python, if no C compiler was: nodes, results and errors as in `_writer.pyx`."""
 
 from __future__ import annotations
 
@@ -410,7 +410,7 @@ class UnionNode(WriterNode):
         return place if place >= 0 and self.branches[place].fit(value, Memo()) != NOT else -1
 
     def _nearest(self, value: Any) -> int:
-        """The record with the fields of a dict that no branch accepts: writing it tells what is wrong."""
+        """The record with the fields of a dict that no branch accepts: writing it reports what is wrong."""
         fitting = (
             n
             for n, node in enumerate(self.branches)

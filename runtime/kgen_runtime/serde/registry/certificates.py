@@ -26,7 +26,7 @@ _BUNDLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 def check_files(
     ca: str | None, cert: Certificate, *, ca_setting: str, cert_setting: str, key_setting: str = ""
 ) -> None:
-    """Raises `ConfigError` where a CA bundle or client certificate that the settings name cannot be used;
+    """Raises `ConfigError` if a CA bundle or client certificate that the settings name cannot be used;
     its `where` is the setting.
     """
     with _at(ca_setting):
@@ -47,7 +47,7 @@ def _at(setting: str) -> Iterator[None]:
 def trusted(verify: bool | str, *, https: bool) -> bool | str:
     """The CA bundle to trust: the one given, else the environment's; True: requests' own.
 
-    Raises `ConfigError` where it is not one; the environment's is looked at where it is needed (`https`), for
+    Raises `ConfigError` if it is not one; the environment's is looked at where it is needed (`https`), for
     nobody chose it for this registry.
     """
     if verify is not True:
@@ -62,7 +62,7 @@ def trusted(verify: bool | str, *, https: bool) -> bool | str:
 
 
 def check_certificate(cert: Certificate) -> None:
-    """Raises `ConfigError` where a client certificate cannot be used with its key."""
+    """Raises `ConfigError` if a client certificate cannot be used with its key."""
     if cert is None:
         return
     path, key = (cert, cert) if isinstance(cert, str) else cert

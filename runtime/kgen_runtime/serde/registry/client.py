@@ -51,7 +51,7 @@ class RegistryClient:
     A request is tried `1 + retries` times on connection errors, 408, 429 and 5xx, with full jitter between;
     `Retry-After` is honoured up to `max_wait` seconds. `timeout` (seconds) bounds the connecting and each
     wait for bytes, `deadline` the whole request with its redirects, retries and body. A request ends early
-    where the client is closed or, after half a second, where the flow is asked to stop.
+    if the client is closed or, after half a second, if the flow is asked to stop.
 
     `verify` is False or the path of a CA bundle; `cert` the paths of a client certificate and its key. `say`
     gets a line where a request takes longer than two seconds; without it, it is logged. `session`, `sleep`

@@ -1,4 +1,4 @@
-"""How long requests may take, what ends them before, and who hears that they take long."""
+"""How long requests may take, what ends them before, and who is notified that they take long."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class RequestWait:
         return max(0.0, self._limit.until - time.monotonic())
 
     def check(self) -> None:
-        """Raises `GivenUpError` where there is no time for anything more."""
+        """Raises `GivenUpError` if there is no time for anything more."""
         self._go_on(self._what)
 
     def until_set(self, event: threading.Event, seconds: float = math.inf) -> None:

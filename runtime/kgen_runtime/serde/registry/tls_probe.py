@@ -43,7 +43,7 @@ def look_again(
     cert: Certificate,
     note: Callable[[socket.socket], None],
 ) -> None:
-    """Raises `PlainToTlsError`, or the `ssl.SSLError` of an alert, where that is why `error` came.
+    """Raises `PlainToTlsError`, or the `ssl.SSLError` of an alert, if that is why `error` came.
 
     `verify` and `cert` are those of the request: who is not trusted is not shown the certificate here either.
     `note` gets the socket, so that it can be cut.

@@ -63,7 +63,7 @@ class Answer:
     home: bool  # False where a redirect led to another origin
 
     def error(self) -> tuple[int | None, str]:
-        """The registry's own error code and message, where the body has them."""
+        """The registry's own error code and message, if the body has them."""
         try:
             body = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -229,7 +229,7 @@ _CURRENT: Final = _Current()
 
 
 def _note(sock: socket.socket) -> None:
-    """This thread is on this socket, which may be cut. Raises `OSError` where it has been given up."""
+    """This thread is on this socket, which may be cut. Raises `OSError` if it has been given up."""
     if _CURRENT.line is not None:
         _CURRENT.line.dialled(sock)
 

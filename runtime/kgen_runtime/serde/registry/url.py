@@ -52,7 +52,7 @@ class Url:
     def redirected(self, location: str) -> Url:
         """Where a `Location` leads.
 
-        Raises `RegistryError` where it is not the URL of a plain request, or leads from https to http.
+        Raises `RegistryError` if it is not the URL of a plain request, or leads from https to http.
         """
         try:
             if not all("!" <= c <= "~" for c in location):

@@ -190,7 +190,7 @@ class _Place:
 
     @property
     def path(self) -> str:
-        """The field path. It is put together where it is told: there are many, and few are shown."""
+        """The field path. It is put together where it is reported: there are many, and few are shown."""
         parts: list[str] = []
         place: _Place | None = self
         size = 0

@@ -17,7 +17,7 @@ Key: TypeAlias = tuple[Mode, str, str]
 class Value:
     """A primitive written as `writer`, wanted as `reader` with its logical type.
 
-    `unit`: the writer's logical type, where it is the same kind of time in another unit. `branch`: the
+    `unit`: the writer's logical type, if it is the same kind of time in another unit. `branch`: the
     branch of the reader's union that the value is to remember.
     """
 
@@ -41,7 +41,7 @@ class FixedValue:
 class EnumValue:
     """An enum: for each symbol of the writer, the reader's symbol, or None where there is none.
 
-    `lost`: the writer's symbols for which there is none. Where the enum is skipped, no symbols are here.
+    `lost`: the writer's symbols for which there is none. If the enum is skipped, no symbols are here.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Default:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fields:
-    """A record of the reader (of the writer, where it is skipped)."""
+    """A record of the reader (of the writer, if it is skipped)."""
 
     record: Record
     steps: tuple[Step, ...]

@@ -1,16 +1,17 @@
 """How a reader schema reads what a writer schema wrote: the one place that knows Avro's rules.
 
 `resolve` makes a plan that both engines follow; `check` lists what stands in the way, for compatibility
-checks and messages. Source: Apache Avro 1.12 specification, "Schema Resolution" and "Aliases". Where its
+checks and messages. Source: Apache Avro 1.12 specification, "Schema Resolution" and "Aliases". If its
 letter would lose data, or where it is silent:
 
-- In a reader's union the branch that has the type's full name as an alias goes first, where the writer does
+- In a reader's union the branch that has the type's full name as an alias goes first, if the writer does
   not know that branch by its own name; then the same type and full name, then the same unqualified name or an
   alias, then the promotions, each in the union's order: the first that can be read, as Java does. ("The first
   schema that matches" would turn the strings of `["bytes", "string"]` into bytes.)
 - Decimals must agree in scale. A precision that differs is let through: the digits are the same.
-- Where both sides have a logical type, it must be of one kind: a date is no time of day, an instant no wall
-  clock time. Times of one kind in different units are read by the writer's unit. Where one side has none, the
+- Where both sides have a logical type, it must be of one kind: a date is not a time of day, an instant no
+wall
+  clock time. Times of one kind in different units are read by the writer's unit. If one side has none, the
   reader's schema says what the data means.
 - An array or map whose items cannot be read is still read where it is empty.
 """
@@ -81,7 +82,7 @@ class Resolution:
     """The plan for a pair of schemas: `root`, the records it reaches in `bodies`, and its `problems`.
 
     What is the same is planned once: named types by their pair, defaults by their field. Raises
-    `ResolutionError` where there is too much to plan all the same.
+    `ResolutionError` if there is too much to plan all the same.
     """
 
     def __init__(self, writer: Schema, reader: Schema) -> None:
@@ -239,7 +240,7 @@ class Resolution:
 def resolve(writer: Schema, reader: Schema) -> Resolution:
     """The plan to read what `writer` wrote as `reader`.
 
-    Raises `ResolutionError`, naming the paths, where no data at all can be read, and where the schemas are
+    Raises `ResolutionError`, naming the paths, if no data at all can be read, and where the schemas are
     more work than `limits.RESOLUTION_WORK`. What fails only for some data (a branch of a union, a symbol of
     an enum) is left to the message that holds it.
     """
@@ -257,7 +258,7 @@ def resolve(writer: Schema, reader: Schema) -> Resolution:
 def check(writer: Schema, reader: Schema) -> list[Incompatibility]:
     """What data of `writer` can hold that `reader` cannot read; empty where the reader reads everything.
 
-    Raises `ResolutionError` where the schemas are more work than `limits.RESOLUTION_WORK`.
+    Raises `ResolutionError` if the schemas are more work than `limits.RESOLUTION_WORK`.
     """
     resolution = Resolution(writer, reader)
     return list(resolution.problems.under(resolution.root))

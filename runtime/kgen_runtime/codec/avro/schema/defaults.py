@@ -137,7 +137,7 @@ class DefaultEncoder:
 
 
 def _of_logical(logical: Logical | None, data: bytes, size: int, narrow: bool = False) -> bytes:
-    """The data, where the logical type has a value for it: an empty UUID has none, nor has the year 10000."""
+    """The data, if the logical type has a value for it: an empty UUID has none, nor has the year 10000."""
     if logical is not None:
         try:
             scalar(logical.name, narrow, size, logical.precision, logical.scale).read(Cursor(data, 0, 0))

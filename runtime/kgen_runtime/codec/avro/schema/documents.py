@@ -68,7 +68,7 @@ class DocumentNames(dict[str, Named]):
 
 
 def remembered(text: str, limits: Limits, names: Mapping[str, Named]) -> Document | None:
-    """The text as it was parsed before, where it means the same after these names."""
+    """The text as it was parsed before, if it means the same after these names."""
     return next((document for document in _documents(text, limits) if document.fits(names)), None)
 
 

@@ -42,7 +42,7 @@ from .tree import (
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_LAST_OF_JAVA = "\uffff"  # Java looks at units of 16 bits, of which those of later characters are no letters
+_LAST_OF_JAVA = "\uffff"  # Java looks at units of 16 bits, of which those of later characters are not letters
 # Of Java's `Double.valueOf` what a schema may hold: a number in quotes.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
 _ORDERS = ("ascending", "descending", "ignore")
@@ -69,7 +69,7 @@ _MOST_DIGITS = 4_000
 
 
 def load_json(text: str, limits: Limits) -> Any:
-    """The JSON value of schema text. Raises `SchemaError` where it is too large, too deep or not JSON."""
+    """The JSON value of schema text. Raises `SchemaError` if it is too large, too deep or not JSON."""
     if len(text) > limits.text_bytes:
         raise SchemaError(f"the schema is larger than {limits.text_bytes} bytes")
     try:
@@ -423,7 +423,7 @@ def _doc(value: dict[str, Any]) -> str | None:
 
 
 def logical(value: dict[str, Any], kind: str, size: int) -> Logical | None:
-    """The logical type of a schema object, where it is known and valid; "language implementations must
+    """The logical type of a schema object, if it is known and valid; "language implementations must
     ignore unknown logical types".
     """
     name = value.get("logicalType")
@@ -452,7 +452,7 @@ def parse(text: str, references: Sequence[str] = (), *, limits: Limits | None = 
     `references` are the texts of the schemas whose names it uses (transitively), in dependency order, as
     the registry gives them. Primitive schemas may stand bare (`"string"`) or as an object. A default that
     does not fit its type is kept apart (`Field.invalid_default`). Raises `SchemaError` with a JSON pointer
-    where the text is not JSON, not Avro, or past the limits.
+    if the text is not JSON, not Avro, or past the limits.
     """
 
     return parse_schema(text, references, limits or Limits())
@@ -462,7 +462,7 @@ def normalised(text: str, *, limits: Limits | None = None) -> str:
     """The text's JSON with sorted keys and no white space: to hash, and to compare schemas by.
 
     Unlike Avro's parsing canonical form this keeps everything: defaults, logical types, docs, aliases.
-    Raises `SchemaError` where it is not JSON.
+    Raises `SchemaError` if it is not JSON.
     """
 
     try:

@@ -1,4 +1,4 @@
-"""Branches of a union whose values alone do not tell them apart."""
+"""Branches of a union whose values alone do not distinguish them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .tree import Fixed, Named, Node, Primitive, Ref, Union, branch_name
 
 
 def ambiguous(union: Union, names: Mapping[str, Named]) -> frozenset[str]:
-    """The branches whose values alone do not tell them from an earlier one."""
+    """The branches whose values alone do not distinguish them from an earlier one."""
     seen: set[tuple[str, int]] = set()
     found: set[str] = set()
     for branch in union.branches:

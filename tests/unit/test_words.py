@@ -1,0 +1,108 @@
+"""Words that stay out of the prose, the messages and the names: the field has terms for what they say."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("runtime/kgen_runtime", "gen/kgen", "templates/kgen_templates")
+
+WORDS = {
+    "anew": "recreated, again",
+    "mends?|mended": "fix",
+    "tells?|told": "report, return, log, notify; distinguish for 'tell apart'",
+    "hears?|heard": "is notified, gets, polls",
+    "whoever|whichever": "the caller, any",
+    "the books": "the totals",
+    "cannot be meant": "invalid",
+    "(?:is|are|was|were|stays?) away": "is unavailable",
+    "puts things right": "finish or roll back",
+    "(?<!there )(?:is|are|was|were) no (?!longer\\b|more\\b)[a-z]+": "is not a",
+    "[Rr]aises `\\w+` where": "raises … if",
+}
+NAMES = {
+    *("Counter", "Mail", "Ticket", "Gate", "PostOffice", "Leaver", "Left", "Ear", "Sent", "Heard", "Drafts"),
+    *("World", "Verdict", "Both", "hears_all", "glance", "unhidden", "patiently", "made_anew", "touch"),
+    *("around_the_run", "tell", "_tell", "_told", "_hear", "_lose", "_broken", "_abandon"),
+}
+
+PROSE_NOT_CLEAN: frozenset[str] = frozenset({})
+"""Folders whose docstrings and comments still have such words. A folder that is clean leaves this list."""
+_WORD = re.compile("|".join(rf"(?:(?<!\w)(?:{each})(?!\w))" for each in WORDS), re.I)
+
+
+def test_no_text_has_a_word_of_the_list() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}:{line}: {word}"
+        for path in _sources()
+        if _folder(path) not in PROSE_NOT_CLEAN
+        for line, text in _texts(path)
+        for word in _WORD.findall(text)
+    }
+    assert found == set()
+
+
+def test_a_folder_that_is_clean_is_not_listed_as_one_that_is_not() -> None:
+    unclean = {_folder(path) for path in _sources() if any(_WORD.search(text) for _, text in _texts(path))}
+    assert unclean >= PROSE_NOT_CLEAN
+
+
+def test_no_class_or_function_has_a_name_of_the_list() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}:{node.name}"
+        for path in _sources()
+        if path.suffix == ".py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name in NAMES
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is made anew.",
+        "a panic is no Exception",
+        "Raises `X` where it is",
+        "The log hears of it",
+        "Told",
+        "is away",
+    ],
+)
+def test_a_word_of_the_list_is_found(text: str) -> None:
+    assert _WORD.search(text)
+
+
+@pytest.mark.parametrize("text", ["there is no topic", "it is no longer read", "a foretold end", "`teller`"])
+def test_what_only_looks_like_one_is_not(text: str) -> None:
+    assert not _WORD.search(text)
+
+
+def _sources() -> Iterator[Path]:
+    for package in PACKAGES:
+        for suffix in ("py", "pyx", "pxi", "j2"):
+            yield from sorted((ROOT / package).rglob(f"*.{suffix}"))
+
+
+def _folder(path: Path) -> str:
+    return "/".join(path.relative_to(ROOT).parts[:3])
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    """The comments and strings of a file; of Cython the comments, of a template all lines."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.lineno, " ".join(node.value.split())
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string
+    else:
+        for number, line in enumerate(source.splitlines(), 1):
+            yield number, line if path.suffix == ".j2" else line.partition("#")[2]
