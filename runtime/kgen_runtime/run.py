@@ -8,16 +8,10 @@ it was stopped to be started again (`on_new_partitions`); 130 interrupted by a s
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
-import inspect
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
-from pathlib import Path
-from types import ModuleType
-from typing import Any, Final
 
 from .runner import needs_bytewax  # noqa: F401 - reports if there is none
 
@@ -29,7 +23,6 @@ from bytewax.run import cli_main
 from ._bytewax import cluster_addresses
 from .codec import ENGINE
 from .consumer.source import sources
-from .errors import ConfigError
 from .producer.eligibility import check_interval, topics_written
 from .recovery.folder import Recovery, lock_name
 from .routing.route import check
@@ -37,6 +30,7 @@ from .runner import arguments, log_format
 from .runner.clock_watch import watch
 from .runner.descriptors import check_descriptors, raise_limit
 from .runner.error_report import CutOffError, leave, report_error, reraise_hidden_error
+from .runner.flow_import import load
 from .runner.late_counts import count_late
 from .runner.local_cluster import check_port, run_cluster
 from .runner.preflight import prepare
@@ -53,9 +47,6 @@ from .runner.shutdown import (
 )
 from .state.current_folder import kept_in
 from .stop import STOP
-
-_HINT_FOLDER: Final = "Is the name right? Run it in the folder that holds its package."
-_FORM: Final = "python -m kgen_runtime.run package.module:name"
 
 log = logging.getLogger("kgen_runtime.run")
 
@@ -87,81 +78,6 @@ def _failed(args: argparse.Namespace, error: BaseException) -> int:
     if args.addresses is not None:
         leave(FAILED)
     return FAILED
-
-
-def load(name: str) -> Dataflow:
-    """The flow called `package.module:attribute` or `path/to/file.py:attribute`. Raises `ConfigError`."""
-    module_name, _, attribute = name.partition(":")
-    attribute = attribute or "flow"
-    if module_name.startswith(".") or not module_name:
-        raise ConfigError(f"{name!r} does not begin with the name of a module", hint=_FORM)
-    found = getattr(_imported(_importable(module_name)), attribute, None)
-    if not isinstance(found, Dataflow) and callable(found):
-        _check_call(found, module_name, attribute)
-        found = found()
-    if not isinstance(found, Dataflow):
-        raise ConfigError(
-            f"{attribute} is not a Dataflow, nor a function that returns one",
-            where=module_name,
-            hint=_FORM,
-        )
-    return found
-
-
-def _check_call(function: Callable[..., Any], module: str, name: str) -> None:
-    needed = [
-        each.name
-        for each in inspect.signature(function).parameters.values()
-        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
-    ]
-    if needed:
-        raise ConfigError(
-            f"{name} wants arguments: {', '.join(needed)}",
-            where=module,
-            hint=f"Name the flow itself, most often {module}:flow.",
-        )
-
-
-def _imported(module: str) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise _absent(error.name, module) from None
-        raise  # of something that the user's module imports
-
-
-def _importable(module: str) -> str:
-    """The module's name, its folder being on the path."""
-    if module.endswith(".py"):
-        return _importable_file(Path(module).resolve())
-    sys.path.insert(0, str(Path.cwd()))
-    if importlib.util.find_spec(module.partition(".")[0]) is None:
-        raise _absent(module, module)
-    return module
-
-
-def _absent(name: str, module: str) -> ConfigError:
-    """That `name` is absent, of `module` or a package around it; the hint names a folder above that has
-    it.
-    """
-    parts = module.split(".")
-    path = Path(*parts)
-    for folder in Path.cwd().parents if all(map(str.isidentifier, parts)) else ():
-        if (folder / path).is_dir() or (folder / path).with_suffix(".py").is_file():
-            return ConfigError(f"no module named {name}", hint=f"Run it in {folder}, which holds {parts[0]}.")
-    return ConfigError(f"no module named {name}", hint=_HINT_FOLDER)
-
-
-def _importable_file(path: Path) -> str:
-    if not path.exists():
-        raise ConfigError(f"there is no file {path}")
-    parts = [path.stem]
-    while (path.parent / "__init__.py").exists():
-        path = path.parent
-        parts.insert(0, path.name)
-    sys.path.insert(0, str(path.parent))
-    return ".".join(parts)
 
 
 def _run_processes(args: argparse.Namespace) -> int:

@@ -8,12 +8,14 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from kgen_runtime.flow.missing_bytewax import NEWEST_FOR_BYTEWAX, bytewax_missing, explain_missing
+from kgen_runtime.reporting.call_site import failed_line
 
 from .. import __version__, install, registry
 from ..errors import ConfigError, KgenError, RegistryError
@@ -59,16 +61,16 @@ def _flow(name: str) -> Iterator[Finding]:
     try:
         with explain_missing(name):
             from kgen_runtime.routing.route import check
-            from kgen_runtime.run import load
             from kgen_runtime.runner import preflight
+            from kgen_runtime.runner.flow_import import load
         flow = check(load(name))
     except KgenError as e:
         yield _failed("flow", e)
         return
     except Exception as e:  # noqa: BLE001 - any module of the user's may fail in any way
-        module = name.partition(":")[0]
-        hint = f"python -c 'import {module}' shows where"
-        yield Finding("flow", "error", f"{name} cannot be imported: {type(e).__name__}: {e}", hint)
+        line = failed_line("".join(traceback.format_exception(e)))
+        what = f"{name} cannot be imported: {type(e).__name__}: {e}" + (f" (at {line})" if line else "")
+        yield Finding("flow", "error", what, f"python -m kgen_runtime.run {name} shows the whole traceback")
         return
     yield Finding("flow", "ok", f"{name} ({flow.flow_id})")
     try:

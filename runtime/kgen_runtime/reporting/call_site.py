@@ -32,7 +32,7 @@ def users_line() -> str | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and _is_of(frame.f_code.co_filename, _CALLED_BY_USERS):
         frame = frame.f_back
-    return None if frame is None else _shown(frame.f_code.co_filename, frame.f_lineno)
+    return None if frame is None else shown_line(frame.f_code.co_filename, frame.f_lineno)
 
 
 def note_step(step_id: str) -> None:
@@ -55,7 +55,7 @@ def failed_line(traceback: str) -> str:
     for folders in (_LIBRARIES, _CALLED_BY_USERS):  # a flow may be installed where libraries are
         own = [frame for frame in frames if not _is_of(frame[0], folders)]
         if own:
-            return _shown(*own[-1])
+            return shown_line(*own[-1])
     return ""
 
 
@@ -68,7 +68,7 @@ def _is_of(file: str, folders: tuple[str, ...]) -> bool:
     return file.startswith(folders) or file.startswith("<")
 
 
-def _shown(file: str, line: int | str) -> str:
-    """Relative, if it is below the folder that we are in."""
+def shown_line(file: str, line: int | str) -> str:
+    """`flows/orders.py:12`: relative, if it is below the folder that we are in."""
     below = file.removeprefix(f"{Path.cwd()}{os.sep}")
     return f"{below}:{line}"

@@ -25,6 +25,7 @@ from .._bytewax import is_panic, noting, step_named
 from ..errors import KgenError, ProcessingError, causes
 from ..flow.failures import class_name
 from ..recovery.folder import explained
+from ..reporting.call_site import failed_line
 from ..reporting.printable import escaped
 from ..reporting.progress import PROGRESS
 from .log_format import write_error
@@ -66,7 +67,7 @@ def report_error(error: BaseException, cluster: Path | None = None) -> None:
     root = chain[-1]
     found = "".join(traceback.format_exception(type(root), root, root.__traceback__))
     step = next((f"step {named}" for cause in chain if (named := step_named(cause))), None)
-    _write(KgenError(f"{class_name(root)}: {root}", where=step), cluster, found)
+    _write(KgenError(f"{class_name(root)}: {root}", where=step or failed_line(found) or None), cluster, found)
 
 
 def _write(error: KgenError, cluster: Path | None, found: str = "") -> None:

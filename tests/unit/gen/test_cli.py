@@ -236,7 +236,7 @@ def test_doctor_looks_at_what_a_flow_reads_and_writes(capsys, tmp_path, monkeypa
         ["topic orders.dlq", "error", "the topic is not on the broker (step orders.errs.dead_letter)"],
     ]
     for name, expected in (
-        ("unfinished:flow", "ZeroDivisionError"),
+        ("unfinished:flow", "ZeroDivisionError: division by zero (at unfinished.py:1)"),
         ("no_such:flow", "no module named no_such"),
     ):
         assert app.run(["doctor", name]) == 2

@@ -91,6 +91,85 @@ def test_what_is_no_flow_is_told(module: str, flow: str) -> None:
         run.load(flow.format(module))
 
 
+def test_an_attribute_that_is_absent_is_named_with_the_near_one(module: str) -> None:
+    for name, hint in (
+        ("flo", f"Did you mean {module}:flow?"),
+        ("mak", f"Did you mean {module}:make?"),
+        ("zzz", f"It has {module}:flow, {module}:fails, {module}:bug."),
+    ):
+        with pytest.raises(rt.ConfigError, match=f"{module} has no {name}") as caught:
+            run.load(f"{module}:{name}")
+        assert caught.value.hint == hint
+
+
+def test_a_colon_without_a_name_is_refused(module: str) -> None:
+    with pytest.raises(rt.ConfigError, match="names no flow after the colon") as caught:
+        run.load(f"{module}:")
+    assert caught.value.hint == f"{module}:flow, for example."
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("import os\nflow = = 1\n", 2, "not valid Python: invalid syntax"),
+        ("x = 1\nimport no_such_library\n", 2, "cannot be imported: No module named 'no_such_library'"),
+        ("from os import no_such_name\n", 1, "cannot import name 'no_such_name' from 'os'"),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_file_that_cannot_be_imported_is_named_with_its_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    text: str,
+    line: int,
+    what: str,
+    nested: bool,
+) -> None:
+    (tmp_path / "imported_wrong.py").write_text(text)
+    (tmp_path / "imports_wrong.py").write_text("import imported_wrong\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert run.main(["imports_wrong:flow" if nested else "imported_wrong:flow"]) == 2
+    said = capfd.readouterr().err
+    assert what in said
+    assert f"\n  at imported_wrong.py:{line}\n  hint: " in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("below", "name"), [("relatives/flows", "orders:flow"), ("relatives", "flows.orders:flow")]
+)
+def test_a_name_without_its_packages_is_answered_with_the_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str, name: str
+) -> None:
+    folder = tmp_path / "relatives" / "flows"
+    folder.mkdir(parents=True)
+    for package in (folder, folder.parent):
+        (package / "__init__.py").touch()
+    (folder / "orders.py").write_text("from .._generated import orders\n")
+    monkeypatch.chdir(tmp_path / below)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for known in ("orders", "flows", "flows.orders"):
+        monkeypatch.delitem(sys.modules, known, raising=False)
+    with pytest.raises(rt.ConfigError, match="its name leaves out") as caught:
+        run.load(name)
+    assert caught.value.hint == f"Name it relatives.flows.orders:flow, and run it in {tmp_path}."
+    sys.modules.pop("flows", None)
+
+
+def test_a_bug_while_the_file_is_imported_has_a_traceback_and_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "divides.py").write_text("x = 1\nx / 0\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert run.main(["divides:flow"]) == 2
+    said = capfd.readouterr().err
+    assert "Traceback" in said
+    assert "error: ZeroDivisionError: division by zero\n  at divides.py:2\n" in said
+
+
 def test_a_flow_in_a_package_is_found_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "found_by_file" / "flows"
     package.mkdir(parents=True)

@@ -1,0 +1,161 @@
+"""Finding a flow by the name that a command line gives, and why there is none."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from bytewax.dataflow import Dataflow
+
+from ..errors import ConfigError
+from ..reporting.call_site import failed_line, shown_line
+
+_HINT_FOLDER: Final = "Is the name right? Run it in the folder that holds its package."
+_FORM: Final = "python -m kgen_runtime.run package.module:name"
+
+
+def load(name: str) -> Dataflow:
+    """The flow called `package.module:attribute` or `path/to/file.py:attribute`; without a colon, the
+    attribute is `flow`.
+
+    Raises `ConfigError`, also where the module or one that it imports is not Python or cannot be imported;
+    anything else that the user's code raises while it is imported goes through.
+    """
+    module_name, colon, attribute = name.partition(":")
+    if module_name.startswith(".") or not module_name:
+        raise ConfigError(f"{name!r} does not begin with the name of a module", hint=_FORM)
+    if colon and not attribute:
+        raise ConfigError(f"{name!r} names no flow after the colon", hint=f"{module_name}:flow, for example.")
+    found = _attribute(_imported(_importable(module_name)), module_name, attribute or "flow")
+    if not isinstance(found, Dataflow) and callable(found):
+        _check_call(found, module_name, attribute)
+        found = found()
+    if not isinstance(found, Dataflow):
+        raise ConfigError(
+            f"{attribute or 'flow'} is not a Dataflow, nor a function that makes one",
+            where=module_name,
+            hint=_FORM,
+        )
+    return found
+
+
+def _attribute(module: ModuleType, module_name: str, attribute: str) -> Any:
+    if hasattr(module, attribute):
+        return getattr(module, attribute)
+    flows = [name for name, value in vars(module).items() if isinstance(value, Dataflow)]
+    own = [
+        name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__
+    ]
+    near = difflib.get_close_matches(attribute, [*flows, *own], 1)
+    hint = f"Did you mean {module_name}:{near[0]}?" if near else _FORM
+    if flows and not near:
+        hint = f"It has {', '.join(f'{module_name}:{flow}' for flow in flows)}."
+    raise ConfigError(f"{module_name} has no {attribute}", where=module.__file__, hint=hint)
+
+
+def _check_call(function: Callable[..., Any], module: str, name: str) -> None:
+    needed = [
+        each.name
+        for each in inspect.signature(function).parameters.values()
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    ]
+    if needed:
+        raise ConfigError(
+            f"{name} wants arguments: {', '.join(needed)}",
+            where=module,
+            hint=f"Name the flow itself, most often {module}:flow.",
+        )
+
+
+def _imported(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            raise _absent(error.name, module) from None
+        raise _import_failed(error, module) from error
+    except ImportError as error:
+        raise _import_failed(error, module) from error
+    except SyntaxError as error:
+        if not error.filename or error.filename.startswith("<"):
+            raise  # of text that the user's code compiles
+        raise _not_python(error, error.filename) from error
+
+
+def _not_python(error: SyntaxError, file: str) -> ConfigError:
+    line = (error.text or "").strip()
+    return ConfigError(
+        f"not valid Python: {error.msg}",
+        where=shown_line(file, error.lineno or 1),
+        hint=f"Correct that line: {line}" if line else "Correct the file.",
+    )
+
+
+def _import_failed(error: ImportError, module: str) -> ConfigError:
+    """That an import fails in the module, or in one that it imports."""
+    where = failed_line("".join(traceback.format_exception(error))) or None
+    if "attempted relative import" in str(error):
+        return ConfigError(
+            f"{module} is in a package, which its name leaves out", where=where, hint=_whole(module)
+        )
+    if isinstance(error, ModuleNotFoundError):
+        hint = "Is the name right, and is its package installed in this environment?"
+    else:
+        hint = "Is the name right? After `kgen pull`, a generated name may have gone or changed."
+    return ConfigError(f"{module} cannot be imported: {error}", where=where, hint=hint)
+
+
+def _whole(module: str) -> str:
+    """The hint with the whole name of a module, and the folder in which that works."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.origin:
+        return _HINT_FOLDER
+    folder, name = _package_of(Path(spec.origin))
+    return f"Name it {name}:flow, and run it in {folder}."
+
+
+def _importable(module: str) -> str:
+    """The module's name, its folder being on the path."""
+    if module.endswith(".py"):
+        return _importable_file(Path(module).resolve())
+    sys.path.insert(0, str(Path.cwd()))
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        raise _absent(module, module)
+    return module
+
+
+def _absent(name: str, module: str) -> ConfigError:
+    """That `name` is absent, of `module` or a package around it; the hint names a folder above that has
+    it.
+    """
+    parts = module.split(".")
+    path = Path(*parts)
+    for folder in Path.cwd().parents if all(map(str.isidentifier, parts)) else ():
+        if (folder / path).is_dir() or (folder / path).with_suffix(".py").is_file():
+            return ConfigError(f"no module named {name}", hint=f"Run it in {folder}, which holds {parts[0]}.")
+    return ConfigError(f"no module named {name}", hint=_HINT_FOLDER)
+
+
+def _importable_file(path: Path) -> str:
+    if not path.exists():
+        raise ConfigError(f"there is no file {path}")
+    folder, name = _package_of(path)
+    sys.path.insert(0, str(folder))
+    return name
+
+
+def _package_of(path: Path) -> tuple[Path, str]:
+    """The folder that holds the outermost package of a module's file, and the module's whole name."""
+    parts = [path.stem]
+    while (path.parent / "__init__.py").exists():
+        path = path.parent
+        parts.insert(0, path.name)
+    return path.parent, ".".join(parts)
