@@ -79,6 +79,11 @@ def class_name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
+def shown_class(name: str) -> str:
+    """A class as people read it: without the module where the class is kgen's own (`DecodeError`)."""
+    return name.removeprefix(f"{KgenError.__module__}.")
+
+
 def fingerprint(stage: Stage, error_class: str, schema_id: int | None, place: str) -> str:
     """16 hex digits that are the same for failures of the same kind at the same place."""
     text = "\0".join((stage.value, error_class, str(schema_id), place))

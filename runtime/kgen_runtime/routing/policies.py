@@ -14,6 +14,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from ..errors import DeliveryError, FlowError, ProcessingError
 from ..flow.argument_checks import check_failure, checked, explaining
+from ..flow.failures import shown_class
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka, NewTopic, new_topic
 from ..messages import Failure, Headers, RawMessage
@@ -101,7 +102,7 @@ class Drop(Policy):
         if failures and total >= 2 * self._said and not PROGRESS.wanted:  # else the runner's report says it
             self._said = total
             kinds = ", ".join(
-                f"{count} {stage} {name}" for (stage, name), count in self.dropped.most_common(5)
+                f"{count} {stage} {shown_class(name)}" for (stage, name), count in self.dropped.most_common(5)
             )
             log.warning("%s message(s) dropped so far: %s", total, kinds)
 
@@ -180,7 +181,7 @@ def described(failure: Failure) -> str:
     at = f"{raw.topic or 'made in the flow'}" + (
         f"/{raw.partition} offset {raw.offset}" if raw.offset is not None else ""
     )
-    text = f"{failure.step} {failure.stage.value} {at}: {failure.error_class}: {failure.message}"
+    text = f"{failure.step} {failure.stage.value} {at}: {shown_class(failure.error_class)}: {failure.message}"
     return f"{text}\n{failure.traceback}" if failure.traceback else text
 
 
@@ -195,7 +196,7 @@ def _crash(failures: list[Failure]) -> None:
         line = failed_line(failure.traceback) or step_line(failure.step)
         place = f"step {failure.step}, topic {raw.topic}, partition {raw.partition}, offset {raw.offset}"
         error = ProcessingError(
-            f"{failure.error_class}: {failure.message}",
+            f"{shown_class(failure.error_class)}: {failure.message}",
             where=f"{line}, {place}" if line else place,
             hint="rt.DeadLetter(...) as the policy would put such messages aside.",
         )
@@ -206,7 +207,7 @@ def _crash(failures: list[Failure]) -> None:
 def _dead_letter(failure: Failure, topic: str, profile: Profile) -> Outgoing:
     if failure.transient:
         raise DeliveryError(
-            f"{failure.error_class}: {failure.message}",
+            f"{shown_class(failure.error_class)}: {failure.message}",
             where=f"step {failure.step}",
             hint="This may pass and is not a reason for a dead letter: start the flow again.",
         )

@@ -34,13 +34,14 @@ def load(name: str) -> Dataflow:
         raise ConfigError(f"{name!r} does not begin with the name of a module", hint=_FORM)
     if colon and not attribute:
         raise ConfigError(f"{name!r} names no flow after the colon", hint=f"{module_name}:flow, for example.")
-    found = _attribute(_imported(_importable(module_name)), module_name, attribute or "flow")
+    attribute = attribute or "flow"
+    found = _attribute(_imported(_importable(module_name)), module_name, attribute)
     if not isinstance(found, Dataflow) and callable(found):
         _check_call(found, module_name, attribute)
         found = found()
     if not isinstance(found, Dataflow):
         raise ConfigError(
-            f"{attribute or 'flow'} is not a Dataflow, nor a function that makes one",
+            f"{attribute} is not a Dataflow, nor a function that makes one",
             where=module_name,
             hint=_FORM,
         )
@@ -50,10 +51,9 @@ def load(name: str) -> Dataflow:
 def _attribute(module: ModuleType, module_name: str, attribute: str) -> Any:
     if hasattr(module, attribute):
         return getattr(module, attribute)
-    flows = [name for name, value in vars(module).items() if isinstance(value, Dataflow)]
-    own = [
-        name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__
-    ]
+    names = vars(module).items()
+    flows = [name for name, value in names if isinstance(value, Dataflow)]
+    own = [name for name, value in names if getattr(value, "__module__", "") == module.__name__]
     near = difflib.get_close_matches(attribute, [*flows, *own], 1)
     hint = f"Did you mean {module_name}:{near[0]}?" if near else _FORM
     if flows and not near:
@@ -103,9 +103,13 @@ def _import_failed(error: ImportError, module: str) -> ConfigError:
     """That an import fails in the module, or in one that it imports."""
     where = failed_line("".join(traceback.format_exception(error))) or None
     if "attempted relative import" in str(error):
-        return ConfigError(
-            f"{module} is in a package, which its name leaves out", where=where, hint=_whole(module)
-        )
+        folder, whole = _whole_name(module)
+        if whole != module:
+            return ConfigError(
+                f"{module} is in a package, which its name leaves out",
+                where=where,
+                hint=f"Name it {whole}:flow, and run it in {folder}.",
+            )
     if isinstance(error, ModuleNotFoundError):
         hint = "Is the name right, and is its package installed in this environment?"
     else:
@@ -113,13 +117,10 @@ def _import_failed(error: ImportError, module: str) -> ConfigError:
     return ConfigError(f"{module} cannot be imported: {error}", where=where, hint=hint)
 
 
-def _whole(module: str) -> str:
-    """The hint with the whole name of a module, and the folder in which that works."""
+def _whole_name(module: str) -> tuple[Path, str]:
+    """As `_package_of`, of a module that is on the path."""
     spec = importlib.util.find_spec(module)
-    if spec is None or not spec.origin:
-        return _HINT_FOLDER
-    folder, name = _package_of(Path(spec.origin))
-    return f"Name it {name}:flow, and run it in {folder}."
+    return _package_of(Path(spec.origin)) if spec and spec.origin else (Path.cwd(), module)
 
 
 def _importable(module: str) -> str:

@@ -16,6 +16,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Final
 
+from ..flow.failures import shown_class
 from ..metrics import Figures, figures
 from ..reporting.call_site import failed_line, step_line
 from ..reporting.printable import bounded, escaped
@@ -284,7 +285,8 @@ def _say_reading(step: str, topic: str, readings: Sequence[PartitionReading]) ->
 def _say_groups(policy: str, name: str, groups: Sequence[FailureGroup], total: int, new: int) -> None:
     shown = [_described(group) for group in groups[:_MOST_SHOWN]]
     each = "; ".join(
-        f"{it['count']} {it['fingerprint']} {it['stage']} at {it['place']} ({it['step']}): {it['error']}: "
+        f"{it['count']} {it['fingerprint']} {it['stage']} at {it['place']} ({it['step']}): "
+        f"{shown_class(it['error'])}: "
         f"{it['message']}"
         for it in shown
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
+from dataclasses import replace
 from typing import Any
 
 import bytewax.operators as op
@@ -149,6 +150,21 @@ def test_log_tells_each(caplog: pytest.LogCaptureFixture) -> None:
     routed(rt.Log(logging.WARNING), failed(), failed(), failed())
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
     assert "flow.handle process orders/3 offset 42: ValueError: no good" in caplog.text
+
+
+def test_kgens_own_errors_are_shown_without_their_module_and_dead_letters_keep_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    late = replace(failed(), error_class="kgen_runtime.errors.LateError")
+    kafka = testing.Memory()
+    routed((rt.Log(), rt.DeadLetter("a", kafka), rt.Drop()), late)
+    assert ": LateError: no good" in caplog.text
+    assert "dropped so far: 1 process LateError" in caplog.text
+    assert "kgen_runtime.errors" not in caplog.text
+    assert ("__kgen.error.class", b"kgen_runtime.errors.LateError") in kafka.produced["a"][0].headers
+    with pytest.raises(RuntimeError) as caught:
+        routed(rt.Crash(), late)
+    assert any(str(error).startswith("LateError: no good\n") for error in rt.errors.causes(caught.value))
 
 
 def test_drop_counts_and_says_so_less_and_less_often(caplog: pytest.LogCaptureFixture) -> None:

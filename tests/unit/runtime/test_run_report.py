@@ -207,7 +207,7 @@ def test_a_flow_whose_every_message_becomes_a_dead_letter_says_so(folder: Path) 
     assert reading in text
     assert "dead letters: 3 so far to orders.dlq (3 new): 2 " in text
     assert f" process at {line_of(folder, 'raise ValueError')} (flow.price): ValueError: no price" in text
-    assert f" decode at {line_of(folder, 'rt.source(')} (flow.in): kgen_runtime.errors.DecodeError" in text
+    assert f" decode at {line_of(folder, 'rt.source(')} (flow.in): DecodeError" in text
     assert (
         "totals: read 3, written 0, dead-lettered 3, dropped 0, logged 0, late 0, filtered 0, retries 0"
         in text
