@@ -84,6 +84,7 @@ def test_what_only_looks_like_one_is_not(text: str) -> None:
 
 
 def _sources() -> Iterator[Path]:
+    yield from sorted((ROOT / "docs").glob("*.md"))
     for package in PACKAGES:
         for suffix in ("py", "pyx", "pxi", "j2"):
             yield from sorted((ROOT / package).rglob(f"*.{suffix}"))
@@ -94,7 +95,7 @@ def _folder(path: Path) -> str:
 
 
 def _texts(path: Path) -> Iterator[tuple[int, str]]:
-    """The comments and strings of a file; of Cython the comments, of a template all lines."""
+    """The comments and strings of a module; the comments of Cython; else all lines, less what is code."""
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         for node in ast.walk(ast.parse(source)):
@@ -105,4 +106,5 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
                 yield token.start[0], token.string
     else:
         for number, line in enumerate(source.splitlines(), 1):
-            yield number, line if path.suffix == ".j2" else line.partition("#")[2]
+            cython = path.suffix in (".pyx", ".pxi")
+            yield number, line.partition("#")[2] if cython else re.sub("`[^`]*`", "``", line)
