@@ -18,6 +18,7 @@ import pytest
 import kgen_runtime as rt
 from kgen_runtime import run
 from kgen_runtime.runner import arguments
+from kgen_runtime.runner.flow_import import load
 
 FLOW = """
     import bytewax.operators as op
@@ -58,7 +59,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
 
 @pytest.mark.parametrize("flow", ["{}", "{}:flow", "{}:make", "{}.py", "{}.py:make"])
 def test_the_flow_is_found(module: str, flow: str) -> None:
-    assert run.load(flow.format(module)).flow_id == "flow"
+    assert load(flow.format(module)).flow_id == "flow"
 
 
 @pytest.mark.parametrize("module", ["shop_above.flows.orders", "shop_above.flows"])
@@ -71,10 +72,10 @@ def test_a_run_from_a_subfolder_names_the_folder_to_run_it_in(
     monkeypatch.chdir(below)
     monkeypatch.setattr(sys, "path", [*sys.path])
     with pytest.raises(rt.ConfigError, match="no module named shop_above") as caught:
-        run.load(f"{module}:flow")
+        load(f"{module}:flow")
     assert caught.value.hint == f"Run it in {tmp_path}, which holds shop_above."
     with pytest.raises(rt.ConfigError) as caught:
-        run.load("shop_above.flows.order:flow")
+        load("shop_above.flows.order:flow")
     assert caught.value.hint is not None
     assert str(tmp_path) not in caught.value.hint
 
@@ -88,7 +89,7 @@ def test_a_run_from_a_subfolder_names_the_folder_to_run_it_in(
 )
 def test_what_is_no_flow_is_told(module: str, flow: str) -> None:
     with pytest.raises(rt.ConfigError):
-        run.load(flow.format(module))
+        load(flow.format(module))
 
 
 def test_an_attribute_that_is_absent_is_named_with_the_near_one(module: str) -> None:
@@ -98,13 +99,13 @@ def test_an_attribute_that_is_absent_is_named_with_the_near_one(module: str) -> 
         ("zzz", f"It has {module}:flow, {module}:fails, {module}:bug."),
     ):
         with pytest.raises(rt.ConfigError, match=f"{module} has no {name}") as caught:
-            run.load(f"{module}:{name}")
+            load(f"{module}:{name}")
         assert caught.value.hint == hint
 
 
 def test_a_colon_without_a_name_is_refused(module: str) -> None:
     with pytest.raises(rt.ConfigError, match="names no flow after the colon") as caught:
-        run.load(f"{module}:")
+        load(f"{module}:")
     assert caught.value.hint == f"{module}:flow, for example."
 
 
@@ -153,7 +154,7 @@ def test_a_name_without_its_packages_is_answered_with_the_whole_one(
     for known in ("orders", "flows", "flows.orders"):
         monkeypatch.delitem(sys.modules, known, raising=False)
     with pytest.raises(rt.ConfigError, match="its name leaves out") as caught:
-        run.load(name)
+        load(name)
     assert caught.value.hint == f"Name it relatives.flows.orders:flow, and run it in {tmp_path}."
     sys.modules.pop("flows", None)
 
@@ -177,7 +178,7 @@ def test_a_flow_in_a_package_is_found_by_its_file(tmp_path: Path, monkeypatch: p
         (folder / "__init__.py").touch()
     (package / "orders.py").write_text(textwrap.dedent(FLOW))
     monkeypatch.setattr("sys.path", list(__import__("sys").path))
-    assert run.load(str(package / "orders.py")).flow_id == "flow"
+    assert load(str(package / "orders.py")).flow_id == "flow"
 
 
 def test_a_flow_runs_to_its_end(module: str, tmp_path: Path) -> None:
