@@ -332,7 +332,10 @@ def _some(names: Sequence[str]) -> str:
 
 def _part(file: Path) -> tuple[int, int]:
     """A partition's index and how many there are, which never change. Raises `RecoveryError`."""
-    with _reading(file, "immutable=1") as db:  # leaves no file beside one that may be another program's
+    log = file.with_name(f"{file.name}-wal")
+    # Immutable leaves no file beside one that may be another program's, and does not read the log that a run
+    # which was killed leaves, without which the database is not whole.
+    with _reading(file, "mode=ro" if log.exists() else "immutable=1") as db:
         return partition_index(db)
 
 

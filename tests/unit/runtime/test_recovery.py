@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -153,6 +154,22 @@ def test_a_file_that_is_no_partition_is_told(tmp_path: Path) -> None:
     (tmp_path / "part-1.sqlite3").write_bytes(b"not a database" * 100)
     with pytest.raises(rt.RecoveryError, match="not a recovery partition"):
         rt.Recovery(tmp_path).prepare()
+
+
+def test_what_a_killed_run_has_left_in_the_log_of_a_partition_is_read(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    rt.Recovery(made).prepare()
+    with closing(sqlite3.connect(made / "part-0.sqlite3")) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+        row = db.execute("SELECT * FROM parts").fetchone()
+        db.execute("DELETE FROM parts")
+        db.commit()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.execute(f"INSERT INTO parts VALUES ({', '.join('?' * len(row))})", row)
+        db.commit()
+        shutil.copytree(made, tmp_path / "left")  # as a kill leaves it: the row is in the log alone
+    rt.Recovery(tmp_path / "left").prepare()
 
 
 @pytest.mark.parametrize("broken", ["DROP TABLE parts", "DELETE FROM parts", "DROP TABLE snaps"])
