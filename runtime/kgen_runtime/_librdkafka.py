@@ -65,7 +65,11 @@ def _knows_rebootstrap() -> bool:
 
 
 def prevent_rebootstrap(config: dict[str, Any]) -> None:
-    """Unless the user has chosen, no client starts again from the bootstrap brokers."""
+    """Unless the user has chosen, a transactional producer does not start again from the bootstrap brokers.
+
+    Other clients need to: one whose only broker had been frozen for seconds was seen to stay without a
+    connection afterwards.
+    """
     if _knows_rebootstrap():
         config.setdefault(*_NO_REBOOTSTRAP)
 

@@ -279,7 +279,8 @@ class Kafka:
     def _client(self, kind: Any, foreign: frozenset[str], extra: Mapping[str, Any]) -> Any:
         config = {name: value for name, value in {**self._config, **extra}.items() if name not in foreign}
         config["bootstrap.servers"] = ",".join(self.brokers)
-        prevent_rebootstrap(config)
+        if "transactional.id" in config:
+            prevent_rebootstrap(config)
         config.setdefault("logger", log)
         try:
             return kind(config)

@@ -146,6 +146,13 @@ def test_the_users_options_win_over_the_producers_defaults() -> None:
     assert seen == {"linger.ms": 50, "acks": "all"}
 
 
+def test_only_transactional_producers_do_not_start_again_from_the_bootstrap_brokers() -> None:
+    """Others may stay without a connection after all brokers were away."""
+    kafka = rt.Kafka("127.0.0.1:1")
+    made = [kafka._client(dict, frozenset(), extra) for extra in ({}, {"transactional.id": "t"})]
+    assert [config.get("metadata.recovery.strategy") for config in made] == [None, "none"]
+
+
 def test_the_registry_may_be_a_url_a_client_or_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KGEN_REGISTRY_URL", raising=False)
     assert rt.Kafka("a:1").store.registry is None
