@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from bytewax.dataflow import Dataflow
 
 import kgen_runtime as rt
-from kgen_runtime import testing
 from kgen_runtime.errors import ConfigError, DecodeError
 from kgen_runtime.serde import AvroSerde, Schemas, WriterSchema
 from kgen_runtime.serde.framing import id_prefix
 
+if TYPE_CHECKING:
+    from bytewax.dataflow import Dataflow
+
+    from kgen_runtime import testing
+
 NULLABLE = Schemas("cards-value", (WriterSchema(1, 1, '"string"'), WriterSchema(2, 2, '["null", "string"]')))
 NULL, CARD, OLD = id_prefix(2) + b"\x00", id_prefix(2) + b"\x02\x02x", id_prefix(1) + b"\x02y"
+
+
+def bytewaxs(module: str) -> Any:
+    return pytest.importorskip(module, reason="Bytewax has no build for this Python", exc_type=ImportError)
 
 
 def topic_of(serde: rt.Serde[Any]) -> rt.Topic[Any, Any]:
@@ -24,7 +31,7 @@ def topic_of(serde: rt.Serde[Any]) -> rt.Topic[Any, Any]:
 
 def copying(serde: rt.Serde[Any], kafka: testing.Memory) -> Dataflow:
     topic = topic_of(serde)
-    flow = Dataflow("flow")
+    flow = bytewaxs("bytewax.dataflow").Dataflow("flow")
     read = rt.source("read", flow, topic, kafka)
     mapped = rt.map_value("map", read.oks, str.upper)
     errs = rt.sink("write", mapped.oks, replace(topic, name="copies"), kafka)
@@ -34,6 +41,7 @@ def copying(serde: rt.Serde[Any], kafka: testing.Memory) -> Dataflow:
 
 def copied(serde: rt.Serde[Any]) -> testing.Memory:
     payloads = (NULL, CARD, OLD, None)
+    testing = bytewaxs("kgen_runtime.testing")
     kafka = testing.Memory(
         {topic_of(serde): [rt.RawMessage(topic="cards", key=b"k", value=payload) for payload in payloads]}
     )
@@ -68,6 +76,7 @@ def test_the_error_says_what_it_is_and_what_to_do(client: Any, payloads: list[An
 
 def test_samples_of_such_a_topic_are_messages_that_are_read() -> None:
     topic = topic_of(AvroSerde(NULLABLE, {}))
+    testing = bytewaxs("kgen_runtime.testing")
     kafka = testing.Memory({topic: testing.samples(topic, 50)})
     testing.run(copying(topic.value, kafka))
     assert not kafka.dead_letters
