@@ -223,6 +223,7 @@ rt.route("errs", read.errs, unsent, policy=rt.DeadLetter("orders.dlq", kafka))
 """
 
 
+@pytest.mark.skipif("sys.version_info >= (3, 13)", reason="Bytewax has no build for this Python")
 def test_doctor_looks_at_what_a_flow_reads_and_writes(capsys, tmp_path, monkeypatch):
     (tmp_path / "with_letters.py").write_text(FLOW)
     (tmp_path / "unfinished.py").write_text("1 / 0")
