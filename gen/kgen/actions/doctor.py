@@ -137,7 +137,11 @@ def _subjects(api: registry.Api) -> str:
         if e.status != 403:
             raise
         return "its subjects may not be listed"
-    return f"{count} subject{'' if count == 1 else 's'}"
+    return _counted(count)
+
+
+def _counted(subjects: int) -> str:
+    return f"{subjects} subject{'' if subjects == 1 else 's'}"
 
 
 def _brokers() -> Finding:
@@ -184,5 +188,4 @@ def _project(root: Path) -> Finding:
     locked = lockfile.load(root)
     if locked is None:
         return Finding("project", "warning", "nothing pulled here yet", "kgen pull --registry URL")
-    count = len(locked.snapshot.subjects)
-    return Finding("project", "ok", f"{count} subject{'' if count == 1 else 's'} locked, schemas intact")
+    return Finding("project", "ok", f"{_counted(len(locked.snapshot.subjects))} locked, schemas intact")

@@ -2,7 +2,7 @@
 
 A worker writes the outputs of all its source partitions with one producer. Its transactional id is new for
 every worker of every run, so nothing but the broker knows whom to fence before a partition is written by
-another worker: beside the committed offset of each source partition (see `transactions`) stands its owner,
+another worker: beside the committed offset of each source partition (see `exactly_once`) stands its owner,
 the transactional id of the worker that writes the partition's outputs. To claim a partition, a worker
 
 1. takes the transactional id of the partition itself (`init_transactions`). That fences any other claim of

@@ -106,9 +106,7 @@ def examine(flow: Dataflow) -> Iterator[PreflightFinding]:
         looks.append((step, spec.topic, spec.kafka, partial(_of_target, flow, step, spec)))
     for step, topic, kafka, look in looks:
         if kafka.brokers in silent:
-            yield PreflightFinding(
-                step, topic, "warning", "not checked: the broker does not answer", _SETTINGS, True
-            )
+            yield PreflightFinding(step, topic, "warning", _NOT_ASKED, _SETTINGS, True)
             continue
         for finding in look():
             if finding.silent:

@@ -1,4 +1,4 @@
-"""A registry to pull from: small, in memory, and as ill-behaved as a test asks."""
+"""A registry to pull from, small, in memory, as ill-behaved as a test asks; and a command to pull with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+
+from kgen.cli import app
 
 Answer = tuple[int, Any]  # status, JSON value (or bytes, sent as HTML)
 
@@ -145,3 +147,16 @@ def tree(root: Path) -> dict[str, bytes]:
 @pytest.fixture(name="tree")
 def tree_fixture() -> Callable[[Path], dict[str, bytes]]:
     return tree
+
+
+@pytest.fixture
+def kgen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command on the project in `p`: its exit code, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = app.run([*arguments, "--out", str(tmp_path / "p")])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import pytest
 
-from kgen.cli import app
 from kgen.dev.server import RegistryServer
 from kgen.errors import ConfigError
 from kgen.project import config, lockfile
@@ -55,17 +54,6 @@ def registry():
         server.staged = add(":.staging:orders-value", ORDER, REFERENCE)  # type: ignore[attr-defined]
         yield server
         client.close()
-
-
-@pytest.fixture
-def kgen(tmp_path, capsys):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = app.run([*arguments, "--out", str(tmp_path / "p")])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.mark.parametrize(

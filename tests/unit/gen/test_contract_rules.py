@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from kgen.cli import app
 from kgen.errors import ConfigError
 from kgen.model.subject_filter import wanted
 from kgen.project import config, lockfile
@@ -16,17 +15,6 @@ from kgen.project import config, lockfile
 CARD = {"type": "record", "name": "Card", "fields": [{"name": "number", "type": "string"}]}
 ENCRYPT = {"name": "card", "kind": "TRANSFORM", "type": "ENCRYPT", "mode": "WRITEREAD", "tags": ["PII"]}
 RULES: dict[str, Any] = {"ruleSet": {"domainRules": [ENCRYPT]}}
-
-
-@pytest.fixture
-def kgen(tmp_path, capsys):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = app.run([*arguments, "--out", str(tmp_path / "p")])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

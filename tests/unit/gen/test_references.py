@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from kgen.cli import app
-
 FLOW = "streams/flows/orders.py"
 ORDER = {
     "type": "record",
@@ -27,17 +25,6 @@ def address(*more: dict[str, Any], city: str = "city") -> dict[str, Any]:
 
 def uses(*versions: int) -> list[tuple[str, str, int]]:
     return [("shop.Address", "address", version) for version in versions]
-
-
-@pytest.fixture
-def kgen(tmp_path, capsys):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = app.run([*arguments, "--out", str(tmp_path / "p")])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

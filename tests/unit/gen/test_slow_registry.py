@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from tests.scripted import Trickle
 
-from kgen.cli import app
-
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
 
 
@@ -22,17 +20,6 @@ def trickle() -> Iterator[Trickle]:
     server = Trickle(HEAD)
     yield server
     server.close()
-
-
-@pytest.fixture
-def kgen(tmp_path, capsys):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = app.run([*arguments, "--out", str(tmp_path / "p")])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def configure(root: Path, url: str, timeout: float) -> None:

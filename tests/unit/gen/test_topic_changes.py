@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from kgen.cli import app
-
 FLOW = "streams/flows/orders.py"
 ORDER = {"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}
 KEY = {"type": "record", "name": "shop.OrderKey", "fields": [{"name": "id", "type": "string"}]}
@@ -66,17 +64,6 @@ BROKEN = {
     '    rt.route("errs", read.errs, rt.sink("out", billed.oks, bills.topic, kafka), policy=rt.Crash())',
     "    return [message.key.hex() for message in rt.read(orders.topic, kafka)]",
 }
-
-
-@pytest.fixture
-def kgen(tmp_path, capsys):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = app.run([*arguments, "--out", str(tmp_path / "p")])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from kgen.cli import app
-
 ADDRESS: dict[str, Any] = {
     "type": "record",
     "name": "shop.Address",
@@ -35,17 +33,6 @@ def more(schema: dict[str, Any], *fields: dict[str, Any]) -> dict[str, Any]:
 
 def uses(version: int) -> list[tuple[str, str, int]]:
     return [("shop.Address", "address", version)]
-
-
-@pytest.fixture
-def kgen(tmp_path, capsys):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = app.run([*arguments, "--out", str(tmp_path / "p")])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture
