@@ -1,0 +1,1 @@
+"""JSON: schemas as trees, and what the codec builds of them."""
