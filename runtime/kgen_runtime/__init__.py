@@ -38,7 +38,7 @@ from .flow.missing_bytewax import explain_missing
 
 if TYPE_CHECKING:
     from .codec.branches import of_branch
-    from .codec.values import Duration, LocalTimestampNanos, TimestampNanos
+    from .codec.values import ABSENT, Absent, Duration, LocalTimestampNanos, TimestampNanos
     from .consumer.alignment import Align, TimestampOrder
     from .consumer.bounds import Start, Stop
     from .consumer.source import source
@@ -70,7 +70,9 @@ if TYPE_CHECKING:
     from .steps import deserialize, late, map_value, serialize
 
 __all__ = [
+    "ABSENT",
     "TOMBSTONE",
+    "Absent",
     "Align",
     "AvroSerde",
     "BytesSerde",
@@ -144,7 +146,7 @@ __all__ = [
 _NAMES: Final = {
     ".consumer.alignment": "Align TimestampOrder",
     ".codec.branches": "of_branch",
-    ".codec.values": "Duration LocalTimestampNanos TimestampNanos",
+    ".codec.values": "ABSENT Absent Duration LocalTimestampNanos TimestampNanos",
     ".routing.route": "check route",
     ".messages": "TOMBSTONE Failure Headers Message RawMessage Stage Tombstone",
     ".routing.policies": "Crash DeadLetter Drop Log Policy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _UTC_EPOCH = _EPOCH.replace(tzinfo=dt.timezone.utc)
@@ -71,3 +71,27 @@ class LocalTimestampNanos(_NanosBase):
         if moment.utcoffset() is not None:
             raise ValueError("a local timestamp needs a datetime without a time zone")
         return cls._from(moment - _EPOCH)
+
+
+class Absent:
+    """The type of `ABSENT`, which is its only object. It is false, and pickles and copies as itself."""
+
+    __slots__ = ()
+
+    def __new__(cls) -> Absent:
+        """`ABSENT`, always."""
+        return _the_absent
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __reduce__(self) -> Any:
+        return "ABSENT"
+
+
+_the_absent: Final[Absent] = object.__new__(Absent)
+ABSENT: Final[Absent] = _the_absent
+"""Stands for a JSON property that is not there, if it could be there as null: None stands for the null."""

@@ -14,17 +14,19 @@ from typing import Any, Literal, TypeAlias
 
 ScalarType: TypeAlias = Literal["null", "boolean", "integer", "number", "string"]
 Format: TypeAlias = Literal[
-    "date",
-    "time",
-    "date-time",
-    "duration",
-    "uuid",
-    "base64",  # a string that holds bytes: `contentEncoding: base64`, `connect.type: bytes`
-    "decimal",  # Connect's Decimal, exact, in whatever form `type` has
-    "date-days",  # Connect's Date: days since the epoch
-    "time-millis",  # Connect's Time: milliseconds of the day
-    "timestamp-millis",  # Connect's Timestamp: milliseconds since the epoch
-    "float",  # a number that a format or Connect's hint says is of 32 bits
+    "date",  # datetime.date
+    "time",  # datetime.time, with a time zone if the text has an offset
+    "date-time",  # datetime.datetime, aware, in UTC
+    "duration",  # rt.Duration: months, days and milliseconds
+    "uuid",  # uuid.UUID
+    "base64",  # bytes: `contentEncoding: base64`, `connect.type: bytes`
+    # decimal.Decimal, exact. A number, or a string: of the decimal's own text (no `scale`), or of Connect's
+    # Decimal, the base64 of its digits as a whole number (with a `scale`).
+    "decimal",
+    "date-days",  # datetime.date: Connect's Date, days since the epoch
+    "time-millis",  # datetime.time: Connect's Time, milliseconds of the day
+    "timestamp-millis",  # datetime.datetime, aware, in UTC: Connect's Timestamp, milliseconds since the epoch
+    "float",  # float: a number that a format or Connect's hint says is of 32 bits
 ]
 
 
@@ -109,13 +111,24 @@ Node: TypeAlias = (
 )
 
 
+def takes_null(node: Node) -> bool:
+    """Whether null is a value of this type: then None stands for null, and `ABSENT` for absence."""
+    if isinstance(node, JsonUnion):
+        return any(takes_null(branch) for branch in node.branches)
+    if isinstance(node, Constant):
+        return None in node.values
+    return isinstance(node, Anything) or node == JsonScalar("null")
+
+
 @dataclass(frozen=True)
 class Property:
     """A property of an object.
 
     `default` is the JSON value as in the schema, or `UNDEFINED`. Required: a value or, if the type takes it,
-    null. Optional and not nullable: None stands for its absence, and is left out. Optional and nullable:
-    `rt.ABSENT` stands for its absence, None for null.
+    null. Optional and not nullable: None stands for its absence, and is left out. Optional and nullable
+    (`takes_null`): `rt.ABSENT` stands for its absence, None for null. What an absent property is read as is
+    the default of the class's field, or what its `default_factory` gives: so the class alone decides what
+    becomes of the schema's `default`. Every optional property needs one in its class.
     """
 
     name: str  # on the wire
