@@ -24,6 +24,7 @@ import pytest
 
 from kgen.errors import KgenError, SchemaError
 from kgen.model import Names, Project, Settings, TopicSettings, build
+from kgen.model.library import Library
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
 from kgen.project.generated_files import state
 from kgen.render import kind, render
@@ -45,10 +46,11 @@ def project_of(case: Path, package: str = "streams") -> Project:
     data = json.loads((case / "case.json").read_text(encoding="utf-8"))
     topics = {topic: TopicSettings(**words) for topic, words in data.get("topics", {}).items()}
     settings = Settings(package, "0.1.0", topics)
-    names, before = Names(by_subject=data.get("locked", {})), None
+    before: Library | None = None
+    names = Names(by_subject=data.get("locked", {}))
     for pulled in data.get("earlier", []):  # the versions of pulls before this one: [["address", 1], …]
-        earlier, before = before, snapshot_of(data, [tuple(pair) for pair in pulled])
-        names = build(before, settings, names, earlier).names
+        snapshot = snapshot_of(data, [tuple(pair) for pair in pulled])
+        names, before = build(snapshot, settings, names, before).names, Library(snapshot)
     return build(snapshot_of(data), settings, names, before)
 
 

@@ -17,7 +17,7 @@ from ..errors import UnknownSchema
 from ..impact import Use
 from ..listing import title
 from ..model.library import Library, moved_references, same_meaning
-from ..model.subjects import Snapshot, Subject
+from ..model.subjects import Subject
 from ..planning.plan import FileAction, SubjectChange
 from ..project import paths
 from ..project.lockfile import load
@@ -91,8 +91,7 @@ class Diff:
 def with_registry(request: Request) -> Diff:
     """Between lock and registry. Raises `KgenError`."""
     prepared = pull.prepare(replace(request, lenient=True, dry=True))
-    before = prepared.old.snapshot if prepared.old else Snapshot(prepared.plan.registry, ())
-    subjects = list(_subjects(before, prepared.new.snapshot))
+    subjects = list(_subjects(prepared.before, prepared.after))
     text = _text(request, [f for f in prepared.plan.files if f.kind != "internal"])
     left_out = tuple(s for s in prepared.plan.subjects if s.unread)
     return Diff(subjects, left_out, prepared.plan.topics, prepared.plan.impact, text)
@@ -115,13 +114,13 @@ def versions(request: Request, subject: str, before: int, after: int) -> Subject
             f"{subject} has no version {min(before, after)} and {max(before, after)}",
             where=f"{subject}: {reasons}" if reasons else subject,
         )
-    return _diff(Library(snapshot), found, before, Library(snapshot), found, after)
+    library = Library(snapshot)
+    return _diff(library, found, before, library, found, after)
 
 
-def _subjects(before: Snapshot, after: Snapshot) -> Iterator[SubjectDiff]:
-    old, new = Library(before), Library(after)
-    known = {s.name: s for s in before.subjects}
-    present = {s.name: s for s in after.subjects}
+def _subjects(old: Library, new: Library) -> Iterator[SubjectDiff]:
+    known = {s.name: s for s in old.snapshot.subjects}
+    present = {s.name: s for s in new.snapshot.subjects}
     for name in sorted({*known, *present}):
         was, now = known.get(name), present.get(name)
         if was and now:

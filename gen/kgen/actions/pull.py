@@ -17,6 +17,7 @@ from ..compat import contract_rules, gate
 from ..compat.topic_diff import topic_changes
 from ..errors import ConfigError, EditedError, OutputError, PullInterruptedError
 from ..model import build, names
+from ..model.library import Library
 from ..model.project import Project, Settings
 from ..model.subject_filter import fits, wanted
 from ..model.subjects import Snapshot
@@ -51,6 +52,8 @@ class Prepared:
     plan: plan.Plan
     old: lock.Locked | None
     new: lock.Locked
+    before: Library  # of what is locked, with what was parsed
+    after: Library
 
     @property
     def lock_changes(self) -> bool:
@@ -219,21 +222,27 @@ def _prepare(request: Request, ahead: _Ahead | None = None) -> Prepared:
     else:
         fetched = read_registry(settled.config, request, old)
     _check_pins(request, fetched)
-    found = reading.read(fetched, old)
+    before = _library(old)
+    found = reading.read(fetched, old, before)
     if not request.lenient:
         contract_rules.refuse_rules(found.snapshot, settled.config.ignore_rules)
-        gate.refuse_incompatible(found.snapshot, old, request.allow)
+        gate.refuse_incompatible(before, before.of(found.snapshot), request.allow)
     notes = [*_elsewhere(settled.config), *found.notes, *_unmatched(fetched, settled.config)]
     settled = _with_new_globs(settled, request, fetched)
-    return _plan(request, settled, replace(found, notes=tuple(notes)), old)
+    return _plan(request, settled, replace(found, notes=tuple(notes)), old, before)
+
+
+def _library(old: lock.Locked | None) -> Library:
+    return Library(old.snapshot if old else Snapshot("", ()))
 
 
 def _from_lock(request: Request, settled: Settled, old: lock.Locked | None) -> Prepared:
     if old is None:
         raise lock.absent(request.root)
     contract_rules.refuse_rules(old.snapshot, settled.config.ignore_rules)
-    reading.check(old.snapshot)
-    return _plan(request, settled, Reading(old.snapshot, old.deleted, (), ()), old)
+    before = _library(old)
+    reading.check(before)
+    return _plan(request, settled, Reading(old.snapshot, old.deleted, (), ()), old, before)
 
 
 def _check_pins(request: Request, fetched: Fetched) -> None:
@@ -284,14 +293,16 @@ def _plan(
     settled: Settled,
     found: Reading,
     old: lock.Locked | None,
+    before: Library,
 ) -> Prepared:
     settings, snapshot = settled.config, found.snapshot
-    project = model(settings, snapshot, old)
+    project = model(settings, snapshot, old, before)
     new = locked(snapshot, project, found.deleted, old)
-    want = _wanted(request.root, settled, new, project, old, request.progress)
+    after = before.of(new.snapshot)
+    want = _wanted(request.root, settled, new, project, old, before, request.progress)
     files = plan.files(request.root, want, old, plan.Options(settings.conflict, request.recreate))
-    known = subject_changes.schema_changes(old, new)
-    models = _models(project, new, settings, old, files)
+    known = subject_changes.schema_changes(before, after)
+    models = _models(project, new, settings, old, before, files)
     subjects = subject_changes.subject_changes(old, new, models, files, found.kept, project.skipped, known)
     modules = impact_of.generated(request.root, files, set(old.names.modules.values()) if old else set())
     made = plan.Plan(
@@ -304,12 +315,12 @@ def _plan(
             *found.notes,
             *project.notes,
             *subject_changes.moved(known),
-            *invalid_defaults.notes(old, snapshot),
+            *invalid_defaults.notes(old, after),
         ),
         topic_changes(modules.old, modules.new, settings.topics, _tables(project)),
         impact_of.uses(request.root, files, modules, known, project.fullnames, merged=not request.dry),
     )
-    return Prepared(made, old, new)
+    return Prepared(made, old, new, before, after)
 
 
 def _tables(project: Project) -> dict[str, str]:
@@ -328,6 +339,7 @@ def _wanted(
     new: lock.Locked,
     project: Project,
     old: lock.Locked | None,
+    before: Library,
     progress: ProgressCallback,
 ) -> plan.Wanted:
     rendered = render.render(project, progress)
@@ -337,7 +349,7 @@ def _wanted(
         for path in rendered
     )
     # A clone without `.kgen/base`, say: what that would hold is what the lock gave.
-    earlier = render.render(model(settled.config, old.snapshot, old)) if old and lost else {}
+    earlier = render.render(model(settled.config, old.snapshot, old, before)) if old and lost else {}
     return plan.Wanted(new, rendered, kinds, settled.config.package, settled.text, earlier)
 
 
@@ -346,6 +358,7 @@ def _models(
     new: lock.Locked,
     settings: Config,
     old: lock.Locked | None,
+    before: Library,
     files: Sequence[plan.FileAction],
 ) -> list[Project]:
     """The new model, and the old one where subjects or modules are gone: their files are known from it
@@ -355,13 +368,13 @@ def _models(
         return [project]
     gone = {s.name for s in old.snapshot.subjects} - {s.name for s in new.snapshot.subjects}
     removed = any(f.kind == "generated" and f.op == "remove" for f in files)
-    return [project, model(settings, old.snapshot, old)] if gone or removed else [project]
+    return [project, model(settings, old.snapshot, old, before)] if gone or removed else [project]
 
 
-def model(settings: Config, snapshot: Snapshot, old: lock.Locked | None) -> Project:
-    """The model of a snapshot, with the names and places given so far."""
+def model(settings: Config, snapshot: Snapshot, old: lock.Locked | None, before: Library) -> Project:
+    """The model of a snapshot, with the names and places given so far: `before` is the library of `old`."""
     wanted = Settings(settings.package, __version__, settings.topics, settings.ignore_rules)
-    return build(snapshot, wanted, old.names, old.snapshot) if old else build(snapshot, wanted)
+    return build(snapshot, wanted, old.names if old else None, before)
 
 
 def locked(

@@ -83,19 +83,23 @@ def outdated(request: Request) -> tuple[list[Newer], list[Skipped]]:
         raise lockfile.absent(request.root)
     settings = replace(inputs.settle(request).config, all_versions=False)
     fetched = inputs.read_registry(settings, request, locked)
-    found = reading.read(fetched, locked)
+    before = Library(locked.snapshot)
+    found = reading.read(fetched, locked, before)
     newest = {name: versions[-1] for name, versions in fetched.live.items() if versions}
-    every = list(_compared(locked, found, newest, settings.pins))
+    kept = {s.subject: s.reason for s in found.kept}
+    every = list(_compared(before, before.of(found.snapshot), kept, newest, settings.pins))
     return every, [s for s in found.snapshot.skipped if s.cause == "unreadable"]
 
 
 def _compared(
-    locked: lockfile.Locked, found: reading.Reading, newest: Mapping[str, int], pins: Mapping[str, int]
+    before: Library,
+    after: Library,
+    kept: Mapping[str, str],
+    newest: Mapping[str, int],
+    pins: Mapping[str, int],
 ) -> Iterator[Newer]:
-    before, after = Library(locked.snapshot), Library(found.snapshot)
-    held = {s.name: s for s in locked.snapshot.subjects}
-    now = {s.name: s for s in found.snapshot.subjects}
-    kept = {s.subject: s.reason for s in found.kept}
+    held = {s.name: s for s in before.snapshot.subjects}
+    now = {s.name: s for s in after.snapshot.subjects}
     for name in sorted({*held, *now}):
         was = held[name].latest.version if name in held else None
         last = newest.get(name, now[name].latest.version) if name in now else None

@@ -9,19 +9,18 @@ from kgen_runtime.codec.avro.resolution.resolve import check
 from ..errors import IncompatibleError
 from ..listing import listed, title
 from ..model.library import Library, Pair, moved_references, same_meaning
-from ..model.subjects import Snapshot, Subject
-from ..project.lockfile import Locked
+from ..model.subjects import Subject
 
 _SHOWN = 3
 
 
-def refuse_incompatible(new: Snapshot, old: Locked | None, allowed: Collection[str]) -> None:
-    """Raises `IncompatibleError` if a subject's newest version cannot read what a locked version,
-    readable so far, wrote.
+def refuse_incompatible(before: Library, after: Library, allowed: Collection[str]) -> None:
+    """Raises `IncompatibleError` if a subject's newest version cannot read what a version that is locked,
+    readable so far, wrote. `before` has what is locked.
 
     Subjects in `allowed` pass. A registry whose level is NONE or FORWARD lets such versions in.
     """
-    problems = dict(_problems(new, old, allowed)) if old else {}
+    problems = dict(_problems(before, after, allowed))
     if not problems:
         return
     names = list(problems)
@@ -34,10 +33,9 @@ def refuse_incompatible(new: Snapshot, old: Locked | None, allowed: Collection[s
     )
 
 
-def _problems(new: Snapshot, old: Locked, allowed: Collection[str]) -> Iterator[tuple[str, str]]:
-    before, after = Library(old.snapshot), Library(new)
-    locked = {s.name: s for s in old.snapshot.subjects}
-    for subject in new.subjects:
+def _problems(before: Library, after: Library, allowed: Collection[str]) -> Iterator[tuple[str, str]]:
+    locked = {s.name: s for s in before.snapshot.subjects}
+    for subject in after.snapshot.subjects:
         known = None if subject.name in allowed else locked.get(subject.name)
         problem = _problem(before, known, after, subject) if known else None
         if problem:

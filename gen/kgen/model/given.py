@@ -11,7 +11,6 @@ from kgen_runtime.codec.avro.schema.tree import Enum, Named, Record
 from . import names
 from .library import Library, Pair, ParsedVersion, needed, referenced
 from .pairing import type_pairs
-from .subjects import Snapshot
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,10 @@ class Names:
 
 
 class History:
-    """Every version that a snapshot holds, parsed when it is asked for."""
+    """Every version that a library has, parsed when it is asked for."""
 
-    def __init__(self, library: Library, snapshot: Snapshot) -> None:
-        known = (version for subject in snapshot.subjects for version in subject.versions)
-        self.versions = {(v.subject, v.version): v for v in [*snapshot.referenced, *known]}
+    def __init__(self, library: Library) -> None:
+        self.versions = library.versions
         self._library = library
         self._plain: dict[str, Mapping[str, tuple[str, ...]]] = {}
         self._types: dict[str, tuple[str, ...]] = {}
@@ -81,13 +79,12 @@ class History:
 
 
 class Before:
-    """The names given so far, and the schemas that they were given for (None: there were none)."""
+    """The names given so far, and the schemas that they were given for."""
 
-    def __init__(self, names: Names, snapshot: Snapshot | None) -> None:
+    def __init__(self, names: Names, library: Library) -> None:
         self.names = names
-        self._snapshot = snapshot or Snapshot("", ())
-        self._library = Library(self._snapshot)
-        self.history = History(self._library, self._snapshot)
+        self._library = library
+        self.history = History(library)
         self._predecessors: dict[tuple[Pair, Pair], Mapping[str, str]] = {}
 
     @cached_property
@@ -97,7 +94,7 @@ class Before:
 
     @cached_property
     def _latest(self) -> Mapping[str, int]:
-        return {subject.name: subject.latest.version for subject in self._snapshot.subjects}
+        return {subject.name: subject.latest.version for subject in self._library.snapshot.subjects}
 
     @cached_property
     def referenced(self) -> frozenset[Pair]:

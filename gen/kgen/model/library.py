@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -82,13 +82,41 @@ class _FaultError(Exception):
         self.fault = fault
 
 
-class Library:
-    """Finds and parses versions; each at most once."""
+class ParsedTexts:
+    """What texts are as schemas, after those that they refer to. Each is parsed once for all libraries that
+    share this: a pull compares snapshots that have most of their texts in common.
+    """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], Schema | SchemaError] = {}
+
+    def schema(self, text: str, references: Sequence[str]) -> Schema:
+        """See `parse`. Raises `SchemaError`."""
+        key = (text, *references)
+        if key not in self._known:
+            try:
+                self._known[key] = parse(text, references)
+            except SchemaError as error:
+                self._known[key] = error
+        found = self._known[key]
+        if isinstance(found, SchemaError):
+            raise SchemaError(found.what, where=found.where)
+        return found
+
+
+class Library:
+    """Finds and parses the versions of a snapshot; each at most once."""
+
+    def __init__(self, snapshot: Snapshot, texts: ParsedTexts | None = None) -> None:
+        self.snapshot = snapshot
+        self._texts = ParsedTexts() if texts is None else texts
         known = [version for subject in snapshot.subjects for version in subject.versions]
-        self._versions = {(v.subject, v.version): v for v in [*snapshot.referenced, *known]}
+        self.versions = {(v.subject, v.version): v for v in [*snapshot.referenced, *known]}
         self._units: dict[Pair, ParsedVersion | Fault] = {}
+
+    def of(self, snapshot: Snapshot) -> Library:
+        """The library of another snapshot, which parses no text that this one has parsed."""
+        return Library(snapshot, self._texts)
 
     def unit(self, pair: Pair) -> ParsedVersion:
         """The version parsed. Raises `SchemaError` that names the subject and version that has the fault."""
@@ -110,7 +138,7 @@ class Library:
     def _find(self, pair: Pair) -> ParsedVersion | Fault:
         if pair not in self._units:
             try:
-                self._units[pair] = self._parse(self._versions[pair])
+                self._units[pair] = self._parse(self.versions[pair])
             except _FaultError as error:
                 self._units[pair] = error.fault
         return self._units[pair]
@@ -120,12 +148,12 @@ class Library:
 
         Raises `SchemaError` if a reference leads nowhere or back.
         """
-        version = self._versions[pair]
+        version = self.versions[pair]
         return (version.text, *(reference.text for reference in self._references(version)))
 
     def references(self, pair: Pair) -> dict[str, SchemaVersion]:
         """The versions that a version refers to, transitively, by subject. Raises as `texts` does."""
-        return {reference.subject: reference for reference in self._references(self._versions[pair])}
+        return {reference.subject: reference for reference in self._references(self.versions[pair])}
 
     def _references(self, version: SchemaVersion) -> list[SchemaVersion]:
         try:
@@ -143,7 +171,7 @@ class Library:
             for name, pair in unit.origins.items():
                 origins.setdefault(name, pair)
         try:
-            schema = parse(version.text, [reference.text for reference in references])
+            schema = self._texts.schema(version.text, [reference.text for reference in references])
         except SchemaError as error:
             raise _FaultError(Fault(_pair(version), error.what, error.where)) from error
         for name in schema.names:
@@ -166,12 +194,12 @@ class Library:
                     raise _FaultError(Fault(pair, _circle([*path[path.index(pair) :], pair])))
                 if pair in done:
                     continue
-                if pair not in self._versions:
+                if pair not in self.versions:
                     what = f"the referenced schema {_title(pair)} is unknown"
                     raise _FaultError(Fault(_pair(user), what))
                 done.add(pair)
-                yield from visit(self._versions[pair])
-                yield self._versions[pair]
+                yield from visit(self.versions[pair])
+                yield self.versions[pair]
             path.pop()
 
         yield from visit(version)

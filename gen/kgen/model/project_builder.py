@@ -17,21 +17,22 @@ def build(
     snapshot: Snapshot,
     settings: Settings,
     given: Names | None = None,
-    earlier: Snapshot | None = None,
+    earlier: Library | None = None,
 ) -> Project:
     """What to render for the snapshot.
 
-    The names `given` so far, for the snapshot `earlier`, are kept whatever else arrives. A subject whose
+    The names `given` so far, for what `earlier` has, are kept whatever else arrives; texts that it has
+    parsed are not parsed again. A subject whose
     newest version cannot be read is left out, with the reason in `Project.skipped`. Raises `ConfigError`
     if the settings bind a topic to what is not there.
     """
-    before = Before(given or Names(), earlier)
-    library = Library(snapshot)
+    known = earlier or Library(Snapshot("", ()))
+    before, library = Before(given or Names(), known), known.of(snapshot)
     readable = topics_of.usable(snapshot, library)
     plans = topics_of.plan_topics(readable, settings)
     homes = homes_of.find(library, readable, plans, before)
     texts = Texts(library, readable, plans, homes.of, settings.ignore_rules)
-    now = History(library, snapshot)
+    now = History(library)
     members = Members(homes.units, now, before)
     builder = ModuleBuilder(library, homes, plans, texts, members, now, before)
     modules = [builder.module(identity) for identity in homes.order]

@@ -17,14 +17,13 @@ from ..pycode import quote
 _SHOWN = 5
 
 
-def notes(old: Locked | None, new: Snapshot) -> Iterator[str]:
+def notes(old: Locked | None, library: Library) -> Iterator[str]:
     """What to say of the schemas that models are made from, as far as the lock does not hold them yet.
 
     A line for each field, for at most so many of a subject.
     """
     known = {(v.subject, v.version, v.text) for v in old.versions()} if old else set()
-    library = Library(new)
-    for version in _read(new):
+    for version in _read(library.snapshot):
         if (version.subject, version.version, version.text) in known:
             continue
         try:

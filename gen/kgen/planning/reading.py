@@ -35,8 +35,8 @@ class Reading:
     notes: tuple[str, ...]
 
 
-def read(fetched: Fetched, locked: Locked | None) -> Reading:
-    """The reading of `fetched` in a project that holds `locked`.
+def read(fetched: Fetched, locked: Locked | None, before: Library) -> Reading:
+    """The reading of `fetched` in a project that holds `locked`, of which `before` is the library.
 
     Raises:
         SchemaError: what is locked cannot be read, either.
@@ -45,7 +45,7 @@ def read(fetched: Fetched, locked: Locked | None) -> Reading:
     out = {s.subject: s for s in fetched.snapshot.skipped if s.cause != "earlier"}
     parts = [s for s in fetched.snapshot.skipped if s.cause == "earlier"]
     carried = _carried(fetched, locked, out)
-    while faults := topic_plans.faults(carried.snapshot, Library(carried.snapshot)):
+    while faults := topic_plans.faults(carried.snapshot, before.of(carried.snapshot)):
         _refuse_stuck(faults, out)
         skips = topic_plans.skips(faults)
         out |= {s.subject: s for s in skips if s.cause != "earlier"}
@@ -60,10 +60,10 @@ def read(fetched: Fetched, locked: Locked | None) -> Reading:
     return Reading(replace(carried.snapshot, skipped=skipped), carried.deleted, kept, notes)
 
 
-def check(snapshot: Snapshot) -> None:
+def check(library: Library) -> None:
     """Raises `SchemaError` if the newest version of a subject cannot be read."""
-    faults = topic_plans.faults(snapshot, Library(snapshot))
-    _refuse_stuck(faults, {s.name for s in snapshot.subjects})
+    faults = topic_plans.faults(library.snapshot, library)
+    _refuse_stuck(faults, {s.name for s in library.snapshot.subjects})
 
 
 def refuse_unread(unread: Mapping[str, str]) -> None:

@@ -91,15 +91,12 @@ class SchemaChange:
     schemas: tuple[Schema, Schema] | None = field(default=None, repr=False)
 
 
-def schema_changes(old: Locked | None, new: Locked) -> dict[str, SchemaChange]:
+def schema_changes(before: Library, after: Library) -> dict[str, SchemaChange]:
     """By subject, what changed in its newest schema with all that this refers to; subjects that did not
     change are left out.
     """
-    if old is None:
-        return {}
-    before, after = Library(old.snapshot), Library(new.snapshot)
-    locked = {s.name: s for s in old.snapshot.subjects if s.latest.type == "AVRO"}
-    pairs = [(_newest(locked[s.name]), _newest(s)) for s in new.snapshot.subjects if s.name in locked]
+    locked = {s.name: s for s in before.snapshot.subjects if s.latest.type == "AVRO"}
+    pairs = [(_newest(locked[s.name]), _newest(s)) for s in after.snapshot.subjects if s.name in locked]
     changed = [(b, a) for b, a in pairs if not same_meaning(before, b, after, a)]
     return {a[0]: _schema_change(before, b, after, a) for b, a in changed}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kgen.model import Names, Project, Settings, build
+from kgen.model.library import Library
 from kgen.model.project import Module, RecordClass
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
 
@@ -46,8 +47,8 @@ class Project_:
 
     def pull(self, new: Snapshot) -> Project:
         """The model after the pull; a second pull, and one of the lock alone, change nothing."""
-        model = build(new, SETTINGS, self.names, self.snapshot)
-        again = build(new, SETTINGS, model.names, new)
+        model = build(new, SETTINGS, self.names, Library(self.snapshot) if self.snapshot else None)
+        again = build(new, SETTINGS, model.names, Library(new))
         assert again == model
         self.names, self.snapshot, self.model = model.names, new, model
         return model

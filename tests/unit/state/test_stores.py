@@ -19,10 +19,10 @@ from tests.unit.state.flows import FLOW
 from tests.unit.state.projects import PACKAGE, Versions, module, project, record, write
 
 import kgen_runtime as rt
+from kgen.model.library import Library
 from kgen.model.subjects import SchemaVersion, Snapshot, Subject
 from kgen.planning.kept_types import fates
 from kgen.planning.subject_changes import schema_changes
-from kgen.project.lockfile import Locked
 from kgen_runtime import testing
 from kgen_runtime.codec import make_writer
 from kgen_runtime.serde.framing import id_prefix
@@ -234,10 +234,8 @@ def test_the_plan_says_of_kept_orders_what_the_start_does(change: str) -> None:
     old, new = (
         SchemaVersion("orders-value", n, n, "AVRO", json.dumps(s)) for n, s in enumerate((V1, schema))
     )
-    locked = (
-        Locked(Snapshot("http://registry", (Subject("orders-value", (v,)),)), "0.1.0", {}) for v in (old, new)
-    )
-    found = schema_changes(*locked)["orders-value"]
+    both = (Library(Snapshot("http://registry", (Subject("orders-value", (v,)),))) for v in (old, new))
+    found = schema_changes(*both)["orders-value"]
     said = dict(fates(found, ()))[schema["name"].rpartition(".")[2]]
     if change in CHANGES:
         assert said == "changes: it is read as old messages are"
