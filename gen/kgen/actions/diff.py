@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from kgen_runtime.codec.avro.schema.tree import Schema
@@ -21,8 +22,9 @@ from ..model.subjects import Subject
 from ..planning.plan import FileAction, SubjectChange
 from ..project import paths
 from ..project.lockfile import load
-from . import inputs, pull, text_diff
-from .inputs import Request
+from . import text_diff
+from .inputs import Flags, Workspace, read_registry, settle
+from .prepare import PlanOptions, PlanRequest, prepare
 
 
 @dataclass(frozen=True)
@@ -88,25 +90,27 @@ class Diff:
         }
 
 
-def with_registry(request: Request) -> Diff:
+def with_registry(workspace: Workspace, flags: Flags) -> Diff:
     """Between lock and registry. Raises `KgenError`."""
-    prepared = pull.prepare(replace(request, lenient=True, dry=True))
+    prepared = prepare(PlanRequest(workspace, flags, PlanOptions(lenient=True)))
     subjects = list(_subjects(prepared.before, prepared.after))
-    text = _text(request, [f for f in prepared.plan.files if f.kind != "internal"])
+    text = _text(workspace.root, [f for f in prepared.plan.files if f.kind != "internal"])
     left_out = tuple(s for s in prepared.plan.subjects if s.unread)
     return Diff(subjects, left_out, prepared.plan.topics, prepared.plan.impact, text)
 
 
-def versions(request: Request, subject: str, before: int, after: int) -> SubjectDiff:
+def versions(workspace: Workspace, flags: Flags, subject: str, before: int, after: int) -> SubjectDiff:
     """Any two versions of a subject: from the lock where it has both, else from the registry. Raises
     `KgenError`.
     """
-    old = load(request.root)
+    old = load(workspace.root)
     found = old.subject(subject) if old else None
     snapshot = old.snapshot if old else None
     if snapshot is None or found is None or not {before, after} <= {v.version for v in found.versions}:
-        wanted = replace(request, subjects=(subject,), pins={subject: max(before, after)}, all_versions=True)
-        snapshot = inputs.read_registry(inputs.settle(wanted).config, wanted, None).snapshot
+        pins = {subject: max(before, after)}
+        wanted = replace(flags, subjects=(subject,), pins=pins, all_versions=True)
+        settled = settle(workspace.root, wanted)
+        snapshot = read_registry(settled, wanted, workspace).snapshot
         found = next((s for s in snapshot.subjects if s.name == subject), None)
     if found is None or not {before, after} <= {v.version for v in found.versions}:
         reasons = "; ".join(s.reason for s in snapshot.skipped if s.subject == subject)
@@ -149,9 +153,9 @@ def _history(library: Library, subject: Subject, before: int) -> Iterator[tuple[
             yield version.version, schema
 
 
-def _text(request: Request, files: Sequence[FileAction]) -> str:
+def _text(root: Path, files: Sequence[FileAction]) -> str:
     changed = [f for f in files if f.op in ("add", "change", "merge", "remove")]
-    before = {f.path: _decoded(paths.read(request.root, f.path)) for f in changed}
+    before = {f.path: _decoded(paths.read(root, f.path)) for f in changed}
     return text_diff.text_diff(before, {f.path: _decoded(f.content) for f in changed})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import socket
 import sys
 import threading
@@ -20,10 +19,10 @@ from kgen_runtime.reporting.call_site import failed_line
 from .. import __version__, install, registry
 from ..errors import ConfigError, KgenError, RegistryError
 from ..project import config
+from . import inputs
 
 State: TypeAlias = Literal["ok", "warning", "error"]
 
-_PATIENCE = 10.0  # seconds, for the registry
 _TIMEOUT = 3.0  # seconds, for all brokers
 
 
@@ -121,13 +120,13 @@ def _codec() -> Finding:
 
 
 def _registry(root: Path, url: str | None, say: Callable[[str], None]) -> Finding:
-    settings = config.load(root)
-    known = config.with_url(settings or config.Config(config.Registry("")), url).registry
-    if not known.url:
+    settings = config.load(root) or config.Config(config.Registry(""))
+    found = inputs.url_in_force(settings.registry, url)
+    if not found.value:
         return Finding("registry", "warning", "none is set", "kgen pull --registry URL, or KGEN_REGISTRY_URL")
-    with registry.opened(known, root, retries=0, seconds=_PATIENCE, say=say) as api:
+    with inputs.opened(settings.registry, found, inputs.Workspace(root, say), patient=False) as api:
         subjects = _subjects(api)
-    return Finding("registry", "ok", f"{api.url} ({subjects}; from {known.origin})")
+    return Finding("registry", "ok", f"{api.url} ({subjects}; from {found.origin})")
 
 
 def _subjects(api: registry.Api) -> str:
@@ -145,7 +144,7 @@ def _counted(subjects: int) -> str:
 
 
 def _brokers() -> Finding:
-    brokers = os.environ.get("KGEN_BROKERS", "")
+    brokers = inputs.brokers()
     if not brokers:
         return Finding("brokers", "warning", "none are set", "KGEN_BROKERS=host:9092: flows need it")
     asked = [_Broker(each.strip()) for each in brokers.split(",")]

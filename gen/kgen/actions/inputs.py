@@ -1,8 +1,14 @@
-"""What a command was asked for, the configuration in force, and what the registry holds for it."""
+"""What a command was asked for, the settings in force, and what the registry holds for it.
+
+A flag goes before the environment, and that before kgen.toml (`in_force`). No other module reads the
+environment for these settings.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +20,13 @@ from ..progress_callback import ProgressCallback, silent
 from ..project import config
 from ..project import lockfile as lock
 from ..project.config import Config, ConflictMode
+from ..registry import Access, Setting
 from ..registry.fetcher import Fetched
+
+_URL = "KGEN_REGISTRY_URL"
+_BROKERS = "KGEN_BROKERS"
+_DEFAULTS = config.Registry("")
+_IMPATIENT = 10.0  # seconds
 
 
 def _quiet(_: str) -> None:
@@ -22,89 +34,175 @@ def _quiet(_: str) -> None:
 
 
 @dataclass(frozen=True)
-class Request:
-    """What the user asked for. None: as kgen.toml says."""
+class Workspace:
+    """The project's folder, and where an action reports to while it works."""
 
     root: Path
-    registry: str | None = None
-    subjects: tuple[str, ...] = ()
-    package: str | None = None
-    all_versions: bool | None = None
-    conflict: ConflictMode | None = None
-    recreate: bool = False
-    pins: Mapping[str, int | None] = field(default_factory=dict)  # None: no longer pinned
-    allow: frozenset[str] = frozenset()
-    frozen: bool = False  # from the lock alone
-    locked: bool = False  # the lock must not change
-    dry: bool = False  # write nothing
-    strict: bool = False  # every subject has to be read
-    lenient: bool = False  # plan incompatible versions too
     say: Callable[[str], None] = _quiet
     progress: ProgressCallback = silent
 
 
 @dataclass(frozen=True)
+class Flags:
+    """What the command line says instead of kgen.toml. None: as that says."""
+
+    registry: str | None = None
+    subjects: tuple[str, ...] = ()
+    package: str | None = None
+    all_versions: bool | None = None
+    conflict: ConflictMode | None = None
+    pins: Mapping[str, int | None] = field(default_factory=dict)  # None: no longer pinned
+
+
+@dataclass(frozen=True)
 class Settled:
-    """The configuration in force and the text that kgen.toml should have (None: as it is)."""
+    """The configuration in force, the registry's URL with where it comes from, and the text that kgen.toml
+    should have (None: as it is).
+    """
 
     config: Config
+    url: Setting
     text: str | None
 
 
-def settle(request: Request) -> Settled:
-    """kgen.toml and the flags in one. Raises `ConfigError`."""
-    text = config.read_text(request.root)
+def in_force(
+    variable: str,
+    file: Setting,
+    flag: Setting | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Setting:
+    """The setting of the flag, else of the environment, else of kgen.toml; an empty one if none gives it."""
+    env = os.environ if environ is None else environ
+    given = (flag or Setting(), Setting(env.get(variable, ""), variable), file)
+    return next((each for each in given if each.value), Setting())
+
+
+def url_in_force(settings: config.Registry, flag: str | None) -> Setting:
+    """The registry's URL."""
+    return in_force(_URL, Setting(settings.url, config.NAME), Setting(flag or "", "--registry"))
+
+
+def brokers() -> str:
+    """The brokers of the environment, for flows; empty if it has none."""
+    return in_force(_BROKERS, Setting()).value
+
+
+def settle(root: Path, flags: Flags, *, frozen: bool = False) -> Settled:
+    """kgen.toml and the flags in one; if `frozen`, no registry is needed. Raises `ConfigError`."""
+    text = config.read_text(root)
     if text is None:
-        first = _first(request)
-        return Settled(first, None if request.frozen else config.first_text(first))
+        return _first(root, flags, frozen=frozen)
     found = config.parse(text)
-    if request.package not in (None, found.package):
-        hint = f'set package = "{request.package}" there and run `kgen pull`'
+    if flags.package not in (None, found.package):
+        hint = f'set package = "{flags.package}" there and run `kgen pull`'
         raise ConfigError(f'kgen.toml names the package "{found.package}"', where=config.NAME, hint=hint)
-    found = config.with_url(found, request.registry)
-    return Settled(
-        _overridden(found, request), config.with_pins(text, request.pins) if request.pins else None
-    )
+    url = url_in_force(found.registry, flags.registry)
+    return Settled(_overridden(found, flags), url, config.with_pins(text, flags.pins) if flags.pins else None)
 
 
-def _first(request: Request) -> Config:
-    settings = config.with_url(Config(config.Registry("")), request.registry).registry
-    package = config.check_package(config.DEFAULT_PACKAGE if request.package is None else request.package)
-    if not settings.url and not request.frozen:
-        folder = request.root.resolve()
+def _first(root: Path, flags: Flags, *, frozen: bool) -> Settled:
+    url = url_in_force(config.Registry(""), flags.registry)
+    package = config.check_package(config.DEFAULT_PACKAGE if flags.package is None else flags.package)
+    if not url.value and not frozen:
+        folder = root.resolve()
         hint = f"kgen pull --registry URL: it would write kgen.toml and the package {package} into {folder}"
         raise ConfigError("there is no kgen.toml here nor in a folder above", where=str(folder), hint=hint)
-    return _overridden(Config(settings, package, request.subjects or ("*",)), request)
+    found = _overridden(Config(config.Registry(url.value), package, flags.subjects or ("*",)), flags)
+    return Settled(found, url, None if frozen else config.first_text(found))
 
 
-def _overridden(found: Config, request: Request) -> Config:
+def _overridden(found: Config, flags: Flags) -> Config:
     return replace(
         found,
-        all_versions=found.all_versions if request.all_versions is None else request.all_versions,
-        conflict=request.conflict or found.conflict,
-        pins=config.pinned(found.pins, request.pins),
+        all_versions=found.all_versions if flags.all_versions is None else flags.all_versions,
+        conflict=flags.conflict or found.conflict,
+        pins=config.pinned(found.pins, flags.pins),
     )
 
 
-def read_registry(settings: Config, request: Request, old: lock.Locked | None) -> Fetched:
+def access(
+    settings: config.Registry, url: Setting, root: Path, environ: Mapping[str, str] | None = None
+) -> Access:
+    """How to reach the registry at `url`: files and secrets in force. Paths in kgen.toml are relative to
+    `root`. Raises `ConfigError`.
+    """
+    env = os.environ if environ is None else environ
+    ca = _file("ca", settings.ca, root, env)
+    cert = _file("cert", settings.cert, root, env)
+    key = _file("key", settings.key, root, env)
+    if key.value and not cert.value:
+        raise ConfigError(
+            "a registry key is set without its certificate", hint="set registry.cert or KGEN_REGISTRY_CERT"
+        )
+    return Access(url, settings.timeout, _auth(settings, env), ca, cert, key)
+
+
+def _file(name: str, setting: str | None, root: Path, env: Mapping[str, str]) -> Setting:
+    """The path of a file that is there, and the setting that names it."""
+    said = Setting(str(root / setting) if setting else "", f"kgen.toml, registry.{name}")
+    found = in_force(f"KGEN_REGISTRY_{name.upper()}", said, environ=env)
+    if found.value and not Path(found.value).is_file():
+        raise ConfigError(f"there is no file {found.value}", where=found.origin)
+    return found
+
+
+def _auth(settings: config.Registry, env: Mapping[str, str]) -> tuple[str, str] | str | None:
+    token = _secret(settings.token_env, _DEFAULTS.token_env, env)
+    user = _secret(settings.user_env, _DEFAULTS.user_env, env)
+    password = _secret(settings.password_env, _DEFAULTS.password_env, env)
+    if token and (user or password):
+        both = f"{settings.token_env} and {settings.user_env if user else settings.password_env}"
+        raise ConfigError(f"both {both} are set", hint="unset one of them")
+    if bool(user) != bool(password):
+        missing = settings.password_env if user else settings.user_env
+        raise ConfigError(f"{missing} is not set", hint="a user and a password go together")
+    return token.strip() if token else ((user, password) if user and password else None)
+
+
+def _secret(name: str, default: str, env: Mapping[str, str]) -> str | None:
+    value = env.get(name, "").rstrip("\r\n")  # of a file
+    if not value and name != default:
+        raise ConfigError(
+            f"{name} is not set", where="kgen.toml, registry", hint="kgen.toml says that it holds a secret"
+        )
+    return value or None
+
+
+@contextmanager
+def opened(
+    settings: config.Registry, url: Setting, workspace: Workspace, *, patient: bool = True
+) -> Iterator[registry.Api]:
+    """The registry in force, closed at the end. If not `patient`, nothing is asked twice, and it has ten
+    seconds for all. Raises `ConfigError`.
+    """
+    reach = access(settings, url, workspace.root)
+    retries, seconds = (4, None) if patient else (0, _IMPATIENT)
+    with registry.opened(reach, retries=retries, seconds=seconds, say=workspace.say) as api:
+        yield api
+
+
+def read_registry(
+    settled: Settled, flags: Flags, workspace: Workspace, old: lock.Locked | None = None
+) -> Fetched:
     """What the registry holds now; with `--subject` in a project that has a lock, the others as they are
     locked. Raises.
     """
-    if not settings.registry.url:
+    settings = settled.config
+    if not settled.url.value:
         raise ConfigError(
             "no registry is set", where=config.NAME, hint='[registry] url = "http://localhost:8081"'
         )
-    globs = request.subjects or settings.subjects
-    with registry.opened(settings.registry, request.root, say=request.say) as api:
+    globs = flags.subjects or settings.subjects
+    with opened(settings.registry, settled.url, workspace) as api:
         fetched = registry.fetch(
             api,
             globs,
             settings.pins,
             all_versions=settings.all_versions,
-            progress=request.progress,
+            progress=workspace.progress,
             locked={s.name: s.latest.version for s in old.snapshot.subjects} if old else None,
         )
-    if request.subjects and old:
+    if flags.subjects and old:
         others = [s.name for s in old.snapshot.subjects if not wanted(s.name, globs)]
         return carry_over.with_locked(fetched, old, others)
     return fetched

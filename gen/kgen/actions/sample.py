@@ -13,9 +13,8 @@ from ..errors import UnknownSchema
 from ..model.library import Library, ParsedVersion
 from ..model.subjects import Snapshot, Subject
 from ..project import lockfile
-from . import inputs
 from .avro_json import to_json
-from .inputs import Request
+from .inputs import Flags, Workspace, read_registry, settle
 
 
 def samples(unit: ParsedVersion, count: int, seed: int) -> Iterator[Any]:
@@ -25,17 +24,16 @@ def samples(unit: ParsedVersion, count: int, seed: int) -> Iterator[Any]:
         yield to_json(unit.schema, writer.encode(sample(unit.schema, rng)))
 
 
-def find(request: Request, name: str, version: int | None) -> ParsedVersion:
+def find(workspace: Workspace, registry: str | None, name: str, version: int | None) -> ParsedVersion:
     """The version of a subject, or of the values of a topic, of that name: from the lock, else from the
-    registry. Raises `KgenError`.
+    registry (`registry` is the flag's URL). Raises `KgenError`.
     """
-    locked = lockfile.load(request.root)
+    locked = lockfile.load(workspace.root)
     found = _named(locked.snapshot, name) if locked else None
     if locked and found and version in (None, *(v.version for v in found.versions)):
         return _unit(locked.snapshot, found, version)
-    every = version is not None
-    wanted = Request(request.root, request.registry, _subjects(name), all_versions=every, say=request.say)
-    snapshot = inputs.read_registry(inputs.settle(wanted).config, wanted, None).snapshot
+    flags = Flags(registry, _subjects(name), all_versions=version is not None)
+    snapshot = read_registry(settle(workspace.root, flags), flags, workspace).snapshot
     found = _named(snapshot, name)
     if found is None:
         reasons = ", ".join(s.reason for s in snapshot.skipped)

@@ -12,8 +12,8 @@ from ..model.library import Library, moved_references, same_meaning
 from ..model.subjects import Skipped, Subject
 from ..planning import plan, reading
 from ..project import lockfile, transaction
-from . import inputs, pull
-from .inputs import Request
+from .inputs import Flags, Workspace, read_registry, settle
+from .prepare import PlanOptions, PlanRequest, prepare
 
 State: TypeAlias = Literal["missing", "stale", "edited", "conflict", "orphan", "deleted"]
 
@@ -57,14 +57,14 @@ class Newer:
     detail: str = ""  # why it cannot be read; what it refers to instead
 
 
-def drift(request: Request) -> list[Entry]:
+def drift(workspace: Workspace) -> list[Entry]:
     """What differs between the disk and a fresh render of the lock; offline. Raises `KgenError`."""
-    if transaction.interrupted(request.root):
+    if transaction.interrupted(workspace.root):
         return [
             Entry(lockfile.NAME, "stale", "a pull was interrupted: run `kgen pull` to finish or roll back")
         ]
-    made = pull.run(replace(request, frozen=True, dry=True)).plan
-    return list(_entries(made))
+    request = PlanRequest(workspace, options=PlanOptions(frozen=True))
+    return list(_entries(prepare(request).plan))
 
 
 def _entries(made: plan.Plan) -> Iterator[Entry]:
@@ -74,20 +74,21 @@ def _entries(made: plan.Plan) -> Iterator[Entry]:
             yield Entry(action.path, state, action.reason or _MEANINGS[state])
 
 
-def outdated(request: Request) -> tuple[list[Newer], list[Skipped]]:
+def outdated(workspace: Workspace, flags: Flags) -> tuple[list[Newer], list[Skipped]]:
     """Subjects that a pull would change: of another newest version or meaning, new ones, ones that are gone
     and ones that cannot be read; and new ones that a pull would leave out. Raises `KgenError`.
     """
-    locked = lockfile.load(request.root)
+    locked = lockfile.load(workspace.root)
     if locked is None:
-        raise lockfile.absent(request.root)
-    settings = replace(inputs.settle(request).config, all_versions=False)
-    fetched = inputs.read_registry(settings, request, locked)
+        raise lockfile.absent(workspace.root)
+    newest_only = replace(flags, all_versions=False)
+    settled = settle(workspace.root, newest_only)
+    fetched = read_registry(settled, newest_only, workspace, locked)
     before = Library(locked.snapshot)
     found = reading.read(fetched, locked, before)
     newest = {name: versions[-1] for name, versions in fetched.live.items() if versions}
     kept = {s.subject: s.reason for s in found.kept}
-    every = list(_compared(before, before.of(found.snapshot), kept, newest, settings.pins))
+    every = list(_compared(before, before.of(found.snapshot), kept, newest, settled.config.pins))
     return every, [s for s in found.snapshot.skipped if s.cause == "unreadable"]
 
 

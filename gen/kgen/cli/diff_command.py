@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..actions import diff
-from ..actions.inputs import Request
+from ..actions.inputs import Flags
 from ..errors import ConfigError
 from ..planning import report
 from . import shared_options
@@ -34,13 +34,12 @@ def command(
     would write.
     """
     console = Console(json, quiet, not no_color)
-    root = shared_options.project(out, console)
-    subjects = (subject,) if subject else ()
-    request = Request(root, registry, subjects, say=console.say, progress=console.progress)
+    workspace = shared_options.workspace(out, console)
+    flags = Flags(registry, (subject,) if subject else ())
     if subject and versions:
-        found = diff.Diff([diff.versions(request, subject, *_range(versions))])
+        found = diff.Diff([diff.versions(workspace, flags, subject, *_range(versions))])
     else:
-        found = diff.with_registry(request)
+        found = diff.with_registry(workspace, flags)
     for line in _lines(found):
         console.line(line)
     console.data(found.as_json())

@@ -8,7 +8,8 @@ import typer
 
 from .. import render
 from ..actions import pull
-from ..actions.inputs import Request
+from ..actions.inputs import Flags
+from ..actions.prepare import PlanOptions, PlanRequest
 from ..errors import ConfigError
 from ..model.project import package_folder
 from ..planning import plan, report
@@ -72,24 +73,11 @@ def command(
     _exclusive(check=check, dry_run=dry_run)
     _exclusive(frozen=frozen, at=bool(at))
     console = Console(json, quiet, not no_color)
-    root = shared_options.project(out, console)
-    request = Request(
-        root=root,
-        registry=registry,
-        subjects=tuple(subject or ()),
-        package=package,
-        all_versions=all_versions,
-        conflict=conflict,
-        recreate=recreate,
-        pins=dict(map(_pin, at or ())),
-        allow=frozenset(allow_incompatible or ()),
-        frozen=frozen,
-        locked=locked,
-        dry=check or dry_run,
-        strict=strict,
-        say=console.say,
-        progress=console.progress,
-    )
+    workspace = shared_options.workspace(out, console)
+    pins = dict(map(_pin, at or ()))
+    flags = Flags(registry, tuple(subject or ()), package, all_versions, conflict, pins)
+    wanted = PlanOptions(frozen, recreate, frozenset(allow_incompatible or ()))
+    options = pull.PullOptions(dry=check or dry_run, locked=locked, strict=strict)
 
     def show(result: pull.Result) -> None:
         if result.healed:
@@ -97,7 +85,8 @@ def command(
         _show(console, result.plan, files=dry_run)
         console.data({**report.as_json(result.plan), "written": result.written})
 
-    _finish(console, request, pull.run(request, show), check)
+    result = pull.run(PlanRequest(workspace, flags, wanted), options, show)
+    _finish(console, options, result, check)
 
 
 def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
@@ -110,17 +99,17 @@ def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
         console.line(line)
 
 
-def _finish(console: Console, request: Request, result: pull.Result, check: bool) -> None:
+def _finish(console: Console, options: pull.PullOptions, result: pull.Result, check: bool) -> None:
     made = result.plan
-    if request.dry:
-        pull.refuse(made, strict=request.strict)
-    if request.locked and result.lock_changes:
+    if options.dry:
+        pull.refuse(made, strict=options.strict)
+    if options.locked and result.lock_changes:
         console.say("error: kgen.lock is not up to date, and --locked forbids to change it")
         console.say("  hint: run `kgen pull`, and commit what it writes")
         raise typer.Exit(1)
     if check and (made.changes or made.conflicts):
         raise typer.Exit(1)
-    if made.conflicts and not request.dry:
+    if made.conflicts and not options.dry:
         shown = " ".join(f.path for f in made.conflicts[:_SHOWN])
         more = " …" if len(made.conflicts) > _SHOWN else ""
         console.say(f"conflicts in {len(made.conflicts)} file(s); once solved: kgen resolve {shown}{more}")

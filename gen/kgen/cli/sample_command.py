@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from ..actions import avro_json, sample
-from ..actions.inputs import Request
 from . import shared_options
 from .console import Console
 
@@ -27,9 +26,7 @@ def command(
 ) -> None:
     """Print sample messages of a subject, one a line, in Avro's JSON encoding, with decimals as numbers."""
     console = Console(json, quiet, not no_color)
-    root = shared_options.project(out, console)
-    request = Request(root, registry, say=console.say, progress=console.progress)
-    unit = sample.find(request, subject, version)
+    unit = sample.find(shared_options.workspace(out, console), registry, subject, version)
     lines = map(avro_json.dumps, sample.samples(unit, count, seed))
     if json:
         console.stream({"version": 1, "subject": unit.version.subject}, "samples", lines)

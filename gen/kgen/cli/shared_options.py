@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from ..actions.inputs import Workspace
 from ..project import root
 from .console import Console
 
@@ -37,3 +38,8 @@ def project(out: Path | None, console: Console) -> Path:
         return Path()
     console.say(f"project: {found}")
     return found
+
+
+def workspace(out: Path | None, console: Console) -> Workspace:
+    """The project's folder, and the console to report to."""
+    return Workspace(project(out, console), console.say, console.progress)

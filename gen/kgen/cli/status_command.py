@@ -7,7 +7,7 @@ from dataclasses import asdict
 import typer
 
 from ..actions import status
-from ..actions.inputs import Request
+from ..actions.inputs import Flags
 from ..listing import title
 from ..project import mutex
 from . import shared_options
@@ -24,9 +24,9 @@ def command(
     if any.
     """
     console = Console(json, quiet, not no_color)
-    root = shared_options.project(out, console)
-    with mutex.shared(root, console.say):
-        entries = status.drift(Request(root))
+    workspace = shared_options.workspace(out, console)
+    with mutex.shared(workspace.root, console.say):
+        entries = status.drift(workspace)
     for entry in entries:
         console.line(f"{entry.state:<9} {entry.path}  {entry.detail}")
     if not entries:
@@ -47,9 +47,7 @@ def outdated(
     any.
     """
     console = Console(json, quiet, not no_color)
-    root = shared_options.project(out, console)
-    request = Request(root, registry=registry, say=console.say, progress=console.progress)
-    found, left_out = status.outdated(request)
+    found, left_out = status.outdated(shared_options.workspace(out, console), Flags(registry))
     for skip in left_out:
         console.say(f"{title(skip.subject)} is left out: {skip.reason}")
     for newer in found:

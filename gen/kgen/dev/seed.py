@@ -18,6 +18,7 @@ from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.registry.client import RegistryClient
 
 from ..model.subjects import Reference
+from ..registry import Access, Setting, connected
 from . import topics
 from .seed_files import SeedSchema, load
 
@@ -74,13 +75,10 @@ def register(registry: str, folder: Path) -> list[Registered]:
 
     Raises as `seed` does.
     """
-    client = RegistryClient(registry)
     done: dict[tuple[str, int], Registered] = {}
-    try:
+    with connected(Access(Setting(registry))) as client:
         for schema in load(folder):
             done[schema.subject, schema.version] = _register(client, schema, done)
-    finally:
-        client.close()
     return list(done.values())
 
 

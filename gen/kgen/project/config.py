@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import difflib
 import keyword
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -25,7 +24,6 @@ from ..model.topic_plans import BESIDE, ROLES
 
 NAME = "kgen.toml"
 DEFAULT_PACKAGE = "streams"
-URL_VARIABLE = "KGEN_REGISTRY_URL"
 
 ConflictMode: TypeAlias = Literal["file", "inline"]
 _RESERVED_PACKAGES = {
@@ -41,7 +39,9 @@ _RESERVED_PACKAGES = {
 
 @dataclass(frozen=True)
 class Registry:
-    """Where the registry is, and the names of the environment variables that hold its secrets."""
+    """Where the registry is (empty: kgen.toml does not say), and the names of the environment variables that
+    hold its secrets.
+    """
 
     url: str
     user_env: str = "KGEN_REGISTRY_USER"
@@ -50,8 +50,6 @@ class Registry:
     ca: str | None = None
     cert: str | None = None
     key: str | None = None
-    origin: str = NAME  # where the URL comes from: as errors name it
-    file_url: str = ""  # the one that kgen.toml has
     timeout: float = 600.0  # seconds for all that a command asks of it
 
 
@@ -130,7 +128,7 @@ def _registry(table: Mapping[str, Any]) -> Registry:
     if texts.get("url"):
         _check_url(texts["url"])
     timeout = _timeout(table.get("timeout", Registry.timeout))
-    return Registry(**{"url": "", **texts}, file_url=texts.get("url", ""), timeout=timeout)
+    return Registry(**{"url": "", **texts}, timeout=timeout)
 
 
 def _timeout(value: Any) -> float:
@@ -243,14 +241,6 @@ def check_package(name: str) -> str:
             f'a package "{name}" would hide a module "{hidden}"', hint="choose another --package"
         )
     return name
-
-
-def with_url(config: Config, flag: str | None) -> Config:
-    """`config` with the registry in force: the flag, else the environment, else kgen.toml."""
-    for url, origin in ((flag, "--registry"), (os.environ.get(URL_VARIABLE), URL_VARIABLE)):
-        if url:
-            return replace(config, registry=replace(config.registry, url=url, origin=origin))
-    return config
 
 
 def first_text(config: Config) -> str:

@@ -3,5 +3,7 @@
 from .api import Api as Api
 from .fetcher import Fetched as Fetched
 from .fetcher import fetch as fetch
-from .session import connect as connect
+from .session import Access as Access
+from .session import Setting as Setting
+from .session import connected as connected
 from .session import opened as opened

@@ -10,7 +10,9 @@ from types import CodeType, FrameType
 from typing import Any
 
 import kgen
-from kgen.actions import inputs, pull
+from kgen.actions import pull
+from kgen.actions.inputs import Flags, Workspace
+from kgen.actions.prepare import PlanRequest
 
 OURS = str(Path(kgen.__file__).parent)
 FEW = 10
@@ -56,14 +58,14 @@ def effort(registry: Any, root: Path, subjects: int) -> dict[str, Counter[CodeTy
         for fields in ([], ["a"]):
             reference = ("shop.Address", "address", 1)
             registry.add(f"topic{number}-value", order(number, *fields), references=[reference])
-    first = lines_run(lambda: pull.run(inputs.Request(root, registry.url)))
-    again = lines_run(lambda: pull.run(inputs.Request(root)))
+    first = lines_run(lambda: pull.run(PlanRequest(Workspace(root), Flags(registry.url))))
+    again = lines_run(lambda: pull.run(PlanRequest(Workspace(root))))
     for number in range(subjects):
         registry.add(f"topic{number}-value", order(number, "a", "b"), references=[reference])
     return {
         "first": first,
         "again": again,
-        "changed": lines_run(lambda: pull.run(inputs.Request(root))),
+        "changed": lines_run(lambda: pull.run(PlanRequest(Workspace(root)))),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kgen import registry as reg
+from kgen.actions import inputs
 from kgen.errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
 from kgen.project.config import Registry
 from kgen.registry import answers
@@ -251,31 +252,33 @@ def test_the_result_does_not_depend_on_timing(registry, api):
     assert reg.fetch(api) == reg.fetch(api)
 
 
+def access(settings: Registry, environ: dict[str, str]) -> reg.Access:
+    return inputs.access(settings, reg.Setting(settings.url, "kgen.toml"), Path(), environ)
+
+
 def test_credentials_come_from_the_variables_that_the_configuration_names(registry):
     registry.add("a-value", '"string"')
     settings = Registry(registry.url, user_env="MY_USER", password_env="MY_PASSWORD")
-    client = reg.connect(settings, Path(), {"MY_USER": "u", "MY_PASSWORD": "p"})
-    reg.fetch(reg.Api(client))
-    client.close()
+    with reg.opened(access(settings, {"MY_USER": "u", "MY_PASSWORD": "p"})) as api:
+        reg.fetch(api)
     assert set(registry.auth) == {"Basic dTpw"}
     with pytest.raises(ConfigError, match="MY_USER is not set"):
-        reg.connect(settings, Path(), {})
+        access(settings, {})
 
 
 def test_wrong_combinations_of_credentials():
     settings = Registry("http://x")
     with pytest.raises(ConfigError, match="KGEN_REGISTRY_PASSWORD is not set"):
-        reg.connect(settings, Path(), {"KGEN_REGISTRY_USER": "u"})
+        access(settings, {"KGEN_REGISTRY_USER": "u"})
     with pytest.raises(ConfigError, match="both"):
-        reg.connect(
+        access(
             settings,
-            Path(),
             {"KGEN_REGISTRY_USER": "u", "KGEN_REGISTRY_PASSWORD": "p", "KGEN_REGISTRY_TOKEN": "t"},
         )
     with pytest.raises(ConfigError, match="no file"):
-        reg.connect(settings, Path(), {"KGEN_REGISTRY_CA": "/nowhere/ca.pem"})
+        access(settings, {"KGEN_REGISTRY_CA": "/nowhere/ca.pem"})
     with pytest.raises(ConfigError, match="without its certificate"):
-        reg.connect(Registry("http://x", key=__file__), Path())
+        access(Registry("http://x", key=__file__), {})
 
 
 @pytest.mark.parametrize("status", [401, 403])
