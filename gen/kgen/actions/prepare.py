@@ -11,6 +11,7 @@ from kgen_runtime.serde.registry.url import registry_url
 
 from .. import render
 from ..compat import contract_rules, gate
+from ..compat.subject_diff import schema_changes
 from ..compat.topic_diff import topic_changes
 from ..errors import ConfigError, OutputError
 from ..model import build, names
@@ -203,7 +204,7 @@ def _plan(
     after = before.of(new.snapshot)
     want = _wanted(request.root, settled, new, project, old, before, request.workspace.progress)
     files = plan.files(request.root, want, old, plan.Options(settings.conflict, request.options.recreate))
-    known = subject_changes.schema_changes(before, after)
+    known = schema_changes(before, after)
     models = _models(project, new, settings, old, before, files)
     subjects = subject_changes.subject_changes(old, new, models, files, found.kept, project.skipped, known)
     modules = impact_of.generated(request.root, files, set(old.names.modules.values()) if old else set())

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from kgen_runtime.codec.avro.resolution.resolve import check
-
 from ..errors import IncompatibleError
 from ..listing import listed, title
 from ..model.library import Library, Pair, moved_references, same_meaning
 from ..model.subjects import Subject
+from .levels import shown, unreadable
 
 _SHOWN = 3
 
@@ -54,12 +53,11 @@ def _problem(before: Library, locked: Subject, after: Library, subject: Subject)
     for version in locked.versions:
         # One that does not parse was not readable before, either.
         writer = before.schema((subject.name, version.version))
-        found = check(writer, reader) if writer else []
-        if writer and found and not check(writer, reader_before):
-            shown = "; ".join(f"{f.path or 'the root'}: {f.message}" for f in found[:_SHOWN])
+        found = unreadable(writer, reader) if writer else ()
+        if writer and found and not unreadable(writer, reader_before):
             other = "the locked " if subject.begun_again(locked) else ""
             name = _title(before, locked, after, subject)
-            return f"{name} cannot read {other}v{version.version}: {shown}"
+            return f"{name} cannot read {other}v{version.version}: {'; '.join(map(shown, found[:_SHOWN]))}"
     return None
 
 

@@ -1,26 +1,40 @@
-"""Whether two versions of a subject understand each other, and whether a registry at some level would take
-the new one.
+"""Whether two versions of a schema understand each other, and whether one may follow others at a level.
+
+The one place that decides it: for the gate, `kgen diff`, the kept state of flows, and the registry of
+`kgen dev`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kgen_runtime.codec.avro.resolution.incompatibilities import Incompatibility
 from kgen_runtime.codec.avro.resolution.resolve import check
 from kgen_runtime.codec.avro.schema.tree import Schema
+from kgen_runtime.errors import ResolutionError
 
 _TRANSITIVE = "_TRANSITIVE"
+LEVELS = (
+    "NONE",
+    "BACKWARD",
+    "BACKWARD_TRANSITIVE",
+    "FORWARD",
+    "FORWARD_TRANSITIVE",
+    "FULL",
+    "FULL_TRANSITIVE",
+)
+
+Version = TypeVar("Version")
 
 
 @dataclass(frozen=True)
 class CompatibilityBothWays:
-    """What stands in the way each way; empty where all data can be read."""
+    """What stands in the way each way; empty where all data can be read, or it is not asked for."""
 
-    backward: tuple[str, ...]  # the new version reading what the old one wrote
-    forward: tuple[str, ...]  # the old version reading what the new one writes
+    backward: tuple[Incompatibility, ...]  # the new version reading what the old one wrote
+    forward: tuple[Incompatibility, ...]  # the old version reading what the new one writes
 
     def as_json(self) -> dict[str, Any]:
         """Its stable form."""
@@ -41,7 +55,7 @@ class LevelCheck:
     """
 
     level: str
-    problems: Mapping[int, tuple[str, ...]]
+    problems: Mapping[int, CompatibilityBothWays]
 
     @property
     def allowed(self) -> bool:
@@ -50,37 +64,68 @@ class LevelCheck:
 
     def as_json(self) -> dict[str, Any]:
         """Its stable form."""
-        problems = {str(version): list(found) for version, found in self.problems.items()}
+        problems = {
+            str(version): [*_shown(found.backward), *_shown(found.forward)]
+            for version, found in self.problems.items()
+        }
         return {"level": self.level, "allowed": self.allowed, "problems": problems}
+
+
+def unreadable(writer: Schema, reader: Schema) -> tuple[Incompatibility, ...]:
+    """What data of `writer` can hold that `reader` cannot read; all of it, if the two take too much work to
+    compare: then no reader can be made, either.
+    """
+    try:
+        return tuple(check(writer, reader))
+    except ResolutionError as error:
+        return (Incompatibility("", error.what, always=True),)
 
 
 def both_ways(old: Schema, new: Schema) -> CompatibilityBothWays:
     """Hold two versions against each other."""
-    return CompatibilityBothWays(_shown(check(old, new)), _shown(check(new, old)))
+    return at("FULL", old, new)
+
+
+def at(level: str, old: Schema, new: Schema) -> CompatibilityBothWays:
+    """The same, as far as the level asks for it. BACKWARD: the new schema reads what the old one wrote.
+    FORWARD: the old one reads what the new one writes. FULL: both. NONE: neither.
+    """
+    kind = level.removesuffix(_TRANSITIVE)
+    return CompatibilityBothWays(
+        unreadable(old, new) if kind in ("BACKWARD", "FULL") else (),
+        unreadable(new, old) if kind in ("FORWARD", "FULL") else (),
+    )
+
+
+def held_against(level: str, history: Sequence[Version]) -> Sequence[Version]:
+    """Which of the earlier versions (ascending) a new one is held against: the last, with _TRANSITIVE all,
+    at NONE none.
+    """
+    if level == "NONE":
+        return ()
+    return history if level.endswith(_TRANSITIVE) else history[-1:]
 
 
 def at_level(level: str, history: Sequence[tuple[int, Schema]], new: Schema) -> LevelCheck:
-    """Whether `new` may follow `history` (ascending) at BACKWARD, FORWARD, FULL, these with _TRANSITIVE, or
-    NONE.
-    """
-    kind = level.removesuffix(_TRANSITIVE)
-    against = history if level.endswith(_TRANSITIVE) else history[-1:]
-    found = {version: _failing(kind, both_ways(old, new)) for version, old in against}
-    return LevelCheck(level, {version: problems for version, problems in found.items() if problems})
+    """Whether `new` may follow `history` (ascending) at one of `LEVELS`."""
+    found = {version: at(level, old, new) for version, old in held_against(level, history)}
+    return LevelCheck(
+        level, {version: both for version, both in found.items() if both.backward or both.forward}
+    )
 
 
-def _failing(kind: str, both: CompatibilityBothWays) -> tuple[str, ...]:
-    backward = both.backward if kind in ("BACKWARD", "FULL") else ()
-    return backward + (both.forward if kind in ("FORWARD", "FULL") else ())
+def shown(problem: Incompatibility) -> str:
+    """Where and why, for people."""
+    return f"{problem.path or 'the root'}: {problem.message}"
 
 
-def _shown(found: Sequence[Incompatibility]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(f"{problem.path or 'the root'}: {problem.message}" for problem in found))
+def _shown(found: Sequence[Incompatibility]) -> list[str]:
+    return list(dict.fromkeys(map(shown, found)))
 
 
-def _way(problems: Sequence[str]) -> dict[str, Any]:
-    return {"compatible": not problems, "problems": list(problems)}
+def _way(problems: Sequence[Incompatibility]) -> dict[str, Any]:
+    return {"compatible": not problems, "problems": _shown(problems)}
 
 
-def _line(what: str, problems: Sequence[str]) -> str:
-    return f"{what}: " + ("yes" if not problems else "no: " + "; ".join(problems))
+def _line(what: str, problems: Sequence[Incompatibility]) -> str:
+    return f"{what}: " + ("yes" if not problems else "no: " + "; ".join(_shown(problems)))

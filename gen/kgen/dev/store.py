@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 from kgen_runtime.serde.subject_names import context_of, plain, qualified, sibling
 
+from ..compat.levels import LEVELS
 from ..model.subjects import Reference
 from . import api_errors
 from .api_errors import Problem
 from .compat_check import Earlier, violations
-from .compat_settings import GLOBAL, LEVELS, MODES, Scoped
+from .compat_settings import GLOBAL, MODES, Scoped
 from .schema_request import Draft, check
 
 

@@ -11,11 +11,11 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from ..compat.schema_diff import Change
+from ..compat.subject_diff import SchemaChange
 from ..impact import Use, generated_changes, impact
 from ..project import paths
 from .plan import FileAction
 from .state_impact import keeping
-from .subject_changes import SchemaChange
 
 _SKIPPED = {"__pycache__", "node_modules", "build", "dist", "site-packages", "_generated"}
 _MERGED = ("change", "merge")

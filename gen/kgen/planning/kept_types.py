@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from kgen_runtime.codec.avro.resolution.incompatibilities import Incompatibility
-from kgen_runtime.codec.avro.resolution.resolve import check
 from kgen_runtime.codec.avro.schema.tree import Fixed, Ref, Schema
-from kgen_runtime.errors import ResolutionError
 
+from ..compat.levels import unreadable
 from ..compat.schema_diff import Change
+from ..compat.subject_diff import SchemaChange
 from ..model.pairing import short, type_pairs
-from .subject_changes import SchemaChange
 
 # A default that changes is not among them: what was kept has the value it was written or first read with.
 _MATTER = frozenset(
@@ -50,10 +48,7 @@ def matter(changes: Iterable[Change]) -> bool:
 
 
 def _fate(old: Schema, new: Schema) -> str:
-    try:
-        found = check(old, new)
-    except ResolutionError as error:
-        found = [Incompatibility("", error.what, always=True)]
+    found = unreadable(old, new)
     if not found:
         return _READ
     worst = next((problem for problem in found if problem.always), found[0])

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from importlib.util import resolve_name
 from typing import TypeAlias
 
+from ..compat.subject_diff import SchemaChange
 from ..impact import Use
 from ..listing import listed
 from .kept_types import fates, matter
-from .subject_changes import SchemaChange
 
 STATEFUL = frozenset(
     {

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
-from kgen_runtime.codec.avro.schema.tree import Schema
-
-from ..compat.schema_diff import Change, schema_diff, summary
+from ..compat.schema_diff import summary
+from ..compat.subject_diff import SchemaChange
 from ..listing import listed, title
-from ..model.library import Library, Pair, moved_references, same_meaning
 from ..model.project import Project
 from ..model.subjects import Skipped, Subject
 from ..project.lockfile import Locked, text_hash
@@ -78,38 +76,6 @@ def _changed(before: Subject, after: Subject, known: SchemaChange | None) -> Sub
         parts.append(_lesser_change(before, after))
     numbers = before.latest.version, after.latest.version
     return SubjectChange(after.name, "change", *numbers, after.compatibility, ", ".join(filter(None, parts)))
-
-
-@dataclass(frozen=True)
-class SchemaChange:
-    """What changed in the meaning of a subject's newest schema, and which versions it refers to instead
-    (`address v1 -> v2`). `schemas` are the old and the new one, if the old one could be read.
-    """
-
-    changes: tuple[Change, ...]
-    references: tuple[str, ...]
-    schemas: tuple[Schema, Schema] | None = field(default=None, repr=False)
-
-
-def schema_changes(before: Library, after: Library) -> dict[str, SchemaChange]:
-    """By subject, what changed in its newest schema with all that this refers to; subjects that did not
-    change are left out.
-    """
-    locked = {s.name: s for s in before.snapshot.subjects if s.latest.type == "AVRO"}
-    pairs = [(_newest(locked[s.name]), _newest(s)) for s in after.snapshot.subjects if s.name in locked]
-    changed = [(b, a) for b, a in pairs if not same_meaning(before, b, after, a)]
-    return {a[0]: _schema_change(before, b, after, a) for b, a in changed}
-
-
-def _schema_change(before: Library, old: Pair, after: Library, new: Pair) -> SchemaChange:
-    was, now = before.schema(old), after.unit(new).schema
-    if was is None:
-        return SchemaChange((), ())
-    return SchemaChange(schema_diff(was, now), moved_references(before, old, after, new), (was, now))
-
-
-def _newest(subject: Subject) -> Pair:
-    return subject.name, subject.latest.version
 
 
 def moved(changes: Mapping[str, SchemaChange]) -> Iterator[str]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kgen.compat.schema_diff import schema_diff
+from kgen.compat.subject_diff import SchemaChange
 from kgen.impact import Use
 from kgen.planning.state_impact import keeping
-from kgen.planning.subject_changes import SchemaChange
 from kgen_runtime.codec.avro.schema.parser import parse
 
 GENERATED = {

@@ -19,10 +19,10 @@ from tests.unit.state.flows import FLOW
 from tests.unit.state.projects import PACKAGE, Versions, module, project, record, write
 
 import kgen_runtime as rt
+from kgen.compat.subject_diff import schema_changes
 from kgen.model.library import Library
 from kgen.model.subjects import SchemaVersion, Snapshot, Subject
 from kgen.planning.kept_types import fates
-from kgen.planning.subject_changes import schema_changes
 from kgen_runtime import testing
 from kgen_runtime.codec import make_writer
 from kgen_runtime.serde.framing import id_prefix
