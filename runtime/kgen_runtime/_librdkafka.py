@@ -40,12 +40,14 @@ Without commits nothing follows from the answer: who may not use the group may s
 
 BROKER: Final = re.compile(
     r"((plaintext|ssl|sasl_plaintext|sasl_ssl)://)?"
-    r"(?:(?:\[[^\[\]\s]+\]|[^\s:/\[\]]*)(?::(?P<port>[0-9]{1,5}))?|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f.:]*)(?:/\S*)?",
+    r"(?:(?P<host>\[[^\[\]\s]+\]|[^\s:/\[\]]*)(?::(?P<port>[0-9]{1,5}))?|(?P<ip6>[0-9a-f.]*:[0-9a-f.]*:[0-9a-f.:]*))"
+    r"(?:/\S*)?",
     re.IGNORECASE | re.ASCII,
 )
 """What librdkafka understands: a protocol, a host or an IPv6 address, a port. Of others it logs a line,
 and then waits for brokers that it does not have.
 """
+DEFAULT_PORT: Final = 9092
 
 _NO_REBOOTSTRAP: Final = ("metadata.recovery.strategy", "none")
 """librdkafka's default is to start again from the bootstrap brokers when none answers. With 2.16 the calls of

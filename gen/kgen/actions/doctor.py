@@ -17,7 +17,7 @@ from kgen_runtime.flow.missing_bytewax import NEWEST_FOR_BYTEWAX, bytewax_missin
 from kgen_runtime.reporting.call_site import failed_line
 
 from .. import __version__, install, registry
-from ..errors import ConfigError, KgenError, RegistryError
+from ..errors import KgenError, RegistryError
 from ..project import config
 from . import inputs
 
@@ -115,8 +115,8 @@ def _codec() -> Finding:
 
     if codec.ENGINE == "native":
         return Finding("codec", "ok", "native")
-    mend = "unset KGEN_CODEC" if codec.has_native() else "install a C compiler and reinstall kgen"
-    return Finding("codec", "warning", codec.ENGINE, f"slower: {mend}")
+    fix = "unset KGEN_CODEC" if codec.has_native() else "install a C compiler and reinstall kgen"
+    return Finding("codec", "warning", codec.ENGINE, f"slower: {fix}")
 
 
 def _registry(root: Path, url: str | None, say: Callable[[str], None]) -> Finding:
@@ -147,7 +147,9 @@ def _brokers() -> Finding:
     brokers = inputs.brokers()
     if not brokers:
         return Finding("brokers", "warning", "none are set", "KGEN_BROKERS=host:9092: flows need it")
-    asked = [_Broker(each.strip()) for each in brokers.split(",")]
+    from kgen_runtime.kafka.connection import Kafka
+
+    asked = [_BrokerCheck(*address) for address in Kafka(brokers).addresses]
     deadline = time.monotonic() + _TIMEOUT
     failed = [f"{each.address} ({why})" for each in asked if (why := each.failure(deadline))]
     if failed:
@@ -155,16 +157,13 @@ def _brokers() -> Finding:
     return Finding("brokers", "ok", brokers)
 
 
-class _Broker(threading.Thread):
+class _BrokerCheck(threading.Thread):
     """Connects in a thread of its own: a look-up of a name knows no timeout, and holds Ctrl-C up."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, host: str, port: int) -> None:
         super().__init__(name="kgen-doctor", daemon=True)
         self.address = address
-        host, _, port = address.rpartition("://")[2].rpartition(":")
-        if not port.isdigit():
-            raise ConfigError(f"KGEN_BROKERS: {address} is not host:port", hint="KGEN_BROKERS=host:9092")
-        self._place = host.strip("[]"), int(port)
+        self._place = host, port
         self._failure = f"no connection within {_TIMEOUT:g} s"
         self.start()
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, cimpl
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
-from .._librdkafka import BROKER, ask_for_token, hide_quoted_value, prevent_rebootstrap
+from .._librdkafka import BROKER, DEFAULT_PORT, ask_for_token, hide_quoted_value, prevent_rebootstrap
 from ..errors import ConfigError, FlowError
 from ..reporting.call_site import users_line
 from ..serde.registry.client import RegistryClient
@@ -49,6 +49,14 @@ class BrokerTopicSettings(NamedTuple):
     known: bool = False
     batch_limit: int | None = None
     compacted: bool = False
+
+
+class BrokerAddress(NamedTuple):
+    """A broker as it is written in settings, and the host and port that this means."""
+
+    text: str
+    host: str
+    port: int
 
 
 class TopicFound(NamedTuple):
@@ -151,6 +159,11 @@ class Kafka:
                 hint="Set KGEN_BROKERS=host:port[,host:port], or start a local broker with `kgen dev`.",
             )
         return self._brokers
+
+    @property
+    def addresses(self) -> tuple[BrokerAddress, ...]:
+        """Where the bootstrap brokers are. Raises `ConfigError` if there are none."""
+        return tuple(map(_address, self.brokers))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -344,6 +357,14 @@ def _check_addresses(brokers: Sequence[str]) -> None:
                 hint="It looks like host:9092, several have commas between them; TLS is "
                 "KGEN_KAFKA_SECURITY_PROTOCOL=SSL.",
             )
+
+
+def _address(broker: str) -> BrokerAddress:
+    """Of one that `_check_addresses` has passed."""
+    found = BROKER.fullmatch(broker)
+    parts = found.groupdict() if found else {}
+    host = (parts.get("ip6") or parts.get("host") or "").strip("[]")
+    return BrokerAddress(broker, host, int(parts.get("port") or DEFAULT_PORT))
 
 
 def _called_at() -> str:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, Final, Literal, TypeAlias
 
 from bytewax.dataflow import Dataflow
@@ -103,7 +104,7 @@ def examine(flow: Dataflow) -> Iterator[PreflightFinding]:
     for source in sources(flow):
         looks.append((source.step_id, source.topic.name, source.kafka, partial(_of_source, source)))
     for step, spec in _written(flow):
-        looks.append((step, spec.topic, spec.kafka, partial(_of_target, flow, step, spec)))
+        looks.append((step, spec.topic, spec.kafka, partial(_looked_at, flow, step, spec)))
     for step, topic, kafka, look in looks:
         if kafka.brokers in silent:
             yield PreflightFinding(step, topic, "warning", _NOT_ASKED, _SETTINGS, True)
@@ -112,10 +113,6 @@ def examine(flow: Dataflow) -> Iterator[PreflightFinding]:
             if finding.silent:
                 silent.add(kafka.brokers)
             yield finding
-
-
-def _of_target(flow: Dataflow, step: str, spec: DeliverySpec[Any]) -> Iterable[PreflightFinding]:
-    return list(_looked_at(flow, step, spec)) or [PreflightFinding(step, spec.topic, "ok", _described(spec))]
 
 
 def create_missing(spec: DeliverySpec[Any]) -> None:
@@ -145,25 +142,38 @@ def _create(step: str, spec: DeliverySpec[Any]) -> bool:
 
 
 def _looked_at(flow: Dataflow, step: str, spec: DeliverySpec[Any]) -> Iterator[PreflightFinding]:
-    """What is not well with what a step writes to."""
+    """What is not well with what a step writes to; that it is well, if nothing is. Asks for it once."""
     try:
         found = spec.kafka.find_topic(spec.topic)
     except KafkaException as error:
         yield _unseen(step, spec.topic, error.args[0])
         return
     if found is None:
-        if spec.create is None:
-            yield from _absent(step, spec)
+        yield _absent(step, spec)
         return
     settings = spec.kafka.topic_settings(spec.topic)
-    yield from _rights(flow, step, spec, found)
-    yield from _settings(flow, step, spec, settings)
-    yield from _schemas(step, spec)
+    problems = chain(
+        _rights(flow, step, spec, found), _settings(flow, step, spec, settings), _schemas(step, spec)
+    )
+    first = next(problems, None)
+    yield first or PreflightFinding(step, spec.topic, "ok", _described(found, settings))
+    yield from problems
 
 
-def _absent(step: str, spec: DeliverySpec[Any]) -> Iterator[PreflightFinding]:
+def _absent(step: str, spec: DeliverySpec[Any]) -> PreflightFinding:
+    if spec.create is not None:
+        what = f"will be created, with {spec.create.partitions} partition(s)"
+        return PreflightFinding(step, spec.topic, "ok", what)
     if spec.kafka.creates_topics() is False:
-        yield PreflightFinding(step, spec.topic, "error", "the topic is not on the broker", _ABSENT)
+        return PreflightFinding(step, spec.topic, "error", "the topic is not on the broker", _ABSENT)
+    return PreflightFinding(step, spec.topic, "ok", "absent; the broker may create it when it is written to")
+
+
+def _described(found: TopicFound, settings: BrokerTopicSettings) -> str:
+    """How a topic is that is well."""
+    size = "" if settings.batch_limit is None else f", messages up to {settings.batch_limit:,} bytes"
+    keys = ", keys are needed (compacted)" if settings.compacted else ""
+    return f"written, {found.partitions} partition(s){size}{keys}"
 
 
 def _rights(
@@ -241,19 +251,3 @@ def _unseen(step: str, topic: str, error: KafkaError) -> PreflightFinding:
         )
     what = f"the broker does not report whether the topic exists: {error.str()}"
     return PreflightFinding(step, topic, "warning", what, _SETTINGS, error.code() in _NO_ANSWER)
-
-
-def _described(spec: DeliverySpec[Any]) -> str:
-    """How a topic is that is well."""
-    try:
-        found = spec.kafka.find_topic(spec.topic)
-    except KafkaException as error:
-        return f"written; the broker did not answer a second time: {error.args[0].str()}"
-    if found is None and spec.create is not None:
-        return f"will be created, with {spec.create.partitions} partition(s)"
-    if found is None:
-        return "absent; the broker may create it when it is written to"
-    settings = spec.kafka.topic_settings(spec.topic)
-    size = "" if settings.batch_limit is None else f", messages up to {settings.batch_limit:,} bytes"
-    keys = ", keys are needed (compacted)" if settings.compacted else ""
-    return f"written, {found.partitions} partition(s){size}{keys}"

@@ -263,6 +263,26 @@ def test_doctor_and_brokers_that_are_not_there(capsys, tmp_path, monkeypatch, br
     assert "!!  brokers" in capsys.readouterr().out
 
 
+def test_doctor_takes_brokers_as_flows_do(capsys, tmp_path, monkeypatch):
+    """Without a port, in brackets, with a protocol; what a flow refuses, and shows of it, it does too."""
+    asked = []
+
+    def connect(place, timeout):
+        asked.append(place)
+        raise ConnectionRefusedError(111, "refused")
+
+    monkeypatch.setattr("socket.create_connection", connect)
+    monkeypatch.setenv("KGEN_BROKERS", "one.example, ssl://[::1]:9093,")
+    assert app.run(["doctor", "--out", str(tmp_path)]) == 2
+    assert sorted(asked) == [("::1", 9093), ("one.example", 9092)]
+    assert "not reachable: one.example (refused), ssl://[::1]:9093 (refused)" in capsys.readouterr().out
+    monkeypatch.setenv("KGEN_BROKERS", "user:secret@one.example:9092")
+    assert app.run(["doctor", "--out", str(tmp_path)]) == 2
+    out = capsys.readouterr().out
+    assert "the brokers have an '@'" in out
+    assert "secret" not in out
+
+
 def test_doctor_waits_for_the_look_up_of_a_brokers_name_for_a_bounded_time(capsys, tmp_path, monkeypatch):
     release, ended = threading.Event(), []
 

@@ -185,8 +185,20 @@ def test_what_is_not_an_address_is_refused_before_anything_waits_for_it(brokers:
 
 
 @pytest.mark.parametrize(
-    "broker",
-    ["host", "host:9092", "SASL_SSL://host:9093", "ssl://host", "[::1]:9092", "::1", "10.0.0.1:1", ":9092"],
+    ("broker", "place"),
+    [
+        ("host", ("host", 9092)),
+        ("host:9093", ("host", 9093)),
+        ("SASL_SSL://host:9093", ("host", 9093)),
+        ("ssl://host", ("host", 9092)),
+        ("[::1]:9093", ("::1", 9093)),
+        ("::1", ("::1", 9092)),
+        ("10.0.0.1:1", ("10.0.0.1", 1)),
+        (":9092", ("", 9092)),
+        ("host:1/path", ("host", 1)),
+    ],
 )
-def test_what_librdkafka_takes_as_an_address_is_taken(broker: str) -> None:
-    assert rt.Kafka(broker).brokers == (broker,)
+def test_what_librdkafka_takes_as_an_address_is_taken(broker: str, place: tuple[str, int]) -> None:
+    kafka = rt.Kafka(f"{broker},other:1")
+    assert kafka.brokers == (broker, "other:1")
+    assert kafka.addresses[0] == (broker, *place)

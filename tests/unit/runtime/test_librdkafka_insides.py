@@ -60,6 +60,16 @@ def test_brokers_that_cannot_be_are_taken_without_an_error(broker: str) -> None:
     Producer({"bootstrap.servers": broker, "log_level": 0})
 
 
+def test_a_broker_without_a_port_is_asked_at_the_default_one() -> None:
+    said: list[str] = []
+    config = {"bootstrap.servers": "no-such-host.invalid", "log_level": 0}
+    producer = Producer({**config, "error_cb": lambda error: said.append(error.str())})
+    end = time.monotonic() + 30
+    while not said and time.monotonic() < end:
+        producer.poll(0.1)
+    assert f"no-such-host.invalid:{_librdkafka.DEFAULT_PORT}" in said[0]
+
+
 @pytest.mark.parametrize("kind", [Consumer, Producer, AdminClient])
 def test_a_poll_is_enough_to_be_asked_for_an_oauth_token(kind: Any) -> None:
     asked = []
