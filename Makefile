@@ -68,7 +68,7 @@ sanitize: $(STAMP) ## the codec's tests on a build with gcc's address and undefi
 	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" sanitize
 	sh scripts/sanitize.sh $(RUN)
 
-format: $(STAMP) ## let ruff mend what it can
+format: $(STAMP) ## let ruff fix what it can
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _play(dev: Dev, folder: Path, orders: int) -> bool:
-    """Both acts; whether the books balance at the end of each."""
+    """Both acts; whether the totals balance at the end of each."""
     project = Project(folder, dev)
     writer, books = first.play(dev, project, orders)
     return books.balanced and second.play(dev, project, writer, books)

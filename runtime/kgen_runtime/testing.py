@@ -115,16 +115,16 @@ class Memory(Kafka):
                 hint="testing.Memory({<its topic>: [...]}); an empty list is a topic without messages.",
             )
 
-    def consumer(self, extra: Mapping[str, Any]) -> Consumer:
+    def consumer(self, overrides: Mapping[str, Any]) -> Consumer:
         """Reads the inputs."""
-        group = extra.get("group.id", "")
+        group = overrides.get("group.id", "")
         ours = group.startswith(GROUP_PREFIX)
         offsets = self._markers.setdefault(group, {}) if ours else self.committed
         return cast(Consumer, _Consumer(self._topics, offsets, self._metadata.setdefault(group, {})))
 
-    def producer(self, extra: Mapping[str, Any]) -> Producer:
+    def producer(self, defaults: Mapping[str, Any]) -> Producer:
         """Writes to `produced`; in transactions, when they are committed."""
-        kind = _TransactionalProducer if "transactional.id" in extra else _Producer
+        kind = _TransactionalProducer if "transactional.id" in defaults else _Producer
         return cast(Producer, kind(self.produced))
 
     def topic_id(self, topic: str) -> str | None:

@@ -101,7 +101,9 @@ def test_connections_are_cut_again_and_again(
 
 
 @pytest.mark.needs("proxy")
-def test_the_broker_stays_away_beyond_the_bound(broker: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_the_broker_stays_unavailable_beyond_the_bound(
+    broker: AnyBroker, shape: Shape, new_flow: NewFlow
+) -> None:
     """The flow fails and says why; nothing of the open epoch was committed, so the next run delivers it."""
     # Small answers to its fetches: there is still something to write when the broker goes.
     env = {"KGEN_KAFKA_DELIVERY_TIMEOUT_MS": "3000", "KGEN_KAFKA_MAX_PARTITION_FETCH_BYTES": "5000"}

@@ -68,7 +68,7 @@ def _made_anew(kafka: AnyBroker, topic: str, ids: range) -> None:
     send(kafka.bootstrap, topic, numbered(ids, 4))
 
 
-def test_a_topic_made_anew_while_the_flow_is_down(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_a_topic_recreated_while_the_flow_is_down(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     """The stored offsets are there again, but they are other messages: nothing may be passed over."""
     flow = new_flow(kafka, shape)
     feed(flow, range(TOTAL // 2))
@@ -85,7 +85,7 @@ def test_a_topic_made_anew_while_the_flow_is_down(kafka: AnyBroker, shape: Shape
 
 
 @pytest.mark.needs("deletion")
-def test_a_topic_made_anew_while_the_flow_runs(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
+def test_a_topic_recreated_while_the_flow_runs(kafka: AnyBroker, shape: Shape, new_flow: NewFlow) -> None:
     flow = new_flow(kafka, shape, env=LOOK_OFTEN)
     feed(flow, range(TOTAL // 2))
     run = flow.start()

@@ -153,7 +153,7 @@ def test_seed_says_which_file_the_registry_refuses(dev: Dev, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_until_told_to_stop(number: signal.Signals, tmp_path: Path) -> None:
+def test_serve_until_asked_to_stop(number: signal.Signals, tmp_path: Path) -> None:
     _seed_folder(tmp_path)
     with _serving("--seed", str(tmp_path)) as process:
         assert process.stdout is not None

@@ -165,7 +165,7 @@ def test_a_message_without_a_key_stops_no_flow_into_a_compacted_topic(
 
 
 @pytest.mark.parametrize("config", [{}, {"batch.size": 4_000}, {"batch.size": 30_000}], ids=str)
-def test_batches_are_no_larger_than_their_topic_takes(
+def test_batches_are_not_larger_than_their_topic_takes(
     kafka: AnyBroker, new_topic: NewTopic, config: dict[str, Any]
 ) -> None:
     """A message may name a topic whose limit is below the batches of the sink's own."""
@@ -213,7 +213,7 @@ def test_a_message_refused_for_another_reason_stops_the_flow(copy: Copy) -> None
     assert copy.written() == IDS
 
 
-def test_a_transaction_that_takes_too_long_is_told(copy: Copy) -> None:
+def test_a_transaction_that_takes_too_long_is_reported(copy: Copy) -> None:
     ids = range(300, TOTAL)
     send(copy.broker.bootstrap, copy.topics[0], numbered(ids, 3))
     with pytest.raises(RuntimeError) as caught:

@@ -147,7 +147,7 @@ def test_reading_needs_nothing_but_the_topic(guarded: Guarded) -> None:
     wait_for(lambda: ids(read(guarded.hers, topic)) == list(range(10)), "the right to be known")
 
 
-def test_a_group_that_may_not_be_used_is_told_nothing(
+def test_a_group_that_may_not_be_used_is_sent_nothing(
     guarded: Guarded, caplog: pytest.LogCaptureFixture
 ) -> None:
     topic = guarded.topic("read-in-a-group")

@@ -92,7 +92,7 @@ def test_a_message_may_be_as_large_as_its_topic_takes(
 
 
 @pytest.mark.needs("size limits")
-def test_of_equal_messages_the_one_that_is_too_large_is_told(
+def test_of_equal_messages_the_one_that_is_too_large_is_reported(
     kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
 ) -> None:
     """They differ in their headers alone, of which a report of a failure tells nothing."""

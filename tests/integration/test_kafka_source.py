@@ -81,7 +81,7 @@ def test_latest_is_pinned_at_the_first_start(
     assert read(rt_kafka, minutes, tmp_path / "r", start="latest") == []
 
 
-def test_a_group_hears_how_far_the_flow_is(
+def test_a_group_gets_the_position_of_the_flow(
     kafka: AnyBroker, rt_kafka: rt.Kafka, minutes: str, tmp_path: Path
 ) -> None:
     """Kafka 4 takes commits from a consumer with assigned partitions, without members in the group."""
@@ -212,7 +212,7 @@ def test_uncommitted_may_be_asked_for(kafka: AnyBroker, transactions: Transactio
     assert ids(read(eager, transactions.topic)) == list(range(30))
 
 
-def test_a_group_that_was_in_use_is_told_afterwards(
+def test_a_group_that_was_in_use_is_reported_afterwards(
     kafka: AnyBroker, rt_kafka: rt.Kafka, minutes: str
 ) -> None:
     """Kafka takes commits from outside only while a group has no members."""
@@ -242,7 +242,7 @@ def test_a_group_that_was_in_use_is_told_afterwards(
     part.close()
 
 
-def test_a_header_whose_name_is_no_text_is_a_failure_of_its_message(
+def test_a_header_whose_name_is_not_text_is_a_failure_of_its_message(
     kafka: AnyBroker, rt_kafka: rt.Kafka, new_topic: NewTopic
 ) -> None:
     topic = new_topic("odd")

@@ -27,7 +27,7 @@ def test_the_demo_loses_nothing_though_its_flow_is_killed_and_its_schema_moves_o
     for read, out, filtered, dead in (first, second):
         assert read == out + filtered + dead
         assert dead == 8
-    _check_mended(folder, done.stdout)
+    _check_fixed(folder, done.stdout)
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
@@ -36,13 +36,13 @@ def _books(stdout: str) -> list[tuple[int, ...]]:
     return [tuple(int(number.replace(",", "")) for number in each) for each in books]
 
 
-def _check_mended(folder: Path, stdout: str) -> None:
+def _check_fixed(folder: Path, stdout: str) -> None:
     """The project follows v2; of the flow, only the line that `kgen pull` named is another."""
     assert "shop/flows/orders.py:49: Order.coupon renamed to voucher in v2" in stdout
-    assert re.search(r"\d+ right, 0 wrong, 0 missing since the mend", stdout)
+    assert re.search(r"\d+ right, 0 wrong, 0 missing since the fix", stdout)
     flow = Path("shop", "flows", "orders.py")
-    mended = (ORDERS / flow).read_text("utf-8").replace("order.coupon", "order.voucher")
-    assert (folder / flow).read_text("utf-8") == mended
+    fixed = (ORDERS / flow).read_text("utf-8").replace("order.coupon", "order.voucher")
+    assert (folder / flow).read_text("utf-8") == fixed
     assert "voucher: str | None = None" in (folder / "shop" / "_generated" / "orders.py").read_text("utf-8")
 
 

@@ -220,7 +220,7 @@ def test_a_restart_reads_on(dev: Dev, topics: Topics, tmp_path: Path) -> None:
     assert sorted(collect(kafka, topic, recovery)) == sorted(expected(120) - expected(100))  # type: ignore[type-var]
 
 
-def test_a_position_beyond_the_end_is_told(dev: Dev, topics: Topics, tmp_path: Path) -> None:
+def test_a_position_beyond_the_end_is_reported(dev: Dev, topics: Topics, tmp_path: Path) -> None:
     """A recovery folder that is older than the broker's data: the flow would wait for ever."""
     topic = topics.make("in")
     topics.fill(topic, 5)
@@ -232,14 +232,14 @@ def test_a_position_beyond_the_end_is_told(dev: Dev, topics: Topics, tmp_path: P
     assert "offset 50, is not on the broker" in str(error)
 
 
-def test_a_broker_that_is_away_is_told(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_is_unavailable_is_reported(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "TIMEOUT", 0.5)
     with pytest.raises(RuntimeError) as caught:
         collect(rt.Kafka("127.0.0.1:1", config={"log_level": 0}), "any")
     assert "KGEN_BROKERS" in str(cause(caught.value, rt.SourceError))
 
 
-def test_an_absent_topic_is_told(dev: Dev) -> None:
+def test_an_absent_topic_is_reported(dev: Dev) -> None:
     with pytest.raises(RuntimeError) as caught:
         collect(rt.Kafka(dev.brokers), "no.such.topic")
     assert "Create the topic first" in str(cause(caught.value, rt.SourceError))
@@ -412,7 +412,7 @@ def test_rescaling_keeps_the_state(topics: Topics, runner: Runner) -> None:
     assert told == sorted(f"k{key}={n}" for key in range(7) for n in range(1, 41))
 
 
-def test_a_group_hears_of_durable_offsets_only(dev: Dev, topics: Topics, tmp_path: Path) -> None:
+def test_a_group_gets_durable_offsets_only(dev: Dev, topics: Topics, tmp_path: Path) -> None:
     source = topics.make("in")
     topics.fill(source, 100)
     flow = Dataflow("flow")

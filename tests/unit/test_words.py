@@ -47,6 +47,29 @@ def test_no_text_has_a_word_of_the_list() -> None:
     assert found == set()
 
 
+def test_no_name_of_a_test_has_a_word_of_the_list() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}:{name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
+        if _WORD.search(name.replace("_", " "))
+    }
+    assert found == set()
+
+
+def test_options_that_the_user_may_set_otherwise_are_defaults_and_the_others_overrides() -> None:
+    """One word for one thing: not `extra`, of which nobody knows which way it goes."""
+    found = {
+        f"{path.relative_to(ROOT)}:{node.name}({argument.arg})"
+        for path in sorted((ROOT / "runtime").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        for argument in (*node.args.args, *node.args.kwonlyargs)
+        if argument.arg in ("extra", "extras")
+    }
+    assert found == set()
+
+
 def test_a_folder_that_is_clean_is_not_listed_as_one_that_is_not() -> None:
     unclean = {_folder(path) for path in _sources() if any(_WORD.search(text) for _, text in _texts(path))}
     assert unclean >= PROSE_NOT_CLEAN
@@ -85,7 +108,8 @@ def test_what_only_looks_like_one_is_not(text: str) -> None:
 
 def _sources() -> Iterator[Path]:
     yield from sorted((ROOT / "docs").glob("*.md"))
-    for package in PACKAGES:
+    yield from sorted((ROOT / "examples").glob("*/*.md"))
+    for package in (*PACKAGES, "examples", "scripts"):
         for suffix in ("py", "pyx", "pxi", "j2"):
             yield from sorted((ROOT / package).rglob(f"*.{suffix}"))
 

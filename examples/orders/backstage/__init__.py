@@ -1,1 +1,1 @@
-"""What the demo needs around the flow: the messages, the project's folder, the books."""
+"""What the demo needs around the flow: the messages, the project's folder, the totals."""

@@ -1,4 +1,4 @@
-"""Keeps the books: reads every topic back and finds out what became of each message."""
+"""Counts what came out: reads every topic back and finds out what became of each message."""
 
 from __future__ import annotations
 

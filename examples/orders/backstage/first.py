@@ -19,7 +19,7 @@ PORTIONS, PAUSE = 40, 0.1  # the orders come in this many portions, so many seco
 
 
 def play(dev: Dev, project: Project, orders: int) -> tuple[Writer, Books]:
-    """Register, pull, run, kill, run; who wrote the orders, and the books at the end."""
+    """Register, pull, run, kill, run; who wrote the orders, and the totals at the end."""
     writer = _open_shop(dev)
     title("kgen pull: the registry becomes a typed package")
     pull(project)

@@ -18,7 +18,7 @@ HERE = Path(__file__).parents[1]
 FLOW = Path("shop/flows/orders.py")
 TEST = Path("tests/test_orders.py")
 RECOVERY = ("-r", ".recovery", "-s", "1")  # a commit every second
-_OURS = (".kgen", "kgen.toml", "shop/__init__.py", "shop/flows", "tests")  # what a pull does not make anew
+_OURS = (".kgen", "kgen.toml", "shop/__init__.py", "shop/flows", "tests")  # what a pull does not write again
 
 
 class Stuck(Exception):  # noqa: N818 - it is the demo's own word for: this went wrong, here is why
@@ -26,7 +26,7 @@ class Stuck(Exception):  # noqa: N818 - it is the demo's own word for: this went
 
 
 class Project:
-    """A copy of the example as its author would check it in, but without anything that a pull writes anew."""
+    """A copy of the example as its author would check it in, but without what a pull writes."""
 
     def __init__(self, folder: Path, dev: Dev) -> None:
         self.folder = folder
@@ -58,7 +58,7 @@ class Project:
         """The text of a file of the project."""
         return (self.folder / path).read_text("utf-8")
 
-    def mend(self, path: Path, line: int, old: str, new: str) -> tuple[str, str]:
+    def fix(self, path: Path, line: int, old: str, new: str) -> tuple[str, str]:
         """Edit one line, as its author would; the line before and after."""
         lines = self.read(path).splitlines(keepends=True)
         before = lines[line - 1]
@@ -101,7 +101,7 @@ class Running:
         self._log = log
 
     def until(self, holds: Callable[[], bool], what: str, seconds: float = 120) -> None:
-        """Wait. Raises `Stuck` where the flow ends first or it takes too long."""
+        """Wait. Raises `Stuck` if the flow ends first or it takes too long."""
         end = time.monotonic() + seconds
         while not holds():
             if self._process.poll() is not None:
@@ -116,7 +116,7 @@ class Running:
         self._process.wait()
 
     def stop(self) -> None:
-        """SIGTERM, and wait until it has left. Raises `Stuck` where it leaves with an error."""
+        """SIGTERM, and wait until it has left. Raises `Stuck` if it leaves with an error."""
         self._process.send_signal(signal.SIGTERM)
         try:
             code = self._process.wait(60)

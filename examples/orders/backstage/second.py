@@ -18,7 +18,7 @@ from .project import FLOW, HERE, TEST, Project, Running, Stuck
 from .screen import say, title
 
 # What the user changes in the lines that `kgen pull` names: the field has another name in v2.
-MENDS = {FLOW: ("order.coupon", "order.voucher"), TEST: ('coupon="', 'voucher="')}
+FIXES = {FLOW: ("order.coupon", "order.voucher"), TEST: ('coupon="', 'voucher="')}
 NAMED = re.compile(r"! (\S+):(\d+): Order\.coupon renamed to voucher in v2")
 
 FIRST = 20  # orders that show that the flow is at work
@@ -27,7 +27,7 @@ Uses: TypeAlias = "list[tuple[Path, int]]"
 
 
 def play(dev: Dev, project: Project, v1: Writer, first: Books) -> bool:
-    """Register v2, pull, mend, go on. Whether the books balance again."""
+    """Register v2, pull, fix, go on. Whether the totals balance again."""
     number, some = first.read, first.read // 4
     with project.running() as flow:
         _begin(dev, flow, [v1.order(number + i) for i in range(FIRST)])
@@ -37,7 +37,7 @@ def play(dev: Dev, project: Project, v1: Writer, first: Books) -> bool:
         uses = _pull(project)
         flow.stop()
     before = compare(dev, (v1, v2), books.enriched)
-    _mend(project, uses)
+    _fix(project, uses)
     books = _go_on(dev, project, _in_turn(v1, v2, number + FIRST + some, some))
     _show_totals(first, books)
     show_balance(books)
@@ -57,7 +57,7 @@ def _begin(dev: Dev, flow: Running, messages: Sequence[topics.KeyValue]) -> None
 
 
 def _meanwhile(dev: Dev, flow: Running, messages: Sequence[topics.KeyValue]) -> Books:
-    """Orders come in while the flow runs; the books when all have come out."""
+    """Orders come in while the flow runs; the totals when all have come out."""
     topics.write(dev.brokers, "orders", messages)
     books: list[Books] = []
     flow.until(lambda: _noted(books, dev).settled, "the last result")
@@ -81,15 +81,15 @@ def _pull(project: Project) -> Uses:
     title("kgen pull: the models follow, and the lines to look at are named")
     plan = pull(project)
     uses = [(Path(path), int(line)) for path, line in NAMED.findall(plan)]
-    if [path for path, _ in uses] != list(MENDS):
+    if [path for path, _ in uses] != list(FIXES):
         raise Stuck(f"kgen pull did not name the lines that use the renamed field:\n{plan}")
     return uses
 
 
-def _mend(project: Project, uses: Uses) -> None:
-    title("these lines, mended by hand")
+def _fix(project: Project, uses: Uses) -> None:
+    title("these lines, fixed by hand")
     for path, line in uses:
-        before, after = project.mend(path, line, *MENDS[path])
+        before, after = project.fix(path, line, *FIXES[path])
         say(f"{path}:{line}")
         say(f"    - {before}")
         say(f"    + {after}")
@@ -117,10 +117,10 @@ def _show_totals(first: Books, books: Books) -> None:
 
 
 def _show_coupons(before: Coupons, now: Coupons) -> bool:
-    """None may be wrong, and none may be missing from orders that the mended flow has read."""
+    """None may be wrong, and none may be missing from orders that the fixed flow has read."""
     say(f"out: {now.orders[1]:,} orders written in v1, {now.orders[2]:,} in v2")
     late = len(now.missing - before.missing)
-    say(f"coupons and vouchers: {now.right:,} right, {len(now.wrong)} wrong, {late} missing since the mend")
+    say(f"coupons and vouchers: {now.right:,} right, {len(now.wrong)} wrong, {late} missing since the fix")
     say(f"{len(before.missing):,} vouchers of v2 were read as no coupon while the flow knew v1 alone")
     return not now.wrong and not late
 

@@ -184,16 +184,18 @@ class Kafka:
                 self._store = self._make_store()
             return self._store
 
-    def consumer(self, extra: Mapping[str, Any]) -> Consumer:
-        """A confluent-kafka consumer with these settings and `extra`. Raises `ConfigError`."""
-        consumer: Consumer = self._client(Consumer, PRODUCER_ONLY, extra)
-        return consumer
-
-    def producer(self, extra: Mapping[str, Any]) -> Producer:
-        """A confluent-kafka producer with these settings; `extra` gives way to what the user has set.
+    def consumer(self, overrides: Mapping[str, Any]) -> Consumer:
+        """A confluent-kafka consumer with these settings; `overrides` go before what the user has set.
         Raises `ConfigError`.
         """
-        producer: Producer = self._client(Producer, CONSUMER_ONLY, {**extra, **self._config})
+        consumer: Consumer = self._client(Consumer, PRODUCER_ONLY, {**self._config, **overrides})
+        return consumer
+
+    def producer(self, defaults: Mapping[str, Any]) -> Producer:
+        """A confluent-kafka producer with these settings; `defaults` give way to what the user has set.
+        Raises `ConfigError`.
+        """
+        producer: Producer = self._client(Producer, CONSUMER_ONLY, {**defaults, **self._config})
         return producer
 
     def topic_settings(self, topic: str) -> BrokerTopicSettings:
@@ -287,10 +289,10 @@ class Kafka:
         return None if found.topic_id is None else str(found.topic_id)
 
     def _admin(self) -> Any:
-        return self._client(AdminClient, CONSUMER_ONLY | PRODUCER_ONLY, {})
+        return self._client(AdminClient, CONSUMER_ONLY | PRODUCER_ONLY, self._config)
 
-    def _client(self, kind: Any, foreign: frozenset[str], extra: Mapping[str, Any]) -> Any:
-        config = {name: value for name, value in {**self._config, **extra}.items() if name not in foreign}
+    def _client(self, kind: Any, foreign: frozenset[str], options: Mapping[str, Any]) -> Any:
+        config = {name: value for name, value in options.items() if name not in foreign}
         config["bootstrap.servers"] = ",".join(self.brokers)
         if "transactional.id" in config:
             prevent_rebootstrap(config)

@@ -21,7 +21,7 @@ from ..errors import ConfigError
 from .arguments import is_port
 from .early_signals import SIGNALS, hold_back
 from .error_report import CutOffError
-from .shutdown import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, begin
+from .shutdown import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, Command, begin
 
 _LOOK_EVERY: Final = 0.02
 _PATIENCE: Final = 5.0
@@ -59,7 +59,7 @@ class ClusterWatch:
         self._children = children
         self._control = control
         self._signals = signals
-        self._sent: set[bytes] = set()
+        self._sent: set[Command] = set()
         self._cut_off_at: float | None = None
 
     def run(self) -> int:
@@ -86,21 +86,21 @@ class ClusterWatch:
 
     def _pass_on(self) -> None:
         if self._signals or any(self._control.glob("*.stopping")):
-            self._send(b"s")
+            self._send(Command.STOP)
         if any(self._control.glob("*.stuck")):
-            self._send(b"x")
+            self._send(Command.EXIT)
         # Only when all are ready: one that leaves before takes the epoch of the others along.
         if len(list(self._control.glob("*.drained"))) == len(self._children):
-            self._send(b"l")
+            self._send(Command.LEAVE)
 
-    def _send(self, command: bytes) -> None:
+    def _send(self, command: Command) -> None:
         if command in self._sent:
             return
         self._sent.add(command)
         for child in self._children:
             assert child.stdin is not None
             try:
-                child.stdin.write(command)
+                child.stdin.write(command.value)
                 child.stdin.flush()
             except OSError:
                 continue  # it has just ended

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from enum import Enum
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn
@@ -24,6 +25,18 @@ DONE, FAILED, RESTART, INTERRUPTED = 0, 2, 75, 130
 """Exit codes."""
 CUT_OFF: Final = 69
 """How a process of a cluster notifies the one that started it that another one failed."""
+
+
+class Command(Enum):
+    """What a process of a cluster is asked for by the one that started it, as it stands on stdin."""
+
+    STOP = b"s"
+    """Read no more."""
+    LEAVE = b"l"
+    """All have drained: end."""
+    EXIT = b"x"
+    """One hangs: end without waiting for it."""
+
 
 _PATIENCE: Final = timedelta(seconds=30)
 _BUILD_TIME: Final = timedelta(seconds=5)
@@ -198,13 +211,14 @@ class ShutdownController:
             (self._control / f"{self._process}.{what}").touch()
 
     def _follow_commands(self) -> None:
-        """Commands on stdin, a letter each. Its end means that their sender is gone."""
-        while command := os.read(0, 1):
-            if command == b"s":
+        """Commands on stdin. Its end means that their sender is gone."""
+        while sent := os.read(0, 1):
+            command = Command(sent)
+            if command is Command.STOP:
                 STOP.request()
-            elif command == b"l":
+            elif command is Command.LEAVE:
                 self._leave()
-            elif command == b"x":
+            else:
                 self._exit_together()
         os._exit(INTERRUPTED)
 

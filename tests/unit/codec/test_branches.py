@@ -142,7 +142,7 @@ def test_what_is_computed_from_it_is_an_ordinary_number() -> None:
     assert json.dumps([rt.of_branch(5, "long"), rt.of_branch(0.5, "double")]) == "[5, 0.5]"
 
 
-def test_a_branch_that_a_union_lacks_or_that_does_not_take_the_value_is_no_matter(engine: Any) -> None:
+def test_a_branch_that_a_union_lacks_or_that_does_not_take_the_value_does_not_matter(engine: Any) -> None:
     encode = make_writer(schema(["int", "long"]), engine=engine).encode
     assert encode(rt.of_branch(5, "float")) == b"\x00\x0a"
     assert encode(rt.of_branch(2**40, "int"))[:1] == b"\x02"

@@ -700,7 +700,7 @@ def test_unions_take_the_first_exact_branch_else_the_first_that_accepts(
     assert make_writer(schema(kind), engine=engine).encode(value)[0] == branch * 2
 
 
-def test_unions_tell_classes_apart(engine: Any) -> None:
+def test_unions_distinguish_classes(engine: Any) -> None:
     @dataclass(slots=True, kw_only=True)
     class Other:
         x: float
@@ -908,7 +908,7 @@ UNREADABLE_ITEMS = [
 
 
 @pytest.mark.parametrize(("writer", "reader", "below", "why"), UNREADABLE_ITEMS)
-def test_items_that_cannot_be_read_are_no_matter_where_there_are_none(
+def test_items_that_cannot_be_read_do_not_matter_where_there_are_none(
     writer: Any, reader: Any, below: str, why: str, engine: Any
 ) -> None:
     def around(items: Any) -> Any:
@@ -1041,7 +1041,7 @@ BRANCHES: list[tuple[Any, list[Any], str]] = [
 
 
 @pytest.mark.parametrize(("writer", "reader", "message"), BRANCHES)
-def test_the_reason_of_a_branch_is_told_with_its_path(
+def test_the_reason_of_a_branch_is_reported_with_its_path(
     engine: Any, writer: Any, reader: list[Any], message: str
 ) -> None:
     made = make_reader(schema(["null", writer]), schema(["null", *reader]), engine=engine)

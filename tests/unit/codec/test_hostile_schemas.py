@@ -141,7 +141,7 @@ def chain(length: int) -> tuple[Schema, Schema]:
     return schema(record(("gone", levels), ("top", f"a{length - 1}.Node"))), schema(record(("top", node)))
 
 
-def test_paths_are_made_only_for_the_problems_that_are_told() -> None:
+def test_paths_are_made_only_for_the_problems_that_are_reported() -> None:
     pair = chain(2_000)
     assert peak(lambda: refused(*pair)) < 15_000_000
     assert "top.x, top.children.x, top.children.children.x" in refused(*pair)
@@ -155,7 +155,7 @@ def test_a_path_without_end_is_cut() -> None:
     assert problems[-2].path.startswith("…")
 
 
-def test_a_branch_that_fails_far_below_is_told_without_going_there(engine: Any) -> None:
+def test_a_branch_that_fails_far_below_is_reported_without_going_there(engine: Any) -> None:
     levels = [record(("x", "int" if n == 0 else "null"), name=f"a{n}.Node") for n in range(300)]
     for n in range(1, 300):
         levels[n]["fields"].append({"name": "next", "type": f"a{n - 1}.Node"})
@@ -223,7 +223,7 @@ def many_fixed(count: int) -> tuple[Schema, Schema]:
     return union("W"), union("R")
 
 
-def test_wide_unions_are_told_by_their_first_branches() -> None:
+def test_wide_unions_are_reported_by_their_first_branches() -> None:
     few, many = many_fixed(200), many_fixed(800)
     assert check(*few)[0].message == (
         "W0 is not a branch of the reader's union [R0, R1, R2, R3, R4, R5, R6, R7, R8, R9 and 191 more]"
@@ -231,7 +231,7 @@ def test_wide_unions_are_told_by_their_first_branches() -> None:
     assert calls(lambda: check(*many)) < 5 * calls(lambda: check(*few))
 
 
-def test_many_lost_symbols_are_told_by_the_first() -> None:
+def test_many_lost_symbols_are_reported_by_the_first() -> None:
     def enum(first: int) -> Schema:
         return schema({"type": "enum", "name": "E", "symbols": [f"s{n}" for n in range(first, 100)]})
 

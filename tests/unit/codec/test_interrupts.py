@@ -58,7 +58,7 @@ LEAVING = [Left("stop"), KeyboardInterrupt(), SystemExit(3), MemoryError("no mor
 @pytest.mark.parametrize("error", LEAVING, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize(("name", "kind", "data", "init"), CASES, ids=[case[0] for case in CASES])
 @pytest.mark.parametrize("nested", [False, True])
-def test_what_is_no_error_of_the_message_leaves_the_reader(
+def test_what_is_not_an_error_of_the_message_leaves_the_reader(
     engine: Any, name: str, kind: Any, data: bytes, init: Any, error: BaseException, nested: bool
 ) -> None:
     whole = record(("m", {"type": "map", "values": {"type": "array", "items": kind}}), name="W")
@@ -92,7 +92,7 @@ def test_an_error_of_a_constructor_without_a_text_is_the_messages_too(engine: An
 
 
 @pytest.mark.parametrize("error", LEAVING, ids=lambda error: type(error).__name__)
-def test_what_is_no_error_of_the_value_leaves_the_writer(engine: Any, error: BaseException) -> None:
+def test_what_is_not_an_error_of_the_value_leaves_the_writer(engine: Any, error: BaseException) -> None:
     class Lazy:
         x = 1
 

@@ -164,7 +164,7 @@ SOMETIMES: list[tuple[Any, Any, str]] = [
 
 
 @pytest.mark.parametrize(("writer", "reader", "message"), SOMETIMES)
-def test_what_fails_for_some_data_is_told_and_not_refused(writer: Any, reader: Any, message: str) -> None:
+def test_what_fails_for_some_data_is_reported_and_not_refused(writer: Any, reader: Any, message: str) -> None:
     [problem] = between(writer, reader)
     assert message in problem.message
     assert not problem.always

@@ -121,7 +121,7 @@ DAMAGED: list[tuple[Any, bytes, int, str, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "data", "position", "path", "message"), DAMAGED)
-def test_damage_is_told_with_position_and_path(
+def test_damage_is_reported_with_position_and_path(
     engine: Any, kind: Any, data: bytes, position: int, path: str, message: str
 ) -> None:
     reader = make_reader(schema(kind), engine=engine)
@@ -344,7 +344,7 @@ def test_a_held_default_costs_little(engine: Any) -> None:
     assert len(make_reader(*pair, engine=engine).decode(b"\xa0\x1f\x00")) == 2000
 
 
-def test_a_default_that_fails_is_told_with_its_field(engine: Any) -> None:
+def test_a_default_that_fails_is_reported_with_its_field(engine: Any) -> None:
     point = {"name": "p", "type": POINT, "default": {"x": 1, "y": 2}}
     calls: list[int] = []
 

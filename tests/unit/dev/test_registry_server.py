@@ -37,7 +37,7 @@ def test_many_clients_at_once_get_every_id_once() -> None:
     assert ids[:20] == ids[20:40] == ids[40:]
 
 
-def test_it_asks_for_a_password_where_it_is_told_to() -> None:
+def test_it_asks_for_a_password_where_it_is_asked_to() -> None:
     with RegistryServer(auth=("me", "secret")) as registry:
         assert requests.get(f"{registry.url}/subjects", timeout=10).status_code == 401
         assert requests.get(f"{registry.url}/subjects", auth=("me", "no"), timeout=10).status_code == 401

@@ -179,7 +179,7 @@ def f(m: Mine, n: orders.Line):
     )
 
 
-def test_what_is_unknown_is_told_as_such() -> None:
+def test_what_is_unknown_is_reported_as_such() -> None:
     assert uses("def f(x): return x.discount  #?\n", DISCOUNT) == ["Order.discount removed in v4 (perhaps)"]
 
 
@@ -589,13 +589,13 @@ def build(kafka: rt.Kafka) -> None:
     assert {u.what for u in found} == {"value may be Address, too, in v4"}
 
 
-def test_what_an_unknown_object_may_be_is_told_of_nullable_fields_too() -> None:
+def test_what_an_unknown_object_may_be_is_reported_of_nullable_fields_too() -> None:
     new = later(("    ship_to: Address\n", "    ship_to: Address | None = None\n"))
     body = "def f(x):\n    x.ship_to = None\n    return x.ship_to.city  #?\n"
     assert uses(body, new) == ["Order.ship_to may be None in v4 (perhaps)"]
 
 
-def test_what_an_unknown_object_may_be_is_told_where_none_is_written() -> None:
+def test_what_an_unknown_object_may_be_is_reported_where_none_is_written() -> None:
     new = later(("    bill_to: Address | None = None\n", "    bill_to: Address\n"))
     assert uses("def f(x):\n    x.bill_to = None  #?\n    return x.bill_to\n", new)
 

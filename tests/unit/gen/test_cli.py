@@ -306,7 +306,7 @@ def test_doctor_and_a_registry_that_is_not_there(capsys, tmp_path):
     assert "!!  registry" in capsys.readouterr().out
 
 
-def test_ctrl_c_while_the_command_line_loads_is_no_traceback(capsys, monkeypatch):
+def test_ctrl_c_while_the_command_line_loads_leaves_no_traceback(capsys, monkeypatch):
     from kgen.__main__ import main
 
     def interrupt(_name):

@@ -207,6 +207,6 @@ def test_key_and_value_are_never_of_two_contexts(registry, kgen, tmp_path) -> No
         "topic = []",
     ],
 )
-def test_settings_that_are_no_context_or_topic_are_refused(table: str) -> None:
+def test_settings_that_are_not_a_context_or_topic_are_refused(table: str) -> None:
     with pytest.raises(ConfigError, match=r"topics\.orders\.(context|topic)"):
         config.parse(f"[topics.orders]\n{table}")

@@ -113,7 +113,7 @@ def test_a_referrer_that_leaves_the_others_behind_is_named_and_they_are_not(regi
     assert "ship_to" not in out
 
 
-def test_who_imports_the_newcomer_is_told_when_it_takes_the_place(registry, kgen, project):
+def test_who_imports_the_newcomer_is_reported_when_it_takes_the_place(registry, kgen, project):
     registry.add("address", record("Address", "street"))
     registry.add("orders-value", user("Order"), references=uses(1))
     registry.add("address", record("Address", "street", "country"))

@@ -423,7 +423,7 @@ def test_a_new_version_while_a_conflict_is_open(project, registry, kgen):
     assert kgen("pull")[:2] == (0, "nothing changed\n")
 
 
-def test_a_heading_in_a_docstring_is_no_marker(project, kgen):
+def test_a_heading_in_a_docstring_is_not_a_marker(project, kgen):
     _, text = conflict(project, kgen)
     marked = project / ".kgen/conflicts" / FLOW
     marked.write_text(text.replace('"""Dataflow', '"""\nHeading\n=======\n\nDataflow', 1))

@@ -383,7 +383,7 @@ def test_a_file_of_another_kgen_is_rewritten(project, kgen):
     assert kgen("status")[0] == 0
 
 
-def test_line_ends_that_git_changed_are_no_change(project, kgen):
+def test_line_ends_that_git_changed_are_not_a_change(project, kgen):
     for path in [*(project / "streams").rglob("*.py"), project / "kgen.lock"]:
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert kgen("pull")[1] == "nothing changed\n"
@@ -845,7 +845,7 @@ def test_a_type_in_another_namespace(project, shop, kgen):
     assert "class Order:" in (project / "streams/_generated/orders.py").read_text()
 
 
-def test_a_pin_of_nothing_is_told(project, kgen):
+def test_a_pin_of_nothing_is_reported(project, kgen):
     with (project / "kgen.toml").open("a") as file:
         file.write("\n[pins]\nnope = 3\n")
     assert "kgen.toml pins nope, which is not among the subjects" in kgen("pull")[1]
@@ -918,7 +918,7 @@ def test_state_that_the_start_will_refuse_is_not_said_to_be_read(project, shop, 
         ) in out.splitlines()
 
 
-def test_a_rename_by_alias_is_told_as_such(project, shop, kgen):
+def test_a_rename_by_alias_is_reported_as_such(project, shop, kgen):
     shop.add("orders-value", order(NOTE), references=REFERENCE)
     kgen("pull")
     flow = project / "streams/flows/orders.py"

@@ -48,7 +48,7 @@ def test_only_the_latest_on_request(registry, api):
     assert got.live["a-value"] == (1, 2, 3)
 
 
-def test_globs_choose_and_unmatched_ones_are_told(registry, api):
+def test_globs_choose_and_unmatched_ones_are_reported(registry, api):
     for name in ("orders-value", "orders-key", "payments-value"):
         registry.add(name, '"string"')
     got = reg.fetch(api, ["orders-*", "nope-*"])

@@ -314,7 +314,7 @@ def test_text_with_a_schema_is_not_offered_beside_plain_text(project, registry, 
         '["orders-kez", "string"]',
     ],
 )
-def test_formats_that_cannot_be_told_apart_are_refused(project, registry, kgen, tree, key):
+def test_formats_that_cannot_be_distinguished_are_refused(project, registry, kgen, tree, key):
     registry.add("orders-key", KEY)
     put(project, f"key = {key}", "[topics.orders]")
     before = tree(project)

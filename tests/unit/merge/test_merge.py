@@ -310,7 +310,7 @@ def test_a_new_last_step_goes_before_the_return() -> None:
     assert text(BASE, ours, theirs).splitlines()[-2:] == ['    op.output("o", read)', "    return flow"]
 
 
-def test_what_you_deleted_stays_deleted_and_is_told() -> None:
+def test_what_you_deleted_stays_deleted_and_is_reported() -> None:
     ours = BASE.replace('        op.inspect("show", read.oks)\n', "")
     theirs = BASE.replace("read.oks", "read.oks, how")
     outcome = merged(BASE, ours, theirs)

@@ -187,7 +187,7 @@ def code(text: str) -> Counter[str]:
 
 @quick
 @given(triples())
-def test_what_the_new_render_adds_arrives_or_is_told(three: tuple[str, str, str]) -> None:
+def test_what_the_new_render_adds_arrives_or_is_reported(three: tuple[str, str, str]) -> None:
     base, ours, theirs = three
     if all(map(parses, three)):
         merged = merge(base, ours, theirs)

@@ -172,7 +172,7 @@ def test_versioned_namespaces_keep_equal_short_names_apart_by_structure(turned: 
     assert cls(model, "t", "Item")[1].fullname == "x.v1.b.Item"
 
 
-def test_fields_tell_types_apart_where_namespaces_do_not() -> None:
+def test_fields_distinguish_types_where_namespaces_do_not() -> None:
     project = Project_()
     project.pull(things(record("old.p.Item", "price"), record("old.q.Item", "weight"), number=1))
     model = project.pull(things(record("new.r.Item", "weight"), record("new.s.Item", "price"), number=2))

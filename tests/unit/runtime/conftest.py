@@ -96,9 +96,9 @@ class Broker(testing.Memory):
         """For brokers that look at more than the value."""
         return self.verdict(value)
 
-    def producer(self, extra: Any) -> Any:
-        self.options = dict(extra)
-        return Producer(self, super().producer(extra), self.config.get("batch.num.messages") == 1)
+    def producer(self, defaults: Any) -> Any:
+        self.options = dict(defaults)
+        return Producer(self, super().producer(defaults), self.config.get("batch.num.messages") == 1)
 
 
 class Producer:

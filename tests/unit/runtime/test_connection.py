@@ -32,7 +32,7 @@ def test_from_env_reads_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kafka.config == {"sasl.password": "hunter2", "log_level": "3"}
 
 
-def test_missing_brokers_are_told_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_brokers_are_reported_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KGEN_BROKERS", raising=False)
     kafka = rt.Kafka.from_env()
     with pytest.raises(rt.ConfigError, match="no Kafka brokers") as caught:
@@ -67,7 +67,7 @@ def test_options_that_kgen_needs_are_refused_with_a_hint(option: str) -> None:
     assert caught.value.hint
 
 
-def test_an_option_librdkafka_does_not_know_is_told() -> None:
+def test_an_option_librdkafka_does_not_know_is_reported() -> None:
     with pytest.raises(rt.ConfigError, match=r"no\.such\.option") as caught:
         rt.Kafka("a:1", config={"no.such.option": "x"}).producer({})
     assert "CONFIGURATION.md" in str(caught.value)
@@ -139,8 +139,8 @@ def test_the_users_options_win_over_the_producers_defaults() -> None:
     seen: dict[str, Any] = {}
 
     class Kafka(rt.Kafka):
-        def _client(self, kind: Any, foreign: Any, extra: Any) -> Any:
-            seen.update(extra)
+        def _client(self, kind: Any, foreign: Any, options: Any) -> Any:
+            seen.update(options)
 
     Kafka("a:1", config={"linger.ms": 50}).producer({"linger.ms": 5, "acks": "all"})
     assert seen == {"linger.ms": 50, "acks": "all"}
@@ -149,7 +149,7 @@ def test_the_users_options_win_over_the_producers_defaults() -> None:
 def test_only_transactional_producers_do_not_start_again_from_the_bootstrap_brokers() -> None:
     """Others may stay without a connection after all brokers were away."""
     kafka = rt.Kafka("127.0.0.1:1")
-    made = [kafka._client(dict, frozenset(), extra) for extra in ({}, {"transactional.id": "t"})]
+    made = [kafka._client(dict, frozenset(), options) for options in ({}, {"transactional.id": "t"})]
     assert [config.get("metadata.recovery.strategy") for config in made] == [None, "none"]
 
 

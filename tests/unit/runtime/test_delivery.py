@@ -130,7 +130,7 @@ def test_what_is_refused_while_the_queue_is_full_goes_to_errs(out: Out) -> None:
     ],
     ids=["name", "value", "number"],
 )
-def test_what_is_no_header_goes_to_errs(out: Out, header: Any, told: str) -> None:
+def test_what_is_not_a_header_goes_to_errs(out: Out, header: Any, told: str) -> None:
     """Of a lone surrogate in a name confluent-kafka dies."""
     kafka = Broker()
     bad: Any = rt.Message("k", "b", headers=(header,))
@@ -272,7 +272,7 @@ def test_the_queue_has_room_for_the_largest_message(out: Out, largest: int) -> N
     assert kafka.options["queue.buffering.max.kbytes"] * 1024 > largest
 
 
-def test_a_timeout_that_is_no_number_is_told(out: Out) -> None:
+def test_a_timeout_that_is_not_a_number_is_reported(out: Out) -> None:
     kafka = Broker()
     kafka._config["delivery.timeout.ms"] = "soon"
     with pytest.raises(RuntimeError) as caught:
@@ -280,7 +280,7 @@ def test_a_timeout_that_is_no_number_is_told(out: Out) -> None:
     assert "delivery.timeout.ms is not a number" in str(cause(caught.value, rt.ConfigError))
 
 
-def test_it_cannot_be_told_otherwise() -> None:
+def test_it_cannot_be_set_otherwise() -> None:
     with pytest.raises(rt.ConfigError, match="idempotence"):
         rt.Kafka("broker:1", config={"enable.idempotence": "false"})
     rt.Kafka("broker:1", config={"enable.idempotence": "true"})
@@ -289,10 +289,10 @@ def test_it_cannot_be_told_otherwise() -> None:
 class Strict(Broker):
     """Refuses every batch that may hold more than one message, and the message `big` always."""
 
-    def producer(self, extra: Any) -> Any:
+    def producer(self, defaults: Any) -> Any:
         alone = self.config.get("batch.num.messages") == 1
         self.verdict = lambda value: None if alone and value != b"big" else KafkaError.MSG_SIZE_TOO_LARGE
-        return super().producer(extra)
+        return super().producer(defaults)
 
 
 def test_small_messages_in_a_batch_that_is_too_large_are_sent_alone(out: Out) -> None:
@@ -320,7 +320,7 @@ def test_messages_beside_one_that_the_broker_refuses_are_written(out: Out) -> No
     assert sorted(written(kafka)) == [f"v{i}".encode() for i in range(10) if i != 3]  # type: ignore[type-var]
 
 
-def test_of_equal_messages_that_go_elsewhere_the_right_one_is_told(out: Out) -> None:
+def test_of_equal_messages_that_go_elsewhere_the_right_one_is_reported(out: Out) -> None:
     """They differ in their partition alone; the report tells which one it means."""
 
     class Four(Broker):
@@ -333,7 +333,7 @@ def test_of_equal_messages_that_go_elsewhere_the_right_one_is_told(out: Out) -> 
     assert [message.partition for message in kafka.produced["out"]] == [2, 3]
 
 
-def test_equal_messages_that_cannot_be_told_apart_are_each_sent_alone(out: Out) -> None:
+def test_equal_messages_that_cannot_be_distinguished_are_each_sent_alone(out: Out) -> None:
     """Two of them fit, the one with large headers does not. The report tells no headers."""
 
     class Strict(Broker):
@@ -354,7 +354,7 @@ def _alike(offset: int, partition: int | None, header: bytes | None = None) -> A
     return rt.Message("k", "v", headers=headers, target_partition=partition, **here)
 
 
-def test_equal_messages_that_are_refused_are_each_told(out: Out) -> None:
+def test_equal_messages_that_are_refused_are_each_reported(out: Out) -> None:
     kafka = Broker(verdict=lambda value: KafkaError.INVALID_RECORD)
     messages: list[Any] = [
         rt.Message("k", "v", topic="orders", offset=i, timestamp=1, origin=(b"k", b"v", (), 1))
@@ -398,8 +398,8 @@ def test_a_slow_broker_is_waited_for_as_long_as_it_takes_some(
     """Each look takes most of the bound, and finds one message delivered."""
 
     class Slow(Broker):
-        def producer(self, extra: Any) -> Any:
-            producer = super().producer(extra)
+        def producer(self, defaults: Any) -> Any:
+            producer = super().producer(defaults)
             take, producer.poll = producer.poll, lambda seconds: 0
 
             def flush(seconds: float) -> int:

@@ -94,14 +94,14 @@ def said(folder: Path, flow: str, *args: str) -> str:
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_an_error_of_the_source_is_told(tmp_path: Path, processes: str) -> None:
+def test_an_error_of_the_source_is_reported(tmp_path: Path, processes: str) -> None:
     text = said(tmp_path, "absent", "-p", processes)
     assert "error: the topic is not on the broker\n  at topic payments\n  hint: Is the name right?" in text
     assert "Traceback" not in text
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_a_policy_that_stops_is_told(tmp_path: Path, processes: str) -> None:
+def test_a_policy_that_stops_is_reported(tmp_path: Path, processes: str) -> None:
     text = said(tmp_path, "crashes", "-p", processes)
     at = "step flow.act, topic orders, partition 1, offset 0"
     assert re.search(
@@ -112,7 +112,7 @@ def test_a_policy_that_stops_is_told(tmp_path: Path, processes: str) -> None:
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_an_error_of_a_step_is_told_once(tmp_path: Path, processes: str) -> None:
+def test_an_error_of_a_step_is_reported_once(tmp_path: Path, processes: str) -> None:
     text = said(tmp_path, "fails", "-p", processes)
     assert "in fail\n" in text
     assert text.count('error: KeyError: "what the user\'s code raised"\n  at step flow.act') == 1
@@ -120,7 +120,7 @@ def test_an_error_of_a_step_is_told_once(tmp_path: Path, processes: str) -> None
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_a_position_in_another_topic_is_told(tmp_path: Path, processes: str) -> None:
+def test_a_position_in_another_topic_is_reported(tmp_path: Path, processes: str) -> None:
     """Bytewax panics of it."""
     other = rt.Topic("other", key=rt.StringSerde(), value=rt.StringSerde())
     flow = Dataflow("flow")
@@ -132,7 +132,7 @@ def test_a_position_in_another_topic_is_told(tmp_path: Path, processes: str) -> 
     assert "Traceback" not in text
 
 
-def test_an_error_is_told_though_another_worker_is_busy(tmp_path: Path) -> None:
+def test_an_error_is_reported_though_another_worker_is_busy(tmp_path: Path) -> None:
     """Bytewax waits for it."""
     text = said(tmp_path, "fails_beside_others", "-p", "2", "-w", "2")
     assert "at step flow.act" in text
@@ -154,7 +154,7 @@ def test_an_error_is_reported_though_the_folder_of_the_cluster_is_gone(
     assert "error: no schema for orders\n" in capsys.readouterr().err
 
 
-def test_an_error_that_bytewax_keeps_to_itself_is_told_to_be_one(tmp_path: Path) -> None:
+def test_an_error_that_bytewax_keeps_to_itself_is_reported_as_one(tmp_path: Path) -> None:
     text = said(tmp_path, "hidden", "-p", "2")
     assert text.count("error: the cluster failed and no process reported a cause\n  hint: ") == 1
     assert "Traceback" not in text
@@ -187,7 +187,7 @@ def test_a_process_that_was_killed_is_named(tmp_path: Path, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("other", [CUT_OFF, DONE, None])
-def test_that_no_process_says_why_is_told(
+def test_that_no_process_says_why_is_reported(
     tmp_path: Path, other: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kgen_runtime.runner.local_cluster._PATIENCE", 0.1)

@@ -126,9 +126,9 @@ class Hanging(testing.Memory):
         self.broker_is_back = threading.Event()
         self.hangs = "/worker/"
 
-    def producer(self, extra: Any) -> Any:
-        producer: Any = super().producer(extra)
-        if self.hangs in extra["transactional.id"]:
+    def producer(self, defaults: Any) -> Any:
+        producer: Any = super().producer(defaults)
+        if self.hangs in defaults["transactional.id"]:
             producer.send_offsets_to_transaction = lambda *_: self.broker_is_back.wait()
         return producer
 
@@ -165,17 +165,17 @@ class Waiting(testing.Memory):
         super().__init__()
         self.committed_something = threading.Event()
 
-    def producer(self, extra: Any) -> Any:
-        producer: Any = super().producer(extra)
+    def producer(self, defaults: Any) -> Any:
+        producer: Any = super().producer(defaults)
         commit = producer.commit_transaction
 
         def commit_and_note(timeout: float) -> None:
             commit(timeout)
             self.committed_something.set()
 
-        if "/worker/" in extra["transactional.id"]:
+        if "/worker/" in defaults["transactional.id"]:
             producer.commit_transaction = commit_and_note
-        if extra["transactional.id"].endswith("/orders/1"):
+        if defaults["transactional.id"].endswith("/orders/1"):
             producer.init_transactions = lambda timeout: self.committed_something.wait(timeout)
         return producer
 
@@ -205,9 +205,9 @@ class Failing(testing.Memory):
         super().__init__(*arguments)
         self.over, self.expired = threading.Event(), threading.Event()
 
-    def producer(self, extra: Any) -> Any:
-        producer: Any = super().producer(extra)
-        if "/worker/" in extra["transactional.id"]:
+    def producer(self, defaults: Any) -> Any:
+        producer: Any = super().producer(defaults)
+        if "/worker/" in defaults["transactional.id"]:
             producer.send_offsets_to_transaction = self._hang
             producer.poll = self._poll
         return producer
@@ -236,8 +236,8 @@ class Forgotten(testing.Memory):
     to whoever calls it next.
     """
 
-    def producer(self, extra: Any) -> Any:
-        producer: Any = super().producer(extra)
+    def producer(self, defaults: Any) -> Any:
+        producer: Any = super().producer(defaults)
         heard: list[Any] = []
 
         def produce(topic: str, value: Any, key: Any, partition: int, report: Any, *rest: Any) -> None:
@@ -258,7 +258,9 @@ class Forgotten(testing.Memory):
         return producer
 
 
-def test_of_messages_that_went_with_their_transaction_the_cause_is_told(orders: Topic, out: Topic) -> None:
+def test_of_messages_that_went_with_their_transaction_the_cause_is_reported(
+    orders: Topic, out: Topic
+) -> None:
     told = delivery_error(build(Forgotten({orders: texts(3)}), orders, out))
     assert "the transaction failed: forgotten" in told
     assert "transactional.id.expiration.ms" in told
@@ -269,8 +271,8 @@ class Expired(testing.Memory):
     more than a wrong state, and `poll` nothing yet.
     """
 
-    def producer(self, extra: Any) -> Any:
-        producer: Any = super().producer(extra)
+    def producer(self, defaults: Any) -> Any:
+        producer: Any = super().producer(defaults)
 
         def fail(*_: object) -> None:
             raise KafkaException(KafkaError(KafkaError.INVALID_PRODUCER_EPOCH, "expired", False, False, True))
@@ -289,7 +291,7 @@ def test_of_a_transaction_that_has_failed_before_the_cause_is_reported(orders: T
     assert "took longer than its timeout" in told
 
 
-def test_the_cause_is_told_before_the_epoch_ends_too(out: Topic) -> None:
+def test_the_cause_is_reported_before_the_epoch_ends_too(out: Topic) -> None:
     step = delivery_step_of(out, Forgotten(), delivery="exactly-once")
     step.produce([rt.Message("k", "v", "orders", 0, 7)])
     gate = step.gate(None)
@@ -305,13 +307,13 @@ class Counted(testing.Memory):
     commits = claims = 0
     ends = True
 
-    def producer(self, extra: Any) -> Any:
-        producer: Any = super().producer(extra)
+    def producer(self, defaults: Any) -> Any:
+        producer: Any = super().producer(defaults)
         commit = producer.commit_transaction
 
         def counted(timeout: float) -> None:
             commit(timeout)
-            if "/worker/" not in extra["transactional.id"]:
+            if "/worker/" not in defaults["transactional.id"]:
                 self.claims += 1
                 return
             self.commits += 1
@@ -399,9 +401,9 @@ class Torn(testing.Memory):
         torn.__dict__.update(kafka.__dict__)
         return torn
 
-    def producer(self, extra: Any) -> Any:
-        producer: Any = super().producer(extra)
-        if self.torn in extra.get("transactional.id", ""):
+    def producer(self, defaults: Any) -> Any:
+        producer: Any = super().producer(defaults)
+        if self.torn in defaults.get("transactional.id", ""):
             producer.commit_transaction = self._tear
         return producer
 
@@ -440,7 +442,7 @@ def test_failures_of_a_sink_that_delivers_at_least_once_come_too_late(orders: To
     testing.run(build(kafka, orders, out, policy=policy))
 
 
-def test_a_failure_is_told_again_where_its_letter_was_not_written(orders: Topic, out: Topic) -> None:
+def test_a_failure_is_reported_again_where_its_letter_was_not_written(orders: Topic, out: Topic) -> None:
     """The sink's transaction may be committed and the letters' not: the sink leaves out what it has written,
     but not what it could not write.
     """
@@ -579,8 +581,8 @@ class Narrow(testing.Memory):
     def topic_settings(self, topic: str) -> BrokerTopicSettings:
         return BrokerTopicSettings(batch_limit=self.limit if topic == "narrow" else 20_000)
 
-    def producer(self, extra: Any) -> Any:
-        return Batches(super().producer(extra))
+    def producer(self, defaults: Any) -> Any:
+        return Batches(super().producer(defaults))
 
 
 def to_narrow(up: Stream[Text]) -> Stream[Text]:
@@ -594,7 +596,7 @@ def test_no_batch_is_larger_than_its_topic_takes(orders: Topic, out: Topic) -> N
     assert values(kafka, "narrow") == [message.value for message in large]
 
 
-def test_where_the_limit_is_not_told_the_setting_is_named(orders: Topic, out: Topic) -> None:
+def test_where_the_limit_is_not_reported_the_setting_is_named(orders: Topic, out: Topic) -> None:
     large = [rt.RawMessage(key=b"k", value=b"%03d" % i * 100, topic="orders") for i in range(20)]
     kafka = Narrow({orders: large})
     kafka.limit = None
@@ -620,17 +622,17 @@ class Denied:
         """There is nothing to close."""
 
 
-def test_a_group_that_may_not_be_used_is_told(orders: Topic, out: Topic) -> None:
+def test_a_group_that_may_not_be_used_is_reported(orders: Topic, out: Topic) -> None:
     class Guarded(testing.Memory):
-        def consumer(self, extra: Any) -> Any:
-            ours = extra.get("group.id", "").startswith(exactly_once.GROUP_PREFIX)
-            return Denied() if ours else super().consumer(extra)
+        def consumer(self, overrides: Any) -> Any:
+            ours = overrides.get("group.id", "").startswith(exactly_once.GROUP_PREFIX)
+            return Denied() if ours else super().consumer(overrides)
 
     kafka = Guarded({orders: texts(3) + texts(3, partition=1)})
     assert "not this group" in delivery_error(build(kafka, orders, out))
 
 
-def test_a_message_that_does_not_tell_its_input_stops_the_flow(orders: Topic, out: Topic) -> None:
+def test_a_message_that_does_not_name_its_input_stops_the_flow(orders: Topic, out: Topic) -> None:
     kafka = testing.Memory({orders: texts(1)})
     made: Steps = lambda up: op.map("make", up, lambda message: rt.Message("k", "v"))  # noqa: E731
     assert "with_value" in delivery_error(build(kafka, orders, out, made))
@@ -682,7 +684,7 @@ def test_a_topic_that_is_read_twice_is_refused(orders: Topic, out: Topic) -> Non
         rt.sink("out", op.merge("both", first.oks, second.oks), out, kafka, delivery="exactly-once")
 
 
-def test_dead_letters_of_stateful_steps_are_refused_unless_told_otherwise(orders: Topic, out: Topic) -> None:
+def test_dead_letters_of_stateful_steps_are_refused_unless_set_otherwise(orders: Topic, out: Topic) -> None:
     def flow(delivery: Any) -> Dataflow:
         flow, kafka = Dataflow("flow"), rt.Kafka("a:1")
         read = rt.source("in", flow, orders, kafka)
@@ -717,9 +719,9 @@ def test_names_on_the_broker_are_a_contract(orders: Topic, out: Topic) -> None:
     names = []
 
     class Named(testing.Memory):
-        def producer(self, extra: Any) -> Any:
-            names.append(extra["transactional.id"])
-            return super().producer(extra)
+        def producer(self, defaults: Any) -> Any:
+            names.append(defaults["transactional.id"])
+            return super().producer(defaults)
 
     testing.run(build(Named({orders: texts(1)}), orders, out))
     assert sorted(re.sub("[0-9a-f]{32}", "ID", name) for name in names) == [

@@ -38,21 +38,21 @@ def tell(group: GroupCommits, *offsets: int) -> list[tuple[int, int]]:
     return told
 
 
-def test_an_offset_is_told_once() -> None:
+def test_an_offset_is_reported_once() -> None:
     group = GroupCommits("g", "orders")
     assert tell(group, 3, 3, 4) == [(0, 3), (0, 4)]
     group.answered(None, [TopicPartition("orders", 0, 4)])
     assert tell(group, 4) == []
 
 
-def test_an_offset_that_stays_is_told_again_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_offset_that_stays_is_reported_again_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     group = GroupCommits("g", "orders")
     assert tell(group, 3) == [(0, 3)]
     monkeypatch.setattr(group_commits, "_AGAIN", 0.0)
     assert tell(group, 3) == [(0, 3)]
 
 
-def test_what_could_not_be_committed_is_told_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_could_not_be_committed_is_reported_again(caplog: pytest.LogCaptureFixture) -> None:
     group, failed = GroupCommits("g", "orders"), KafkaError(KafkaError.UNKNOWN_MEMBER_ID)
     for _ in range(3):
         assert tell(group, 3) == [(0, 3)]
@@ -63,7 +63,7 @@ def test_what_could_not_be_committed_is_told_again(caplog: pytest.LogCaptureFixt
     assert tell(group, 3) == []
 
 
-def test_a_refused_group_hears_no_more(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_group_gets_no_more(caplog: pytest.LogCaptureFixture) -> None:
     group = GroupCommits("g", "orders")
     for _ in range(2):
         group.refused(REFUSED)
@@ -83,8 +83,8 @@ class Refusing(testing.Memory):
     gives the reason as an event.
     """
 
-    def consumer(self, extra: Any) -> Any:
-        consumer: Any = super().consumer(extra)
+    def consumer(self, overrides: Any) -> Any:
+        consumer: Any = super().consumer(overrides)
         event = testing._Message(rt.RawMessage(key=None, value=None, topic="orders"), 0, 0, REFUSED)
         events: list[Any] = []
 

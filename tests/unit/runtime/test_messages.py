@@ -74,7 +74,7 @@ def test_a_tombstone_keeps_the_rest_and_is_made_by_name_alone(message: rt.Messag
         message.with_value(None)
 
 
-def test_the_original_is_no_part_of_equality_and_repr(orders: rt.Topic[str, str]) -> None:
+def test_the_original_is_not_a_part_of_equality_and_repr(orders: rt.Topic[str, str]) -> None:
     one, other = (
         decoded(orders, from_messages([RAW], "orders")).oks[0],
         decoded(orders, from_consumed([consumed(headers=list(HEADERS))], "orders", 2)).oks[0],

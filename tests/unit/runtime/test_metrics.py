@@ -166,7 +166,9 @@ def test_a_gap_that_is_passed_over_is_counted(orders: Topic, counted: Counted) -
     assert counted("kgen_gaps_total", topic="orders") == 1
 
 
-def test_the_lag_is_told_while_a_partition_is_read(orders: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lag_is_reported_while_a_partition_is_read(
+    orders: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(metrics, "_LAG_EVERY", 0.0)
     topic = rt.Topic("lagging", key=orders.key, value=orders.value)
     labels = {"topic": "lagging", "partition": "0"}
@@ -185,7 +187,7 @@ def test_the_lag_is_told_while_a_partition_is_read(orders: Topic, monkeypatch: p
     assert lag() is None
 
 
-def test_the_lag_is_told_while_one_of_two_sources_reads(
+def test_the_lag_is_reported_while_one_of_two_sources_reads(
     orders: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "_LAG_EVERY", 0.0)
@@ -208,7 +210,7 @@ def test_the_lag_is_told_while_one_of_two_sources_reads(
     assert lag() is None
 
 
-def test_the_lag_is_not_told_before_the_end_is_known() -> None:
+def test_the_lag_is_not_reported_before_the_end_is_known() -> None:
     counts = metrics.PartitionCounts("unknown", 0)
     counts.lag(-1001, 0)
     assert REGISTRY.get_sample_value("kgen_lag_messages", {"topic": "unknown", "partition": "0"}) is None
@@ -231,7 +233,7 @@ class Away:
 
 
 @pytest.mark.parametrize("end", ["answered", "closed"])
-def test_messages_held_for_the_registry_are_told(orders: Topic, end: str) -> None:
+def test_messages_held_for_the_registry_are_reported(orders: Topic, end: str) -> None:
     part = partition(orders, testing.Memory({orders: texts(3)}))
     part._worker.decoder._value = registry = Away()
     for _ in range(2):
@@ -244,7 +246,7 @@ def test_messages_held_for_the_registry_are_told(orders: Topic, end: str) -> Non
     assert waiting("flow.read") == 0
 
 
-def test_a_step_that_waits_for_the_registry_is_told() -> None:
+def test_a_step_that_waits_for_the_registry_is_reported() -> None:
     told: list[float | None] = []
 
     def call() -> str:

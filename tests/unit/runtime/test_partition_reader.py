@@ -137,9 +137,9 @@ def test_a_partition_that_is_held_keeps_its_place(orders: Orders) -> None:
 )
 def test_fetching_goes_on_soon(config: dict[str, Any], expected: dict[str, int]) -> None:
     class Kafka(rt.Kafka):
-        def consumer(self, extra: Mapping[str, Any]) -> Consumer:
-            given.update(extra)
-            return super().consumer(extra)
+        def consumer(self, overrides: Mapping[str, Any]) -> Consumer:
+            given.update(overrides)
+            return super().consumer(overrides)
 
     given: dict[str, Any] = {}
     PartitionReader(Kafka("127.0.0.1:1", config=config), "orders", None, 3).close()
@@ -182,7 +182,7 @@ def test_a_lost_connection_at_the_start_is_waited_for(monkeypatch: pytest.Monkey
     assert metadata.asked(Answers(*lost, "answer"), "orders", 3) == "answer"
 
 
-def test_a_refusal_is_told_at_once() -> None:
+def test_a_refusal_is_reported_at_once() -> None:
     refusing = Answers(KafkaError.TOPIC_AUTHORIZATION_FAILED, "never asked")
     with pytest.raises(SourceError, match="refuses") as caught:
         metadata.asked(refusing, "orders")

@@ -36,7 +36,7 @@ def test_partitions_are_made_on_first_use(tmp_path: Path) -> None:
     assert len(list(folder.glob("part-*.sqlite3"))) == 3
 
 
-def test_a_missing_partition_is_told(tmp_path: Path) -> None:
+def test_a_missing_partition_is_reported(tmp_path: Path) -> None:
     rt.Recovery(tmp_path).prepare()
     (tmp_path / "part-2.sqlite3").unlink()
     with pytest.raises(rt.RecoveryError, match="partitions 2 of 4 are missing") as caught:
@@ -44,7 +44,7 @@ def test_a_missing_partition_is_told(tmp_path: Path) -> None:
     assert str(tmp_path) in str(caught.value)
 
 
-def test_a_missing_partition_is_told_without_kgens_note_too(tmp_path: Path) -> None:
+def test_a_missing_partition_is_reported_without_kgens_note_too(tmp_path: Path) -> None:
     rt.Recovery(tmp_path).prepare()
     (tmp_path / "kgen.json").unlink()
     rt.Recovery(tmp_path).prepare()  # made by bytewax.recovery, as far as one can see
@@ -53,7 +53,7 @@ def test_a_missing_partition_is_told_without_kgens_note_too(tmp_path: Path) -> N
         rt.Recovery(tmp_path).prepare()
 
 
-def test_partitions_that_are_all_missing_are_told(tmp_path: Path) -> None:
+def test_partitions_that_are_all_missing_are_reported(tmp_path: Path) -> None:
     """Made anew, the folder would have everything read again."""
     rt.Recovery(tmp_path).prepare()
     for file in tmp_path.glob("part-*"):
@@ -67,7 +67,7 @@ def test_partitions_that_are_all_missing_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", "5", '{"format": 1}', '{"format": "x", "partitions": 4}', "[" * 100_000]
 )
-def test_a_damaged_note_is_told(tmp_path: Path, text: str) -> None:
+def test_a_damaged_note_is_reported(tmp_path: Path, text: str) -> None:
     rt.Recovery(tmp_path).prepare()
     (tmp_path / "kgen.json").write_text(text)
     with pytest.raises(rt.RecoveryError, match="damaged") as caught:
@@ -76,7 +76,7 @@ def test_a_damaged_note_is_told(tmp_path: Path, text: str) -> None:
     assert caught.value.hint
 
 
-def test_a_folder_that_is_read_only_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_is_read_only_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rt.Recovery(tmp_path).prepare()
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "part-1.sqlite3")
     with pytest.raises(rt.RecoveryError, match=r"part-1.sqlite3 is read-only"):
@@ -149,7 +149,7 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
         rt.Recovery(tmp_path).prepare()
 
 
-def test_a_file_that_is_no_partition_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_partition_is_reported(tmp_path: Path) -> None:
     rt.Recovery(tmp_path).prepare()
     (tmp_path / "part-1.sqlite3").write_bytes(b"not a database" * 100)
     with pytest.raises(rt.RecoveryError, match="not a recovery partition"):
@@ -173,7 +173,7 @@ def test_what_a_killed_run_has_left_in_the_log_of_a_partition_is_read(tmp_path: 
 
 
 @pytest.mark.parametrize("broken", ["DROP TABLE parts", "DELETE FROM parts", "DROP TABLE snaps"])
-def test_a_partition_that_lacks_something_is_told(tmp_path: Path, broken: str) -> None:
+def test_a_partition_that_lacks_something_is_reported(tmp_path: Path, broken: str) -> None:
     recovery = rt.Recovery(tmp_path)
     recovery.prepare()
     with closing(sqlite3.connect(tmp_path / "part-1.sqlite3")) as db, db:
@@ -183,25 +183,25 @@ def test_a_partition_that_lacks_something_is_told(tmp_path: Path, broken: str) -
         use()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(rt.RecoveryError, match=r"cannot be used: .*file is a file"):
         rt.Recovery(tmp_path / "file" / "folder").prepare()
 
 
 @pytest.mark.parametrize("below", ["", "folder"])
-def test_a_link_that_leads_nowhere_is_told(tmp_path: Path, below: str) -> None:
+def test_a_link_that_leads_nowhere_is_reported(tmp_path: Path, below: str) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "absent" / "folder")
     with pytest.raises(rt.RecoveryError, match=r"cannot be used: .*link is a link that leads nowhere"):
         rt.Recovery(tmp_path / "link" / below).prepare()
 
 
-def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
+def test_a_name_that_is_too_long_is_reported(tmp_path: Path) -> None:
     with pytest.raises(rt.RecoveryError, match="cannot be used: File name too long"):
         rt.Recovery(tmp_path / ("x" * 300)).prepare()
 
 
-def test_a_device_is_told(tmp_path: Path) -> None:
+def test_a_device_is_reported(tmp_path: Path) -> None:
     with pytest.raises(rt.RecoveryError, match=r"cannot be used: /dev/null is a file"):
         rt.Recovery("/dev/null").prepare()
 
@@ -244,12 +244,12 @@ def test_bytewax_errors_are_explained(error: Any, says: str) -> None:
     assert explained(ValueError("other")) is None
 
 
-def test_an_empty_path_is_told() -> None:
+def test_an_empty_path_is_reported() -> None:
     with pytest.raises(rt.ConfigError, match="is empty"):
         rt.Recovery("")
 
 
-def test_a_folder_that_another_run_uses_is_told_to_a_test(tmp_path: Path) -> None:
+def test_a_folder_that_another_run_uses_is_reported_to_a_test(tmp_path: Path) -> None:
     recovery = rt.Recovery(tmp_path)
     with recovery.lock(), pytest.raises(rt.RecoveryError, match="another run uses"):
         testing.run(flow(), recovery=recovery)
@@ -257,7 +257,7 @@ def test_a_folder_that_another_run_uses_is_told_to_a_test(tmp_path: Path) -> Non
     testing.run(flow(), recovery=recovery)
 
 
-def test_a_path_that_is_no_folder_is_told(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     said = r"cannot be used: .*file is a file"

@@ -128,7 +128,7 @@ def test_a_dead_letter_that_cannot_be_written_stops_the_flow() -> None:
         routed(rt.DeadLetter("dlq", kafka), failed())
 
 
-def test_what_may_pass_is_no_dead_letter() -> None:
+def test_what_may_pass_is_not_a_dead_letter() -> None:
     kafka = testing.Memory()
     passing = failure(rt.RegistryUnavailable("away"), ORIGINAL, step="flow.handle")
     with pytest.raises(RuntimeError):
@@ -146,7 +146,7 @@ def test_crash_names_the_message() -> None:
     assert "offset 42" in str(error)
 
 
-def test_log_tells_each(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_reports_each(caplog: pytest.LogCaptureFixture) -> None:
     routed(rt.Log(logging.WARNING), failed(), failed(), failed())
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
     assert "flow.handle process orders/3 offset 42: ValueError: no good" in caplog.text

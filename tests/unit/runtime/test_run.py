@@ -87,7 +87,7 @@ def test_a_run_from_a_subfolder_names_the_folder_to_run_it_in(
         *("no_such_module:flow", "bytewax.no_such:flow", "no/such/file.py", "", ":flow", ".flows:flow"),
     ],
 )
-def test_what_is_no_flow_is_told(module: str, flow: str) -> None:
+def test_what_is_not_a_flow_is_reported(module: str, flow: str) -> None:
     with pytest.raises(rt.ConfigError):
         load(flow.format(module))
 
@@ -203,7 +203,7 @@ def test_a_bug_of_the_user_has_a_traceback(module: str, capfd: pytest.CaptureFix
     assert "step flow.act" in said
 
 
-def test_a_locked_recovery_folder_is_told(
+def test_a_locked_recovery_folder_is_reported(
     module: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with rt.Recovery(tmp_path / "r").lock():
@@ -255,16 +255,14 @@ def test_arguments_have_bytewaxs_names_and_variables(monkeypatch: pytest.MonkeyP
         [],
     ],
 )
-def test_arguments_that_cannot_be_meant_are_refused(
-    given: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_invalid_arguments_are_refused(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         arguments.parse(given)
     assert caught.value.code == 2
     assert "usage:" in capsys.readouterr().err
 
 
-def test_an_empty_name_of_the_recovery_folder_is_told(
+def test_an_empty_name_of_the_recovery_folder_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Partitions would be made in the folder that we are in."""
@@ -281,7 +279,7 @@ def test_an_address_may_be_a_name_or_a_number() -> None:
 
 
 @pytest.mark.parametrize(("port", "processes"), [("abc", "1"), ("abc", "2"), ("0", "1"), ("65535", "2")])
-def test_a_port_that_is_none_is_told(
+def test_a_port_that_is_none_is_reported(
     module: str,
     port: str,
     processes: str,

@@ -188,7 +188,7 @@ def test_a_process_that_builds_but_a_new_partition_reads_it_whole(orders: Orders
     assert first_offsets(two(orders, 8), orders, tmp_path, 1) == [0]
 
 
-def test_what_is_new_is_told_from_positions_where_no_first_offsets_are_kept(
+def test_what_is_new_is_reported_from_positions_where_no_first_offsets_are_kept(
     orders: Orders, tmp_path: Path
 ) -> None:
     """The first run had another `start`, or was an older kgen's."""
@@ -196,7 +196,7 @@ def test_what_is_new_is_told_from_positions_where_no_first_offsets_are_kept(
     assert first_offsets(two(orders, 8), orders, tmp_path, 1) == [0]
 
 
-def test_a_recovery_folder_made_anew_begins_anew(orders: Orders, tmp_path: Path) -> None:
+def test_a_recovery_folder_recreated_begins_again(orders: Orders, tmp_path: Path) -> None:
     rt.Recovery(tmp_path).prepare()
     assert first_offsets(two(orders, 5), orders, tmp_path, 0) == [5]
     for file in (*tmp_path.glob("part-*"), tmp_path / "kgen.json"):
@@ -205,7 +205,7 @@ def test_a_recovery_folder_made_anew_begins_anew(orders: Orders, tmp_path: Path)
     assert first_offsets(two(orders, 8), orders, tmp_path, 0) == [8]
 
 
-def test_first_offsets_of_a_topic_made_anew_are_not_used(orders: Orders, tmp_path: Path) -> None:
+def test_first_offsets_of_a_topic_recreated_are_not_used(orders: Orders, tmp_path: Path) -> None:
     class Known(testing.Memory):
         def topic_id(self, topic: str) -> str | None:
             return self.id  # type: ignore[attr-defined]
@@ -218,7 +218,7 @@ def test_first_offsets_of_a_topic_made_anew_are_not_used(orders: Orders, tmp_pat
     assert first_offsets(new, orders, tmp_path, 0, on_gap="earliest") == [(0, "new")]
 
 
-def test_a_recovery_folder_that_cannot_keep_first_offsets_is_told(orders: Orders, tmp_path: Path) -> None:
+def test_a_recovery_folder_that_cannot_keep_first_offsets_is_reported(orders: Orders, tmp_path: Path) -> None:
     with pytest.raises(rt.RecoveryError, match="cannot be kept") as caught:
         first_offsets(two(orders, 5), orders, tmp_path / "absent", 0)
     assert str(tmp_path / "absent") in str(caught.value)
@@ -234,7 +234,7 @@ def test_the_folder_of_bytewaxs_own_runner_is_known(monkeypatch: pytest.MonkeyPa
     assert recovery_folder() == tmp_path
 
 
-def test_positions_in_another_topic_are_told(orders: Orders, out: Orders, tmp_path: Path) -> None:
+def test_positions_in_another_topic_are_reported(orders: Orders, out: Orders, tmp_path: Path) -> None:
     run(testing.Memory({orders: texts(3)}), orders, [], [], rt.Recovery(tmp_path))
     said = "positions in topic orders, and the step now reads out"
     with kept_in(tmp_path), pytest.raises(rt.RecoveryError, match=said) as caught:
@@ -243,7 +243,7 @@ def test_positions_in_another_topic_are_told(orders: Orders, out: Orders, tmp_pa
     assert "a recovery folder of its own" in str(caught.value)
 
 
-def test_positions_in_partitions_that_are_gone_are_told(orders: Orders, tmp_path: Path) -> None:
+def test_positions_in_partitions_that_are_gone_are_reported(orders: Orders, tmp_path: Path) -> None:
     both = testing.Memory({orders: texts(3) + texts(3, partition=1)})
     run(both, orders, [], [], rt.Recovery(tmp_path))
     with kept_in(tmp_path):
@@ -290,8 +290,8 @@ class Marked(testing.Memory):
         super().__init__({topic: inputs})
         self.end = end
 
-    def consumer(self, extra: Any) -> Any:
-        consumer: Any = super().consumer(extra)
+    def consumer(self, overrides: Any) -> Any:
+        consumer: Any = super().consumer(overrides)
         consume_messages = consumer.consume
 
         def consume(count: int, timeout: float) -> list[Any]:
@@ -307,7 +307,7 @@ class Marked(testing.Memory):
         return testing._Message(raw(None), 0, max(self.end, message.offset()), message.error())
 
 
-def test_the_end_moves_the_snapshot_past_what_is_no_message(orders: Orders) -> None:
+def test_the_end_moves_the_snapshot_past_what_is_not_a_message(orders: Orders) -> None:
     kafka = Marked(orders, texts(4), 6)
     part = partition(kafka, orders, group_id="g")
     assert [part.snapshot() for _ in range(2) if part.next_batch()] == [3, 4]
@@ -344,8 +344,8 @@ class Open(Marked):
         super().__init__(topic, inputs, end)
         self.high = high
 
-    def consumer(self, extra: Any) -> Any:
-        consumer: Any = super().consumer(extra)
+    def consumer(self, overrides: Any) -> Any:
+        consumer: Any = super().consumer(overrides)
         consumer.get_watermark_offsets = lambda *_, **__: (0, self.high)
         return consumer
 
@@ -391,7 +391,7 @@ def test_a_time_as_the_stop_waits_for_no_later_transactions(orders: Orders) -> N
     assert part.snapshot() == 8
 
 
-def test_the_end_moves_nothing_while_the_registry_is_away(orders: Orders) -> None:
+def test_the_end_moves_nothing_while_the_registry_is_unavailable(orders: Orders) -> None:
     part = partition(Marked(orders, texts(2), 6), orders, batch_size=100)
     part._worker.decoder._value = Registry()
     for _ in range(2):
@@ -446,7 +446,7 @@ def test_the_stop_may_be_an_offset_or_a_time(orders: Orders) -> None:
             assert values(oks) == ["v0", "v1", "v2", "v3"]
 
 
-def test_a_stop_offset_that_is_no_message_is_passed(orders: Orders) -> None:
+def test_a_stop_offset_that_is_not_a_message_is_passed(orders: Orders) -> None:
     """Offsets that compaction or transaction markers took are never read."""
     inputs = [raw(b"a", offset=0), raw(b"b", offset=5)]
     assert values(read(testing.Memory({orders: inputs}), orders, stop={0: 3})[0]) == ["a"]
@@ -454,7 +454,7 @@ def test_a_stop_offset_that_is_no_message_is_passed(orders: Orders) -> None:
 
 
 @pytest.mark.parametrize(("policy", "given"), [("earliest", ["v"]), ("latest", [])])
-def test_a_gap_is_passed_as_told(orders: Orders, policy: Any, given: list[str], caplog: Any) -> None:
+def test_a_gap_is_passed_as_set(orders: Orders, policy: Any, given: list[str], caplog: Any) -> None:
     part = partition(testing.Memory({orders: [raw(b"v", offset=7)]}), orders, state=99, on_gap=policy)
     while (batch := part.next_batch()) == [] and part.snapshot() == 99:
         pass
@@ -472,7 +472,7 @@ def test_a_gap_fails_with_the_numbers(orders: Orders) -> None:
     assert "on_gap" in str(caught.value)
 
 
-def test_a_lost_position_told_by_the_broker_is_a_gap(orders: Orders) -> None:
+def test_a_lost_position_reported_by_the_broker_is_a_gap(orders: Orders) -> None:
     kafka = Eventful(orders, [raw(b"v", offset=7)], [KafkaError._AUTO_OFFSET_RESET])
     part = partition(kafka, orders, state=3)
     with pytest.raises(rt.SourceError, match="offset 3"):
@@ -505,8 +505,8 @@ class Eventful(testing.Memory):
         super().__init__({topic: inputs})
         self._events = events
 
-    def consumer(self, extra: Any) -> Any:
-        consumer: Any = super().consumer(extra)
+    def consumer(self, overrides: Any) -> Any:
+        consumer: Any = super().consumer(overrides)
         consume_messages = consumer.consume
 
         def consume(count: int, timeout: float) -> list[Any]:
@@ -520,14 +520,14 @@ class Eventful(testing.Memory):
         return consumer
 
 
-def test_an_absent_topic_and_an_absent_broker_are_told(orders: Orders) -> None:
+def test_an_absent_topic_and_an_absent_broker_are_reported(orders: Orders) -> None:
     with pytest.raises(rt.SourceError, match="not on the broker") as caught:
         partition(testing.Memory(), orders)
     assert "topic orders" in str(caught.value)
 
     class Away(testing.Memory):
-        def consumer(self, extra: Any) -> Any:
-            consumer: Any = super().consumer(extra)
+        def consumer(self, overrides: Any) -> Any:
+            consumer: Any = super().consumer(overrides)
 
             def list_topics(topic: str, timeout: float) -> None:
                 assert timeout > 0
@@ -583,7 +583,7 @@ class Registry:
         return [payload and payload.decode() for payload in payloads], [7] * len(payloads)
 
 
-def test_while_the_registry_is_away_messages_are_held(orders: Orders) -> None:
+def test_while_the_registry_is_unavailable_messages_are_held(orders: Orders) -> None:
     part = partition(testing.Memory({orders: texts(4)}), orders)
     part._worker.decoder._value = registry = Registry()
     assert part.next_batch() == part.next_batch() == []
@@ -641,7 +641,9 @@ def test_headers_that_cannot_be_read_are_a_failure_of_their_message_alone(orders
         assert original.headers == ()
 
 
-def test_headers_that_cannot_be_read_are_asked_for_once_though_the_registry_is_away(orders: Orders) -> None:
+def test_headers_that_cannot_be_read_are_asked_for_once_though_the_registry_is_unavailable(
+    orders: Orders,
+) -> None:
     part = partition(Damaged(orders, texts(4)), orders)
     part._worker.decoder._value = registry = Registry()
     batches = []
@@ -684,8 +686,8 @@ class Growing(testing.Memory):
         error = None if count else KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
         self.listed = SimpleNamespace(topics={"orders": SimpleNamespace(error=error, partitions=there)})
 
-    def consumer(self, extra: Any) -> Any:
-        consumer: Any = super().consumer(extra)
+    def consumer(self, overrides: Any) -> Any:
+        consumer: Any = super().consumer(overrides)
         if hasattr(self, "listed"):
             consumer.list_topics = lambda topic, timeout: self.listed
         return consumer
@@ -814,14 +816,12 @@ def test_an_abort_of_the_flow_loses_nothing(orders: Orders, tmp_path: Path) -> N
         {"batch_size": 1_000_001},
     ],
 )
-def test_arguments_that_cannot_be_meant_are_refused_when_the_flow_is_built(
-    orders: Orders, options: Any
-) -> None:
+def test_invalid_arguments_are_refused_when_the_flow_is_built(orders: Orders, options: Any) -> None:
     with pytest.raises(rt.FlowError) as caught:
         rt.source("read", Dataflow("flow"), orders, testing.Memory(), **options)
     assert caught.value.hint
 
 
-def test_a_stop_that_forgets_a_partition_is_told(orders: Orders) -> None:
+def test_a_stop_that_forgets_a_partition_is_reported(orders: Orders) -> None:
     with pytest.raises(rt.SourceError, match="names no offset"):
         partition(testing.Memory({orders: []}), orders, stop={1: 5})

@@ -91,7 +91,7 @@ def test_failures_at_the_same_place_have_the_same_fingerprint() -> None:
     assert other.fingerprint != errs[0].fingerprint
 
 
-def test_a_registry_that_is_away_is_a_transient_failure() -> None:
+def test_a_registry_that_is_unavailable_is_a_transient_failure() -> None:
     def ask(value: str) -> str:
         raise rt.RegistryUnavailable("away")
 
@@ -130,7 +130,7 @@ def test_serialize_gives_what_other_sinks_take(orders: Orders) -> None:
     assert (oks[1].topic, oks[1].partition) == ("other", 4)
 
 
-def test_serialize_sends_what_is_no_header_to_errs(orders: Orders) -> None:
+def test_serialize_sends_what_is_not_a_header_to_errs(orders: Orders) -> None:
     bad = message("v", headers=(("a\udcff", b"x"),))
     oks, (err,) = through(rt.serialize, [bad, message("w")], orders, testing.Memory())
     assert len(oks) == 1

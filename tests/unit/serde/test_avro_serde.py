@@ -142,7 +142,7 @@ def test_errors_in_place_hold_no_frames(decoder):
     assert [value.__context__ for value in values[:2]] == [None] * 2
 
 
-def test_decode_errors_tell_the_position_in_the_whole_payload(decoder):
+def test_decode_errors_have_the_position_in_the_whole_payload(decoder):
     ((error,), _) = decoder.decode_many([NEW[:6]])
     assert error.position >= 5
 

@@ -105,6 +105,6 @@ def test_what_is_written_as_text_is_read_as_text_and_what_is_framed_never_is() -
 
 
 @pytest.mark.parametrize("plain", [rt.BytesSerde(), rt.LongSerde(), rt.DoubleSerde(), rt.NoneSerde(), FRAMED])
-def test_formats_that_cannot_be_told_apart_are_refused(plain: rt.Serde[Any]) -> None:
+def test_formats_that_cannot_be_distinguished_are_refused(plain: rt.Serde[Any]) -> None:
     with pytest.raises(rt.ConfigError, match="cannot be distinguished"):
         rt.EitherSerde(FRAMED, plain)  # type: ignore[arg-type]

@@ -65,7 +65,7 @@ def test_other_refusals_are_plain_registry_errors(server, answer, client, status
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_html_is_no_schema_registry(server, answer, client, status):
+def test_html_is_not_a_schema_registry(server, answer, client, status):
     server.script(answer(status, b"<html>login</html>", content_type="text/html; charset=utf-8"))
     with pytest.raises(RegistryError, match=r"text/html.*is this a schema registry") as caught:
         client(server.url).get("/subjects")

@@ -83,7 +83,7 @@ def test_registry_away_then_back(store, registry, caplog, clock):
     assert store.get(SCHEMAS, 1) == parse(OTHER)
 
 
-def test_what_was_checked_stays_so_while_the_registry_is_away(store, registry, clock):
+def test_what_was_checked_stays_so_while_the_registry_is_unavailable(store, registry, clock):
     registry.add("else", 1, 1, OTHER)
     assert store.get(SCHEMAS, 1) == parse(OTHER)
     registry.down = True

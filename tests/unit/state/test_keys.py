@@ -124,7 +124,7 @@ def test_two_keys_that_become_one_are_refused(tmp_path: Path, kind: str) -> None
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_keys_are_told_apart_in_every_form_of_pickle(tmp_path: Path, protocol: int) -> None:
+def test_keys_are_distinguished_in_every_form_of_pickle(tmp_path: Path, protocol: int) -> None:
     one = written(tmp_path, lambda mine, a, b: {a: 1}, protocol)
     both = written(tmp_path, lambda mine, a, b: {a: 1, b: 2}, protocol)
     with project(tmp_path, {"orders-value": [ORDER, LESS_ORDER]}, mine=MINE):

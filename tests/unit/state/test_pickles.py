@@ -347,7 +347,7 @@ def _items(space: str, more: tuple[Any, ...]) -> Any:
     return record(f"{space}.Pair", ("one", one), ("two", {"type": "array", "items": two}))
 
 
-def test_records_of_one_name_are_told_apart_by_their_place(tmp_path: Path) -> None:
+def test_records_of_one_name_are_distinguished_by_their_place(tmp_path: Path) -> None:
     """Versioned namespaces, without aliases: only the place says what `Item` is."""
     with project(tmp_path, {"pairs-value": [_items("v1", ())]}):
         value = _pair(module("pairs"))
