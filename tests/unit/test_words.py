@@ -27,7 +27,18 @@ WORDS = {
 }
 NAMES = {
     *("Counter", "Mail", "Ticket", "Gate", "PostOffice", "Leaver", "Left", "Ear", "Sent", "Heard", "Drafts"),
-    *("World", "Verdict", "Both", "hears_all", "glance", "unhidden", "patiently", "made_anew", "touch"),
+    *(
+        "World",
+        "Homes",
+        "Verdict",
+        "Both",
+        "hears_all",
+        "glance",
+        "unhidden",
+        "patiently",
+        "made_anew",
+        "touch",
+    ),
     *("around_the_run", "tell", "_tell", "_told", "_hear", "_lose", "_broken", "_abandon"),
 }
 

@@ -17,7 +17,7 @@ from .pairing import type_pairs
 class Names:
     """Every name that kgen made up, by what it stands for; also of what is gone: it may come back.
 
-    `modules`: what for (`topic:orders`) -> module. `homes`: subject -> the version that its module holds,
+    `modules`: what for (`topic:orders`) -> module. `versions`: subject -> the version that its module holds,
     for those that no topic reads. `classes`: what a module is for -> subject -> full name -> class, and
     `full.Name:field` (with `[]` for its items) -> alias of a union, whose root is `:`. `members`: subject ->
     `full.Name:field` -> attribute, `full.Name:SYMBOL` -> member of an enum; only where that is another name
@@ -27,7 +27,7 @@ class Names:
     """
 
     modules: Mapping[str, str] = field(default_factory=dict)
-    homes: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
     classes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     members: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     by_subject: Mapping[str, Mapping[str, str]] | None = None
@@ -108,17 +108,17 @@ class Before:
             found.setdefault(subject, []).append(version)
         return found
 
-    def home(self, subject: str) -> int | None:
+    def held(self, subject: str) -> int | None:
         """The version that the module of a subject held; None where it held none."""
         held = self._held.get(subject, [])
-        likely = (self.names.homes.get(subject), self._latest.get(subject))
+        likely = (self.names.versions.get(subject), self._latest.get(subject))
         return next((version for version in likely if version in held), max(held, default=None))
 
     def predecessors(self, unit: ParsedVersion, version: int | None = None) -> Mapping[str, str]:
-        """Full name -> the name that the type had in `version` of the subject (None: the one at home), for
+        """Full name -> the name that the type had in `version` of the subject (None: the one held), for
         those that had another one.
         """
-        key = (unit.version.subject, version or self.home(unit.version.subject) or 0), unit.pair
+        key = (unit.version.subject, version or self.held(unit.version.subject) or 0), unit.pair
         if key not in self._predecessors:
             old = self.units.get(key[0])
             pairs = type_pairs(old.schema, unit.schema) if old and old.schema != unit.schema else {}

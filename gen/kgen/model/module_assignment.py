@@ -16,7 +16,7 @@ from .topic_plans import TopicPlan, Usable, topic_of
 
 
 @dataclass(frozen=True)
-class Homes:
+class ModuleAssignment:
     """`order` lists the modules' identities, each after those it imports from; `of` is where a version's
     own types live; `names` are the modules' names, also of those that are gone. An identity says what the
     module is for: `topic:orders`, `subject:address`, `version:address v1`.
@@ -37,8 +37,8 @@ class Homes:
         return found
 
 
-def find(library: Library, readable: Usable, topics: Iterable[TopicPlan], before: Before) -> Homes:
-    """Finds a home for every pulled subject and everything that it refers to. What has one keeps it."""
+def find(library: Library, readable: Usable, topics: Iterable[TopicPlan], before: Before) -> ModuleAssignment:
+    """Finds a module for every pulled subject and everything that it refers to. What has one keeps it."""
     plans = {f"topic:{plan.name}": plan for plan in topics}
     latest = {name: versions[-1].version for name, versions in readable.versions.items()}
     units = needed(library, latest.items())
@@ -46,12 +46,12 @@ def find(library: Library, readable: Usable, topics: Iterable[TopicPlan], before
     primary = _primary(library, units, {subject: latest[subject] for subject in read}, before)
     split = set(_split_before(read, plans, before))
     while True:
-        homes = {pair: _home(pair, primary, plans, split) for pair in units}
-        graph = _graph(units, homes, plans, primary)
+        module_of = {pair: _module_for(pair, primary, plans, split) for pair in units}
+        graph = _graph(units, module_of, plans, primary)
         try:
             order = tuple(TopologicalSorter(graph).static_order())
             modules = names.module_names({it: _wanted(it) for it in order}, before.names.modules)
-            return Homes(order, homes, modules, primary, units)
+            return ModuleAssignment(order, module_of, modules, primary, units)
         except CycleError as error:
             # Key and value of a topic share a module, which may close a circle that the schemas do not have:
             # then each gets one of its own, and nothing imports from the topic's.
@@ -97,7 +97,7 @@ def _held(subject: str, tiers: list[set[Pair]], before: Before) -> int:
     use it. It leaves with the last of them, and follows where they went.
     """
     _, used, known = tiers
-    old = before.home(subject) or 0
+    old = before.held(subject) or 0
     kept = (subject, old) in known
     left = (subject, old) in before.referenced and any(name == subject for name, _ in used)
     if kept and ((subject, old) in used or not left):
@@ -106,7 +106,9 @@ def _held(subject: str, tiers: list[set[Pair]], before: Before) -> int:
     return max(next(filter(None, versions)))
 
 
-def _home(pair: Pair, primary: Mapping[str, int], plans: Mapping[str, TopicPlan], split: set[str]) -> str:
+def _module_for(
+    pair: Pair, primary: Mapping[str, int], plans: Mapping[str, TopicPlan], split: set[str]
+) -> str:
     subject, version = pair
     if version != primary[subject]:
         return f"version:{subject} v{version}"
@@ -116,17 +118,17 @@ def _home(pair: Pair, primary: Mapping[str, int], plans: Mapping[str, TopicPlan]
 
 def _graph(
     units: Mapping[Pair, ParsedVersion],
-    homes: Mapping[Pair, str],
+    module_of: Mapping[Pair, str],
     plans: Mapping[str, TopicPlan],
     primary: Mapping[str, int],
 ) -> dict[str, set[str]]:
-    graph: dict[str, set[str]] = {identity: set() for identity in sorted({*homes.values(), *plans})}
+    graph: dict[str, set[str]] = {identity: set() for identity in sorted({*module_of.values(), *plans})}
     for pair, unit in units.items():
-        graph[homes[pair]] |= {homes[unit.origins[name]] for name in unit.classes}
+        graph[module_of[pair]] |= {module_of[unit.origins[name]] for name in unit.classes}
     for identity, plan in plans.items():
         for subject in plan.subjects.values():
             unit = units[subject, primary[subject]]
-            graph[identity] |= {homes[unit.origins[name]] for name in unit.classes}
+            graph[identity] |= {module_of[unit.origins[name]] for name in unit.classes}
     return {identity: uses - {identity} for identity, uses in graph.items()}
 
 

@@ -19,7 +19,7 @@ from .classes import ClassMaker, doc
 from .given import Before, History, Names
 from .library import Library, Pair, ParsedVersion, reach, refs
 from .members import Members
-from .module_assignment import Homes
+from .module_assignment import ModuleAssignment
 from .names import NameScope, Owner
 from .pairing import short
 from .project import EnumClass, Import, Module, RecordClass, SerdeDef, Source, TopicDef
@@ -111,7 +111,7 @@ class ModuleBuilder:
     def __init__(
         self,
         library: Library,
-        homes: Homes,
+        assignment: ModuleAssignment,
         plans: Iterable[TopicPlan],
         texts: Texts,
         members: Members,
@@ -119,7 +119,7 @@ class ModuleBuilder:
         before: Before,
     ) -> None:
         self._library = library
-        self._homes = homes
+        self._assignment = assignment
         self._plans = {f"topic:{plan.name}": plan for plan in plans}
         self._texts = texts
         self._members = members
@@ -132,15 +132,17 @@ class ModuleBuilder:
         """Every name given, for the lock. `modules` are those that hold something."""
         locked = self._before.names
         named = {
-            it: name for it, name in self._homes.names.items() if name in modules or it in locked.modules
+            it: name for it, name in self._assignment.names.items() if name in modules or it in locked.modules
         }
         classes: dict[str, dict[str, dict[str, str]]] = {}
         for identity in {*locked.classes, *self._drafts, *self._gone}:
             for (subject, key), name in self._lasting(identity):
                 classes.setdefault(identity, {}).setdefault(subject, {})[key] = name
         read = {subject for plan in self._plans.values() for subject in plan.subjects.values()}
-        homes = {subject: held for subject, held in self._homes.primary.items() if subject not in read}
-        return Names(named, homes, classes, self._members.names())
+        versions = {
+            subject: held for subject, held in self._assignment.primary.items() if subject not in read
+        }
+        return Names(named, versions, classes, self._members.names())
 
     def _lasting(self, identity: str) -> Iterator[tuple[Owner, str]]:
         """The names of a module, without those of what is gone that the schemas at hand show."""
@@ -169,16 +171,16 @@ class ModuleBuilder:
         return self._finished(draft, types, enums, records, topic)
 
     def _draft(self, identity: str) -> _Draft:
-        defines = [self._homes.units[pair] for pair in self._homes.at.get(identity, ())]
+        defines = [self._assignment.units[pair] for pair in self._assignment.at.get(identity, ())]
         # The value comes first: its names are the ones that people use.
         defines.sort(key=lambda unit: unit.version.subject.endswith("-key"))
         plan = self._plans.get(identity)
         subjects = {role: plan.subjects[role] for role in ROLES if role in plan.subjects} if plan else {}
         serdes = {
-            role: self._library.unit((subject, self._homes.primary[subject]))
+            role: self._library.unit((subject, self._assignment.primary[subject]))
             for role, subject in subjects.items()
         }
-        draft = _Draft(identity, self._homes.names[identity], defines, serdes)
+        draft = _Draft(identity, self._assignment.names[identity], defines, serdes)
         draft.scope = NameScope(self._given(identity, draft.units()))
         return draft
 
@@ -231,9 +233,9 @@ class ModuleBuilder:
         return name
 
     def _candidates(self, draft: _Draft, ident: Ident) -> Iterator[str]:
-        home = self._homes.of[ident[0]]
-        if home != draft.identity:
-            yield self._drafts[home].local(ident)
+        module = self._assignment.of[ident[0]]
+        if module != draft.identity:
+            yield self._drafts[module].local(ident)
         yield from names.class_candidates(ident[1])
 
     def _classes(
@@ -362,9 +364,9 @@ class ModuleBuilder:
 
     def _imports(self, draft: _Draft, types: ModuleTypes) -> Iterator[Import]:
         for ident, local in draft.locals.items():
-            home = self._homes.of[ident[0]]
-            if home != draft.identity:
-                other = self._drafts[home]
+            module = self._assignment.of[ident[0]]
+            if module != draft.identity:
+                other = self._drafts[module]
                 yield Import(other.name, other.local(ident), local, types.private_of(local))
 
     def _doc(self, draft: _Draft) -> str:
@@ -412,11 +414,11 @@ def _gone(now: History, before: Before) -> dict[str, set[str]]:
     known = {*(before.names.by_subject or {}), *(subject for subject, _ in before.history.versions)}
     found: dict[str, set[str]] = {}
     for subject in known - present:
-        found.setdefault(_natural_home(subject, before.names.modules), set()).add(subject)
+        found.setdefault(_natural_module(subject, before.names.modules), set()).add(subject)
     return found
 
 
-def _natural_home(subject: str, modules: Mapping[str, str]) -> str:
+def _natural_module(subject: str, modules: Mapping[str, str]) -> str:
     """The module of a subject that may be gone."""
     topic = f"topic:{(topic_of(subject) or ('',))[0]}"
     return topic if topic in modules and f"subject:{subject}" not in modules else f"subject:{subject}"

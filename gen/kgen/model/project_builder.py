@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import module_assignment as homes_of
+from . import module_assignment
 from . import topic_plans as topics_of
 from .given import Before, History, Names
 from .library import Library
@@ -30,12 +30,12 @@ def build(
     before, library = Before(given or Names(), known), known.of(snapshot)
     readable = topics_of.usable(snapshot, library)
     plans = topics_of.plan_topics(readable, settings)
-    homes = homes_of.find(library, readable, plans, before)
-    texts = Texts(library, readable, plans, homes.of, settings.ignore_rules)
+    assignment = module_assignment.find(library, readable, plans, before)
+    texts = Texts(library, readable, plans, assignment.of, settings.ignore_rules)
     now = History(library)
-    members = Members(homes.units, now, before)
-    builder = ModuleBuilder(library, homes, plans, texts, members, now, before)
-    modules = [builder.module(identity) for identity in homes.order]
+    members = Members(assignment.units, now, before)
+    builder = ModuleBuilder(library, assignment, plans, texts, members, now, before)
+    modules = [builder.module(identity) for identity in assignment.order]
     kept = tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name))
     return Project(
         package=settings.package,

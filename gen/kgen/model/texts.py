@@ -24,7 +24,7 @@ class Texts:
         library: Library,
         readable: Usable,
         plans: Iterable[TopicPlan],
-        homes: Mapping[Pair, str],
+        modules: Mapping[Pair, str],
         ignore_rules: Sequence[str],
     ) -> None:
         subjects = sorted({subject for plan in plans for subject in plan.subjects.values()})
@@ -32,7 +32,7 @@ class Texts:
         self._ignore_rules = ignore_rules
         self._read = {(v.subject, v.version): v for name in subjects for v in readable.versions[name]}
         self._counts = Counter(subject for subject, _ in self._read)
-        defining = {subject for subject, version in homes if library.unit((subject, version)).classes}
+        defining = {subject for subject, version in modules if library.unit((subject, version)).classes}
         self._kept = {(v.subject, v.version): v for name in defining for v in readable.versions.get(name, ())}
 
     def versions(self, subject: str) -> int:

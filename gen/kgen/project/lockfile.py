@@ -110,7 +110,7 @@ def dump(locked: Locked) -> str:
 
 
 def _names_lines(names: Names) -> list[str]:
-    lines = [*_table(("modules",), names.modules), *_table(("homes",), names.homes)]
+    lines = [*_table(("modules",), names.modules), *_table(("homes",), names.versions)]
     for place, subjects in sorted(names.classes.items()):
         for subject, classes in sorted(subjects.items()):
             lines += _table(("classes", place, subject), classes)
