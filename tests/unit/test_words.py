@@ -58,6 +58,17 @@ def test_no_text_has_a_word_of_the_list() -> None:
     assert found == set()
 
 
+def test_no_variable_has_a_word_of_the_list() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}:{name}"
+        for path in _sources()
+        if path.suffix == ".py"
+        for name in _variables(ast.parse(path.read_text(encoding="utf-8")))
+        if _WORD.search(name.replace("_", " "))
+    }
+    assert found == set()
+
+
 def test_no_name_of_a_test_has_a_word_of_the_list() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{name}"
@@ -123,6 +134,16 @@ def _sources() -> Iterator[Path]:
     for package in (*PACKAGES, "examples", "scripts"):
         for suffix in ("py", "pyx", "pxi", "j2"):
             yield from sorted((ROOT / package).rglob(f"*.{suffix}"))
+
+
+def _variables(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
 
 
 def _folder(path: Path) -> str:

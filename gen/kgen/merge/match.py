@@ -11,7 +11,7 @@ from itertools import takewhile
 from .units import Unit, nested_units
 
 _WORD = re.compile(r"\w+")
-_TELLING = {"def", "step", "name"}
+_DISTINCTIVE = {"def", "step", "name"}
 LIKE = 0.6  # from here on two statements without a common name are one that was edited
 REWRITTEN = 0.4  # below this a docstring has nothing to do with the old one
 LIKE_IN_PLACE = 0.3  # the same where both stand between the same neighbours
@@ -43,7 +43,7 @@ def match_named(old: Sequence[Unit], new: Sequence[Unit]) -> Matches:
     """Pairs of units that mean the same or have the same distinctive name; likeness does not count."""
     found: Matches = {}
     _equal(_without_imports(old), _without_imports(new), found)
-    _named([u for u in old if u.keys and u.keys[0][0] in _TELLING], new, found)
+    _named([u for u in old if u.keys and u.keys[0][0] in _DISTINCTIVE], new, found)
     return found
 
 
@@ -89,7 +89,7 @@ def _moved_inside(old: Sequence[Unit], nested: Sequence[Unit], found: Matches) -
     inner: Matches = {}
     _equal(_rest(old, found), nested, inner)
     _named(
-        [u for u in _rest(old, found) if u not in inner and u.keys and u.keys[0][0] in _TELLING],
+        [u for u in _rest(old, found) if u not in inner and u.keys and u.keys[0][0] in _DISTINCTIVE],
         nested,
         inner,
     )

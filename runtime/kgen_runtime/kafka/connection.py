@@ -248,8 +248,8 @@ class Kafka:
             found = client.describe_configs([wanted], request_timeout=_ASKING)[wanted].result()
         except KafkaException as error:
             return False if error.args[0].code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED else None
-        told = found.get("auto.create.topics.enable")
-        return None if told is None else str(told.value).lower() == "true"
+        creates = found.get("auto.create.topics.enable")
+        return None if creates is None else str(creates.value).lower() == "true"
 
     def create_topic(self, topic: str, new: NewTopic) -> bool:
         """Whether it was absent. Raises `KafkaException`."""

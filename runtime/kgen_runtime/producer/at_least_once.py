@@ -218,5 +218,5 @@ class AtLeastOnce(EpochSender[X]):
             self._record_loss(out.topic, error)
             return
         self.traffic.refused.value += 1
-        told = self._limits.refused if by_broker else self._limits.refused_here
-        self._reject(item, told(out, error))
+        reason = self._limits.refused if by_broker else self._limits.refused_here
+        self._reject(item, reason(out, error))

@@ -184,8 +184,8 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
     @property
     def waiting(self) -> bool:
         """See the base."""
-        told = self._failures or self._lost or self._purged
-        return bool(told or self._busy or self._held)
+        failed = self._failures or self._lost or self._purged
+        return bool(failed or self._busy or self._held)
 
     @property
     def due(self) -> float | None:

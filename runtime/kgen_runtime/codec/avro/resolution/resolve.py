@@ -74,7 +74,7 @@ PROMOTIONS: Mapping[str, frozenset[str]] = {
 
 _CANDIDATES = 16
 """How many types of one name in a reader's union are tried: more have no use, and would have no end."""
-_TOLD = 5
+_MOST_REPORTED = 5
 """How many problems an error names."""
 
 
@@ -246,7 +246,7 @@ def resolve(writer: Schema, reader: Schema) -> Resolution:
     """
     resolution = Resolution(writer, reader)
     if resolution.problems.fails(resolution.root):
-        found = list(islice(resolution.problems.under(resolution.root, only_always=True), _TOLD))
+        found = list(islice(resolution.problems.under(resolution.root, only_always=True), _MOST_REPORTED))
         raise ResolutionError(
             "; ".join(problem.message for problem in found),
             where=", ".join(problem.path or "the root" for problem in found),
