@@ -7,9 +7,11 @@ is read without it.
 
 from __future__ import annotations
 
+import ctypes
 import re
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -205,6 +207,25 @@ def is_about_step_name(error: BaseException) -> bool:
 def is_about_partition(error: BaseException) -> bool:
     """Whether state was stored for a partition that the source or sink does not list."""
     return _NO_SUCH_PARTITION in str(error)
+
+
+# The threads of workers.
+
+_thread: Final = threading.local()
+
+
+def keep_thread_state() -> None:
+    """Called in a worker's thread: Python keeps its state of this thread from now on.
+
+    Workers run in threads that Python has not started. Of such a thread CPython creates a state at each call
+    into Python and deletes it after the call, thread-local values included, which takes longer than most
+    calls: a flow whose items come one by one spent four fifths of its time so. A state that was acquired once
+    more than it is released stays. It does not hold the GIL between calls, and takes about 5 KiB for each
+    worker of a run, until the process ends.
+    """
+    if not hasattr(_thread, "kept"):
+        ctypes.pythonapi.PyGILState_Ensure()
+        _thread.kept = True
 
 
 # The runner of Bytewax.

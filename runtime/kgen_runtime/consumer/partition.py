@@ -10,6 +10,7 @@ from typing import Final, Generic, NoReturn, TypeAlias, TypeVar
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from .._bytewax import keep_thread_state
 from ..errors import RegistryUnavailable, SourceError
 from ..flow.split import Batch
 from ..flow.topic import Topic
@@ -99,6 +100,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
 
     def list_parts(self) -> list[str]:
         """`<topic>/<partition>`: these keys are in recovery stores and must not change."""
+        keep_thread_state()  # all workers ask, also those that read no partition
         hold_for_bytewaxs_runner()
         if not self.partitions and self.start == "latest" and recovery_folder() is None:
             log.warning(

@@ -23,6 +23,7 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Stream, operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from .._bytewax import keep_thread_state
 from ..messages import Failure
 from ..reporting.progress import PROGRESS
 from .at_least_once import AtLeastOnce
@@ -99,6 +100,7 @@ class DeliveryStep(Generic[X]):
         thread = threading.get_ident()
         sender = self._senders.get(thread)
         if sender is None or sender.over:
+            keep_thread_state()
             self._create_topic()
             kind = self._kind()
             sender = kind(self._step_id, self._spec, lambda: self._senders.pop(thread, None))

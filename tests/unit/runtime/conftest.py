@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,6 +36,20 @@ def orders() -> rt.Topic[str, str]:
 @pytest.fixture
 def out() -> rt.Topic[str, str]:
     return rt.Topic("out", key=rt.StringSerde(), value=rt.StringSerde())
+
+
+class ThreadStates:
+    """Counts the Python states of the threads that call it: a thread has one, or one for each call."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+        self.counts: Counter[int] = Counter()
+
+    def __call__(self, item: Any) -> Any:
+        if not hasattr(self._local, "seen"):
+            self._local.seen = True
+            self.counts[threading.get_ident()] += 1
+        return item
 
 
 def texts(count: int, topic: str = "orders", partition: int = 0) -> list[rt.RawMessage]:

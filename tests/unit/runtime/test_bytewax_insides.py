@@ -320,6 +320,25 @@ def test_with_a_list_of_addresses_the_worker_has_a_thread_of_its_own(addresses: 
     assert [thread is threading.main_thread() for thread in threads] == [here]
 
 
+@pytest.mark.parametrize(("keep", "fresh"), [(lambda: None, 5), (_bytewax.keep_thread_state, 1)])
+def test_the_thread_of_a_worker_has_another_python_state_at_each_call_unless_it_is_kept(
+    keep: Any, fresh: int
+) -> None:
+    local, found = threading.local(), []
+
+    def note(number: int) -> int:
+        found.append(hasattr(local, "seen"))
+        local.seen = True
+        keep()
+        return number
+
+    flow = Dataflow("flow")
+    read = op.input("read", flow, TestingSource([1, 2, 3, 4, 5]))
+    op.output("out", op.map("note", read, note), TestingSink([]))
+    cluster_main(flow, [], 0)
+    assert found.count(False) == fresh
+
+
 class Noting(NumbersSource):
     """Says which partition is asked for a batch, and which batch goes on."""
 

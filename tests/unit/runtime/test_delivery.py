@@ -18,7 +18,7 @@ from kgen_runtime.kafka.connection import BrokerTopicSettings
 from kgen_runtime.producer import delivery, sender
 from kgen_runtime.producer.eligibility import deliveries
 
-from .conftest import Broker, delivery_step_of
+from .conftest import Broker, ThreadStates, delivery_step_of
 
 Out = rt.Topic[str, str]
 
@@ -36,6 +36,15 @@ def write(
 
 def written(kafka: testing.Memory, topic: str = "out") -> list[bytes | None]:
     return [message.value for message in kafka.produced.get(topic, [])]
+
+
+def test_the_thread_of_a_worker_that_writes_keeps_its_python_state(out: Out) -> None:
+    states, flow = ThreadStates(), Dataflow("flow")
+    messages: Any = op.input("in", flow, TestingSource([rt.Message("k", "v")] * 100))
+    refused = rt.sink("out", op.map("states", messages, states), out, testing.Memory())
+    op.output("errs", refused, TestingSink([]))
+    testing.run(flow)
+    assert 1 <= states.counts.total() <= 10  # until the sink has its first batch: Bytewax may queue some
 
 
 def test_all_of_a_message_is_written(out: Out) -> None:

@@ -16,7 +16,7 @@ import pytest
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import AbortExecution
 from bytewax.recovery import RecoveryConfig
-from bytewax.testing import TestingSink
+from bytewax.testing import TestingSink, cluster_main
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
@@ -27,7 +27,7 @@ from kgen_runtime.routing.policies import consume
 from kgen_runtime.state.current_folder import kept_in, recovery_folder
 from kgen_runtime.stop import STOP
 
-from .conftest import raw, texts
+from .conftest import ThreadStates, raw, texts
 
 Orders = rt.Topic[str, str]
 
@@ -67,6 +67,17 @@ def listed(kafka: rt.Kafka, topic: Orders, **options: Any) -> KafkaSource[str, s
     source = KafkaSource("flow.read", topic, kafka, **given)
     source.list_parts()
     return source
+
+
+def test_each_worker_of_a_flow_that_reads_keeps_the_python_state_of_its_thread(orders: Orders) -> None:
+    states, flow = ThreadStates(), Dataflow("flow")
+    split = rt.source("read", flow, orders, testing.Memory({orders: texts(500)}))  # one partition: one reads
+    dealt = op.stateful_map(
+        "deal", op.key_on("key", split.oks, lambda each: str(each.key)), lambda _, x: (None, x)
+    )
+    op.output("out", op.map("states", dealt, states), TestingSink([]))
+    cluster_main(flow, [], 0, worker_count_per_proc=2)
+    assert list(states.counts.values()) == [1, 1]
 
 
 def drain(part: Any, given: list[str | None] | None = None) -> None:
