@@ -81,6 +81,20 @@ def ask_for_token(client: Any) -> None:
     client.poll(0)
 
 
+def open_transactions_error(producer: Producer) -> KafkaError | None:
+    """What broke the transaction that is open. To be called only while one is.
+
+    librdkafka has no call that reads it: it reports it to any call that another state would be needed for.
+    That of `begin_transaction` is one without a transaction, so it begins none and changes nothing here.
+    """
+    try:
+        producer.begin_transaction()
+    except KafkaException as error:
+        found: KafkaError = error.args[0]
+        return found if found.fatal() or found.txn_requires_abort() else None
+    return None
+
+
 def hide_quoted_value(text: str) -> str:
     """The text of an error without the value of an option that it repeats."""
     return _QUOTED_VALUE.sub(r'\1"***"\2', text)

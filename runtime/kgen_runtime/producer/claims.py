@@ -16,6 +16,16 @@ the transactional id of the worker that writes the partition's outputs. To claim
 
 So a worker whose claim was committed is the owner until it has been fenced. The worker takes its own id
 before any claim, never again, and nobody else writes with it: fencing it is final.
+
+A claim's states, with the numbers of the steps:
+
+                     1             2, 3               4
+    WANTED ─────▶ TAKING ─────▶ FENCING ⟲ ─────▶ COMMITTING ─────▶ COMMITTED
+      │             │              │                  │
+      ├─────────────┴──────────────┴──────────────────┴───error──▶ FAILED
+      └─(until COMMITTING)────────────the worker gives up────────▶ ABANDONED
+
+An abandoned claim goes no further: it might fence the run that has begun instead.
 """
 
 from __future__ import annotations
@@ -27,6 +37,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
+from enum import Enum, auto
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -34,6 +46,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from .._librdkafka import run_apart
 from ..kafka.broker_calls import retry_while_retriable, seconds_left
 from ..kafka.connection import Kafka
+from ..states import Moves, moved
 from .clients import DENIED
 
 Partition: TypeAlias = "tuple[str, int]"
@@ -115,6 +128,62 @@ class CommittedOffsets:
             raise KafkaException(self._denied)
 
 
+class ClaimState(Enum):
+    """Of the claim of one source partition."""
+
+    WANTED = auto()
+    TAKING = auto()
+    FENCING = auto()
+    COMMITTING = auto()
+    COMMITTED = auto()
+    FAILED = auto()
+    ABANDONED = auto()
+
+
+_OUTCOMES: Final = frozenset({ClaimState.FAILED, ClaimState.ABANDONED})
+_MOVES: Final[Moves[ClaimState]] = MappingProxyType(
+    {
+        ClaimState.WANTED: frozenset({ClaimState.TAKING}) | _OUTCOMES,
+        ClaimState.TAKING: frozenset({ClaimState.FENCING}) | _OUTCOMES,
+        ClaimState.FENCING: frozenset({ClaimState.FENCING, ClaimState.COMMITTING}) | _OUTCOMES,
+        ClaimState.COMMITTING: frozenset({ClaimState.COMMITTED, ClaimState.FAILED}),
+        ClaimState.COMMITTED: frozenset(),
+        ClaimState.FAILED: frozenset(),
+        ClaimState.ABANDONED: frozenset(),
+    }
+)
+
+
+class Claim:
+    """The claim of one source partition. A thread of its own makes it, the worker's may abandon it."""
+
+    def __init__(self, partition: Partition) -> None:
+        self.partition = partition
+        self.offset: Future[int] = Future()
+        """The committed offset, once the partition is the worker's; or the error of the claim."""
+        self.state = ClaimState.WANTED
+        self._lock = threading.Lock()
+
+    def enter(self, step: ClaimState) -> None:
+        """Go on to the next step. Raises `CancelledError` if it was abandoned."""
+        with self._lock:
+            if self.state is ClaimState.ABANDONED:
+                raise CancelledError
+            self.state = moved(_MOVES, self.state, step)
+
+    def fail(self, error: BaseException) -> None:
+        """It cannot be made."""
+        with suppress(CancelledError):
+            self.enter(ClaimState.FAILED)
+        self.offset.set_exception(error)
+
+    def abandon(self) -> None:
+        """Make it no further, unless it is being committed or at its end."""
+        with self._lock:
+            if ClaimState.ABANDONED in _MOVES[self.state]:
+                self.state = moved(_MOVES, self.state, ClaimState.ABANDONED)
+
+
 class Claims:
     """Claims source partitions for one worker, in threads of its own.
 
@@ -137,51 +206,48 @@ class Claims:
         self._open = open_producer
         self._ready = run_apart(worker.init_transactions, START)
         self._lock = threading.Lock()
-        self._wanted: deque[tuple[Partition, Future[int]]] = deque()
+        self._claims: list[Claim] = []
+        self._wanted: deque[Claim] = deque()
         self._threads = 0
         self._offsets: CommittedOffsets | None = None
         self._fencing = threading.Lock()
         self._fenced = {owner, ""}
-        self._over = False
         self.group: Any = None
         """Names the group to transactions, once something is claimed."""
 
     def want(self, partition: Partition) -> Future[int]:
         """The committed offset, once the partition is this worker's; or the `KafkaException` of its claim."""
-        future: Future[int] = Future()
+        claim = Claim(partition)
         with self._lock:
             if self._offsets is None:
                 self._offsets = CommittedOffsets(self._kafka, self._group)
                 self.group = self._offsets.group
-            self._wanted.append((partition, future))
+            self._claims.append(claim)
+            self._wanted.append(claim)
             if self._threads < AT_ONCE:
                 self._threads += 1
                 # A daemon: it may hang (see `run_apart`), and is not to keep the process.
                 threading.Thread(
                     target=self._work, args=(self._offsets,), name="kgen-claims", daemon=True
                 ).start()
-        return future
+        return claim.offset
 
     def abandon(self) -> None:
-        """Claim nothing more: another run may have begun."""
+        """Claim nothing more: another run may have begun. Nothing is to be wanted afterwards."""
         with self._lock:
-            self._over = True
             self._wanted.clear()
-
-    def _check_over(self) -> None:
-        if self._over:
-            raise CancelledError
+            for claim in self._claims:
+                claim.abandon()
 
     def _work(self, offsets: CommittedOffsets) -> None:
-        while (task := self._next()) is not None:
-            partition, future = task
+        while (claim := self._next()) is not None:
             try:
                 with _slot():
-                    future.set_result(self._claim(partition, offsets))
+                    claim.offset.set_result(self._claim(claim, offsets))
             except BaseException as error:  # noqa: BLE001 - the worker that waits gets it
-                future.set_exception(error)
+                claim.fail(error)
 
-    def _next(self) -> tuple[Partition, Future[int]] | None:
+    def _next(self) -> Claim | None:
         with self._lock:
             if self._wanted:
                 return self._wanted.popleft()
@@ -193,21 +259,24 @@ class Claims:
             offsets.close()
         return None
 
-    def _claim(self, partition: Partition, offsets: CommittedOffsets) -> int:
+    def _claim(self, claim: Claim, offsets: CommittedOffsets) -> int:
         self._ready.result(START + GRACE)
+        claim.enter(ClaimState.TAKING)
         deadline = time.monotonic() + START
-        topic, number = partition
+        topic, number = partition = claim.partition
         producer = self._taken(f"{self._group}/{topic}/{number}", topic, deadline)
-        self._fence(offsets.latest(partition, deadline).owner, topic, deadline)
+        claim.enter(ClaimState.FENCING)
+        self._fence(claim, offsets.latest(partition, deadline).owner, deadline)
         while (found := offsets.stable(partition, deadline)).owner not in self._fenced:
-            self._fence(found.owner, topic, deadline)
-        self._check_over()
-        claim = [TopicPartition(topic, number, found.offset, self._owner)]
+            self._fence(claim, found.owner, deadline)
+        claim.enter(ClaimState.COMMITTING)
+        marker = [TopicPartition(topic, number, found.offset, self._owner)]
         producer.begin_transaction()
         retry_while_retriable(
-            lambda left: producer.send_offsets_to_transaction(claim, offsets.group, left), deadline
+            lambda left: producer.send_offsets_to_transaction(marker, offsets.group, left), deadline
         )
         retry_while_retriable(producer.commit_transaction, deadline)
+        claim.enter(ClaimState.COMMITTED)
         return found.offset
 
     def _taken(self, transactional_id: str, topic: str, deadline: float) -> Producer:
@@ -218,14 +287,14 @@ class Claims:
         producer.init_transactions(seconds_left(deadline))
         return producer
 
-    def _fence(self, owner: str, topic: str, deadline: float) -> None:
+    def _fence(self, claim: Claim, owner: str, deadline: float) -> None:
         """For ever. One of another group is left alone: who may commit to this one may write any text."""
         with self._fencing:
             if owner in self._fenced:
                 return
-            self._check_over()
+            claim.enter(ClaimState.FENCING)  # it may have been abandoned meanwhile
             if owner.startswith(owner_of(self._group, "")):
-                self._taken(owner, topic, deadline)
+                self._taken(owner, claim.partition[0], deadline)
             else:
                 log.warning("group %s has an owner that is not one of its own: %.100r", self._group, owner)
             self._fenced.add(owner)

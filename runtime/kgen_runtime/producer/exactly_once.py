@@ -13,26 +13,24 @@ without outputs.
 Before a worker writes the first output of a source partition it claims the partition (see `claims`), which
 fences the worker that had it, also one that only seemed dead and wakes up later; only then is the marker
 read. So it does not matter how many workers there were before. A worker has one producer for all its
-partitions.
+partitions. The states of its transactions, and of the partitions' outputs, are drawn in `worker_transaction`.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Final, Generic, NoReturn, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
-from .._librdkafka import run_apart
 from ..errors import DeliveryError, RegistryError
-from ..kafka.broker_calls import retry_while_retriable, seconds_left
+from ..kafka.broker_calls import seconds_left
 from ..reporting.progress import PROGRESS
 from .claims import GRACE, START, Claims, owner_of
 from .clients import PURGED, largest_batch, open_producer
@@ -41,22 +39,17 @@ from .outgoing import Outgoing
 from .record_size import batch_limit, record_size
 from .sender import DeliverySpec, EpochSender
 from .validation import check_message
+from .worker_transaction import OutputState, PartitionOutputs, WorkerTransaction
 
 X = TypeVar("X")
 
 GROUP_PREFIX: Final = "kgen."
 _HELD: Final = 10_000
 """Messages of a worker kept while their partitions are being claimed."""
-_ABORT: Final = 5.0
 _LOOK_EVERY: Final = 1.0
 """Seconds between two looks whether a commit that takes long has failed."""
 _CLAIMED: Final = 3 * START + 2 * GRACE
 """Seconds after which the claim that is next counts as hanging: a slot and the worker's own id come first."""
-_KEEP: Final = 3600.0
-"""Seconds after which a marker is written again though nothing has moved it: brokers forget markers
-(`offsets.retention.minutes`) and transactional ids (`transactional.id.expiration.ms`), after 7 days by
-default, and a forgotten marker is a whole partition written again.
-"""
 
 log = logging.getLogger("kgen_runtime.sink")
 
@@ -66,81 +59,6 @@ def group_of(step_id: str, topic: str) -> str:
     runs.
     """
     return f"{GROUP_PREFIX}{step_id}.{topic}"
-
-
-class PartitionOutputs:
-    """The outputs of one source partition."""
-
-    def __init__(self, topic: str, partition: int, claim: Future[int]) -> None:
-        self.topic, self.partition, self.claim = topic, partition, claim
-        self.claimed = False
-        self.held: list[tuple[int, Outgoing]] = []
-        self.keep_at = math.inf
-        """When the marker has to be written again (`time.monotonic`): never, before the claim."""
-        self.written = 0
-        """All outputs of inputs before this offset were written: what comes again is left out."""
-        self.next = 0
-        """What `written` is to be after the next commit."""
-
-    @property
-    def moved(self) -> bool:
-        """The open transaction has outputs of it."""
-        return self.next > self.written
-
-    def wrote(self) -> None:
-        """The marker was written just now."""
-        self.written, self.keep_at = self.next, time.monotonic() + _KEEP
-
-
-class WorkerTransaction:
-    """The transactions of one worker, one after the other."""
-
-    def __init__(self, owner: str, producer: Producer, claims: Claims) -> None:
-        self.producer = producer
-        self.busy = False
-        self.under_way: dict[str, int] = {}
-        """The bytes that may share a batch, of topics whose limit is below `batch.size`."""
-        self._owner = owner
-        self.claims = claims
-        self._began = 0.0
-
-    def begin(self) -> None:
-        """Begin a transaction, unless one is open."""
-        if not self.busy:
-            self.producer.begin_transaction()
-            self.busy, self._began = True, time.monotonic()
-
-    def commit(self, partitions: Sequence[PartitionOutputs], seconds: float) -> float:
-        """Commit the outputs, if there are any, and the markers of `partitions`. Returns the seconds that the
-        transaction was open.
-        """
-        self.begin()
-        markers = [TopicPartition(each.topic, each.partition, each.next, self._owner) for each in partitions]
-        deadline = time.monotonic() + seconds
-        retry_while_retriable(
-            lambda left: self.producer.send_offsets_to_transaction(markers, self.claims.group, left),
-            deadline,
-        )
-        retry_while_retriable(self.producer.commit_transaction, deadline)
-        self.busy = False
-        self.under_way.clear()
-        return time.monotonic() - self._began
-
-    def failure(self) -> KafkaError | None:
-        """What broke the open transaction: librdkafka reports it to the caller that asks for another."""
-        try:
-            self.producer.begin_transaction()
-        except KafkaException as error:
-            found: KafkaError = error.args[0]
-            return found if found.fatal() or found.txn_requires_abort() else None
-        return None
-
-    def abort(self) -> None:
-        """So that readers need not wait until the transaction times out."""
-        try:
-            self.producer.abort_transaction(_ABORT)
-        except KafkaException as error:
-            log.debug("%s: not aborted: %s", self._owner, error)
 
 
 class ExactlyOnce(EpochSender[X], Generic[X]):
@@ -175,7 +93,7 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
 
     @property
     def _busy(self) -> bool:
-        return bool(self._partitions) and self._transaction.busy
+        return bool(self._partitions) and self._transaction.busy  # without any there is none
 
     def _open(self, transactional_id: str) -> Producer:
         options = {**self._options, "transactional.id": transactional_id}
@@ -190,9 +108,8 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
     @property
     def due(self) -> float | None:
         """See the base."""
-        return min(
-            (outputs.keep_at for outputs in self._partitions.values() if outputs.claimed), default=None
-        )
+        claimed = (each for each in self._partitions.values() if each.state is not OutputState.CLAIMING)
+        return min((outputs.keep_at for outputs in claimed), default=None)
 
     def send(self, items: list[X]) -> None:
         """Queue what the marker has not passed. What cannot be sent is reported again on replay;
@@ -210,10 +127,10 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
                 self._reject(item, error)
                 continue
-            if outputs.claimed:
-                self._produce(outputs, offset, out)
-            else:
+            if outputs.state is OutputState.CLAIMING:
                 self._hold(outputs, offset, out)
+            else:
+                self._produce(outputs, offset, out)
 
     def poll(self) -> None:
         """See the base."""
@@ -236,20 +153,22 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
 
     def _commit(self) -> None:
         self.check()
-        now = time.monotonic()
-        partitions = [
-            outputs for outputs in self._partitions.values() if outputs.moved or outputs.keep_at <= now
-        ]
+        partitions = [outputs for outputs in self._partitions.values() if outputs.to_commit]
         if not partitions and not self._busy:
             return
-        seconds = self._committed(run_apart(self._transaction.commit, partitions, self._bound))
+        try:
+            self._transaction.begin()
+        except KafkaException as error:
+            self._transaction_failed(error)
+        self._wait_for_commit(self._transaction.commit(partitions, self._bound))
+        seconds = self._transaction.committed()
         self.check()
         for outputs in partitions:
             outputs.wrote()
         self._check_time(seconds)
 
-    def _committed(self, commit: Future[float]) -> float:
-        """Its result. A failure fails the flow at once, also while the call hangs."""
+    def _wait_for_commit(self, commit: Future[None]) -> None:
+        """A failure fails the flow at once, also while the call hangs."""
         deadline = time.monotonic() + self._bound + GRACE
         while not wait([commit], min(_LOOK_EVERY, seconds_left(deadline))).done:
             self._poll(self._transaction.producer)
@@ -258,7 +177,6 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
                 self._abort(f"the transaction was not committed within {self._bound:.0f} s")
         if (error := commit.exception()) is not None:
             self._transaction_failed(error)
-        return commit.result()
 
     def check(self) -> None:
         """See the base. What was purged went with its transaction: reported is what broke that."""
@@ -313,13 +231,11 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
     def _take(self, outputs: PartitionOutputs) -> None:
         """Wait for the claim."""
         try:
-            outputs.next = outputs.claim.result(_CLAIMED)
+            outputs.claimed(outputs.claim.result(_CLAIMED))
         except KafkaException as error:
             self._transaction_failed(error)
         except FutureTimeoutError:
             self._abort(f"source partition {outputs.topic}/{outputs.partition} could not be claimed in time")
-        outputs.claimed = True
-        outputs.wrote()
         if outputs.held and outputs.held[0][0] < outputs.next:
             log.info(
                 "%s: outputs of %s/%s before offset %s were written by an earlier run",
@@ -338,8 +254,7 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
         except KafkaException as error:
             self._transaction_failed(error)
         self.traffic.add(1, len(out.value or b"") + len(out.key or b""))
-        if offset >= outputs.next:
-            outputs.next = offset + 1
+        outputs.add(offset)
 
     def _bound_batch(self, out: Outgoing) -> None:
         """librdkafka fills a batch up to `batch.size`, whatever the topic takes: what may make it too large
@@ -377,8 +292,5 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
         self._abort(f"the transaction failed: {cause.str()}", cause)
 
     def _discard_in_flight(self) -> None:
-        if not self._partitions:
-            return
-        self._transaction.claims.abandon()
-        if self._transaction.busy:
-            wait([run_apart(self._transaction.abort)], _ABORT + GRACE)
+        if self._partitions:
+            self._transaction.discard()

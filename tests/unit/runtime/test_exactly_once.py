@@ -21,7 +21,7 @@ from confluent_kafka import KafkaError, KafkaException
 import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.kafka.connection import BrokerTopicSettings
-from kgen_runtime.producer import delivery, exactly_once
+from kgen_runtime.producer import delivery, exactly_once, worker_transaction
 from kgen_runtime.producer import sender as counter
 from kgen_runtime.producer.eligibility import check_interval
 from kgen_runtime.producer.exactly_once import group_of
@@ -337,7 +337,7 @@ def test_the_marker_of_an_idle_partition_is_kept(
     orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though nothing is read any more, epochs are closed with a commit."""
-    monkeypatch.setattr(exactly_once, "_KEEP", 0.0)
+    monkeypatch.setattr(worker_transaction, "_KEEP", 0.0)
     kafka = Counted({orders: texts(5)})
     kafka.ends = False
     late = threading.Timer(30, STOP.request)
