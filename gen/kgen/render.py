@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -44,6 +44,12 @@ def render(project: Project, progress: ProgressCallback = silent) -> dict[str, s
             raise _not_python(project, path, error)
         progress(done, len(files), "files checked")
     return files
+
+
+def modules(project: Project, names: Collection[str]) -> dict[str, str]:
+    """The texts of some generated modules, by name."""
+    found = (module for module in project.modules if module.name in names)
+    return {module.name: _generated(project, module.sources, _module(module)) for module in found}
 
 
 def _files(project: Project, progress: ProgressCallback) -> dict[str, str]:

@@ -14,18 +14,20 @@ from ..compat import contract_rules, gate
 from ..compat.subject_diff import schema_changes
 from ..compat.topic_diff import topic_changes
 from ..errors import ConfigError, OutputError
-from ..model import build, names
+from ..model import names
 from ..model.library import Library
-from ..model.project import Project, Settings
+from ..model.project import Project
 from ..model.subject_filter import fits, wanted
 from ..model.subjects import Snapshot
 from ..planning import impact_of, invalid_defaults, plan, reading, subject_changes, user_files
+from ..planning.generated_modules import generated
 from ..planning.reading import Reading
 from ..progress_callback import ProgressCallback
 from ..project import config, mutex, transaction
 from ..project import lockfile as lock
 from ..project.config import Config
 from ..registry.fetcher import Fetched
+from .held_model import HeldModel
 from .inputs import Flags, Settled, Workspace, read_registry, settle
 
 
@@ -199,15 +201,17 @@ def _plan(
     merged: bool,
 ) -> Prepared:
     settings, snapshot = settled.config, found.snapshot
-    project = model(settings, snapshot, old, before)
+    held = HeldModel(settings, old, before)
+    project = held.of(snapshot)
     new = locked(snapshot, project, found.deleted, old)
     after = before.of(new.snapshot)
-    want = _wanted(request.root, settled, new, project, old, before, request.workspace.progress)
+    want = _wanted(request.root, settled, new, project, held, request.workspace.progress)
     files = plan.files(request.root, want, old, plan.Options(settings.conflict, request.options.recreate))
     known = schema_changes(before, after)
-    models = _models(project, new, settings, old, before, files)
+    models = _models(project, new, held, files)
     subjects = subject_changes.subject_changes(old, new, models, files, found.kept, project.skipped, known)
-    modules = impact_of.generated(request.root, files, set(old.names.modules.values()) if old else set())
+    names_before = set(old.names.modules.values()) if old else set()
+    modules = generated(request.root, files, project, held.earlier(files), names_before)
     made = plan.Plan(
         snapshot.registry_url,
         settings.package,
@@ -241,8 +245,7 @@ def _wanted(
     settled: Settled,
     new: lock.Locked,
     project: Project,
-    old: lock.Locked | None,
-    before: Library,
+    held: HeldModel,
     progress: ProgressCallback,
 ) -> plan.Wanted:
     rendered = render.render(project, progress)
@@ -252,32 +255,21 @@ def _wanted(
         for path in rendered
     )
     # A clone without `.kgen/base`, say: what that would hold is what the lock gave.
-    earlier = render.render(model(settled.config, old.snapshot, old, before)) if old and lost else {}
+    earlier = render.render(held.project) if lost and held.project else {}
     return plan.Wanted(new, rendered, kinds, settled.config.package, settled.text, earlier)
 
 
 def _models(
-    project: Project,
-    new: lock.Locked,
-    settings: Config,
-    old: lock.Locked | None,
-    before: Library,
-    files: Sequence[plan.FileAction],
+    project: Project, new: lock.Locked, held: HeldModel, files: Sequence[plan.FileAction]
 ) -> list[Project]:
     """The new model, and the old one where subjects or modules are gone: their files are known from it
     alone.
     """
-    if old is None:
+    if held.lock is None:
         return [project]
-    gone = {s.name for s in old.snapshot.subjects} - {s.name for s in new.snapshot.subjects}
+    gone = {s.name for s in held.lock.snapshot.subjects} - {s.name for s in new.snapshot.subjects}
     removed = any(f.kind == "generated" and f.op == "remove" for f in files)
-    return [project, model(settings, old.snapshot, old, before)] if gone or removed else [project]
-
-
-def model(settings: Config, snapshot: Snapshot, old: lock.Locked | None, before: Library) -> Project:
-    """The model of a snapshot, with the names and places given so far: `before` is the library of `old`."""
-    wanted = Settings(settings.package, __version__, settings.topics, settings.ignore_rules)
-    return build(snapshot, wanted, old.names if old else None, before)
+    return [project, held.project] if (gone or removed) and held.project else [project]
 
 
 def locked(

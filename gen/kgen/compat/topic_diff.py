@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal, TypeAlias
 
-from ..impact import Half, topic_halves
+from ..impact import Half, Outlines
 from ..listing import title
 from ..model.project import TopicSettings
 from ..model.topic_plans import FORMATS, ROLES
@@ -43,22 +43,27 @@ class TopicChange:
 
 
 def topic_changes(
-    old: Mapping[str, str],
-    new: Mapping[str, str],
+    old: Outlines,
+    new: Outlines,
     settings: Mapping[str, TopicSettings],
     tables: Mapping[str, str],
 ) -> tuple[TopicChange, ...]:
-    """What changed between two sets of generated modules, `{relative path: text}`, sorted by path.
+    """What changed between two sets of generated modules, sorted by path.
 
     `settings` are those of kgen.toml, by its tables: what they set was not the registry's doing. `tables` has
     a module's table, present or not, if it is not named after the topic.
     """
-    before, after = topic_halves(old), topic_halves(new)
+    before, after = _topics(old), _topics(new)
     found: list[TopicChange] = []
     for path in sorted(before.keys() & after.keys()):
         table = tables.get(PurePosixPath(path).stem, after[path]["topic"].shown)
         found += _changes(before[path], after[path], table, settings.get(table, TopicSettings()))
     return tuple(found)
+
+
+def _topics(modules: Outlines) -> dict[str, Mapping[str, Half]]:
+    """Path -> `key`, `value` and `topic`, of the modules that have a topic."""
+    return {path: it.halves for path, it in modules.items() if "topic" in it.halves}
 
 
 def _changes(

@@ -11,14 +11,27 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 
-from .changes import Affected, Half, generated_changes, topic_halves
+from .changes import Affected, generated_changes
 from .engine import Engine
+from .outlines import Half, ModuleOutline, Outlines
+from .outlines_of_model import model_outlines
+from .outlines_of_text import text_outlines
 from .shapes import Shapes
 from .text import ModuleSource, parsed
 from .uses import FoundUses, Use
 from .world import ProjectIndex
 
-__all__ = ["Affected", "Half", "Use", "generated_changes", "impact", "topic_halves"]
+__all__ = [
+    "Affected",
+    "Half",
+    "ModuleOutline",
+    "Outlines",
+    "Use",
+    "generated_changes",
+    "impact",
+    "model_outlines",
+    "text_outlines",
+]
 
 
 def impact(

@@ -1,14 +1,10 @@
-"""Classes that are another class now, though the name is the same: their home is another module."""
+"""Names that mean another class now, though they are the same: it is defined in another module."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
-Place: TypeAlias = "tuple[str, str]"
-"""A module and a name in it."""
+from .outlines import Outlines, Place
 
 
 @dataclass(frozen=True)
@@ -19,36 +15,33 @@ class Move:
     after: str
 
 
-def moved(old: Mapping[str, ast.Module], new: Mapping[str, ast.Module]) -> dict[str, dict[str, Move]]:
+def moved(old: Outlines, new: Outlines) -> dict[str, dict[str, Move]]:
     """Module -> name -> move, for names that part from another name of the same class.
 
     If all names of a class go together, `isinstance` and all else mean what they meant.
     """
-    before, after = homes_of(old), homes_of(new)
+    before, after = defined_in(old), defined_in(new)
     names: dict[Place, list[Place]] = {}
-    for place, home in before.items():
-        names.setdefault(home, []).append(place)
+    for place, definition in before.items():
+        names.setdefault(definition, []).append(place)
     found: dict[str, dict[str, Move]] = {}
-    for (module, name), home in before.items():
+    for (module, name), definition in before.items():
         now = after.get((module, name))
-        others = (after.get(place) for place in names[home])
-        if now is not None and now != home and any(other not in (None, now) for other in others):
-            found.setdefault(module, {})[name] = Move(_shown(home), _shown(now))
+        others = (after.get(place) for place in names[definition])
+        if now is not None and now != definition and any(other not in (None, now) for other in others):
+            found.setdefault(module, {})[name] = Move(_shown(definition), _shown(now))
     return found
 
 
-def homes_of(modules: Mapping[str, ast.Module]) -> dict[Place, Place]:
-    """Where the class behind each name is defined."""
-    homes: dict[Place, Place] = {}
+def defined_in(modules: Outlines) -> dict[Place, Place]:
+    """Where the class behind each name is defined, by dotted modules."""
+    own: dict[Place, Place] = {}
     imports: dict[Place, Place] = {}
-    for module, tree in modules.items():
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef):
-                homes[module, node.name] = (module, node.name)
-            elif isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
-                source = f"{module.rpartition('.')[0]}.{node.module}"
-                imports |= {(module, a.asname or a.name): (source, a.name) for a in node.names}
-    return homes | {place: homes[source] for place, source in imports.items() if source in homes}
+    for module, outline in modules.items():
+        own |= {(module, name): (module, name) for name in outline.classes}
+        package = module.rpartition(".")[0]
+        imports |= {(module, n): (f"{package}.{of}", name) for n, (of, name) in outline.imports.items()}
+    return own | {place: own[source] for place, source in imports.items() if source in own}
 
 
 def _shown(place: Place) -> str:

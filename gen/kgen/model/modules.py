@@ -282,10 +282,10 @@ class ModuleBuilder:
         schemas = call("_schemas.SCHEMAS.subject", quote.string(unit.version.subject))
         framed = call("rt.AvroSerde", schemas, classes)
         if role not in plan.also:
-            return SerdeDef(self._root_type(draft, types, unit, role), framed)
+            return SerdeDef(self._root_type(draft, types, unit, role), framed, subject=unit.version.subject)
         plain, serde = FORMATS[plan.also[role]]
         type_ = self._either_type(draft, types, unit, (plan.name, role, plain))
-        return SerdeDef(type_, call("rt.EitherSerde", framed, call(serde)))
+        return SerdeDef(type_, call("rt.EitherSerde", framed, call(serde)), subject=unit.version.subject)
 
     def _either_type(
         self, draft: _Draft, types: ModuleTypes, unit: ParsedVersion, use: tuple[str, str, str]

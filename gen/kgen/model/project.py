@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..pycode.expr import Expr
+from ..pycode.expr import Expr, Group
 from .given import Names
 from .subjects import Skipped
 
@@ -66,6 +66,13 @@ class FieldDef:
     default: Expr | None
     doc: str | None
 
+    @property
+    def required(self) -> bool:
+        """Whether a value has to be given."""
+        if isinstance(self.default, Group) and self.default.opening.rpartition(".")[2] == "field(":
+            return not any(before.startswith("default") for before, _ in self.default.items)
+        return self.default is None
+
 
 @dataclass(frozen=True)
 class RecordClass:
@@ -100,12 +107,13 @@ class Import:
 @dataclass(frozen=True)
 class SerdeDef:
     """One half of a topic: the type of its values, and the expression that makes the serde; `note` are lines
-    that explain it.
+    that explain it, `subject` is the one whose schemas it reads, empty if it reads none.
     """
 
     type: Expr
     serde: Expr
     note: tuple[str, ...] = ()
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,11 @@ class Module:
     topic: TopicDef | None
     registered: tuple[Expr, ...] = ()
 
+    @property
+    def classes(self) -> tuple[EnumClass | RecordClass, ...]:
+        """Enums and dataclasses."""
+        return (*self.enums, *self.records)
+
 
 @dataclass(frozen=True)
 class SubjectTexts:
@@ -189,5 +202,4 @@ class Project:
     @property
     def fullnames(self) -> frozenset[str]:
         """The full names of the types that have classes."""
-        enums = {c.fullname for module in self.modules for c in module.enums}
-        return frozenset(enums | {c.fullname for module in self.modules for c in module.records})
+        return frozenset(c.fullname for module in self.modules for c in module.classes)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..compat.schema_diff import Change
 from ..compat.subject_diff import SchemaChange
 from ..impact import Use, generated_changes, impact
 from ..project import paths
+from .generated_modules import GeneratedModules
 from .plan import FileAction
 from .state_impact import keeping
 
@@ -23,47 +23,10 @@ _MOST_FILES = 5_000
 _MOST_BYTES = 2 << 20  # of one file
 
 
-@dataclass(frozen=True)
-class Generated:
-    """The generated modules that are Python, on disk and as the plan writes them; both empty where the plan
-    changes none that is there or was there before.
-    """
-
-    old: Mapping[str, str]
-    new: Mapping[str, str]
-
-
-def generated(root: Path, actions: Sequence[FileAction], known: Collection[str]) -> Generated:
-    """The texts of the generated modules before and after a plan. `known` are the names of modules that the
-    lock has: one that comes back, which another pull removed, stands among those before with all that is
-    required made optional, for the lines that used it may not give that.
-    """
-    modules = [a for a in actions if a.kind == "generated"]
-    back = {a.path for a in modules if a.op == "add" and PurePosixPath(a.path).stem in known}
-    if not back and not any(a.op in ("change", "remove") and a.before for a in modules):
-        return Generated({}, {})
-    before = {a.path: _text(paths.read(root, a.path)) for a in modules}
-    after = _parsed({a.path: _text(a.content) for a in modules if a.content is not None})
-    returned = {path: _lenient(text) for path, text in after.items() if path in back}
-    return Generated(_parsed({path: text for path, text in before.items() if text}) | returned, after)
-
-
-def _lenient(text: str) -> str:
-    """A generated module as if no field were required."""
-    tree = ast.parse(text)
-    for item in (i for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for i in node.body):
-        value = item.value if isinstance(item, ast.AnnAssign) else None
-        if isinstance(item, ast.AnnAssign) and value is None:
-            item.value = ast.Constant(None)
-        elif isinstance(value, ast.Call) and {k.arg for k in value.keywords} == {"metadata"}:
-            value.keywords.append(ast.keyword("default", ast.Constant(None)))
-    return f"{text.partition(chr(10))[0]}\n{ast.unparse(tree)}\n"
-
-
 def uses(
     root: Path,
     actions: Sequence[FileAction],
-    modules: Generated,
+    modules: GeneratedModules,
     changes: Mapping[str, SchemaChange],
     present: Collection[str],
     *,
@@ -80,8 +43,9 @@ def uses(
         return ()
     owned = {a.path: a.content if merged or a.op in _MERGED else None for a in actions if a.kind == "owned"}
     files = dict(_files(root, owned))
-    kept = keeping(files, {**modules.new, **modules.old}, changes, present)
-    found = {*impact(affected, modules.old, files, modules.new), *kept}
+    sources = {path: module.sources.keys() for path, module in {**modules.new, **modules.old}.items()}
+    kept = keeping(files, sources, changes, present)
+    found = {*impact(affected, modules.old_texts, files, modules.new_texts), *kept}
     return tuple(sorted(found if merged else _as_on_disk(root, found, owned)))
 
 
@@ -103,19 +67,6 @@ def _before(old: str, new: str) -> Callable[[int], int]:
 
 def _same(line: int) -> int:
     return line
-
-
-def _parsed(texts: Mapping[str, str]) -> dict[str, str]:
-    """Those that are Python: a generated file may have been edited into something else."""
-    return {path: text for path, text in texts.items() if _is_python(path, text)}
-
-
-def _is_python(path: str, text: str) -> bool:
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return False
-    return path.endswith(".py")
 
 
 def _renames(changes: Iterable[Change]) -> dict[str, str]:

@@ -7,7 +7,6 @@ imports, and those that import it have to do with.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import resolve_name
@@ -28,7 +27,6 @@ STATEFUL = frozenset(
 )
 """Operators of Bytewax that keep what they were given until something else comes."""
 
-_SOURCE = re.compile(r"(\S+) v\d+ \(id \d+\)")
 _MODULES = ("bytewax.operators", "kgen_runtime")
 
 
@@ -60,16 +58,16 @@ class _File:
 
 def keeping(
     files: Mapping[str, str],
-    generated: Mapping[str, str],
+    generated: Mapping[str, Collection[str]],
     changes: Mapping[str, SchemaChange],
     present: Collection[str],
 ) -> tuple[Use, ...]:
-    """A use for each stateful step and what becomes of its state. `files` are the user's, `generated` the
-    generated modules, `{relative path: text}`, `changes` those of each subject, `present` the full names of
-    the types that have classes now.
+    """A use for each stateful step and what becomes of its state. `files` are the user's, `{relative path:
+    text}`, `generated` has the subjects that each generated module is made from, by path, `changes` what
+    changed in each subject, `present` the full names of the types that have classes now.
     """
     changed = {subject for subject, change in changes.items() if matter(change.changes)}
-    sources = {_dotted(path): _subjects(text) & changed for path, text in generated.items()}
+    sources = {_dotted(path): changed.intersection(subjects) for path, subjects in generated.items()}
     if not any(sources.values()):
         return ()
     known = {found.name: found for found in _read(files)}
@@ -107,11 +105,6 @@ def _which(names: Sequence[str], what: str) -> str:
     """`Line and Order, which change: …`."""
     verb, _, rest = what.partition(" ")
     return f"{listed(names)}, which {what if len(names) == 1 else f'{_PLURAL[verb]} {rest}'}"
-
-
-def _subjects(text: str) -> set[str]:
-    """Those that a generated module was made from."""
-    return set(_SOURCE.findall(text.partition("\n")[0]))
 
 
 def _read(files: Mapping[str, str]) -> Iterator[_File]:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kgen.impact import Use, generated_changes, impact
+from kgen.impact import Use, generated_changes, impact, model_outlines
 from kgen.model import Settings, build
+from kgen.model.project import Project
 from kgen.model.subjects import SchemaVersion, Snapshot, Subject
 from kgen.render import render
 
@@ -94,13 +95,17 @@ def _changed(change: str) -> dict[str, Any]:
     return schema
 
 
-def models(change: str) -> dict[str, str]:
-    """The generated modules after a change; `none` for before."""
+def model(change: str) -> Project:
+    """The model after a change; `none` for before."""
     schema = RECORD if change == "none" else _changed(change)
     version = SchemaVersion("orders-value", 1 + (change != "none"), 7, "AVRO", json.dumps(schema), ())
     snapshot = Snapshot("http://registry", (Subject("orders-value", (version,)),), ())
-    files = render(build(snapshot, Settings("streams", "0.1.0", {})))
-    return {path: text for path, text in files.items() if "/_generated/" in path}
+    return build(snapshot, Settings("streams", "0.1.0", {}))
+
+
+def modules(change: str) -> dict[str, str]:
+    """The generated modules after a change."""
+    return {path: text for path, text in render(model(change)).items() if "/_generated/" in path}
 
 
 @dataclass(frozen=True)
@@ -148,14 +153,14 @@ def write(root: Path, files: Mapping[str, str]) -> None:
 
 def named(found: list[Way], change: str) -> tuple[Use, ...]:
     """What kgen names."""
-    old, new = models("none"), models(change)
     renames = RENAMES if change == "renamed" else {}
-    return impact(generated_changes(old, new, renames), old, files_of(found), new)
+    changes = generated_changes(model_outlines(model("none")), model_outlines(model(change)), renames)
+    return impact(changes, modules("none"), files_of(found), modules(change))
 
 
 def run(root: Path, found: list[Way], change: str) -> dict[str, Line | None]:
     """By name of a way, the line of it that raised."""
-    write(root, {"streams/__init__.py": "", **models(change), **files_of(found)})
+    write(root, {"streams/__init__.py": "", **modules(change), **files_of(found)})
     names = [way.name for way in found if any("def run(" in text for text in way.files.values())]
     command = [sys.executable, "-B", "-W", "ignore", str(HERE / "ways_runner.py"), str(root), *names]
     paths = f"{REPO}/gen:{REPO}/runtime:{REPO}/templates"
@@ -169,7 +174,7 @@ def run(root: Path, found: list[Way], change: str) -> dict[str, Line | None]:
 
 def mypy(root: Path, found: list[Way], change: str) -> set[tuple[Line, str]]:
     """Lines and messages."""
-    write(root, {"streams/__init__.py": "", **models(change), **files_of(found)})
+    write(root, {"streams/__init__.py": "", **modules(change), **files_of(found)})
     command = [
         *(sys.executable, "-m", "mypy", "--check-untyped-defs", "--config-file=", "--no-error-summary"),
         *("--ignore-missing-imports", "--hide-error-context", "--follow-imports=silent", "ways"),

@@ -333,3 +333,31 @@ def test_two_formats_of_one_python_type_are_refused(project, registry, kgen, sch
     code, _, err = kgen("pull")
     assert code == 2
     assert "cannot be read in two formats" in err
+
+
+def test_a_table_that_names_a_subject_new_to_the_project_is_read_while_another_subject_goes(
+    project, registry, kgen
+):
+    """What is locked was put together under the new settings, which name what it does not hold."""
+    registry.add("ids", KEY)
+    del registry.subjects["bills-value"]
+    put(project, 'key = "ids"', "[topics.orders]")
+    code, out, err = kgen("pull")
+    assert (code, err) == (0, "")
+    assert "~ key of orders: bytes -> OrderKey; plain keys will be dead letters" in out
+    assert "! streams/bills.py:4: bills removed" in out
+
+
+def test_a_subject_whose_name_no_comment_can_hold_is_known_by_the_models(registry, kgen, tmp_path):
+    """The subjects of a module were read from the comment at its head, up to the first space."""
+    registry.add("our orders-value", ORDER)
+    assert kgen("pull", "--registry", registry.url)[0] == 0
+    [flow] = [it for it in (tmp_path / "p/streams/flows").glob("*.py") if it.name != "__init__.py"]
+    line = '    op.stateful_map("last", read.oks, lambda last, message: (message, message))\n'
+    text = flow.read_text()
+    at = text.index("    handled = ")
+    flow.write_text(text[:at] + line + text[at:])
+    registry.add("our orders-value", {**ORDER, "fields": []})
+    out = kgen("pull")[1]
+    number = flow.read_text().splitlines().index(line.rstrip()) + 1
+    assert f"! streams/flows/{flow.name}:{number}: step last keeps state of Order, which changes: " in out

@@ -12,9 +12,10 @@ from functools import cache, reduce
 
 from tests.unit.merge.edits import Edit, functions, ruff, swap
 from tests.unit.merge.edits import after as after_line
-from tests.unit.merge.schemas import ADDRESS, ORDER, Record, rendered, snapshot
+from tests.unit.merge.schemas import ADDRESS, ORDER, Record, first_model, model, snapshot
 
-from kgen.model import Settings, build
+from kgen.model import Project
+from kgen.render import render
 
 FLOW = "streams/flows/orders.py"
 LONG = "PurchaseOrderConfirmationOfTheWholesaleDepartmentRequestedByTheCustomer"
@@ -41,8 +42,12 @@ def project(*values: object) -> dict[str, str]:
 
 @cache
 def _project(values: str) -> dict[str, str]:
-    before = build(snapshot(ORDER), Settings("streams", "0.1.0", {}), {})  # type: ignore[arg-type]
-    return rendered(snapshot(ORDER, *json.loads(values)), before.names)
+    return render(model_of(*json.loads(values)))
+
+
+def model_of(*values: object) -> Project:
+    """The model after further versions."""
+    return model(snapshot(ORDER, *values), first_model().names)
 
 
 def commas(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from kgen.model import Settings, build
+from kgen.model import Names, Project, Settings, build
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
 from kgen.render import kind, render
 
@@ -134,27 +134,36 @@ def snapshot(*texts: Any, key: Any = None) -> Snapshot:
     return Snapshot("http://registry", tuple(subjects), (address,) if needed else ())
 
 
+def first_model() -> Project:
+    return model(snapshot(ORDER))
+
+
 @cache
 def first() -> dict[str, str]:
     """The render of the first version."""
-    return rendered(snapshot(ORDER))
+    return render(first_model())
 
 
-def rendered(found: Snapshot, names: Any = None) -> dict[str, str]:
-    return render(build(found, Settings("streams", "0.1.0", {}), names or {}))  # type: ignore[arg-type]
+def model(found: Snapshot, names: Names | None = None) -> Project:
+    return build(found, Settings("streams", "0.1.0", {}), names)
+
+
+def model_after(change: str) -> Project:
+    """The model with a change as the second version; classes keep their names."""
+    names = first_model().names
+    if change == "key":
+        return model(snapshot(ORDER, key="string"), names)
+    if change == "union":
+        return model(snapshot(ORDER, [ORDER, ADDRESS]), names)
+    schema = copy.deepcopy(ORDER)
+    SCHEMA_CHANGES[change](schema)
+    return model(snapshot(ORDER, schema), names)
 
 
 @cache
 def after(change: str) -> dict[str, str]:
-    """The render with a change as the second version; classes keep their names."""
-    before = build(snapshot(ORDER), Settings("streams", "0.1.0", {}), {})  # type: ignore[arg-type]
-    if change == "key":
-        return rendered(snapshot(ORDER, key="string"), before.names)
-    if change == "union":
-        return rendered(snapshot(ORDER, [ORDER, ADDRESS]), before.names)
-    schema = copy.deepcopy(ORDER)
-    SCHEMA_CHANGES[change](schema)
-    return rendered(snapshot(ORDER, schema), before.names)
+    """The render with a change as the second version."""
+    return render(model_after(change))
 
 
 CHANGES = [*SCHEMA_CHANGES, "key", "union"]

@@ -8,10 +8,10 @@ import ast
 import itertools
 
 import pytest
-from tests.unit.merge.roots import CHANGES, EDITS, FLOW, first, later, project, root
+from tests.unit.merge.roots import CHANGES, EDITS, FLOW, first, later, model_of, project, root
 from tests.unit.merge.test_matrix import tokens
 
-from kgen.impact import generated_changes, impact
+from kgen.impact import generated_changes, impact, model_outlines
 from kgen.merge import merge
 
 EVERY_CHANGE = pytest.mark.parametrize("change", CHANGES)
@@ -68,6 +68,7 @@ def test_what_stays_and_breaks_is_named(edit: str) -> None:
     old, new = project(), project(root("Purchase"))
     merged = merge(old[FLOW], EDITS[edit](old[FLOW]), new[FLOW], path=FLOW).text
     generated = [{p: t for p, t in side.items() if "/_generated/" in p} for side in (old, new)]
-    affected = generated_changes(*generated, {"shop.Order": "shop.Purchase"})  # type: ignore[call-arg]
+    before, after = (model_outlines(it) for it in (model_of(), model_of(root("Purchase"))))
+    affected = generated_changes(before, after, {"shop.Order": "shop.Purchase"})
     named = {use.line for use in impact(affected, generated[0], {**new, FLOW: merged}, generated[1])}
     assert merged.splitlines().index(OWN_WAYS[edit]) + 1 in named

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from mypy import api
 from tests.unit.merge.edits import EDITS
-from tests.unit.merge.schemas import CHANGES, after, first, owned
+from tests.unit.merge.schemas import CHANGES, after, first, first_model, model_after, owned
 from tests.unit.merge.test_matrix import tokens
 
-from kgen.impact import generated_changes, impact
+from kgen.impact import generated_changes, impact, model_outlines
 from kgen.merge import merge
 
 FLOW, TEST = "streams/flows/orders.py", "tests/test_orders.py"
@@ -104,7 +104,8 @@ def test_what_the_type_checker_objects_to_was_named(tmp_path: Path, monkeypatch:
     named = 0
     for change in CHANGES:
         files = project(tmp_path, flows(change))
-        affected = generated_changes(first_generated(), generated(change), RENAMES.get(change, {}))
+        outlines = model_outlines(first_model()), model_outlines(model_after(change))
+        affected = generated_changes(*outlines, RENAMES.get(change, {}))
         uses = {(u.path, u.line) for u in impact(affected, first_generated(), files, generated(change))}
         new = [o for o in objections(tmp_path) if (o[0], o[2]) not in known and "edit_" in o[0]]
         assert not [o for o in new if o[:2] not in uses], (change, sorted(uses))

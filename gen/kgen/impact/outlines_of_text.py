@@ -1,0 +1,109 @@
+"""Outlines of generated modules by their texts: of those on disk that are not what the lock gives, as under
+other settings of kgen.toml or by another kgen.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+from .outlines import ClassOutline, FieldOutline, Half, ModuleOutline, Place
+from .type_members import type_members
+
+_SOURCE = re.compile(r"(\S+) v(\d+) \(id \d+\)")
+_REGISTERING = ("rt.AvroSerde", "_schemas.SCHEMAS.register")
+"""Calls whose last argument has the full names of classes."""
+
+
+def text_outlines(texts: Mapping[str, str]) -> dict[str, ModuleOutline]:
+    """By path. Raises `SyntaxError` if a text is not Python."""
+    return {path: _module(text) for path, text in texts.items()}
+
+
+def _module(text: str) -> ModuleOutline:
+    tree = ast.parse(text)
+    aliases = dict(_aliases(tree))
+    return ModuleOutline(
+        sources={subject: int(version) for subject, version in _SOURCE.findall(text.partition("\n")[0])},
+        classes={n.name: _class(n, aliases) for n in tree.body if isinstance(n, ast.ClassDef)},
+        aliases={name: ast.unparse(node) for name, node in aliases.items() if not name.startswith("_")},
+        imports=dict(_imports(tree)),
+        names=frozenset(_names(tree)),
+        full_names=dict(_full_names(tree)),
+        halves=dict(_halves(tree, aliases)),
+    )
+
+
+def _aliases(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Type aliases, and other names for classes."""
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            if ast.unparse(node.annotation) == "TypeAlias":
+                yield node.target.id, node.value
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+            yield ast.unparse(node.targets[0]), node.value
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, Place]]:
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
+            yield from ((alias.asname or alias.name, (node.module, alias.name)) for alias in node.names)
+
+
+def _names(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield from (alias.asname or alias.name for alias in node.names if alias.name != "_schemas")
+
+
+def _full_names(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Classes and full names, as the serdes have them and as they are registered."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in _REGISTERING and len(node.args) > 1:
+            classes = node.args[-1]
+            if isinstance(classes, ast.Dict):
+                for key, value in zip(classes.keys, classes.values):
+                    if isinstance(key, ast.Constant) and isinstance(value, ast.Name):
+                        yield value.id, str(key.value)
+
+
+def _halves(tree: ast.Module, aliases: Mapping[str, ast.expr]) -> Iterator[tuple[str, Half]]:
+    for node in tree.body:
+        value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+        if not isinstance(value, ast.Call):
+            continue
+        if isinstance(node, ast.AnnAssign) and isinstance(node.annotation, ast.Subscript):
+            shown = ast.unparse(node.annotation.slice)
+            texts = (n for a in value.args[:1] for n in ast.walk(a) if isinstance(n, ast.Constant))
+            schemas = next((n.value for n in texts if isinstance(n.value, str)), "")
+            types = type_members(node.annotation.slice, aliases)
+            yield ast.unparse(node.target), Half(types, shown, ast.unparse(value.func), schemas)
+        elif isinstance(node, ast.Assign) and ast.unparse(value.func) == "rt.Topic" and value.args:
+            yield "topic", Half((), str(ast.literal_eval(value.args[0])), "rt.Topic")
+
+
+def _class(node: ast.ClassDef, aliases: Mapping[str, ast.expr]) -> ClassOutline:
+    is_enum = any(ast.unparse(base) == "Enum" for base in node.bases)
+    fields, symbols = {}, {}
+    for item in node.body:
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            fields[item.target.id] = _field(item.target.id, item, aliases)
+        elif is_enum and isinstance(item, ast.Assign) and isinstance(item.targets[0], ast.Name):
+            symbols[item.targets[0].id] = str(ast.literal_eval(item.value))
+    return ClassOutline(fields, symbols, is_enum)
+
+
+def _field(name: str, node: ast.AnnAssign, aliases: Mapping[str, ast.expr]) -> FieldOutline:
+    is_field = isinstance(node.value, ast.Call) and ast.unparse(node.value.func).rpartition(".")[2] == "field"
+    given = {k.arg: k.value for k in node.value.keywords} if isinstance(node.value, ast.Call) else {}
+    required = node.value is None or (is_field and not given.keys() & {"default", "default_factory"})
+    metadata = ast.literal_eval(given["metadata"]) if is_field and "metadata" in given else {}
+    types = type_members(node.annotation, aliases)
+    return FieldOutline(types, ast.unparse(node.annotation), required, str(metadata.get("avro", name)))
