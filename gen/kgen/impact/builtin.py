@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .kinds import (
-    ABSENT,
     DERIVED,
+    NO_OBJECT,
     SCALAR,
     Class,
     External,
@@ -35,7 +35,7 @@ def same_items(call: Call) -> Kind:
     """The same items in another container."""
     first = call.given.get(0)
     call.back(call.given.get(99, "key"), call.item(first))
-    return Many(ABSENT) if first == ABSENT else Many(call.item(first))
+    return Many(NO_OBJECT) if first == NO_OBJECT else Many(call.item(first))
 
 
 def _extreme(call: Call) -> Kind:
@@ -71,7 +71,7 @@ def _filter(call: Call) -> Kind:
 
 def zip_(call: Call) -> Kind:
     """`zip(a, b)`."""
-    if call.given.rest != ABSENT:
+    if call.given.rest != NO_OBJECT:
         return Many(Many(call.item(call.given.rest)))
     return Many(Tuple(tuple(map(call.item, call.given.args))))
 
@@ -84,7 +84,7 @@ def _sum(call: Call) -> Kind:
 def dict_(call: Call) -> Kind:
     """`dict(…)`."""
     first = call.given.get(0)
-    found: Kind = Keyed(()) if first == ABSENT else first
+    found: Kind = Keyed(()) if first == NO_OBJECT else first
     if isinstance(found, (Many, Tuple)) and not (isinstance(found, Many) and found.mapping):
         pair = call.item(found)
         key, value = call.engine.objects.parts(call.scope, call.node, pair, 2)
@@ -93,7 +93,7 @@ def dict_(call: Call) -> Kind:
         found = Many(SCALAR, SCALAR, mapping=True)
     named = dict(call.given.named)
     if isinstance(found, Keyed):
-        return found.with_items(named, is_open=call.given.more != ABSENT)
+        return found.with_items(named, is_open=call.given.more != NO_OBJECT)
     return found if not named else either(found, Keyed(tuple(named.items()), True))
 
 
@@ -182,7 +182,7 @@ def nothing_known(call: Call) -> Kind:
 
 def mapping_of(call: Call) -> Kind:
     """`defaultdict(list)`."""
-    return Many(call.back(call.arg(0)) if call.has(0) else ABSENT, SCALAR, mapping=True)
+    return Many(call.back(call.arg(0)) if call.has(0) else NO_OBJECT, SCALAR, mapping=True)
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .kinds import (
-    ABSENT,
     DERIVED,
+    NO_OBJECT,
     SCALAR,
     Derived,
     External,
@@ -30,13 +30,13 @@ Callable_ = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 @dataclass(frozen=True)
 class Arguments:
     """The arguments of a call. `rest` is what a `*` adds, `more` the mapping of a `**`, if it is not known
-    how many; `ABSENT` where there is none.
+    how many; `NO_OBJECT` where there is none.
     """
 
     args: tuple[Kind, ...] = ()
     named: tuple[tuple[str, Kind], ...] = ()
-    rest: Kind = ABSENT
-    more: Kind = ABSENT
+    rest: Kind = NO_OBJECT
+    more: Kind = NO_OBJECT
 
     @property
     def all(self) -> list[Kind]:
@@ -44,7 +44,7 @@ class Arguments:
         return [*self.args, *(kind for _, kind in self.named), self.rest, self.more]
 
     def get(self, number: int, name: str = "") -> Kind:
-        """An argument by its position or its name; `ABSENT` where it is not given."""
+        """An argument by its position or its name; `NO_OBJECT` where it is not given."""
         found = self.args[number : number + 1] or [kind for key, kind in self.named if key == name]
         return found[0] if found else self.rest
 
@@ -54,7 +54,7 @@ class Arguments:
 
     def joined(self, more: Arguments) -> Arguments:
         """With others after them; positions after a `*` of unknown length are not known."""
-        is_open = self.rest != ABSENT
+        is_open = self.rest != NO_OBJECT
         rest = either(self.rest, *(more.args if is_open else ()), more.rest)
         named = {**dict(self.named), **dict(more.named)}
         args = self.args if is_open else self.args + more.args
@@ -87,7 +87,7 @@ def _value_of(mapping: Kind) -> Kind:
 def expanded(mapping: Kind) -> Arguments:
     """What `**mapping` gives."""
     if isinstance(mapping, Keyed):
-        return Arguments(named=mapping.items, more=None if mapping.is_open else ABSENT)
+        return Arguments(named=mapping.items, more=None if mapping.is_open else NO_OBJECT)
     return Arguments(more=mapping)
 
 
@@ -107,15 +107,15 @@ def bound(node: Callable_, given: Arguments, defaults: Mapping[str, Kind]) -> di
     if args.vararg:
         found[args.vararg.arg] = Many(either(*given.args[len(plain) :], given.rest))
     if args.kwarg:
-        is_open = given.more != ABSENT
+        is_open = given.more != NO_OBJECT
         derived = any(isinstance(m, Derived) for m in members(given.more))
         found[args.kwarg.arg] = DERIVED if derived else Keyed(tuple(extra.items()), is_open)
     return found
 
 
 def _left(name: str, given: Arguments, defaults: Mapping[str, Kind]) -> Kind:
-    options = [] if given.rest == ABSENT else [given.rest]
-    options += [] if given.more == ABSENT else [value_of(given.more)]
+    options = [] if given.rest == NO_OBJECT else [given.rest]
+    options += [] if given.more == NO_OBJECT else [value_of(given.more)]
     return either(*options) if options else defaults.get(name)
 
 
@@ -128,7 +128,7 @@ def agreed(declared: Kind, given: Kind, is_base: bool = False) -> Kind:
     """What an object is that is declared to be one thing and given as another. `is_base` if the declared
     class is one that others stand in for.
     """
-    if declared is None or given in (None, ABSENT):
+    if declared is None or given in (None, NO_OBJECT):
         return given if declared is None else declared
     if not is_specific(declared):
         return given

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from . import containers, known
 from .call_arguments import FROM_MODEL, Arguments, Callable_, agreed, bound, parameters
 from .kinds import (
-    ABSENT,
     DERIVED,
+    NO_OBJECT,
     SCALAR,
     Class,
     Context,
@@ -111,7 +111,7 @@ class Calls:
         names = self._parameters(function, given, scope, is_last=is_last)
         key = node, tuple(names.values())
         if key not in self._known:
-            self._known[key] = ABSENT
+            self._known[key] = NO_OBJECT
             self._known[key] = self._read(function, scope, names, is_last=is_last)
         return self._known[key]
 
@@ -219,7 +219,7 @@ class Calls:
             class_ = owner.of if isinstance(owner, Instance) else owner
             if self.engine.shapes.owner(class_, "__init__") is None:
                 self.engine.constructors.store(scope, node, class_, given)
-                return ABSENT
+                return NO_OBJECT
         function = self.engine.objects.attribute(scope, func, owner, func.attr)
         if function is None and isinstance(owner, (Instance, Class)):
             return containers.of_class(self.engine, scope, node, owner, func.attr, given)

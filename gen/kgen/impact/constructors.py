@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .call_arguments import Arguments, parameters
-from .kinds import ABSENT, Class, Derived, Function, Instance, Kind, Many, either, members, texts
+from .kinds import NO_OBJECT, Class, Derived, Function, Instance, Kind, Many, either, members, texts
 from .scopes import Scope
 from .uses import ANY
 
@@ -25,7 +25,7 @@ class Constructors:
         """An object is made; an enum's member is looked up by its value."""
         if self.engine.shapes.is_enum(class_):
             names = texts(given.get(0))
-            for name in names or ([ANY] if given.get(0) != ABSENT else []):
+            for name in names or ([ANY] if given.get(0) != NO_OBJECT else []):
                 self.engine.report.on_use(scope.text, node, "load", class_, name, certain=bool(names))
             return Instance(class_)
         self.store(scope, node, class_, given)
@@ -71,10 +71,10 @@ class Constructors:
         places = {k.arg: k for k in node.keywords} if isinstance(node, ast.Call) else {}
         for name in given.given():
             report.on_use(scope.text, places.get(name, node), "store", class_, name, certain=certain)
-        if given.more != ABSENT:
+        if given.more != NO_OBJECT:
             report.on_use(scope.text, node, "store", class_, ANY, certain=False)
         if not given.args:
-            is_all = given.more == ABSENT and certain
+            is_all = given.more == NO_OBJECT and certain
             report.on_use(scope.text, node, "call", class_, "", given.given(), certain=is_all)
 
     def suspect(self, scope: Scope, node: ast.AST, given: Arguments) -> None:
@@ -86,7 +86,7 @@ class Constructors:
 
     def _may_make(self, class_: Class, given: Arguments) -> bool:
         names, shapes = given.given(), self.engine.shapes
-        has_all = shapes.required(class_) <= names or given.more != ABSENT
+        has_all = shapes.required(class_) <= names or given.more != NO_OBJECT
         return not given.args and names <= set(shapes.fields(class_)) and has_all
 
     # ---------------------------------------------------------------------- annotations

@@ -6,7 +6,20 @@ import ast
 from typing import TYPE_CHECKING
 
 from .call_arguments import Arguments
-from .kinds import ABSENT, SCALAR, Class, Instance, Keyed, Kind, Many, MessageKind, Text, Tuple, either, texts
+from .kinds import (
+    NO_OBJECT,
+    SCALAR,
+    Class,
+    Instance,
+    Keyed,
+    Kind,
+    Many,
+    MessageKind,
+    Text,
+    Tuple,
+    either,
+    texts,
+)
 from .outer_call import Call
 from .scopes import Scope
 
@@ -90,4 +103,4 @@ def of_class(
 
 
 def _is_given(given: Arguments) -> bool:
-    return any(kind not in (None, ABSENT) for kind in given.all)
+    return any(kind not in (None, NO_OBJECT) for kind in given.all)

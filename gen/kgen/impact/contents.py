@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .call_arguments import Arguments, value_of
-from .kinds import ABSENT, DERIVED, Derived, External, Keyed, Kind, Many, Text, either, members, texts
+from .kinds import DERIVED, NO_OBJECT, Derived, External, Keyed, Kind, Many, Text, either, members, texts
 from .outside import forgets, is_class, is_opaque
 from .scopes import Scope
 
@@ -34,7 +34,7 @@ class Contents:
                 self.widen(node.value, either(*found), scope)
 
     def _filled(self, scope: Scope, node: ast.Attribute, owner: Kind, given: Arguments) -> Kind:
-        first, last = given.get(0), given.args[-1] if given.args else ABSENT
+        first, last = given.get(0), given.args[-1] if given.args else NO_OBJECT
         if isinstance(owner, External):
             return self.kept_in(owner, given.all)
         if not isinstance(owner, (Many, Keyed)) or node.attr not in _ADDS | _JOINS:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from . import calls, constructors, contents, expressions, fixtures, objects, statements, strings
 from .call_arguments import UNKNOWN, Callable_
-from .kinds import ABSENT, Function, Kind, either
+from .kinds import NO_OBJECT, Function, Kind, either
 from .scopes import Scope
 from .shapes import Shapes
 from .text import ModuleSource
@@ -96,7 +96,7 @@ class Engine:
             scope.bind(name, kind)
             self.shapes.learn(owner.home, name, kind)
         elif owner.sort == "module":
-            known = self.world.values.get((owner.text.name, name), ABSENT)
+            known = self.world.values.get((owner.text.name, name), NO_OBJECT)
             self.world.values[owner.text.name, name] = either(known, kind)
             is_fixed = (owner.text.name, name) not in self.rebound
             scope.bind(name, kind if is_fixed else either(known, kind))
@@ -112,17 +112,17 @@ class Engine:
 
     def widen(self, scope: Scope, name: str, kind: Kind) -> None:
         """A name may be something else, too."""
-        scope.names[name] = either(scope.names.get(name, ABSENT), kind)
+        scope.names[name] = either(scope.names.get(name, NO_OBJECT), kind)
         if scope.sort == "module":
             self.set_in_module(scope.text.name, name, kind)
 
     def set_in_module(self, module: str, name: str, kind: Kind) -> None:
         """A module's name is set from elsewhere."""
         self.rebound.add((module, name))
-        self.world.values[module, name] = either(self.world.values.get((module, name), ABSENT), kind)
+        self.world.values[module, name] = either(self.world.values.get((module, name), NO_OBJECT), kind)
         if module in self.modules:
             names = self.modules[module].names
-            names[name] = either(names.get(name, ABSENT), kind)
+            names[name] = either(names.get(name, NO_OBJECT), kind)
 
     def touch_name(self, scope: Scope, node: ast.AST, module: str, name: str) -> None:
         """A module's name is used, and those that it stands for by an import of everything."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import contents
 from .call_arguments import Arguments, expanded, starred
 from .kinds import (
-    ABSENT,
+    NO_OBJECT,
     SCALAR,
     Class,
     Derived,
@@ -78,7 +78,7 @@ class Expressions:
             if module in self.engine.world.texts:
                 self.engine.touch_name(scope, node, module, name)
             return Text(node.value)
-        return ABSENT if node.value is None else SCALAR
+        return NO_OBJECT if node.value is None else SCALAR
 
     def _of_name(self, node: ast.Name, scope: Scope) -> Kind:
         if found := scope.lookup(node.id):
@@ -227,7 +227,7 @@ class Expressions:
         return self.engine.calls.define(node, scope)
 
     def _of_yield(self, node: ast.Yield, scope: Scope) -> Kind:
-        scope.owner().yielded.append(self.kind(node.value, scope) if node.value else ABSENT)
+        scope.owner().yielded.append(self.kind(node.value, scope) if node.value else NO_OBJECT)
         return None
 
     def _of_yield_from(self, node: ast.YieldFrom, scope: Scope) -> Kind:

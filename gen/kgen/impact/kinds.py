@@ -28,7 +28,7 @@ def _size_of(value: object) -> int:
 
 
 @dataclass(frozen=True)
-class Absent:
+class NoObject:
     """The object None, and what nothing has been put into yet: in a union it does not count."""
 
 
@@ -187,7 +187,7 @@ class SplitKind(_Compound):
 
 
 Kind: TypeAlias = (
-    Absent
+    NoObject
     | ModuleKind
     | External
     | Derived
@@ -208,22 +208,22 @@ Kind: TypeAlias = (
     | SplitKind
     | None
 )
-ABSENT, DERIVED = Absent(), Derived()
+NO_OBJECT, DERIVED = NoObject(), Derived()
 SCALAR = External("builtins.object()")  # a number, a string that is not known, a boolean
 
 
 def either(*kinds: Kind) -> Kind:
     """One of several, without repetition; unknown where one is unknown and nothing else is known."""
-    first = kinds[0] if kinds else ABSENT
+    first = kinds[0] if kinds else NO_OBJECT
     if all(kind is first for kind in kinds):
         return first
     found: dict[Kind, None] = {}
     for kind in kinds:
         found.update(dict.fromkeys(kind.kinds if isinstance(kind, Either) else (kind,)))
-    found.pop(ABSENT, None)
+    found.pop(NO_OBJECT, None)
     if len(found) == 1:
         return next(iter(found))
-    made = Either(tuple(found)) if found else ABSENT
+    made = Either(tuple(found)) if found else NO_OBJECT
     return bounded(made) if len(found) <= _MEMBERS else None
 
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from .call_arguments import Arguments
 from .kinds import (
-    ABSENT,
     DERIVED,
+    NO_OBJECT,
     SCALAR,
-    Absent,
     Class,
     Context,
     Derived,
@@ -24,6 +23,7 @@ from .kinds import (
     Many,
     MessageKind,
     ModuleKind,
+    NoObject,
     Partial,
     SplitKind,
     Stream,
@@ -65,7 +65,7 @@ class Objects:
         return either(*found)
 
     def _member(self, scope: Scope, node: ast.AST, owner: Kind, name: str, how: How) -> Kind:
-        if owner is None or isinstance(owner, (Absent, Derived)):
+        if owner is None or isinstance(owner, (NoObject, Derived)):
             is_derived = isinstance(owner, Derived) or name in _REFLECTIVE
             self.engine.report.suspect(scope.text, node, how, [name])
             return DERIVED if is_derived else None
@@ -155,7 +155,7 @@ class Objects:
                 return replace(member, bound=False)
             return replace(member, receiver=owner) if member.bound else member
         if isinstance(member, Instance) and self.engine.shapes.owner(member.of, "__get__"):
-            return self.invoke(scope, node, member, "__get__", owner, ABSENT)
+            return self.invoke(scope, node, member, "__get__", owner, NO_OBJECT)
         return member
 
     def invoke(self, scope: Scope, node: ast.AST, owner: Instance | Class, name: str, *args: Kind) -> Kind:

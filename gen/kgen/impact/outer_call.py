@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from .call_arguments import Arguments
 from .kinds import (
-    ABSENT,
+    NO_OBJECT,
     Kind,
 )
 from .scopes import Scope
@@ -31,11 +31,11 @@ class Call:
     def arg(self, number: int, name: str = "") -> Kind:
         """An argument; unknown where it is not given."""
         found = self.given.get(number, name)
-        return None if found == ABSENT else found
+        return None if found == NO_OBJECT else found
 
     def has(self, number: int, name: str = "") -> bool:
         """Whether an argument is given."""
-        return self.given.get(number, name) != ABSENT
+        return self.given.get(number, name) != NO_OBJECT
 
     def item(self, kind: Kind) -> Kind:
         """What iterating gives."""
@@ -43,7 +43,7 @@ class Call:
 
     def back(self, function: Kind, *args: Kind) -> Kind:
         """What a callback gives for such arguments."""
-        if function in (None, ABSENT):
+        if function in (None, NO_OBJECT):
             return None
         return self.engine.calls.call(self.scope, self.node, function, Arguments(args))
 

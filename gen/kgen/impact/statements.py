@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from .call_arguments import Arguments, agreed, parameters
 from .kinds import (
-    ABSENT,
+    NO_OBJECT,
     SCALAR,
-    Absent,
     Class,
     Derived,
     External,
@@ -20,6 +19,7 @@ from .kinds import (
     Kind,
     Many,
     ModuleKind,
+    NoObject,
     Text,
     Tuple,
     either,
@@ -136,7 +136,7 @@ class Statements:
             self.bind(target, value, scope)
 
     def _on_ann_assign(self, node: ast.AnnAssign, scope: Scope) -> None:
-        value = self._kind(node.value, scope) if node.value else ABSENT
+        value = self._kind(node.value, scope) if node.value else NO_OBJECT
         declared = self.engine.expressions.annotation(node.annotation, scope)
         self.engine.constructors.fits(scope, node, declared, value)
         kind = agreed(declared, value, self.engine.calls.is_base(declared))
@@ -204,7 +204,7 @@ class Statements:
                 self.engine.calls.escape(function)
             return function
         result = self.engine.calls.call(scope, decorator, made, Arguments((function,)))
-        return function if result in (None, ABSENT) else either(function, result)
+        return function if result in (None, NO_OBJECT) else either(function, result)
 
     def _on_class_def(self, node: ast.ClassDef, scope: Scope) -> None:
         bases = [self._kind(base, scope) for base in node.bases]
@@ -223,7 +223,7 @@ class Statements:
         scope.shared.update(node.names)
 
     def _on_return(self, node: ast.Return, scope: Scope) -> None:
-        scope.returned.append(self._kind(node.value, scope) if node.value else ABSENT)
+        scope.returned.append(self._kind(node.value, scope) if node.value else NO_OBJECT)
 
     def _on_expr(self, node: ast.Expr, scope: Scope) -> None:
         self._kind(node.value, scope)
@@ -332,7 +332,7 @@ class Statements:
             branch = scope.branch()
             self._pattern(case.pattern, subject, branch)
             matched = self._matched(case.pattern, branch)
-            if isinstance(node.subject, ast.Name) and matched not in (None, ABSENT):
+            if isinstance(node.subject, ast.Name) and matched not in (None, NO_OBJECT):
                 branch.names[node.subject.id] = matched
             if case.guard:
                 self._kind(case.guard, branch)
@@ -350,7 +350,7 @@ class Statements:
                 self._pattern(node.pattern, subject, scope)
             if node.name:
                 matched = self._matched(node.pattern, scope) if node.pattern else None
-                self.engine.bind(scope, node.name, subject if matched in (None, ABSENT) else matched)
+                self.engine.bind(scope, node.name, subject if matched in (None, NO_OBJECT) else matched)
         elif isinstance(node, ast.MatchOr):
             for child in node.patterns:
                 self._pattern(child, subject, scope)
@@ -443,4 +443,4 @@ _HANDLERS: Mapping[type[ast.stmt], Callable[[Any, Any, Scope], None]] = {
 }
 if hasattr(ast, "TryStar"):  # Python 3.11
     _HANDLERS = {**_HANDLERS, ast.TryStar: Statements._on_try}
-__all__ = ["FUNCTIONS", "SCALAR", "Absent", "Derived", "Statements", "Text"]
+__all__ = ["FUNCTIONS", "SCALAR", "Derived", "NoObject", "Statements", "Text"]

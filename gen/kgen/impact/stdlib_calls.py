@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from .builtin import by_name, dict_, mapping_of, nothing_known, same_items, zip_
 from .call_arguments import Arguments
 from .kinds import (
-    ABSENT,
     DERIVED,
+    NO_OBJECT,
     SCALAR,
     Class,
     Context,
@@ -52,7 +52,7 @@ def _replace(call: Call) -> Kind:
     first = call.arg(0)
     for member in members(first):
         if isinstance(member, Instance):
-            given = Arguments((ABSENT,), call.given.named, ABSENT, call.given.more)
+            given = Arguments((NO_OBJECT,), call.given.named, NO_OBJECT, call.given.more)
             call.engine.constructors.store(call.scope, call.node, member.of, given)
         elif member is None:
             call.engine.report.suspect(call.scope.text, call.node, "store", call.given.given())
@@ -99,7 +99,7 @@ def _partial(call: Call) -> Kind:
     function = call.arg(0)
     for member in members(function):
         if isinstance(member, Class):
-            named = Arguments((ABSENT,), call.given.named, ABSENT, call.given.more)
+            named = Arguments((NO_OBJECT,), call.given.named, NO_OBJECT, call.given.more)
             call.engine.constructors.store(call.scope, call.node, member, named)
     return Partial(function, call.given.args[1:], call.given.named)
 
@@ -115,7 +115,7 @@ def _starmap(call: Call) -> Kind:
 def _accumulate(call: Call) -> Kind:
     item = call.item(call.arg(0))
     start = call.given.get(99, "initial")
-    found = call.back(call.given.get(1, "func"), item if start == ABSENT else start, item)
+    found = call.back(call.given.get(1, "func"), item if start == NO_OBJECT else start, item)
     return Many(either(item, start, found))
 
 
@@ -140,7 +140,7 @@ def _push(call: Call) -> Kind:
     """`heappush(heap, x)`, `insort(list, x)`."""
     if call.places:
         old = call.arg(0)
-        item = old.item if isinstance(old, Many) else ABSENT
+        item = old.item if isinstance(old, Many) else NO_OBJECT
         call.engine.contents.widen(call.places[0], Many(either(item, call.arg(1))), call.scope)
     return call.item(call.arg(0))
 
@@ -149,7 +149,7 @@ def _setitem(call: Call) -> Kind:
     if len(call.places) == 3:
         target = ast.copy_location(ast.Subscript(call.places[0], call.places[1], ast.Store()), call.node)
         call.engine.contents.widen(target, call.arg(2), call.scope)
-    return ABSENT
+    return NO_OBJECT
 
 
 def _getter(call: Call) -> Kind:
@@ -172,7 +172,7 @@ def _import_module(call: Call) -> Kind:
 
 
 def _gather(call: Call) -> Kind:
-    return Tuple(call.given.args) if call.given.rest == ABSENT else Many(call.given.rest)
+    return Tuple(call.given.args) if call.given.rest == NO_OBJECT else Many(call.given.rest)
 
 
 def _to_thread(call: Call) -> Kind:
@@ -203,7 +203,7 @@ def _never(call: Call) -> Kind:
     for member in members(call.arg(0)):
         if isinstance(member, Instance):
             call.engine.report.on_use(call.scope.text, call.node, "never", member.of, "")
-    return ABSENT
+    return NO_OBJECT
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .kinds import (
-    ABSENT,
     DERIVED,
+    NO_OBJECT,
     SCALAR,
     External,
     Function,
@@ -79,7 +79,7 @@ def _value(item: Kind) -> Kind:
 
 def _callbacks(call: Call) -> list[Kind]:
     given = [*call.given.args[2:], *(k for name, k in call.given.named if name not in ("up", "step_id"))]
-    return [a for a in given if a not in (None, ABSENT) and not isinstance(a, (Stream, TopicKind))]
+    return [a for a in given if a not in (None, NO_OBJECT) and not isinstance(a, (Stream, TopicKind))]
 
 
 def _callback(call: Call) -> Kind:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .call_arguments import Arguments
-from .kinds import ABSENT, SCALAR, Getter, Instance, Kind, Text, Tuple, either, has_names, members
+from .kinds import NO_OBJECT, SCALAR, Getter, Instance, Kind, Text, Tuple, either, has_names, members
 from .scopes import Scope
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Strings:
     def _named(self, scope: Scope, node: ast.AST, given: Arguments, name: str) -> Kind:
         """What a name in a template stands for: a keyword, or an item of a mapping of the user's own."""
         found = given.get(len(given.args), name)
-        owners = [m for m in members(given.get(0)) if isinstance(m, Instance)] if found == ABSENT else []
+        owners = [m for m in members(given.get(0)) if isinstance(m, Instance)] if found == NO_OBJECT else []
         if owners:
             self.engine.report.suspect(scope.text, node, "load", [name])
         items = (self.engine.objects.subscript(scope, node, m, Text(name), None) for m in owners)

@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 from . import kinds
 from .kinds import (
-    ABSENT,
     DERIVED,
+    NO_OBJECT,
     Class,
     Context,
     External,
@@ -189,7 +189,7 @@ class ProjectIndex:
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str):
                 return self.annotation(module, expression(node.value), local, depth - 1)
-            return ABSENT if node.value is None else None
+            return NO_OBJECT if node.value is None else None
         if isinstance(node, ast.BinOp):
             return either(*(self.annotation(module, n, local, depth - 1) for n in (node.left, node.right)))
         if isinstance(node, ast.Subscript):
