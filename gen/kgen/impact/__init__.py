@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 
 from .changes import Affected, generated_changes
 from .engine import Engine
+from .module_source import ModuleSource, parsed
 from .outlines import Half, ModuleOutline, Outlines
 from .outlines_of_model import model_outlines
 from .outlines_of_text import text_outlines
+from .project_index import ProjectIndex
 from .shapes import Shapes
-from .text import ModuleSource, parsed
 from .uses import FoundUses, Use
-from .world import ProjectIndex
 
 __all__ = [
     "Affected",
@@ -55,10 +55,10 @@ def impact(
         texts[path].join(later[path])
     own = frozenset(text.name for text in texts.values())
     texts |= _texts(files, report)
-    world = ProjectIndex({text.name: text for text in texts.values()})
-    reaching = _reaching({a.module for a in report.affected}, world)
+    index = ProjectIndex({text.name: text for text in texts.values()})
+    reaching = _reaching({a.module for a in report.affected}, index)
     wanted = [texts[path] for path in sorted(files) if path in texts and texts[path].name in reaching]
-    Engine(world, Shapes(world, own), report, wanted).read()
+    Engine(index, Shapes(index, own), report, wanted).read()
     return report.sorted()
 
 
@@ -79,10 +79,10 @@ def _texts(files: Mapping[str, str], report: FoundUses) -> dict[str, ModuleSourc
     return texts
 
 
-def _reaching(modules: set[str], world: ProjectIndex) -> set[str]:
+def _reaching(modules: set[str], index: ProjectIndex) -> set[str]:
     """The modules that import a changed one, directly or through others of the project."""
     importers: dict[str, list[str]] = {}
-    for text in world.texts.values():
+    for text in index.texts.values():
         for name in text.imported:
             importers.setdefault(name, []).append(text.name)
     found, left = set(modules), list(modules)

@@ -23,9 +23,9 @@ from .kinds import (
     members,
     texts,
 )
+from .module_source import parsed
 from .outer_call import Call, Handler
-from .text import parsed
-from .uses import ANY, How
+from .uses import ANY, UsageKind
 
 if TYPE_CHECKING:
     pass
@@ -48,8 +48,8 @@ def _next(call: Call) -> Kind:
     owner = call.arg(0)
     found = []
     for member in members(owner):
-        if isinstance(member, Instance) and call.engine.objects.has(member, "__next__"):
-            found.append(call.engine.objects.invoke(call.scope, call.node, member, "__next__"))
+        if isinstance(member, Instance) and call.analysis.objects.has(member, "__next__"):
+            found.append(call.analysis.objects.invoke(call.scope, call.node, member, "__next__"))
         else:
             found.append(call.item(member))
     return either(*found, call.given.get(1))
@@ -87,7 +87,7 @@ def dict_(call: Call) -> Kind:
     found: Kind = Keyed(()) if first == NO_OBJECT else first
     if isinstance(found, (Many, Tuple)) and not (isinstance(found, Many) and found.mapping):
         pair = call.item(found)
-        key, value = call.engine.objects.parts(call.scope, call.node, pair, 2)
+        key, value = call.analysis.objects.parts(call.scope, call.node, pair, 2)
         found = Many(value, key, mapping=True)
     elif found == SCALAR or isinstance(found, External):
         found = Many(SCALAR, SCALAR, mapping=True)
@@ -107,22 +107,22 @@ def _type(call: Call) -> Kind:
 
 def _super(call: Call) -> Kind:
     first = call.arg(0)
-    home = first if isinstance(first, Class) else call.scope.home
-    bases = call.engine.shapes.bases(home) if home else []
+    definer = first if isinstance(first, Class) else call.scope.class_
+    bases = call.analysis.shapes.bases(definer) if definer else []
     return either(*(Instance(b) if isinstance(b, Class) else SCALAR for b in bases)) if bases else None
 
 
 def by_name(call: Call) -> Kind:
     """`getattr(x, name)`, `setattr(x, name, value)`."""
     owner, name = call.arg(0), call.arg(1)
-    how: How = "store" if "setattr" in call.name else "load"
+    how: UsageKind = "store" if "setattr" in call.name else "load"
     found: list[Kind] = []
     for member in members(name):
         if isinstance(member, Text):
-            found.append(call.engine.objects.attribute(call.scope, call.node, owner, member.value, how))
+            found.append(call.analysis.objects.attribute(call.scope, call.node, owner, member.value, how))
             if how == "store" and call.places:
                 for each in members(owner):
-                    call.engine.statements.put(call.places[0], each, member.value, call.arg(2), call.scope)
+                    call.analysis.bindings.put(call.places[0], each, member.value, call.arg(2), call.scope)
         else:
             found.append(_by_any_name(call, owner))
     return either(*found, *([call.arg(2)] if how == "load" and call.has(2) else []))
@@ -135,9 +135,11 @@ def _by_any_name(call: Call, owner: Kind) -> Kind:
         if isinstance(member, (Instance, Class)):
             class_ = member.of if isinstance(member, Instance) else member
             if not call.has(2) and call.arg(1) != DERIVED:  # not `f.name for f in fields(x)`
-                for home in call.engine.shapes.line(class_):
-                    call.engine.report.on_use(call.scope.text, call.node, "load", home, ANY, certain=False)
-            found.append(DERIVED if call.engine.shapes.holds_model(member) else None)
+                for definer in call.analysis.shapes.line(class_):
+                    call.analysis.report.on_use(
+                        call.scope.text, call.node, "load", definer, ANY, certain=False
+                    )
+            found.append(DERIVED if call.analysis.shapes.holds_model(member) else None)
         else:
             found.append(SCALAR if isinstance(member, External) else member if member == DERIVED else None)
     return either(*found)
@@ -145,15 +147,15 @@ def _by_any_name(call: Call, owner: Kind) -> Kind:
 
 def _hasattr(call: Call) -> Kind:
     for member in members(call.arg(0)):
-        is_own = isinstance(member, (Instance, Class)) and not call.engine.shapes.holds_model(member)
+        is_own = isinstance(member, (Instance, Class)) and not call.analysis.shapes.holds_model(member)
         for name in texts(call.arg(1)) if not is_own else ():
-            call.engine.objects.attribute(call.scope, call.node, member, name)
+            call.analysis.objects.attribute(call.scope, call.node, member, name)
     return SCALAR
 
 
 def _vars(call: Call) -> Kind:
     first = call.arg(0)
-    return DERIVED if first is None or call.engine.shapes.holds_model(first) else None
+    return DERIVED if first is None or call.analysis.shapes.holds_model(first) else None
 
 
 def _eval(call: Call) -> Kind:
@@ -163,20 +165,20 @@ def _eval(call: Call) -> Kind:
         except SyntaxError:
             continue
         names = [n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
-        call.engine.report.suspect(call.scope.text, call.node, "load", names)
+        call.analysis.report.suspect(call.scope.text, call.node, "load", names)
     return None
 
 
 def _property(call: Call) -> Kind:
     for member in members(call.given.get(0, "fget")):
         if isinstance(member, Function):
-            return Function(member.module, member.node, call.scope.home, True, is_property=True)
+            return Function(member.module, member.node, call.scope.class_, True, is_property=True)
     return None
 
 
 def nothing_known(call: Call) -> Kind:
     """It may give anything."""
-    call.engine.calls.outside(call.scope, call.node, call.name, call.given)
+    call.analysis.calls.outside(call.scope, call.node, call.name, call.given)
     return None
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from . import containers, known
+from .analysis import Analysis
 from .call_arguments import FROM_MODEL, Arguments, Callable_, agreed, bound, parameters
 from .kinds import (
     DERIVED,
@@ -35,9 +35,6 @@ from .outside import forgets, is_opaque
 from .scopes import Scope
 from .strings import FILLS, words
 
-if TYPE_CHECKING:
-    from .engine import Engine
-
 _DEPTH = 12  # of calls in calls
 _NESTING = 30  # of calls in calls, those of partials, methods and callbacks too
 _READINGS = 12  # of one function, with different arguments
@@ -48,7 +45,7 @@ _BUDGET = 20_000  # readings of functions in one pass over the project
 class Calls:
     """Reads calls."""
 
-    engine: Engine
+    analysis: Analysis
     _depth: int = 0
     _nesting: int = 0
     _left: int = _BUDGET
@@ -70,18 +67,18 @@ class Calls:
         plain = [*args.posonlyargs, *args.args]
         pairs = list(zip(plain[len(plain) - len(args.defaults) :], args.defaults))
         pairs += [(a, d) for a, d in zip(args.kwonlyargs, args.kw_defaults) if d is not None]
-        self.engine.defaults[node] = {a.arg: self.engine.expressions.kind(d, scope) for a, d in pairs}
+        self.analysis.defaults[node] = {a.arg: self.analysis.expressions.kind(d, scope) for a, d in pairs}
         is_method = scope.sort == "class" and not isinstance(node, ast.Lambda)
         marks = {ast.unparse(d) for d in getattr(node, "decorator_list", ())} if is_method else set()
-        self.engine.scopes[node] = scope
+        self.analysis.scopes[node] = scope
         function = Function(
             scope.text.name,
             node,
-            scope.home if is_method else None,
+            scope.class_ if is_method else None,
             is_method and "staticmethod" not in marks,
         )
-        if node not in self.engine.waiting and node not in self._readings:
-            self.engine.waiting[node] = function
+        if node not in self.analysis.waiting and node not in self._readings:
+            self.analysis.waiting[node] = function
         return function
 
     def escape(self, kind: Kind) -> None:
@@ -89,7 +86,7 @@ class Calls:
         for member in members(kind):
             if isinstance(member, Function) and member.node not in self._escaped:
                 self._escaped.add(member.node)
-                self.engine.waiting[member.node] = member
+                self.analysis.waiting[member.node] = member
             elif isinstance(member, Partial):
                 self.escape(member.function)
 
@@ -100,12 +97,12 @@ class Calls:
     def run(self, function: Function, given: Arguments, *, is_last: bool = False) -> Kind:
         """Read a function's body with such arguments; what it gives."""
         node = function.node
-        if node not in self.engine.scopes:
-            self.engine.module(function.module)
-        scope = self.engine.scopes.get(node)
+        if node not in self.analysis.scopes:
+            self.analysis.module(function.module)
+        scope = self.analysis.scopes.get(node)
         if scope is None:
             returns = None if isinstance(node, ast.Lambda) else node.returns
-            return self.engine.world.annotation(function.module, returns)
+            return self.analysis.index.annotation(function.module, returns)
         if function.bound:
             given = given.after(function.receiver or self._receiver(function))
         names = self._parameters(function, given, scope, is_last=is_last)
@@ -126,18 +123,18 @@ class Calls:
         self, function: Function, given: Arguments, scope: Scope, *, is_last: bool
     ) -> dict[str, Kind]:
         node = function.node
-        names = bound(node, given, {} if is_last else self.engine.defaults.get(node, {}))
+        names = bound(node, given, {} if is_last else self.analysis.defaults.get(node, {}))
         if is_last:
-            names.update(self.engine.fixtures.given(function, list(names), scope))
+            names.update(self.analysis.fixtures.given(function, list(names), scope))
         for arg in parameters(node):
-            declared = self.engine.expressions.declared(arg.annotation, scope)
+            declared = self.analysis.expressions.declared(arg.annotation, scope)
             names[arg.arg] = agreed(declared, names[arg.arg], self.is_base(declared))
         return names
 
     def is_base(self, declared: Kind) -> bool:
         """Whether other classes of the project may stand in for what is declared."""
         found = [m.of for m in members(declared) if isinstance(m, Instance)]
-        return any(c.module not in self.engine.shapes.generated for c in found)
+        return any(c.module not in self.analysis.shapes.generated for c in found)
 
     def _read(self, function: Function, scope: Scope, names: dict[str, Kind], *, is_last: bool) -> Kind:
         node = function.node
@@ -145,25 +142,25 @@ class Calls:
         if not is_last and (self._depth >= _DEPTH or readings >= _READINGS or self._left <= 0):
             self.escape(function)
             return None
-        self.engine.waiting.pop(node, None)
+        self.analysis.waiting.pop(node, None)
         self._readings[node] = readings + 1
         self._left -= 1
         self._depth += 1
         inner = scope.inside("function", names)
-        inner.home = function.owner or scope.home
+        inner.class_ = function.owner or scope.class_
         try:
             found = self._result(node, inner)
         finally:
             self._depth -= 1
         returns = None if isinstance(node, ast.Lambda) else node.returns
-        declared = self.engine.expressions.declared(returns, scope)
+        declared = self.analysis.expressions.declared(returns, scope)
         found = agreed(declared, found, self.is_base(declared))
-        return Context(self.engine.objects.item(inner, node, found)) if function.is_context else found
+        return Context(self.analysis.objects.item(inner, node, found)) if function.is_context else found
 
     def _result(self, node: Callable_, inner: Scope) -> Kind:
         if isinstance(node, ast.Lambda):
-            return self.engine.expressions.kind(node.body, inner)
-        self.engine.statements.body(node.body, inner)
+            return self.analysis.expressions.kind(node.body, inner)
+        self.analysis.statements.body(node.body, inner)
         return Many(either(*inner.yielded)) if inner.yielded else either(*inner.returned)
 
     # ---------------------------------------------------------------------- calls
@@ -180,49 +177,49 @@ class Calls:
 
     def _call(self, scope: Scope, node: ast.AST, function: Kind, given: Arguments) -> Kind:
         if isinstance(function, Function):
-            self.engine.constructors.check(scope, node, function, given)
+            self.analysis.constructors.check(scope, node, function, given)
             return self.run(function, given)
         if isinstance(function, Class):
-            return self.engine.constructors.make(scope, node, function, given)
+            return self.analysis.constructors.make(scope, node, function, given)
         if isinstance(function, External):
-            return known.result(self.engine, scope, node, function.name, given)
+            return known.result(self.analysis, scope, node, function.name, given)
         if isinstance(function, Partial):
             named = {**dict(function.named), **dict(given.named)}
             whole = Arguments((*function.args, *given.args), tuple(named.items()), given.rest, given.more)
             return self.call(scope, node, function.function, whole)
         if isinstance(function, Getter):
-            return self.engine.strings.get(scope, node, function, given)
-        if isinstance(function, Instance) and self.engine.shapes.owner(function.of, "__call__"):
-            method = self.engine.objects.attribute(scope, node, function, "__call__")
+            return self.analysis.strings.get(scope, node, function, given)
+        if isinstance(function, Instance) and self.analysis.shapes.owner(function.of, "__call__"):
+            method = self.analysis.objects.attribute(scope, node, function, "__call__")
             return self.call(scope, node, method, given)
         return self._unknown(scope, node, function, given)
 
     def _unknown(self, scope: Scope, node: ast.AST, function: Kind, given: Arguments) -> Kind:
         """Something is called of which nothing is known: it may be a class of the model."""
         for kind in given.all:
-            self.hand_over(scope, node, kind, is_derived=self.engine.shapes.holds_model(kind))
-        self.engine.constructors.suspect(scope, node, given)
+            self.hand_over(scope, node, kind, is_derived=self.analysis.shapes.holds_model(kind))
+        self.analysis.constructors.suspect(scope, node, given)
         if isinstance(function, Derived):
-            self.engine.objects.by_name(scope, node, function, *given.args[:1])
+            self.analysis.objects.by_name(scope, node, function, *given.args[:1])
             return DERIVED
         return DERIVED if isinstance(function, TopicKind) else None
 
     def method(self, scope: Scope, node: ast.AST, func: ast.Attribute, owner: Kind, given: Arguments) -> Kind:
         """What a method of an object gives."""
         if isinstance(owner, Text) and func.attr in FILLS:
-            self.engine.strings.fill(scope, node, owner.value, given)
+            self.analysis.strings.fill(scope, node, owner.value, given)
             return SCALAR
-        self.engine.objects.by_name(scope, node, owner, *given.args[:1])
+        self.analysis.objects.by_name(scope, node, owner, *given.args[:1])
         if isinstance(owner, (Many, Keyed, Text, MessageKind)) or (owner is None and func.attr == "__init__"):
-            return containers.method(self.engine, scope, node, owner, func.attr, given)
+            return containers.method(self.analysis, scope, node, owner, func.attr, given)
         if isinstance(owner, (Instance, Class)) and func.attr == "__init__":
             class_ = owner.of if isinstance(owner, Instance) else owner
-            if self.engine.shapes.owner(class_, "__init__") is None:
-                self.engine.constructors.store(scope, node, class_, given)
+            if self.analysis.shapes.owner(class_, "__init__") is None:
+                self.analysis.constructors.store(scope, node, class_, given)
                 return NO_OBJECT
-        function = self.engine.objects.attribute(scope, func, owner, func.attr)
+        function = self.analysis.objects.attribute(scope, func, owner, func.attr)
         if function is None and isinstance(owner, (Instance, Class)):
-            return containers.of_class(self.engine, scope, node, owner, func.attr, given)
+            return containers.of_class(self.analysis, scope, node, owner, func.attr, given)
         return self.call(scope, node, function, given)
 
     # ---------------------------------------------------------------------- what lies outside
@@ -232,13 +229,13 @@ class Calls:
         for member in members(kind):
             if isinstance(member, Getter):
                 names = [part for n in member.names for part in words(str(n))]
-                self.engine.report.suspect(scope.text, node, "load", names)
+                self.analysis.report.suspect(scope.text, node, "load", names)
             elif isinstance(member, Function) and is_derived and not self._declares(member):
                 self.run(member, FROM_MODEL)
             elif isinstance(member, (Function, Partial)):
                 self.escape(member)
-            elif isinstance(member, Instance) and self.engine.shapes.owner(member.of, "__call__"):
-                self.escape(self.engine.objects.attribute(scope, node, member, "__call__"))
+            elif isinstance(member, Instance) and self.analysis.shapes.owner(member.of, "__call__"):
+                self.escape(self.analysis.objects.attribute(scope, node, member, "__call__"))
 
     def _declares(self, function: Function) -> bool:
         found = list(parameters(function.node))[function.bound :]
@@ -246,15 +243,15 @@ class Calls:
 
     def outside(self, scope: Scope, node: ast.AST, name: str, given: Arguments) -> Kind:
         """What a function that is not known gives for such arguments."""
-        shapes = self.engine.shapes
+        shapes = self.analysis.shapes
         holds = any(map(shapes.holds_model, given.all))
         for kind in given.all:
             self.hand_over(scope, node, kind, is_derived=holds)
         if holds:
             names = [part for kind in given.all for text in texts(kind) for part in text.split(".")]
             is_object = isinstance(given.get(0), (Instance, Class))
-            self.engine.report.suspect(scope.text, node, "load", names)
-            self.engine.report.suspect(scope.text, node, "store", given.given() if is_object else ())
+            self.analysis.report.suspect(scope.text, node, "load", names)
+            self.analysis.report.suspect(scope.text, node, "store", given.given() if is_object else ())
         if forgets(name):
             return External(f"{name}()")
         if holds:

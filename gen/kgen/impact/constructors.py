@@ -4,70 +4,67 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from .analysis import Analysis
 from .call_arguments import Arguments, parameters
 from .kinds import NO_OBJECT, Class, Derived, Function, Instance, Kind, Many, either, members, texts
 from .scopes import Scope
 from .uses import ANY
-
-if TYPE_CHECKING:
-    from .engine import Engine
 
 
 @dataclass
 class Constructors:
     """Reads constructions, and checks what functions are called with."""
 
-    engine: Engine
+    analysis: Analysis
 
     def make(self, scope: Scope, node: ast.AST, class_: Class, given: Arguments) -> Kind:
         """An object is made; an enum's member is looked up by its value."""
-        if self.engine.shapes.is_enum(class_):
+        if self.analysis.shapes.is_enum(class_):
             names = texts(given.get(0))
             for name in names or ([ANY] if given.get(0) != NO_OBJECT else []):
-                self.engine.report.on_use(scope.text, node, "load", class_, name, certain=bool(names))
+                self.analysis.report.on_use(scope.text, node, "load", class_, name, certain=bool(names))
             return Instance(class_)
         self.store(scope, node, class_, given)
         self._run(scope, node, class_, "__init__", Instance(class_), given)
-        if self.engine.shapes.owner(class_, "__init__") is None:
+        if self.analysis.shapes.owner(class_, "__init__") is None:
             self._set_fields(class_, given)
         return either(Instance(class_), self._run(scope, node, class_, "__new__", class_, given))
 
     def _run(
         self, scope: Scope, node: ast.AST, class_: Class, name: str, receiver: Kind, given: Arguments
     ) -> Kind:
-        shapes = self.engine.shapes
-        home = shapes.owner(class_, name)
+        shapes = self.analysis.shapes
+        definer = shapes.owner(class_, name)
         found: list[Kind] = []
-        for member in members(shapes.attribute(home, name)) if home else ():
+        for member in members(shapes.attribute(definer, name)) if definer else ():
             if isinstance(member, Function):
                 self.check(scope, node, member, given)
                 if name == "__init__":
-                    found.append(self.engine.calls.run(replace(member, receiver=receiver), given))
+                    found.append(self.analysis.calls.run(replace(member, receiver=receiver), given))
                 else:
                     plain = replace(member, bound=False)
-                    found.append(self.engine.calls.run(plain, given.after(receiver)))
+                    found.append(self.analysis.calls.run(plain, given.after(receiver)))
         return either(*found)
 
     def _set_fields(self, class_: Class, given: Arguments) -> None:
         """The fields of a dataclass, a NamedTuple or such are set."""
-        shapes = self.engine.shapes
+        shapes = self.analysis.shapes
         if class_.module not in shapes.generated:
             for name, kind in [*zip(shapes.fields(class_), given.args), *given.named]:
-                if home := shapes.owner(class_, name):
-                    shapes.learn(home, name, kind)
+                if definer := shapes.owner(class_, name):
+                    shapes.learn(definer, name, kind)
 
     def store(self, scope: Scope, node: ast.AST, class_: Class, given: Arguments) -> None:
         """A constructor is called, or what stands for it: `replace(x, …)`, `super().__init__(…)`."""
-        for home in self.engine.shapes.line(class_):
-            if home.module in self.engine.shapes.generated:
-                self._store(scope, node, home, given, certain=True)
-            elif self.engine.shapes.has(home, "__init__"):
+        for definer in self.analysis.shapes.line(class_):
+            if definer.module in self.analysis.shapes.generated:
+                self._store(scope, node, definer, given, certain=True)
+            elif self.analysis.shapes.has(definer, "__init__"):
                 return
 
     def _store(self, scope: Scope, node: ast.AST, class_: Class, given: Arguments, *, certain: bool) -> None:
-        report = self.engine.report
+        report = self.analysis.report
         places = {k.arg: k for k in node.keywords} if isinstance(node, ast.Call) else {}
         for name in given.given():
             report.on_use(scope.text, places.get(name, node), "store", class_, name, certain=certain)
@@ -79,13 +76,13 @@ class Constructors:
 
     def suspect(self, scope: Scope, node: ast.AST, given: Arguments) -> None:
         """Something is called that may be a class of the model, if the keywords are those of one."""
-        for change in self.engine.report.affected:
+        for change in self.analysis.report.affected:
             class_ = Class(change.module, change.owner)
             if change.owner and given.named and self._may_make(class_, given):
                 self._store(scope, node, class_, given, certain=False)
 
     def _may_make(self, class_: Class, given: Arguments) -> bool:
-        names, shapes = given.given(), self.engine.shapes
+        names, shapes = given.given(), self.analysis.shapes
         has_all = shapes.required(class_) <= names or given.more != NO_OBJECT
         return not given.args and names <= set(shapes.fields(class_)) and has_all
 
@@ -97,11 +94,11 @@ class Constructors:
         named = dict(given.named)
         pairs = [*zip(args, given.args), *((arg, named[arg.arg]) for arg in args if arg.arg in named)]
         for parameter, kind in pairs:
-            declared = self.engine.world.annotation(function.module, parameter.annotation)
+            declared = self.analysis.index.annotation(function.module, parameter.annotation)
             self.fits(scope, node, declared, kind)
         if any(isinstance(member, Derived) for member in members(given.more)):
             names = [arg.arg for arg in args[len(given.args) :] if arg.arg not in named]
-            self.engine.report.suspect(scope.text, node, "load", names)
+            self.analysis.report.suspect(scope.text, node, "load", names)
 
     def fits(self, scope: Scope, node: ast.AST, declared: Kind, given: Kind) -> None:
         """Report where an object may be of a class that the annotation of its place does not name, or does
@@ -112,24 +109,24 @@ class Constructors:
         wanted = [k for k in members(declared) if isinstance(k, Instance)]
         for member in members(given) if wanted else ():
             if isinstance(member, Instance) and member not in wanted:
-                self.engine.report.on_use(scope.text, node, "missing", member.of, "")
-                for protocol in (k.of for k in wanted if self.engine.shapes.is_protocol(k.of)):
+                self.analysis.report.on_use(scope.text, node, "missing", member.of, "")
+                for protocol in (k.of for k in wanted if self.analysis.shapes.is_protocol(k.of)):
                     self._satisfies(scope, node, member.of, protocol, ())
 
     def _satisfies(
         self, scope: Scope, node: ast.AST, class_: Class, protocol: Class, seen: tuple[Class, ...]
     ) -> None:
         """The names of a Protocol are asked of an object."""
-        shapes = self.engine.shapes
+        shapes = self.analysis.shapes
         for name in shapes.declared(protocol) if protocol not in seen else ():
-            if home := shapes.owner(class_, name):
-                self.engine.report.on_use(scope.text, node, "load", home, name)
+            if definer := shapes.owner(class_, name):
+                self.analysis.report.on_use(scope.text, node, "load", definer, name)
                 wanted = shapes.attribute(protocol, name)
                 if isinstance(wanted, Function) and not isinstance(wanted.node, ast.Lambda):
-                    wanted = self.engine.world.annotation(protocol.module, wanted.node.returns)
+                    wanted = self.analysis.index.annotation(protocol.module, wanted.node.returns)
                 inner = [
                     m.of for m in members(wanted) if isinstance(m, Instance) and shapes.is_protocol(m.of)
                 ]
-                own = [m.of for m in members(shapes.attribute(home, name)) if isinstance(m, Instance)]
+                own = [m.of for m in members(shapes.attribute(definer, name)) if isinstance(m, Instance)]
                 for each, other in ((a, b) for a in own for b in inner):
                     self._satisfies(scope, node, each, other, (*seen, protocol))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
+from .analysis import Analysis
 from .call_arguments import Arguments
 from .kinds import (
     NO_OBJECT,
@@ -23,13 +23,10 @@ from .kinds import (
 from .outer_call import Call
 from .scopes import Scope
 
-if TYPE_CHECKING:
-    from .engine import Engine
 
-
-def method(engine: Engine, scope: Scope, node: ast.AST, owner: Kind, name: str, given: Arguments) -> Kind:
+def method(analysis: Analysis, scope: Scope, node: ast.AST, owner: Kind, name: str, given: Arguments) -> Kind:
     """What a method of a container, a string or a message gives."""
-    call = Call(engine, scope, node, name, given)
+    call = Call(analysis, scope, node, name, given)
     if isinstance(owner, MessageKind):
         return MessageKind(owner.key, call.arg(0, "value"), owner.key_of) if name == "with_value" else SCALAR
     if isinstance(owner, Text):
@@ -54,7 +51,7 @@ def _of_text(owner: Text, name: str, call: Call) -> Kind:
 def _of_mapping(owner: Keyed, name: str, call: Call) -> Kind:
     key = call.given.get(0)
     if name in ("get", "pop", "setdefault"):
-        found = call.engine.objects.subscript(call.scope, call.node, owner, key)
+        found = call.analysis.objects.subscript(call.scope, call.node, owner, key)
         return either(found, call.given.get(1)) if call.has(1) else found
     keys: list[Kind] = [Text(key) for key, _ in owner.items]
     unknown: list[Kind] = [None] if owner.is_open else []
@@ -88,18 +85,18 @@ def _of_container(owner: Kind, name: str, call: Call) -> Kind:
 
 
 def of_class(
-    engine: Engine, scope: Scope, node: ast.AST, owner: Instance | Class, name: str, given: Arguments
+    analysis: Analysis, scope: Scope, node: ast.AST, owner: Instance | Class, name: str, given: Arguments
 ) -> Kind:
     """What a method that reading its class does not show gives."""
-    call = Call(engine, scope, node, name, given)
+    call = Call(analysis, scope, node, name, given)
     if isinstance(owner, Instance) and name in ("_replace", "_asdict"):
         if name == "_replace":
             return owner
-        fields = engine.shapes.fields(owner.of)
-        return Keyed(tuple((f, engine.shapes.attribute(owner.of, f)) for f in fields))
+        fields = analysis.shapes.fields(owner.of)
+        return Keyed(tuple((f, analysis.shapes.attribute(owner.of, f)) for f in fields))
     if name in ("__new__", "_make") and isinstance(owner, Class):
         return Instance(owner)
-    return engine.calls.outside(call.scope, node, f"{owner}.{name}", given) if _is_given(given) else None
+    return analysis.calls.outside(call.scope, node, f"{owner}.{name}", given) if _is_given(given) else None
 
 
 def _is_given(given: Arguments) -> bool:

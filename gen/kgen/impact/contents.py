@@ -5,15 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from .analysis import Analysis
 from .call_arguments import Arguments, value_of
 from .kinds import DERIVED, NO_OBJECT, Derived, External, Keyed, Kind, Many, Text, either, members, texts
 from .outside import forgets, is_class, is_opaque
 from .scopes import Scope
-
-if TYPE_CHECKING:
-    from .engine import Engine
 
 _WIDEST = 32  # dict whose keys are distinguished
 _ADDS = {"append", "add", "appendleft", "insert", "put", "put_nowait", "push", "set", "setdefault", "send"}
@@ -24,7 +21,7 @@ _JOINS = {"extend", "extendleft", "update"}
 class Contents:
     """Keeps up with what is put into objects."""
 
-    engine: Engine
+    analysis: Analysis
 
     def absorb(self, node: ast.Attribute, owner: Kind, given: Arguments, scope: Scope) -> None:
         """A method is called that may put its arguments into the object."""
@@ -41,7 +38,7 @@ class Contents:
             return owner
         if isinstance(owner, Many) and not owner.mapping:
             is_one = node.attr in _ADDS
-            return Many(either(owner.item, last if is_one else self.engine.objects.item(scope, node, last)))
+            return Many(either(owner.item, last if is_one else self.analysis.objects.item(scope, node, last)))
         if node.attr in _ADDS:
             return with_item(owner, first, last)
         found = joined(owner, last) if given.args else owner
@@ -51,7 +48,7 @@ class Contents:
         """What an object from outside is that may keep what it is given."""
         if is_class(owner.name):
             return owner
-        if not forgets(owner.name) and any(map(self.engine.shapes.holds_model, given)):
+        if not forgets(owner.name) and any(map(self.analysis.shapes.holds_model, given)):
             return DERIVED
         is_unknown = any(member is None for kind in given for member in members(kind))
         return None if is_unknown and not is_opaque(owner.name) else owner
@@ -61,8 +58,8 @@ class Contents:
         if isinstance(target, ast.Name):
             self._widen_name(target.id, kind, scope)
         elif isinstance(target, ast.Attribute):
-            owner = self.engine.expressions.kind(target.value, scope)
-            self.engine.statements.set_attribute(target, owner, kind, scope)
+            owner = self.analysis.expressions.kind(target.value, scope)
+            self.analysis.bindings.set_attribute(target, owner, kind, scope)
         elif isinstance(target, ast.Subscript):
             self._widen_item(target.value, target.slice, kind, scope)
         elif isinstance(target, ast.Call) and isinstance(target.func, ast.Attribute) and target.args:
@@ -73,15 +70,15 @@ class Contents:
     def _widen_name(self, name: str, kind: Kind, scope: Scope) -> None:
         outer = next((s for s in scope.chain() if name in s.names), None)
         if outer is None:
-            self.engine.set_in_module(scope.text.name, name, kind)
+            self.analysis.set_in_module(scope.text.name, name, kind)
         elif outer is scope.owner() and outer.sort != "module":
             outer.names[name] = kind
         else:
-            self.engine.widen(outer, name, kind)
+            self.analysis.widen(outer, name, kind)
 
     def _widen_item(self, base: ast.expr, key: ast.expr, kind: Kind, scope: Scope) -> None:
-        name = self.engine.expressions.kind(key, scope)
-        found = [with_item(m, name, kind) for m in members(self.engine.expressions.kind(base, scope))]
+        name = self.analysis.expressions.kind(key, scope)
+        found = [with_item(m, name, kind) for m in members(self.analysis.expressions.kind(base, scope))]
         self.widen(base, either(*found), scope)
 
 

@@ -7,9 +7,10 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import contents
+from .analysis import Analysis
 from .call_arguments import Arguments, expanded, starred
 from .kinds import (
     NO_OBJECT,
@@ -32,11 +33,8 @@ from .kinds import (
     texts,
 )
 from .outside import BUILTINS
+from .project_index import expression, last_name
 from .scopes import Scope
-from .world import expression, last_name
-
-if TYPE_CHECKING:
-    from .engine import Engine
 
 _ANYTHING = {"Any", "object"}
 _WIDEST = 32  # tuple whose items are distinguished
@@ -46,7 +44,7 @@ _WIDEST = 32  # tuple whose items are distinguished
 class Expressions:
     """Reads expressions; every use in them goes to the report."""
 
-    engine: Engine
+    analysis: Analysis
 
     def kind(self, node: ast.expr | None, scope: Scope) -> Kind:
         """What an expression is."""
@@ -68,15 +66,15 @@ class Expressions:
 
     def declared(self, node: ast.expr | None, scope: Scope) -> Kind:
         """What an annotation says."""
-        return self.engine.world.annotation(scope.text.name, node, scope.lookup)
+        return self.analysis.index.annotation(scope.text.name, node, scope.lookup)
 
     # ---------------------------------------------------------------------- names and attributes
 
     def _of_constant(self, node: ast.Constant, scope: Scope) -> Kind:
         if isinstance(node.value, str):
             module, _, name = node.value.rpartition(".")
-            if module in self.engine.world.texts:
-                self.engine.touch_name(scope, node, module, name)
+            if module in self.analysis.index.texts:
+                self.analysis.on_name_use(scope, node, module, name)
             return Text(node.value)
         return NO_OBJECT if node.value is None else SCALAR
 
@@ -84,14 +82,14 @@ class Expressions:
         if found := scope.lookup(node.id):
             return found[0]
         module = scope.text.name
-        for origin, name in self.engine.world.origins(module, node.id):
-            self.engine.report.touch_name(scope.text, node, origin, name)
-        known = self.engine.world.name(module, node.id)
+        for origin, name in self.analysis.index.origins(module, node.id):
+            self.analysis.report.on_name_use(scope.text, node, origin, name)
+        known = self.analysis.index.name(module, node.id)
         is_builtin = known is None and node.id not in scope.text.bindings and node.id in BUILTINS
         return External(f"builtins.{node.id}") if is_builtin else known
 
     def _of_attribute(self, node: ast.Attribute, scope: Scope) -> Kind:
-        return self.engine.objects.attribute(scope, node, self.kind(node.value, scope), node.attr)
+        return self.analysis.objects.attribute(scope, node, self.kind(node.value, scope), node.attr)
 
     def _of_subscript(self, node: ast.Subscript, scope: Scope) -> Kind:
         owner, key = self.kind(node.value, scope), self.kind(node.slice, scope)
@@ -99,20 +97,20 @@ class Expressions:
             self._message_type(node, scope)
         if isinstance(node.slice, ast.Slice):
             return either(*(Many(either(*m.items)) if isinstance(m, Tuple) else m for m in members(owner)))
-        return self.engine.objects.subscript(scope, node, owner, key, _number(node.slice))
+        return self.analysis.objects.subscript(scope, node, owner, key, _number(node.slice))
 
     def _message_type(self, node: ast.Subscript, scope: Scope) -> None:
         """`rt.Message[bytes, orders.Order]` says what the key is."""
         found = self.declared(node, scope)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if isinstance(found, MessageKind) and ast.unparse(parts[0]).rpartition(".")[2] not in _ANYTHING:
-            self.engine.report.touch_name(scope.text, node, found.key_of, "key")
+            self.analysis.report.on_name_use(scope.text, node, found.key_of, "key")
 
     # ---------------------------------------------------------------------- operators
 
     def _of_named_expr(self, node: ast.NamedExpr, scope: Scope) -> Kind:
         value = self.kind(node.value, scope)
-        self.engine.bind(scope, node.target.id, value)
+        self.analysis.bind(scope, node.target.id, value)
         return value
 
     def _of_if_exp(self, node: ast.IfExp, scope: Scope) -> Kind:
@@ -133,7 +131,7 @@ class Expressions:
         if isinstance(node.op, ast.Add) and texts(left) and texts(right):
             return _joined([left, right])
         if isinstance(left, Text) and isinstance(node.op, ast.Mod):
-            self.engine.strings.fill(scope, node, left.value, Arguments((right,)))
+            self.analysis.strings.fill(scope, node, left.value, Arguments((right,)))
             return SCALAR
         options = [*members(left), *members(right)]
         found = [_operand(member) for member in options]
@@ -157,7 +155,7 @@ class Expressions:
         found = [self.kind(part, scope) for part in (node.left, *node.comparators)]
         if any(map(has_names, found)):
             names = [name for kind in found for name in texts(kind)]
-            self.engine.report.suspect(scope.text, node, "load", names)
+            self.analysis.report.suspect(scope.text, node, "load", names)
         return SCALAR
 
     def narrowed(self, test: ast.expr, scope: Scope) -> dict[str, Kind]:
@@ -177,7 +175,7 @@ class Expressions:
         return {name: either(*(Instance(o) if isinstance(o, Class) else _object(o) for o in options))}
 
     def _is_loose(self, kind: Kind) -> bool:
-        return isinstance(kind, Class) and self.engine.shapes.is_protocol(kind)
+        return isinstance(kind, Class) and self.analysis.shapes.is_protocol(kind)
 
     # ---------------------------------------------------------------------- displays
 
@@ -186,7 +184,7 @@ class Expressions:
 
     def _element(self, node: ast.expr, scope: Scope) -> Kind:
         found = self.kind(node, scope)
-        return self.engine.objects.item(scope, node, found) if isinstance(node, ast.Starred) else found
+        return self.analysis.objects.item(scope, node, found) if isinstance(node, ast.Starred) else found
 
     def _of_tuple(self, node: ast.Tuple, scope: Scope) -> Kind:
         items = tuple(self._element(item, scope) for item in node.elts)
@@ -211,8 +209,8 @@ class Expressions:
     def _generators(self, generators: Sequence[ast.comprehension], scope: Scope) -> Scope:
         inner = scope.inside("inner")
         for generator in generators:
-            found = self.engine.objects.item(inner, generator.iter, self.kind(generator.iter, inner))
-            self.engine.statements.unpack(generator.target, found, inner, inner.names)
+            found = self.analysis.objects.item(inner, generator.iter, self.kind(generator.iter, inner))
+            self.analysis.bindings.unpack(generator.target, found, inner, inner.names)
             for test in generator.ifs:
                 self.kind(test, inner)
                 inner.names.update(self.narrowed(test, inner))
@@ -224,23 +222,23 @@ class Expressions:
         return self.kind(node.value, scope)
 
     def _of_lambda(self, node: ast.Lambda, scope: Scope) -> Kind:
-        return self.engine.calls.define(node, scope)
+        return self.analysis.calls.define(node, scope)
 
     def _of_yield(self, node: ast.Yield, scope: Scope) -> Kind:
         scope.owner().yielded.append(self.kind(node.value, scope) if node.value else NO_OBJECT)
         return None
 
     def _of_yield_from(self, node: ast.YieldFrom, scope: Scope) -> Kind:
-        scope.owner().yielded.append(self.engine.objects.item(scope, node, self.kind(node.value, scope)))
+        scope.owner().yielded.append(self.analysis.objects.item(scope, node, self.kind(node.value, scope)))
         return None
 
     def _of_call(self, node: ast.Call, scope: Scope) -> Kind:
         owner = self.kind(node.func.value, scope) if isinstance(node.func, ast.Attribute) else None
         given = self.arguments(node, scope)
         if not isinstance(node.func, ast.Attribute):
-            return self.engine.calls.call(scope, node, self.kind(node.func, scope), given)
-        found = [self.engine.calls.method(scope, node, node.func, m, given) for m in members(owner)]
-        self.engine.contents.absorb(node.func, owner, given, scope)
+            return self.analysis.calls.call(scope, node, self.kind(node.func, scope), given)
+        found = [self.analysis.calls.method(scope, node, node.func, m, given) for m in members(owner)]
+        self.analysis.contents.absorb(node.func, owner, given, scope)
         return either(*found)
 
     def arguments(self, node: ast.Call, scope: Scope) -> Arguments:
@@ -252,7 +250,7 @@ class Expressions:
         for arg in node.args:
             kind = self.kind(arg, scope)
             if isinstance(arg, ast.Starred):
-                found = found.joined(starred(kind, self.engine.objects.item(scope, arg, kind)))
+                found = found.joined(starred(kind, self.analysis.objects.item(scope, arg, kind)))
             else:
                 found = found.joined(Arguments((kind,)))
         for keyword in node.keywords:

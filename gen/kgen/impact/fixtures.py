@@ -5,14 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from .analysis import Analysis
 from .call_arguments import UNKNOWN
 from .kinds import SCALAR, Function, Kind, Many, either, texts
 from .scopes import Scope
-
-if TYPE_CHECKING:
-    from .engine import Engine
 
 _OF_PYTEST = {
     "monkeypatch",
@@ -30,7 +27,7 @@ _OF_PYTEST = {
 class Fixtures:
     """The fixtures of a project by their names."""
 
-    engine: Engine
+    analysis: Analysis
     known: dict[str, list[Function]] = field(default_factory=dict)
 
     def add(self, function: Function) -> None:
@@ -54,14 +51,14 @@ class Fixtures:
         return found
 
     def _of(self, function: Function) -> Kind:
-        made = self.engine.calls.run(function, UNKNOWN, is_last=True)
+        made = self.analysis.calls.run(function, UNKNOWN, is_last=True)
         has_yield = any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in ast.walk(function.node))
         return made.item if has_yield and isinstance(made, Many) else made
 
     def _parametrized(self, node: ast.Call, scope: Scope) -> dict[str, Kind]:
-        given = self.engine.expressions.arguments(node, scope)
+        given = self.analysis.expressions.arguments(node, scope)
         names = [n.strip() for text in texts(given.get(0)) for n in text.split(",")]
-        item = self.engine.objects.item(scope, node, given.get(1))
+        item = self.analysis.objects.item(scope, node, given.get(1))
         if len(names) == 1:
             return {names[0]: item}
-        return dict(zip(names, self.engine.objects.parts(scope, node, item, len(names))))
+        return dict(zip(names, self.analysis.objects.parts(scope, node, item, len(names))))

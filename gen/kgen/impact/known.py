@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from . import builtin, stdlib_calls, streams
+from .analysis import Analysis
 from .call_arguments import Arguments
 from .kinds import (
     Kind,
@@ -13,13 +13,10 @@ from .kinds import (
 from .outer_call import Call
 from .scopes import Scope
 
-if TYPE_CHECKING:
-    from .engine import Engine
 
-
-def result(engine: Engine, scope: Scope, node: ast.AST, name: str, given: Arguments) -> Kind:
+def result(analysis: Analysis, scope: Scope, node: ast.AST, name: str, given: Arguments) -> Kind:
     """What an external function gives. Its callbacks are called with what it calls them with."""
-    call = Call(engine, scope, node, name, given)
+    call = Call(analysis, scope, node, name, given)
     package, _, function = name.rpartition(".")
     same = f"{_PACKAGES.get(package, package)}.{function}"
     if function in ("setattr", "delattr"):  # pytest's `monkeypatch`, too
@@ -30,7 +27,7 @@ def result(engine: Engine, scope: Scope, node: ast.AST, name: str, given: Argume
         return streams.runtime(call, function)
     if package.startswith("bytewax.operators"):
         return streams.operator(call, function)
-    return engine.calls.outside(scope, node, name, given)
+    return analysis.calls.outside(scope, node, name, given)
 
 
 _PACKAGES = {"typing_extensions": "typing"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from .analysis import Analysis
 from .call_arguments import Arguments
 from .kinds import (
     DERIVED,
@@ -37,10 +37,7 @@ from .kinds import (
 )
 from .outside import lacks
 from .scopes import Scope
-from .uses import ANY, How
-
-if TYPE_CHECKING:
-    from .engine import Engine
+from .uses import ANY, UsageKind
 
 _REFLECTIVE = {"__slots__", "__annotations__", "__dataclass_fields__", "__match_args__", "__dict__"}
 _HOOKS = ("__getattr__", "__getattribute__")
@@ -51,23 +48,23 @@ _FAILURE = External("kgen_runtime.Failure()")
 class Objects:
     """Asks objects for their parts."""
 
-    engine: Engine
+    analysis: Analysis
 
     # ---------------------------------------------------------------------- attributes
 
-    def attribute(self, scope: Scope, node: ast.AST, owner: Kind, name: str, how: How = "load") -> Kind:
+    def attribute(self, scope: Scope, node: ast.AST, owner: Kind, name: str, how: UsageKind = "load") -> Kind:
         """What `owner.name` is."""
         options = members(owner)
         found = [self._member(scope, node, member, name, how) for member in options]
         for member in options if len(options) > 1 else ():
-            if isinstance(member, Instance) and self.engine.shapes.owner(member.of, name) is None:
-                self.engine.report.on_use(scope.text, node, "missing", member.of, name)
+            if isinstance(member, Instance) and self.analysis.shapes.owner(member.of, name) is None:
+                self.analysis.report.on_use(scope.text, node, "missing", member.of, name)
         return either(*found)
 
-    def _member(self, scope: Scope, node: ast.AST, owner: Kind, name: str, how: How) -> Kind:
+    def _member(self, scope: Scope, node: ast.AST, owner: Kind, name: str, how: UsageKind) -> Kind:
         if owner is None or isinstance(owner, (NoObject, Derived)):
             is_derived = isinstance(owner, Derived) or name in _REFLECTIVE
-            self.engine.report.suspect(scope.text, node, how, [name])
+            self.analysis.report.suspect(scope.text, node, how, [name])
             return DERIVED if is_derived else None
         if isinstance(owner, (Instance, Class)):
             return self._of_class(scope, node, owner, name, how)
@@ -75,58 +72,60 @@ class Objects:
             return self._of_module(scope, node, owner, name)
         if isinstance(owner, External):
             if lacks(owner.name, name):  # a merged annotation that names what the value is now
-                self.engine.report.suspect(scope.text, node, how, [name])
-            return self.engine.world.member(owner, name)
+                self.analysis.report.suspect(scope.text, node, how, [name])
+            return self.analysis.index.member(owner, name)
         if isinstance(owner, MessageKind) and name in ("key", "value"):
             half_of = owner.value_of if name == "value" else owner.key_of
-            self.engine.report.touch_name(scope.text, node, half_of, name)
+            self.analysis.report.on_name_use(scope.text, node, half_of, name)
         return _of_known(owner, name)
 
     def _of_module(self, scope: Scope, node: ast.AST, owner: ModuleKind, name: str) -> Kind:
-        self.engine.touch_name(scope, node, owner.name, name)
-        self.engine.module(owner.name)
-        found = self.engine.world.member(owner, name)
-        hook = self.engine.world.name(owner.name, "__getattr__") if found is None else None
+        self.analysis.on_name_use(scope, node, owner.name, name)
+        self.analysis.module(owner.name)
+        found = self.analysis.index.member(owner, name)
+        hook = self.analysis.index.name(owner.name, "__getattr__") if found is None else None
         if isinstance(hook, Function):
-            return self.engine.calls.run(hook, Arguments((Text(name),)))
+            return self.analysis.calls.run(hook, Arguments((Text(name),)))
         return found
 
-    def _of_class(self, scope: Scope, node: ast.AST, owner: Instance | Class, name: str, how: How) -> Kind:
+    def _of_class(
+        self, scope: Scope, node: ast.AST, owner: Instance | Class, name: str, how: UsageKind
+    ) -> Kind:
         class_ = owner.of if isinstance(owner, Instance) else owner
-        homes = self._homes(class_, name)
-        for home in homes:
-            self.engine.report.on_use(scope.text, node, how, home, name)
-            self._structural(scope, node, home, name, how)
-        if homes:
-            return either(*(self._value(scope, node, home, owner, name) for home in homes))
+        definers = self._defining(class_, name)
+        for definer in definers:
+            self.analysis.report.on_use(scope.text, node, how, definer, name)
+            self._structural(scope, node, definer, name, how)
+        if definers:
+            return either(*(self._value(scope, node, definer, owner, name) for definer in definers))
         return self._missing(scope, node, owner, class_, name, how)
 
-    def _homes(self, class_: Class, name: str) -> list[Class]:
+    def _defining(self, class_: Class, name: str) -> list[Class]:
         """The classes that define an attribute: the nearest base, and subclasses that stand in for it."""
-        shapes = self.engine.shapes
+        shapes = self.analysis.shapes
         found = [shapes.owner(class_, name)]
         if class_.module not in shapes.generated:
             children = shapes.children.get(class_, ())
             found += [c if shapes.has(c, name) else None for c in children]
             if found[0] is None:
                 found += [shapes.owner(child, name) for child in children]
-        return list(dict.fromkeys(home for home in found if home))
+        return list(dict.fromkeys(definer for definer in found if definer))
 
-    def _structural(self, scope: Scope, node: ast.AST, home: Class, name: str, how: How) -> None:
+    def _structural(self, scope: Scope, node: ast.AST, definer: Class, name: str, how: UsageKind) -> None:
         """What a Protocol names may be the model's, if a class of the model has all of it."""
-        shapes = self.engine.shapes
-        if shapes.is_protocol(home):
-            wanted = set(shapes.declared(home))
-            for change in self.engine.report.affected:
+        shapes = self.analysis.shapes
+        if shapes.is_protocol(definer):
+            wanted = set(shapes.declared(definer))
+            for change in self.analysis.report.affected:
                 class_ = Class(change.module, change.owner)
                 if change.name == name and wanted <= set(shapes.declared(class_)):
-                    self.engine.report.on_use(scope.text, node, how, class_, name, certain=False)
+                    self.analysis.report.on_use(scope.text, node, how, class_, name, certain=False)
 
     def _missing(
-        self, scope: Scope, node: ast.AST, owner: Instance | Class, class_: Class, name: str, how: How
+        self, scope: Scope, node: ast.AST, owner: Instance | Class, class_: Class, name: str, how: UsageKind
     ) -> Kind:
         """An attribute that reading the class does not show."""
-        shapes, report = self.engine.shapes, self.engine.report
+        shapes, report = self.analysis.shapes, self.analysis.report
         holds = shapes.holds_model(owner)
         if name == "__class__":
             return class_ if isinstance(owner, Instance) else SCALAR
@@ -141,33 +140,33 @@ class Objects:
         found = [self.invoke(scope, node, owner, hook, Text(name)) for hook in hooks]
         return either(*found) if hooks else None
 
-    def _value(self, scope: Scope, node: ast.AST, home: Class, owner: Instance | Class, name: str) -> Kind:
+    def _value(self, scope: Scope, node: ast.AST, definer: Class, owner: Instance | Class, name: str) -> Kind:
         found = [
-            self._bound(scope, node, m, owner) for m in members(self.engine.shapes.attribute(home, name))
+            self._bound(scope, node, m, owner) for m in members(self.analysis.shapes.attribute(definer, name))
         ]
         return either(*found)
 
     def _bound(self, scope: Scope, node: ast.AST, member: Kind, owner: Instance | Class) -> Kind:
         if isinstance(member, Function) and member.owner:
             if member.is_property:
-                return self.engine.calls.run(member, Arguments()) if isinstance(owner, Instance) else None
+                return self.analysis.calls.run(member, Arguments()) if isinstance(owner, Instance) else None
             if isinstance(owner, Class) and not _is_class_method(member):
                 return replace(member, bound=False)
             return replace(member, receiver=owner) if member.bound else member
-        if isinstance(member, Instance) and self.engine.shapes.owner(member.of, "__get__"):
+        if isinstance(member, Instance) and self.analysis.shapes.owner(member.of, "__get__"):
             return self.invoke(scope, node, member, "__get__", owner, NO_OBJECT)
         return member
 
     def invoke(self, scope: Scope, node: ast.AST, owner: Instance | Class, name: str, *args: Kind) -> Kind:
         """What a method of an object of the project gives; unknown where there is none."""
         class_ = owner.of if isinstance(owner, Instance) else owner
-        home = self.engine.shapes.owner(class_, name)
-        method = self._value(scope, node, home, owner, name) if home else None
-        return self.engine.calls.call(scope, node, method, Arguments(args)) if method else None
+        definer = self.analysis.shapes.owner(class_, name)
+        method = self._value(scope, node, definer, owner, name) if definer else None
+        return self.analysis.calls.call(scope, node, method, Arguments(args)) if method else None
 
     def has(self, owner: Kind, name: str) -> bool:
         """Whether an object of the project has a method."""
-        return isinstance(owner, Instance) and self.engine.shapes.owner(owner.of, name) is not None
+        return isinstance(owner, Instance) and self.analysis.shapes.owner(owner.of, name) is not None
 
     # ---------------------------------------------------------------------- items
 
@@ -183,7 +182,7 @@ class Objects:
         if isinstance(owner, Keyed):
             return either(*(Text(key) for key, _ in owner.items), *([None] if owner.is_open else []))
         if isinstance(owner, Class):
-            return Instance(owner) if self.engine.shapes.is_enum(owner) else None
+            return Instance(owner) if self.analysis.shapes.is_enum(owner) else None
         if isinstance(owner, Instance):
             return self._item_of_instance(scope, node, owner)
         if isinstance(owner, (External, Text)):
@@ -197,7 +196,7 @@ class Objects:
             return either(*(self._next(scope, node, m) for m in members(found)))
         if self.has(owner, "__getitem__"):
             return self.invoke(scope, node, owner, "__getitem__", SCALAR)
-        return either(*self._fields(owner)) if self.engine.shapes.is_record(owner.of) else None
+        return either(*self._fields(owner)) if self.analysis.shapes.is_record(owner.of) else None
 
     def _next(self, scope: Scope, node: ast.AST, iterator: Kind) -> Kind:
         for name in ("__next__", "__anext__"):
@@ -207,9 +206,11 @@ class Objects:
 
     def _fields(self, owner: Instance) -> list[Kind]:
         """The fields of a NamedTuple, in their order."""
-        shapes = self.engine.shapes
+        shapes = self.analysis.shapes
         return [
-            shapes.attribute(home, n) for n in shapes.fields(owner.of) if (home := shapes.owner(owner.of, n))
+            shapes.attribute(definer, n)
+            for n in shapes.fields(owner.of)
+            if (definer := shapes.owner(owner.of, n))
         ]
 
     def parts(self, scope: Scope, node: ast.AST, owner: Kind, count: int) -> list[Kind]:
@@ -252,23 +253,23 @@ class Objects:
         """Something made from the model is asked for what has a name."""
         if has_names(owner):
             known = [same for kind in names for name in texts(kind) for same in (name, name.lower())]
-            self.engine.report.suspect(scope.text, node, "load", known)
+            self.analysis.report.suspect(scope.text, node, "load", known)
 
     def _of_enum(self, scope: Scope, node: ast.AST, owner: Class, key: Kind) -> Kind:
-        if not self.engine.shapes.is_enum(owner):
+        if not self.analysis.shapes.is_enum(owner):
             return owner  # `Box[int]`
         names = texts(key)
         for name in names or [ANY]:
-            self.engine.report.on_use(scope.text, node, "load", owner, name, certain=bool(names))
+            self.analysis.report.on_use(scope.text, node, "load", owner, name, certain=bool(names))
         return Instance(owner)
 
     def _subscript_of_instance(
         self, scope: Scope, node: ast.AST, owner: Instance, key: Kind, number: int | None
     ) -> Kind:
-        shapes = self.engine.shapes
+        shapes = self.analysis.shapes
         if self.has(owner, "__getitem__"):
             names = texts(key) if shapes.holds_model(owner) else []
-            self.engine.report.suspect(scope.text, node, "load", names)
+            self.analysis.report.suspect(scope.text, node, "load", names)
             return self.invoke(scope, node, owner, "__getitem__", key)
         if shapes.is_record(owner.of):
             found = self._fields(owner)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from .analysis import Analysis
 from .call_arguments import Arguments
 from .kinds import (
     NO_OBJECT,
@@ -14,15 +15,12 @@ from .kinds import (
 )
 from .scopes import Scope
 
-if TYPE_CHECKING:
-    from .engine import Engine
-
 
 @dataclass
 class Call:
     """A call of something from outside."""
 
-    engine: Engine
+    analysis: Analysis
     scope: Scope
     node: ast.AST
     name: str  # dotted
@@ -39,13 +37,13 @@ class Call:
 
     def item(self, kind: Kind) -> Kind:
         """What iterating gives."""
-        return self.engine.objects.item(self.scope, self.node, kind)
+        return self.analysis.objects.item(self.scope, self.node, kind)
 
     def back(self, function: Kind, *args: Kind) -> Kind:
         """What a callback gives for such arguments."""
         if function in (None, NO_OBJECT):
             return None
-        return self.engine.calls.call(self.scope, self.node, function, Arguments(args))
+        return self.analysis.calls.call(self.scope, self.node, function, Arguments(args))
 
     @property
     def places(self) -> list[ast.expr]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from .kinds import Class, Kind, either
-from .text import ModuleSource
+from .module_source import ModuleSource
 
 Sort: TypeAlias = Literal["module", "function", "class", "inner"]
 """`inner`: a comprehension or an operand, in which `:=` binds names of the scope around it."""
@@ -21,14 +21,14 @@ class Scope:
     sort: Sort = "module"
     names: dict[str, Kind] = field(default_factory=dict)
     around: Scope | None = None
-    home: Class | None = None
+    class_: Class | None = None
     shared: set[str] = field(default_factory=set)  # declared `global` or `nonlocal`
     returned: list[Kind] = field(default_factory=list)
     yielded: list[Kind] = field(default_factory=list)
 
     def inside(self, sort: Sort, names: Mapping[str, Kind] | None = None) -> Scope:
         """A scope inside of this one."""
-        inner = Scope(self.text, sort, dict(names or {}), self, self.home)
+        inner = Scope(self.text, sort, dict(names or {}), self, self.class_)
         if sort == "inner":
             inner.returned, inner.yielded, inner.shared = self.returned, self.yielded, self.shared
         return inner

@@ -26,8 +26,8 @@ from .kinds import (
     either,
     is_specific,
 )
-from .text import FUNCTIONS
-from .world import ProjectIndex, last_name
+from .module_source import FUNCTIONS
+from .project_index import ProjectIndex, last_name
 
 _ENUMS = {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag"}
 _BARE = {"object", "Protocol", "Generic", "ABC", "NamedTuple", "TypedDict", "Exception", "BaseException"}
@@ -40,7 +40,7 @@ class Shapes:
     not at the top of a module.
     """
 
-    world: ProjectIndex
+    index: ProjectIndex
     generated: frozenset[str]  # the modules that kgen wrote
     learned: dict[Class, dict[str, Kind]] = field(default_factory=dict)
     local: dict[Class, tuple[ast.ClassDef, list[Kind]]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Shapes:
         """The definition."""
         if class_ in self.local:
             return self.local[class_][0]
-        text = self.world.texts.get(class_.module)
+        text = self.index.texts.get(class_.module)
         found = text.bindings.get(class_.name) if text else None
         return found[0] if found and isinstance(found[0], ast.ClassDef) else None
 
@@ -90,13 +90,13 @@ class Shapes:
         heads = (
             [base.value if isinstance(base, ast.Subscript) else base for base in node.bases] if node else []
         )
-        return [self.world.value(class_.module, head) for head in heads]
+        return [self.index.value(class_.module, head) for head in heads]
 
     @cached_property
     def children(self) -> dict[Class, list[Class]]:
         """The classes at the top of modules that inherit from each class."""
         found: dict[Class, list[Class]] = {}
-        for class_, _ in self.world.classes():
+        for class_, _ in self.index.classes():
             for base in self.line(class_)[1:]:
                 found.setdefault(base, []).append(class_)
         return found
@@ -183,7 +183,7 @@ class Shapes:
                 yield from self._assigned(class_, item)
                 yield item.name, self._method(class_, item)
             elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-                yield item.target.id, self.world.annotation(class_.module, item.annotation)
+                yield item.target.id, self.index.annotation(class_.module, item.annotation)
             elif isinstance(item, ast.Assign):
                 yield from ((t.id, own) for t in item.targets if isinstance(t, ast.Name))
 
@@ -207,9 +207,9 @@ class Shapes:
         first = args[0].arg if args else ""
         for node in ast.walk(method):
             if isinstance(node, ast.AnnAssign) and (name := _attribute_of(first, node.target)):
-                yield name, self.world.annotation(class_.module, node.annotation)
+                yield name, self.index.annotation(class_.module, node.annotation)
             elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
-                kind = self.world.annotation(class_.module, declared.get(node.value.id))
+                kind = self.index.annotation(class_.module, declared.get(node.value.id))
                 yield from ((n, kind) for t in node.targets if (n := _attribute_of(first, t)))
 
     # ---------------------------------------------------------------------- the model

@@ -5,31 +5,23 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .analysis import Analysis
 from .call_arguments import Arguments, agreed, parameters
 from .kinds import (
     NO_OBJECT,
-    SCALAR,
     Class,
-    Derived,
     External,
     Function,
     Instance,
     Kind,
     Many,
-    ModuleKind,
-    NoObject,
-    Text,
     Tuple,
     either,
     members,
 )
 from .scopes import Scope
-from .text import FUNCTIONS
-
-if TYPE_CHECKING:
-    from .engine import Engine
 
 _ROUNDS = 3  # of a loop, until its names stay as they are
 _DEEPEST = 3  # loop in loops that is read in rounds
@@ -42,7 +34,7 @@ _SAME = {"functools", "typing", "typing_extensions", "abc", "dataclasses", "buil
 class Statements:
     """Reads statements."""
 
-    engine: Engine
+    analysis: Analysis
     _loops: int = 0
 
     def body(self, body: Iterable[ast.stmt], scope: Scope) -> None:
@@ -51,7 +43,7 @@ class Statements:
             try:
                 self._statement(node, scope)
             except RecursionError:
-                self.engine.report.broken(scope.text.path, node.lineno)
+                self.analysis.report.broken(scope.text.path, node.lineno)
 
     def _statement(self, node: ast.stmt, scope: Scope) -> None:
         if handler := _HANDLERS.get(type(node)):
@@ -62,130 +54,67 @@ class Statements:
                 self._kind(child, scope)
 
     def _kind(self, node: ast.expr | None, scope: Scope) -> Kind:
-        return self.engine.expressions.kind(node, scope)
+        return self.analysis.expressions.kind(node, scope)
 
-    # ---------------------------------------------------------------------- binding
-
-    def bind(self, target: ast.expr, value: Kind, scope: Scope) -> None:
-        """Give a name, attribute, item or tuple of them a value."""
-        self.unpack(target, value, scope, None)
-
-    def unpack(self, target: ast.expr, value: Kind, scope: Scope, names: dict[str, Kind] | None) -> None:
-        """The same; a comprehension's own names go to `names`."""
-        if isinstance(target, ast.Name):
-            if names is None:
-                self.engine.bind(scope, target.id, value)
-            else:
-                names[target.id] = value
-        elif isinstance(target, (ast.Tuple, ast.List)):
-            self._unpack_all(target, value, scope, names)
-        elif isinstance(target, ast.Attribute):
-            owner = self._kind(target.value, scope)
-            self.engine.objects.attribute(scope, target, owner, target.attr, "store")
-            self.set_attribute(target, owner, value, scope)
-        elif isinstance(target, ast.Subscript):
-            self._set_item(target, value, scope)
-
-    def _unpack_all(
-        self, target: ast.Tuple | ast.List, value: Kind, scope: Scope, names: dict[str, Kind] | None
-    ) -> None:
-        parts = self.engine.objects.parts(scope, target, value, len(target.elts))
-        has_star = any(isinstance(item, ast.Starred) for item in target.elts)
-        whole = self.engine.objects.item(scope, target, value)
-        for item, part in zip(target.elts, parts):
-            if isinstance(item, ast.Starred):
-                self.unpack(item.value, Many(whole), scope, names)
-            else:
-                self.unpack(item, whole if has_star and not isinstance(value, Tuple) else part, scope, names)
-
-    def set_attribute(self, target: ast.Attribute, owner: Kind, value: Kind, scope: Scope) -> None:
-        """An object's attribute is set."""
-        for member in members(owner):
-            self.put(target.value, member, target.attr, value, scope)
-
-    def put(self, node: ast.expr, owner: Kind, name: str, value: Kind, scope: Scope) -> None:
-        """The attribute of such an object, which the expression stands for, is set."""
-        shapes = self.engine.shapes
-        if isinstance(owner, (Instance, Class)):
-            class_ = owner.of if isinstance(owner, Instance) else owner
-            if class_.module not in shapes.generated:
-                shapes.learn(shapes.owner(class_, name) or class_, name, value)
-        elif isinstance(owner, ModuleKind):
-            self.engine.set_in_module(owner.name, name, value)
-        elif isinstance(owner, External):
-            self._keep(node, owner, value, scope)
-
-    def _keep(self, node: ast.expr, owner: External, value: Kind, scope: Scope) -> None:
-        """An object from outside is given something to keep."""
-        kept = self.engine.contents.kept_in(owner, [value])
-        if kept is not owner:
-            self.engine.contents.widen(node, either(owner, kept), scope)
-
-    def _set_item(self, target: ast.Subscript, value: Kind, scope: Scope) -> None:
-        owner, key = self._kind(target.value, scope), self._kind(target.slice, scope)
-        for member in members(owner):
-            if isinstance(member, Instance):
-                self.engine.objects.invoke(scope, target, member, "__setitem__", key, value)
-            elif isinstance(member, External):
-                self._keep(target.value, member, value, scope)
-        self.engine.contents.widen(target, value, scope)
+    # ---------------------------------------------------------------------- names
 
     def _on_assign(self, node: ast.Assign, scope: Scope) -> None:
         value = self._kind(node.value, scope)
         for target in node.targets:
-            self.bind(target, value, scope)
+            self.analysis.bindings.bind(target, value, scope)
 
     def _on_ann_assign(self, node: ast.AnnAssign, scope: Scope) -> None:
         value = self._kind(node.value, scope) if node.value else NO_OBJECT
-        declared = self.engine.expressions.annotation(node.annotation, scope)
-        self.engine.constructors.fits(scope, node, declared, value)
-        kind = agreed(declared, value, self.engine.calls.is_base(declared))
+        declared = self.analysis.expressions.annotation(node.annotation, scope)
+        self.analysis.constructors.fits(scope, node, declared, value)
+        kind = agreed(declared, value, self.analysis.calls.is_base(declared))
         if node.value:
-            self.bind(node.target, kind, scope)
+            self.analysis.bindings.bind(node.target, kind, scope)
         elif isinstance(node.target, ast.Name) and scope.sort != "class":
-            self.engine.bind(scope, node.target.id, kind)
+            self.analysis.bind(scope, node.target.id, kind)
 
     def _on_aug_assign(self, node: ast.AugAssign, scope: Scope) -> None:
         value = self._kind(node.value, scope)
         before = self._kind(_loaded(node.target), scope)
         if isinstance(before, Many):
-            value = Many(self.engine.objects.item(scope, node, value))
-        self.bind(node.target, either(before, value), scope)
+            value = Many(self.analysis.objects.item(scope, node, value))
+        self.analysis.bindings.bind(node.target, either(before, value), scope)
 
     # ---------------------------------------------------------------------- definitions
 
     def _on_import_from(self, node: ast.ImportFrom, scope: Scope) -> None:
         module = scope.text.absolute(node)
-        self.engine.module(module)
+        self.analysis.module(module)
         for alias in node.names:
-            self.engine.touch_name(scope, node, module, alias.name)
+            self.analysis.on_name_use(scope, node, module, alias.name)
             if alias.name != "*":
-                self.engine.module(f"{module}.{alias.name}")
-                found = self.engine.world.from_module(module, alias.name)
+                self.analysis.module(f"{module}.{alias.name}")
+                found = self.analysis.index.from_module(module, alias.name)
                 scope.bind(alias.asname or alias.name, found)
 
     def _on_import(self, node: ast.Import, scope: Scope) -> None:
         for alias in node.names:
-            self.engine.module(alias.name)
+            self.analysis.module(alias.name)
             scope.bind(
-                alias.asname or alias.name.split(".")[0], self.engine.world.imported(scope.text, alias, node)
+                alias.asname or alias.name.split(".")[0],
+                self.analysis.index.imported(scope.text, alias, node),
             )
 
     def _on_function_def(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-        self.engine.expressions.annotation(node.returns, scope)
+        self.analysis.expressions.annotation(node.returns, scope)
         for arg in [*parameters(node), *(a for a in (node.args.vararg, node.args.kwarg) if a)]:
-            self.engine.expressions.annotation(arg.annotation, scope)
-        plain = self.engine.calls.define(node, scope)
+            self.analysis.expressions.annotation(arg.annotation, scope)
+        plain = self.analysis.calls.define(node, scope)
         found: Kind = plain
         for decorator in reversed(node.decorator_list):
             found = self._decorated(decorator, found, scope)
-        is_method = scope.sort == "class" and scope.home
-        if is_method and scope.home:
+        is_method = scope.sort == "class" and scope.class_
+        if is_method and scope.class_:
             scope.bind(node.name, plain)
             if found is not plain:
-                self.engine.shapes.learn(scope.home, node.name, _as_method(found, scope.home))
+                self.analysis.shapes.learn(scope.class_, node.name, _as_method(found, scope.class_))
         else:
-            self.engine.bind(scope, node.name, found)
+            self.analysis.bind(scope, node.name, found)
 
     def _decorated(self, decorator: ast.expr, function: Kind, scope: Scope) -> Kind:
         """What a decorator makes of a function."""
@@ -195,15 +124,15 @@ class Statements:
         if last in ("contextmanager", "asynccontextmanager") and isinstance(function, Function):
             return Function(function.module, function.node, function.owner, function.bound, is_context=True)
         if last in ("fixture", "pytest_fixture") and isinstance(function, Function):
-            self.engine.fixtures.add(function)
+            self.analysis.fixtures.add(function)
         if name.startswith("functools.singledispatch"):
-            self.engine.calls.escape(function)
+            self.analysis.calls.escape(function)
             return None
         if isinstance(made, External) or made is None:
             if name.partition(".")[0] not in _SAME:
-                self.engine.calls.escape(function)
+                self.analysis.calls.escape(function)
             return function
-        result = self.engine.calls.call(scope, decorator, made, Arguments((function,)))
+        result = self.analysis.calls.call(scope, decorator, made, Arguments((function,)))
         return function if result in (None, NO_OBJECT) else either(function, result)
 
     def _on_class_def(self, node: ast.ClassDef, scope: Scope) -> None:
@@ -211,12 +140,12 @@ class Statements:
         for part in [*node.decorator_list, *(k.value for k in node.keywords)]:
             self._kind(part, scope)
         class_ = Class(scope.text.name, node.name)
-        if scope.sort != "module" or self.engine.shapes.node(class_) is not node:
+        if scope.sort != "module" or self.analysis.shapes.node(class_) is not node:
             class_ = Class(scope.text.name, f"{node.name}@{node.lineno}")
-            self.engine.shapes.local[class_] = node, bases
+            self.analysis.shapes.local[class_] = node, bases
         inner = scope.inside("class")
-        inner.home = class_
-        self.engine.bind(scope, node.name, class_)
+        inner.class_ = class_
+        self.analysis.bind(scope, node.name, class_)
         self.body(node.body, inner)
 
     def _on_global(self, node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
@@ -231,10 +160,10 @@ class Statements:
     # ---------------------------------------------------------------------- blocks
 
     def _on_for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:
-        item = self.engine.objects.item(scope, node.iter, self._kind(node.iter, scope))
+        item = self.analysis.objects.item(scope, node.iter, self._kind(node.iter, scope))
 
         def once() -> None:
-            self.bind(node.target, item, scope)
+            self.analysis.bindings.bind(node.target, item, scope)
             self.body(node.body, scope)
 
         self._loop(once, scope)
@@ -263,9 +192,9 @@ class Statements:
     def _on_with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> None:
         for item in node.items:
             owner = self._kind(item.context_expr, scope)
-            value = self.engine.objects.entered(scope, item.context_expr, owner)
+            value = self.analysis.objects.entered(scope, item.context_expr, owner)
             if item.optional_vars:
-                self.bind(item.optional_vars, value, scope)
+                self.analysis.bindings.bind(item.optional_vars, value, scope)
         self.body(node.body, scope)
 
     def _on_try(self, node: ast.Try, scope: Scope) -> None:
@@ -287,7 +216,7 @@ class Statements:
         found = self._kind(node.type, scope) if node.type else None
         if node.name:
             options = [inner for m in members(found) for inner in (m.items if isinstance(m, Tuple) else (m,))]
-            self.engine.bind(scope, node.name, either(*map(self._caught, options)))
+            self.analysis.bind(scope, node.name, either(*map(self._caught, options)))
         self.body(node.body, scope)
 
     def _caught(self, kind: Kind) -> Kind:
@@ -304,14 +233,14 @@ class Statements:
             isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not) and node.test.operand
         )
         if isinstance(negated, ast.expr):
-            other.names.update(self.engine.expressions.narrowed(negated, other))
+            other.names.update(self.analysis.expressions.narrowed(negated, other))
         self.body(node.orelse, other)
         branches = [b for b, ends in ((scope.branch(), is_out), (other, _ends(node.orelse))) if not ends]
         scope.join(*branches)
 
     def _narrowed(self, test: ast.expr, body: Sequence[ast.stmt], scope: Scope) -> bool:
         """Read a body for which a test holds; whether it ends the function."""
-        for name, kind in (known := self.engine.expressions.narrowed(test, scope)).items():
+        for name, kind in (known := self.analysis.expressions.narrowed(test, scope)).items():
             known[name] = kind
         before = {name: found for name in known if (found := scope.lookup(name))}
         scope.names.update(known)
@@ -330,8 +259,8 @@ class Statements:
         branches = [scope.branch()]
         for case in node.cases:
             branch = scope.branch()
-            self._pattern(case.pattern, subject, branch)
-            matched = self._matched(case.pattern, branch)
+            self.analysis.patterns.match(case.pattern, subject, branch)
+            matched = self.analysis.patterns.matched(case.pattern, branch)
             if isinstance(node.subject, ast.Name) and matched not in (None, NO_OBJECT):
                 branch.names[node.subject.id] = matched
             if case.guard:
@@ -340,67 +269,11 @@ class Statements:
             branches += [] if _ends(case.body) else [branch]
         scope.join(*branches)
 
-    def _pattern(self, node: ast.pattern, subject: Kind, scope: Scope) -> None:
-        if isinstance(node, ast.MatchClass):
-            self._class_pattern(node, subject, scope)
-        elif isinstance(node, ast.MatchValue):
-            self._kind(node.value, scope)
-        elif isinstance(node, ast.MatchAs):
-            if node.pattern:
-                self._pattern(node.pattern, subject, scope)
-            if node.name:
-                matched = self._matched(node.pattern, scope) if node.pattern else None
-                self.engine.bind(scope, node.name, subject if matched in (None, NO_OBJECT) else matched)
-        elif isinstance(node, ast.MatchOr):
-            for child in node.patterns:
-                self._pattern(child, subject, scope)
-        elif isinstance(node, ast.MatchSequence):
-            self._sequence(node, subject, scope)
-        elif isinstance(node, ast.MatchMapping):
-            self._mapping(node, subject, scope)
 
-    def _sequence(self, node: ast.MatchSequence, subject: Kind, scope: Scope) -> None:
-        whole = self.engine.objects.item(scope, ast.Pass(lineno=node.lineno), subject)
-        parts = self.engine.objects.parts(scope, node, subject, len(node.patterns))
-        has_star = any(isinstance(child, ast.MatchStar) for child in node.patterns)
-        for child, part in zip(node.patterns, parts):
-            if isinstance(child, ast.MatchStar):
-                if child.name:
-                    self.engine.bind(scope, child.name, Many(whole))
-            else:
-                self._pattern(child, whole if has_star else part, scope)
-
-    def _mapping(self, node: ast.MatchMapping, subject: Kind, scope: Scope) -> None:
-        for key, child in zip(node.keys, node.patterns):
-            self._pattern(
-                child, self.engine.objects.subscript(scope, key, subject, self._kind(key, scope)), scope
-            )
-        if node.rest:
-            self.engine.bind(scope, node.rest, subject)
-
-    def _matched(self, node: ast.pattern | None, scope: Scope) -> Kind:
-        if isinstance(node, ast.MatchAs):
-            return self._matched(node.pattern, scope)
-        options = node.patterns if isinstance(node, ast.MatchOr) else [node]
-        found = [self._kind(o.cls, scope) if isinstance(o, ast.MatchClass) else None for o in options]
-        return either(*(Instance(k) if isinstance(k, Class) else None for k in found))
-
-    def _class_pattern(self, node: ast.MatchClass, subject: Kind, scope: Scope) -> None:
-        kind = self._kind(node.cls, scope)
-        if isinstance(kind, Class):
-            subject = Instance(kind)
-        for name, pattern in zip(node.kwd_attrs, node.kwd_patterns):
-            found = self.engine.objects.attribute(scope, pattern, subject, name) if name else None
-            self._pattern(pattern, found, scope)
-        parts = self.engine.objects.parts(scope, node, subject, len(node.patterns))
-        for pattern, part in zip(node.patterns, parts):
-            self._pattern(pattern, subject if isinstance(kind, External) else part, scope)
-
-
-def _as_method(kind: Kind, home: Class) -> Kind:
+def _as_method(kind: Kind, definer: Class) -> Kind:
     """A decorated function in a class's body: the object is its first argument."""
     made = [
-        Function(m.module, m.node, home, True, m.is_context) if isinstance(m, Function) else m
+        Function(m.module, m.node, definer, True, m.is_context) if isinstance(m, Function) else m
         for m in members(kind)
     ]
     return either(*made)
@@ -443,4 +316,3 @@ _HANDLERS: Mapping[type[ast.stmt], Callable[[Any, Any, Scope], None]] = {
 }
 if hasattr(ast, "TryStar"):  # Python 3.11
     _HANDLERS = {**_HANDLERS, ast.TryStar: Statements._on_try}
-__all__ = ["FUNCTIONS", "SCALAR", "Derived", "NoObject", "Statements", "Text"]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def _cast(call: Call) -> Kind:
     places = call.places
-    return call.engine.expressions.annotation(places[0], call.scope) if places else None
+    return call.analysis.expressions.annotation(places[0], call.scope) if places else None
 
 
 def _second(call: Call) -> Kind:
@@ -53,9 +53,9 @@ def _replace(call: Call) -> Kind:
     for member in members(first):
         if isinstance(member, Instance):
             given = Arguments((NO_OBJECT,), call.given.named, NO_OBJECT, call.given.more)
-            call.engine.constructors.store(call.scope, call.node, member.of, given)
+            call.analysis.constructors.store(call.scope, call.node, member.of, given)
         elif member is None:
-            call.engine.report.suspect(call.scope.text, call.node, "store", call.given.given())
+            call.analysis.report.suspect(call.scope.text, call.node, "store", call.given.given())
     if isinstance(first, MessageKind):
         named = dict(call.given.named)
         return MessageKind(
@@ -69,14 +69,14 @@ def _replace(call: Call) -> Kind:
 
 def _asdict(call: Call) -> Kind:
     call.back(call.given.get(99, "dict_factory"), DERIVED)
-    is_known = not any(m is None or call.engine.shapes.holds_model(m) for m in members(call.arg(0)))
+    is_known = not any(m is None or call.analysis.shapes.holds_model(m) for m in members(call.arg(0)))
     return Many(SCALAR, SCALAR, mapping=True) if is_known else DERIVED
 
 
 def _astuple(call: Call) -> Kind:
     for member in members(call.arg(0)):
         if isinstance(member, Instance):
-            call.engine.report.on_use(call.scope.text, call.node, "load", member.of, ANY, certain=False)
+            call.analysis.report.on_use(call.scope.text, call.node, "load", member.of, ANY, certain=False)
     return _asdict(call)
 
 
@@ -85,7 +85,7 @@ def _reduce(call: Call) -> Kind:
     if isinstance(function, External) and function.name == "builtins.getattr":
         owner = call.given.get(2)
         for name in texts(item):
-            owner = call.engine.objects.attribute(call.scope, call.node, owner, name)
+            owner = call.analysis.objects.attribute(call.scope, call.node, owner, name)
         if not texts(item):
             return nothing_known(call)
         return owner
@@ -100,7 +100,7 @@ def _partial(call: Call) -> Kind:
     for member in members(function):
         if isinstance(member, Class):
             named = Arguments((NO_OBJECT,), call.given.named, NO_OBJECT, call.given.more)
-            call.engine.constructors.store(call.scope, call.node, member, named)
+            call.analysis.constructors.store(call.scope, call.node, member, named)
     return Partial(function, call.given.args[1:], call.given.named)
 
 
@@ -109,7 +109,7 @@ def _starmap(call: Call) -> Kind:
     if isinstance(item, Tuple):
         return Many(call.back(call.arg(0), *item.items))
     whole = call.item(item)
-    return Many(call.engine.calls.call(call.scope, call.node, call.arg(0), Arguments(rest=whole)))
+    return Many(call.analysis.calls.call(call.scope, call.node, call.arg(0), Arguments(rest=whole)))
 
 
 def _accumulate(call: Call) -> Kind:
@@ -141,14 +141,14 @@ def _push(call: Call) -> Kind:
     if call.places:
         old = call.arg(0)
         item = old.item if isinstance(old, Many) else NO_OBJECT
-        call.engine.contents.widen(call.places[0], Many(either(item, call.arg(1))), call.scope)
+        call.analysis.contents.widen(call.places[0], Many(either(item, call.arg(1))), call.scope)
     return call.item(call.arg(0))
 
 
 def _setitem(call: Call) -> Kind:
     if len(call.places) == 3:
         target = ast.copy_location(ast.Subscript(call.places[0], call.places[1], ast.Store()), call.node)
-        call.engine.contents.widen(target, call.arg(2), call.scope)
+        call.analysis.contents.widen(target, call.arg(2), call.scope)
     return NO_OBJECT
 
 
@@ -165,9 +165,9 @@ def _getter(call: Call) -> Kind:
 
 
 def _import_module(call: Call) -> Kind:
-    found = [name for name in texts(call.arg(0)) if name in call.engine.world.texts]
+    found = [name for name in texts(call.arg(0)) if name in call.analysis.index.texts]
     for name in found:
-        call.engine.module(name)
+        call.analysis.module(name)
     return either(*map(ModuleKind, found)) if found else None
 
 
@@ -176,7 +176,7 @@ def _gather(call: Call) -> Kind:
 
 
 def _to_thread(call: Call) -> Kind:
-    return call.engine.calls.call(
+    return call.analysis.calls.call(
         call.scope, call.node, call.arg(0), Arguments(call.given.args[1:], call.given.named)
     )
 
@@ -202,7 +202,7 @@ def _chain(call: Call) -> Kind:
 def _never(call: Call) -> Kind:
     for member in members(call.arg(0)):
         if isinstance(member, Instance):
-            call.engine.report.on_use(call.scope.text, call.node, "never", member.of, "")
+            call.analysis.report.on_use(call.scope.text, call.node, "never", member.of, "")
     return NO_OBJECT
 
 

@@ -46,7 +46,7 @@ def runtime(call: Call, function: str) -> Kind:
         return MessageKind(call.arg(0, "key"), call.arg(1, "value"))
     if function == "sink":
         return Stream(External("kgen_runtime.Failure()"))
-    return call.engine.calls.outside(call.scope, call.node, call.name, call.given)
+    return call.analysis.calls.outside(call.scope, call.node, call.name, call.given)
 
 
 def _written(call: Call, function: str, topic: TopicKind) -> None:
@@ -57,7 +57,7 @@ def _written(call: Call, function: str, topic: TopicKind) -> None:
         message = _message_in(_stream(call))
         for half, source in (("key", message.key_of), ("value", message.value_of)):
             for module in (topic.module, source) if source != topic.module else ():
-                call.engine.report.touch_name(call.scope.text, call.node, module, half)
+                call.analysis.report.on_name_use(call.scope.text, call.node, module, half)
 
 
 def _message_in(item: Kind) -> MessageKind:
@@ -92,7 +92,7 @@ def operator(call: Call, function: str) -> Kind:
     value = _value(item)
     has_keys = any(isinstance(m, Tuple) for m in members(item))
     if function == "input":
-        return Stream(DERIVED if any(map(call.engine.shapes.holds_model, call.given.all)) else None)
+        return Stream(DERIVED if any(map(call.analysis.shapes.holds_model, call.given.all)) else None)
     if function.startswith(_WITH_STATE):
         return _with_state(call, function, item, value, has_keys)
     if function.endswith("_window") or function in ("join", "window"):
@@ -122,13 +122,13 @@ def _with_state(call: Call, function: str, item: Kind, value: Kind, is_keyed: bo
 def _given(call: Call, function: str, result: Kind) -> Kind:
     """What a step with state gives, by what its callbacks give."""
     if function.startswith("stateful_"):
-        emitted = call.engine.objects.parts(call.scope, call.node, result, 2)[1]
+        emitted = call.analysis.objects.parts(call.scope, call.node, result, 2)[1]
         return call.item(emitted) if function == "stateful_flat_map" else emitted
     return result if function.startswith("fold_") else None
 
 
 def _count(kind: Kind) -> int:
-    """How many parameters a callback has."""
+    """UsageKind many parameters a callback has."""
     if isinstance(kind, Function):
         args = kind.node.args
         return min(2, len(args.posonlyargs) + len(args.args) - kind.bound)

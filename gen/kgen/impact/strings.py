@@ -7,14 +7,11 @@ import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from .analysis import Analysis
 from .call_arguments import Arguments
 from .kinds import NO_OBJECT, SCALAR, Getter, Instance, Kind, Text, Tuple, either, has_names, members
 from .scopes import Scope
-
-if TYPE_CHECKING:
-    from .engine import Engine
 
 FILLS = {"format", "format_map", "substitute", "safe_substitute"}
 """The methods that fill a string in."""
@@ -26,7 +23,7 @@ _DIGITS = 4  # of a number in a format string
 class Strings:
     """Asks objects for what strings name."""
 
-    engine: Engine
+    analysis: Analysis
 
     def get(self, scope: Scope, node: ast.AST, getter: Getter, given: Arguments) -> Kind:
         """What calling a getter gives."""
@@ -41,13 +38,13 @@ class Strings:
         if how == "item":
             number = name if isinstance(name, int) else None
             key = Text(name) if isinstance(name, str) else SCALAR
-            return self.engine.objects.subscript(scope, node, owner, key, number)
+            return self.analysis.objects.subscript(scope, node, owner, key, number)
         if how == "method":
             func = ast.copy_location(ast.Attribute(ast.Constant(None), str(name), ast.Load()), node)
-            found = (self.engine.calls.method(scope, node, func, m, Arguments()) for m in members(owner))
+            found = (self.analysis.calls.method(scope, node, func, m, Arguments()) for m in members(owner))
             return either(*found)
         for part in str(name).split("."):
-            owner = self.engine.objects.attribute(scope, node, owner, part)
+            owner = self.analysis.objects.attribute(scope, node, owner, part)
         return owner
 
     def fill(self, scope: Scope, node: ast.AST, template: str, given: Arguments) -> None:
@@ -58,24 +55,24 @@ class Strings:
             whole = given.get(int(place)) if is_number else self._named(scope, node, given, place)
             self._follow(scope, node, whole, rest)
         if any(map(has_names, given.all)):
-            self.engine.report.suspect(scope.text, node, "load", words(template))
+            self.analysis.report.suspect(scope.text, node, "load", words(template))
 
     def _named(self, scope: Scope, node: ast.AST, given: Arguments, name: str) -> Kind:
         """What a name in a template stands for: a keyword, or an item of a mapping of the user's own."""
         found = given.get(len(given.args), name)
         owners = [m for m in members(given.get(0)) if isinstance(m, Instance)] if found == NO_OBJECT else []
         if owners:
-            self.engine.report.suspect(scope.text, node, "load", [name])
-        items = (self.engine.objects.subscript(scope, node, m, Text(name), None) for m in owners)
+            self.analysis.report.suspect(scope.text, node, "load", [name])
+        items = (self.analysis.objects.subscript(scope, node, m, Text(name), None) for m in owners)
         return either(*items) if owners else found
 
     def _follow(self, scope: Scope, node: ast.AST, owner: Kind, rest: str) -> None:
         for attribute, item in _STEP.findall(rest):
             if attribute:
-                owner = self.engine.objects.attribute(scope, node, owner, attribute)
+                owner = self.analysis.objects.attribute(scope, node, owner, attribute)
             else:
                 number = int(item) if item.isdecimal() and len(item) <= _DIGITS else None
-                owner = self.engine.objects.subscript(scope, node, owner, Text(item), number)
+                owner = self.analysis.objects.subscript(scope, node, owner, Text(item), number)
 
 
 def _fields(template: str) -> Iterator[tuple[str, str]]:

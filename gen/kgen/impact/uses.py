@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeAlias
 
 from .changes import Affected
 from .kinds import Class
-from .text import ModuleSource
+from .module_source import ModuleSource
 
-How: TypeAlias = Literal["load", "store", "call", "never", "missing"]
+UsageKind: TypeAlias = Literal["load", "store", "call", "never", "missing"]
 ANY = "*"
 """In place of a member's name: one that is not known."""
 _NOTHING: frozenset[str] = frozenset()
@@ -59,7 +59,7 @@ class FoundUses:
         self,
         text: ModuleSource,
         node: ast.AST,
-        how: How,
+        how: UsageKind,
         owner: Class,
         name: str,
         given: frozenset[str] = _NOTHING,
@@ -74,14 +74,14 @@ class FoundUses:
             elif change.owner and _concerns(change, how, owner, name, given):
                 self._add(text, node, change, certain=certain)
 
-    def suspect(self, text: ModuleSource, node: ast.AST, how: How, names: Iterable[str]) -> None:
+    def suspect(self, text: ModuleSource, node: ast.AST, how: UsageKind, names: Iterable[str]) -> None:
         """A use of names on something that may be of the model."""
         wanted = set(names)
         for change in self.affected:
             if change.owner and change.name in wanted and _may_concern(change, how):
                 self._add(text, node, change, certain=False)
 
-    def touch_name(self, text: ModuleSource, node: ast.AST, module: str, name: str) -> None:
+    def on_name_use(self, text: ModuleSource, node: ast.AST, module: str, name: str) -> None:
         """A use of a module's own name."""
         for change in self.affected:
             if not change.owner and (change.module, change.name) == (module, name):
@@ -93,10 +93,10 @@ class FoundUses:
             self.uses.add(Use(text.path, line, str(change), certain))
 
 
-_WANTED: dict[str, How] = {"nullable": "load", "not nullable": "store"}
+_WANTED: dict[str, UsageKind] = {"nullable": "load", "not nullable": "store"}
 
 
-def _concerns(change: Affected, how: How, owner: Class, name: str, given: frozenset[str]) -> bool:
+def _concerns(change: Affected, how: UsageKind, owner: Class, name: str, given: frozenset[str]) -> bool:
     if owner != Class(change.module, change.owner):
         return False
     if change.effect == "required":
@@ -110,5 +110,5 @@ def _concerns(change: Affected, how: How, owner: Class, name: str, given: frozen
     return how == _WANTED.get(change.effect, how)
 
 
-def _may_concern(change: Affected, how: How) -> bool:
+def _may_concern(change: Affected, how: UsageKind) -> bool:
     return change.effect not in ("required", "symbol added") and how == _WANTED.get(change.effect, how)

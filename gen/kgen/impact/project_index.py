@@ -26,8 +26,8 @@ from .kinds import (
     TopicKind,
     either,
 )
+from .module_source import FUNCTIONS, Binding, ModuleSource, parsed
 from .outside import BUILTINS, is_opaque
-from .text import FUNCTIONS, Binding, ModuleSource, parsed
 
 Lookup: TypeAlias = Callable[[str], "tuple[Kind] | None"]
 """What a name is bound to inside of a function, if it is."""
