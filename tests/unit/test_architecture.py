@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,18 +39,15 @@ def named(tree: str) -> dict[str, Path]:
     return found
 
 
-def imported(name: str, path: Path, known: dict[str, Path]) -> set[str]:
-    """The modules that one imports while it is itself imported: not in functions, not for types alone."""
-
-    def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-        for node in body:
-            if isinstance(node, (ast.If, ast.Try)) and "TYPE_CHECKING" not in ast.dump(node):
-                yield from statements(node.body)
-            yield node
-
+def imported(name: str, path: Path, known: dict[str, Path], *, late: bool = False) -> set[str]:
+    """The modules that one imports, wherever that stands: in functions and for types alone too. With `late`,
+    those that functions import.
+    """
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     found: set[str] = set()
-    for node in statements(ast.parse(path.read_text(encoding="utf-8")).body):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = (n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    for node in (n for outer in (functions if late else [tree]) for n in ast.walk(outer)):
         if isinstance(node, ast.ImportFrom):
             up = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*up, *([node.module] if node.module else [])])
@@ -65,12 +61,34 @@ def imported(name: str, path: Path, known: dict[str, Path]) -> set[str]:
 
 @pytest.mark.parametrize("tree", TREES)
 def test_no_modules_import_each_other_in_a_circle(tree: str) -> None:
+    """Not by imports in functions or for the type checker either: those hide a circle, and leave it there."""
     known = named(tree)
     left = {name: imported(name, path, known) for name, path in known.items()}
     while free := {name for name, others in left.items() if not others & left.keys()}:
         for name in free:
             del left[name]
     assert not left
+
+
+LATE = {
+    "kgen.__main__": {"kgen.cli.app"},  # after what makes a Ctrl-C at start quiet
+    "kgen.actions.doctor": {  # it reports what cannot be imported
+        "kgen.project.lockfile",
+        "kgen_runtime.codec",
+        "kgen_runtime.kafka.connection",
+        "kgen_runtime.routing.route",
+        "kgen_runtime.runner.flow_import",
+        "kgen_runtime.runner.preflight",
+    },
+    "kgen.cli.dev_command": {"kgen.dev"},  # an extra that may not be installed
+}
+"""Modules that functions import late, and why."""
+
+
+def test_functions_import_own_modules_only_where_that_has_a_reason() -> None:
+    every = {**named("kgen"), **named("kgen_runtime")}
+    found = {name: imported(name, path, every, late=True) for name, path in every.items()}
+    assert {name: others for name, others in found.items() if others} == LATE
 
 
 def test_the_runtimes_top_is_small_enough_to_read() -> None:

@@ -19,7 +19,7 @@ from ..errors import (
     UnknownSchema,
 )
 from ..messages import Headers
-from ..state.homes import register
+from ..state.registration import register
 from .base import Decoder, Encoder, Role, Serde
 from .framing import HEADERS, ID_SIZE, SchemaKey, id_prefix, split
 from .schema_store import SchemaStore, Written

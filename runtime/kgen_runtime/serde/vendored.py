@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import SchemaError
-from ..state.homes import register
+from ..state.registration import register
 from .rules import OnRules
 from .schemas import Schemas, WriterSchema
 

@@ -9,20 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..codec import Reader, Writer, make_reader, make_writer
 from ..codec.avro.resolution.read_plan import Default, Step
 from ..codec.avro.resolution.resolve import resolve
 from ..codec.avro.schema.tree import Array, Map, Node, Primitive, Record, Ref, Schema, Union
 from ..errors import DecodeError, EncodeError, RecoveryError, ResolutionError
-from .hooks import UNSET
-
-if TYPE_CHECKING:
-    from .homes import Binding
-    from .loading import Load
+from .homes import Binding, Home
+from .record_values import UNSET
 
 _DEPTH = 64
+
+
+class OldValues(Protocol):
+    """The values of one pickle that another schema wrote."""
+
+    def is_old(self, value: Any) -> bool:
+        """Whether a value is one of them."""
+
+    def read_as(self, value: Any, read: Node, home: Home) -> Any:
+        """Such a value where a schema has `read`. Raises `RecoveryError`."""
 
 
 class Conversion:
@@ -40,7 +47,7 @@ class Conversion:
         self._body = plan.bodies["read", writer.root.name, binding.name]
         self._scalars: dict[tuple[Node, Node], Scalar] = {}
 
-    def values(self, written: Sequence[Any], load: Load | None) -> list[Any]:
+    def values(self, written: Sequence[Any], load: OldValues | None) -> list[Any]:
         """The values of the class, in the order of its schema. Raises `RecoveryError`."""
         source = self._writer.names[self._body_name]
         assert isinstance(source, Record)
@@ -57,7 +64,7 @@ class Conversion:
         assert isinstance(self._writer.root, Ref)
         return self._writer.root.name
 
-    def _step(self, written: Node, step: Step, value: Any, load: Load | None) -> Any:
+    def _step(self, written: Node, step: Step, value: Any, load: OldValues | None) -> Any:
         assert step.target is not None
         return self._value(written, self._body.record.fields[step.target].type, value, load, _DEPTH)
 
@@ -66,7 +73,7 @@ class Conversion:
         own = Schema(node, self._home.latest.names)
         return make_reader(own, own, self._home.classes).decode(default.data)
 
-    def _value(self, written: Node, read: Node, value: Any, load: Load | None, depth: int) -> Any:
+    def _value(self, written: Node, read: Node, value: Any, load: OldValues | None, depth: int) -> Any:
         if value is UNSET or depth < 0:
             return value
         if type(value) in (list, tuple):
@@ -84,7 +91,7 @@ class Conversion:
         return tuple(self._home.classes.values())
 
     def _list(
-        self, written: Any, read: Any, value: list[Any] | tuple[Any, ...], load: Load | None, depth: int
+        self, written: Any, read: Any, value: list[Any] | tuple[Any, ...], load: OldValues | None, depth: int
     ) -> Any:
         if written is None or read is None:
             return value
@@ -94,7 +101,9 @@ class Conversion:
         value[:] = items
         return value
 
-    def _dict(self, written: Any, read: Any, value: dict[Any, Any], load: Load | None, depth: int) -> Any:
+    def _dict(
+        self, written: Any, read: Any, value: dict[Any, Any], load: OldValues | None, depth: int
+    ) -> Any:
         if written is not None and read is not None:
             for key, item in value.items():
                 value[key] = self._value(written.values, read.values, item, load, depth - 1)

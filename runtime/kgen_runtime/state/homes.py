@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import importlib
 import pkgutil
 import sys
@@ -11,10 +10,9 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ..codec.avro.bind import bind, is_plain
+from ..codec.avro.bind import bind
 from ..codec.avro.schema.tree import Enum, Record, Ref, Schema
 from ..errors import SchemaError
-from .hooks import install
 from .marks import Mark, fingerprint
 
 if TYPE_CHECKING:
@@ -96,34 +94,18 @@ _walked: set[str] = set()
 _version = 0
 
 
-def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
-    """The classes of a subject: their objects are pickled as `kgen_runtime.state` says from now on.
-
-    A class that is known keeps the schema that it was first known by. One that pickles in a way of its own
-    is left alone.
-    """
+def add(schemas: Schemas, classes: Mapping[str, type[Any]]) -> Home | None:
+    """The classes of a subject; None if they are known. What was found before may be found otherwise now."""
     global _version
-    if not classes:
-        return
     home = Home(schemas, classes)
     key = (home.package, schemas.subject, schemas.latest.version)
     known = _homes.get(key)
     if known is not None and known.schemas == schemas and dict(known.classes) == dict(classes):
-        return
+        return None
     _homes[key] = home
     _version += 1
     ready.clear()
-    for name, cls in classes.items():
-        if _takes_part(cls):
-            install(Binding(home, name, cls))
-
-
-def _takes_part(cls: type[Any]) -> bool:
-    """Whether nothing but what kgen knows is in an object of the class."""
-    if issubclass(cls, enum.Enum):
-        return cls.__reduce_ex__ is enum.Enum.__reduce_ex__ and "__reduce__" not in vars(cls)
-    own = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__copy__", "__deepcopy__")
-    return is_plain(cls) and not any(name in vars(base) for base in cls.__mro__[:-1] for name in own)
+    return home
 
 
 def version() -> int:

@@ -6,16 +6,13 @@ import copyreg
 import enum
 from collections.abc import Callable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..codec import make_writer
 from ..errors import SchemaError
-
-if TYPE_CHECKING:
-    from .homes import Binding
-
-UNSET = ...
-"""In the place of a value: the attribute is not set. No value of a schema is an Ellipsis."""
+from .homes import Binding
+from .record_values import UNSET, put
+from .restoring import fill, member, new, new_of, restore
 
 
 def install(binding: Binding) -> None:
@@ -35,8 +32,6 @@ def _set(cls: type[Any], name: str, function: Callable[..., Any]) -> None:
 
 
 def _reduce_member(binding: Binding) -> Callable[..., Any]:
-    from . import member
-
     def reduce(self: Any, protocol: int) -> Any:
         return member, (binding.mark, self.value)
 
@@ -44,8 +39,6 @@ def _reduce_member(binding: Binding) -> Callable[..., Any]:
 
 
 def _reduce_record(binding: Binding) -> Callable[..., Any]:
-    from . import new, restore
-
     cls = binding.cls
     mark = ""
     pack: Callable[[Any], bytes | None]
@@ -85,8 +78,6 @@ def values(binding: Binding, record: Any) -> tuple[Any, ...]:
 
 def _reduce_derived(binding: Binding, record: Any) -> Any:
     """For a class that a user derived: what it adds goes along by name."""
-    from . import new_of
-
     made = _default_form(record)
     state = made[2] if len(made) > 2 else None
     if made[0] is not copyreg.__newobj__ or len(made[1]) > 1 or any(made[3:]) or _own_state(binding, record):  # type: ignore[attr-defined]
@@ -111,8 +102,6 @@ def _own_state(binding: Binding, record: Any) -> bool:
 
 
 def _set_state(binding: Binding) -> Callable[..., None]:
-    from .restorers import fill
-
     def set_state(self: Any, state: Any) -> None:
         if type(state) is not tuple or state[:2] != (binding.mark, None):
             fill(binding, self, state)
@@ -122,20 +111,6 @@ def _set_state(binding: Binding) -> Callable[..., None]:
                 setattr(self, attribute, value)
 
     return set_state
-
-
-def blank(cls: Any) -> Any:
-    """An object whose attributes are not set."""
-    return cls.__new__(cls)
-
-
-def put(record: Any, more: Any) -> None:
-    """Set what is not in the schema: `(dict or None, slots or None)`."""
-    held, slots = more
-    if held:
-        record.__dict__.update(held)
-    for name, value in (slots or {}).items():
-        setattr(record, name, value)
 
 
 def _copy(self: Any) -> Any:

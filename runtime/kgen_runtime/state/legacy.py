@@ -9,17 +9,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..codec.avro.schema.tree import Record, Schema
 from ..errors import RecoveryError
 from . import homes
 from .homes import Binding, Home
-from .hooks import UNSET
 from .marks import Mark
-
-if TYPE_CHECKING:
-    from .restorers import Restorer
+from .record_values import UNSET
+from .restorers import Restorer, target
 
 
 def written_by(binding: Binding, record: Any, state: Any) -> tuple[Restorer, list[Any], Any]:
@@ -46,8 +44,6 @@ class _Version(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _version(binding: Binding, given: frozenset[str], derived: bool, at: int) -> _Version | None:
-    from .restorers import Restorer
-
     fallback: _Version | None = None
     for schema, name, record in _versions(binding):
         attributes = _attributes(record, binding, given)
@@ -113,8 +109,6 @@ def _today(home: Home, name: str) -> Iterator[Binding]:
 
 def _earlier(home: Home, name: str, every: Sequence[Home]) -> Iterator[Binding]:
     """What reads a type of this name in an earlier version."""
-    from .restorers import target
-
     for version in reversed(home.schemas.versions):
         schema = version.parse()
         for wire in schema.names:

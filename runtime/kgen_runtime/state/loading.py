@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import io
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -19,9 +20,9 @@ from ..errors import RecoveryError
 from . import legacy
 from .distinct import DistinctUnpickler
 from .homes import Binding, Home
-from .hooks import blank
 from .marks import Mark
-from .restorers import Restorer, member_of, restorer, set_load, unreadable
+from .record_values import blank
+from .restorers import Restorer, member_of, restorer, unreadable
 
 
 class Old:
@@ -171,6 +172,18 @@ class Load:
         return None
 
 
+class _Here(threading.local):
+    load: Load | None = None
+
+
+_here = _Here()
+
+
+def current_load() -> Load | None:
+    """What kgen itself is loading in this thread."""
+    return _here.load
+
+
 def load(data: bytes) -> tuple[Any, bool]:
     """The value of a pickle, and whether pickling it again gives another form. Raises `RecoveryError`, and
     what loading a pickle raises.
@@ -183,7 +196,7 @@ def load(data: bytes) -> tuple[Any, bool]:
 
 def _load(data: bytes, *, stand_ins: bool) -> tuple[Any, bool]:
     loading = Load()
-    set_load(loading)
+    _here.load = loading
     try:
         value = _Unpickler(io.BytesIO(data), loading, stand_ins).load()
     except RecoveryError:
@@ -193,7 +206,7 @@ def _load(data: bytes, *, stand_ins: bool) -> tuple[Any, bool]:
             raise
         raise loading.unread() or error from None  # code of the user's may have met what stands for a value
     finally:
-        set_load(None)
+        _here.load = None
     loading.finish()
     return value, loading.outdated
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..codec import make_reader
 from ..codec.avro.resolution.read_plan import EnumValue, Link, Pick
@@ -16,12 +15,8 @@ from ..errors import DecodeError, RecoveryError, ResolutionError, SchemaError
 from . import homes, notes
 from .convert import Conversion
 from .homes import Binding, Home
-from .hooks import UNSET, blank, put
-from .legacy import written_by
 from .marks import Mark
-
-if TYPE_CHECKING:
-    from .loading import Load
+from .record_values import blank
 
 HINT = (
     "Run it with the code that wrote it, or let the schema change as Avro allows (new fields have a "
@@ -29,23 +24,8 @@ HINT = (
 )
 
 
-class _Here(threading.local):
-    load: Load | None = None
-
-
-_here = _Here()
 _known: dict[str, Restorer] = {}
 _known_at = 0
-
-
-def current_load() -> Load | None:
-    """What kgen itself is loading in this thread."""
-    return _here.load
-
-
-def set_load(load: Load | None) -> None:
-    """Begin or end a load in this thread."""
-    _here.load = load
 
 
 def unreadable(name: str, why: str) -> RecoveryError:
@@ -146,26 +126,6 @@ def member_of(binding: Binding, symbol: str) -> Any:
     if found is None:
         raise unreadable(f"{binding.name}.{symbol}", "the symbol is gone, and the enum has no default")
     return found
-
-
-def fill(binding: Binding, record: Any, state: Any) -> None:
-    """Give a new record the values that were kept of it. Raises `RecoveryError`."""
-    load = _here.load
-    mark = state[0] if type(state) is tuple and state else None
-    if type(mark) is str:
-        _, more, *values = state
-        found = None if mark == binding.mark or restorer(mark).current else restorer(mark)
-    else:  # an earlier kgen, and pickle's own form: by attribute
-        found, values, more = written_by(binding, record, state)
-    if found is not None:
-        if load is not None:
-            load.note(binding, record, found, values)
-        values = found.conversion(binding).values(values, load)
-    for attribute, value in zip(binding.attributes, values):
-        if value is not UNSET:
-            setattr(record, attribute, value)
-    if more is not None:
-        put(record, more)
 
 
 def restorer(text: str) -> Restorer:

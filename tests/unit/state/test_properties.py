@@ -20,6 +20,7 @@ from kgen_runtime.errors import DecodeError, EncodeError, RecoveryError
 from kgen_runtime.serde.schemas import Schemas, WriterSchema
 from kgen_runtime.state import homes, hooks, restorers
 from kgen_runtime.state.loading import load
+from kgen_runtime.state.registration import register
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -32,7 +33,7 @@ def process(versions: list[Json], made: Mapping[str, type[Any]]) -> Iterator[Non
         patch.setattr(restorers, "_known", {})
         homes.ready.clear()
         held = tuple(WriterSchema(n, n, json.dumps(each)) for n, each in enumerate(versions, 1))
-        homes.register(Schemas("made-value", held), made)
+        register(Schemas("made-value", held), made)
         yield
 
 

@@ -1,0 +1,35 @@
+"""Classes of generated code take part in what `kgen_runtime.state` promises."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..codec.avro.bind import is_plain
+from . import homes
+from .homes import Binding
+from .hooks import install
+
+if TYPE_CHECKING:
+    from ..serde.schemas import Schemas
+
+
+def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
+    """The classes of a subject: their objects are pickled as `kgen_runtime.state` says from now on.
+
+    A class that is known keeps the schema that it was first known by. One that pickles in a way of its own
+    is left alone.
+    """
+    home = homes.add(schemas, classes) if classes else None
+    for name, cls in classes.items() if home else ():
+        if home and _takes_part(cls):
+            install(Binding(home, name, cls))
+
+
+def _takes_part(cls: type[Any]) -> bool:
+    """Whether nothing but what kgen knows is in an object of the class."""
+    if issubclass(cls, enum.Enum):
+        return cls.__reduce_ex__ is enum.Enum.__reduce_ex__ and "__reduce__" not in vars(cls)
+    own = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__copy__", "__deepcopy__")
+    return is_plain(cls) and not any(name in vars(base) for base in cls.__mro__[:-1] for name in own)
