@@ -68,8 +68,7 @@ class Inbox:
         self.partition = partition
         self.key = str(partition)
         self.position = position  # the offset after the last that has arrived
-        self.at_end = False  # nothing follows the last one here, as far as the broker says
-        self.end = -1  # the offset at which that was so
+        self.end = -1  # if nothing follows the last one here, as far as the broker says: the offset after it
         self.lost: KafkaError | None = None  # the position is not on the broker any more
         self.held = False  # it cannot go on for now
         self.full = False  # enough waits here: no more is fetched meanwhile
@@ -94,7 +93,7 @@ class Inbox:
     def put(self, rows: Columns) -> None:
         """These follow."""
         self.position = rows.following
-        self.at_end = False
+        self.end = -1
         self.empty_since = None
         if self._rows is None:
             self._rows = rows

@@ -21,6 +21,7 @@ from ..recovery.folder import check_positions, hold_for_bytewaxs_runner
 from ..recovery.start_offsets import Place, pinned
 from ..reporting.progress import PROGRESS, RECOVERED, PartitionReading
 from ..state.current_folder import recovery_folder
+from ..states import moved
 from ..stop import STOP
 from .alignment import Align, Workers, workers_of
 from .bounds import (
@@ -39,6 +40,7 @@ from .decoding import BatchDecoder
 from .group_commits import commit_now, refusal
 from .metadata import group_forbidden_error, open_consumer, partitions, topic_recreated_error
 from .partition_reader import PartitionReader
+from .partition_state import PARTITION_MOVES, PartitionState
 from .topic_watch import TopicWatch
 
 K = TypeVar("K")
@@ -237,7 +239,7 @@ class WorkerConsumer(Generic[K, V]):
 
 
 class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Generic[K, V]):
-    """One partition of the topic."""
+    """One partition of the topic. Its states are drawn in `partition_state`."""
 
     def __init__(
         self, source: KafkaSource[K, V], lane: WorkerConsumer[K, V], partition: int, offset: int
@@ -248,13 +250,14 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._reader = lane.reader
         self._partition = partition
         self._next = offset
+        self._state = PartitionState.ASSIGNED
         self._bound = Bound(source.stop, self._topic, partition, self._reader)
-        self._held: Columns | None = None  # not yet decoded: the registry is unavailable
+        self._held: Columns | None = None  # the batch that waits, as long as it is HELD
         self._try_at = 0.0
         self._awake: datetime | None = None
         self._wait = 0.0
         self._snapshots = 0
-        self._quiet_at: int | None = None
+        self._quiet_at = 0  # how many snapshots there were then
         self._to_commit: int | None = None
         self._counts = PartitionCounts(self._topic, partition)
         self._reader.assign(partition, offset)
@@ -273,9 +276,10 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._pass_end()
         if self._counts.due():
             self._counts.lag(self._reader.high(self._partition), self._next)
-        if not self._held and self._bound.reached(self._next):
+        held = self._state is PartitionState.HELD
+        if not held and self._bound.reached(self._next):
             self._end()
-        if self._held and time.monotonic() < self._try_at:
+        if held and time.monotonic() < self._try_at:
             self._sleep(_NAP)
             return []
         rows = self._held or self._take()
@@ -298,6 +302,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
 
     def close(self) -> None:
         """Stop fetching it; the last partition of a worker closes the consumer."""
+        self._move(PartitionState.CLOSED)
         STOP.leave(self)
         self._count_held(-1)
         PROGRESS.go_on(self._counts)
@@ -317,7 +322,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
     def _pass_end(self) -> None:
         # The last offsets of a partition may be no messages: markers of transactions, aborted and compacted
         # ones. There is nothing to give of them, and retention may take them.
-        if not self._held and not self._bound.passed:
+        if self._state is not PartitionState.HELD and not self._bound.passed:
             self._next = max(self._next, self._reader.end(self._partition))
 
     def _beyond_end(self) -> bool:
@@ -331,18 +336,25 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         except RegistryUnavailable as error:
             self._hold(rows, error)
             return []
-        if self._held:
-            self._count_held(-1)
-            PROGRESS.go_on(self._counts)
-            self._held = None
-            self._reader.hold(self._partition, False)
+        if self._state is not PartitionState.READING:
+            self._read_on()
         self._next = rows.following
         self._awake, self._wait = None, 0.0
         return [batch]
 
+    def _read_on(self) -> None:
+        """The first batch was decoded, or the one that was held."""
+        if self._state is PartitionState.HELD:
+            self._count_held(-1)
+            PROGRESS.go_on(self._counts)
+            self._held = None
+            self._reader.hold(self._partition, False)
+        self._move(PartitionState.READING)
+
     def _hold(self, rows: Columns, error: RegistryUnavailable) -> None:
         """Nothing is wrong with the messages: keep them and try again."""
-        if not self._held:
+        if self._state is not PartitionState.HELD:
+            self._move(PartitionState.HELD)
             self._held, self._wait = rows, 0.0
             self._count_held(1)
             self._reader.hold(self._partition, True)
@@ -380,6 +392,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._awake = datetime.now(timezone.utc) + timedelta(seconds=seconds)
 
     def _gap(self) -> None:
+        self._move(PartitionState.LOST)
         low, high = self._reader.range(self._partition)
         to = {"earliest": low, "latest": high}.get(self._source.on_gap)
         if low <= self._next <= high:
@@ -397,6 +410,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             gap(self._topic)
         self._reader.assign(self._partition, to)
         self._next = to
+        self._move(PartitionState.ASSIGNED)
 
     def _commit(self) -> None:
         # Bytewax asks for more only when everything up to the last snapshot has gone through the whole flow
@@ -406,15 +420,22 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             self._reader.commit(self._partition, offset)
 
     def _end(self) -> NoReturn:
+        self._move(PartitionState.ENDED)
         self._source.ended(self._partition, self._next)
         raise StopIteration
 
     def _leave(self, how: str) -> list[Batch[Message[K, V]]]:
         if how == "end":
             self._end()
-        if self._quiet_at is None:
+        if self._state is PartitionState.QUIET:
+            if self._snapshots > self._quiet_at:
+                self._move(PartitionState.DRAINED)
+                STOP.leave(self)
+        elif self._state is not PartitionState.DRAINED:
+            self._move(PartitionState.QUIET)
             self._quiet_at = self._snapshots
-        elif self._snapshots > self._quiet_at:
-            STOP.leave(self)
         self._sleep(_IDLE[1])
         return []
+
+    def _move(self, to: PartitionState) -> None:
+        self._state = moved(PARTITION_MOVES, self._state, to)

@@ -136,13 +136,12 @@ class PartitionReader:
 
     def at_end(self, partition: int) -> bool:
         """All there is of this partition has been taken."""
-        inbox = self._inboxes[partition]
-        return inbox.at_end and not inbox
+        return self.end(partition) >= 0
 
     def end(self, partition: int) -> int:
         """If all there is has been taken, the offset that comes next; negative elsewhere."""
         inbox = self._inboxes[partition]
-        return inbox.end if inbox.at_end and not inbox else -1
+        return -1 if inbox else inbox.end
 
     def lost(self, partition: int) -> KafkaError | None:
         """The broker's answer where the position that follows what was taken is not there any more."""
@@ -221,7 +220,7 @@ class PartitionReader:
         """Seconds for which others wait for a partition without messages."""
         if inbox.lost is not None:
             return 0.0
-        if inbox.held or inbox.at_end or 0 <= self.high(inbox.partition) <= inbox.position:
+        if inbox.held or inbox.end >= 0 or 0 <= self.high(inbox.partition) <= inbox.position:
             return self._order.wait
         return max(PATIENCE, self._order.wait)
 
@@ -233,7 +232,7 @@ class PartitionReader:
         inbox = None if partition is None else self._inboxes.get(partition)
         if error.code() == KafkaError._PARTITION_EOF:
             if inbox is not None:
-                inbox.at_end, inbox.end = True, message.offset() or 0
+                inbox.end = message.offset() or 0
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             if inbox is not None:
                 inbox.lost = error

@@ -116,6 +116,7 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
         consumers deduplicate.
         """
         self.sent += 1
+        claiming = OutputState.CLAIMING
         for item in items:
             outputs, offset = self._outputs_of(item)
             try:
@@ -127,7 +128,7 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
             except Exception as error:  # noqa: BLE001 - any value may make any serde fail
                 self._reject(item, error)
                 continue
-            if outputs.state is OutputState.CLAIMING:
+            if outputs.state is claiming:
                 self._hold(outputs, offset, out)
             else:
                 self._produce(outputs, offset, out)

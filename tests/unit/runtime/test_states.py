@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kgen_runtime.consumer import partition_state, topic_watch
 from kgen_runtime.producer import claims, worker_transaction
 from kgen_runtime.producer.claims import Claim, ClaimState
 from kgen_runtime.states import StateError, moved
@@ -17,6 +18,8 @@ TABLES: list[Mapping[Any, frozenset[Any]]] = [
     claims._MOVES,
     worker_transaction._MOVES,
     worker_transaction._OUTPUT_MOVES,
+    partition_state.PARTITION_MOVES,
+    topic_watch._MOVES,
 ]
 
 

@@ -23,6 +23,7 @@ def producer() -> Any:
             "test.mock.num.brokers": 1,
             "bootstrap.servers": "in.memory",
             "transactional.id": "group/worker/1",
+            "linger.ms": 30_000,
             "log_level": 0,
         }
     )
@@ -42,8 +43,9 @@ ID = {"transactional.id": "group/worker/1"}
 
 
 def break_open(producer: Any) -> None:
-    """Let the open transaction fail: what goes to a partition that the topic lacks is not delivered."""
-    producer.produce("out", b"v", partition=99)
+    """Let the open transaction fail: of a message that is purged the delivery has failed."""
+    producer.produce("out", b"v")
+    producer.purge()
     assert producer.flush(SOON) == 0
     with pytest.raises(KafkaException):
         producer.commit_transaction(SOON)
