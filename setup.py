@@ -1,4 +1,7 @@
-"""The native codec: optional, so that an install without a C compiler works, on the plain Python codec."""
+"""What pyproject.toml cannot say: the native codec, and the project's URLs.
+
+The codec is optional, so that an install without a C compiler works, on the codec in plain Python.
+"""
 
 import os
 from pathlib import Path
@@ -45,4 +48,20 @@ def extensions() -> list[Extension]:
     return modules
 
 
-setup(ext_modules=extensions())
+def project_urls() -> dict[str, str]:
+    """Where the project is, if the build knows: a workflow on GitHub has the repository in its environment.
+    Nothing else names it, so builds elsewhere have no URLs.
+    """
+    repository = os.environ.get("GITHUB_REPOSITORY")
+    if not repository:
+        return {}
+    url = f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"
+    return {
+        "Source": url,
+        "Documentation": f"{url}/tree/main/docs",
+        "Changelog": f"{url}/blob/main/CHANGELOG.md",
+        "Issues": f"{url}/issues",
+    }
+
+
+setup(ext_modules=extensions(), project_urls=project_urls())

@@ -17,5 +17,11 @@ from kgen_runtime import codec
 for package in (kgen, kgen_runtime):
     assert package.__file__.startswith(sys.prefix), f"{package.__file__} is not of the wheel"
 print(f"kgen {kgen.__version__}, codec: {codec.ENGINE}, from {sys.prefix}")'
+GITHUB_REPOSITORY=${GITHUB_REPOSITORY-} "$place/venv/bin/python" -c '
+import os
+from importlib.metadata import metadata
+urls = [url.partition(", ")[0] for url in metadata("kgen-streams").get_all("Project-URL", [])]
+wanted = ["Source", "Documentation", "Changelog", "Issues"] if os.environ["GITHUB_REPOSITORY"] else []
+assert urls == wanted, f"project URLs in the wheel: {urls}, expected: {wanted}"'
 "$place/venv/bin/kgen" --version
 "$place/venv/bin/python" "$place/orders/demo.py" --folder "$place/demo"
