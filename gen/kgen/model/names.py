@@ -60,6 +60,8 @@ _FLOW_NAMES = _words(
     run_main samples test testing tests topic
     """
 )
+# The same, for new modules only: a module keeps the name that the lock gives it.
+_NEW_FLOW_NAMES = _words("out out_errs show unsent value")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$|clock\$)(\..*)?\Z")
 _PLAIN_FOLDER = re.compile(r"[a-z0-9_][a-z0-9._-]*\Z")
 _MODULE = re.compile(r"[a-z_][a-z0-9_]*\Z")
@@ -115,7 +117,7 @@ def module_name(name: str) -> str:
         slug = f"t_{slug}"
     if not re.match(r"[A-Za-z0-9._-]*\Z", name) or len(slug) > _MODULE_LENGTH:
         slug = f"{slug[: _MODULE_LENGTH - 20].strip('_')}_{digest(name, 8)}"
-    return f"{slug}_" if _reserved_module(slug) else slug
+    return f"{slug}_" if _reserved_module(slug) or slug in _NEW_FLOW_NAMES else slug
 
 
 def _snake(text: str) -> str:
