@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal, TypeAlias
 
 from ..codec.avro.schema.parser import parse
 from ..codec.avro.schema.tree import Schema
 from .rules import OnRules
 from .subject_names import context_of
 
+SchemaLanguage: TypeAlias = Literal["AVRO", "JSON"]
+"""The language of a schema's text, as registries call it."""
+
 
 @dataclass(frozen=True)
 class WriterSchema:
     """One version of a subject, as one registry knows it.
 
-    `references` are the texts of the schemas it refers to (transitively), in dependency order. `guid` is
-    there where the registry has GUIDs.
+    `references` are the texts of the schemas it refers to (transitively), in dependency order; `names` what
+    the texts call them, one for each, in JSON Schema. `guid` is there where the registry has GUIDs.
     """
 
     version: int
@@ -24,6 +28,8 @@ class WriterSchema:
     text: str
     references: tuple[str, ...] = ()
     guid: str | None = None
+    type: SchemaLanguage = "AVRO"
+    names: tuple[str, ...] = ()
 
     def parse(self) -> Schema:
         """The schema as a tree, parsed once per process. Raises `SchemaError`."""

@@ -8,26 +8,31 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import SchemaError
 from ..state.registration import register
 from .rules import OnRules
-from .schemas import Schemas, WriterSchema
+from .schemas import SchemaLanguage, Schemas, WriterSchema
+
+VendoredReference: TypeAlias = "tuple[str, int] | tuple[str, int, str]"
+"""A subject and a version; in JSON Schema also the name that the text uses for it."""
 
 
 @dataclass(frozen=True)
 class VendoredVersion:
     """One version of a subject. `references` are the versions that its text itself refers to.
 
-    `read`: messages are written with it. Other versions are there because texts refer to them.
+    `read`: messages are written with it. Other versions are there because texts refer to them. `type` is the
+    language of the text.
     """
 
     version: int
     id: int
     guid: str | None = None
-    references: tuple[tuple[str, int], ...] = ()
+    references: tuple[VendoredReference, ...] = ()
     read: bool = True
+    type: SchemaLanguage = "AVRO"
 
 
 @dataclass(frozen=True)
@@ -77,16 +82,18 @@ class VendoredSchemas:
         register(Schemas(subject, versions, found.rules), classes)
 
     def _written(self, subject: VendoredSubject, item: VendoredVersion) -> WriterSchema:
-        needed = self._needed(item, set())
-        references = tuple(self._subjects[name].texts[version] for name, version in needed)
-        return WriterSchema(item.version, item.id, subject.texts[item.version], references, item.guid)
+        needed = tuple(self._needed(item, set()))
+        references = tuple(self._subjects[it[0]].texts[it[1]] for it in needed)
+        names = tuple(it[2] for it in needed if len(it) > 2)
+        text = subject.texts[item.version]
+        return WriterSchema(item.version, item.id, text, references, item.guid, item.type, names)
 
-    def _needed(self, item: VendoredVersion, done: set[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    def _needed(self, item: VendoredVersion, done: set[VendoredReference]) -> Iterator[VendoredReference]:
         """What a version refers to, transitively, each once, what it needs before it."""
         for reference in item.references:
             if reference not in done:
                 done.add(reference)
-                subject, version = reference
+                subject, version = reference[:2]
                 found = next(it for it in self._subjects[subject].versions if it.version == version)
                 yield from self._needed(found, done)
                 yield reference

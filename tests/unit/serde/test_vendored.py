@@ -107,3 +107,18 @@ def test_references_come_before_those_that_need_them_each_once() -> None:
     )
     assert schemas.subject("user").latest.references == ("a1", "b1", "a2", "c1")
     assert schemas.subject("a").versions == ()
+
+
+def test_json_schemas_keep_what_their_texts_call_each_other() -> None:
+    """Each reference once, what it needs before it, under the name that the text which refers to it has."""
+    address = VendoredVersion(2, id=2, references=(("country", 4, "c.json"),), type="JSON", read=False)
+    order = VendoredVersion(
+        1, id=3, references=(("address", 2, "a.json"), ("country", 4, "c.json")), type="JSON"
+    )
+    schemas = VendoredSchemas(
+        VendoredSubject("address", (address,), packed("{}")),
+        VendoredSubject("country", (VendoredVersion(4, id=1, type="JSON", read=False),), packed("true")),
+        VendoredSubject("orders-value", (order,), packed("[]")),
+    )
+    latest = schemas.subject("orders-value").latest
+    assert (latest.type, latest.names, latest.references) == ("JSON", ("c.json", "a.json"), ("true", "{}"))
