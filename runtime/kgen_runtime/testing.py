@@ -88,14 +88,14 @@ class Memory(Kafka):
         """
         written = [m for m in self.produced.get(topic.name, []) if not _is_dead_letter(m)]
         decoder = topic.value.decoder(self.store, "value")
-        values, _ = decoder.decode_many([m.value for m in written], [m.headers for m in written])
-        for index, value in enumerate(values):
-            if isinstance(value, Exception):
-                raise ConfigError(
-                    f"message {index} of topic {topic.name} is not of the topic's type: {_what(value)}",
-                    hint="Was it written with another rt.Topic of this name?",
-                )
-        return values
+        decoded = decoder.decode_many([m.value for m in written], [m.headers for m in written])
+        if decoded.errors:
+            index, error = min(decoded.errors.items())
+            raise ConfigError(
+                f"message {index} of topic {topic.name} is not of the topic's type: {_what(error)}",
+                hint="Was it written with another rt.Topic of this name?",
+            )
+        return decoded.values
 
     @property
     def dead_letters(self) -> list[RawMessage]:

@@ -53,8 +53,8 @@ def run(module: str, topic: str, kept: list[dict[str, Any]], folder: Path) -> di
 
 def decoded(topic: Any, values: list[bytes | None]) -> list[str | None]:
     """What today's code reads from each message itself; None for one that it cannot read."""
-    found, _ = topic.value.decoder(SchemaStore(None), "value").decode_many(values)
-    return [None if isinstance(value, Exception) else repr(value) for value in found]
+    found, _, errors = topic.value.decoder(SchemaStore(None), "value").decode_many(values)
+    return [None if index in errors else repr(value) for index, value in enumerate(found)]
 
 
 if __name__ == "__main__":

@@ -169,10 +169,10 @@ def test_round_trip_with_the_registry(dev: Dev, topics: Topics) -> None:
     errs = rt.sink("out", doubled.oks, outbound, kafka)
     rt.route("errs", read.errs, doubled.errs, errs, policy=rt.DeadLetter(letters, kafka))
     testing.run(rt.check(flow))
-    decoded, _ = outbound.value.decoder(kafka.store, "value").decode_many(
+    decoded = outbound.value.decoder(kafka.store, "value").decode_many(
         [message.value() for message in topics.read(sink, 500)]
     )
-    assert sorted(order["n"] for order in decoded) == [2 * n for n in range(500)]
+    assert sorted(order["n"] for order in decoded.values) == [2 * n for n in range(500)]
     poison = topics.read(letters, 3)
     assert {message.value() for message in poison} == {b"", b"\x00\x00", b"text"}
     assert all(dict(message.headers() or [])["__kgen.error.stage"] == b"framing" for message in poison)

@@ -88,11 +88,10 @@ def _decoded(topic: Topic[Any, V], messages: Sequence[RawMessage], dev: Dev) -> 
     client = RegistryClient(dev.registry)
     try:
         decoder = topic.value.decoder(SchemaStore(client), "value")
-        values, _ = decoder.decode_many([m.value for m in messages], [m.headers for m in messages])
+        decoded = decoder.decode_many([m.value for m in messages], [m.headers for m in messages])
     finally:
         client.close()
-    readable = [None if isinstance(value, Exception) else value for value in values]
-    return [((m.partition or 0, m.offset or 0), value) for m, value in zip(messages, readable)]
+    return [((m.partition or 0, m.offset or 0), value) for m, value in zip(messages, decoded.values)]
 
 
 def _dead_letters(messages: Iterable[RawMessage]) -> list[DeadLetter]:

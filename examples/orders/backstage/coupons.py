@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from kgen.dev import Dev
 from kgen.dev.topics import read
 from kgen_runtime.codec import make_reader
-from kgen_runtime.errors import DecodeError
 from kgen_runtime.serde.framing import id_prefix
 
 from shop._generated.enriched_orders import EnrichedOrder
@@ -50,8 +49,9 @@ def _written(dev: Dev, writers: Iterable[Writer]) -> dict[str, tuple[int, str | 
     for writer in writers:
         prefix = id_prefix(writer.schema.id)
         own = [value for value in messages if value.startswith(prefix)]
-        for order in make_reader(writer.schema.parse()).decode_many(own, len(prefix)):
-            if not isinstance(order, DecodeError):
+        values, errors = make_reader(writer.schema.parse()).decode_many(own, len(prefix))
+        for index, order in enumerate(values):
+            if index not in errors:
                 coupon = order["coupon"] if writer.version == 1 else order["voucher"]
                 found[order["order_id"]] = (writer.version, coupon)
     return found

@@ -20,6 +20,7 @@ from .avro.bind import is_plain
 from .avro.build import ReaderBuilder, WriterBuilder
 from .avro.resolution.resolve import resolve
 from .avro.schema.tree import Schema
+from .decoded import Decoded
 from .limits import MAX_DEPTH, MOST_DEPTH
 
 EngineName: TypeAlias = Literal["native", "python"]
@@ -35,10 +36,9 @@ class Reader(Protocol):
     def decode(self, data: bytes, offset: int = 0) -> Any:
         """One value from `data[offset:]`. Raises `DecodeError`."""
 
-    def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> list[Any]:
-        """One value for each payload, in order.
-
-        If one does not decode, its `DecodeError` stands in its place (not raised).
+    def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> Decoded:
+        """One value for each payload, in order, and the `DecodeError` of each that does not decode (not
+        raised), which refers to no frame.
         """
 
 

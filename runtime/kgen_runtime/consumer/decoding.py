@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
 from typing import Any, Generic, TypeVar
 
 from ..codec import make_rows
+from ..errors import KgenError
 from ..flow.failures import failure
 from ..flow.split import Batch
 from ..flow.topic import Topic
@@ -35,56 +36,60 @@ class BatchDecoder(Generic[K, V]):
 
         Raises `RegistryUnavailable`: nothing is lost, call again with the same batch.
         """
-        keys, key_ids = self._key.decode_many(rows.keys, rows.headers)
-        values, value_ids = self._value.decode_many(rows.values, rows.headers)
-        for index, each in rows.unreadable.items():
-            values[index] = each.error
-        oks: list[Message[K, V]] = self._rows.make(
-            len(values),
+        keys = self._key.decode_many(rows.keys, rows.headers)
+        values = self._value.decode_many(rows.values, rows.headers)
+        messages: list[Message[K, V]] = self._rows.make(
+            len(rows),
             (
-                keys,
-                values,
+                keys.values,
+                values.values,
                 rows.topics,
                 rows.partitions,
                 rows.offsets,
                 rows.timestamps,
                 rows.headers,
-                key_ids,
-                value_ids,
+                keys.schema_ids,
+                values.schema_ids,
                 None,
                 None,
                 rows.origins,
             ),
         )
-        if not _any_errors(keys) and not _any_errors(values):
-            self._counts.add(value_ids, rows.keys, rows.values)
-            return Batch(oks, [])
-        good = [not isinstance(m.key, Exception) and not isinstance(m.value, Exception) for m in oks]
-        ids, *parts = value_ids, rows.keys, rows.values
-        self._counts.add(list(compress(ids, good)), *(list(compress(part, good)) for part in parts))
-        return self._separated(oks, rows.unreadable)
+        if not (keys.errors or values.errors or rows.unreadable):
+            self._counts.add(values.schema_ids, rows.keys, rows.values)
+            return Batch(messages, [])
+        failures = self._failures(messages, rows, keys.errors, values.errors)
+        good = [index not in failures for index in range(len(rows))]
+        self._counts.add(
+            list(compress(values.schema_ids, good)),
+            list(compress(rows.keys, good)),
+            list(compress(rows.values, good)),
+        )
+        return Batch(list(compress(messages, good)), [failures[index] for index in sorted(failures)])
 
-    def _separated(
-        self, messages: list[Message[Any, Any]], unreadable: Container[int]
-    ) -> Batch[Message[K, V]]:
-        batch: Batch[Message[K, V]] = Batch([], [])
-        for index, message in enumerate(messages):
-            if isinstance(message.key, Exception):
-                batch.errs.append(self._failure(message, message.key, "key", message.key_schema_id))
-            elif isinstance(message.value, Exception):
-                part: Role | None = None if index in unreadable else "value"
-                batch.errs.append(self._failure(message, message.value, part, message.value_schema_id))
-            else:
-                batch.oks.append(message)
-        return batch
+    def _failures(
+        self,
+        messages: Sequence[Message[Any, Any]],
+        rows: Columns,
+        key_errors: Mapping[int, KgenError],
+        value_errors: Mapping[int, KgenError],
+    ) -> dict[int, Failure]:
+        """By index; of a message of which both parts failed it is the key's."""
+        failures: dict[int, Failure] = {}
+        for index, each in rows.unreadable.items():
+            failures[index] = self._failure(messages[index], each.error, None, None)
+        for index, error in key_errors.items():
+            message = messages[index]
+            failures[index] = self._failure(message, error, "key", message.key_schema_id)
+        for index, error in value_errors.items():
+            if index not in key_errors:  # a failure is counted when it is made
+                message = messages[index]
+                failures[index] = self._failure(message, error, "value", message.value_schema_id)
+        return failures
 
     def _failure(
-        self, message: Message[Any, Any], error: Exception, part: Role | None, schema_id: int | None
+        self, message: Message[Any, Any], error: KgenError, part: Role | None, schema_id: int | None
     ) -> Failure:
         raw = message.raw()
         assert raw is not None
         return failure(error, raw, step=self._step_id, part=part, schema_id=schema_id)
-
-
-def _any_errors(values: Sequence[Any]) -> bool:
-    return any(issubclass(kind, Exception) for kind in set(map(type, values)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .avro_serde import AvroSerde
-from .base import Decoder, Encoder, Role, Serde
+from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .either import EitherSerde
 from .primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from .registry.client import RegistryClient
@@ -14,6 +14,7 @@ from .vendored import VendoredSchemas, VendoredSubject, VendoredVersion
 __all__ = [
     "AvroSerde",
     "BytesSerde",
+    "DecodedBatch",
     "Decoder",
     "DoubleSerde",
     "EitherSerde",

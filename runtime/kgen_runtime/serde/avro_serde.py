@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
 from ..codec import Reader, Trailing, Writer, make_reader, make_writer
 from ..codec.avro.schema.tree import Schema, Union, branch_name
+from ..codec.decoded import NO_ERRORS, Decoded
 from ..errors import (
     ConfigError,
     DecodeError,
@@ -20,7 +21,7 @@ from ..errors import (
 )
 from ..messages import Headers
 from ..state.registration import register
-from .base import Decoder, Encoder, Role, Serde
+from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .framing import HEADERS, ID_SIZE, SchemaKey, id_prefix, split
 from .schema_store import SchemaStore, Written
 from .schemas import Schemas
@@ -91,7 +92,7 @@ class _AvroDecoder(Generic[T]):
 
     def decode_many(
         self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
-    ) -> tuple[list[Any], list[int | None]]:
+    ) -> DecodedBatch:
         """See `Decoder.decode_many`."""
         if self._recheck_at is not None and self._store.clock() >= self._recheck_at:
             self._readers.clear()
@@ -101,34 +102,33 @@ class _AvroDecoder(Generic[T]):
         if key is None:
             return self._decode_groups(payloads, tagged)
         reader, id_ = self._reader(key)
-        return self._decode(reader, payloads, ID_SIZE), [id_] * len(payloads)
+        values, errors = self._decode(reader, payloads, ID_SIZE)
+        return DecodedBatch(values, [id_] * len(payloads), errors)
 
-    def _decode_groups(
-        self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers]
-    ) -> tuple[list[Any], list[int | None]]:
+    def _decode_groups(self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers]) -> DecodedBatch:
         values: list[Any] = [None] * len(payloads)
         ids: list[int | None] = [None] * len(payloads)
-        for (key, offset), where in self._group(payloads, tagged, values):
+        errors: dict[int, KgenError] = {}
+        for (key, offset), where in self._group(payloads, tagged, errors):
             reader, id_ = self._reader(key)
             decoded = self._decode(reader, [payloads[i] for i in where], offset)
-            for i, value in zip(where, decoded):
+            for i, value in zip(where, decoded.values):
                 values[i] = value
                 ids[i] = id_
-        return values, ids
+            errors.update((where[i], error) for i, error in decoded.errors.items())
+        return DecodedBatch(values, ids, errors or NO_ERRORS)
 
-    def _decode(self, reader: Reader | KgenError, payloads: Sequence[Any], offset: int) -> list[Any]:
+    def _decode(self, reader: Reader | KgenError, payloads: Sequence[Any], offset: int) -> Decoded:
         """Values of payloads, none of which is None."""
         if isinstance(reader, KgenError):
-            return [reader] * len(payloads)
-        values = reader.decode_many(payloads, offset)
-        if self._refuses_null and None in values:
-            return [DecodeError(_IS_NULL, hint=_ON_NULL) if value is None else value for value in values]
-        return values
+            return Decoded([None] * len(payloads), dict.fromkeys(range(len(payloads)), reader))
+        decoded = reader.decode_many(payloads, offset)
+        return _without_null(decoded) if self._refuses_null else decoded
 
     def _group(
-        self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers], values: list[Any]
+        self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers], errors: dict[int, KgenError]
     ) -> Iterable[tuple[tuple[SchemaKey, int], list[int]]]:
-        """Indices by schema and offset; a payload without a schema gets its error into `values`."""
+        """Indices by schema and offset; the error of a payload without a schema goes to `errors`."""
         groups: dict[tuple[SchemaKey, int], list[int]] = {}
         by_prefix: dict[bytes, list[int]] = {}  # spares most payloads the parsing of their prefix
         for i, payload in enumerate(payloads):
@@ -140,7 +140,7 @@ class _AvroDecoder(Generic[T]):
                 try:
                     found = split(payload, carried, self._role)
                 except FramingError as error:
-                    values[i] = copy.copy(error)
+                    errors[i] = copy.copy(error)
                     continue
                 where = groups.setdefault(found, [])
                 if found[1] == ID_SIZE:
@@ -230,6 +230,15 @@ def _tagged(headers: Sequence[Headers], name: str) -> dict[int, Headers]:
                 tagged[i] = pairs
                 break
     return tagged
+
+
+def _without_null(decoded: Decoded) -> Decoded:
+    """Each None is an error, too."""
+    values, errors = decoded
+    nulls = [i for i, value in enumerate(values) if value is None and i not in errors]
+    if not nulls:
+        return decoded
+    return Decoded(values, {**errors, **{i: DecodeError(_IS_NULL, hint=_ON_NULL) for i in nulls}})
 
 
 def _takes_null(schema: Schema) -> bool:

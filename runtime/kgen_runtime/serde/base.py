@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from confluent_kafka.serialization import Deserializer, MessageField, SerializationContext, Serializer
 
+from ..codec.decoded import NO_ERRORS
 from ..errors import KgenError
 from ..messages import Headers
 from .schema_store import SchemaStore
@@ -21,18 +22,29 @@ T_contra = TypeVar("T_contra", contravariant=True)
 Role: TypeAlias = Literal["key", "value"]
 
 
+class DecodedBatch(NamedTuple):
+    """For each payload, in order, its value and the id of its writer schema, if there is one and it is known.
+    The errors of those that do not decode are beside them by index, in no certain order; there the value is
+    None.
+    """
+
+    values: list[Any]
+    schema_ids: list[int | None]
+    errors: Mapping[int, KgenError] = NO_ERRORS
+
+
 class Decoder(Protocol[T_co]):
     """Bytes to values, for one role of one topic, bound to a schema store. Belongs to one worker thread."""
 
     def decode_many(
         self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
-    ) -> tuple[list[Any], list[int | None]]:
-        """Values and writer schema ids, in order. None stays None (null key, tombstone).
+    ) -> DecodedBatch:
+        """Values and writer schema ids, and the errors. None stays None (null key, tombstone).
 
-        A payload that can never be decoded leaves its exception (`FramingError`, `UnknownSchema`,
-        `RulesError`, `DecodeError`, `ResolutionError`) in place of the value. Raises
-        `RegistryUnavailable` if a schema id is not known here and the registry cannot be asked: nothing
-        was lost, call again later.
+        A payload that can never be decoded has its error (`FramingError`, `UnknownSchema`, `RulesError`,
+        `DecodeError`, `ResolutionError`) among the errors; several may share one. Raises
+        `RegistryUnavailable` if a schema id is not known here and the registry cannot be asked: nothing was
+        lost, call again later.
         """
 
 
@@ -112,7 +124,7 @@ class _PerThread(Generic[T]):
 
 
 class SerdeDeserializer(Deserializer, Generic[T]):
-    """Decodes one key or value at a time; raises what a decoder would leave in its place."""
+    """Decodes one key or value at a time; raises its error."""
 
     def __init__(self, serde: Serde[T], store: SchemaStore | None = None) -> None:
         self._coders = _PerThread(serde, store)
@@ -120,10 +132,10 @@ class SerdeDeserializer(Deserializer, Generic[T]):
     def __call__(self, value: bytes | None, ctx: SerializationContext | None = None) -> T | None:
         """The value; None for None. Raises `KgenError` of the kinds of `Decoder.decode_many`."""
         decoder = self._coders.decoder(_role(ctx))
-        (decoded,), _ = decoder.decode_many((value,), (_headers(ctx),))
-        if isinstance(decoded, KgenError):
-            raise copy.copy(decoded)  # the decoder may keep its own
-        result: T | None = decoded
+        decoded = decoder.decode_many((value,), (_headers(ctx),))
+        if decoded.errors:
+            raise copy.copy(decoded.errors[0])  # the decoder may keep its own
+        result: T | None = decoded.values[0]
         return result
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from ..errors import ConfigError, EncodeError
+from ..codec.decoded import NO_ERRORS
+from ..errors import ConfigError, EncodeError, KgenError
 from ..messages import Headers
-from .base import Decoder, Encoder, Role, Serde
+from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .framing import HEADERS
 from .primitive import IntSerde, StringSerde
 from .schema_store import SchemaStore
@@ -63,19 +64,21 @@ class _EitherDecoder(Generic[T]):
 
     def decode_many(
         self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
-    ) -> tuple[list[Any], list[int | None]]:
+    ) -> DecodedBatch:
         """See `Decoder.decode_many`."""
         given = headers if headers is not None else [()] * len(payloads)
         plain = [i for i, p in enumerate(payloads) if p is not None and self._is_plain(p, given[i])]
         framed = sorted(set(range(len(payloads))).difference(plain))
         values: list[Any] = [None] * len(payloads)
         ids: list[int | None] = [None] * len(payloads)
+        errors: dict[int, KgenError] = {}
         for decoder, where in ((self._framed, framed), (self._plain, plain)):
             if where:
                 found = decoder.decode_many([payloads[i] for i in where], [given[i] for i in where])
-                for i, value, id_ in zip(where, *found):
+                for i, value, id_ in zip(where, found.values, found.schema_ids):
                     values[i], ids[i] = value, id_
-        return values, ids
+                errors.update((where[i], error) for i, error in found.errors.items())
+        return DecodedBatch(values, ids, errors or NO_ERRORS)
 
     def _is_plain(self, payload: bytes, headers: Headers) -> bool:
         if any(name == self._header for name, _ in headers):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from ..errors import DecodeError, EncodeError
+from ..codec.decoded import NO_ERRORS
+from ..errors import DecodeError, EncodeError, KgenError
 from ..messages import Headers
-from .base import Decoder, Encoder, Role, Serde
+from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .schema_store import SchemaStore
 
 T = TypeVar("T")
@@ -50,19 +51,25 @@ class _Coder(Generic[T]):
 
     def decode_many(
         self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
-    ) -> tuple[list[Any], list[int | None]]:
+    ) -> DecodedBatch:
         """See `Decoder.decode_many`."""
+        errors: Mapping[int, KgenError] = NO_ERRORS
         try:
             values: list[Any] = self._read_many(payloads)
         except DecodeError:
-            values = [None if payload is None else self._try(payload) for payload in payloads]
-        return values, [None] * len(payloads)
+            values, errors = self._one_by_one(payloads)
+        return DecodedBatch(values, [None] * len(payloads), errors)
 
-    def _try(self, payload: bytes) -> Any:
-        try:
-            return self._read(payload)
-        except DecodeError as error:
-            return error.with_traceback(None)
+    def _one_by_one(self, payloads: Sequence[bytes | None]) -> tuple[list[Any], dict[int, KgenError]]:
+        values: list[Any] = [None] * len(payloads)
+        errors: dict[int, KgenError] = {}
+        for index, payload in enumerate(payloads):
+            if payload is not None:
+                try:
+                    values[index] = self._read(payload)
+                except DecodeError as error:
+                    errors[index] = error.with_traceback(None)
+        return values, errors
 
     def encode(self, value: T | None) -> bytes | None:
         """See `Encoder.encode`."""

@@ -225,13 +225,38 @@ def test_records_and_enums_become_objects(engine: Any) -> None:
     assert make_writer(parsed, CLASSES, engine=engine).encode(plain) == data
 
 
-def test_decode_many_puts_errors_in_their_place(engine: Any) -> None:
+def test_decode_many_returns_errors_beside_the_values(engine: Any) -> None:
     reader = make_reader(schema(POINT), None, CLASSES, engine=engine)
     good = struct.pack("<dd", 1, 2)
-    first, second, third = reader.decode_many([b"_" + good, b"_" + good[:-1], b"_" + good], 1)
-    assert first == third == Point(x=1.0, y=2.0)
-    assert isinstance(second, DecodeError)
-    assert (second.position, second.path, second.what) == (9, "y", "the data ends too early")
+    values, errors = reader.decode_many([b"_" + good, b"_" + good[:-1], b"_" + good], 1)
+    assert values == [Point(x=1.0, y=2.0), None, Point(x=1.0, y=2.0)]
+    assert list(errors) == [1]
+    error = errors[1]
+    assert isinstance(error, DecodeError)
+    assert (error.position, error.path, error.what) == (9, "y", "the data ends too early")
+
+
+def test_what_decodes_has_no_errors(engine: Any) -> None:
+    reader = make_reader(schema(POINT), None, CLASSES, engine=engine)
+    assert reader.decode_many([]) == ([], {})
+    assert reader.decode_many([bytes(16)] * 2) == ([Point(x=0.0, y=0.0)] * 2, {})
+
+
+class Refusal(DecodeError):
+    """A record's class, which happens to be an error."""
+
+    def __init__(self, x: float, y: float) -> None:
+        super().__init__("x")
+        self.at = (x, y)
+
+
+def test_a_value_that_is_an_exception_is_a_value(engine: Any) -> None:
+    reader = make_reader(schema(POINT), None, {"g.Point": Refusal}, engine=engine)
+    good = struct.pack("<dd", 1, 2)
+    values, errors = reader.decode_many([good, good[:-1]])
+    assert [value and value.at for value in values] == [(1.0, 2.0), None]
+    assert list(errors) == [1]
+    assert reader.decode(good).at == (1.0, 2.0)
 
 
 @dataclass(kw_only=True)

@@ -130,7 +130,10 @@ def test_damage_is_reported_with_position_and_path(
     assert message in caught.value.what
     assert caught.value.position == position + 3
     assert caught.value.path == path or message == "nested too deeply"
-    [error] = reader.decode_many([b"___" + data], 3)
+    [value], errors = reader.decode_many([b"___" + data], 3)
+    error = errors[0]
+    assert value is None
+    assert isinstance(error, DecodeError)
     assert (error.what, error.position, error.path) == (
         caught.value.what,
         caught.value.position,
@@ -142,9 +145,9 @@ def test_damage_is_reported_with_position_and_path(
 def test_bytes_after_the_value_may_be_ignored(engine: Any) -> None:
     read = make_reader(schema(INTS), trailing="ignore", engine=engine)
     assert read.decode(b"\x02\x04\x00rest") == [2]
-    good, bad = read.decode_many([b"-\x02\x04\x00\x00", b"-\x02\x04"], 1)
-    assert good == [2]
-    assert isinstance(bad, DecodeError)
+    values, errors = read.decode_many([b"-\x02\x04\x00\x00", b"-\x02\x04"], 1)
+    assert values == [[2], None]
+    assert isinstance(errors[1], DecodeError)
     with pytest.raises(ConfigError, match="Use 'refuse' or 'ignore'"):
         make_reader(schema(INTS), trailing="drop", engine=engine)  # type: ignore[arg-type]
 
@@ -153,7 +156,8 @@ def test_bytes_after_the_value_may_be_ignored(engine: Any) -> None:
 def test_an_offset_outside_the_data_is_an_error(engine: Any, offset: int) -> None:
     with pytest.raises(DecodeError):
         make_reader(schema("null"), engine=engine).decode(b"abc", offset)
-    assert isinstance(make_reader(schema("null"), engine=engine).decode_many([b""], offset)[0], DecodeError)
+    errors = make_reader(schema("null"), engine=engine).decode_many([b""], offset).errors
+    assert isinstance(errors[0], DecodeError)
 
 
 @pytest.mark.parametrize("data", [None, "a", bytearray(b"a"), 5])
@@ -217,12 +221,13 @@ def test_the_largest_limit_of_depth_is_held_by_a_small_stack(engine: Any) -> Non
     data = b"\x00\x02" * (MOST_DEPTH - 1) + b"\x00\x00"
     found: list[Any] = []
     before = threading.stack_size((256 << 10) if engine == "native" else (16 << 20))
-    thread = threading.Thread(target=lambda: found.extend(reader.decode_many([data, data + data])))
+    thread = threading.Thread(target=lambda: found.append(reader.decode_many([data, data + data])))
     thread.start()
     thread.join()
     threading.stack_size(before)
-    assert engine == "python" or found[0]["n"] == 0
-    assert isinstance(found[1], DecodeError)
+    (values, errors), *_ = found
+    assert engine == "python" or values[0]["n"] == 0
+    assert isinstance(errors[1], DecodeError)
 
 
 @pytest.mark.parametrize("levels", [128, 200])
@@ -373,7 +378,7 @@ def test_an_error_holds_on_to_nothing_of_the_payload(engine: Any) -> None:
         reader = make_reader(schema(POINT), None, classes, engine=engine)
         with pytest.raises(DecodeError) as caught:
             reader.decode(data)
-        for error in (caught.value, *reader.decode_many([data])):
+        for error in (caught.value, *reader.decode_many([data]).errors.values()):
             assert error.__context__ is None
             assert error.__cause__ is None or codec_frames(error.__cause__.__traceback__) == []
 
@@ -394,7 +399,7 @@ class Odd(bytes):
 def test_subclasses_of_bytes_are_payloads(engine: Any) -> None:
     reader = make_reader(schema("string"), engine=engine)
     assert reader.decode(Odd(b"\x02a")) == "a"
-    assert reader.decode_many([Odd(b"\x02a")]) == ["a"]
+    assert reader.decode_many([Odd(b"\x02a")]).values == ["a"]
     with pytest.raises(TypeError):
         reader.decode_many([None])  # type: ignore[list-item]
 

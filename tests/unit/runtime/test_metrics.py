@@ -23,6 +23,7 @@ from kgen_runtime import metrics, testing
 from kgen_runtime.consumer.partition import KafkaSource
 from kgen_runtime.flow.retry import retry_until_available
 from kgen_runtime.runner import local_cluster
+from kgen_runtime.serde import DecodedBatch
 
 from .conftest import Broker, raw, texts
 
@@ -108,6 +109,13 @@ def test_what_cannot_be_decoded_is_a_failure_and_not_read(out: Topic, counted: C
     for policy in ("dead_letter", "drop"):
         assert counted("kgen_handled_failures_total", policy=policy, stage="framing") == 1
     assert counted("kgen_produced_messages_total", topic="dlq") == 2
+
+
+def test_a_message_of_which_both_parts_fail_is_one_failure(out: Topic, counted: Counted) -> None:
+    topic = rt.Topic("both-parts", key=rt.StringSerde(), value=rt.StringSerde())
+    copy(testing.Memory({topic: [rt.RawMessage(key=b"\xff", value=b"\xff", topic=topic.name)]}), topic, out)
+    assert counted("kgen_failures_total", topic=topic.name, stage="decode", schema_id="") == 1
+    assert counted("kgen_produced_messages_total", topic="dlq") == 1
 
 
 def test_policies_count_what_they_are_given(counted: Counted) -> None:
@@ -229,7 +237,7 @@ class Away:
     def decode_many(self, payloads: Any, headers: Any = None) -> Any:
         if self.away:
             raise rt.RegistryUnavailable("the registry is away")
-        return list(payloads), [1] * len(payloads)
+        return DecodedBatch(list(payloads), [1] * len(payloads))
 
 
 @pytest.mark.parametrize("end", ["answered", "closed"])

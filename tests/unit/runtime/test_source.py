@@ -24,6 +24,7 @@ from kgen_runtime import testing
 from kgen_runtime.consumer import topic_watch
 from kgen_runtime.consumer.partition import KafkaSource
 from kgen_runtime.routing.policies import consume
+from kgen_runtime.serde import DecodedBatch
 from kgen_runtime.state.current_folder import kept_in, recovery_folder
 from kgen_runtime.stop import STOP
 
@@ -591,7 +592,7 @@ class Registry:
         self.tries += 1
         if self.tries <= 2:
             raise rt.RegistryUnavailable("the registry is away")
-        return [payload and payload.decode() for payload in payloads], [7] * len(payloads)
+        return DecodedBatch([payload and payload.decode() for payload in payloads], [7] * len(payloads))
 
 
 def test_while_the_registry_is_unavailable_messages_are_held(orders: Orders) -> None:

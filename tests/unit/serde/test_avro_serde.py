@@ -85,19 +85,19 @@ def store(registry, client, clock):
 
 
 def test_one_schema(decoder):
-    assert decoder.decode_many([NEW] * 3) == ([NEW_ORDER] * 3, [7] * 3)
-    assert decoder.decode_many([OLD], [()]) == ([OLD_ORDER], [3])
-    assert decoder.decode_many([]) == ([], [])
+    assert decoder.decode_many([NEW] * 3) == ([NEW_ORDER] * 3, [7] * 3, {})
+    assert decoder.decode_many([OLD], [()]) == ([OLD_ORDER], [3], {})
+    assert decoder.decode_many([]) == ([], [], {})
 
 
 def test_versions_and_tombstones_mixed(decoder):
-    values, ids = decoder.decode_many([NEW, None, OLD, NEW, None], [()] * 5)
+    values, ids, _ = decoder.decode_many([NEW, None, OLD, NEW, None], [()] * 5)
     assert values == [NEW_ORDER, None, OLD_ORDER, NEW_ORDER, None]
     assert ids == [7, None, 3, 7, None]
-    assert decoder.decode_many([None, None]) == ([None, None], [None, None])
+    assert decoder.decode_many([None, None]) == ([None, None], [None, None], {})
 
 
-def test_poison_leaves_its_error_and_the_rest_decodes(decoder):
+def test_poison_has_its_error_and_the_rest_decodes(decoder):
     poison = [
         (b"", FramingError, None),
         (b"\x00\x00", FramingError, None),
@@ -111,39 +111,42 @@ def test_poison_leaves_its_error_and_the_rest_decodes(decoder):
     payloads = [NEW]
     for payload, _, _ in poison:
         payloads += [payload, OLD]
-    values, ids = decoder.decode_many(payloads)
+    values, ids, errors = decoder.decode_many(payloads)
     assert values[0] == NEW_ORDER
     assert values[2::2] == [OLD_ORDER] * len(poison)
-    assert [type(value) for value in values[1::2]] == [kind for _, kind, _ in poison]
+    assert values[1::2] == [None] * len(poison)
+    assert [type(errors[i]) for i in sorted(errors)] == [kind for _, kind, _ in poison]
+    assert sorted(errors) == [*range(1, len(payloads), 2)]
     assert ids[1::2] == [id_ for _, _, id_ in poison]
 
 
 def test_bytes_after_the_value_are_damage_unless_ignored(decoder):
-    (refused,), _ = decoder.decode_many([NEW + b"x"])
-    assert isinstance(refused, DecodeError)
+    assert isinstance(decoder.decode_many([NEW + b"x"]).errors[0], DecodeError)
     lenient = AvroSerde(SERDE.schemas, SERDE.classes, trailing="ignore").decoder(SchemaStore(None), "value")
-    assert lenient.decode_many([NEW + b"x", OLD]) == ([NEW_ORDER, OLD_ORDER], [7, 3])
+    assert lenient.decode_many([NEW + b"x", OLD]) == ([NEW_ORDER, OLD_ORDER], [7, 3], {})
 
 
 def test_a_batch_of_poison_alone(decoder):
     for payload, kind in [(b"", FramingError), (b"\x00", FramingError), (b"x" * 9, FramingError)]:
-        values, ids = decoder.decode_many([payload] * 3)
-        assert [type(value) for value in values] == [kind] * 3
-        assert ids == [None] * 3
-    values, ids = decoder.decode_many([id_prefix(99)] * 3)
-    assert [type(value) for value in values] == [UnknownSchema] * 3
+        values, ids, errors = decoder.decode_many([payload] * 3)
+        assert [type(errors[i]) for i in range(3)] == [kind] * 3
+        assert values == ids == [None] * 3
+    values, ids, errors = decoder.decode_many([id_prefix(99)] * 3)
+    assert [type(errors[i]) for i in range(3)] == [UnknownSchema] * 3
+    assert values == [None] * 3
     assert ids == [99] * 3
-    assert isinstance(decoder.decode_many([b"\x00\xff\xff\xff\xff!"])[0][0], FramingError)
+    assert isinstance(decoder.decode_many([b"\x00\xff\xff\xff\xff!"]).errors[0], FramingError)
 
 
-def test_errors_in_place_hold_no_frames(decoder):
-    values, _ = decoder.decode_many([b"", id_prefix(99), NEW[:-1], NEW])
-    assert [value.__traceback__ for value in values[:3]] == [None] * 3
-    assert [value.__context__ for value in values[:2]] == [None] * 2
+def test_errors_hold_no_frames(decoder):
+    errors = decoder.decode_many([b"", id_prefix(99), NEW[:-1], NEW]).errors
+    assert [errors[i].__traceback__ for i in range(3)] == [None] * 3
+    assert [errors[i].__context__ for i in range(2)] == [None] * 2
 
 
 def test_decode_errors_have_the_position_in_the_whole_payload(decoder):
-    ((error,), _) = decoder.decode_many([NEW[:6]])
+    error = decoder.decode_many([NEW[:6]]).errors[0]
+    assert isinstance(error, DecodeError)
     assert error.position >= 5
 
 
@@ -153,16 +156,17 @@ def test_ids_and_guids_in_headers(decoder):
 
     payloads = [NEW[5:], OLD[5:], b"\x01" + GUID.bytes + NEW[5:], NEW, NEW[5:], None]
     headers = [header(b"\x01" + GUID.bytes), header(id_prefix(3)), (), (), header(b"?"), header(id_prefix(3))]
-    values, ids = decoder.decode_many(payloads, headers)
+    values, ids, errors = decoder.decode_many(payloads, headers)
     assert values[:4] == [NEW_ORDER, OLD_ORDER, NEW_ORDER, NEW_ORDER]
     assert ids[:4] == [7, 3, 7, 7]
-    assert isinstance(values[4], FramingError)
-    assert values[5] is None
+    assert values[4:] == [None, None]
+    assert list(errors) == [4]
+    assert isinstance(errors[4], FramingError)
 
 
 def test_an_unknown_guid(decoder):
-    ((error,), ids) = decoder.decode_many([b"\x01" + bytes(16) + NEW[5:]])
-    assert isinstance(error, UnknownSchema)
+    _, ids, errors = decoder.decode_many([b"\x01" + bytes(16) + NEW[5:]])
+    assert isinstance(errors[0], UnknownSchema)
     assert ids == [None]
 
 
@@ -172,15 +176,15 @@ def test_newer_schemas_come_from_the_registry(store, registry):
     decoder = SERDE.decoder(store, "value")
     payload = id_prefix(11) + body(v3, {"extra": 5, "id": 2, "class": "b", "status": "PAID"})
     for _ in range(3):
-        assert decoder.decode_many([payload, payload]) == ([NEW_ORDER] * 2, [11] * 2)
+        assert decoder.decode_many([payload, payload]) == ([NEW_ORDER] * 2, [11] * 2, {})
     assert registry.server.paths() == ["GET /schemas/ids/11"]
 
 
 def test_an_unknown_id_is_asked_for_once(store, registry):
     decoder = SERDE.decoder(store, "value")
     for _ in range(5):
-        values, _ = decoder.decode_many([id_prefix(99) + b"x"] * 10 + [NEW])
-        assert isinstance(values[9], UnknownSchema)
+        values, _, errors = decoder.decode_many([id_prefix(99) + b"x"] * 10 + [NEW])
+        assert isinstance(errors[9], UnknownSchema)
         assert values[10] == NEW_ORDER
     assert registry.server.paths().count("GET /schemas/ids/99") == 1
 
@@ -190,10 +194,11 @@ def test_a_writer_schema_that_cannot_be_read(store, registry):
     registry.add("orders-value", 3, 11, other)
     registry.add("orders-value", 4, 12, "message X {}", schemaType="PROTOBUF")
     decoder = SERDE.decoder(store, "value")
-    values, ids = decoder.decode_many([id_prefix(11) + b"\x02a", NEW, id_prefix(12) + b"x"])
-    assert [type(value) for value in values] == [ResolutionError, Order, ResolutionError]
-    assert "schema id 11 wrote cannot be read as orders-value version 2" in str(values[0])
-    assert values[0].hint
+    values, ids, errors = decoder.decode_many([id_prefix(11) + b"\x02a", NEW, id_prefix(12) + b"x"])
+    assert values == [None, NEW_ORDER, None]
+    assert [type(errors[i]) for i in (0, 2)] == [ResolutionError, ResolutionError]
+    assert "schema id 11 wrote cannot be read as orders-value version 2" in str(errors[0])
+    assert errors[0].hint
     assert ids == [11, 7, 12]
 
 

@@ -29,13 +29,36 @@ FRAME = id_prefix(7) + b"\x02a"  # Key(id="a")
 
 
 def decoded(serde: rt.Serde[Any], *payloads: bytes | None, headers: Any = None) -> list[Any]:
-    return serde.decoder(STORE, "key").decode_many(payloads, headers)[0]
+    values, _, errors = serde.decoder(STORE, "key").decode_many(payloads, headers)
+    assert not errors
+    return values
+
+
+def errors_of(serde: rt.Serde[Any], *payloads: bytes | None) -> Any:
+    values, _, errors = serde.decoder(STORE, "key").decode_many(payloads)
+    assert all(values[i] is None for i in errors)
+    return errors
 
 
 def test_each_is_read_in_its_format_in_order() -> None:
-    values, ids = TEXT.decoder(STORE, "key").decode_many([b"x", FRAME, None, b"", "\xe9".encode(), FRAME])
+    payloads = [b"x", FRAME, None, b"", "\xe9".encode(), FRAME]
+    values, ids, errors = TEXT.decoder(STORE, "key").decode_many(payloads)
     assert values == ["x", Key("a"), None, "", "\xe9", Key("a")]
     assert ids == [None, 7, None, None, None, 7]
+    assert not errors
+
+
+def test_errors_of_both_formats_have_the_index_of_their_payload() -> None:
+    payloads = [b"x", b"\xff", FRAME, FRAME[:-1], None, b"\1", b"y", b"\xfe"]
+    errors = errors_of(TEXT, *payloads)
+    assert sorted(errors) == [1, 3, 5, 7]
+    assert [type(errors[i]) for i in (1, 3, 5, 7)] == [
+        rt.DecodeError,
+        rt.DecodeError,
+        rt.FramingError,
+        rt.DecodeError,
+    ]
+    assert "not UTF-8" in str(errors[7])
 
 
 def test_numbers_are_shorter_than_any_frame() -> None:
@@ -56,7 +79,7 @@ def test_numbers_are_shorter_than_any_frame() -> None:
 def test_what_might_be_a_frame_and_is_none_is_an_error_never_plain(
     serde: rt.Serde[Any], payload: bytes, error: type[Exception]
 ) -> None:
-    assert isinstance(decoded(serde, payload)[0], error)
+    assert isinstance(errors_of(serde, payload)[0], error)
 
 
 def test_a_header_with_the_schema_decides() -> None:
@@ -67,7 +90,7 @@ def test_a_header_with_the_schema_decides() -> None:
 
 
 def test_text_that_is_not_utf8_is_an_error() -> None:
-    assert isinstance(decoded(TEXT, b"\xff\xfe")[0], rt.DecodeError)
+    assert isinstance(errors_of(TEXT, b"\xff\xfe")[0], rt.DecodeError)
 
 
 @pytest.mark.parametrize(("serde", "plain"), [(TEXT, "x"), (TEXT, ""), (NUMBER, 7), (NUMBER, -1)])

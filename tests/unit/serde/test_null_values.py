@@ -67,11 +67,20 @@ def test_an_encoded_null_is_taken_for_a_tombstone_where_that_is_said() -> None:
 @pytest.mark.parametrize("role", ["key", "value"])
 def test_the_error_says_what_it_is_and_what_to_do(client: Any, payloads: list[Any], role: Any) -> None:
     kafka = rt.Kafka("nowhere:1", registry="http://nowhere:1")
-    values, _ids = AvroSerde(NULLABLE, {}).decoder(kafka.store, role).decode_many(payloads)
-    assert isinstance(values[0], DecodeError)
-    assert "encoded null, which is not a tombstone" in str(values[0])
-    assert 'null="tombstone"' in str(values[0])
-    assert [value is None for value in values] == [payload is None for payload in payloads]
+    values, _, errors = AvroSerde(NULLABLE, {}).decoder(kafka.store, role).decode_many(payloads)
+    assert isinstance(errors[0], DecodeError)
+    assert "encoded null, which is not a tombstone" in str(errors[0])
+    assert 'null="tombstone"' in str(errors[0])
+    assert [*errors] == [i for i, payload in enumerate(payloads) if payload == NULL]
+    assert [value is None for value in values] == [payload in (NULL, None) for payload in payloads]
+
+
+def test_a_payload_that_does_not_decode_is_not_taken_for_an_encoded_null() -> None:
+    decoder = AvroSerde(NULLABLE, {}).decoder(rt.SchemaStore(None), "value")
+    errors = decoder.decode_many([CARD[:-1], NULL, CARD]).errors
+    assert sorted(errors) == [0, 1]
+    assert "ends too early" in str(errors[0])
+    assert "encoded null" in str(errors[1])
 
 
 def test_samples_of_such_a_topic_are_messages_that_are_read() -> None:

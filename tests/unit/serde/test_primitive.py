@@ -33,6 +33,7 @@ def test_both_ways(serde, value, payload):
     assert serde.decoder(STORE, "key").decode_many([payload, None, payload]) == (
         [value, None, value],
         [None] * 3,
+        {},
     )
     assert serde.encoder(STORE, "key").encode(None) is None
     assert serde.deserializer(payload) == value
@@ -54,12 +55,13 @@ def test_as_confluent_writes_them():
         (DoubleSerde(), bytes(8), b""),
     ],
 )
-def test_a_bad_payload_leaves_its_error_in_place(serde, good, bad):
-    values, _ = serde.decoder(STORE, "key").decode_many([good, bad, None, good])
-    assert isinstance(values[1], DecodeError)
-    assert values[1].__traceback__ is None
-    assert values[0] == values[3]
-    assert values[2] is None
+def test_a_bad_payload_has_its_error_beside_the_values(serde, good, bad):
+    values, _, errors = serde.decoder(STORE, "key").decode_many([good, bad, None, good])
+    assert list(errors) == [1]
+    assert isinstance(errors[1], DecodeError)
+    assert errors[1].__traceback__ is None
+    assert values[0] == values[3] is not None
+    assert values[1] is values[2] is None
     with pytest.raises(DecodeError):
         serde.deserializer(bad)
 
@@ -85,4 +87,4 @@ def test_values_that_do_not_fit(serde, value):
 
 
 def test_none_reads_nothing():
-    assert NoneSerde().decoder(STORE, "key").decode_many([b"x", None]) == ([None, None], [None, None])
+    assert NoneSerde().decoder(STORE, "key").decode_many([b"x", None]) == ([None, None], [None, None], {})

@@ -62,10 +62,10 @@ def test_an_id_that_is_refused_is_asked_for_a_few_times_and_then_a_failure_of_it
     decoder = AvroSerde(SCHEMAS, {}).decoder(store, "value")
     payloads = [id_prefix(1) + b"\x02x", id_prefix(9) + b"\x02x", id_prefix(1) + b"\x02y"]
     for _ in range(3):
-        values, _ids = decoder.decode_many(payloads)
-        assert (values[0], values[2]) == ("x", "y")
-        assert isinstance(values[1], UnknownSchema)
-    assert "schema id 9 is unavailable: " in values[1].what
+        values, _, errors = decoder.decode_many(payloads)
+        assert values == ["x", None, "y"]
+        assert isinstance(errors[1], UnknownSchema)
+    assert "schema id 9 is unavailable: " in errors[1].what
     assert registry.server.paths().count("GET /schemas/ids/9") == 3
     assert asked.slept == [0.5, 1.0]
 
@@ -75,8 +75,7 @@ def test_by_guid_too(store, registry, refuse, how):
     refuse(POISON[how], GUID)
     decoder = AvroSerde(SCHEMAS, {}).decoder(store, "value")
     headers = [(("__value_schema_id", b"\x01" + bytes.fromhex(GUID.replace("-", ""))),)]
-    (error,), _ids = decoder.decode_many([b"\x02x"], headers)
-    assert isinstance(error, UnknownSchema)
+    assert isinstance(decoder.decode_many([b"\x02x"], headers).errors[0], UnknownSchema)
 
 
 @pytest.mark.parametrize("how", [how for how in POISON if how != "not an object"])

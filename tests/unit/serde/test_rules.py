@@ -74,7 +74,7 @@ def test_a_schema_with_rules_is_not_read_as_if_plain(store, registry):
     decoder = AvroSerde(SCHEMAS, {}).decoder(store, "value")
     payload = id_prefix(9) + b"\x02x"
     for _ in range(3):
-        (error,), _ids = decoder.decode_many([payload])
+        error = decoder.decode_many([payload]).errors[0]
         assert isinstance(error, RulesError)
     assert "ENCRYPT card" in error.what
     assert "[rules]" in error.hint
@@ -92,8 +92,7 @@ def test_by_guid_too(store, registry):
     registry.add("cards-value", 1, 1, TEXT, guid=GUID, **rule_set(ENCRYPT))
     decoder = AvroSerde(SCHEMAS, {}).decoder(store, "value")
     headers = [(("__value_schema_id", b"\x01" + bytes.fromhex(GUID.replace("-", ""))),)]
-    (error,), _ids = decoder.decode_many([b"\x02x"], headers)
-    assert isinstance(error, RulesError)
+    assert isinstance(decoder.decode_many([b"\x02x"], headers).errors[0], RulesError)
 
 
 def test_a_schema_with_rules_is_not_written(store, registry):

@@ -21,6 +21,7 @@ import uuid
 from ...errors import DecodeError
 from .. import reasons
 from ..branches import of_branch
+from ..decoded import Decoded
 from ..decimals import EXACT as EXACT_CONTEXT, TooLongError, bound, number_size, too_many_digits
 from ..limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from ..field_paths import field_path, told
@@ -109,30 +110,36 @@ cdef class NodeReader:
         cdef Cursor c
         # What is too large is clipped. The default takes no call: this runs for each message.
         value = self.attempt(&c, data, 0 if offset is ZERO else PyNumber_AsSsize_t(offset, NULL))
-        if type(value) is DecodeError:
-            raise value
+        if c.error != NULL:
+            raise take_error(&c)
         return value
 
     def decode_many(self, batch, offset=0):
-        """One value for each payload, in order; where one does not decode, its `DecodeError` stands in its place."""
+        """See `codec.Reader.decode_many`."""
         cdef Cursor c
-        cdef list out = []
+        cdef list values = []
+        cdef dict errors = None
         cdef Py_ssize_t start = PyNumber_AsSsize_t(offset, NULL)
         for data in batch:
-            out.append(self.attempt(&c, data, start))
-        return out
+            values.append(self.attempt(&c, data, start))
+            if c.error != NULL:
+                if errors is None:
+                    errors = {}
+                errors[len(values) - 1] = take_error(&c)
+        return Decoded(values) if errors is None else Decoded(values, errors)
 
     cdef object attempt(self, Cursor *c, object data, Py_ssize_t offset):
-        """A value, or a `DecodeError`. The cursor is made here."""
+        """A value; None with a `DecodeError` in `Cursor.error` if it does not decode. The cursor is made here."""
         cdef PyObject *made
         cdef const uint8_t *start
         cdef object value
         if not PyBytes_Check(data):
             raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
+        c.error = NULL
         start = <const uint8_t *>PyBytes_AS_STRING(data)
         c.end = start + PyBytes_GET_SIZE(data)
         if offset < 0 or offset > PyBytes_GET_SIZE(data):
-            return DecodeError(ENDS, position=PyBytes_GET_SIZE(data))
+            return refuse(c, DecodeError(ENDS, position=PyBytes_GET_SIZE(data)))
         c.at = start + offset
         c.depth = self.max_depth
         c.items = FREE_ITEMS + BYTE_ITEMS * (c.end - c.at)
@@ -140,12 +147,28 @@ cdef class NodeReader:
         c.path = NULL
         made = self.root.read(c)
         if made == NULL:
-            return failure(c, c.at - start)
+            return refuse(c, failure(c, c.at - start))
         value = <object>made
         Py_DECREF(made)
         if c.at != c.end and self.whole:
-            return DecodeError(f"{c.end - c.at} bytes are left over after the value", position=c.at - start)
+            what = f"{c.end - c.at} bytes are left over after the value"
+            return refuse(c, DecodeError(what, position=c.at - start))
         return value
+
+
+cdef object refuse(Cursor *c, object error):
+    """None. The error is in the cursor, not among the values: a value may be an exception, too."""
+    Py_INCREF(error)
+    c.error = <PyObject *>error
+    return None
+
+
+cdef object take_error(Cursor *c):
+    """The error that is in the cursor, which holds it no more."""
+    cdef object error = <object>c.error
+    Py_DECREF(c.error)
+    c.error = NULL
+    return error
 
 
 cdef object failure(Cursor *c, Py_ssize_t position):
@@ -164,9 +187,9 @@ cdef object failure(Cursor *c, Py_ssize_t position):
             parts = <list>c.path
             Py_DECREF(c.path)
     what = told(cause) if cause is not None else reason(c)
-    refused = DecodeError(what, position=position, path=field_path(parts))
-    refused.__cause__ = cause
-    return refused
+    made = DecodeError(what, position=position, path=field_path(parts))
+    made.__cause__ = cause
+    return made
 
 
 cdef object reason(Cursor *c):

@@ -85,6 +85,7 @@ ctypedef struct Cursor:
     Py_ssize_t items
     PyObject *what
     PyObject *path
+    PyObject *error  # the one of the payload, or NULL
 
 
 cdef inline PyObject *bad(Cursor *c, object what) noexcept:

@@ -10,10 +10,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from ...errors import DecodeError
+from ...errors import DecodeError, KgenError
 from .. import reasons
 from ..branches import of_branch
 from ..decimals import EXACT, TooLongError, bound, number_size, too_many_digits
+from ..decoded import NO_ERRORS, Decoded
 from ..field_paths import Part, field_path, told
 from ..limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from ..uuids import uuid_of_text
@@ -411,9 +412,9 @@ class DefaultNode:
 
     def probe(self) -> Any:
         """Read the value once. Raises `DecodeError`."""
-        value = _attempt(self.node, Cursor(self.data, 0, MAX_DEPTH), whole=True)
-        if isinstance(value, DecodeError):
-            raise value
+        value, error = _attempt(self.node, Cursor(self.data, 0, MAX_DEPTH), whole=True)
+        if error is not None:
+            raise error
         return value
 
     def hold(self, value: Any) -> None:
@@ -637,8 +638,8 @@ def _blob(kind: str, size: int, precision: int, scale: int) -> Node:
     return BlobNode(size, bytes, reasons.ENDS)
 
 
-def _attempt(root: Node, c: Cursor, whole: bool) -> Any:
-    """A value, or a `DecodeError`: made outside of the handler, so that it holds on to no payload."""
+def _attempt(root: Node, c: Cursor, whole: bool) -> tuple[Any, DecodeError | None]:
+    """A value, or None and an error: made outside of the handler, so that it holds on to no payload."""
     try:
         value = root.read(c)
     except DamagedError as error:
@@ -647,11 +648,11 @@ def _attempt(root: Node, c: Cursor, whole: bool) -> Any:
         what, at, path, cause = reasons.TOO_DEEP, c.at, "", None
     else:
         if c.at == c.end or not whole:
-            return value
+            return value, None
         what, at, path, cause = f"{c.end - c.at} bytes are left over after the value", c.at, "", None
     refused = DecodeError(what, position=at, path=path)
     refused.__cause__ = cause
-    return refused
+    return None, refused
 
 
 class NodeReader:
@@ -664,19 +665,26 @@ class NodeReader:
 
     def decode(self, data: bytes, offset: int = 0) -> Any:
         """One value from `data[offset:]`. Raises `DecodeError`."""
-        value = self._attempt(data, offset)
-        if isinstance(value, DecodeError):
-            raise value
+        value, error = self._attempt(data, offset)
+        if error is not None:
+            raise error
         return value
 
-    def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> list[Any]:
-        """One value for each payload, in order, or the `DecodeError` of those that do not decode."""
-        return [self._attempt(data, offset) for data in batch]
+    def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> Decoded:
+        """See `codec.Reader.decode_many`."""
+        values: list[Any] = []
+        errors: dict[int, KgenError] = {}
+        for index, data in enumerate(batch):
+            value, error = self._attempt(data, offset)
+            values.append(value)
+            if error is not None:
+                errors[index] = error
+        return Decoded(values, errors or NO_ERRORS)
 
-    def _attempt(self, data: bytes, offset: int) -> Any:
+    def _attempt(self, data: bytes, offset: int) -> tuple[Any, DecodeError | None]:
         if not isinstance(data, bytes):
             raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
         payload = data if type(data) is bytes else memoryview(data).tobytes()
         if not 0 <= operator.index(offset) <= len(payload):
-            return DecodeError(reasons.ENDS, position=len(payload))
+            return None, DecodeError(reasons.ENDS, position=len(payload))
         return _attempt(self._root, Cursor(payload, offset, self._max_depth), self._whole)
