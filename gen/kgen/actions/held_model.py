@@ -13,7 +13,8 @@ from .. import render
 from ..errors import ConfigError
 from ..model import build
 from ..model.library import Library
-from ..model.project import Project, Settings
+from ..model.project import Project
+from ..model.settings import Settings
 from ..model.subjects import Snapshot
 from ..planning.generated_modules import EarlierModel, changing
 from ..planning.plan import FileAction

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from ..impact import Half, Outlines
 from ..listing import title
-from ..model.project import TopicSettings
+from ..model.settings import TopicSettings
 from ..model.topic_plans import FORMATS, ROLES
 
 Part: TypeAlias = Literal["key", "value", "name"]

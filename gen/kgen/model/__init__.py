@@ -2,6 +2,7 @@
 
     subjects            what the registry holds (`Snapshot`)
     library             schemas parsed, references resolved
+    settings            what the configuration asks for (`Settings`)
     given               the names and places given so far (`Names`)
     topic_plans         which subjects make which topics
     module_assignment   which module each subject's types live in
@@ -12,7 +13,8 @@ Pure: takes and returns values, and knows neither files, HTTP nor templates.
 """
 
 from .given import Names
-from .project import Project, Settings, TopicSettings
+from .project import Project
 from .project_builder import build
+from .settings import Settings, TopicSettings
 
 __all__ = ["Names", "Project", "Settings", "TopicSettings", "build"]

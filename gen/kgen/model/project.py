@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..pycode.expr import Expr, Group
 from .given import Names
 from .subjects import Skipped
-
-
-@dataclass(frozen=True)
-class TopicSettings:
-    """What `kgen.toml` says of a topic: for key and value an unframed format (`string`, `bytes`, `long`,
-    `int`, `double`, `none`) or the name of a subject; None leaves it to the subjects `<topic>-key` and
-    `<topic>-value`. `also` has, for a role that names a subject, the unframed format that is read beside it.
-
-    `context` is the registry context whose subjects those are (`.staging`, `.` for the default one), `topic`
-    the topic's name where the table is another one of it.
-    """
-
-    key: str | None = None
-    value: str | None = None
-    also: Mapping[str, str] = field(default_factory=dict)
-    context: str | None = None
-    topic: str | None = None
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the model takes from the configuration."""
-
-    package: str
-    kgen_version: str
-    topics: Mapping[str, TopicSettings] = field(default_factory=dict)
-    ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from .given import Before, History, Names
 from .library import Library
 from .members import Members
 from .modules import ModuleBuilder
-from .project import Module, Project, Settings
+from .project import Module, Project
+from .settings import Settings
 from .subjects import Snapshot
 from .texts import Texts
 

@@ -10,7 +10,7 @@ from kgen_runtime.errors import ConfigError
 from kgen_runtime.serde.subject_names import context_of, plain
 
 from .library import Fault, Library, Pair
-from .project import Settings, TopicSettings
+from .settings import Settings, TopicSettings
 from .subjects import SchemaVersion, Skipped, Snapshot, Subject
 
 ROLES = ("value", "key")

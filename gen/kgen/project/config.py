@@ -19,7 +19,7 @@ from kgen_runtime.serde.registry.url import registry_url
 from kgen_runtime.serde.rules import OnRules
 
 from ..errors import ConfigError
-from ..model.project import TopicSettings
+from ..model.settings import TopicSettings
 from ..model.topic_plans import BESIDE, ROLES
 
 NAME = "kgen.toml"
