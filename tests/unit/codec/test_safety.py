@@ -21,7 +21,7 @@ from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.limits import MOST_DEPTH
 from kgen_runtime.codec.varint import zigzag as number
-from kgen_runtime.errors import ConfigError, DecodeError, EncodeError
+from kgen_runtime.errors import ConfigError, DecodeError, EncodeError, ResolutionError
 
 HUGE = b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"  # 2^63 - 1
 LEAST = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"  # -2^63
@@ -347,6 +347,16 @@ def test_a_held_default_costs_little(engine: Any) -> None:
     reader = record({"name": "s", "type": "string", "default": "x" * 1000})
     pair = schema({"type": "array", "items": record()}), schema({"type": "array", "items": reader})
     assert len(make_reader(*pair, engine=engine).decode(b"\xa0\x1f\x00")) == 2000
+
+
+def test_a_default_that_no_object_can_be_made_of_is_refused_with_the_reader(engine: Any) -> None:
+    class Never:
+        def __init__(self, x: float, y: float) -> None:
+            raise ValueError("no")
+
+    point = {"name": "p", "type": POINT, "default": {"x": 1, "y": 2}}
+    with pytest.raises(ResolutionError, match="the default cannot be read: ValueError: no"):
+        make_reader(schema(record()), schema(record(point)), {"g.Point": Never}, engine=engine)
 
 
 def test_a_default_that_fails_is_reported_with_its_field(engine: Any) -> None:

@@ -15,12 +15,7 @@ cdef class DefaultNode:
 
     def probe(self):
         """Read the value once. Raises `DecodeError`."""
-        cdef Cursor c
-        cdef NodeReader reader = NodeReader(self.node, DEPTH, True)
-        value = reader.attempt(&c, self.data, 0)
-        if type(value) is DecodeError:
-            raise value
-        return value
+        return NodeReader(self.node, DEPTH, True).decode(self.data)
 
     def hold(self, value):
         """Give this value from now on."""

@@ -412,10 +412,7 @@ class DefaultNode:
 
     def probe(self) -> Any:
         """Read the value once. Raises `DecodeError`."""
-        value, error = _attempt(self.node, Cursor(self.data, 0, MAX_DEPTH), whole=True)
-        if error is not None:
-            raise error
-        return value
+        return NodeReader(self.node, MAX_DEPTH, True).decode(self.data)
 
     def hold(self, value: Any) -> None:
         """Give this value from now on."""
