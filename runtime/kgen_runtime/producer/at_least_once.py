@@ -13,8 +13,9 @@ from confluent_kafka import Message as KafkaMessage
 
 from ..errors import DeliveryError, RegistryError
 from ..reporting.progress import PROGRESS
-from .clients import OF_A_BATCH, is_permanent, open_producer, open_single
+from .broker_refusals import OF_A_BATCH, is_permanent
 from .outgoing import Outgoing
+from .producer_options import open_producer, open_single
 from .sender import DeliveryCallback, DeliverySpec, EpochSender
 
 X = TypeVar("X")

@@ -47,7 +47,7 @@ from .._librdkafka import run_apart
 from ..kafka.broker_calls import retry_while_retriable, seconds_left
 from ..kafka.connection import Kafka
 from ..states import Moves, moved
-from .clients import DENIED
+from .broker_refusals import DENIED
 
 Partition: TypeAlias = "tuple[str, int]"
 """Topic and number."""

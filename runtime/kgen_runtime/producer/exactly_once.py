@@ -32,10 +32,11 @@ from confluent_kafka import Message as KafkaMessage
 from ..errors import DeliveryError, RegistryError
 from ..kafka.broker_calls import seconds_left
 from ..reporting.progress import PROGRESS
+from .broker_refusals import PURGED
 from .claims import GRACE, START, Claims, owner_of
-from .clients import PURGED, largest_batch, open_producer
 from .eligibility import transaction_ms
 from .outgoing import Outgoing
+from .producer_options import delivery_ms_within, largest_batch, open_producer
 from .record_size import batch_limit, record_size
 from .sender import DeliverySpec, EpochSender
 from .validation import check_message
@@ -73,7 +74,7 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
         self._options = {
             **self._limits.options,
             "transaction.timeout.ms": transaction_ms(spec.kafka),
-            "delivery.timeout.ms": min(60_000, transaction_ms(spec.kafka)),
+            "delivery.timeout.ms": delivery_ms_within(transaction_ms(spec.kafka)),
             "batch.size": batch_limit(self._limits.batch(spec.topic)),
         }
         self._batch = largest_batch(spec.kafka, self._options)

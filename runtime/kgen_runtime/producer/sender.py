@@ -19,8 +19,9 @@ from ..kafka.connection import Kafka, NewTopic
 from ..messages import Failure, Message, RawMessage
 from ..metrics import ProducedCounts
 from ..reporting.progress import PROGRESS
-from .clients import delivery_seconds, hint
+from .broker_refusals import hint
 from .outgoing import Outgoing
+from .producer_options import delivery_seconds
 from .topic_limits import TopicLimits
 
 X = TypeVar("X")

@@ -14,8 +14,9 @@ from confluent_kafka import KafkaError, KafkaException
 
 from ..errors import OversizeError, RefusedError
 from ..kafka.connection import BrokerTopicSettings, Kafka
-from .clients import TOO_LARGE, compresses, largest_message, queue_room
+from .broker_refusals import TOO_LARGE
 from .outgoing import Outgoing
+from .producer_options import compresses, largest_message, queue_room
 from .record_size import client_size, record_size
 
 _CLIENT: Final = "message.max.bytes"

@@ -19,9 +19,9 @@ from ..flow.topic import Topic
 from ..kafka.connection import Kafka, NewTopic, new_topic
 from ..messages import Failure, Headers, RawMessage
 from ..metrics import handled
-from ..producer.clients import largest_message
 from ..producer.delivery import deliver
 from ..producer.outgoing import Outgoing
+from ..producer.producer_options import largest_message
 from ..producer.sender import Delivery, DeliverySpec, Place, place_of
 from ..producer.validation import check_headers
 from ..recovery.folder import hold_for_bytewaxs_runner

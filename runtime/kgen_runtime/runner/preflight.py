@@ -21,7 +21,7 @@ from ..consumer.partition import KafkaSource
 from ..consumer.source import sources
 from ..errors import ConfigError, KgenError, RegistryUnavailable
 from ..kafka.connection import BrokerTopicSettings, Kafka, TopicFound
-from ..producer.clients import DENIED
+from ..producer.broker_refusals import DENIED
 from ..producer.eligibility import deliveries, is_exactly_once
 from ..producer.exactly_once import group_of
 from ..producer.sender import DeliverySpec

@@ -16,7 +16,7 @@ from kgen_runtime import testing
 from kgen_runtime.kafka.connection import BrokerTopicSettings
 from kgen_runtime.producer import delivery as deliveries
 from kgen_runtime.producer import sink
-from kgen_runtime.producer.clients import OF_A_BATCH
+from kgen_runtime.producer.broker_refusals import OF_A_BATCH
 from kgen_runtime.producer.sender import place_of
 from kgen_runtime.stop import STOP
 

@@ -21,7 +21,7 @@ from confluent_kafka import KafkaError, KafkaException
 import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.kafka.connection import BrokerTopicSettings
-from kgen_runtime.producer import delivery, exactly_once, worker_transaction
+from kgen_runtime.producer import delivery, exactly_once, producer_options, worker_transaction
 from kgen_runtime.producer import sender as counter
 from kgen_runtime.producer.eligibility import check_interval
 from kgen_runtime.producer.exactly_once import group_of
@@ -116,6 +116,50 @@ def test_outputs_appear_when_the_epoch_is_committed(orders: Topic, out: Topic, t
         assert values(kafka) == []
     testing.run(build(kafka, orders, out), recovery=recovery)
     assert values(kafka) == [f"v{i}".encode() for i in range(30)]
+
+
+class Recording(testing.Memory):
+    """Keeps the options that its producers are made with."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.options: list[dict[str, Any]] = []
+
+    def producer(self, defaults: Any) -> Any:
+        self.options.append(dict(defaults))
+        return super().producer(defaults)
+
+
+def test_one_constant_is_the_delivery_timeout_of_both_kinds(
+    orders: Topic, out: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer_options, "_DELIVERY_SECONDS", 41.0)
+    kafka = Recording({orders: texts(1)})
+    assert producer_options.delivery_seconds(kafka) == 41.0
+    testing.run(build(kafka, orders, out))
+    assert {options["delivery.timeout.ms"] for options in kafka.options} == {41_000}
+
+
+def test_messages_expire_with_their_transaction_at_the_latest(orders: Topic, out: Topic) -> None:
+    kafka = Recording({orders: texts(1)})
+    kafka._config["transaction.timeout.ms"] = "30000"
+    testing.run(build(kafka, orders, out))
+    assert {options["delivery.timeout.ms"] for options in kafka.options} == {30_000}
+
+
+@pytest.mark.parametrize("name", ["message.timeout.ms", "delivery.timeout.ms"])
+def test_the_users_delivery_timeout_stands_alone_under_either_name(
+    orders: Topic, out: Topic, name: str
+) -> None:
+    """librdkafka has two names for it; which of two values holds would hang on their order."""
+    kafka = Recording({orders: texts(1)})
+    kafka._config[name] = "5000"
+    testing.run(build(kafka, orders, out))
+    assert kafka.options
+    for options in kafka.options:
+        given = {**options, **kafka.config}
+        both = {"message.timeout.ms", "delivery.timeout.ms"} & given.keys()
+        assert {key: given[key] for key in both} == {name: "5000"}
 
 
 class Hanging(testing.Memory):
