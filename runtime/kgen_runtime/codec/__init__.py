@@ -16,12 +16,12 @@ from types import ModuleType
 from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
 
 from ..errors import ConfigError
-from .avro.bind import is_plain
 from .avro.build import ReaderBuilder, WriterBuilder
 from .avro.resolution.resolve import resolve
 from .avro.schema.tree import Schema
 from .decoded import Decoded
 from .limits import MAX_DEPTH, MOST_DEPTH
+from .slotted_classes import is_plain
 
 EngineName: TypeAlias = Literal["native", "python"]
 Trailing: TypeAlias = Literal["refuse", "ignore"]

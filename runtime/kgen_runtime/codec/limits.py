@@ -28,6 +28,10 @@ where records become slotted dataclasses, up to some 1,200 times where they beco
 DECIMAL_BYTES = 4096
 """How long the number of a big-decimal may be: Python makes decimals of long numbers in quadratic time."""
 
+NUMBER_DIGITS = 4096
+"""How many digits a number of a JSON message may have: Python makes long numbers in quadratic time. It is
+less than what Python itself turns into text and back by default (`sys.get_int_max_str_digits`)."""
+
 DEFAULT_BYTES = 16 << 20
 """How many bytes the defaults of a schema may make: records in them repeat the defaults of their fields."""
 

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..codec.avro.bind import is_plain
+from ..codec.slotted_classes import is_plain
 from . import homes
 from .homes import Binding
 from .hooks import install

@@ -20,9 +20,9 @@ from uuid import UUID
 import pytest
 
 from kgen_runtime.codec import ENGINE, make_reader, make_writer
-from kgen_runtime.codec.avro.bind import is_plain
 from kgen_runtime.codec.avro.resolution.resolve import check
 from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.slotted_classes import is_plain
 from kgen_runtime.codec.values import Duration, LocalTimestampNanos, TimestampNanos
 from kgen_runtime.codec.varint import zigzag
 from kgen_runtime.errors import DecodeError, EncodeError, ResolutionError, SchemaError
