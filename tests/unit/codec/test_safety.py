@@ -355,7 +355,7 @@ def test_a_default_that_no_object_can_be_made_of_is_refused_with_the_reader(engi
             raise ValueError("no")
 
     point = {"name": "p", "type": POINT, "default": {"x": 1, "y": 2}}
-    with pytest.raises(ResolutionError, match="the default cannot be read: ValueError: no"):
+    with pytest.raises(ResolutionError, match=r"the default cannot be read: .*ValueError: no"):
         make_reader(schema(record()), schema(record(point)), {"g.Point": Never}, engine=engine)
 
 
