@@ -178,7 +178,7 @@ def test_the_usual_ports_are_used_if_they_are_free_and_others_if_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     usual, taken = _free(), _free()
-    module = importlib.import_module("kgen.dev.stack")
+    module = importlib.import_module("kgen.dev.broker_and_registry")
     monkeypatch.setattr(module, "BROKER_PORT", usual)
     monkeypatch.setattr(module, "REGISTRY_PORT", taken)
     printed: list[str] = []

@@ -1,4 +1,8 @@
-"""The compatibility gate: a new version may not lose messages that the project could read before."""
+"""The compatibility gate: a new version may not lose messages that the project could read before.
+
+It knows no levels: a newest version that cannot read what the locked ones wrote is refused, whatever the
+registry's level.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ def refuse_incompatible(before: Library, after: Library, allowed: Collection[str
     """Raises `IncompatibleError` if a subject's newest version cannot read what a version that is locked,
     readable so far, wrote. `before` has what is locked.
 
-    Subjects in `allowed` pass. A registry whose level is NONE or FORWARD lets such versions in.
+    Subjects in `allowed` pass.
     """
     problems = dict(_problems(before, after, allowed))
     if not problems:

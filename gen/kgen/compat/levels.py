@@ -1,7 +1,7 @@
 """Whether two versions of a schema understand each other, and whether one may follow others at a level.
 
-The one place that decides it: for the gate, `kgen diff`, the kept state of flows, and the registry of
-`kgen dev`.
+The one place that decides it. Levels are for `kgen diff` and the registry of `kgen dev`; the gate of
+`kgen pull` and the kept state of flows ask for `unreadable` alone.
 """
 
 from __future__ import annotations

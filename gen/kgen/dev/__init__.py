@@ -9,7 +9,7 @@ Both are in memory, on loopback, and gone afterwards.
 from __future__ import annotations
 
 from .broker import Broker, BrokerError
+from .broker_and_registry import Dev, serve, up
 from .server import RegistryServer
-from .stack import Dev, serve, up
 
 __all__ = ["Broker", "BrokerError", "Dev", "RegistryServer", "serve", "up"]

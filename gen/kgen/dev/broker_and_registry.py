@@ -1,4 +1,4 @@
-"""Brings broker and registry up together: for a `with` block, and for the command `kgen dev`."""
+"""Brings broker and registry up together, on the usual ports: for a `with` block, and for `kgen dev`."""
 
 from __future__ import annotations
 
