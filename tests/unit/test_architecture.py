@@ -73,7 +73,6 @@ def test_no_modules_import_each_other_in_a_circle(tree: str) -> None:
 LATE = {
     "kgen.__main__": {"kgen.cli.app"},  # after what makes a Ctrl-C at start quiet
     "kgen.actions.doctor": {  # it reports what cannot be imported
-        "kgen.project.lockfile",
         "kgen_runtime.codec",
         "kgen_runtime.kafka.connection",
         "kgen_runtime.routing.route",

@@ -18,7 +18,11 @@ from kgen_runtime.reporting.call_site import failed_line
 
 from .. import __version__, install, registry
 from ..errors import KgenError, RegistryError
-from ..project import config
+from ..model import topic_plans
+from ..model.library import Library
+from ..model.settings import Settings
+from ..model.unused_settings import unused
+from ..project import config, lockfile
 from . import inputs
 
 State: TypeAlias = Literal["ok", "warning", "error"]
@@ -51,6 +55,7 @@ def examine(
     yield _guarded("registry", lambda: _registry(root, url, say))
     yield _guarded("brokers", _brokers)
     yield _guarded("project", lambda: _project(root))
+    yield from _settings(root)
     if flow:
         yield from _flow(flow)
 
@@ -181,9 +186,26 @@ class _BrokerCheck(threading.Thread):
 
 
 def _project(root: Path) -> Finding:
-    from ..project import lockfile
-
     locked = lockfile.load(root)
     if locked is None:
         return Finding("project", "warning", "nothing pulled here yet", "kgen pull --registry URL")
     return Finding("project", "ok", f"{_counted(len(locked.snapshot.subjects))} locked, schemas intact")
+
+
+def _settings(root: Path) -> Iterator[Finding]:
+    """The lines of kgen.toml that do nothing."""
+    try:
+        settings, locked = config.load(root), lockfile.load(root)
+    except KgenError:  # reported by others
+        return
+    if settings is None or locked is None:
+        return
+    try:
+        wanted = Settings(settings.package, __version__, settings.topics, settings.ignore_rules)
+        names = topic_plans.usable(locked.snapshot, Library(locked.snapshot))
+        lines = list(unused(names, wanted, topic_plans.plan_topics(names, wanted)))
+    except KgenError as e:
+        yield _failed("settings", e)
+        return
+    for line in lines:
+        yield Finding("settings", "warning", line, "correct the name in kgen.toml, or remove it")

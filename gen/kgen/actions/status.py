@@ -57,14 +57,21 @@ class Newer:
     detail: str = ""  # why it cannot be read; what it refers to instead
 
 
-def drift(workspace: Workspace) -> list[Entry]:
+@dataclass(frozen=True)
+class ProjectDrift:
+    """The files that are not as they should be, and remarks about the project."""
+
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
+
+
+def drift(workspace: Workspace) -> ProjectDrift:
     """What differs between the disk and a fresh render of the lock; offline. Raises `KgenError`."""
     if transaction.interrupted(workspace.root):
-        return [
-            Entry(lockfile.NAME, "stale", "a pull was interrupted: run `kgen pull` to finish or roll back")
-        ]
-    request = PlanRequest(workspace, options=PlanOptions(frozen=True))
-    return list(_entries(prepare(request).plan))
+        what = "a pull was interrupted: run `kgen pull` to finish or roll back"
+        return ProjectDrift((Entry(lockfile.NAME, "stale", what),))
+    made = prepare(PlanRequest(workspace, options=PlanOptions(frozen=True))).plan
+    return ProjectDrift(tuple(_entries(made)), made.notes)
 
 
 def _entries(made: plan.Plan) -> Iterator[Entry]:

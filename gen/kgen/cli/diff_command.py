@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from kgen_runtime.serde.subject_names import qualified
+
 from ..actions import diff
 from ..actions.inputs import Flags
 from ..errors import ConfigError
@@ -34,6 +36,7 @@ def command(
     would write.
     """
     console = Console(json, quiet, not no_color)
+    subject = qualified(subject) if subject else None
     workspace = shared_options.workspace(out, console)
     flags = Flags(registry, (subject,) if subject else ())
     if subject and versions:

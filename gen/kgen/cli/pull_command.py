@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from kgen_runtime.serde.subject_names import qualified
+
 from .. import render
 from ..actions import pull
 from ..actions.inputs import Flags
@@ -76,7 +78,7 @@ def command(
     workspace = shared_options.workspace(out, console)
     pins = dict(map(_pin, at or ()))
     flags = Flags(registry, tuple(subject or ()), package, all_versions, conflict, pins)
-    wanted = PlanOptions(frozen, recreate, frozenset(allow_incompatible or ()))
+    wanted = PlanOptions(frozen, recreate, frozenset(map(qualified, allow_incompatible or ())))
     options = pull.PullOptions(dry=check or dry_run, locked=locked, strict=strict)
 
     def show(result: pull.Result) -> None:
@@ -136,7 +138,7 @@ def _exclusive(**flags: bool) -> None:
 def _pin(text: str) -> tuple[str, int | None]:
     subject, equals, version = text.rpartition("=")
     if version == "latest" and subject:
-        return subject, None
+        return qualified(subject), None
     if not subject or not equals or not version.isascii() or not version.isdigit() or int(version) < 1:
         raise ConfigError(f"--at {text} is invalid", hint="--at orders-value=3, or --at orders-value=latest")
-    return subject, int(version)
+    return qualified(subject), int(version)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kgen_runtime.serde.subject_names import qualified
+
 from ..actions import avro_json, sample
 from . import shared_options
 from .console import Console
@@ -26,7 +28,7 @@ def command(
 ) -> None:
     """Print sample messages of a subject, one a line, in Avro's JSON encoding, with decimals as numbers."""
     console = Console(json, quiet, not no_color)
-    unit = sample.find(shared_options.workspace(out, console), registry, subject, version)
+    unit = sample.find(shared_options.workspace(out, console), registry, qualified(subject), version)
     lines = map(avro_json.dumps, sample.samples(unit, count, seed))
     if json:
         console.stream({"version": 1, "subject": unit.version.subject}, "samples", lines)

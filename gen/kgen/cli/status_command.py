@@ -26,12 +26,16 @@ def command(
     console = Console(json, quiet, not no_color)
     workspace = shared_options.workspace(out, console)
     with mutex.shared(workspace.root, console.say):
-        entries = status.drift(workspace)
+        found = status.drift(workspace)
+    entries = found.entries
+    for note in found.notes:
+        console.say(note)
     for entry in entries:
         console.line(f"{entry.state:<9} {entry.path}  {entry.detail}")
     if not entries:
         console.line("everything matches the lock")
-    console.data({"version": 1, "clean": not entries, "files": [asdict(e) for e in entries]})
+    files = [asdict(e) for e in entries]
+    console.data({"version": 1, "clean": not entries, "files": files, "notes": list(found.notes)})
     if entries:
         raise typer.Exit(1)
 

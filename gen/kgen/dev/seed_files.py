@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from kgen_runtime.errors import ConfigError
+from kgen_runtime.serde.subject_names import qualified
 
 from ..model.subjects import Reference, SchemaType
 
@@ -74,7 +75,7 @@ def _is_schema(path: Path) -> bool:
 
 def _read(subject: str, version: int, path: Path) -> SeedSchema:
     try:
-        return SeedSchema(subject, version, _TYPES[path.suffix], path.read_text("utf-8"), path)
+        return SeedSchema(qualified(subject), version, _TYPES[path.suffix], path.read_text("utf-8"), path)
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"the schema cannot be read: {e}", where=str(path)) from None
 
@@ -93,8 +94,8 @@ def _references(schema: SeedSchema, found: Sequence[SeedSchema]) -> tuple[Refere
 def _from_sidecar(path: Path) -> tuple[Reference, ...]:
     try:
         listed = json.loads(path.read_text("utf-8"))
-        return tuple(Reference(r["name"], r["subject"], r["version"]) for r in listed)
-    except (OSError, ValueError, TypeError, KeyError):
+        return tuple(Reference(r["name"], qualified(r["subject"]), r["version"]) for r in listed)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise ConfigError(
             "this is not a list of references",
             where=str(path),

@@ -12,6 +12,7 @@ from .project import Module, Project
 from .settings import Settings
 from .subjects import Snapshot
 from .texts import Texts
+from .unused_settings import unused
 
 
 def build(
@@ -45,7 +46,7 @@ def build(
         schemas=texts.all(),
         names=builder.names({it.name for it in kept}),
         skipped=(*readable.skipped, *topics_of.left_out(readable, settings)),
-        notes=tuple(topics_of.contexts(readable, plans)),
+        notes=(*topics_of.contexts(readable, plans), *unused(readable, settings, plans)),
     )
 
 

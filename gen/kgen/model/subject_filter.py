@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from glob import escape
 
+from kgen_runtime.serde.subject_names import DEFAULT, context_of, qualified
+
 
 def wanted(name: str, globs: Sequence[str]) -> bool:
     """Whether a pattern takes the name and none leaves it out. With `!` patterns alone, all others are."""
@@ -15,8 +17,10 @@ def wanted(name: str, globs: Sequence[str]) -> bool:
 
 
 def fits(name: str, glob: str) -> bool:
-    """Whether one pattern, taken literally, fits the name."""
-    return fnmatchcase(name, glob)
+    """Whether one pattern, taken literally, fits the name. `:.:` before it asks for the default context."""
+    if glob.startswith(DEFAULT) and context_of(name):
+        return False
+    return fnmatchcase(qualified(name), qualified(glob))
 
 
 def excluding(name: str) -> str:

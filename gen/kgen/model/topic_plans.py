@@ -120,7 +120,7 @@ def left_out(names: Usable, settings: Settings) -> Iterator[Skipped]:
 
 def plan_topics(names: Usable, settings: Settings) -> list[TopicPlan]:
     """The topics of the subjects and of the settings, sorted by name."""
-    found = _by_context(names.versions)
+    found = by_context(names.versions)
     plans = (
         _plan(name, settings.topics.get(name, TopicSettings()), found, names)
         for name in sorted({*found, *settings.topics})
@@ -134,21 +134,21 @@ def contexts(names: Usable, plans: Iterable[TopicPlan]) -> list[str]:
     for plan in plans:
         read.setdefault(plan.topic, set()).add(plan.context)
     lines = []
-    for topic, found in _by_context(names.versions).items():
+    for topic, found in by_context(names.versions).items():
         left = sorted(found.keys() - read.get(topic, set()))
         if left and topic in read:
-            used, other = (" and ".join(map(_context_name, sorted(it))) for it in (read[topic], left))
+            used, other = (" and ".join(map(context_name, sorted(it))) for it in (read[topic], left))
             lines.append(
                 f"the topic {topic} is in several contexts: {used} is read, {other} is not "
                 f"(a table [topics.NAME] in kgen.toml with topic = {json.dumps(topic)} and "
-                f"context = {json.dumps(_context_name(left[0]))} makes another module of it)"
+                f"context = {json.dumps(context_name(left[0]))} makes another module of it)"
             )
     more = [f"and {len(lines) - _NOTED} more topics are in several contexts"] if len(lines) > _NOTED else []
     return [*lines[:_NOTED], *more]
 
 
-def _by_context(subjects: Iterable[str]) -> dict[str, dict[str, dict[str, str]]]:
-    """Topic -> context -> role -> subject."""
+def by_context(subjects: Iterable[str]) -> dict[str, dict[str, dict[str, str]]]:
+    """The subjects of topics: topic -> context -> role -> subject."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for subject in sorted(subjects):
         if at := topic_of(subject):
@@ -156,15 +156,20 @@ def _by_context(subjects: Iterable[str]) -> dict[str, dict[str, dict[str, str]]]
     return found
 
 
-def _context_name(context: str) -> str:
+def context_name(context: str) -> str:
     """`.staging` of `:.staging:`, and `.` of the default one."""
     return context.strip(":") or "."
+
+
+def context_key(name: str) -> str:
+    """`:.staging:` of `.staging`, and nothing of the default one."""
+    return "" if name == "." else f":{name}:"
 
 
 def _context(settings: TopicSettings, found: Mapping[str, Mapping[str, str]]) -> str:
     """The one that a topic is read of: one that knows its values, the default one before others."""
     if settings.context is not None:
-        return "" if settings.context == "." else f":{settings.context}:"
+        return context_key(settings.context)
     return min((it for it in found if "value" in found[it]), default=min(found, default=""))
 
 

@@ -5,6 +5,7 @@ environment variables.
 from __future__ import annotations
 
 import difflib
+import json
 import keyword
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ import tomlkit.exceptions
 
 from kgen_runtime.serde.registry.url import registry_url
 from kgen_runtime.serde.rules import OnRules
+from kgen_runtime.serde.subject_names import DEFAULT, qualified
 
 from ..errors import ConfigError
 from ..model.settings import TopicSettings
@@ -151,11 +153,22 @@ def _pins(table: Mapping[str, Any]) -> dict[str, int]:
     for subject, version in table.items():
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:
             raise ConfigError(f"the pin of {subject} must be a version number", where=f"{NAME}, pins")
-    return dict(table)
+    return _by_one_name(table, "pins")
+
+
+def _by_one_name(table: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The table by names without the default context, which may be written in kgen.toml."""
+    found = {qualified(key): value for key, value in table.items()}
+    for key in found:
+        if DEFAULT + key in table and key in table:
+            what = f"{name}.{key} and {name}.{json.dumps(DEFAULT + key)} are the same subject"
+            raise ConfigError(what, where=f"{NAME}, {name}", hint="keep one of the two lines")
+    return found
 
 
 def _topics(table: Mapping[str, Any]) -> dict[str, TopicSettings]:
-    return {topic: _topic(topic, _get(table, topic, dict, {}, "topics.")) for topic in table}
+    found = {topic: _topic(topic, _get(table, topic, dict, {}, "topics.")) for topic in table}
+    return _by_one_name(found, "topics")
 
 
 def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
@@ -174,7 +187,8 @@ def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
             where=NAME,
             hint='context = ".staging", or context = "." for the default one; topic = "orders"',
         )
-    return TopicSettings(**chosen, also={role: words[1] for role, words in both.items()})
+    named = {role: word if role == "context" else qualified(word) for role, word in chosen.items()}
+    return TopicSettings(**named, also={role: words[1] for role, words in both.items()})
 
 
 def _both(words: Sequence[Any], name: str) -> tuple[str, str]:
@@ -286,10 +300,11 @@ def with_pins(text: str, changes: Mapping[str, int | None]) -> str:
     if table is None:
         doc["pins"] = table = tomlkit.table()
     for subject, version in changes.items():
+        present = next((key for key in table if qualified(key) == subject), subject)
         if version is not None:
-            table[subject] = version
-        elif subject in table:
-            del table[subject]
+            table[present] = version
+        elif present in table:
+            del table[present]
     return tomlkit.dumps(doc)
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from kgen_runtime.reporting.printable import printable
 from kgen_runtime.serde.rules import in_force
-from kgen_runtime.serde.subject_names import same, sibling
+from kgen_runtime.serde.subject_names import qualified, same, sibling
 
 from ..errors import RegistryError
 from ..model.subjects import Reference, SchemaType, SchemaVersion
@@ -27,7 +27,7 @@ def subject_names(answer: Any) -> list[str]:
     names = _list(answer, MAX_SUBJECTS, "/subjects")
     for name in names:
         _name(name, "/subjects")
-    return sorted(set(names))
+    return sorted(set(map(qualified, names)))
 
 
 def version_numbers(answer: Any, subject: str) -> tuple[int, ...]:

@@ -9,6 +9,8 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
+from kgen_runtime.serde.subject_names import qualified
+
 from ..errors import RegistryError, UnknownSchema
 from ..model import subject_filter as patterns
 from ..model.subjects import Cause, SchemaVersion, Skipped, Snapshot, Subject
@@ -125,13 +127,13 @@ def _names(api: Api, globs: Sequence[str]) -> tuple[Sequence[str], bool]:
             hint = "A user who may not list subjects can name them without wildcards: --subject orders-value"
             error.hint = f"{error.hint} {hint}" if error.hint else hint
             raise
-        return sorted(set(named)), True
+        return sorted(set(map(qualified, named))), True
 
 
 def _unmatched(globs: Sequence[str], names: Set[str], gone: Set[str]) -> tuple[str, ...]:
     """The patterns without a subject; `gone` are names that turned out to be nobody's."""
     fit_none = {*gone, *patterns.unmatched(globs, sorted(names))}
-    return tuple(glob for glob in globs if glob in fit_none)
+    return tuple(glob for glob in globs if glob in fit_none or qualified(glob) in gone)
 
 
 def _none_matches(api: Api, globs: Sequence[str]) -> RegistryError:

@@ -5,6 +5,11 @@ One place for the generator, the runtime and the local registry.
 
 from __future__ import annotations
 
+from typing import Final
+
+DEFAULT: Final = ":.:"
+"""The default context, written out."""
+
 
 def context_of(subject: str) -> str:
     """`:.ctx:` of `:.ctx:orders-value`; empty for the default context."""
@@ -14,7 +19,7 @@ def context_of(subject: str) -> str:
 
 def qualified(subject: str) -> str:
     """A subject's one name: the default context may be written (`:.:orders`) or left out."""
-    return subject[3:] if subject.startswith(":.:") else subject
+    return subject.removeprefix(DEFAULT)
 
 
 def plain(subject: str) -> str:
