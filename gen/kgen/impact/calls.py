@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from . import containers, known
+from . import container_methods, outside_calls
 from .analysis import Analysis
 from .call_arguments import FROM_MODEL, Arguments, Callable_, agreed, bound, parameters
 from .kinds import (
@@ -31,7 +31,7 @@ from .kinds import (
     members,
     texts,
 )
-from .outside import forgets, is_opaque
+from .outside_holders import forgets, is_opaque
 from .scopes import Scope
 from .strings import FILLS, words
 
@@ -182,7 +182,7 @@ class Calls:
         if isinstance(function, Class):
             return self.analysis.constructors.make(scope, node, function, given)
         if isinstance(function, External):
-            return known.result(self.analysis, scope, node, function.name, given)
+            return outside_calls.result(self.analysis, scope, node, function.name, given)
         if isinstance(function, Partial):
             named = {**dict(function.named), **dict(given.named)}
             whole = Arguments((*function.args, *given.args), tuple(named.items()), given.rest, given.more)
@@ -211,7 +211,7 @@ class Calls:
             return SCALAR
         self.analysis.objects.by_name(scope, node, owner, *given.args[:1])
         if isinstance(owner, (Many, Keyed, Text, MessageKind)) or (owner is None and func.attr == "__init__"):
-            return containers.method(self.analysis, scope, node, owner, func.attr, given)
+            return container_methods.method(self.analysis, scope, node, owner, func.attr, given)
         if isinstance(owner, (Instance, Class)) and func.attr == "__init__":
             class_ = owner.of if isinstance(owner, Instance) else owner
             if self.analysis.shapes.owner(class_, "__init__") is None:
@@ -219,7 +219,7 @@ class Calls:
                 return NO_OBJECT
         function = self.analysis.objects.attribute(scope, func, owner, func.attr)
         if function is None and isinstance(owner, (Instance, Class)):
-            return containers.of_class(self.analysis, scope, node, owner, func.attr, given)
+            return container_methods.of_class(self.analysis, scope, node, owner, func.attr, given)
         return self.call(scope, node, function, given)
 
     # ---------------------------------------------------------------------- what lies outside

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .analysis import Analysis
 from .call_arguments import Arguments, value_of
 from .kinds import DERIVED, NO_OBJECT, Derived, External, Keyed, Kind, Many, Text, either, members, texts
-from .outside import forgets, is_class, is_opaque
+from .outside_holders import forgets, is_class, is_opaque
 from .scopes import Scope
 
 _WIDEST = 32  # dict whose keys are distinguished

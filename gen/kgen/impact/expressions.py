@@ -32,7 +32,7 @@ from .kinds import (
     members,
     texts,
 )
-from .outside import BUILTINS
+from .outside_holders import BUILTINS
 from .project_index import expression, last_name
 from .scopes import Scope
 

@@ -35,7 +35,7 @@ from .kinds import (
     members,
     texts,
 )
-from .outside import lacks
+from .outside_holders import lacks
 from .scopes import Scope
 from .uses import ANY, UsageKind
 

@@ -27,7 +27,7 @@ from .kinds import (
     either,
 )
 from .module_source import FUNCTIONS, Binding, ModuleSource, parsed
-from .outside import BUILTINS, is_opaque
+from .outside_holders import BUILTINS, is_opaque
 
 Lookup: TypeAlias = Callable[[str], "tuple[Kind] | None"]
 """What a name is bound to inside of a function, if it is."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from .builtin import by_name, dict_, mapping_of, nothing_known, same_items, zip_
+from .builtin_calls import by_name, dict_, mapping_of, nothing_known, same_items, zip_
 from .call_arguments import Arguments
 from .kinds import (
     DERIVED,
@@ -30,9 +29,6 @@ from .kinds import (
 )
 from .outer_call import Call, Handler
 from .uses import ANY
-
-if TYPE_CHECKING:
-    pass
 
 
 def _cast(call: Call) -> Kind:

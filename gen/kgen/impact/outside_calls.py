@@ -1,15 +1,15 @@
-"""Calls of functions that lie outside of the project, by their names."""
+"""Calls of functions that lie outside of the project, by their names: a function of Python or its standard
+library is a line in the `HANDLERS` of `builtin_calls` or `stdlib_calls`.
+"""
 
 from __future__ import annotations
 
 import ast
 
-from . import builtin, stdlib_calls, streams
+from . import builtin_calls, stdlib_calls, step_calls
 from .analysis import Analysis
 from .call_arguments import Arguments
-from .kinds import (
-    Kind,
-)
+from .kinds import Kind
 from .outer_call import Call
 from .scopes import Scope
 
@@ -24,11 +24,11 @@ def result(analysis: Analysis, scope: Scope, node: ast.AST, name: str, given: Ar
     if handler := _HANDLERS.get(name) or _HANDLERS.get(same):
         return handler(call)
     if package == "kgen_runtime":
-        return streams.runtime(call, function)
+        return step_calls.runtime(call, function)
     if package.startswith("bytewax.operators"):
-        return streams.operator(call, function)
+        return step_calls.operator(call, function)
     return analysis.calls.outside(scope, node, name, given)
 
 
 _PACKAGES = {"typing_extensions": "typing"}
-_HANDLERS = {**builtin.HANDLERS, **stdlib_calls.HANDLERS}
+_HANDLERS = {**builtin_calls.HANDLERS, **stdlib_calls.HANDLERS}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from .kinds import (
     DERIVED,
@@ -26,9 +25,6 @@ from .kinds import (
 from .module_source import parsed
 from .outer_call import Call, Handler
 from .uses import ANY, UsageKind
-
-if TYPE_CHECKING:
-    pass
 
 
 def same_items(call: Call) -> Kind:
