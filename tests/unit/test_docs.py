@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 import kgen_runtime.metrics
+from kgen.cli.app import _COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMISES = "".join(
@@ -30,3 +31,9 @@ def registered() -> set[str]:
 @pytest.mark.parametrize("text", [(ROOT / "docs" / "metrics.md").read_text(), kgen_runtime.metrics.__doc__])
 def test_every_metric_is_documented(text: str) -> None:
     assert set(re.findall(r"\bkgen_[a-z_]+(?=`? \||\{)", text)) == registered()
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/command-line.md"])
+def test_every_command_is_documented(file: str) -> None:
+    named = set(re.findall(r"`(?:kgen )?(\w+)\b[^`]*`", (ROOT / file).read_text(encoding="utf-8")))
+    assert not set(_COMMANDS) - named

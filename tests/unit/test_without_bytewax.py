@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import kgen_runtime as rt
+from kgen.cli.app import _COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDERS = ROOT / "examples" / "orders"
@@ -30,7 +31,6 @@ find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *args: None if name == "bytewax" else find_spec(name, *args)
 """
 NO_BUILD = "Bytewax has no build for this Python"
-COMMANDS = ("pull", "diff", "status", "outdated", "resolve", "sample", "doctor", "dev")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ print(orders.topic.name, orders.key.decoder(store, "key").decode_many([data]).va
     assert out_of(blocked, code) == "orders ['o-1']"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", _COMMANDS)
 def test_a_command_of_the_generator_shows_its_help(blocked: dict[str, str], command: str) -> None:
     done = python(blocked, "-m", "kgen", command, "--help")
     assert (done.returncode, done.stderr) == (0, "")

@@ -33,17 +33,8 @@ _CODES: dict[type[KgenError], int] = {
 _Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _REPORT = "this is a bug in kgen; KGEN_DEBUG=1 shows the traceback: please report it"
 
-# Each command's module, imported when the command is asked for, and its function there.
-_COMMANDS: Final = {
-    "pull": "pull:command",
-    "diff": "diff:command",
-    "status": "status:command",
-    "outdated": "status:outdated",
-    "resolve": "resolve:command",
-    "sample": "sample:command",
-    "doctor": "doctor:command",
-    "dev": "dev:command",
-}
+# Each is the function `command` of the module `<name>_command`, which is imported when it is asked for.
+_COMMANDS: Final = ("pull", "diff", "status", "outdated", "resolve", "sample", "doctor", "dev")
 
 
 class _Commands(TyperGroup):
@@ -59,9 +50,8 @@ class _Commands(TyperGroup):
 
 @functools.cache
 def _load(name: str) -> Any:
-    module, _, function = _COMMANDS[name].partition(":")
     alone = typer.Typer(**_SETTINGS)
-    alone.command(name)(getattr(importlib.import_module(f".{module}_command", __package__), function))
+    alone.command(name)(importlib.import_module(f".{name}_command", __package__).command)
     return typer.main.get_command(alone)
 
 
