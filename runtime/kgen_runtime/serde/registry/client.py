@@ -2,7 +2,7 @@
 
 Everything that asks a registry goes through here: the runtime's schema store and the generator. The answers
 are untrusted: bounded in size, parsed as JSON and nothing else. Credentials are in no repr, error or log, and
-go to the registry's own origin only.
+go to the registry's own origin only (see `redirects`).
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from .failure_reasons import RetryError, plain_to_tls, proxy_refuses, says_that_
 from .headers import Auth, AuthHeader, status_text
 from .kafka_probe import KafkaThereError
 from .proxies import proxy_of
+from .redirects import follow, gets_credentials
 from .tls_probe import PlainToTlsError
 from .transport import Answer, HttpCall, Transport, new_session
-from .url import Url, registry_url, shown
+from .url import Url, registry_url
 
 Params: TypeAlias = Mapping[str, "str | int"]
 
@@ -38,7 +39,6 @@ _SILENCE: Final = 1.0
 UNKNOWN: Final = frozenset(
     {40401, 40402, 40403, 40404, 40406}
 )  # subject, version, schema; soft-deleted subject, version
-MAX_REDIRECTS: Final = 5
 MAX_BYTES: Final = 64 << 20
 _LOOKED_AT: Final = 10_000  # characters of a message
 
@@ -205,31 +205,16 @@ class RegistryClient:
         return self._jitter() * min(0.4 * 2.0**attempt, self._max_wait)
 
     def _once(self, call: HttpCall, wait: RequestWait) -> Any:
-        answer = self._send(call, wait)
+        answer = follow(call, lambda url: self._transfer(call, url, wait))
         if answer.status in (408, 429) or (answer.status >= 500 and answer.status != 501):
             raise RetryError(status_text(answer.status), answer.retry_after, answer.status)
         if not 200 <= answer.status < 300:
             raise _refusal(call, answer, self._auth)
         return _json(call, answer)
 
-    def _send(self, call: HttpCall, wait: RequestWait) -> Answer:
-        """Follow redirects by hand: neither password nor client certificate may go to another origin."""
-        url = call.url
-        for _ in range(MAX_REDIRECTS + 1):
-            answer = self._transfer(call, url, wait)
-            if answer.location is None:
-                return answer
-            url = url.redirected(answer.location)
-            if call.method != "GET" and answer.status not in (307, 308):
-                raise RegistryError(
-                    f"{call} was redirected to {shown(str(url))} by {answer.status}",
-                    status=answer.status,
-                )
-        raise RegistryError(f"{call} was redirected more than {MAX_REDIRECTS} times", status=answer.status)
-
     def _transfer(self, call: HttpCall, url: Url, wait: RequestWait) -> Answer:
         wait.check()
-        home, timeout = url.origin == self._home.origin, max(min(self._timeout, wait.left), 0.001)
+        home, timeout = gets_credentials(url, self._home), max(min(self._timeout, wait.left), 0.001)
 
         def until_set(event: threading.Event) -> None:
             if not self._answered:

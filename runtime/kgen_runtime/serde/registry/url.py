@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 from urllib.parse import quote, unquote, urljoin
 
-from ...errors import ConfigError, RegistryError
+from ...errors import ConfigError
 from ...reporting.printable import printable
 from .headers import Auth
 
@@ -49,27 +49,17 @@ class Url:
         """What lies below; `path` is quoted and begins with a slash."""
         return replace(self, path=self.path + path)
 
-    def redirected(self, location: str) -> Url:
-        """Where a `Location` leads.
+    def joined(self, reference: str) -> Url:
+        """What an absolute or relative reference in an answer of this URL stands for.
 
-        Raises `RegistryError` if it is not the URL of a plain request, or leads from https to http.
+        Raises `ValueError` if that is not an http(s) URL, or has userinfo or characters that parsers disagree
+        on.
         """
-        try:
-            if not all("!" <= c <= "~" for c in location):
-                raise ValueError
-            url, userinfo = _parsed(urljoin(str(self), _plain(location)))
-            if userinfo is not None:
-                raise ValueError
-        except ValueError:
-            raise RegistryError(
-                f"the registry redirects to what is not an http(s) URL: {shown(location)}",
-                hint="Credentials and backslashes are refused in it too. Use the URL it should lead to.",
-            ) from None
-        if (self.scheme, url.scheme) == ("https", "http"):
-            raise RegistryError(
-                f"the registry redirects from https to {shown(location)}, which is not encrypted",
-                hint="Use the https URL of the host that answers.",
-            )
+        if not all("!" <= c <= "~" for c in reference):
+            raise ValueError("characters that do not stand in a URL")
+        url, userinfo = _parsed(urljoin(str(self), _plain(reference)))
+        if userinfo is not None:
+            raise ValueError("credentials")
         return url
 
     def __str__(self) -> str:
