@@ -1,4 +1,4 @@
-"""The Avro codec: schemas and classes become readers and writers.
+"""The codec: schemas and classes become readers and writers, of Avro binary and of JSON.
 
 Two engines stand behind one interface: the native one (Cython) and, if that is not compiled, one in plain
 Python with the same results. `ENGINE` says which is in use, and so does a line in the log when the first
@@ -20,6 +20,8 @@ from .avro.build import ReaderBuilder, WriterBuilder
 from .avro.resolution.resolve import resolve
 from .avro.schema.tree import Schema
 from .decoded import Decoded
+from .json.json_build import JsonReaderBuilder, JsonWriterBuilder
+from .json.schema.json_tree import JsonSchema
 from .limits import MAX_DEPTH, MOST_DEPTH
 from .slotted_classes import is_plain
 
@@ -31,7 +33,7 @@ as Confluent's deserializers have it.
 
 
 class Reader(Protocol):
-    """Turns Avro binary into values of the reader schema."""
+    """Turns messages into values of the reader schema."""
 
     def decode(self, data: bytes, offset: int = 0) -> Any:
         """One value from `data[offset:]`. Raises `DecodeError`."""
@@ -43,15 +45,15 @@ class Reader(Protocol):
 
 
 class Writer(Protocol):
-    """Turns values into Avro binary."""
+    """Turns values into messages: Avro binary, or JSON."""
 
     def encode(self, value: Any, prefix: bytes = b"") -> bytes:
-        """`prefix` and then the value in Avro binary. Raises `EncodeError`."""
+        """`prefix` and then the value. Raises `EncodeError`."""
 
     def pack(self, value: Any) -> bytes | None:
         """The Avro binary of a record that a reader makes the very same object of: the same types, every
-        digit, no list or record in it that something else refers to as well. None for any other, and always
-        in plain Python, which cannot know.
+        digit, no list or record in it that something else refers to as well. None for any other, for JSON,
+        and always in plain Python, which cannot know.
         """
 
 
@@ -84,8 +86,7 @@ def make_reader(
     `limits.RESOLUTION_WORK`), `SchemaError` where no object of a class can be made from its record,
     `ConfigError` where `max_depth` is more than `limits.MOST_DEPTH` or `trailing` is not known.
     """
-    if not 0 <= max_depth <= MOST_DEPTH:
-        raise ConfigError(f"max_depth must be from 0 to {MOST_DEPTH}, not {max_depth}")
+    _check_depth(max_depth)
     if trailing not in get_args(Trailing):
         raise ConfigError(f"invalid trailing={trailing!r}", hint="Use 'refuse' or 'ignore'.")
     _announce()
@@ -114,6 +115,42 @@ def make_writer(
     return made
 
 
+def make_json_reader(
+    schema: JsonSchema,
+    classes: Mapping[str, type[Any]] | None = None,
+    *,
+    max_depth: int = MAX_DEPTH,
+    engine: EngineName | None = None,
+) -> Reader:
+    """A reader of JSON messages of `schema`: see docs/json.md.
+
+    `classes` maps places of definition (as in `JsonSchema.names`) to dataclasses and Enum classes; a
+    dataclass field whose name is not the property's has `metadata={"json": "<name>"}`, the one that takes
+    properties without a name in the schema `metadata={"json_extra": True}`; an Enum's values are the strings.
+    Without a class an object becomes a dict, a symbol a string.
+    Raises `SchemaError` if no object of a class can be made from its properties, `ConfigError` if
+    `max_depth` is more than `limits.MOST_DEPTH`.
+    """
+    _check_depth(max_depth)
+    _announce()
+    nodes = _json_nodes(engine, "json_reader")
+    made: Reader = nodes.JsonNodeReader(JsonReaderBuilder(nodes, schema, classes or {}).root(), max_depth)
+    return made
+
+
+def make_json_writer(
+    schema: JsonSchema, classes: Mapping[str, type[Any]] | None = None, *, engine: EngineName | None = None
+) -> Writer:
+    """A writer of JSON messages of `schema`: of objects of `classes` (as in `make_json_reader`), or dicts.
+
+    Raises `SchemaError` if a class does not fit.
+    """
+    _announce()
+    nodes = _json_nodes(engine, "json_writer")
+    made: Writer = nodes.JsonNodeWriter(JsonWriterBuilder(nodes, schema, classes or {}).root())
+    return made
+
+
 def make_rows(cls: type[Any], *, engine: EngineName | None = None) -> Rows:
     """Many objects of a slotted dataclass at once, for one whose `__init__` only stores its arguments.
 
@@ -123,6 +160,11 @@ def make_rows(cls: type[Any], *, engine: EngineName | None = None) -> Rows:
         raise TypeError(f"{cls.__qualname__} is not a slotted dataclass that only stores its arguments")
     made: Rows = _nodes(engine, "rows").RowMaker(cls)
     return made
+
+
+def _check_depth(max_depth: int) -> None:
+    if not 0 <= max_depth <= MOST_DEPTH:
+        raise ConfigError(f"max_depth must be from 0 to {MOST_DEPTH}, not {max_depth}")
 
 
 def has_native() -> bool:
@@ -144,17 +186,21 @@ def _announce() -> None:
     """Log which engine is in use: once, when the first reader or writer is made."""
     log = logging.getLogger("kgen.codec")
     if ENGINE == "native":
-        log.info("the Avro codec is the native one")
+        log.info("the codec is the native one")
     elif os.environ.get("KGEN_CODEC") == "python":
-        log.info("the Avro codec runs in plain Python, as KGEN_CODEC asks")
+        log.info("the codec runs in plain Python, as KGEN_CODEC asks")
     else:
-        log.warning("the native Avro codec was not compiled: running in plain Python, many times slower")
+        log.warning("the native codec was not compiled: running in plain Python, many times slower")
 
 
 def _nodes(engine: EngineName | None, part: str) -> ModuleType:
     return importlib.import_module(
         f".native._{part}" if (engine or ENGINE) == "native" else f".python.{part}", __name__
     )
+
+
+def _json_nodes(engine: EngineName | None, part: str) -> ModuleType:
+    return _nodes(engine or "python", part)  # the native nodes are not written yet
 
 
 ENGINE: Final[EngineName] = _choose()

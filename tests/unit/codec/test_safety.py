@@ -473,9 +473,9 @@ def test_nothing_leaks(engine: Any) -> None:
 @pytest.mark.parametrize(
     ("blocked", "asked", "line"),
     [
-        (False, "", "INFO:kgen.codec:the Avro codec is the native one"),
-        (False, "python", "INFO:kgen.codec:the Avro codec runs in plain Python, as KGEN_CODEC asks"),
-        (True, "", "WARNING:kgen.codec:the native Avro codec was not compiled: running in plain Python"),
+        (False, "", "INFO:kgen.codec:the codec is the native one"),
+        (False, "python", "INFO:kgen.codec:the codec runs in plain Python, as KGEN_CODEC asks"),
+        (True, "", "WARNING:kgen.codec:the native codec was not compiled: running in plain Python"),
     ],
 )
 def test_the_engine_is_logged_once_when_it_is_first_used(blocked: bool, asked: str, line: str) -> None:

@@ -19,10 +19,10 @@ Of a reader (`_json_reader.pyx`, `json_reader.py`):
     JsonDictObjectNode(None, ()), JsonSlotObjectNode(cls, attributes), JsonCallObjectNode(cls, attributes)
         an object to a dict, to a class by its slots, or by a call with what is present
         .fill(fields, further, attribute, closed)
-            `fields`: (name, node, required, value, factory, weight) each. An absent one of a slotted class is
-            `value`, or what `factory` makes if that is not None, which is charged `weight`. `further`: the
-            node of properties without a name here, or None; `attribute`: where those go, None in dicts;
-            `closed`: whether they are refused
+            `fields`: (name, node, required, value, factory, weight) each. An absent one is `value`, or what
+            `factory` makes if that is not None, which is charged `weight` (also if a call of the class makes
+            it). `further`: the node of properties without a name here, or None; `attribute`: where those go,
+            None in dicts; `closed`: whether they are refused
     JsonNodeReader(root, max_depth)
 
 Of a writer (`_json_writer.pyx`, `json_writer.py`):
@@ -86,9 +86,9 @@ _FORMATS = {
 
 def constant_key(value: str | int | float | bool | None) -> ConstantKey:
     """What two scalars have in common that are equal as JSON values: `1` and `1.0` are, `1` and true not."""
-    if value is None or isinstance(value, bool | str):
-        return type(value).__name__, value
-    return "number", value
+    if isinstance(value, str):
+        return "string", str.__str__(value)
+    return ("boolean" if isinstance(value, bool) else "number" if value is not None else "null"), value
 
 
 def scalar_kind(node: JsonScalar) -> str:
