@@ -133,7 +133,7 @@ def make_json_reader(
     """
     _check_depth(max_depth)
     _announce()
-    nodes = _json_nodes(engine, "json_reader")
+    nodes = _nodes(engine, "json_reader")
     made: Reader = nodes.JsonNodeReader(JsonReaderBuilder(nodes, schema, classes or {}).root(), max_depth)
     return made
 
@@ -146,7 +146,7 @@ def make_json_writer(
     Raises `SchemaError` if a class does not fit.
     """
     _announce()
-    nodes = _json_nodes(engine, "json_writer")
+    nodes = _json_nodes("json_writer")
     made: Writer = nodes.JsonNodeWriter(JsonWriterBuilder(nodes, schema, classes or {}).root())
     return made
 
@@ -170,8 +170,8 @@ def _check_depth(max_depth: int) -> None:
 def has_native() -> bool:
     """Whether the native engine was compiled."""
     try:
-        for part in (".native._reader", ".native._writer", ".native._rows"):
-            importlib.import_module(part, __name__)
+        for part in ("reader", "writer", "rows", "json_reader"):
+            importlib.import_module(f".native._{part}", __name__)
     except ImportError:
         return False
     return True
@@ -199,8 +199,8 @@ def _nodes(engine: EngineName | None, part: str) -> ModuleType:
     )
 
 
-def _json_nodes(engine: EngineName | None, part: str) -> ModuleType:
-    return _nodes(engine or "python", part)  # the native nodes are not written yet
+def _json_nodes(part: str) -> ModuleType:
+    return _nodes("python", part)  # the native nodes are not written yet
 
 
 ENGINE: Final[EngineName] = _choose()

@@ -149,17 +149,18 @@ class JsonUnionNode(JsonNode):
         raise JsonDamagedError(json_reasons.NO_FIT, start, misfit=True)
 
     def _by_properties(self, c: JsonCursor) -> tuple[list[JsonNode], int]:
-        """The branches that an object may be, by its tag or its names, and how many bytes it has."""
-        start, seen, key = c.at, set(), None
+        """The branches that an object may be, by its tag or its names, and how many bytes it has, or -1."""
+        start, depth, seen, key = c.at, c.depth, set(), None
         for name, _ in c.names():
             if name == self.tag and name not in seen:
                 key = self._tag_key(c, name)
+                if key in self.tags:  # what comes after it is looked at once, by the branch
+                    c.at, c.depth = start, depth
+                    return [self.tags[key]], -1
             else:
                 c.skip_property(name)
             seen.add(name)
         size, c.at = c.at - start, start
-        if key is not None and key in self.tags:
-            return [self.tags[key]], size
         if self.tag in seen:
             return self.untagged, size
         return [node for node, required in self.by_names if required <= seen], size

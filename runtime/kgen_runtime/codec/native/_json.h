@@ -1,0 +1,300 @@
+/* What the native JSON codec needs of C: scanning text, numbers, dates, lists.
+ *
+ * The text is always that of a bytes object, which has a zero byte at its end: so the byte at `end` may be read, and loops that
+ * stop at a zero byte stop there. Nothing reads further.
+ */
+#ifndef KGEN_JSON_H
+#define KGEN_JSON_H
+
+#include "_native.h"
+
+#include <float.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define KGEN_LIKELY(x) __builtin_expect(!!(x), 1)
+#define KGEN_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#else
+#define KGEN_LIKELY(x) (x)
+#define KGEN_UNLIKELY(x) (x)
+#endif
+
+#define KGEN_ONES 0x0101010101010101ULL
+#define KGEN_TOPS 0x8080808080808080ULL
+
+/* Strings. */
+
+#define KGEN_ESCAPED 1 /* a string has a backslash */
+#define KGEN_WIDE 2    /* a string has bytes that are not ASCII */
+
+/* A mark at each byte of `word` below 0x20, a quote, a backslash: exact for the lowest mark, and so is its absence. */
+KGEN_STATIC inline uint64_t kgen_special(uint64_t word) {
+    uint64_t quote = word ^ (KGEN_ONES * '"'), slash = word ^ (KGEN_ONES * '\\');
+    return ((word - KGEN_ONES * 0x20) | (quote - KGEN_ONES) | (slash - KGEN_ONES)) & ~word & KGEN_TOPS;
+}
+
+/* The first byte from `at` that a string does not hold as it stands, or `end`; adds to `flags` what is on the way. */
+KGEN_STATIC inline const uint8_t *kgen_plain(const uint8_t *at, const uint8_t *end, int *flags) {
+    uint64_t word, wide = 0;
+    while (end - at >= 8) {
+        memcpy(&word, at, 8);
+        if (kgen_special(word)) break;
+        wide |= word;
+        at += 8;
+    }
+    while (at < end && *at >= 0x20 && *at != '"' && *at != '\\') wide |= *at++;
+    if (wide & KGEN_TOPS) *flags |= KGEN_WIDE;
+    return at;
+}
+
+KGEN_STATIC inline PyObject *kgen_ascii(const uint8_t *text, Py_ssize_t size) {
+    PyObject *out = PyUnicode_New(size, 127);
+    if (out != NULL) memcpy(PyUnicode_1BYTE_DATA(out), text, (size_t)size);
+    return out;
+}
+
+/* The first byte that is not of valid UTF-8 (RFC 3629: no surrogates, nothing overlong), or `end`. */
+KGEN_STATIC const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) {
+    while (at < end) {
+        uint8_t lead = *at;
+        int more, least = 0x80, most = 0xBF;
+        if (lead < 0x80) { at++; continue; }
+        if (lead < 0xC2 || lead > 0xF4) return at;
+        more = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+        if (lead == 0xE0) least = 0xA0;
+        if (lead == 0xED) most = 0x9F;
+        if (lead == 0xF0) least = 0x90;
+        if (lead == 0xF4) most = 0x8F;
+        if (end - at <= more || at[1] < least || at[1] > most) return at;
+        for (int i = 2; i <= more; i++)
+            if ((at[i] & 0xC0) != 0x80) return at;
+        at += more + 1;
+    }
+    return end;
+}
+
+/* Four hexadecimal digits, or -1. */
+KGEN_STATIC int kgen_hex4(const uint8_t *at, const uint8_t *end) {
+    int value = 0;
+    if (end - at < 4) return -1;
+    for (int i = 0; i < 4; i++) {
+        int c = at[i], digit = c - '0';
+        if (digit < 0 || digit > 9) {
+            digit = (c | 0x20) - 'a' + 10;
+            if (digit < 10 || digit > 15) return -1;
+        }
+        value = value << 4 | digit;
+    }
+    return value;
+}
+
+#define KGEN_BAD_ESCAPE (-1)
+#define KGEN_LONE (-2)
+
+/* The character of the escape at `*at` (a backslash), past which it moves; or KGEN_BAD_ESCAPE, or KGEN_LONE for half a pair of
+ * surrogates. */
+KGEN_STATIC int kgen_escape(const uint8_t **at, const uint8_t *end) {
+    const uint8_t *p = *at + 1;
+    int value, low;
+    if (p >= end) return KGEN_BAD_ESCAPE;
+    switch (*p++) {
+    case '"': value = '"'; break;
+    case '\\': value = '\\'; break;
+    case '/': value = '/'; break;
+    case 'b': value = '\b'; break;
+    case 'f': value = '\f'; break;
+    case 'n': value = '\n'; break;
+    case 'r': value = '\r'; break;
+    case 't': value = '\t'; break;
+    case 'u':
+        value = kgen_hex4(p, end);
+        if (value < 0) return KGEN_BAD_ESCAPE;
+        p += 4;
+        if (value >= 0xD800 && value < 0xE000) {
+            if (value >= 0xDC00 || end - p < 6 || p[0] != '\\' || p[1] != 'u') return KGEN_LONE;
+            low = kgen_hex4(p + 2, end);
+            if (low < 0xDC00 || low > 0xDFFF) return KGEN_LONE;
+            value = 0x10000 + ((value - 0xD800) << 10) + (low - 0xDC00);
+            p += 6;
+        }
+        break;
+    default: return KGEN_BAD_ESCAPE;
+    }
+    *at = p;
+    return value;
+}
+
+/* Put a character as UTF-8 where there is room for 4 bytes: how many it takes. */
+KGEN_STATIC inline int kgen_put_utf8(uint8_t *out, int c) {
+    if (c < 0x80) { out[0] = (uint8_t)c; return 1; }
+    if (c < 0x800) {
+        out[0] = (uint8_t)(0xC0 | c >> 6);
+        out[1] = (uint8_t)(0x80 | (c & 0x3F));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (uint8_t)(0xE0 | c >> 12);
+        out[1] = (uint8_t)(0x80 | (c >> 6 & 0x3F));
+        out[2] = (uint8_t)(0x80 | (c & 0x3F));
+        return 3;
+    }
+    out[0] = (uint8_t)(0xF0 | c >> 18);
+    out[1] = (uint8_t)(0x80 | (c >> 12 & 0x3F));
+    out[2] = (uint8_t)(0x80 | (c >> 6 & 0x3F));
+    out[3] = (uint8_t)(0x80 | (c & 0x3F));
+    return 4;
+}
+
+/* Numbers. */
+
+typedef struct {
+    const uint8_t *end;  /* after the number; where it is wrong, the byte that is */
+    uint64_t mantissa;   /* its digits as one whole number, if these are no more than 19 */
+    Py_ssize_t digits;   /* how many, but for zeros in front */
+    Py_ssize_t written;  /* how many digits are before the exponent, with zeros */
+    int64_t exponent;    /* the power of ten that the mantissa is multiplied by, up to about 2^36 */
+    int negative;
+    int real;            /* it has a point or an exponent */
+} kgen_number;
+
+#define KGEN_DIGIT(c) ((unsigned)(c) - '0' <= 9)
+
+/* The number of RFC 8259 at `p`: -1 where there is none, with the place where a digit is missing. */
+KGEN_STATIC inline int kgen_number_at(const uint8_t *p, kgen_number *n) {
+    const uint8_t *from, *first;
+    n->negative = *p == '-';
+    p += n->negative;
+    first = p;
+    n->mantissa = 0;
+    n->exponent = 0;
+    n->real = 0;
+    n->end = p;
+    if (!KGEN_DIGIT(*p)) return -1;
+    if (*p == '0') p++;
+    else do n->mantissa = n->mantissa * 10 + (uint64_t)(*p++ - '0'); while (KGEN_DIGIT(*p));
+    n->digits = n->written = p - first;
+    if (*p == '.') {
+        from = ++p;
+        n->end = p;
+        if (!KGEN_DIGIT(*p)) return -1;
+        if (n->mantissa == 0) { /* zeros in front do not count */
+            while (*p == '0') p++;
+            n->digits = 0;
+            first = p;
+        } else {
+            first = from - n->digits;
+        }
+        while (KGEN_DIGIT(*p)) n->mantissa = n->mantissa * 10 + (uint64_t)(*p++ - '0');
+        n->digits = p - first;
+        n->exponent = from - p;
+        n->written += p - from;
+        n->real = 1;
+    }
+    if (*p == 'e' || *p == 'E') {
+        int64_t power = 0;
+        int minus = *++p == '-';
+        p += *p == '-' || *p == '+';
+        n->end = p;
+        if (!KGEN_DIGIT(*p)) return -1;
+        for (; KGEN_DIGIT(*p); p++)
+            if (power < (int64_t)1 << 36) power = power * 10 + (*p - '0');
+        n->exponent += minus ? -power : power;
+        n->real = 1;
+    }
+    n->end = p;
+    return 0;
+}
+
+/* The powers of five of which a double is made, their upper 128 bits, high word first: see `kgen_fill_powers`. */
+#define KGEN_LEAST_POWER (-342)
+#define KGEN_MOST_POWER 308
+static uint64_t kgen_powers[2 * (KGEN_MOST_POWER - KGEN_LEAST_POWER + 1)];
+
+KGEN_STATIC void kgen_set_power(int power, uint64_t high, uint64_t low) {
+    kgen_powers[2 * (power - KGEN_LEAST_POWER)] = high;
+    kgen_powers[2 * (power - KGEN_LEAST_POWER) + 1] = low;
+}
+
+/* mantissa * 10^power as the nearest double, in most cases; -1 where another way has to be taken.
+ * Lemire, "Number Parsing at a Gigabyte per Second" (2021), as in fast_float. */
+KGEN_STATIC int kgen_fast_double(uint64_t mantissa, int64_t power, double *out) {
+#if defined(__SIZEOF_INT128__)
+    unsigned __int128 product;
+    uint64_t high, low, bits, second;
+    int zeros, upper, binary;
+    if (mantissa == 0) { *out = 0; return 0; }
+    if (power < KGEN_LEAST_POWER || power > KGEN_MOST_POWER) return -1;
+    zeros = __builtin_clzll(mantissa);
+    mantissa <<= zeros;
+    const uint64_t *five = kgen_powers + 2 * (power - KGEN_LEAST_POWER);
+    product = (unsigned __int128)mantissa * five[0];
+    high = (uint64_t)(product >> 64);
+    low = (uint64_t)product;
+    if ((high & 0x1FF) == 0x1FF) {
+        second = (uint64_t)(((unsigned __int128)mantissa * five[1]) >> 64);
+        low += second;
+        if (second > low) high++;
+    }
+    if (low == UINT64_MAX && (power < -27 || power > 55)) return -1;
+    upper = (int)(high >> 63);
+    bits = high >> (upper + 9);
+    binary = (int)((217706 * power) >> 16) + 63 + upper - zeros + 1023;
+    if (binary <= 0) return -1; /* below the normal numbers */
+    if (low <= 1 && power >= -4 && power <= 23 && (bits & 3) == 1 && bits << (upper + 9) == high)
+        bits &= ~(uint64_t)1; /* half way between two: to the even one */
+    bits += bits & 1;
+    bits >>= 1;
+    if (bits >= (uint64_t)1 << 53) {
+        bits = (uint64_t)1 << 52;
+        binary++;
+    }
+    if (binary >= 0x7FF) return -1;
+    bits = (bits & ~((uint64_t)1 << 52)) | (uint64_t)binary << 52;
+    memcpy(out, &bits, 8);
+    return 0;
+#else
+    (void)mantissa; (void)power; (void)out;
+    return -1;
+#endif
+}
+
+/* The nearest double of the number at `text`: infinite where it is too large; -1 and an exception where memory runs out. */
+KGEN_STATIC int kgen_double(const uint8_t *text, const kgen_number *n, double *out) {
+    static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+#if FLT_EVAL_METHOD == 0
+    if (n->digits <= 15 && n->exponent >= -22 && n->exponent <= 22) { /* Clinger: both are exact, so one rounding */
+        double value = (double)n->mantissa;
+        value = n->exponent < 0 ? value / tens[-n->exponent] : value * tens[n->exponent];
+        *out = n->negative ? -value : value;
+        return 0;
+    }
+#endif
+    if (n->digits <= 19 && kgen_fast_double(n->mantissa, n->exponent, out) == 0) {
+        if (n->negative) *out = -*out;
+        return 0;
+    }
+    *out = PyOS_string_to_double((const char *)text, (char **)&text, NULL);
+    return *out == -1.0 && PyErr_Occurred() ? -1 : 0;
+}
+
+/* Lists. */
+
+/* Append to a list that nothing else refers to; takes the reference to the item. */
+KGEN_STATIC inline int kgen_append(PyObject *list, PyObject *item) {
+    PyListObject *items = (PyListObject *)list;
+    Py_ssize_t size = Py_SIZE(items);
+    int status;
+#ifndef Py_GIL_DISABLED
+    if (size < items->allocated) {
+        PyList_SET_ITEM(list, size, item);
+        Py_SET_SIZE(items, size + 1);
+        return 0;
+    }
+#endif
+    status = PyList_Append(list, item);
+    Py_DECREF(item);
+    return status;
+}
+
+#endif
