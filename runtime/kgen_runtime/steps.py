@@ -18,7 +18,8 @@ from .consumer.decoding import BatchDecoder
 from .errors import EncodeError, FlowError, LateError
 from .flow.argument_checks import check_consumed, check_message, checked, explaining, shown
 from .flow.failures import code_place, failure, original_of
-from .flow.retry import PerThread, retry_until_available
+from .flow.per_thread import PerThread
+from .flow.retry import retry_until_available
 from .flow.split import Batch, Split, split
 from .flow.topic import Topic
 from .kafka.connection import Kafka

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from kgen.dev.server import RegistryServer
-from kgen.dev.store import Store
+from kgen.dev.registry_server import RegistryServer
+from kgen.dev.registry_store import Store
 from tests.faults.harness import Flow, NewFlow, framed
 from tests.faults.shape import Shape
 from tests.kafka.clients import read_all, send

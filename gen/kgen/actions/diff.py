@@ -18,8 +18,9 @@ from ..planning.plan import FileAction, SubjectChange
 from ..project import paths
 from ..project.lockfile import load
 from . import text_diff
-from .inputs import Flags, Workspace, read_registry, settle
+from .inputs import Flags, Workspace, settle
 from .prepare import PlanOptions, PlanRequest, prepare
+from .registry_in_force import read_registry
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ..model.library import Library
 from ..model.settings import Settings
 from ..model.unused_settings import unused
 from ..project import config, lockfile
-from . import inputs
+from . import inputs, registry_in_force
 
 State: TypeAlias = Literal["ok", "warning", "error"]
 
@@ -129,7 +129,9 @@ def _registry(root: Path, url: str | None, say: Callable[[str], None]) -> Findin
     found = inputs.url_in_force(settings.registry, url)
     if not found.value:
         return Finding("registry", "warning", "none is set", "kgen pull --registry URL, or KGEN_REGISTRY_URL")
-    with inputs.opened(settings.registry, found, inputs.Workspace(root, say), patient=False) as api:
+    with registry_in_force.opened(
+        settings.registry, found, inputs.Workspace(root, say), patient=False
+    ) as api:
         subjects = _subjects(api)
     return Finding("registry", "ok", f"{api.url} ({subjects}; from {found.origin})")
 

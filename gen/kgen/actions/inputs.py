@@ -1,4 +1,4 @@
-"""What a command was asked for, the settings in force, and what the registry holds for it.
+"""What a command was asked for, and the settings in force.
 
 A flag goes before the environment, and that before kgen.toml (`in_force`). No other module reads the
 environment for these settings.
@@ -7,26 +7,19 @@ environment for these settings.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .. import registry
 from ..errors import ConfigError
-from ..model.subject_filter import wanted
-from ..planning import carry_over
 from ..progress_callback import ProgressCallback, silent
 from ..project import config
-from ..project import lockfile as lock
 from ..project.config import Config, ConflictMode
 from ..registry import Access, Setting
-from ..registry.fetcher import Fetched
 
 _URL = "KGEN_REGISTRY_URL"
 _BROKERS = "KGEN_BROKERS"
 _DEFAULTS = config.Registry("")
-_IMPATIENT = 10.0  # seconds
 
 
 def _quiet(_: str) -> None:
@@ -166,43 +159,3 @@ def _secret(name: str, default: str, env: Mapping[str, str]) -> str | None:
             f"{name} is not set", where="kgen.toml, registry", hint="kgen.toml says that it holds a secret"
         )
     return value or None
-
-
-@contextmanager
-def opened(
-    settings: config.Registry, url: Setting, workspace: Workspace, *, patient: bool = True
-) -> Iterator[registry.Api]:
-    """The registry in force, closed at the end. If not `patient`, nothing is asked twice, and it has ten
-    seconds for all. Raises `ConfigError`.
-    """
-    reach = access(settings, url, workspace.root)
-    retries, seconds = (4, None) if patient else (0, _IMPATIENT)
-    with registry.opened(reach, retries=retries, seconds=seconds, say=workspace.say) as api:
-        yield api
-
-
-def read_registry(
-    settled: Settled, flags: Flags, workspace: Workspace, old: lock.Locked | None = None
-) -> Fetched:
-    """What the registry holds now; with `--subject` in a project that has a lock, the others as they are
-    locked. Raises.
-    """
-    settings = settled.config
-    if not settled.url.value:
-        raise ConfigError(
-            "no registry is set", where=config.NAME, hint='[registry] url = "http://localhost:8081"'
-        )
-    globs = flags.subjects or settings.subjects
-    with opened(settings.registry, settled.url, workspace) as api:
-        fetched = registry.fetch(
-            api,
-            globs,
-            settings.pins,
-            all_versions=settings.all_versions,
-            progress=workspace.progress,
-            locked={s.name: s.latest.version for s in old.snapshot.subjects} if old else None,
-        )
-    if flags.subjects and old:
-        others = [s.name for s in old.snapshot.subjects if not wanted(s.name, globs)]
-        return carry_over.with_locked(fetched, old, others)
-    return fetched

@@ -9,7 +9,8 @@ from ..model.library import Library, moved_references, same_meaning
 from ..model.subjects import Skipped, Subject
 from ..planning import reading
 from ..project import lockfile
-from .inputs import Flags, Workspace, read_registry, settle
+from .inputs import Flags, Workspace, settle
+from .registry_in_force import read_registry
 
 
 @dataclass(frozen=True)

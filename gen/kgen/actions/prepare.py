@@ -28,7 +28,8 @@ from ..project import lockfile as lock
 from ..project.config import Config
 from ..registry.fetcher import Fetched
 from .held_model import HeldModel
-from .inputs import Flags, Settled, Workspace, read_registry, settle
+from .inputs import Flags, Settled, Workspace, settle
+from .registry_in_force import read_registry
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from ..model.library import Library, ParsedVersion
 from ..model.subjects import Snapshot, Subject
 from ..project import lockfile
 from .avro_json import to_json
-from .inputs import Flags, Workspace, read_registry, settle
+from .inputs import Flags, Workspace, settle
+from .registry_in_force import read_registry
 
 
 def samples(unit: ParsedVersion, count: int, seed: int) -> Iterator[Any]:

@@ -10,6 +10,6 @@ from __future__ import annotations
 
 from .broker import Broker, BrokerError
 from .broker_and_registry import Dev, serve, up
-from .server import RegistryServer
+from .registry_server import RegistryServer
 
 __all__ = ["Broker", "BrokerError", "Dev", "RegistryServer", "serve", "up"]

@@ -13,8 +13,8 @@ from types import FrameType
 from typing import Final
 
 from .broker import Broker, is_free
+from .registry_server import RegistryServer
 from .seed import Seeded, seed
-from .server import RegistryServer
 
 BROKER_PORT: Final = 9092
 REGISTRY_PORT: Final = 8081

@@ -1,4 +1,5 @@
-"""Confluent's registry API on a `Store`: a request in, an answer out. Pure: the sockets are in `server.py`.
+"""Confluent's registry API on a `Store`: a request in, an answer out. Pure: the sockets are in
+`registry_server.py`.
 
 Paths, parameters, answers and error codes are those of
 https://docs.confluent.io/platform/current/schema-registry/develop/api.html.
@@ -17,8 +18,8 @@ from kgen_runtime.serde.subject_names import qualified
 from . import api_errors
 from .api_errors import Problem
 from .compat_settings import GLOBAL
+from .registry_store import Store, Version
 from .schema_request import TYPES, Draft, draft_of
-from .store import Store, Version
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
-"""Waiting for the registry inside a step, and one of something for each worker."""
+"""Waiting for the registry inside a step."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 from ..errors import RegistryUnavailable
 from ..metrics import waiting
@@ -83,18 +82,3 @@ def _sleep(step_id: str, sleep: Callable[[float], None], seconds: float, message
         sleep(seconds)
     finally:
         waiting(step_id, -messages)
-
-
-class PerThread(Generic[R]):
-    """One of something for each worker: Bytewax runs a worker in a thread of its own."""
-
-    def __init__(self, make: Callable[[], R]) -> None:
-        self._make = make
-        self._made: dict[int, R] = {}
-
-    def get(self) -> R:
-        """This thread's."""
-        thread = threading.get_ident()
-        if thread not in self._made:
-            self._made[thread] = self._make()
-        return self._made[thread]

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from kgen.dev.registry_api import answer
-from kgen.dev.store import Store
+from kgen.dev.registry_store import Store
 
 USER = {"type": "record", "name": "User", "fields": [{"name": "name", "type": "string"}]}
 USER_2 = {**USER, "fields": [*USER["fields"], {"name": "age", "type": "int", "default": 0}]}

@@ -10,8 +10,8 @@ import pytest
 from kgen.compat.gate import refuse_incompatible
 from kgen.compat.levels import LEVELS, at_level
 from kgen.compat.subject_diff import subject_diffs
+from kgen.dev.registry_store import Store
 from kgen.dev.schema_request import Draft
-from kgen.dev.store import Store
 from kgen.errors import IncompatibleError
 from kgen.model.library import Library
 from kgen.model.subjects import SchemaVersion, Snapshot, Subject

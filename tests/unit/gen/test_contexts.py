@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from kgen.dev.server import RegistryServer
+from kgen.dev.registry_server import RegistryServer
 from kgen.errors import ConfigError
 from kgen.project import config, lockfile
 from kgen_runtime.serde import RegistryClient, SchemaStore

@@ -14,6 +14,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -22,9 +23,9 @@ import requests
 from ...errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
 from ...reporting.printable import printable
 from .certificates import check_certificate, check_files, trusted
+from .credentials import Auth, AuthHeader
 from .deadlines import GivenUpError, Limit, Patience, RequestWait
 from .failure_reasons import RetryError, plain_to_tls, proxy_refuses, says_that_it_speaks_tls, why
-from .headers import Auth, AuthHeader, status_text
 from .kafka_probe import KafkaThereError
 from .proxies import proxy_of
 from .redirects import follow, gets_credentials
@@ -207,7 +208,7 @@ class RegistryClient:
     def _once(self, call: HttpCall, wait: RequestWait) -> Any:
         answer = follow(call, lambda url: self._transfer(call, url, wait))
         if answer.status in (408, 429) or (answer.status >= 500 and answer.status != 501):
-            raise RetryError(status_text(answer.status), answer.retry_after, answer.status)
+            raise RetryError(_status_text(answer.status), answer.retry_after, answer.status)
         if not 200 <= answer.status < 300:
             raise _refusal(call, answer, self._auth)
         return _json(call, answer)
@@ -270,13 +271,13 @@ def _json(call: HttpCall, answer: Answer) -> Any:
 
 def _refusal(call: HttpCall, answer: Answer, auth: AuthHeader) -> RegistryError:
     if answer.status == 407:
-        return proxy_refuses(call, call.url, status_text(407))
+        return proxy_refuses(call, call.url, _status_text(407))
     if says_that_it_speaks_tls(answer.status, answer.body):
         return plain_to_tls(call)
     code, message = answer.error()
     kind = UnknownSchema if answer.status == 404 and code in UNKNOWN else RegistryError
-    what = f"{call} answered {status_text(answer.status)}"
-    if message and message.removeprefix("HTTP ") != status_text(answer.status):
+    what = f"{call} answered {_status_text(answer.status)}"
+    if message and message.removeprefix("HTTP ") != _status_text(answer.status):
         shown = printable(auth.hidden(message[:_LOOKED_AT]))
         what += f": {shown}" + (f" ({code})" if code and code != answer.status else "")
     elif answer.content_type and "json" not in answer.content_type:
@@ -306,3 +307,11 @@ def _unavailable(call: HttpCall, reason: str, tries: int, status: int | None = N
         status=status,
         hint="Is the registry running, and is its URL right?" if status is None else None,
     )
+
+
+def _status_text(status: int) -> str:
+    """`404 Not Found`."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)

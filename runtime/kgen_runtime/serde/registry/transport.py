@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, Generic, TypeVar
 
@@ -23,7 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from ...errors import RegistryError
 from .certificates import Certificate
-from .headers import AuthHeader, seconds
+from .credentials import AuthHeader
 from .kafka_probe import hung_up, refuse_kafka
 from .tls_probe import look_again
 from .url import Url, shown
@@ -129,7 +131,7 @@ class Transport:
                 response.headers.get("Content-Type", "").partition(";")[0].strip(),
                 b"" if location else _body(response, self.max_bytes),
                 location,
-                seconds(response.headers.get("Retry-After")),
+                _seconds(response.headers.get("Retry-After")),
                 home,
             )
 
@@ -320,3 +322,15 @@ def _body(response: requests.Response, max_bytes: int) -> bytes:
                 f"the registry's answer has more than {MAX_VALUES} values", status=response.status_code
             )
     return b"".join(parts)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """`Retry-After`: seconds, or a date."""
+    if not retry_after:
+        return None
+    try:
+        if retry_after.strip().isdigit():
+            return float(retry_after)
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None

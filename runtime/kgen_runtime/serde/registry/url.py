@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urljoin
 
 from ...errors import ConfigError
 from ...reporting.printable import printable
-from .headers import Auth
+from .credentials import Auth
 
 Origin: TypeAlias = "tuple[str, str, int]"
 

@@ -18,7 +18,7 @@ from typing import Any
 from kgen_runtime.errors import ConfigError
 
 from .registry_api import answer
-from .store import Store
+from .registry_store import Store
 
 HOST = "127.0.0.1"
 MAX_BODY = 16 << 20

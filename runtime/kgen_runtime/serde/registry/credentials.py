@@ -1,12 +1,9 @@
-"""Small pieces of HTTP: credentials, and what headers and texts of others say."""
+"""Credentials of a registry: the header that carries them, and texts of others without them."""
 
 from __future__ import annotations
 
 import base64
 import re
-import time
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -64,23 +61,3 @@ def _secrets(auth: Auth, header: str | None) -> list[str]:
     secret = auth if isinstance(auth, str) else auth[1] if auth else ""
     encoded = (header or "").partition(" ")[2]
     return sorted({secret, quote(secret), quote(secret, safe=""), encoded} - {""}, key=len, reverse=True)
-
-
-def seconds(retry_after: str | None) -> float | None:
-    """`Retry-After`: seconds, or a date."""
-    if not retry_after:
-        return None
-    try:
-        if retry_after.strip().isdigit():
-            return float(retry_after)
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def status_text(status: int) -> str:
-    """`404 Not Found`."""
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
