@@ -126,13 +126,13 @@ class _JsonMaker:
         return depth < _DEPTH and self.height(each.type) < _NO_END and self._rng.random() < _PRESENT
 
 
-def _instance(cls: type[Any], values: dict[str, Any], extra: dict[str, Any]) -> Any:
+def _instance(cls: type[Any], values: dict[str, Any], others: dict[str, Any]) -> Any:
     """An object of a dataclass. What is absent has its default."""
     given: dict[str, Any] = {}
     for each in dataclasses.fields(cls):
         wire = each.metadata.get("json", each.name)
         if each.metadata.get("json_extra"):
-            given[each.name] = extra
+            given[each.name] = others
         elif wire in values:
             given[each.name] = values[wire]
     return cls(**given)
