@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NoReturn
 
 from bytewax.errors import BytewaxRuntimeError
@@ -27,8 +28,7 @@ from ..recovery.folder import explained
 from ..reporting.call_site import failed_line
 from ..reporting.printable import escaped
 from ..reporting.progress import PROGRESS
-from .control_channel import ProcessEnd, ProcessReport
-from .log_format import error_text, write_line
+from .log_format import write_error
 from .shutdown import FAILED
 
 _MADE: Final = (
@@ -53,41 +53,49 @@ class CutOffError(KgenError):
         )
 
 
-def report_error(error: BaseException, control: ProcessEnd | None = None) -> None:
+def report_error(error: BaseException, cluster: Path | None = None) -> None:
     """What, where and a hint; a traceback for errors that are not kgen's.
 
-    A process of a local cluster leaves that to the one that started it, which shows once what all report.
+    Processes that share the folder `cluster` report an error that they all met once.
     """
     chain = list(causes(error))
     for cause in reversed(chain):
         known = cause if isinstance(cause, KgenError) else explained(cause)
         if known is not None:
-            _write(known, control)
+            _write(known, cluster)
             return
     root = chain[-1]
     found = "".join(traceback.format_exception(type(root), root, root.__traceback__))
     step = next((f"step {named}" for cause in chain if (named := step_named(cause))), None)
-    _write(KgenError(f"{class_name(root)}: {root}", where=step or failed_line(found) or None), control, found)
+    _write(KgenError(f"{class_name(root)}: {root}", where=step or failed_line(found) or None), cluster, found)
 
 
-def _write(error: KgenError, control: ProcessEnd | None, found: str = "") -> None:
+def _write(error: KgenError, cluster: Path | None, found: str = "") -> None:
     found = found or (error.traceback if isinstance(error, ProcessingError) else "")
     text = f"{found.rstrip()}\nerror: {error}" if found else f"error: {error}"
     text = "\n".join(map(escaped, text.split("\n")))
+    if cluster is not None and not _is_first(text, cluster):
+        return
     parts = {"what": error.what, "where": error.where, "hint": error.hint}
-    shown = error_text(text, **parts, **({"traceback": found} if found else {}))
-    # In JSON the same error is another text in each process.
-    key = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
-    if control is None or not control.send(ProcessReport.ERROR, f"{key}\n{shown}"):
-        write_line(shown)
+    write_error(text, **parts, **({"traceback": found} if found else {}))
+
+
+def _is_first(text: str, cluster: Path) -> bool:
+    try:
+        (cluster / f"{hashlib.sha256(text.encode()).hexdigest()}.reported").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError:
+        return True  # the folder goes when the processes end: twice is better than never
+    return True
 
 
 @contextmanager
-def reraise_hidden_error(control: ProcessEnd | None) -> Iterator[None]:
+def reraise_hidden_error(cluster: Path | None) -> Iterator[None]:
     """For Bytewax's run in one process of several: raises the error that is behind a panic, or `CutOffError`
     if it is another process's.
     """
-    noted = RecordedErrors(control)
+    noted = RecordedErrors(cluster)
     with noted.taken():
         try:
             yield
@@ -103,8 +111,8 @@ def reraise_hidden_error(control: ProcessEnd | None) -> Iterator[None]:
 class RecordedErrors:
     """The errors that Bytewax made, in their order."""
 
-    def __init__(self, control: ProcessEnd | None) -> None:
-        self._control = control
+    def __init__(self, cluster: Path | None) -> None:
+        self._cluster = cluster
         self._errors: list[BaseException] = []
         self._timer = threading.Timer(_PATIENCE, self._end)
         self._timer.daemon = True
@@ -136,7 +144,7 @@ class RecordedErrors:
     def _end(self) -> None:
         first = self.first()
         if first is not None:
-            report_error(first, self._control)
+            report_error(first, self._cluster)
         leave(FAILED)
 
 

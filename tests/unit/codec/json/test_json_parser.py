@@ -554,3 +554,14 @@ def test_a_long_way_through_references_is_walked() -> None:
     definitions = {f"a{i}": {"$ref": f"#/$defs/a{i + 1}"} for i in range(100)}
     last = {"a100": {"properties": {"x": {}}}}
     assert parsed({"$ref": "#/$defs/a0", "$defs": {**definitions, **last}}).root == t.JsonRef("#/$defs/a100")
+
+
+def test_definitions_that_the_root_does_not_use_are_there_if_asked_for() -> None:
+    line = {"type": "object", "properties": {"sku": {"type": "string", "minLength": 1}}}
+    text = json.dumps({"type": "string", "definitions": {"line": line}, "$defs": {"n": {}}})
+    assert parse_json_schema(text).names == {}
+    found = parse_json_schema(text, definitions=True)
+    assert list(found.names) == ["#/definitions/line"]
+    assert found.untyped == ()  # of what the values are
+    broken = {"type": "string", "definitions": {"line": line, "odd": {"$ref": "#/nowhere"}}}
+    assert parse_json_schema(json.dumps(broken), definitions=True).names == {}

@@ -127,6 +127,13 @@ class SchemaTexts:
         """The whole of the text."""
         return SchemaSpot(self._root.document, "", self._root.document.value, self._root)
 
+    def defined(self) -> Iterator[SchemaSpot]:
+        """What the text defines under names, at its top."""
+        for keyword in ("definitions", "$defs"):
+            named = self.root.value.get(keyword) if isinstance(self.root.value, dict) else None
+            for name in named if isinstance(named, dict) else ():
+                yield self.root.inner(keyword, name)
+
     def resolve(self, spot: SchemaSpot, reference: str, keyword: str = "$ref") -> SchemaSpot:
         """The schema that a `$ref` in `spot` leads to. Raises `SchemaError`."""
         uri, has_fragment, fragment = reference.partition("#")

@@ -49,15 +49,19 @@ DEFAULT_DEPTH = 64
 _NO_REFERENCES: Mapping[str, str] = {}
 
 
-def parse_json_schema(text: str, references: Mapping[str, str] = _NO_REFERENCES) -> JsonSchema:
+def parse_json_schema(
+    text: str, references: Mapping[str, str] = _NO_REFERENCES, *, definitions: bool = False
+) -> JsonSchema:
     """Parse a JSON Schema of draft 4 to 2020-12.
 
     `references`: the name that texts use for another schema -> its text, of all that it refers to,
-    transitively. They are found by these names and by their own `$id`s. Raises `SchemaError` with a JSON
-    pointer: not JSON, not a JSON Schema, a `$ref` that leads nowhere, past the limits.
+    transitively. They are found by these names and by their own `$id`s. `definitions`: whether what the text
+    defines (`definitions`, `$defs`) is among the names although its root does not use it. Raises
+    `SchemaError` with a JSON pointer: not JSON, not a JSON Schema, a `$ref` that leads nowhere, past the
+    limits.
     """
     try:
-        return _SchemaParser(SchemaTexts(text, references)).schema()
+        return _SchemaParser(SchemaTexts(text, references)).schema(definitions=definitions)
     except RecursionError:
         raise SchemaError("the schema is nested too deeply") from None
 
@@ -75,15 +79,31 @@ class _SchemaParser:
         self._cuts = 0
         self._known: dict[tuple[object, ...], Node] = {}
 
-    def schema(self) -> JsonSchema:
+    def schema(self, *, definitions: bool) -> JsonSchema:
         """The whole schema."""
         root = self._node(self._gatherer.of(self._texts.root), 0)
+        self._define()
+        untyped = self._gatherer.untyped
+        if definitions:
+            self._define_for_others()
+        names = {name: named for name, named in self._names.items() if named is not None}
+        finished = {name: _finished(named, names) for name, named in names.items()}
+        return JsonSchema(tagged(root, names), finished, untyped)
+
+    def _define(self) -> None:
         while self._later:
             place, parts = self._later.popleft()
             self._names[place] = self._object(place, parts)
-        names = {name: named for name, named in self._names.items() if named is not None}
-        finished = {name: _finished(named, names) for name, named in names.items()}
-        return JsonSchema(tagged(root, names), finished, self._gatherer.untyped)
+
+    def _define_for_others(self) -> None:
+        """Definitions that the text itself does not use. If they are not valid there are none."""
+        names = dict(self._names)
+        try:
+            for spot in self._texts.defined():
+                self._node(self._gatherer.of(spot), 0)
+            self._define()
+        except SchemaError:
+            self._names = names
 
     def _node(self, parts: PartSet, depth: int) -> Node:
         """The type of what all the parts accept."""
