@@ -8,10 +8,12 @@ from typing import Any
 
 from kgen_runtime.codec import make_writer
 from kgen_runtime.codec.avro.sample_values import sample
+from kgen_runtime.codec.avro.schema.tree import Schema
 
 from ..errors import UnknownSchema
 from ..model.library import Library, ParsedVersion
 from ..model.subjects import Snapshot, Subject
+from ..model.trees import language
 from ..project import lockfile
 from .avro_json import to_json
 from .inputs import Flags, Workspace, settle
@@ -20,6 +22,10 @@ from .registry_in_force import read_registry
 
 def samples(unit: ParsedVersion, count: int, seed: int) -> Iterator[Any]:
     """`count` sample values as JSON, one at a time, the same for the same seed. Raises `KgenError`."""
+    if not isinstance(unit.schema, Schema):
+        raise UnknownSchema(
+            f"no samples of {unit.version.subject}: {language(unit.schema)} is not sampled yet"
+        )
     writer, rng = make_writer(unit.schema), random.Random(seed)  # noqa: S311  (samples, not secrets)
     for _ in range(count):
         yield to_json(unit.schema, writer.encode(sample(unit.schema, rng)))

@@ -13,7 +13,11 @@ from typing import Any, TypeVar
 from kgen_runtime.codec.avro.resolution.incompatibilities import Incompatibility
 from kgen_runtime.codec.avro.resolution.resolve import check
 from kgen_runtime.codec.avro.schema.tree import Schema
+from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 from kgen_runtime.errors import ResolutionError
+
+from ..model.trees import AnySchema
+from .json_reading import json_unreadable
 
 _TRANSITIVE = "_TRANSITIVE"
 LEVELS = (
@@ -71,22 +75,26 @@ class LevelCheck:
         return {"level": self.level, "allowed": self.allowed, "problems": problems}
 
 
-def unreadable(writer: Schema, reader: Schema) -> tuple[Incompatibility, ...]:
+def unreadable(writer: AnySchema, reader: AnySchema) -> tuple[Incompatibility, ...]:
     """What data of `writer` can hold that `reader` cannot read; all of it, if the two take too much work to
-    compare: then no reader can be made, either.
+    compare: then no reader can be made, either. Of two languages nothing is known.
     """
+    if isinstance(writer, JsonSchema) and isinstance(reader, JsonSchema):
+        return json_unreadable(writer, reader)
+    if not isinstance(writer, Schema) or not isinstance(reader, Schema):
+        return ()
     try:
         return tuple(check(writer, reader))
     except ResolutionError as error:
         return (Incompatibility("", error.what, always=True),)
 
 
-def both_ways(old: Schema, new: Schema) -> CompatibilityBothWays:
+def both_ways(old: AnySchema, new: AnySchema) -> CompatibilityBothWays:
     """Hold two versions against each other."""
     return at("FULL", old, new)
 
 
-def at(level: str, old: Schema, new: Schema) -> CompatibilityBothWays:
+def at(level: str, old: AnySchema, new: AnySchema) -> CompatibilityBothWays:
     """The same, as far as the level asks for it. BACKWARD: the new schema reads what the old one wrote.
     FORWARD: the old one reads what the new one writes. FULL: both. NONE: neither.
     """
@@ -106,7 +114,7 @@ def held_against(level: str, history: Sequence[Version]) -> Sequence[Version]:
     return history if level.endswith(_TRANSITIVE) else history[-1:]
 
 
-def at_level(level: str, history: Sequence[tuple[int, Schema]], new: Schema) -> LevelCheck:
+def at_level(level: str, history: Sequence[tuple[int, AnySchema]], new: AnySchema) -> LevelCheck:
     """Whether `new` may follow `history` (ascending) at one of `LEVELS`."""
     found = {version: at(level, old, new) for version, old in held_against(level, history)}
     return LevelCheck(

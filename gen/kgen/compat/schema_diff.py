@@ -1,16 +1,14 @@
-"""What changed in meaning between two versions of an Avro schema, down to docs and order.
+"""What changed in meaning between two versions of a schema, down to docs and order.
 
 Types and fields are followed through renames by their aliases; types also through a change of namespace.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from kgen_runtime.codec.avro.resolution.resolve import field_sources
 from kgen_runtime.codec.avro.schema.tree import (
@@ -29,54 +27,27 @@ from kgen_runtime.codec.avro.schema.tree import (
     Schema,
     Union,
 )
+from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 
-from ..model.pairing import short, type_pairs
-
-Kind: TypeAlias = Literal[
-    "type added", "type removed", "type renamed", "type moved", "type replaced",
-    "field added", "field removed", "field renamed", "field retyped", "field nullable", "field not nullable",
-    "fields reordered", "symbol added", "symbol removed", "symbols reordered",
-    "default", "doc", "aliases", "sort order", "size", "logical type", "root",
-]  # fmt: skip
+from ..model.pairing import avro_type_pairs, short
+from ..model.trees import AnySchema, language
+from .change_kinds import Change, Kind, described
+from .json_diff import JsonDiff
 
 
-@dataclass(frozen=True)
-class Change:
-    """One change. `path` is `full.name` or `full.name.field` as the new schema has it (as the old one, for
-    what is gone).
-
-    `before` and `after` are what changed, as text, number or list of names; None where there is none.
-    Defaults are JSON texts. `owner` is the full name of the type that changes: `path` alone does not say
-    whether its last part is a field.
-    """
-
-    kind: Kind
-    path: str
-    before: Any = None
-    after: Any = None
-    text: str = ""
-    owner: str = dataclasses.field(default="", compare=False)
-
-    def as_json(self) -> dict[str, Any]:
-        """Its stable form."""
-        return {
-            "kind": self.kind,
-            "path": self.path,
-            "before": self.before,
-            "after": self.after,
-            "text": self.text,
-        }
-
-
-def schema_diff(old: Schema, new: Schema) -> tuple[Change, ...]:
+def schema_diff(old: AnySchema, new: AnySchema) -> tuple[Change, ...]:
     """What changed, in the order of the new schema; what is gone comes last, of a type and of all."""
-    return tuple(_described(change) for change in _Diff(old, new).changes())
+    if isinstance(old, JsonSchema) and isinstance(new, JsonSchema):
+        return tuple(map(described, JsonDiff(old, new).changes()))
+    if isinstance(old, Schema) and isinstance(new, Schema):
+        return tuple(map(described, _Diff(old, new).changes()))
+    return (described(Change("root", "", language(old), language(new))),)
 
 
 class _Diff:
     def __init__(self, old: Schema, new: Schema) -> None:
         self.old, self.new = old, new
-        self.pairs = type_pairs(old, new)  # old full name -> new full name
+        self.pairs = avro_type_pairs(old, new)  # old full name -> new full name
 
     def changes(self) -> Iterator[Change]:
         back = {new: old for old, new in self.pairs.items()}
@@ -166,34 +137,6 @@ def type_text(node: Node, names: Mapping[str, str] | None = None) -> str:
     return node.type + (f" ({_logical(node.logical)})" if node.logical else "")
 
 
-def summary(changes: Sequence[Change]) -> str:
-    """`+2 fields, -1 symbol, 1 retyped, docs`; empty where nothing changed."""
-    counts = Counter(change.kind for change in changes)
-    parts = []
-    for noun in ("type", "field", "symbol"):
-        for sign, verb in (("+", "added"), ("-", "removed")):
-            if number := counts[f"{noun} {verb}"]:  # type: ignore[index]
-                parts.append(f"{sign}{number} {noun}" + ("s" if number > 1 else ""))
-    parts += [f"{n} {word}" for word, kinds in _COUNTED if (n := sum(counts[k] for k in kinds))]
-    parts += [word for word, kinds in _NAMED if any(counts[k] for k in kinds)]
-    return ", ".join(parts)
-
-
-_COUNTED: tuple[tuple[str, tuple[Kind, ...]], ...] = (
-    ("renamed", ("type renamed", "field renamed")),
-    ("moved", ("type moved",)),
-    ("retyped", ("field retyped", "type replaced", "logical type", "size", "root")),
-    ("now nullable", ("field nullable",)),
-    ("no longer nullable", ("field not nullable",)),
-)
-_NAMED: tuple[tuple[str, tuple[Kind, ...]], ...] = (
-    ("defaults", ("default",)),
-    ("order", ("fields reordered", "symbols reordered", "sort order")),
-    ("aliases", ("aliases",)),
-    ("docs", ("doc",)),
-)
-
-
 def _field_pairs(old: Record, new: Record) -> Iterator[tuple[str, str]]:
     """Fields as the new version reads those of the old one; then by the old one's aliases."""
     sources = field_sources(old, new)
@@ -232,34 +175,6 @@ def _fixed(old: Fixed, new: Fixed) -> Iterator[Change]:
     if old.logical != new.logical:
         before, after = (_logical(f.logical) if f.logical else None for f in (old, new))
         yield Change("logical type", new.name, before, after)
-
-
-def _described(change: Change) -> Change:
-    return replace(change, text=_line(change))
-
-
-def _line(c: Change) -> str:
-    """The change for people."""
-    name = f"`{c.path}`" if c.path else "the root"
-    if c.kind.endswith(" added"):
-        return f"+ {name}: {c.after}" if c.kind != "symbol added" else f"+ {name}"
-    if c.kind.endswith(" removed"):
-        return f"- {name}" + (f": {c.before}" if c.kind == "field removed" else "")
-    if c.kind in ("doc", "fields reordered", "symbols reordered"):
-        return f"~ {name}: {c.kind if c.kind != 'doc' else 'doc changed'}"
-    if c.kind in ("type moved", "type renamed", "field renamed"):
-        return f"~ {name}: {c.kind.split()[1]} from {c.before}"
-    what = {"field nullable": "now nullable, ", "field not nullable": "no longer nullable, "}.get(
-        c.kind, f"{c.kind} "
-    )
-    what = "" if c.kind in ("field retyped", "root", "type replaced") else what
-    return f"~ {name}: {what}{_shown(c.before)} -> {_shown(c.after)}"
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "none"
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _json(default: Any) -> str | None:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from kgen_runtime.codec.avro.schema.tree import Schema
-
 from ..listing import title
-from ..model.library import Library, Pair, moved_references, same_meaning
+from ..model.library import SUPPORTED, Library, Pair, moved_references, same_meaning
 from ..model.subjects import Subject
+from ..model.trees import AnySchema
+from .change_kinds import Change
 from .levels import CompatibilityBothWays, LevelCheck, at_level, both_ways
-from .schema_diff import Change, schema_diff
+from .schema_diff import schema_diff
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class SchemaChange:
 
     changes: tuple[Change, ...]
     references: tuple[str, ...]
-    schemas: tuple[Schema, Schema] | None = field(default=None, repr=False)
+    schemas: tuple[AnySchema, AnySchema] | None = field(default=None, repr=False)
 
 
 def schema_changes(before: Library, after: Library) -> dict[str, SchemaChange]:
     """By subject, what changed in its newest schema with all that this refers to; subjects that did not
     change are left out.
     """
-    locked = {s.name: s for s in before.snapshot.subjects if s.latest.type == "AVRO"}
+    locked = {s.name: s for s in before.snapshot.subjects if s.latest.type in SUPPORTED}
     pairs = [(_newest(locked[s.name]), _newest(s)) for s in after.snapshot.subjects if s.name in locked]
     changed = [(b, a) for b, a in pairs if not same_meaning(before, b, after, a)]
     return {a[0]: _schema_change(before, b, after, a) for b, a in changed}
@@ -118,7 +118,7 @@ def subject_diff(
     return SubjectDiff(now.name, before, after, found, moved, both, verdict)
 
 
-def _history(library: Library, subject: Subject, before: int) -> Iterator[tuple[int, Schema]]:
+def _history(library: Library, subject: Subject, before: int) -> Iterator[tuple[int, AnySchema]]:
     for version in subject.versions:
         schema = library.schema((subject.name, version.version)) if version.version < before else None
         if schema:  # one that does not parse was never read

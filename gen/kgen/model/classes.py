@@ -12,7 +12,9 @@ from ..pycode.expr import dict_of
 from . import names
 from .default_expr import Defaults, invalid_default
 from .project import EnumClass, FieldDef, RecordClass, Symbol
-from .types import ModuleTypes, Path, Types, note
+from .trees import AnyNamed
+from .type_writer import ModuleTypes, Path
+from .types import Types, note
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,20 @@ class ClassMaker:
     members: Callable[[Named], Mapping[str, str]]
     earlier: Mapping[str, str] = field(default_factory=dict)
 
-    def enum(self, enum: Enum) -> EnumClass:
-        """The class of an enum."""
+    def make(self, named: AnyNamed) -> EnumClass | RecordClass:
+        """The class of a record or enum."""
+        if isinstance(named, Enum):
+            return self._enum(named)
+        assert isinstance(named, Record)
+        return self._record(named)
+
+    def _enum(self, enum: Enum) -> EnumClass:
         known = self.members(enum)
         members = tuple(Symbol(known[wire], quote.string(wire)) for wire in enum.symbols)
         self.module.imports.name("enum", "Enum")
         return EnumClass(self.classes[enum.name], enum.name, doc(enum.doc), members)
 
-    def record(self, record: Record) -> RecordClass:
-        """The class of a record."""
+    def _record(self, record: Record) -> RecordClass:
         known = self.members(record)
         attributes = {item.name: known[item.name] for item in record.fields}
         types = Types(self.module, self.schema_names, self.classes, frozenset(attributes.values()))
@@ -56,7 +63,7 @@ class ClassMaker:
         default = defaults.assigned(item.type, item.default, metadata)
         if item.invalid_default:
             remarks.append(invalid_default(item.invalid_default))
-        return FieldDef(name, item.name, annotation, default, _remarked(doc(item.doc), remarks))
+        return FieldDef(name, item.name, annotation, default, remarked(doc(item.doc), remarks))
 
     def _path(self, record: Record, item: Field, name: str) -> Path:
         owners = filter(None, (record.name, self.earlier.get(record.name)))
@@ -69,7 +76,8 @@ def doc(text: str | None) -> str | None:
     return quote.clean(text) or None if text else None
 
 
-def _remarked(text: str | None, remarks: list[str | None]) -> str | None:
+def remarked(text: str | None, remarks: list[str | None]) -> str | None:
+    """A doc with what a type does not say after it."""
     new = ", ".join(remark for remark in remarks if remark and remark not in (text or ""))
     if not new or not text:
         return text or new or None

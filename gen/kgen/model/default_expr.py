@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -27,12 +26,11 @@ from kgen_runtime.codec.avro.schema.tree import (
 )
 
 from ..pycode import quote
-from ..pycode.expr import Expr, Group, call, dict_of, list_of
+from ..pycode.expr import Expr, call, dict_of, list_of
+from .default_parts import assigned, clock, date_expr, ignored_default
 from .types import Types
 
 _INTEGER_DIGITS = 4_000
-_SHOWN = 40
-_IMMUTABLE = ("Decimal(", "date(", "time(", "datetime(")
 
 
 @dataclass(frozen=True)
@@ -45,19 +43,8 @@ class Defaults:
 
     def assigned(self, node: Node, value: Any, metadata: Expr | None) -> Expr | None:
         """What stands after the field's `=`: a value, a `field(…)`, or nothing."""
-        if value is NO_DEFAULT:
-            return call(self.types.name("field"), metadata=metadata) if metadata else None
-        expr = self.expr(node, value)
-        extra = {"metadata": metadata} if metadata else {}
-        if _needs_factory(expr):
-            return call(self.types.name("field"), default_factory=self._factory(expr), **extra)
-        return call(self.types.name("field"), default=expr, **extra) if metadata else expr
-
-    def _factory(self, expr: Expr) -> Expr:
-        if isinstance(expr, Group) and not expr.items and expr.opening in "[{":
-            return self.types.name("list" if expr.opening == "[" else "dict")
-        assert isinstance(expr, Group)
-        return Group(f"lambda: {expr.opening}", expr.items, expr.closing)
+        expr = None if value is NO_DEFAULT else self.expr(node, value)
+        return assigned(self.types, expr, metadata)
 
     def expr(self, node: Node, value: Any) -> Expr:
         """The value as an expression."""
@@ -132,33 +119,20 @@ class Defaults:
             kind = "rt.LocalTimestampNanos" if name.startswith("local") else "rt.TimestampNanos"
             return call(self.types.name(kind), str(value))
         if name == "date":
-            day = date(1970, 1, 1) + timedelta(days=value)
-            return call(self.types.name("date"), *map(str, (day.year, day.month, day.day)))
+            return date_expr(self.types, date(1970, 1, 1) + timedelta(days=value))
         micros = value * 1000 if name.endswith("millis") else value
         if name.startswith("time-"):
             return self._time(micros)
         return self._datetime(datetime(1970, 1, 1) + timedelta(microseconds=micros), name)
 
     def _time(self, micros: int) -> Expr:
-        return call(self.types.name("time"), *_clock((datetime.min + timedelta(microseconds=micros)).time()))
+        return call(self.types.name("time"), *clock((datetime.min + timedelta(microseconds=micros)).time()))
 
     def _datetime(self, moment: datetime, name: str) -> Expr:
         function = self.types.name("datetime")
         if not name.startswith("local"):
             return call(f"{function}.fromisoformat", quote.string(moment.isoformat() + "+00:00"))
-        return call(function, str(moment.year), str(moment.month), str(moment.day), *_clock(moment.time()))
-
-
-def _clock(moment: time) -> list[str]:
-    parts = [moment.hour, moment.minute, moment.second, moment.microsecond]
-    while len(parts) > 2 and not parts[-1]:
-        parts.pop()
-    return [str(part) for part in parts]
-
-
-def _needs_factory(expr: Expr) -> bool:
-    # Calls other than these few, whose values are known to be immutable, stand in a factory.
-    return isinstance(expr, Group) and not expr.opening.rpartition(".")[2].startswith(_IMMUTABLE)
+        return call(function, str(moment.year), str(moment.month), str(moment.day), *clock(moment.time()))
 
 
 def _big_decimal(raw: bytes) -> tuple[bytes, int]:
@@ -183,6 +157,4 @@ def _long(raw: bytes, at: int) -> tuple[int, int]:
 
 def invalid_default(found: InvalidDefault) -> str:
     """Why a field has no default although its schema gives one."""
-    text = json.dumps(found.value, ensure_ascii=False)
-    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-    return f"the default {shown} is ignored: it {found.reason}"
+    return ignored_default(found.value, found.reason)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from kgen_runtime.codec.avro.schema.tree import Enum, Named, Record
+from kgen_runtime.codec.avro.schema.tree import Enum, Record
+from kgen_runtime.codec.json.schema.json_tree import JsonObject, StringEnum
 
-from . import names
-from .library import Library, Pair, ParsedVersion, needed, referenced
+from . import json_places, names
+from .library import SUPPORTED, Library, Pair, ParsedVersion, needed, referenced
 from .pairing import type_pairs
+from .trees import AnyNamed
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Names:
     for those that no topic reads. `classes`: what a module is for -> subject -> full name -> class, and
     `full.Name:field` (with `[]` for its items) -> alias of a union, whose root is `:`. `members`: subject ->
     `full.Name:field` -> attribute, `full.Name:SYMBOL` -> member of an enum; only where that is another name
-    than the wire's, or where no schema at hand has it any more.
+    than the wire's, or where no schema at hand has it any more. In JSON Schema a full name is the place of
+    the definition (`#/$defs/Line`), and a property or symbol stands there as `json_places.key_of` writes it.
 
     `by_subject` is from a lock that does not know more: subject -> full name -> class.
     """
@@ -40,11 +43,11 @@ class History:
         self.versions = library.versions
         self._library = library
         self._plain: dict[str, Mapping[str, tuple[str, ...]]] = {}
-        self._types: dict[str, tuple[str, ...]] = {}
+        self._natural: dict[str, Mapping[str, str]] = {}
 
     def readable(self, pair: Pair) -> bool:
-        """Whether it is Avro that parses."""
-        return self.versions[pair].type == "AVRO" and self._library.schema(pair) is not None
+        """Whether it parses."""
+        return self.versions[pair].type in SUPPORTED and self._library.schema(pair) is not None
 
     def _units(self, subject: str) -> Iterator[ParsedVersion]:
         pairs = ((subject, number) for number in self.numbers.get(subject, ()))
@@ -58,12 +61,19 @@ class History:
             found.setdefault(subject, []).append(number)
         return found
 
-    def types(self, subject: str) -> tuple[str, ...]:
-        """The full names of all types that versions of the subject use, sorted."""
-        if subject not in self._types:
-            found = {name for unit in self._units(subject) for name in unit.classes}
-            self._types[subject] = tuple(sorted(found))
-        return self._types[subject]
+    def natural(self, subject: str) -> Mapping[str, str]:
+        """The full names of all types that versions of the subject use, sorted, and the class that each has
+        by itself.
+        """
+        if subject not in self._natural:
+            found = {name: self._class(unit, name) for unit in self._units(subject) for name in unit.classes}
+            self._natural[subject] = dict(sorted(found.items()))
+        return self._natural[subject]
+
+    def _class(self, unit: ParsedVersion, name: str) -> str:
+        origin, home = unit.ident(name)
+        owner = self._library.unit(origin) if origin != unit.pair else unit
+        return owner.natural(home)
 
     def plain(self, subject: str) -> Mapping[str, tuple[str, ...]]:
         """Full name -> the fields or symbols, of all versions, that may be called as on the wire."""
@@ -116,14 +126,21 @@ class Before:
 
     def predecessors(self, unit: ParsedVersion, version: int | None = None) -> Mapping[str, str]:
         """Full name -> the name that the type had in `version` of the subject (None: the one held), for
-        those that had another one.
+        those that had another one. In JSON Schema see `moved`.
         """
+        return {} if unit.json_names else self._pairs(unit, version)
+
+    def _pairs(self, unit: ParsedVersion, version: int | None) -> Mapping[str, str]:
         key = (unit.version.subject, version or self.held(unit.version.subject) or 0), unit.pair
         if key not in self._predecessors:
             old = self.units.get(key[0])
             pairs = type_pairs(old.schema, unit.schema) if old and old.schema != unit.schema else {}
             self._predecessors[key] = {new: name for name, new in pairs.items() if name != new}
         return self._predecessors[key]
+
+    def moved(self, unit: ParsedVersion, version: int | None = None) -> Mapping[str, str]:
+        """Old place -> new place of the types of a JSON Schema that are elsewhere now, as `predecessors`."""
+        return {old: new for new, old in self._pairs(unit, version).items()} if unit.json_names else {}
 
     def members(self, subject: str) -> Mapping[str, Mapping[str, str]]:
         """Full name -> wire name -> attribute or member, as far as they are locked."""
@@ -145,16 +162,23 @@ class Before:
         return found
 
 
-def wires_of(named: Named) -> dict[str, tuple[str, ...]]:
-    """The wire names of a record's fields or of an enum's symbols, with the aliases of each."""
+def wires_of(named: AnyNamed) -> dict[str, tuple[str, ...]]:
+    """The wire names of a record's fields or of an enum's symbols, with the aliases of each; in JSON Schema
+    their keys, with one for the attribute of further properties.
+    """
+    if isinstance(named, JsonObject):
+        keys = [json_places.key_of(item.name) for item in named.fields]
+        return dict.fromkeys([*keys, *([json_places.EXTRA] if named.extra is not None else [])], ())
+    if isinstance(named, StringEnum):
+        return dict.fromkeys(map(json_places.key_of, named.symbols), ())
     if isinstance(named, Record):
         return {item.name: item.aliases for item in named.fields}
     return dict.fromkeys(named.symbols, ()) if isinstance(named, Enum) else {}
 
 
 def members_of(
-    named: Named,
-    *versions: Named,
+    named: AnyNamed,
+    *versions: AnyNamed,
     locked: Mapping[str, str] | None = None,
     known: Collection[str] = (),
 ) -> dict[str, str]:
@@ -164,6 +188,10 @@ def members_of(
     return names.member_names(map(wires_of, versions or (named,)), natural_of(named), locked, known)
 
 
-def natural_of(named: Named) -> Callable[[str], str]:
+def natural_of(named: AnyNamed) -> Callable[[str], str]:
     """What a field or symbol of a type is called, taken alone."""
+    if isinstance(named, JsonObject):
+        return json_places.attribute
+    if isinstance(named, StringEnum):
+        return json_places.member
     return names.symbol_name if isinstance(named, Enum) else names.field_name

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from kgen_runtime.codec.avro.schema.parser import parse
-from kgen_runtime.codec.avro.schema.tree import Array, Enum, Map, Named, Node, Record, Ref, Schema, Union
+from kgen_runtime.codec.avro.schema.tree import Schema
+from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
+from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 from kgen_runtime.errors import SchemaError
 
 from ..listing import title
-from .subjects import SchemaVersion, Snapshot
+from .json_places import JsonNames, json_root_name, place_of
+from .names import class_candidates
+from .subjects import Reference, SchemaType, SchemaVersion, Snapshot
+from .trees import AnySchema, has_class, reach
 
 Pair: TypeAlias = "tuple[str, int]"
 """A subject and a version."""
+Ident: TypeAlias = "tuple[Pair, str]"
+"""A class: the version that defines it, and its full name."""
+
+K = TypeVar("K", bound=Hashable)
+S = TypeVar("S", bound=AnySchema)
 
 _MAX_CHAIN = 100
+SUPPORTED: frozenset[SchemaType] = frozenset({"AVRO", "JSON"})
+"""The types of schemas that become models."""
 
 
 @dataclass(frozen=True)
 class ParsedVersion:
     """A version of a subject, parsed. `references` are the versions it refers to (transitively), in
-    dependency order; `origins` says for every name of the schema which subject's version defines it.
+    dependency order; `origins` says for every name of the schema which subject's version defines it, `homes`
+    what that calls it, where it is another name (`#/$defs/Line` for `line.json#/$defs/Line`).
     """
 
     version: SchemaVersion
     references: tuple[SchemaVersion, ...]
-    schema: Schema
+    schema: AnySchema
     origins: Mapping[str, Pair]
+    homes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pair(self) -> Pair:
@@ -39,7 +53,7 @@ class ParsedVersion:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Full names of the records and enums the schema uses, what a type needs before the type itself."""
-        return tuple(name for name in self.reached if isinstance(self.schema.names[name], Record | Enum))
+        return tuple(name for name in self.reached if has_class(self.schema.names[name]))
 
     @cached_property
     def own(self) -> tuple[str, ...]:
@@ -48,8 +62,31 @@ class ParsedVersion:
 
     @cached_property
     def reached(self) -> tuple[str, ...]:
-        """Every name that the schema uses, what a type needs first."""
+        """Every name that the schema uses, what a type needs first; of a JSON Schema that others refer to,
+        also what it defines for these.
+        """
+        if isinstance(self.schema, JsonSchema):
+            return tuple(self.schema.names)
         return reach(self.schema.names, self.schema.root)
+
+    def ident(self, name: str) -> Ident:
+        """The class of a name."""
+        return self.origins[name], self.homes.get(name, name)
+
+    @cached_property
+    def json_names(self) -> JsonNames | None:
+        """What the types of a JSON Schema are called; None of another schema."""
+        if not isinstance(self.schema, JsonSchema):
+            return None
+        return JsonNames(self.schema, json_root_name(self.version.subject))
+
+    def class_names(self, name: str) -> Iterable[str]:
+        """Names for the class of a type that this defines, best first."""
+        return self.json_names.candidates(name) if self.json_names else class_candidates(name)
+
+    def natural(self, name: str) -> str:
+        """The class of a type that this defines, taken alone."""
+        return next(iter(self.class_names(name)))
 
 
 @dataclass(frozen=True)
@@ -88,20 +125,32 @@ class ParsedTexts:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], Schema | SchemaError] = {}
+        self._avro: dict[tuple[str, ...], Schema | SchemaError] = {}
+        self._json: dict[tuple[str, bool, tuple[tuple[str, str], ...]], JsonSchema | SchemaError] = {}
 
     def schema(self, text: str, references: Sequence[str]) -> Schema:
         """See `parse`. Raises `SchemaError`."""
-        key = (text, *references)
-        if key not in self._known:
-            try:
-                self._known[key] = parse(text, references)
-            except SchemaError as error:
-                self._known[key] = error
-        found = self._known[key]
-        if isinstance(found, SchemaError):
-            raise SchemaError(found.what, where=found.where)
-        return found
+        return _known(self._avro, (text, *references), lambda: parse(text, references))
+
+    def json_schema(self, text: str, references: Mapping[str, str], *, definitions: bool) -> JsonSchema:
+        """See `parse_json_schema`. Raises `SchemaError`."""
+        return _known(
+            self._json,
+            (text, definitions, tuple(references.items())),
+            lambda: parse_json_schema(text, references, definitions=definitions),
+        )
+
+
+def _known(known: dict[K, S | SchemaError], key: K, make: Callable[[], S]) -> S:
+    if key not in known:
+        try:
+            known[key] = make()
+        except SchemaError as error:
+            known[key] = error
+    found = known[key]
+    if isinstance(found, SchemaError):
+        raise SchemaError(found.what, where=found.where)
+    return found
 
 
 class Library:
@@ -113,6 +162,7 @@ class Library:
         known = [version for subject in snapshot.subjects for version in subject.versions]
         self.versions = {(v.subject, v.version): v for v in [*snapshot.referenced, *known]}
         self._units: dict[Pair, ParsedVersion | Fault] = {}
+        self._used = {(r.subject, r.version) for v in self.versions.values() for r in v.references}
 
     def of(self, snapshot: Snapshot) -> Library:
         """The library of another snapshot, which parses no text that this one has parsed."""
@@ -125,7 +175,7 @@ class Library:
             raise found.error()
         return found
 
-    def schema(self, pair: Pair) -> Schema | None:
+    def schema(self, pair: Pair) -> AnySchema | None:
         """The version's schema; None if it does not parse."""
         found = self._find(pair)
         return None if isinstance(found, Fault) else found.schema
@@ -162,21 +212,60 @@ class Library:
             raise error.fault.error() from None
 
     def _parse(self, version: SchemaVersion) -> ParsedVersion:
+        if version.type not in SUPPORTED:
+            raise _FaultError(Fault(_pair(version), f"{version.type} schemas are not supported yet"))
         references = tuple(self._closure(version))
-        origins: dict[str, Pair] = {}
-        for reference in references:
-            unit = self._find((reference.subject, reference.version))
-            if isinstance(unit, Fault):
-                raise _FaultError(unit)
-            for name, pair in unit.origins.items():
-                origins.setdefault(name, pair)
+        units = [self._referenced(version, reference) for reference in references]
         try:
+            if version.type == "JSON":
+                return self._parse_json(version, references)
             schema = self._texts.schema(version.text, [reference.text for reference in references])
         except SchemaError as error:
             raise _FaultError(Fault(_pair(version), error.what, error.where)) from error
+        origins: dict[str, Pair] = {}
+        for name, pair in (item for unit in units for item in unit.origins.items()):
+            origins.setdefault(name, pair)
         for name in schema.names:
             origins.setdefault(name, (version.subject, version.version))
         return ParsedVersion(version, references, schema, origins)
+
+    def _referenced(self, version: SchemaVersion, reference: SchemaVersion) -> ParsedVersion:
+        if reference.type != version.type:
+            what = f"it refers to {_title(_pair(reference))}, which is {reference.type}"
+            raise _FaultError(Fault(_pair(version), what))
+        unit = self._find(_pair(reference))
+        if isinstance(unit, Fault):
+            raise _FaultError(unit)
+        return unit
+
+    def _parse_json(self, version: SchemaVersion, references: tuple[SchemaVersion, ...]) -> ParsedVersion:
+        """Types of a referenced text are that version's, if it has them by itself, too."""
+        documents = dict(self._named(version, set()))
+        texts = {name: found.text for name, found in documents.items()}
+        defines = _pair(version) in self._used
+        schema = self._texts.json_schema(version.text, texts, definitions=defines)
+        origins: dict[str, Pair] = {}
+        homes: dict[str, str] = {}
+        for name in schema.names:
+            document, pointer = place_of(name, documents)
+            found = documents.get(document)
+            unit = self._find(_pair(found)) if found else None
+            if isinstance(unit, ParsedVersion) and f"#{pointer}" in unit.schema.names:
+                origins[name], homes[name] = unit.pair, f"#{pointer}"
+            else:
+                origins[name] = _pair(version)
+        return ParsedVersion(version, references, schema, origins, homes)
+
+    def _named(self, version: SchemaVersion, done: set[Reference]) -> Iterator[tuple[str, SchemaVersion]]:
+        """What the version refers to, by the names that texts use, transitively: of two with one name the
+        last one counts, which is the version's own (as in `kgen_runtime.serde.vendored`).
+        """
+        for reference in version.references:
+            if reference not in done:
+                done.add(reference)
+                found = self.versions[reference.subject, reference.version]
+                yield from self._named(found, done)
+                yield reference.name, found
 
     def _closure(self, version: SchemaVersion) -> Iterator[SchemaVersion]:
         """What the version refers to, transitively, each once, what it needs before it."""
@@ -261,32 +350,3 @@ def _title(pair: Pair) -> str:
 
 def _circle(path: list[Pair]) -> str:
     return f"references lead round in a circle: {' -> '.join(map(_title, path))}"
-
-
-def reach(names: Mapping[str, Named], root: Node) -> tuple[str, ...]:
-    """The names that are used from `root` on, in order of definition: each after what it uses (recursion
-    aside).
-    """
-    found: set[str] = set()
-    todo = list(refs(root))
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            named = names[name]
-            if isinstance(named, Record):
-                todo.extend(ref for item in named.fields for ref in refs(item.type))
-    return tuple(name for name in names if name in found)
-
-
-def refs(node: Node) -> Iterator[str]:
-    """The names that a type mentions, in order."""
-    if isinstance(node, Ref):
-        yield node.name
-    elif isinstance(node, Array):
-        yield from refs(node.items)
-    elif isinstance(node, Map):
-        yield from refs(node.values)
-    elif isinstance(node, Union):
-        for branch in node.branches:
-            yield from refs(branch)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kgen_runtime.codec.avro.schema.tree import Named
-
 from .given import Before, History, members_of
 from .library import Pair, ParsedVersion
+from .trees import AnyNamed
 
 
 class Members:
@@ -22,14 +21,14 @@ class Members:
         self._tables: dict[tuple[str, str], Mapping[str, str]] = {}
         self._locked_members: dict[str, Mapping[str, Mapping[str, str]]] = {}
 
-    def of(self, subject: str, named: Named) -> Mapping[str, str]:
+    def of(self, subject: str, named: AnyNamed) -> Mapping[str, str]:
         """Wire name -> Python name, for the type of a subject."""
         key = subject, named.name
         if key not in self._tables:
             self._tables[key] = self._table(subject, named)
         return self._tables[key]
 
-    def _table(self, subject: str, named: Named) -> Mapping[str, str]:
+    def _table(self, subject: str, named: AnyNamed) -> Mapping[str, str]:
         versions = [u.schema.names[named.name] for u in self._units[subject] if named.name in u.own]
         plain = members_of(named, *versions)
         locked = dict(self._locked(subject, named.name))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Any
 
-from kgen_runtime.codec.avro.schema.tree import Enum, Fixed, Named, Node, Primitive, Record, Ref
+from kgen_runtime.codec.avro.schema.tree import Ref
+from kgen_runtime.codec.json.schema.json_tree import JsonRef, JsonSchema
 from kgen_runtime.errors import ConfigError
 
 from ..pycode import quote
@@ -17,92 +17,24 @@ from ..pycode.expr import Alternatives, Expr, call, dict_of, flat
 from . import names
 from .classes import ClassMaker, doc
 from .given import Before, History, Names
-from .library import Library, Pair, ParsedVersion, reach, refs
+from .json_annotations import JsonTypeWriter
+from .json_classes import JsonClassMaker
+from .json_places import rekeyed
+from .library import Ident, Library, ParsedVersion
 from .members import Members
 from .module_assignment import ModuleAssignment
-from .names import NameScope, Owner
+from .module_draft import ModuleDraft
+from .names import MODULE_NAMES, NameScope, Owner
 from .pairing import short
 from .project import EnumClass, Import, Module, RecordClass, SerdeDef, Source, TopicDef
+from .same_types import same_types
 from .texts import Texts
 from .topic_plans import FORMATS, ROLES, TopicPlan, topic_of
-from .types import ModuleTypes, Path, Types
+from .trees import AnyNamed, is_class, is_simple
+from .type_writer import ModuleTypes, Path, TypeWriter
+from .types import Types
 
-Ident: TypeAlias = "tuple[Pair, str]"
-"""A class: the version that defines it, and its full name."""
-
-
-@dataclass
-class _Draft:
-    """A module on its way. `locals` says what every class is called in it."""
-
-    identity: str
-    name: str
-    defines: list[ParsedVersion]
-    serdes: dict[str, ParsedVersion]
-    scope: NameScope = field(default_factory=NameScope)
-    locals: dict[Ident, str] = field(default_factory=dict)
-    same: dict[Ident, Ident] = field(default_factory=dict)
-    aliases: dict[Owner, str] = field(default_factory=dict)
-
-    def units(self) -> list[ParsedVersion]:
-        """What it defines and reads."""
-        return [*self.serdes.values(), *self.defines]
-
-    @cached_property
-    def entries(self) -> list[tuple[ParsedVersion, str]]:
-        """The classes that the module needs, by the unit that needs them."""
-        found = [(unit, name) for unit in self.serdes.values() for name in unit.classes]
-        for unit in self.defines:
-            used = _used(unit)
-            found += [(unit, name) for name in unit.classes if name in used]
-        return found
-
-    def ident(self, unit: ParsedVersion, name: str) -> Ident:
-        """The class that the unit means by the name."""
-        ident = (unit.origins[name], name)
-        return self.same.get(ident, ident)
-
-    def local(self, ident: Ident) -> str:
-        """What the module calls one of its own classes."""
-        return self.locals[self.same.get(ident, ident)]
-
-    def owners(self) -> dict[Ident, list[Owner]]:
-        """For every class whose it is: several, where key and value share it."""
-        found: dict[Ident, list[Owner]] = {}
-        for unit, name in self.entries:
-            found.setdefault(self.ident(unit, name), []).append((unit.version.subject, name))
-        return found
-
-    def live(self) -> set[Owner]:
-        """What the module has now."""
-        return {owner for owners in self.owners().values() for owner in owners} | self.aliases.keys()
-
-    def given(self) -> dict[Owner, str]:
-        """Every name of the module by what it stands for, those that were given before included."""
-        now = {owner: self.locals[ident] for ident, owners in self.owners().items() for owner in owners}
-        return {**self.scope.given, **now, **self.aliases}
-
-    def classes(self, unit: ParsedVersion) -> dict[str, str]:
-        """Full name -> class, as far as the module knows them."""
-        idents = {name: self.ident(unit, name) for name in unit.classes}
-        return {name: self.locals[ident] for name, ident in idents.items() if ident in self.locals}
-
-
-def _used(unit: ParsedVersion) -> set[str]:
-    """What the unit defines, and what that mentions."""
-    used = set(unit.own) | set(refs(unit.schema.root))
-    for name in unit.own:
-        named = unit.schema.names[name]
-        if isinstance(named, Record):
-            used |= {ref for item in named.fields for ref in refs(item.type)}
-            used |= _used_by_defaults(named, unit.schema.names)
-    return used
-
-
-def _used_by_defaults(record: Record, schema_names: Mapping[str, Named]) -> set[str]:
-    # A default of a record may build whatever that record holds.
-    structured = (item for item in record.fields if isinstance(item.default, dict | list))
-    return {name for item in structured for name in reach(schema_names, item.type)}
+_SERDES = {"AVRO": "rt.AvroSerde", "JSON": "rt.JsonSerde"}
 
 
 class ModuleBuilder:
@@ -126,7 +58,7 @@ class ModuleBuilder:
         self._now = now
         self._before = before
         self._gone = _gone(now, before)
-        self._drafts: dict[str, _Draft] = {}
+        self._drafts: dict[str, ModuleDraft] = {}
 
     def names(self, modules: Collection[str]) -> Names:
         """Every name given, for the lock. `modules` are those that hold something."""
@@ -161,16 +93,25 @@ class ModuleBuilder:
     def module(self, identity: str) -> Module:
         """The module of this identity; those it imports from have to be made before it."""
         draft = self._drafts[identity] = self._draft(identity)
-        draft.same.update(_same(draft.defines, draft.scope.given))
+        draft.same.update(same_types(draft.defines, draft.scope.given))
+        draft.same.update(self._same_elsewhere(draft))
         self._name_classes(draft)
-        types = ModuleTypes(lambda path: self._alias(draft, path))
+        types = ModuleTypes(lambda path: self._alias(draft, path), frozenset(draft.locals.values()))
         enums, records = self._classes(draft, types)
         topic = self._topic(draft, types) if identity in self._plans else None
         if topic is None:
             self._root_aliases(draft, types)
         return self._finished(draft, types, enums, records, topic)
 
-    def _draft(self, identity: str) -> _Draft:
+    def _same_elsewhere(self, draft: ModuleDraft) -> Iterator[tuple[Ident, Ident]]:
+        """Types of other modules that are one class there."""
+        for unit, name in draft.entries:
+            ident = unit.ident(name)
+            other = self._drafts.get(self._assignment.of[ident[0]])
+            if other is not None and other is not draft and unit.version.type == "JSON":
+                yield ident, other.same.get(ident, ident)
+
+    def _draft(self, identity: str) -> ModuleDraft:
         defines = [self._assignment.units[pair] for pair in self._assignment.at.get(identity, ())]
         # The value comes first: its names are the ones that people use.
         defines.sort(key=lambda unit: unit.version.subject.endswith("-key"))
@@ -180,8 +121,9 @@ class ModuleBuilder:
             role: self._library.unit((subject, self._assignment.primary[subject]))
             for role, subject in subjects.items()
         }
-        draft = _Draft(identity, self._assignment.names[identity], defines, serdes)
-        draft.scope = NameScope(self._given(identity, draft.units()))
+        draft = ModuleDraft(identity, self._assignment.names[identity], defines, serdes)
+        given = self._given(identity, draft.units())
+        draft.scope = NameScope(given, {*MODULE_NAMES, *_reserved(draft.units(), given)})
         return draft
 
     def _given(self, identity: str, units: Iterable[ParsedVersion]) -> dict[Owner, str]:
@@ -193,9 +135,14 @@ class ModuleBuilder:
         for subject in subjects:
             named = {**by_subject.get(subject, {}), **older.get(subject, {})}
             given |= {(subject, key): name for key, name in named.items()}
-        return {**_known_names(self._before.history, subjects, given), **given}
+        every = {**_known_names(self._before.history, subjects, given), **given}
+        for unit in {unit.pair: unit for unit in units}.values():
+            every = rekeyed(
+                every, unit.version.subject, self._before.moved(unit, _own_version(identity, unit))
+            )
+        return every
 
-    def _name_classes(self, draft: _Draft) -> None:
+    def _name_classes(self, draft: ModuleDraft) -> None:
         owners = draft.owners()
         earlier = self._earlier_owners(draft)
         for kept in (owners, {ident: list(_moved(ident, its)) for ident, its in earlier.items()}):
@@ -209,12 +156,11 @@ class ModuleBuilder:
                 candidates = self._candidates(draft, ident)
                 draft.locals[ident] = draft.scope.take(candidates, [*its, *earlier[ident]])
 
-    def _earlier(self, draft: _Draft, unit: ParsedVersion) -> Mapping[str, str]:
+    def _earlier(self, draft: ModuleDraft, unit: ParsedVersion) -> Mapping[str, str]:
         """Full name -> what the type was called when the module was made the last time."""
-        own_version = draft.identity.startswith("version:")
-        return self._before.predecessors(unit, unit.version.version if own_version else None)
+        return self._before.predecessors(unit, _own_version(draft.identity, unit))
 
-    def _earlier_owners(self, draft: _Draft) -> dict[Ident, list[Owner]]:
+    def _earlier_owners(self, draft: ModuleDraft) -> dict[Ident, list[Owner]]:
         """For every class, whose it was under another name."""
         found: dict[Ident, list[Owner]] = {ident: [] for ident in draft.owners()}
         for unit, name in draft.entries:
@@ -223,7 +169,7 @@ class ModuleBuilder:
                 found[draft.ident(unit, name)].append((unit.version.subject, before))
         return found
 
-    def _alias(self, draft: _Draft, path: Path) -> str:
+    def _alias(self, draft: ModuleDraft, path: Path) -> str:
         subject = path.subject
         owners = [(subject, key) for key in path.keys]
         name = draft.scope.keep(owners[0]) or draft.scope.take(
@@ -232,37 +178,39 @@ class ModuleBuilder:
         draft.aliases[owners[0]] = name
         return name
 
-    def _candidates(self, draft: _Draft, ident: Ident) -> Iterator[str]:
+    def _candidates(self, draft: ModuleDraft, ident: Ident) -> Iterator[str]:
         module = self._assignment.of[ident[0]]
         if module != draft.identity:
             yield self._drafts[module].local(ident)
-        yield from names.class_candidates(ident[1])
+        yield from self._library.unit(ident[0]).class_names(ident[1])
 
     def _classes(
-        self, draft: _Draft, types: ModuleTypes
+        self, draft: ModuleDraft, types: ModuleTypes
     ) -> tuple[tuple[EnumClass, ...], tuple[RecordClass, ...]]:
-        enums, records = [], []
+        enums: list[EnumClass] = []
+        records: list[RecordClass] = []
         for unit in draft.defines:
             maker = self._maker(draft, types, unit)
             for name in unit.own:
-                named = unit.schema.names[name]
-                if draft.ident(unit, name) != (unit.pair, name):
-                    continue
-                if isinstance(named, Enum):
-                    enums.append(maker.enum(named))
-                elif isinstance(named, Record):
-                    records.append(maker.record(named))
+                if draft.ident(unit, name) == (unit.pair, name):
+                    made = maker.make(unit.schema.names[name])
+                    (enums if isinstance(made, EnumClass) else records).append(made)  # type: ignore[arg-type]
         return tuple(enums), tuple(records)
 
-    def _maker(self, draft: _Draft, types: ModuleTypes, unit: ParsedVersion) -> ClassMaker:
-        def members(named: Named) -> Mapping[str, str]:
-            owner = draft.ident(unit, named.name)[0][0]
-            return self._members.of(owner, named)
+    def _maker(
+        self, draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion
+    ) -> ClassMaker | JsonClassMaker:
+        def members(named: AnyNamed) -> Mapping[str, str]:
+            owner, name = draft.ident(unit, named.name)
+            return self._members.of(owner[0], self._library.unit(owner).schema.names[name])
 
-        subject, earlier = unit.version.subject, self._earlier(draft, unit)
-        return ClassMaker(types, subject, unit.schema.names, draft.classes(unit), members, earlier)
+        subject, classes = unit.version.subject, draft.classes(unit)
+        if isinstance(unit.schema, JsonSchema):
+            return JsonClassMaker(types, subject, unit.schema.names, classes, members)
+        earlier = self._earlier(draft, unit)
+        return ClassMaker(types, subject, unit.schema.names, classes, members, earlier)
 
-    def _topic(self, draft: _Draft, types: ModuleTypes) -> TopicDef:
+    def _topic(self, draft: ModuleDraft, types: ModuleTypes) -> TopicDef:
         plan = self._plans[draft.identity]
         types.imports.module("kgen_runtime", "rt")
         key, value = (self._serde(draft, types, plan, role) for role in ("key", "value"))
@@ -272,7 +220,7 @@ class ModuleBuilder:
         versions = max(map(self._texts.versions, plan.subjects.values()), default=1)
         return TopicDef(plan.topic, key, value, value_type, parameter, versions)
 
-    def _serde(self, draft: _Draft, types: ModuleTypes, plan: TopicPlan, role: str) -> SerdeDef:
+    def _serde(self, draft: ModuleDraft, types: ModuleTypes, plan: TopicPlan, role: str) -> SerdeDef:
         if role in plan.formats:
             kind, serde = FORMATS[plan.formats[role]]
             note = _keyless(plan.name) if (role, plan.formats[role]) == ("key", "bytes") else ()
@@ -280,7 +228,7 @@ class ModuleBuilder:
         unit = draft.serdes[role]
         classes = dict_of((quote.string(name), cls) for name, cls in sorted(draft.classes(unit).items()))
         schemas = call("_schemas.SCHEMAS.subject", quote.string(unit.version.subject))
-        framed = call("rt.AvroSerde", schemas, classes)
+        framed = call(_SERDES[unit.version.type], schemas, classes)
         if role not in plan.also:
             return SerdeDef(self._root_type(draft, types, unit, role), framed, subject=unit.version.subject)
         plain, serde = FORMATS[plan.also[role]]
@@ -288,11 +236,11 @@ class ModuleBuilder:
         return SerdeDef(type_, call("rt.EitherSerde", framed, call(serde)), subject=unit.version.subject)
 
     def _either_type(
-        self, draft: _Draft, types: ModuleTypes, unit: ParsedVersion, use: tuple[str, str, str]
+        self, draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion, use: tuple[str, str, str]
     ) -> str:
         """An alias for what the schema's values are or a plain one is, which has to be of another type."""
         topic, role, plain = use
-        writer, root = Types(types, unit.schema.names, draft.classes(unit)), unit.schema.root
+        writer, root = _writer(draft, types, unit), unit.schema.root
         path = Path(names.pascal(role), unit.version.subject, (":",))
         name = types.take(path)
         whole = writer.whole(root, replace(path, name=name))
@@ -307,24 +255,23 @@ class ModuleBuilder:
         types.alias(name, Alternatives(tuple(sorted(every, key=lambda it: it == "None"))))  # None comes last
         return name
 
-    def _root_type(self, draft: _Draft, types: ModuleTypes, unit: ParsedVersion, role: str) -> Expr:
-        writer = Types(types, unit.schema.names, draft.classes(unit))
-        root = unit.schema.root
-        if _is_class(root, unit.schema.names) or (role == "key" and _is_simple(root, unit.schema.names)):
+    def _root_type(self, draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion, role: str) -> Expr:
+        writer, root = _writer(draft, types, unit), unit.schema.root
+        if is_class(root, unit.schema.names) or (role == "key" and is_simple(root, unit.schema.names)):
             return writer.annotation(root, Path("", unit.version.subject))
         path = Path(names.pascal(role), unit.version.subject, (":",))
         name = types.take(path)
         types.alias(name, writer.whole(root, replace(path, name=name)))
         return name
 
-    def _root_aliases(self, draft: _Draft, types: ModuleTypes) -> None:
+    def _root_aliases(self, draft: ModuleDraft, types: ModuleTypes) -> None:
         for unit in () if draft.identity.startswith("topic:") else draft.defines:
-            if not _is_class(unit.schema.root, unit.schema.names):
+            if not is_class(unit.schema.root, unit.schema.names):
                 self._root_type(draft, types, unit, "value")
 
     def _finished(
         self,
-        draft: _Draft,
+        draft: ModuleDraft,
         types: ModuleTypes,
         enums: tuple[EnumClass, ...],
         records: tuple[RecordClass, ...],
@@ -353,23 +300,25 @@ class ModuleBuilder:
             registered=registered,
         )
 
-    def _registered(self, draft: _Draft) -> Iterator[Expr]:
+    def _registered(self, draft: ModuleDraft) -> Iterator[Expr]:
         """Calls that register the classes of a module without serdes, which do that elsewhere."""
         for unit in () if draft.serdes else draft.defines:
+            if unit.version.type != "AVRO":
+                continue  # whose objects are kept as Python pickles them
             classes = draft.classes(unit)
             if set(classes) & set(unit.own):
                 pairs = dict_of((quote.string(name), cls) for name, cls in sorted(classes.items()))
                 subject, version = unit.pair
                 yield call("_schemas.SCHEMAS.register", quote.string(subject), str(version), pairs)
 
-    def _imports(self, draft: _Draft, types: ModuleTypes) -> Iterator[Import]:
+    def _imports(self, draft: ModuleDraft, types: ModuleTypes) -> Iterator[Import]:
         for ident, local in draft.locals.items():
             module = self._assignment.of[ident[0]]
             if module != draft.identity:
                 other = self._drafts[module]
                 yield Import(other.name, other.local(ident), local, types.private_of(local))
 
-    def _doc(self, draft: _Draft) -> str:
+    def _doc(self, draft: ModuleDraft) -> str:
         kind, _, name = draft.identity.partition(":")
         if draft.identity not in self._plans:
             subject, _, version = name.rpartition(" v") if kind == "version" else (name, "", "")
@@ -380,28 +329,35 @@ class ModuleBuilder:
         return f"Topic `{quote.inline(name)}`: {text}" if text else f"Topic `{quote.inline(name)}`."
 
 
+def _writer(draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion) -> TypeWriter[Any]:
+    if isinstance(unit.schema, JsonSchema):
+        return JsonTypeWriter(types, unit.schema.names, draft.classes(unit))
+    return Types(types, unit.schema.names, draft.classes(unit))
+
+
+def _own_version(identity: str, unit: ParsedVersion) -> int | None:
+    """The version that a module is for; None if it is for a subject's newest."""
+    return unit.version.version if identity.startswith("version:") else None
+
+
+def _reserved(units: Iterable[ParsedVersion], given: Mapping[Owner, str]) -> set[str]:
+    """What modules with JSON Schemas import besides; not from those who have such names already."""
+    is_json = any(unit.version.type == "JSON" for unit in units)
+    return {"Any", "Literal"} - {*given.values()} if is_json else set()
+
+
 def _first_line(unit: ParsedVersion) -> str | None:
     root = unit.schema.root
-    named = unit.schema.names[root.name] if isinstance(root, Ref) else None
+    named = unit.schema.names[root.name] if isinstance(root, Ref | JsonRef) else None
     text = doc(named.doc) if named else None
     return quote.inline(text.split("\n")[0]) if text else None
-
-
-def _is_class(root: Node, schema_names: Mapping[str, Named]) -> bool:
-    return isinstance(root, Ref) and isinstance(schema_names[root.name], Record | Enum)
-
-
-def _is_simple(root: Node, schema_names: Mapping[str, Named]) -> bool:
-    return isinstance(root, Primitive) or (
-        isinstance(root, Ref) and isinstance(schema_names[root.name], Fixed)
-    )
 
 
 def _known_names(history: History, subjects: Iterable[str], given: Mapping[Owner, str]) -> dict[Owner, str]:
     """Types and their names that need not stand in the lock: nothing else wants the name that the type has
     by itself.
     """
-    found = {(s, key): names.class_name(short(key)) for s in subjects for key in history.types(s)}
+    found = {(s, key): name for s in subjects for key, name in history.natural(s).items()}
     count = Counter({**found, **given}.values())
     return {
         owner: name for owner, name in found.items() if count[name] == 1 and given.get(owner, name) == name
@@ -429,31 +385,6 @@ def _moved(ident: Ident, owners: Iterable[Owner]) -> Iterator[Owner]:
     one, while a type with another name gets a class of that name.
     """
     yield from (owner for owner in owners if short(owner[1]) == short(ident[1]))
-
-
-def _same(units: list[ParsedVersion], given: Mapping[Owner, str]) -> dict[Ident, Ident]:
-    """Key and value of a topic may each spell out the same type: it becomes one class, unless it was two."""
-    found: dict[Ident, Ident] = {}
-    for at, unit in enumerate(units):
-        for earlier in units[:at]:
-            equal = {n for n in unit.own if n in earlier.own and _whole(unit, n) == _whole(earlier, n)}
-            apart = {n for n in equal if _were_two(n, unit, earlier, given)}
-            for name in unit.own:
-                if name in equal and not apart.intersection(reach(unit.schema.names, Ref(name))):
-                    found[unit.pair, name] = (earlier.pair, name)
-    return found
-
-
-def _were_two(name: str, unit: ParsedVersion, other: ParsedVersion, given: Mapping[Owner, str]) -> bool:
-    classes = {given.get((it.version.subject, name)) for it in (unit, other)} - {None}
-    return len(classes) == 2
-
-
-def _whole(unit: ParsedVersion, name: str) -> dict[str, tuple[Named, Pair | None]]:
-    """Everything that makes a type what it is."""
-    reached = reach(unit.schema.names, Ref(name))
-    origins = {it: unit.origins[it] for it in reached}
-    return {it: (unit.schema.names[it], origins[it] if origins[it] != unit.pair else None) for it in reached}
 
 
 def _sources(units: list[ParsedVersion]) -> tuple[Source, ...]:

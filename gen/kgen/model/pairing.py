@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kgen_runtime.codec.avro.schema.tree import Enum, Named, Record, Ref, Schema
+from kgen_runtime.codec.json.schema.json_tree import JsonSchema
+
+from .json_pairing import json_type_pairs
+from .trees import AnySchema
 
 
-def type_pairs(old: Schema, new: Schema) -> dict[str, str]:
+def type_pairs(old: AnySchema, new: AnySchema) -> dict[str, str]:
     """Old full name -> new full name: by the name itself, by aliases, by place at the root, and in another
-    namespace by what is most alike in namespace, fields and symbols.
+    namespace by what is most alike in namespace, fields and symbols. In JSON Schema see `json_type_pairs`;
+    schemas of different languages have no type in common.
     """
+    if isinstance(old, JsonSchema) and isinstance(new, JsonSchema):
+        return json_type_pairs(old, new)
+    return avro_type_pairs(old, new) if isinstance(old, Schema) and isinstance(new, Schema) else {}
+
+
+def avro_type_pairs(old: Schema, new: Schema) -> dict[str, str]:
+    """`type_pairs` of two Avro schemas."""
     pairs = {name: name for name in old.names if name in new.names}
     for pair in _candidates(old, new):
         if pair[0] not in pairs and pair[1] not in pairs.values():

@@ -62,6 +62,8 @@ class Texts:
 
     def _version(self, version: SchemaVersion) -> Expr:
         extra: dict[str, Expr] = {"guid": quote.string(version.guid)} if version.guid else {}
+        if version.type != "AVRO":
+            extra["type"] = quote.string(version.type)
         references = tuple(_references(version))
         if references:
             extra["references"] = tuple_of(references)
@@ -71,5 +73,7 @@ class Texts:
 
 
 def _references(version: SchemaVersion) -> Iterator[Expr]:
-    pairs = dict.fromkeys((it.subject, it.version) for it in version.references)
-    return (tuple_of((quote.string(subject), str(number))) for subject, number in pairs)
+    named = version.type == "JSON"  # where texts use the names that the registry keeps
+    found = dict.fromkeys((it.subject, it.version, it.name if named else "") for it in version.references)
+    for subject, number, name in found:
+        yield tuple_of((quote.string(subject), str(number), *([quote.string(name)] if named else [])))

@@ -11,9 +11,12 @@ from kgen_runtime.serde.subject_names import context_of, plain
 
 from .library import Fault, Library, Pair
 from .settings import Settings, TopicSettings
-from .subjects import SchemaVersion, Skipped, Snapshot, Subject
+from .subjects import SchemaType, SchemaVersion, Skipped, Snapshot, Subject
 
 ROLES = ("value", "key")
+PULLED: frozenset[SchemaType] = frozenset({"AVRO"})
+"""The types of schemas that projects are made from; `library.SUPPORTED` are those that become models."""
+
 FORMATS = {
     "string": ("str", "rt.StringSerde"),
     "bytes": ("bytes", "rt.BytesSerde"),
@@ -55,13 +58,13 @@ class TopicPlan:
 
 
 def usable(snapshot: Snapshot, library: Library) -> Usable:
-    """The Avro subjects whose newest version can be read, with those of their earlier versions that can."""
+    """The subjects whose newest version can be read, with those of their earlier versions that can."""
     faulty = faults(snapshot, library)
     skipped = [*snapshot.skipped, *skips(faulty)]
     versions: dict[str, tuple[SchemaVersion, ...]] = {}
     for subject in snapshot.subjects:
         kind = subject.latest.type
-        if kind != "AVRO":
+        if kind not in PULLED:
             skipped.append(Skipped(subject.name, f"{kind} schemas are not supported yet", "format"))
         elif (subject.name, subject.latest.version) not in faulty:
             versions[subject.name] = tuple(_readable(subject, library, skipped))
@@ -70,7 +73,7 @@ def usable(snapshot: Snapshot, library: Library) -> Usable:
 
 def faults(snapshot: Snapshot, library: Library) -> dict[Pair, Fault]:
     """The newest versions that cannot be read."""
-    newest = [(s.name, s.latest.version) for s in snapshot.subjects if s.latest.type == "AVRO"]
+    newest = [(s.name, s.latest.version) for s in snapshot.subjects if s.latest.type in PULLED]
     return {pair: fault for pair in newest if (fault := library.fault(pair))}
 
 
@@ -85,10 +88,10 @@ def _readable(subject: Subject, library: Library, skipped: list[Skipped]) -> lis
     found = []
     for version in subject.versions:
         pair = version.subject, version.version
-        fault = library.fault(pair) if version.type == "AVRO" else None
+        fault = library.fault(pair) if version.type == subject.latest.type else None
         if fault:
             skipped.append(Skipped(subject.name, _earlier(fault, pair), "earlier"))
-        elif version.type == "AVRO":
+        elif version.type == subject.latest.type:
             found.append(version)
     return found
 
@@ -207,5 +210,5 @@ def _unknown(topic: str, role: str, word: str) -> ConfigError:
     return ConfigError(
         f"the {role} of the topic {topic} is set to {word!r}, which is neither a format nor a subject",
         where=f"kgen.toml, [topics.{topic}]",
-        hint=f"use one of {', '.join(FORMATS)}, or the name of a pulled Avro subject",
+        hint=f"use one of {', '.join(FORMATS)}, or the name of a pulled subject",
     )

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from itertools import groupby
 from pathlib import Path
 
-from ..compat.schema_diff import Change
+from ..compat.change_kinds import Change
 from ..compat.subject_diff import SchemaChange
 from ..impact import Use, generated_changes, impact
 from ..project import paths

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kgen_runtime.codec.avro.schema.tree import Record
+from kgen_runtime.codec.avro.schema.tree import Record, Schema
+from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 from kgen_runtime.errors import SchemaError
 
 from ..listing import title
 from ..model.default_expr import invalid_default
+from ..model.json_default import unfit_defaults
 from ..model.library import Library, ParsedVersion
 from ..model.subjects import SchemaVersion, Snapshot
+from ..model.topic_plans import PULLED
 from ..project.lockfile import Locked
 from ..pycode import quote
 
@@ -39,11 +42,15 @@ def notes(old: Locked | None, library: Library) -> Iterator[str]:
 def _read(new: Snapshot) -> Iterator[SchemaVersion]:
     """What generated code reads, and what that refers to."""
     latest = [subject.latest for subject in new.subjects]
-    every = {(v.subject, v.version): v for v in (*latest, *new.referenced) if v.type == "AVRO"}
+    every = {(v.subject, v.version): v for v in (*latest, *new.referenced) if v.type in PULLED}
     return iter(every.values())
 
 
 def _fields(unit: ParsedVersion) -> Iterator[str]:
+    if isinstance(unit.schema, JsonSchema):
+        yield from map(quote.comment, unfit_defaults(unit.schema, {it: unit.natural(it) for it in unit.own}))
+        return
+    assert isinstance(unit.schema, Schema)
     for name in unit.own:
         named = unit.schema.names[name]
         for field in named.fields if isinstance(named, Record) else ():

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from kgen_runtime.codec.avro.schema.tree import Fixed, Ref, Schema
+from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 
+from ..compat.change_kinds import Change
 from ..compat.levels import unreadable
-from ..compat.schema_diff import Change
 from ..compat.subject_diff import SchemaChange
+from ..model.json_places import JsonNames
 from ..model.pairing import short, type_pairs
+from ..model.trees import AnySchema
 
 # A default that changes is not among them: what was kept has the value it was written or first read with.
 _MATTER = frozenset(
@@ -31,6 +34,9 @@ def fates(change: SchemaChange, present: Collection[str]) -> Iterator[tuple[str,
     if change.schemas is None:
         return
     old, new = change.schemas
+    if not isinstance(old, Schema) or not isinstance(new, Schema):
+        yield from _plain_fates(change, old, new)
+        return
     back = {after: before for before, after in type_pairs(old, new).items()}
     near = {short(name) for name in new.names}  # in another subject a short name says nothing
     for name in sorted({c.owner for c in change.changes if c.kind in _MATTER}):
@@ -40,6 +46,16 @@ def fates(change: SchemaChange, present: Collection[str]) -> Iterator[tuple[str,
             yield short(name), _fate(Schema(Ref(back[name]), old.names), Schema(Ref(name), new.names))
         elif not isinstance(old.names.get(name), Fixed):  # whose values are bytes
             yield short(name), _READ if name in present or short(name) in near else _GONE
+
+
+def _plain_fates(change: SchemaChange, old: AnySchema, new: AnySchema) -> Iterator[tuple[str, str]]:
+    """Of types of JSON Schemas, and of a subject whose schemas changed their language: kept objects stay as
+    they are.
+    """
+    names = [JsonNames(it, "the value") if isinstance(it, JsonSchema) else None for it in (new, old)]
+    for place in sorted({c.owner for c in change.changes if c.kind in _MATTER}):
+        known = (it.natural(place) for it in names if it is not None and place in it.schema.names)
+        yield next(known, "the value"), _PLAIN
 
 
 def matter(changes: Iterable[Change]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from ..compat.schema_diff import summary
+from ..compat.change_kinds import summary
 from ..compat.subject_diff import SchemaChange
 from ..listing import listed, title
 from ..model.project import Project

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from kgen.compat.change_kinds import Change, summary
 from kgen.compat.levels import at_level, both_ways
-from kgen.compat.schema_diff import Change, schema_diff, summary
+from kgen.compat.schema_diff import schema_diff
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.avro.schema.tree import Schema
 

@@ -1,0 +1,97 @@
+"""What the trees of Avro schemas and of JSON Schemas have in common: named types, and what they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias, overload
+
+from kgen_runtime.codec.avro.schema import tree as avro
+from kgen_runtime.codec.json.schema import json_tree as json
+
+AnySchema: TypeAlias = "avro.Schema | json.JsonSchema"
+AnyNamed: TypeAlias = "avro.Named | json.Named"
+AnyNode: TypeAlias = "avro.Node | json.Node"
+AnyRecord: TypeAlias = "avro.Record | json.JsonObject"
+
+RECORDS = (avro.Record, json.JsonObject)
+ENUMS = (avro.Enum, json.StringEnum)
+_ARRAYS = (avro.Array, json.JsonArray)
+_MAPS = (avro.Map, json.JsonMap)
+_UNIONS = (avro.Union, json.JsonUnion)
+_REFS = (avro.Ref, json.JsonRef)
+
+
+def has_class(named: AnyNamed) -> bool:
+    """Whether a named type becomes a class."""
+    return isinstance(named, (*RECORDS, *ENUMS))
+
+
+def is_class(root: AnyNode, names: Mapping[str, AnyNamed]) -> bool:
+    """Whether a schema is one record or enum."""
+    return isinstance(root, _REFS) and has_class(names[root.name])
+
+
+def is_simple(root: AnyNode, names: Mapping[str, AnyNamed]) -> bool:
+    """Whether a schema is one scalar."""
+    named = names[root.name] if isinstance(root, _REFS) else root
+    return isinstance(named, (avro.Primitive, avro.Fixed, json.JsonScalar))
+
+
+@overload
+def held(named: json.Named) -> Iterator[json.Node]: ...
+@overload
+def held(named: AnyNamed) -> Iterator[AnyNode]: ...
+def held(named: AnyNamed) -> Iterator[AnyNode]:
+    """The types of what a record holds; nothing of an enum."""
+    if isinstance(named, RECORDS):
+        for item in named.fields:
+            yield item.type
+    if isinstance(named, json.JsonObject) and named.extra is not None:
+        yield named.extra
+
+
+@overload
+def parts(node: json.Node) -> tuple[json.Node, ...]: ...
+@overload
+def parts(node: AnyNode) -> tuple[AnyNode, ...]: ...
+def parts(node: AnyNode) -> tuple[AnyNode, ...]:
+    """The types inside of a list, map or union."""
+    if isinstance(node, _ARRAYS):
+        return (node.items,)
+    if isinstance(node, _MAPS):
+        return (node.values,)
+    if isinstance(node, _UNIONS):
+        return node.branches
+    return (*node.items, node.rest) if isinstance(node, json.JsonTuple) else ()
+
+
+def refs(node: AnyNode) -> Iterator[str]:
+    """The names that a type mentions, in order."""
+    if isinstance(node, _REFS):
+        yield node.name
+    for part in parts(node):
+        yield from refs(part)
+
+
+def reach(names: Mapping[str, AnyNamed], root: AnyNode) -> tuple[str, ...]:
+    """The names that are used from `root` on, in order of definition: each after what it uses (recursion
+    aside).
+    """
+    found: set[str] = set()
+    todo = list(refs(root))
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo.extend(ref for node in held(names[name]) for ref in refs(node))
+    return tuple(name for name in names if name in found)
+
+
+def ref_to(schema: AnySchema, name: str) -> AnyNode:
+    """The use of a named type of the schema."""
+    return json.JsonRef(name) if isinstance(schema, json.JsonSchema) else avro.Ref(name)
+
+
+def language(schema: AnySchema) -> str:
+    """What the schema is written in, for people."""
+    return "JSON Schema" if isinstance(schema, json.JsonSchema) else "Avro"

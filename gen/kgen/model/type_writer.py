@@ -1,0 +1,189 @@
+"""Types as text, whatever schema they come from: what a module imports, aliases of unions, shadowed names."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from ..pycode.expr import Alternatives, Expr
+from .names import free, sort_key
+from .project import TypeName
+
+N = TypeVar("N")
+
+_MODULES = {
+    "field": ("dataclasses", "dataclasses"),
+    "date": ("datetime", "dt"),
+    "time": ("datetime", "dt"),
+    "datetime": ("datetime", "dt"),
+    "Decimal": ("decimal", "decimal"),
+    "UUID": ("uuid", "uuid"),
+    **dict.fromkeys(("Any", "Literal", "NoReturn"), ("typing", "typing")),
+}
+"""Name -> the module it comes from, and what that is called where the name itself is taken."""
+
+
+class Imports:
+    """What a module imports from outside of its package."""
+
+    def __init__(self) -> None:
+        self._froms: dict[str, set[str]] = {}
+        self._modules: set[tuple[str, str]] = set()
+
+    def name(self, module: str, name: str) -> None:
+        """`from module import name`."""
+        self._froms.setdefault(module, set()).add(name)
+
+    def module(self, module: str, local: str) -> None:
+        """`import module as local`."""
+        self._modules.add((module, local))
+
+    def stdlib(self) -> tuple[str, ...]:
+        """The import statements of the standard library, in isort's order."""
+        froms = (
+            f"from {module} import {', '.join(sorted(names, key=sort_key))}"
+            for module, names in sorted(self._froms.items())
+        )
+        return (*(line for line in self._lines() if "kgen_runtime" not in line), *froms)
+
+    def runtime(self) -> tuple[str, ...]:
+        """The import statements of the runtime."""
+        return tuple(line for line in self._lines() if "kgen_runtime" in line)
+
+    def _lines(self) -> list[str]:
+        return [
+            f"import {module}" if module == local else f"import {module} as {local}"
+            for module, local in sorted(self._modules)
+        ]
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where a union stands, to name it: `name` is what it would be called, `keys` are its path in the schema
+    of the subject (`full.Name:field`, with `[]` for its items) and those that it had before.
+    """
+
+    name: str
+    subject: str = ""
+    keys: tuple[str, ...] = ()
+
+    def item(self) -> Path:
+        """The path of its items."""
+        return self.below("Item", "[]")
+
+    def below(self, word: str, key: str) -> Path:
+        """The path of what is inside."""
+        return Path(f"{self.name}{word}", self.subject, tuple(f"{it}{key}" for it in self.keys))
+
+
+class ModuleTypes:
+    """What all classes of a module share: the names of classes, the imports, and the aliases made on the
+    way. `own` are names that mean something else in the whole module.
+    """
+
+    def __init__(self, take: Callable[[Path], str], own: Collection[str] = ()) -> None:
+        self.imports = Imports()
+        self.aliases: list[TypeName] = []
+        self.take = take
+        self.own = own
+        self._private: dict[str, str] = {}  # alias -> what it stands for
+
+    def alias(self, name: str, types: Expr) -> None:
+        """`name: TypeAlias = types`."""
+        self.imports.name("typing", "TypeAlias")
+        self.aliases.append(TypeName(name, types))
+
+    def private(self, name: str, shadowed: Collection[str]) -> str:
+        """An alias of a class or alias, for classes with a field of that name."""
+        # Linters read a final T as a type variable's.
+        alias = f"_{name}_" if name.endswith("T") else f"_{name}"
+        while alias in shadowed or self._private.get(alias, name) != name:
+            alias += "_"
+        self._private[alias] = name
+        self.imports.name("typing", "TypeAlias")
+        return alias
+
+    def private_of(self, name: str) -> tuple[str, ...]:
+        """The private aliases of a name."""
+        return tuple(alias for alias, of in self._private.items() if of == name)
+
+
+@dataclass(frozen=True)
+class TypeWriter(ABC, Generic[N]):
+    """Writes types (and the names in default values) where the names in `shadowed` mean something else.
+
+    `names` has the schema's named types, `classes` their classes, both by full name.
+    """
+
+    module: ModuleTypes
+    names: Mapping[str, Any]
+    classes: Mapping[str, str]
+    shadowed: Collection[str] = ()
+    dry: bool = False  # whether what is inside of lists and maps is left as it is
+
+    def name(self, name: str) -> str:
+        """A builtin, a name of the standard library or of the runtime (`rt.Duration`)."""
+        if name.startswith("rt."):
+            return self._qualified("kgen_runtime", "rt", name[3:])
+        module, alias = _MODULES.get(name, ("builtins", "builtins"))
+        if name in self.shadowed or name in self.module.own:
+            return self._qualified(module, alias, name)
+        if module != "builtins":
+            self.module.imports.name(module, name)
+        return name
+
+    def math(self, name: str) -> str:
+        """A constant of the math module."""
+        return self._qualified("math", "math", name)
+
+    def _qualified(self, module: str, alias: str, name: str) -> str:
+        alias = free(alias, self.shadowed)
+        self.module.imports.module(module, alias)
+        return f"{alias}.{name}"
+
+    def cls(self, fullname: str) -> str:
+        """The class of a record or enum."""
+        name = self.classes[fullname]
+        return self.module.private(name, self.shadowed) if name in self.shadowed else name
+
+    @abstractmethod
+    def alternatives(self, node: N, path: Path) -> list[str]:
+        """The types that a value may have, each once, None last."""
+
+    @abstractmethod
+    def holds_records(self, node: N) -> bool:
+        """Whether the node is a union with a record among its branches."""
+
+    def annotation(self, node: N, path: Path) -> str:
+        """The type of a value. `path` names the aliases of unions in it."""
+        if self.dry:
+            return repr(node)
+        if not self._worth_a_name(node):
+            return " | ".join(self.alternatives(node, path))
+        # An alias stands outside of the class, where nothing is shadowed.
+        types = replace(self, shadowed=()).alternatives(node, path)
+        optional = types[-1] == "None"
+        alias = self.module.take(path)
+        self.module.alias(alias, self.aliased(node, types[:-1] if optional else types))
+        name = self.module.private(alias, self.shadowed) if alias in self.shadowed else alias
+        return f"{name} | None" if optional else name
+
+    def aliased(self, node: N, types: Sequence[str]) -> Expr:
+        """What an alias stands for."""
+        return types[0] if len(types) == 1 else Alternatives(tuple(types))
+
+    def _worth_a_name(self, node: N) -> bool:
+        unnamed = ModuleTypes(lambda path: path.name)
+        types = replace(self, module=unnamed, shadowed=(), dry=True).alternatives(node, Path(""))
+        several = [name for name in types if name != "None"]
+        return self.is_long(several) or (len(several) == 2 and self.holds_records(node))
+
+    def is_long(self, types: Sequence[str]) -> bool:
+        """Whether the types, without None, are better read under a name."""
+        return len(types) > 2
+
+    def whole(self, node: N, path: Path) -> Expr:
+        """The type of a whole schema, for an alias of its own."""
+        return self.aliased(node, self.alternatives(node, path))
