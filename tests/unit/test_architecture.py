@@ -138,6 +138,39 @@ def test_every_folder_of_modules_is_a_package() -> None:
             assert (path.parent / "__init__.py").exists(), path
 
 
+def defined(path: Path) -> set[str]:
+    """The names at a module's top."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name for alias in node.names}
+        else:
+            found |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    return found
+
+
+def test_what_the_native_engine_imports_is_there() -> None:
+    """Its sources are read by no checker of types, and compile also where a name was changed."""
+    native = ROOT / "runtime/kgen_runtime/codec/native"
+    lines = re.compile(r"^ *from (\.+)([\w.]*) import (\([^)]*\)|.*)$", re.MULTILINE)
+    seen = 0
+    for source in sorted(native.glob("*.p[yx][xi]")):
+        for dots, module, names in lines.findall(source.read_text(encoding="utf-8")):
+            folder = native.parents[len(dots) - 2] if len(dots) > 1 else native
+            target = folder.joinpath(*module.split(".")) if module else folder
+            file = target / "__init__.py" if target.is_dir() else target.with_suffix(".py")
+            if not file.exists():
+                assert target.with_suffix(".pyx").exists(), (source.name, module)
+                continue
+            for name in re.findall(r"(\w+)(?: as \w+)?", names):
+                known = name in defined(file) or (target / f"{name}.py").exists()
+                assert known, f"{source.name} imports {name} of {module}"
+                seen += 1
+    assert seen
+
+
 BYTEWAX_INSIDES = re.compile(
     r"\b(_op_cls|substeps|ups_names|dwn_names|stream_ids)\b|\.unwrap_late"  # the steps of a flow
     r"|(FROM|UPDATE|INTO) (snaps|exs|fronts|parts|commits)\b|part-\*"  # the recovery folder

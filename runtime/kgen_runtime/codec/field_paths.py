@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
-T = TypeVar("T")
 Part = str | int | tuple[str]
 """A field's name, an item's index, or a map's key in a tuple."""
-
-_LISTED = 10
-_MOST_SHOWN = 200
 
 
 def field_path(parts: Sequence[Part]) -> str:
@@ -24,22 +19,3 @@ def field_path(parts: Sequence[Part]) -> str:
         else:
             out.append(f".{part}" if out else part)
     return "".join(out)
-
-
-def listed(items: Sequence[T], name: Callable[[T], str] = str) -> str:
-    """The names of items in a message: `a, b`, `a, b and 7 more`."""
-    shown = ", ".join(name(item)[:_MOST_SHOWN] for item in items[:_LISTED])
-    return shown if len(items) <= _LISTED else f"{shown} and {len(items) - _LISTED} more"
-
-
-def told(error: Exception) -> str:
-    """What the code of a value or a class raised, in a message."""
-    return f"the value was refused: {type(error).__name__}: {shown(error)}"
-
-
-def shown(value: object) -> str:
-    """A value's text, or its type where its own code fails to make one."""
-    try:
-        return str(value)[:200]
-    except Exception:  # noqa: BLE001 - it is anyone's code
-        return f"<{type(value).__name__}>"

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ...errors import DecodeError, ResolutionError, SchemaError
-from ..field_paths import listed
+from ..error_texts import listed
 from ..values import Duration
 from .bind import bind, bind_made
 from .resolution.read_plan import (

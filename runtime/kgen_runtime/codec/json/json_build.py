@@ -49,7 +49,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from ...errors import SchemaError
-from ..field_paths import listed
+from ..error_texts import listed
 from ..limits import NUMBER_DIGITS
 from . import json_reasons
 from .json_bind import ObjectBinding, bind_made_object, bind_object

@@ -24,7 +24,7 @@ import uuid
 
 from ...errors import DecodeError
 from ..decoded import Decoded
-from ..field_paths import told
+from ..error_texts import refusal_text
 from ..json import json_reasons as reasons
 from ..json import json_texts
 from ..json.json_build import constant_key

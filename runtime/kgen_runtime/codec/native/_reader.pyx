@@ -24,7 +24,8 @@ from ..branches import of_branch
 from ..decoded import Decoded
 from ..decimals import EXACT as EXACT_CONTEXT, TooLongError, bound, number_size, too_many_digits
 from ..limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
-from ..field_paths import field_path, told
+from ..error_texts import refusal_text
+from ..field_paths import field_path
 from ..uuids import uuid_of_text
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
 
@@ -186,7 +187,7 @@ cdef object failure(Cursor *c, Py_ssize_t position):
         if c.path != NULL:
             parts = <list>c.path
             Py_DECREF(c.path)
-    what = told(cause) if cause is not None else reason(c)
+    what = refusal_text(cause) if cause is not None else reason(c)
     made = DecodeError(what, position=position, path=field_path(parts))
     made.__cause__ = cause
     return made

@@ -22,7 +22,8 @@ from ..decimals import number_bytes, unscaled, unscaled_big
 from ..varint import zigzag
 from ..foreign import own_bool, own_number
 from ..limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
-from ..field_paths import field_path, shown, told
+from ..error_texts import refusal_text, shown
+from ..field_paths import field_path
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
 
 include "writer_buffer.pxi"

@@ -162,7 +162,7 @@ cdef PyObject *refused(Cursor *c, const uint8_t *at) noexcept:
         return raised(error)
     except Exception as error:
         try:
-            hold(c, told(error))
+            hold(c, refusal_text(error))
         except BaseException as other:
             return raised(other)
         Py_INCREF(error)

@@ -140,7 +140,7 @@ cdef refused(error, part):
     if isinstance(error, MemoryError):
         return error
     if not isinstance(error, Refused):
-        error = Refused(told(error), error)
+        error = Refused(refusal_text(error), error)
     if part is not None:
         error.parts.append(part)
     return error

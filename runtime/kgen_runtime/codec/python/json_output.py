@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..field_paths import shown, told
+from ..error_texts import refusal_text, shown
 from ..json import json_forms
 from ..json.json_texts import UnfitTextError
 from ..limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
@@ -31,7 +31,7 @@ def place_refusal(error: Exception, *parts: Any) -> None:
     if isinstance(error, JsonRefusedError):
         error.parts += names
     elif not isinstance(error, MemoryError):
-        refused = JsonRefusedError(told(error), error)
+        refused = JsonRefusedError(refusal_text(error), error)
         refused.parts += names
         raise refused from error
 

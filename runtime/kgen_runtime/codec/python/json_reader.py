@@ -9,7 +9,7 @@ from typing import Any, Final
 from ...errors import DecodeError, KgenError
 from .. import reasons
 from ..decoded import NO_ERRORS, Decoded
-from ..field_paths import told
+from ..error_texts import refusal_text
 from ..json import json_reasons
 from ..json.json_build import ConstantKey
 from ..json.json_pointers import json_pointer
@@ -238,7 +238,7 @@ class JsonObjectNode(JsonNode):
         except Exception as error:
             if error.__traceback__:  # this frame holds on to the payload
                 error.__traceback__ = error.__traceback__.tb_next
-            raise JsonDamagedError(told(error), start, misfit=True) from error
+            raise JsonDamagedError(refusal_text(error), start, misfit=True) from error
 
 
 JsonSlotObjectNode = JsonCallObjectNode = JsonDictObjectNode = JsonObjectNode

@@ -15,7 +15,8 @@ from .. import reasons
 from ..branches import of_branch
 from ..decimals import EXACT, TooLongError, bound, number_size, too_many_digits
 from ..decoded import NO_ERRORS, Decoded
-from ..field_paths import Part, field_path, told
+from ..error_texts import refusal_text
+from ..field_paths import Part, field_path
 from ..limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from ..uuids import uuid_of_text
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
@@ -491,7 +492,7 @@ class RecordNode(Node):
         except Exception as error:
             if error.__traceback__:  # this frame holds on to the payload
                 error.__traceback__ = error.__traceback__.tb_next
-            raise DamagedError(told(error), c.at) from error
+            raise DamagedError(refusal_text(error), c.at) from error
 
     def skip(self, c: Cursor) -> None:
         """Move past the fields."""

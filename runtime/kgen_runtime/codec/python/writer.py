@@ -14,7 +14,8 @@ from uuid import UUID
 from ...errors import EncodeError
 from ..branches import OfBranch
 from ..decimals import number_bytes, unscaled, unscaled_big
-from ..field_paths import Part, field_path, shown, told
+from ..error_texts import refusal_text, shown
+from ..field_paths import Part, field_path
 from ..foreign import own_bool, own_number
 from ..limits import MAX_DEPTH
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
@@ -50,7 +51,7 @@ def _place(error: Exception, *parts: Part) -> None:
     if isinstance(error, RefusedValueError):
         error.parts += parts
     elif not isinstance(error, MemoryError):
-        refused = RefusedValueError(told(error), error)
+        refused = RefusedValueError(refusal_text(error), error)
         refused.parts += parts
         raise refused from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ...field_paths import listed
+from ...error_texts import listed
 from .read_plan import Choice, EnumValue, Fields, Key, Link, ListOf, MapOf, Never, Pick, Plan, Step
 
 _PATH = 1_000

@@ -24,7 +24,7 @@ from heapq import merge
 from itertools import islice
 
 from ....errors import ResolutionError
-from ...field_paths import listed
+from ...error_texts import listed
 from ...limits import RESOLUTION_WORK
 from ..schema.defaults import BadDefaultError, DefaultEncoder
 from ..schema.tree import (
