@@ -7,41 +7,55 @@ from __future__ import annotations
 import os
 import sys
 
+from kgen_runtime.reporting import std_streams
+
 from . import __version__, install
+from .project.interrupts import INTERRUPTED, CtrlC
 
 _NEEDED = ("typer", "jinja2", "tomlkit")
 
 
 def main() -> None:
     """Run the command line, or say which extra it needs."""
-    if sys.argv[1:] == ["--version"] and _write_version():
-        return
+    ctrl_c = CtrlC()
     try:
-        _check_installed()
-        _silence_loggers()
-        from .cli.app import run
-    except KeyboardInterrupt:  # while it loads, which takes a second on a slow machine
+        ctrl_c.take()
+        std_streams.prepare()
+        code = _run()
+    except KeyboardInterrupt:  # while it loads, which takes a second on a slow machine, or ends
         sys.stderr.write("interrupted\n")
-        sys.exit(130)
-    sys.exit(run())
+        code = INTERRUPTED
+    ctrl_c.end()
+    sys.exit(code)
+
+
+def _run() -> int:
+    if sys.argv[1:] == ["--version"] and _write_version():
+        return 0
+    if not _is_installed():
+        return 2
+    _silence_loggers()
+    from .cli.app import run
+
+    return run()
 
 
 def _write_version() -> bool:
-    """Without loading what takes its time. False if stdout is closed or full: the command line says so."""
+    """Without loading what takes its time. False if stdout is full: the command line says so."""
     try:
         return os.write(1, f"kgen {__version__}\n".encode()) > 0
     except OSError:
         return False
 
 
-def _check_installed() -> None:
+def _is_installed() -> bool:
     import importlib.util
 
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.stderr.write(f"error: the generator is not installed (missing: {', '.join(missing)})\n")
         sys.stderr.write(f"  hint: {install('gen')}\n")
-        sys.exit(2)
+    return not missing
 
 
 def _silence_loggers() -> None:

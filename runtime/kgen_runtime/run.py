@@ -25,6 +25,7 @@ from .codec import ENGINE
 from .consumer.source import sources
 from .producer.eligibility import check_interval, topics_written
 from .recovery.folder import Recovery, lock_name
+from .reporting import std_streams
 from .routing.route import check
 from .runner import arguments, log_format
 from .runner.clock_watch import watch
@@ -53,6 +54,24 @@ log = logging.getLogger("kgen_runtime.run")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what the arguments say; the exit code."""
+    try:
+        code = _main(argv)
+    except SystemExit:  # of the arguments' help, too
+        if _lost_output():
+            return FAILED
+        raise
+    return (code or FAILED) if _lost_output(code) else code
+
+
+def _lost_output(code: int = DONE) -> bool:
+    """Whether what steps have printed could not be written, which is reported if no error was."""
+    lost = std_streams.lost_output()
+    if lost is not None and code != FAILED:
+        report_error(lost)
+    return lost is not None
+
+
+def _main(argv: Sequence[str] | None) -> int:
     args = arguments.parse(argv)
     log_format.configure(args.log_format, args.log_level, args.process_id)
     raise_limit()

@@ -2,11 +2,13 @@
 three lines.
 
 Exit codes: 0 done; 1 something would change; 2 error; 3 a merge conflict was left; 4 incompatible change
-refused; 130 interrupted.
+refused; 130 interrupted; 141 the
+reader of stdout went away.
 """
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib
 import json
@@ -19,11 +21,14 @@ from typing import Any, Final, cast
 import typer
 from typer.core import TyperGroup
 
+from kgen_runtime.reporting import std_streams
+
 from .. import __version__
 from ..errors import IncompatibleError, KgenError, PullInterruptedError, RulesError
+from ..project.interrupts import INTERRUPTED
 from .console import safe
 
-ERROR, INCOMPATIBLE, INTERRUPTED, BROKEN_PIPE = 2, 4, 130, 141
+ERROR, INCOMPATIBLE, BROKEN_PIPE = 2, 4, 141
 _CODES: dict[type[KgenError], int] = {
     IncompatibleError: INCOMPATIBLE,
     RulesError: INCOMPATIBLE,
@@ -89,26 +94,35 @@ def _main(
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line (the process's own by default) and return the exit code. Never raises."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    """Run a command line (the process's own by default) and return the exit code. Raises nothing but
+    `KeyboardInterrupt`, if Ctrl-C comes when it has ended.
+    """
+    try:
+        code = _run(sys.argv[1:] if arguments is None else list(arguments))
+    except OSError as e:  # of what an error is reported with
+        return _lost(e)
+    lost = std_streams.lost_output()
+    return _lost(lost) if lost else code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         code = typer.main.get_command(app).main(list(arguments), prog_name="kgen", standalone_mode=False)
-        sys.stdout.flush()
         return _interrupted() if code == INTERRUPTED else code if isinstance(code, int) else 0
-    except BrokenPipeError:
-        return _broken_pipe()
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
     except KgenError as e:
         _report_error(e, arguments)
         return next((code for kind, code in _CODES.items() if isinstance(e, kind)), ERROR)
     except SystemExit as e:
-        if isinstance(e.__context__, BrokenPipeError):
-            return _broken_pipe()
+        if isinstance(e.__context__, OSError):  # EPIPE
+            raise e.__context__ from None
         return e.code if isinstance(e.code, int) else ERROR
     except _Usage as e:
         return _usage(e, arguments)
-    except Exception as e:  # noqa: BLE001  (the last guard: users see an error, never a traceback)
+    except Exception as e:
+        if isinstance(e, (std_streams.StdoutError, BrokenPipeError)):
+            raise
         return _bug(e, arguments)
 
 
@@ -150,7 +164,10 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
-def _broken_pipe() -> int:
-    # What is left in the buffer has nowhere to go: without this the interpreter complains at its end.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE
+def _lost(error: OSError) -> int:
+    """The exit code if stdout took no more."""
+    std_streams.lost_output()  # what is left in the buffer has nowhere to go
+    if error.errno == errno.EPIPE:
+        return BROKEN_PIPE
+    typer.echo(f"error: {error}", err=True)
+    return ERROR

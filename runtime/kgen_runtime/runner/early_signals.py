@@ -10,6 +10,8 @@ import signal
 import sys
 from typing import Final
 
+from ..reporting import std_streams
+
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -19,6 +21,8 @@ def hold_back(held: bool) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK if held else signal.SIG_UNBLOCK, SIGNALS)
 
 
+# The streams as early: what is opened while the runner loads may not take their numbers.
 # As Python looks for the module to run, `-m` stands where its path will be.
 if sys.argv[:1] == ["-m"] and "kgen_runtime.run" in sys.orig_argv:
     hold_back(True)
+    std_streams.prepare()

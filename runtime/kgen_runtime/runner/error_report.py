@@ -28,6 +28,7 @@ from ..recovery.folder import explained
 from ..reporting.call_site import failed_line
 from ..reporting.printable import escaped
 from ..reporting.progress import PROGRESS
+from ..reporting.std_streams import StdoutError
 from .log_format import write_error
 from .shutdown import FAILED
 
@@ -60,7 +61,7 @@ def report_error(error: BaseException, cluster: Path | None = None) -> None:
     """
     chain = list(causes(error))
     for cause in reversed(chain):
-        known = cause if isinstance(cause, KgenError) else explained(cause)
+        known = cause if isinstance(cause, KgenError) else explained(cause) or _lost_output(cause)
         if known is not None:
             _write(known, cluster)
             return
@@ -68,6 +69,11 @@ def report_error(error: BaseException, cluster: Path | None = None) -> None:
     found = "".join(traceback.format_exception(type(root), root, root.__traceback__))
     step = next((f"step {named}" for cause in chain if (named := step_named(cause))), None)
     _write(KgenError(f"{class_name(root)}: {root}", where=step or failed_line(found) or None), cluster, found)
+
+
+def _lost_output(cause: BaseException) -> KgenError | None:
+    """Of a step that prints, as `op.inspect` does; None if it is something else."""
+    return KgenError(str(cause)) if isinstance(cause, StdoutError) else None
 
 
 def _write(error: KgenError, cluster: Path | None, found: str = "") -> None:

@@ -169,3 +169,62 @@ def test_it_ends_the_look_up_of_a_brokers_name(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert (process.returncode, err) == (130, "interrupted\n")
+
+
+# Presses again as soon as the first one acts, and all through what follows, also as the interpreter ends.
+PRESSING = """
+import os, signal, sys
+from kgen.project import transaction
+from kgen import __main__ as command
+
+real, begun = transaction.Disk.write, []
+def press_always(frame, event, arg):
+    os.kill(os.getpid(), signal.SIGINT)
+def write(*args, **more):
+    if len(begun) == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+        sys.setprofile(press_always)
+    begun.append(1)
+    return real(*args, **more)
+transaction.Disk.write = write
+sys.argv = ["kgen", *sys.argv[1:]]
+command.main()
+"""
+
+
+def test_pressing_all_the_time_leaves_no_traceback_and_nothing_half_written(registry, tmp_path):
+    registry.add("orders-value", ORDER)
+    done = subprocess.run(
+        [sys.executable, "-c", PRESSING, "pull", "--registry", registry.url, "--out", str(tmp_path / "p")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert "Traceback" not in done.stderr
+    assert "KeyboardInterrupt" not in done.stderr
+    assert (done.returncode, done.stdout) == (130, "")
+    assert not (tmp_path / "p").exists()
+
+
+def test_what_a_finalizer_swallows_acts_at_the_next_place():
+    script = (
+        "import signal, time\n"
+        "from kgen.project.interrupts import CtrlC\n"
+        "CtrlC().take()\n"
+        "class Swallows:\n"
+        "    def __del__(self): signal.raise_signal(signal.SIGINT)\n"
+        "try:\n"
+        "    Swallows()\n"
+        "    time.sleep(30)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('acts')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (done.stdout, done.stderr) == ("acts\n", "")
