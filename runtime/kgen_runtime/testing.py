@@ -186,8 +186,13 @@ def samples(topic: Topic[K, V], n: int = 10, seed: int = 0) -> list[RawMessage]:
     """`n` messages as producers of every known schema version would write them; the same for the same seed.
 
     Versions that today's cannot read (`kgen pull --allow-incompatible`) are left out.
-    Raises `ConfigError` for a serde whose messages cannot be made up.
+    Raises `ConfigError` for a serde whose messages cannot be made up, and for invalid arguments.
     """
+    for name, given in (("n", n), ("seed", seed)):
+        if not isinstance(given, int) or isinstance(given, bool) or (name == "n" and given < 0):
+            wanted = "an integer" if name == "seed" else "a number of messages, from 0"
+            hint = f"testing.samples(topic, {name}=10), for example."
+            raise ConfigError(f"invalid {name}={shown(given)}: expected {wanted}", hint=hint)
     rng = random.Random(seed)  # noqa: S311 - nothing secret
     keys, values = _sampler(topic.key, "key", rng), _sampler(topic.value, "value", rng)
     return [

@@ -71,7 +71,12 @@ def in_force(
 
 
 def url_in_force(settings: config.Registry, flag: str | None) -> Setting:
-    """The registry's URL."""
+    """The registry's URL. Raises `ConfigError` for an empty flag: most often a variable that is not set, and
+    another registry is not meant.
+    """
+    if flag is not None and not flag.strip():
+        hint = f"--registry http://localhost:8081, or leave it out: {_URL} or kgen.toml gives it then"
+        raise ConfigError("--registry is empty", hint=hint)
     return in_force(_URL, Setting(settings.url, config.NAME), Setting(flag or "", "--registry"))
 
 

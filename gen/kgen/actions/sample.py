@@ -10,8 +10,10 @@ from kgen_runtime.codec import make_writer
 from kgen_runtime.codec.avro.sample_values import sample
 from kgen_runtime.codec.avro.schema.tree import Schema
 
-from ..errors import UnknownSchema
+from ..errors import ConfigError, UnknownSchema
+from ..listing import listed
 from ..model.library import Library, ParsedVersion
+from ..model.subject_filter import fits, is_pattern
 from ..model.subjects import Snapshot, Subject
 from ..model.trees import language
 from ..project import lockfile
@@ -36,6 +38,8 @@ def find(workspace: Workspace, registry: str | None, name: str, version: int | N
     registry (`registry` is the flag's URL). Raises `KgenError`.
     """
     locked = lockfile.load(workspace.root)
+    if is_pattern(name):
+        raise _one_name(name, locked.snapshot if locked else None)
     found = _named(locked.snapshot, name) if locked else None
     if locked and found and version in (None, *(v.version for v in found.versions)):
         return _unit(locked.snapshot, found, version)
@@ -46,6 +50,16 @@ def find(workspace: Workspace, registry: str | None, name: str, version: int | N
         reasons = ", ".join(s.reason for s in snapshot.skipped)
         raise UnknownSchema(f"no samples of {name}" + (f": {reasons}" if reasons else ""))
     return _unit(snapshot, found, version)
+
+
+def _one_name(pattern: str, snapshot: Snapshot | None) -> ConfigError:
+    """The error for a pattern, with the names that it fits, or all of them."""
+    known = [s.name for s in snapshot.subjects] if snapshot else []
+    names = [name for name in known if fits(name, pattern)] or known
+    there = f": {listed(names)}" if names else ", such as orders-value"
+    return ConfigError(
+        f"kgen sample takes one name, not the pattern {pattern}", hint=f"name one subject{there}"
+    )
 
 
 def _subjects(name: str) -> tuple[str, str]:

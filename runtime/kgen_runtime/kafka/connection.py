@@ -86,7 +86,12 @@ class NewTopic:
             if given is None and name == "replication":
                 continue
             if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-                raise FlowError(f"invalid {name}={given!r}: expected a positive integer", where="rt.NewTopic")
+                raise FlowError(
+                    f"invalid {name}={given!r}: expected a positive integer",
+                    where="rt.NewTopic",
+                    hint="create=6, for example, creates an absent topic with 6 partitions; "
+                    "create=rt.NewTopic(6, replication=3) says more.",
+                )
 
 
 def new_topic(create: int | NewTopic | None) -> NewTopic | None:

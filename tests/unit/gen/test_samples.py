@@ -167,3 +167,24 @@ def test_samples_without_a_project(registry, project, tmp_path_factory, capsys):
 def test_samples_of_nothing(project, capsys, arguments):
     assert app.run(["sample", *arguments, "--out", str(project)]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"), [("*", "address and orders-value"), ("ord*", "orders-value"), ("x?", "address and")]
+)
+def test_a_pattern_is_not_a_name(project, capsys, pattern, names):
+    assert app.run(["sample", pattern, "--out", str(project)]) == 2
+    err = capsys.readouterr().err
+    assert f"error: kgen sample takes one name, not the pattern {pattern}" in err
+    assert f"hint: name one subject: {names}" in err
+
+
+@pytest.mark.parametrize("command", [["pull"], ["outdated"], ["diff"], ["sample", "x"], ["doctor"]])
+@pytest.mark.parametrize("url", ["", " "])
+def test_an_empty_registry_flag_is_an_error_with_a_hint(project, capsys, command, url):
+    """Not another registry than the one that was meant."""
+    capsys.readouterr()
+    assert app.run([*command, "--registry", url, "--out", str(project)]) == 2
+    captured = capsys.readouterr()
+    assert "--registry is empty" in captured.out + captured.err
+    assert "hint: --registry http://localhost:8081" in captured.out + captured.err

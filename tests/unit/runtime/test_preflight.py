@@ -153,8 +153,9 @@ def test_topics_are_created_by_other_runners_too(orders: Topic, out: Topic) -> N
 
 @pytest.mark.parametrize("create", [0, -1, True, "6", 1.5])
 def test_a_number_of_partitions_is_positive(orders: Topic, out: Topic, create: Any) -> None:
-    with pytest.raises(rt.FlowError, match="invalid partitions="):
+    with pytest.raises(rt.FlowError, match="invalid partitions=") as caught:
         build(Broker(), orders, out, create=create)
+    assert "create=6" in str(caught.value.hint)
     with pytest.raises(rt.FlowError, match="invalid replication="):
         rt.NewTopic(1, create)
 

@@ -40,6 +40,16 @@ def test_samples_are_of_every_version_and_always_the_same() -> None:
     assert made != testing.samples(TOPIC, n=6, seed=1)
 
 
+@pytest.mark.parametrize(
+    "arguments", [{"n": 1.5}, {"n": -1}, {"n": "3"}, {"n": True}, {"n": None}, {"seed": []}, {"seed": 0.5}]
+)
+def test_numbers_of_samples_are_integers(arguments: Any) -> None:
+    (name,) = arguments
+    with pytest.raises(rt.ConfigError, match=f"invalid {name}=") as caught:
+        testing.samples(TOPIC, **arguments)
+    assert caught.value.hint == f"testing.samples(topic, {name}=10), for example."
+
+
 def test_versions_that_the_latest_cannot_read_have_no_samples() -> None:
     """They were let in on purpose, and would only end among the dead letters."""
     other = rt.WriterSchema(version=1, id=2, text=V1.replace('"string"', '"boolean"'))
