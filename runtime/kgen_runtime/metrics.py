@@ -38,11 +38,14 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from .codec import payload_functions
+
 MOST_IDS: Final = 50
 OTHER: Final = "other"
 
 _READ_STAGES: Final = frozenset({"framing", "unknown-schema", "decode"})
 _LAG_EVERY: Final = 1.0
+_SIZE: Final = payload_functions().total_size
 _BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -210,7 +213,7 @@ class ReadCounts:
         if not ids:
             return
         if ids.count(ids[0]) == len(ids):
-            self._add(ids[0], len(ids), _size(keys) + _size(values))
+            self._add(ids[0], len(ids), _SIZE(keys) + _SIZE(values))
             return
         sizes: Count[int | None] = Count()
         for id_, key, value in zip(ids, keys, values):
@@ -348,13 +351,6 @@ def gap(topic: str) -> None:
 def waiting(step: str, messages: int) -> None:
     """So many more (or fewer, if negative) wait for the registry."""
     _WAITING.labels(step).inc(messages)
-
-
-def _size(parts: Sequence[bytes | None]) -> int:
-    try:
-        return sum(map(len, parts))  # type: ignore[arg-type]  # a None raises
-    except TypeError:
-        return sum(map(len, filter(None, parts)))
 
 
 def _label(schema_id: int | None) -> str:

@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
+from typing import Any, Final, Literal, Protocol, TypeAlias, cast, get_args
 
 from ..errors import ConfigError
 from .avro.build import ReaderBuilder, WriterBuilder
@@ -63,6 +63,42 @@ class Rows(Protocol):
     def make(self, count: int, columns: tuple[Any, ...]) -> list[Any]:
         """`count` objects. `columns` has one entry for each field, in order: a list with a value for each
         object, or, if it is not a list, the value of all.
+        """
+
+
+class PayloadFunctions(Protocol):
+    """What is done to the payloads of a batch at once. None among them is a missing key or a tombstone."""
+
+    def common_prefix(self, payloads: Sequence[bytes | None], size: int) -> bytes | None:
+        """The first `size` bytes, if these are there in each payload and the same; else None."""
+
+    def texts(self, payloads: Sequence[bytes | None]) -> list[str | None]:
+        """Each from UTF-8; None stays None. Raises `UnicodeDecodeError`."""
+
+    def total_size(self, payloads: Sequence[bytes | None]) -> int:
+        """Bytes of all together."""
+
+
+class ArrivalFunctions(Protocol):
+    """What is done to messages of a client, as they arrive: objects whose parts are given by methods."""
+
+    def runs(self, messages: list[Any]) -> list[tuple[int, list[Any]]]:
+        """Those that follow each other and are of one partition, with that; of events it is -1."""
+
+    def columns(
+        self, messages: list[Any]
+    ) -> tuple[
+        list[bytes | None],
+        list[bytes | None],
+        list[tuple[tuple[str, bytes | None], ...]],
+        list[int | None],
+        list[int | None],
+        list[int],
+    ]:
+        """Keys, values, headers, timestamps (ms; None if it has none) and offsets, and the indices of those
+        that cannot give their headers: Kafka takes any bytes for the name of a header, confluent-kafka takes
+        names for UTF-8. No message may be given a second time: the next answer of such a one has holes where
+        objects should be. All are of the class of the first.
         """
 
 
@@ -167,10 +203,22 @@ def _check_depth(max_depth: int) -> None:
         raise ConfigError(f"max_depth must be from 0 to {MOST_DEPTH}, not {max_depth}")
 
 
+def payload_functions(*, engine: EngineName | None = None) -> PayloadFunctions:
+    """The functions of an engine."""
+    made: Any = _nodes(engine, "payloads")
+    return cast(PayloadFunctions, made)
+
+
+def arrival_functions(*, engine: EngineName | None = None) -> ArrivalFunctions:
+    """The functions of an engine."""
+    made: Any = _nodes(engine, "arrivals")
+    return cast(ArrivalFunctions, made)
+
+
 def has_native() -> bool:
     """Whether the native engine was compiled."""
     try:
-        for part in ("reader", "writer", "rows", "json_reader"):
+        for part in ("reader", "writer", "rows", "json_reader", "payloads", "arrivals"):
             importlib.import_module(f".native._{part}", __name__)
     except ImportError:
         return False

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Message
 
 from ..errors import FlowError
 from .columns import Columns
@@ -74,45 +74,43 @@ class Inbox:
         self.full = False  # enough waits here: no more is fetched meanwhile
         self.progress = -math.inf  # a lower bound of how far its next message is, as its order measures it
         self.empty_since: float | None = None  # when that was noticed (`time.monotonic`)
-        self._rows: Columns | None = None
-        self._begin = 0  # of `_rows`: those before were taken
+        self._messages: list[Message] = []
+        self._begin = 0  # of `_messages`: those before were taken
 
     def __len__(self) -> int:
-        return 0 if self._rows is None else len(self._rows) - self._begin
+        return len(self._messages) - self._begin
 
     @property
     def ready(self) -> bool:
         """It has messages that may be taken."""
-        return self._rows is not None and not self.held
+        return len(self._messages) > self._begin and not self.held
 
     def timestamp(self, index: int) -> int | None:
         """Of a message that is here."""
-        assert self._rows is not None
-        return self._rows.timestamps[self._begin + index]
+        kind, timestamp = self._messages[self._begin + index].timestamp()
+        return timestamp if kind else None
 
-    def put(self, rows: Columns) -> None:
+    def put(self, messages: list[Message]) -> None:
         """These follow."""
-        self.position = rows.following
+        self.position = (messages[-1].offset() or 0) + 1
         self.end = -1
         self.empty_since = None
-        if self._rows is None:
-            self._rows = rows
+        if not self._messages:
+            self._messages = messages
             return
         if self._begin > _TAKEN:
-            self._rows.drop(self._begin)
+            del self._messages[: self._begin]
             self._begin = 0
-        self._rows.add(rows)
+        self._messages += messages
 
-    def take(self, count: int) -> Columns:
+    def take(self, count: int) -> list[Message]:
         """The first `count`, which are here."""
-        assert self._rows is not None
-        rows, begin, end = self._rows, self._begin, self._begin + count
-        self._begin = end
-        if end == len(rows):
-            self._rows, self._begin = None, 0
-            if not begin and rows.origins:
-                return rows
-        return rows.part(begin, end)
+        messages, begin, end = self._messages, self._begin, self._begin + count
+        if end < len(messages):
+            self._begin = end
+            return messages[begin:end]
+        self._messages, self._begin = [], 0
+        return messages[begin:] if begin else messages
 
 
 class Order(ABC):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bytewax.connectors.kafka import KafkaSourceMessage
 
+from ..codec import arrival_functions
 from ..errors import FramingError
 from ..messages import Consumed, Headers, Origin, RawMessage
+
+_COLUMNS: Final = arrival_functions().columns
 
 
 class Unreadable(NamedTuple):
@@ -46,78 +49,29 @@ class Columns:
 
     def part(self, begin: int, end: int) -> Columns:
         """Some of the messages, all being of one partition."""
-        keys, values = self.keys[begin:end], self.values[begin:end]
-        headers, timestamps = self.headers[begin:end], self.timestamps[begin:end]
-        origins: list[Any] = [*zip(keys, values, headers, timestamps)]
-        offsets, partition = self.offsets[begin:end], self.partitions
-        made = Columns(keys, values, headers, timestamps, offsets, self.topics, partition, origins)
+        made = Columns(
+            self.keys[begin:end],
+            self.values[begin:end],
+            self.headers[begin:end],
+            self.timestamps[begin:end],
+            self.offsets[begin:end],
+            self.topics,
+            self.partitions,
+            self.origins[begin:end],
+        )
         for at, each in self.unreadable.items():
             if begin <= at < end:
-                made.unreadable[at - begin], origins[at - begin] = each, each.origin
+                made.unreadable[at - begin] = each
         return made
 
-    def add(self, others: Columns) -> None:
-        """Those follow, of the same partition.
 
-        Origins are left out, and made again by `part`: these may wait for long, and garbage collection would
-        visit each.
-        """
-        before = len(self.values)
-        self.keys += others.keys
-        self.values += others.values
-        self.headers += others.headers
-        self.timestamps += others.timestamps
-        self.offsets += others.offsets
-        self.origins = []
-        for at, each in others.unreadable.items():
-            self.unreadable[before + at] = each
-
-    def drop(self, count: int) -> None:
-        """Without the first `count`; origins are left out."""
-        for part in (self.keys, self.values, self.headers, self.timestamps, self.offsets):
-            del part[:count]
-        self.unreadable = {at - count: each for at, each in self.unreadable.items() if at >= count}
-        self.origins = []
-
-
-def from_consumed(messages: Sequence[Any], topic: str, partition: int) -> Columns:
-    """Columns of what `Consumer.consume` gave for one partition: one message or more, none of them a second
-    time (see `_headers`).
+def from_consumed(messages: list[Any], topic: str, partition: int) -> Columns:
+    """Columns of what `Consumer.consume` gave for one partition, none of it a second time (see
+    `codec.ArrivalFunctions.columns`).
     """
-    headers, bad = _headers(messages)
-    kind = type(messages[0])  # its methods are called by `map`: twice as fast as in a comprehension
-    rows = Columns(
-        keys=[*map(kind.key, messages)],
-        values=[*map(kind.value, messages)],
-        headers=headers,
-        timestamps=[time if type_ else None for type_, time in map(kind.timestamp, messages)],
-        offsets=[*map(kind.offset, messages)],
-        topics=topic,
-        partitions=partition,
-        origins=list(messages),
-    )
+    keys, values, headers, timestamps, offsets, bad = _COLUMNS(messages)
+    rows = Columns(keys, values, headers, timestamps, offsets, topic, partition, list(messages))
     return _without(bad, rows) if bad else rows
-
-
-def _headers(messages: Sequence[Consumed]) -> tuple[list[Headers], list[int]]:
-    """Those of each message, and the indices of messages that cannot give them: Kafka takes any bytes for the
-    name of a header, confluent-kafka takes names for UTF-8.
-
-    Such a message must not be asked again: its next answer has holes where objects should be.
-    """
-    headers: list[Headers] = []
-    bad: list[int] = []
-    # Called by `map`, which sees the error at once. confluent-kafka gives a result along with it, and from a
-    # call that CPython (3.11 and later) has specialised it comes up anywhere later.
-    left = map(type(messages[0]).headers, messages)
-    while len(headers) < len(messages):
-        try:
-            for found in left:
-                headers.append(tuple(found) if found else ())
-        except (UnicodeDecodeError, SystemError):
-            bad.append(len(headers))
-            headers.append(())
-    return headers, bad
 
 
 def _without(bad: Sequence[int], rows: Columns) -> Columns:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import logging
 import time
-from itertools import groupby
 from typing import Final
 
 from confluent_kafka import KafkaError, Message, TopicPartition
 
+from ..codec import arrival_functions
 from ..kafka.connection import Kafka
 from ..reporting.progress import PROGRESS
 from .alignment import PATIENCE, Align, Inbox, Turns, Workers, order_of
@@ -38,6 +38,8 @@ _ROOM_BYTES: Final = 64 << 20
 """The same in bytes, about."""
 _BLOCKED: Final = 0.05
 """Seconds after which a partition that waits for others is looked at less often."""
+
+_RUNS: Final = arrival_functions().runs
 
 log = logging.getLogger("kgen_runtime.source")
 
@@ -128,10 +130,11 @@ class PartitionReader:
         if not count:
             self._blocked_at = time.monotonic()
             return None
-        rows = inbox.take(count)
-        self._turns.took(inbox, rows)
-        if inbox.full and 2 * len(inbox) < self._room_for(rows):
+        messages = inbox.take(count)
+        if inbox.full and 2 * len(inbox) < self._room_for(messages[0]):
             self._set_full(inbox, False)
+        rows = from_consumed(messages, self._topic, partition)
+        self._turns.took(inbox, rows)
         return rows
 
     def at_end(self, partition: int) -> bool:
@@ -169,41 +172,31 @@ class PartitionReader:
         if not found:
             self._found = False
             return False
-        kind = type(found[0])
-        partitions = {*map(kind.partition, found)}
-        if len(partitions) == 1 and not any(map(kind.error, found)):
-            self._found = True
-            # Most often: a fetch brings many of one partition.
-            self._deliver(found[0].partition() or 0, found)
-        else:
-            self._found = any(message.error() is None for message in found)
-            self._sort(found)
-        if self._found:
-            PROGRESS.go_on(self._connection)
-        return self._found and len(found) == self._batch_size
-
-    def _sort(self, found: list[Message]) -> None:
-        for partition, run in groupby(found, _partition_of):
-            messages = list(run)
+        self._found = False
+        for partition, messages in _RUNS(found):
             if partition >= 0:
+                self._found = True
                 self._deliver(partition, messages)
                 continue
             for message in messages:
                 self._on_event(message)
+        if self._found:
+            PROGRESS.go_on(self._connection)
+        return self._found and len(found) == self._batch_size
 
     def _deliver(self, partition: int, messages: list[Message]) -> None:
         inbox = self._inboxes.get(partition)
         if inbox is None:
             return  # it was released after the fetch
-        rows = from_consumed(messages, self._topic, partition)
-        inbox.put(rows)
+        first = messages[0]
+        inbox.put(messages)
         self._turns.join(inbox)
-        if not inbox.full and len(inbox) >= self._room_for(rows):
+        if not inbox.full and len(inbox) >= self._room_for(first):
             self._set_full(inbox, True)
 
-    def _room_for(self, rows: Columns) -> int:
+    def _room_for(self, message: Message) -> int:
         """How many messages may wait of a partition that has such ones."""
-        size = len(rows.values[0] or b"") + len(rows.keys[0] or b"") + 1
+        size = len(message.value() or b"") + len(message.key() or b"") + 1
         share = max(_ROOM // len(self._inboxes), _LEAST_ROOM)
         return max(min(share, _ROOM_BYTES // len(self._inboxes) // size), 2 * self._batch_size)
 
@@ -246,8 +239,3 @@ class PartitionReader:
                 log.warning("topic %s: %s (reading goes on when it has passed)", self._topic, error.str())
         else:
             raise topic_unreadable_error(self._topic, error, partition)
-
-
-def _partition_of(message: Message) -> int:
-    """-1: it is an event."""
-    return (message.partition() or 0) if message.error() is None else -1

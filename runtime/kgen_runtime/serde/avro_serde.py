@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
-from ..codec import Reader, Trailing, Writer, make_reader, make_writer
+from ..codec import Reader, Trailing, Writer, make_reader, make_writer, payload_functions
 from ..codec.avro.schema.tree import Schema, Union, branch_name
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..errors import (
@@ -31,7 +30,7 @@ T = TypeVar("T")
 Null: TypeAlias = Literal["refuse", "tombstone"]
 Classes: TypeAlias = Mapping[str, type[Any]]
 
-_PREFIX = itemgetter(slice(ID_SIZE))
+_COMMON_PREFIX: Final = payload_functions().common_prefix
 _MAX_READERS = 1_000
 _IS_NULL: Final = "an encoded null, which is not a tombstone: as None it would be written as one"
 _ON_NULL: Final = 'AvroSerde(..., null="tombstone") in place of the serde of the topic takes it for one.'
@@ -210,15 +209,10 @@ class _AvroEncoder(Generic[T]):
 
 def _only_id(payloads: Sequence[bytes | None]) -> int | None:
     """The schema id, if one wrote all of `payloads`. The hot path: no loop in Python."""
-    try:
-        prefixes = list(map(_PREFIX, payloads))  # type: ignore[arg-type]  # a None raises
-    except TypeError:
+    prefix = _COMMON_PREFIX(payloads, ID_SIZE)
+    if prefix is None or prefix[0] != 0 or prefix[1] >= 128:  # no schema id, or a negative one
         return None
-    if not prefixes or prefixes.count(prefixes[0]) != len(prefixes):
-        return None
-    prefix = prefixes[0]
-    framed = len(prefix) == ID_SIZE and prefix[0] == 0 and prefix[1] < 128
-    return int.from_bytes(prefix[1:], "big") if framed else None
+    return int.from_bytes(prefix[1:], "big")
 
 
 def _tagged(headers: Sequence[Headers], name: str) -> dict[int, Headers]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from ..codec import payload_functions
 from ..codec.decoded import NO_ERRORS
 from ..errors import DecodeError, EncodeError, KgenError
 from ..messages import Headers
@@ -14,6 +15,8 @@ from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .schema_store import SchemaStore
 
 T = TypeVar("T")
+
+_TEXTS: Final = payload_functions().texts
 
 
 class _PrimitiveSerde(Serde[T]):
@@ -113,8 +116,8 @@ class StringSerde(_PrimitiveSerde[str]):
     def read_many(self, payloads: Sequence[bytes | None]) -> list[str | None]:
         """See `read`. Keys are most often text, so without a call in Python for each."""
         try:
-            return list(map(bytes.decode, payloads))  # type: ignore[arg-type]  # a None raises
-        except (TypeError, UnicodeDecodeError):
+            return _TEXTS(payloads)
+        except UnicodeDecodeError:
             return super().read_many(payloads)
 
     def read(self, payload: bytes) -> str:

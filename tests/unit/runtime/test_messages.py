@@ -115,13 +115,16 @@ def test_a_repr_shows_what_is_set() -> None:
 
 
 class Unnamed:
-    """A message with a header whose name is not UTF-8."""
+    """A message, if `named` is false with a header whose name is not UTF-8."""
 
-    def __init__(self, offset: int) -> None:
+    def __init__(self, offset: int, named: bool = False) -> None:
         self._offset = offset
+        self._named = named
 
-    def headers(self) -> None:
-        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+    def headers(self) -> list[tuple[str, bytes | None]]:
+        if not self._named:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+        return list(HEADERS)
 
     def key(self) -> bytes:
         return b"k"
@@ -136,20 +139,13 @@ class Unnamed:
         return self._offset
 
 
-def test_what_waits_with_others_is_the_same_afterwards(orders: rt.Topic[str, str]) -> None:
+def test_a_part_of_a_batch_is_the_same_as_in_it(orders: rt.Topic[str, str]) -> None:
     """Also where a message among them cannot give its headers."""
-    messages = [consumed(headers=list(HEADERS)), Unnamed(18), consumed(timestamp=(0, 0)), Unnamed(19)]
-    rows, *others = (from_consumed([each], "orders", 2) for each in messages)
-    for each in others:
-        rows.add(each)
+    messages = [Unnamed(17, True), Unnamed(18), Unnamed(19, True), Unnamed(20)]
+    rows = from_consumed(messages, "orders", 2)
     first, last = decoded(orders, rows.part(0, 2)), decoded(orders, rows.part(2, 4))
-    assert [each.raw() for each in first.oks + last.oks] == [
-        RAW,
-        dataclasses.replace(RAW, headers=(), timestamp=None),
-    ]
-    assert [each.original.offset for each in first.errs + last.errs] == [18, 19]
+    assert [each.raw() for each in first.oks + last.oks] == [RAW, dataclasses.replace(RAW, offset=19)]
+    assert [each.original.offset for each in first.errs + last.errs] == [18, 20]
     assert {(each.stage, each.original.value) for each in first.errs + last.errs} == {
         (rt.Stage.FRAMING, b"v")
     }
-    rows.drop(1)
-    assert [each.original.offset for each in decoded(orders, rows.part(0, 3)).errs] == [18, 19]

@@ -103,7 +103,8 @@ def test_a_partition_that_was_lost_is_assigned_again_or_fails_the_flow(orders: O
     one.read(1)
     one.part._next = 99
     one.part._reader.range = lambda _: (0, 3)
-    one.part._reader._inboxes[0]._rows = None
+    one.part._reader._inboxes[0]._messages = []
+    one.part._reader._inboxes[0]._begin = 0
     one.part._reader._inboxes[0].lost = KafkaError(KafkaError._AUTO_OFFSET_RESET)
     one.part._reader.consumer.consume = lambda *_: []
     if on_gap == "fail":

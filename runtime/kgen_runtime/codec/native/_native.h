@@ -23,6 +23,7 @@
 /* Half a unit in the last place above the largest float of 32 bits: what rounds to infinity. */
 #define KGEN_FLT_LIMIT 0x1.ffffffp127
 #define KGEN_SLOT(object, offset) ((PyObject **)((char *)(object) + (offset)))
+#define KGEN_TYPE(object) ((PyObject *)Py_TYPE(object))
 #define KGEN_IS_A(value, type) PyObject_TypeCheck(value, (PyTypeObject *)(type))
 #define KGEN_ALLOC(type) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), 0))
 
@@ -34,6 +35,15 @@ KGEN_STATIC Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) {
     if (!PyType_IsSubtype((PyTypeObject *)cls, PyDescr_TYPE(descriptor))) return -1;
     PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
     return member->type == Py_T_OBJECT_EX ? member->offset : -1;
+}
+
+/* The C function of a method without arguments of this class, or NULL if the descriptor is something else. */
+KGEN_STATIC PyCFunction kgen_no_arguments(PyObject *cls, PyObject *descriptor) {
+    if (Py_TYPE(descriptor) != &PyMethodDescr_Type) return NULL;
+    if (!PyType_IsSubtype((PyTypeObject *)cls, PyDescr_TYPE(descriptor))) return NULL;
+    PyMethodDef *method = ((PyMethodDescrObject *)descriptor)->d_method;
+    int calls = METH_VARARGS | METH_KEYWORDS | METH_NOARGS | METH_O | METH_FASTCALL | METH_METHOD;
+    return (method->ml_flags & calls) == METH_NOARGS ? method->ml_meth : NULL;
 }
 
 /* Days since 1970-01-01 to year, month, day (Howard Hinnant's days_to_civil). */

@@ -1,0 +1,33 @@
+"""`PayloadFunctions` in plain Python, if no C compiler was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+
+
+def common_prefix(payloads: Sequence[bytes | None], size: int) -> bytes | None:
+    """See `codec.PayloadFunctions.common_prefix`."""
+    try:
+        prefixes: list[bytes] = list(map(itemgetter(slice(size)), payloads))  # type: ignore[arg-type]  # a None raises
+    except TypeError:
+        return None
+    if not prefixes or len(prefixes[0]) < size or prefixes.count(prefixes[0]) != len(prefixes):
+        return None
+    return prefixes[0]
+
+
+def texts(payloads: Sequence[bytes | None]) -> list[str | None]:
+    """See `codec.PayloadFunctions.texts`."""
+    try:
+        return list(map(bytes.decode, payloads))  # type: ignore[arg-type]  # a None raises
+    except TypeError:
+        return [None if payload is None else bytes.decode(payload) for payload in payloads]
+
+
+def total_size(payloads: Sequence[bytes | None]) -> int:
+    """See `codec.PayloadFunctions.total_size`."""
+    try:
+        return sum(map(len, payloads))  # type: ignore[arg-type]  # a None raises
+    except TypeError:
+        return sum(len(payload) for payload in payloads if payload is not None)

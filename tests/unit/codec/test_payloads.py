@@ -1,0 +1,46 @@
+"""What is done to all payloads of a batch at once: the same in both engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgen_runtime.codec import payload_functions
+
+
+@given(st.lists(st.none() | st.binary(max_size=4)), st.integers(0, 4))
+def test_the_engines_agree_on_prefixes(payloads: list[bytes | None], size: int) -> None:
+    beginnings = {None if each is None or len(each) < size else each[:size] for each in payloads}
+    expected = beginnings.pop() if len(beginnings) == 1 else None
+    for name in ("native", "python"):
+        assert payload_functions(engine=name).common_prefix(payloads, size) == expected  # type: ignore[arg-type]
+
+
+@given(st.lists(st.none() | st.text().map(str.encode)))
+def test_texts_are_decoded_and_none_stays(payloads: list[bytes | None]) -> None:
+    for name in ("native", "python"):
+        made = payload_functions(engine=name).texts(payloads)  # type: ignore[arg-type]
+        assert made == [None if each is None else each.decode() for each in payloads]
+
+
+@pytest.mark.parametrize("payloads", [[b"\xff"], [b"a", None, b"\xc3"], [b"\xed\xa0\x80"]])
+def test_what_is_not_utf8_is_an_error(engine: Any, payloads: list[bytes | None]) -> None:
+    with pytest.raises(UnicodeDecodeError):
+        payload_functions(engine=engine).texts(payloads)
+
+
+def test_sizes_are_summed_without_what_is_missing(engine: Any) -> None:
+    functions = payload_functions(engine=engine)
+    assert functions.total_size([]) == functions.total_size([None]) == 0
+    assert functions.total_size([b"abc", None, b"", b"de"]) == 5
+
+
+@pytest.mark.parametrize("wrong", ["a", 5])
+def test_only_bytes_are_payloads(engine: Any, wrong: Any) -> None:
+    functions = payload_functions(engine=engine)
+    with pytest.raises(TypeError):
+        functions.texts([b"a", wrong])
+    assert functions.common_prefix([b"abc", b"abd"], 2) == b"ab"
