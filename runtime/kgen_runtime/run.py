@@ -29,6 +29,7 @@ from .reporting import std_streams
 from .routing.route import check
 from .runner import arguments, log_format
 from .runner.clock_watch import watch
+from .runner.control_channel import ProcessReport
 from .runner.descriptors import check_descriptors, raise_limit
 from .runner.error_report import CutOffError, leave, report_error, reraise_hidden_error
 from .runner.flow_import import load
@@ -37,13 +38,12 @@ from .runner.local_cluster import check_port, run_cluster
 from .runner.preflight import prepare
 from .runner.run_report import About, RunReport
 from .runner.shutdown import (
-    CUT_OFF,
     DONE,
     FAILED,
     INTERRUPTED,
     RESTART,
     DrainedExit,
-    ShutdownController,
+    ProcessShutdown,
     handle_signals_before_run,
 )
 from .state.current_folder import kept_in
@@ -92,7 +92,9 @@ def _run(args: argparse.Namespace) -> int:
 
 def _failed(args: argparse.Namespace, error: BaseException) -> int:
     if isinstance(error, CutOffError) and args.control is not None:
-        leave(CUT_OFF)  # another process reports the reason to the one that started this
+        # Another process reports the reason to the one that started this.
+        args.control.send(ProcessReport.CUT_OFF)
+        leave(FAILED)
     report_error(error, args.control)
     if args.addresses is not None:
         leave(FAILED)
@@ -119,7 +121,7 @@ def _run_here(args: argparse.Namespace) -> int:
         drain = config is not None
         stack.enter_context(kept_in(args.recovery))
         stack.enter_context(
-            ShutdownController(
+            ProcessShutdown(
                 drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id
             )
         )

@@ -22,7 +22,7 @@ from ..recovery.start_offsets import Place, pinned
 from ..reporting.progress import PROGRESS, RECOVERED, PartitionReading
 from ..state.current_folder import recovery_folder
 from ..states import moved
-from ..stop import STOP
+from ..stop import STOP, Way
 from .alignment import Align, Workers, workers_of
 from .bounds import (
     Bound,
@@ -228,7 +228,7 @@ class WorkerConsumer(Generic[K, V]):
         """Other partitions than at the start need a restart. Raises `SourceError`."""
         source = self._source
         count = None if source.kafka.ends else self._watch.check()
-        if count is None or STOP.how is not None:
+        if count is None or STOP.requested:
             return
         known = len(source.partitions)
         what = f"the topic now has {count} partitions, this run reads {known}"
@@ -268,8 +268,8 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
     def next_batch(self) -> list[Batch[Message[K, V]]]:
         """The next messages, decoded, as one item. Never waits."""
         self._commit()
-        if STOP.how is not None:
-            return self._leave(STOP.how)
+        if STOP.requested:
+            return self._leave(STOP.way)
         if self._reader.later(self._partition):
             return self._wait_for_turn()
         self._worker.check_partitions()
@@ -424,8 +424,8 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._source.ended(self._partition, self._next)
         raise StopIteration
 
-    def _leave(self, how: str) -> list[Batch[Message[K, V]]]:
-        if how == "end":
+    def _leave(self, way: Way) -> list[Batch[Message[K, V]]]:
+        if way == "end":
             self._end()
         if self._state is PartitionState.QUIET:
             if self._snapshots > self._quiet_at:

@@ -20,29 +20,10 @@ _LEAST, _MOST = 0.5, 30.0
 _LOOK_EVERY: Final = 0.05
 
 
-class Stuck:
-    """What becomes of a step that would have to wait while the flow is asked to stop. The runner says it."""
-
-    def __init__(self) -> None:
-        self._act: Callable[[], None] | None = None
-
-    def reset(self, act: Callable[[], None] | None = None) -> None:
-        """`act` need not return: it may end the process. Without it the error comes out."""
-        self._act = act
-
-    def report(self) -> None:
-        """Nothing can be done for the messages of this step any more."""
-        if self._act is not None:
-            self._act()
-
-
-STUCK = Stuck()
-
-
 def pause(seconds: float) -> None:
     """Sleep, but not beyond a wish to stop."""
     end = time.monotonic() + seconds
-    while STOP.how is None and (left := end - time.monotonic()) > 0:
+    while not STOP.requested and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, _LOOK_EVERY))
 
 
@@ -53,7 +34,7 @@ def retry_until_available(
     many) that wait meanwhile.
 
     Holds up the worker, and so the sources. If the flow is asked to stop it waits no longer: the epoch
-    cannot be closed, so the runner leaves without it (`STUCK`); otherwise raises `RegistryUnavailable`.
+    cannot be closed, so the runner leaves without it; where there is none, raises `RegistryUnavailable`.
     """
     try:
         return call()
@@ -63,11 +44,11 @@ def retry_until_available(
         wait = _LEAST
         while True:
             PROGRESS.retried(f"asking the schema registry (step {step_id})")
-            if STOP.how is None:
+            if not STOP.requested:
                 log.warning("%s waits for the registry: %s", step_id, unavailable.what)
                 _sleep(step_id, sleep, wait, messages)
-            if STOP.how is not None:
-                STUCK.report()
+            if STOP.requested:
+                STOP.stuck()
                 raise unavailable
             try:
                 return call()

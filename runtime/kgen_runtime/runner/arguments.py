@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from .control_channel import inherited
 from .log_format import FORMATS
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -68,9 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="no report of what is read, written, failed and waited for"
     )
-    parser.add_argument(
-        "--control", type=Path, help=argparse.SUPPRESS
-    )  # from the one who starts the processes
+    # From the process that starts a local cluster to those of it.
+    parser.add_argument("--control", type=inherited, help=argparse.SUPPRESS)
     _add_scale(parser.add_argument_group("scale"))
     _add_recovery(parser.add_argument_group("recovery"))
     return parser

@@ -15,7 +15,6 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final, NoReturn
 
 from bytewax.errors import BytewaxRuntimeError
@@ -29,7 +28,8 @@ from ..reporting.call_site import failed_line
 from ..reporting.printable import escaped
 from ..reporting.progress import PROGRESS
 from ..reporting.std_streams import StdoutError
-from .log_format import write_error
+from .control_channel import ProcessEnd, ProcessReport
+from .log_format import error_text, write_line
 from .shutdown import FAILED
 
 _MADE: Final = (
@@ -54,21 +54,21 @@ class CutOffError(KgenError):
         )
 
 
-def report_error(error: BaseException, cluster: Path | None = None) -> None:
+def report_error(error: BaseException, control: ProcessEnd | None = None) -> None:
     """What, where and a hint; a traceback for errors that are not kgen's.
 
-    Processes that share the folder `cluster` report an error that they all met once.
+    A process of a local cluster leaves that to the one that started it, which shows once what all report.
     """
     chain = list(causes(error))
     for cause in reversed(chain):
         known = cause if isinstance(cause, KgenError) else explained(cause) or _lost_output(cause)
         if known is not None:
-            _write(known, cluster)
+            _write(known, control)
             return
     root = chain[-1]
     found = "".join(traceback.format_exception(type(root), root, root.__traceback__))
     step = next((f"step {named}" for cause in chain if (named := step_named(cause))), None)
-    _write(KgenError(f"{class_name(root)}: {root}", where=step or failed_line(found) or None), cluster, found)
+    _write(KgenError(f"{class_name(root)}: {root}", where=step or failed_line(found) or None), control, found)
 
 
 def _lost_output(cause: BaseException) -> KgenError | None:
@@ -76,32 +76,24 @@ def _lost_output(cause: BaseException) -> KgenError | None:
     return KgenError(str(cause)) if isinstance(cause, StdoutError) else None
 
 
-def _write(error: KgenError, cluster: Path | None, found: str = "") -> None:
+def _write(error: KgenError, control: ProcessEnd | None, found: str = "") -> None:
     found = found or (error.traceback if isinstance(error, ProcessingError) else "")
     text = f"{found.rstrip()}\nerror: {error}" if found else f"error: {error}"
     text = "\n".join(map(escaped, text.split("\n")))
-    if cluster is not None and not _is_first(text, cluster):
-        return
     parts = {"what": error.what, "where": error.where, "hint": error.hint}
-    write_error(text, **parts, **({"traceback": found} if found else {}))
-
-
-def _is_first(text: str, cluster: Path) -> bool:
-    try:
-        (cluster / f"{hashlib.sha256(text.encode()).hexdigest()}.reported").touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    except OSError:
-        return True  # the folder goes when the processes end: twice is better than never
-    return True
+    shown = error_text(text, **parts, **({"traceback": found} if found else {}))
+    # In JSON the same error is another text in each process.
+    key = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+    if control is None or not control.send(ProcessReport.ERROR, f"{key}\n{shown}"):
+        write_line(shown)
 
 
 @contextmanager
-def reraise_hidden_error(cluster: Path | None) -> Iterator[None]:
+def reraise_hidden_error(control: ProcessEnd | None) -> Iterator[None]:
     """For Bytewax's run in one process of several: raises the error that is behind a panic, or `CutOffError`
     if it is another process's.
     """
-    noted = RecordedErrors(cluster)
+    noted = RecordedErrors(control)
     with noted.taken():
         try:
             yield
@@ -117,8 +109,8 @@ def reraise_hidden_error(cluster: Path | None) -> Iterator[None]:
 class RecordedErrors:
     """The errors that Bytewax made, in their order."""
 
-    def __init__(self, cluster: Path | None) -> None:
-        self._cluster = cluster
+    def __init__(self, control: ProcessEnd | None) -> None:
+        self._control = control
         self._errors: list[BaseException] = []
         self._timer = threading.Timer(_PATIENCE, self._end)
         self._timer.daemon = True
@@ -150,7 +142,7 @@ class RecordedErrors:
     def _end(self) -> None:
         first = self.first()
         if first is not None:
-            report_error(first, self._cluster)
+            report_error(first, self._control)
         leave(FAILED)
 
 

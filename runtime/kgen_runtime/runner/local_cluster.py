@@ -1,4 +1,18 @@
-"""Several processes on this machine as one Bytewax cluster: started together, stopped together."""
+"""Several processes on this machine as one Bytewax cluster: started together, stopped together.
+
+    RUNNING ──a signal, or a process is STOPPING──▶ STOPPING ──all are DRAINED──▶ LEAVING
+    STOPPING, LEAVING ──a process is STUCK──▶ EXITING
+    RUNNING, STOPPING, LEAVING, EXITING ──a process is CUT_OFF──▶ CUT_OFF
+
+- RUNNING: nobody has asked the run to stop.
+- STOPPING: all processes are asked to stop.
+- LEAVING: all are asked to leave: one that leaves before the others takes their epoch along.
+- EXITING: all are asked to exit without waiting for each other.
+- CUT_OFF: a process failed because another one did, which is waited for to report why.
+
+From each the run ends when all processes have ended, one has died, or a second signal came. The
+messages are in `control_channel`.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +23,29 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from contextlib import ExitStack, contextmanager, suppress
+from enum import Enum, auto
+from types import FrameType, MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from ..errors import ConfigError
+from ..states import Moves, moved
+from ..stop import STOP
 from .arguments import is_port
+from .control_channel import (
+    ChannelClosedError,
+    ClusterEnd,
+    Command,
+    Inheritance,
+    ProcessReport,
+    open_channel,
+)
 from .early_signals import SIGNALS, hold_back
 from .error_report import CutOffError
-from .shutdown import CUT_OFF, DONE, FAILED, INTERRUPTED, RESTART, Command, begin
+from .log_format import write_line
+from .shutdown import DONE, FAILED, INTERRUPTED, RESTART
 
 _LOOK_EVERY: Final = 0.02
 _PATIENCE: Final = 5.0
@@ -32,6 +56,39 @@ _USUAL_PORT: Final = 3030
 log = logging.getLogger("kgen_runtime.run")
 
 
+class ClusterState(Enum):
+    """Of a local cluster, in the process that started it."""
+
+    RUNNING = auto()
+    STOPPING = auto()
+    LEAVING = auto()
+    EXITING = auto()
+    CUT_OFF = auto()
+
+
+_S = ClusterState
+CLUSTER_MOVES: Final[Moves[ClusterState]] = MappingProxyType(
+    {
+        _S.RUNNING: frozenset({_S.STOPPING, _S.CUT_OFF}),
+        _S.STOPPING: frozenset({_S.LEAVING, _S.EXITING, _S.CUT_OFF}),
+        _S.LEAVING: frozenset({_S.EXITING, _S.CUT_OFF}),
+        _S.EXITING: frozenset({_S.CUT_OFF}),
+        _S.CUT_OFF: frozenset(),
+    }
+)
+_COMMANDS: Final = MappingProxyType(
+    {_S.STOPPING: Command.STOP, _S.LEAVING: Command.LEAVE, _S.EXITING: Command.EXIT}
+)
+"""What all processes are asked for when the cluster enters a state."""
+
+
+class Member(NamedTuple):
+    """A process of the cluster."""
+
+    process: subprocess.Popen[bytes]
+    control: ClusterEnd
+
+
 def run_cluster(args: argparse.Namespace) -> int:
     """Run `args.processes` processes to their end; the exit code. One that dies takes all down.
 
@@ -39,85 +96,108 @@ def run_cluster(args: argparse.Namespace) -> int:
     """
     check_port(args.processes)
     addresses = ";".join(f"127.0.0.1:{port}" for port in _free_ports(args.processes))
-    with _signals() as seen, tempfile.TemporaryDirectory(prefix="kgen-run-") as folder, ExitStack() as stack:
-        control = Path(folder)
-        children = []
+    with _signals() as seen, ExitStack() as stack:
+        members = []
         for index in range(args.processes):
-            command, env = _command(args, index, addresses, control), _environment(index)
-            child = _started(command, env)
-            stack.callback(_end, child)
-            children.append(child)
-        return ClusterWatch(children, control, seen).run()
+            member = _started(args, index, addresses)
+            stack.callback(_end, member)
+            members.append(member)
+        return ClusterWatch(members, seen).run()
 
 
 class ClusterWatch:
     """Looks after the processes."""
 
-    def __init__(
-        self, children: list[subprocess.Popen[bytes]], control: Path, signals: Sequence[int]
-    ) -> None:
-        self._children = children
-        self._control = control
+    def __init__(self, members: Sequence[Member], signals: Sequence[int]) -> None:
+        self.state = ClusterState.RUNNING
+        self._members = members
         self._signals = signals
-        self._sent: set[Command] = set()
+        self._drained: set[int] = set()
+        self._cut_off: set[int] = set()
         self._cut_off_at: float | None = None
+        self._errors: set[str] = set()
 
     def run(self) -> int:
         """Until all have ended, one has died, or a second signal came. Raises `CutOffError`."""
         while True:
-            codes = [child.poll() for child in self._children]
+            codes = [member.process.poll() for member in self._members]
+            for index in range(len(self._members)):  # also what they sent before they ended
+                self._read(index)
             for index, code in enumerate(codes):
-                if code not in (None, DONE, RESTART, CUT_OFF):
+                if code not in (None, DONE, RESTART) and index not in self._cut_off:
                     log.error("process %s ended with code %s; stopping all", index, code)
                     return FAILED
-            if CUT_OFF in codes:
-                self._wait_for_the_cause(codes)
+            if self.state is ClusterState.CUT_OFF:
+                self._check_patience(codes)
             elif None not in codes:
                 return RESTART if RESTART in codes else DONE
             if len(self._signals) > 1:
                 return INTERRUPTED
-            self._pass_on()
+            if self._signals:
+                self._enter(ClusterState.STOPPING)
             time.sleep(_LOOK_EVERY)
 
-    def _wait_for_the_cause(self, codes: Sequence[int | None]) -> None:
-        self._cut_off_at = self._cut_off_at or time.monotonic()
+    def _check_patience(self, codes: Sequence[int | None]) -> None:
+        assert self._cut_off_at is not None
         if None not in codes or time.monotonic() > self._cut_off_at + _PATIENCE:
             raise CutOffError
 
-    def _pass_on(self) -> None:
-        if self._signals or any(self._control.glob("*.stopping")):
-            self._send(Command.STOP)
-        if any(self._control.glob("*.stuck")):
-            self._send(Command.EXIT)
-        # Only when all are ready: one that leaves before takes the epoch of the others along.
-        if len(list(self._control.glob("*.drained"))) == len(self._children):
-            self._send(Command.LEAVE)
+    def _read(self, index: int) -> None:
+        with suppress(ChannelClosedError):  # `poll` says how it ended
+            for report, text in self._members[index].control.messages():
+                self._on_report(index, report, text)
 
-    def _send(self, command: Command) -> None:
-        if command in self._sent:
+    def _on_report(self, index: int, report: ProcessReport, text: str) -> None:
+        if report is ProcessReport.ERROR:
+            self._show_once(text)
+        elif report is ProcessReport.CUT_OFF:
+            self._cut_off.add(index)
+            self._cut_off_at = self._cut_off_at or time.monotonic()
+            self._enter(ClusterState.CUT_OFF)
+        elif report is ProcessReport.STOPPING:
+            self._enter(ClusterState.STOPPING)
+        elif report is ProcessReport.STUCK:
+            self._enter(ClusterState.EXITING)
+        elif report is ProcessReport.DRAINED:
+            self._drained.add(index)
+            if len(self._drained) == len(self._members):
+                self._enter(ClusterState.LEAVING)
+
+    def _enter(self, state: ClusterState) -> None:
+        """Go on, unless another process or a signal has led as far already."""
+        if state not in CLUSTER_MOVES[self.state]:
             return
-        self._sent.add(command)
-        for child in self._children:
-            assert child.stdin is not None
-            try:
-                child.stdin.write(command.value)
-                child.stdin.flush()
-            except OSError:
-                continue  # it has just ended
+        self.state = moved(CLUSTER_MOVES, self.state, state)
+        if state in _COMMANDS:
+            for member in self._members:
+                member.control.send(_COMMANDS[state])  # not to one that has just ended
+
+    def _show_once(self, text: str) -> None:
+        key, _, shown = text.partition("\n")
+        if key not in self._errors:
+            self._errors.add(key)
+            write_line(shown)
 
 
-def _started(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
+def _started(args: argparse.Namespace, index: int, addresses: str) -> Member:
     """A process that answers also the signals that come before it has loaded what it needs for that."""
+    control, inheritance = open_channel()
+    command, env = _command(args, index, addresses, inheritance), _environment(index)
     hold_back(True)
     try:
-        return subprocess.Popen(command, env=env, stdin=subprocess.PIPE)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, env=env, stdin=subprocess.DEVNULL, **inheritance.options
+        )
     finally:
         hold_back(False)
+        inheritance.close()
+    return Member(process, control)
 
 
-def _command(args: argparse.Namespace, index: int, addresses: str, control: Path) -> list[str]:
+def _command(args: argparse.Namespace, index: int, addresses: str, inheritance: Inheritance) -> list[str]:
     command: list[Any] = [sys.executable, "-m", "kgen_runtime.run", args.flow]
-    command += ["--process-id", index, "--addresses", addresses, "--control", control, "--processes", 1]
+    command += ["--process-id", index, "--addresses", addresses, "--control", inheritance.argument]
+    command += ["--processes", 1]
     command += ["--workers", args.workers, "--log-level", args.log_level]
     command += ["--log-format", args.log_format, *(["--quiet"] if args.quiet else [])]
     command += ["--epoch-interval", args.epoch_interval.total_seconds()]
@@ -150,11 +230,10 @@ def _given_port() -> str:
     return os.environ.get(_PORT) or str(_USUAL_PORT)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    child.kill()
-    child.wait()
-    if child.stdin is not None:
-        child.stdin.close()
+def _end(member: Member) -> None:
+    member.process.kill()
+    member.process.wait()
+    member.control.close()
 
 
 @contextmanager
@@ -166,7 +245,7 @@ def _signals() -> Iterator[list[int]]:
         seen.append(number)
 
     before = {number: signal.signal(number, note) for number in SIGNALS}
-    begin()
+    STOP.over()  # the processes run the flow, not this one
     try:
         yield seen
     finally:

@@ -36,13 +36,23 @@ def configure(form: str, level: str, process: int | None) -> None:
         logging.captureWarnings(True)
 
 
-def write_error(text: str, **fields: object) -> None:
+def error_text(text: str, **fields: object) -> str:
     """The error that ends the run: `text`, or in JSON its parts. It ends the whole cluster, so in text no
     process is named.
     """
     if _Form.json:
         text = _line("ERROR", "kgen_runtime.run", "error", text.rstrip(), fields)
-    sys.stderr.write(text.rstrip("\n") + "\n")
+    return text.rstrip("\n")
+
+
+def write_error(text: str, **fields: object) -> None:
+    """As `error_text` makes it."""
+    write_line(error_text(text, **fields))
+
+
+def write_line(line: str) -> None:
+    """What `error_text` made, here or in a process of the cluster."""
+    sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
 

@@ -1,42 +1,38 @@
-"""Signals, and how this process leaves a run: the main thread's side of `stop`."""
+"""How this process leaves a run: its signals, what the process that started it wants, and the time it takes.
+
+The states are those of `stop`; here is what this process does in them.
+
+- UNBEGUN: exits at once; of a local cluster, when all are asked to, or after 5 s.
+- UNREAD: counts as drained unless a partition is read here within 5 s.
+- UNREAD, DRAINING, DRAINED: gives up an epoch and 30 s after the request.
+- DRAINED: leaves; of a local cluster, when all have drained; of one that something else runs, after an epoch,
+  for the first to leave takes the epoch of the others along.
+- LEAVING: `DrainedExit` is raised in the main thread; exits after 5 s if a step keeps its worker.
+- UNDRAINED: exits, at once or when the others of the cluster know.
+"""
 
 from __future__ import annotations
 
 import _thread
 import logging
 import os
+import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from enum import Enum
-from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn
 
-from ..flow.retry import STUCK
 from ..reporting.progress import PROGRESS
-from ..stop import STOP, How
+from ..stop import STOP, ShutdownState
+from .control_channel import ChannelClosedError, Command, ControlChannelError, ProcessEnd, ProcessReport
 from .early_signals import SIGNALS, hold_back
 
 DONE, FAILED, RESTART, INTERRUPTED = 0, 2, 75, 130
 """Exit codes."""
-CUT_OFF: Final = 69
-"""How a process of a cluster notifies the one that started it that another one failed."""
-
-
-class Command(Enum):
-    """What a process of a cluster is asked for by the one that started it, as it stands on stdin."""
-
-    STOP = b"s"
-    """Read no more."""
-    LEAVE = b"l"
-    """All have drained: end."""
-    EXIT = b"x"
-    """One hangs: end without waiting for it."""
-
 
 _PATIENCE: Final = timedelta(seconds=30)
 _BUILD_TIME: Final = timedelta(seconds=5)
@@ -52,7 +48,18 @@ class DrainedExit(BaseException):
     """
 
 
-_begun = threading.Event()
+class LoadShutdown:
+    """While a flow is loaded: nothing was read yet."""
+
+    def requested(self, state: ShutdownState) -> None:
+        """Exit."""
+        _exit_unbegun()
+
+    def drained(self) -> None:
+        """Not before the run."""
+
+    def stuck(self) -> None:
+        """Not before the run."""
 
 
 @contextmanager
@@ -62,177 +69,187 @@ def handle_signals_before_run() -> Iterator[None]:
     """
 
     def leave(number: int, frame: FrameType | None) -> None:
-        if not _begun.is_set():
-            _leave_unbegun()
+        if STOP.state is ShutdownState.LOADING:
+            STOP.request()
 
-    _begun.clear()
+    STOP.load(LoadShutdown())
     before = {number: signal.signal(number, leave) for number in SIGNALS}
     hold_back(False)
     try:
         yield
     finally:
+        STOP.over()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def begin() -> None:
-    """The run has handlers of its own from now on."""
-    _begun.set()
+class ProcessShutdown:
+    """While entered, the run goes on: the first SIGINT or SIGTERM asks the sources to stop, the second one
+    ends the process (130).
 
-
-class ShutdownController:
-    """While entered: the first SIGINT or SIGTERM asks the sources to stop, the second one ends the process
-    (130).
-
-    `drain`: there is recovery, so stop without an end of input (see `stop`). `control`: the folder
-    through which the process that started this one (`cluster`) is notified; it speaks on stdin. `linger`:
-    how long to stay for the others if nothing reports when they are ready, too.
+    `drain`: there is recovery, so stop without an end of input (see `stop`). `control`: the channel to the
+    process that started this one as part of a local cluster; `process`: its number in any cluster.
     """
 
-    def __init__(self, *, drain: bool, epoch: timedelta, control: Path | None, process: int | None) -> None:
+    def __init__(
+        self, *, drain: bool, epoch: timedelta, control: ProcessEnd | None, process: int | None
+    ) -> None:
         self._drain = drain
         self._epoch = epoch
         self._control = control
         self._process = process
-        self._left = False
-        self._exiting = threading.Lock()  # held once this process has given up
         self._handlers: dict[int, Any] = {}
-        self._signals = SignalPipe()
+        self._interrupted = False
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # `put` may be called in a handler
+        self._wakeup = SignalPipe()
+        self._timers: list[threading.Timer] = []
 
-    def __enter__(self) -> ShutdownController:
-        way: How = "drain" if self._drain else "end"
-        STOP.reset(way, self._on_request, self._on_drained, self._on_nobody, held=True)
-        STUCK.reset(self._on_stuck)
+    def __enter__(self) -> ProcessShutdown:
         for number in SIGNALS:
             self._handlers[number] = signal.signal(number, self._on_signal)
-        begin()
-        self._signals.open()
+        STOP.begin("drain" if self._drain else "end", self)
+        self._wakeup.open()
+        _start_thread("kgen-shutdown", self._follow_signals)
         if self._control is not None:
-            threading.Thread(target=self._follow_commands, name="kgen-control", daemon=True).start()
+            _start_thread("kgen-control", self._follow_commands, self._control)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._left = False  # a late wish to leave must not hit what comes after the run
-        STOP.release()
-        STUCK.reset()
-        self._signals.close()
+        STOP.over()
+        for timer in self._timers:
+            timer.cancel()
+        self._wakeup.close()
+        self._signals.put(0)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._left:
+        if STOP.state is ShutdownState.LEAVING:
             raise DrainedExit
-        if STOP.how is not None:
+        if STOP.state is ShutdownState.OVER:
+            return
+        if self._interrupted:
             os._exit(INTERRUPTED)  # a worker may be waiting for a broker; nothing that is durable is harmed
-        log.info("%s: stopping", signal.Signals(number).name)
-        STOP.request()
+        self._interrupted = True
+        self._signals.put(number)
 
-    def _on_request(self) -> None:
-        self._report("stopping")
-        if self._drain:
-            _later(self._epoch + _PATIENCE, self._give_up)
+    def _follow_signals(self) -> None:
+        while number := self._signals.get():
+            if not STOP.requested:
+                log.info("%s: stopping", signal.Signals(number).name)
+            STOP.request()
 
-    def _on_drained(self) -> None:
+    def _follow_commands(self, control: ProcessEnd) -> None:
+        try:
+            while True:
+                for command, _ in control.messages():
+                    self._obey(command)
+        except ChannelClosedError:
+            os._exit(INTERRUPTED)
+        except ControlChannelError as error:
+            log.error("%s", error)
+            os._exit(FAILED)
+
+    def _obey(self, command: Command) -> None:
+        if command is Command.STOP:
+            STOP.request()
+        elif command is Command.LEAVE:
+            self._leave()
+        elif STOP.state is ShutdownState.UNDRAINED:
+            # Those that hang go last: unlike the others they do not notice who is gone.
+            self._later(_FLUSH, self._exit)
+        else:
+            self._exit()
+
+    def requested(self, state: ShutdownState) -> None:
+        """Report it, and see that it comes to an end."""
+        self._report(ProcessReport.STOPPING)
+        if state is ShutdownState.UNBEGUN:
+            if self._control is None:
+                _exit_unbegun()
+            self._exit_together()  # others of the cluster may have begun
+        elif state is not ShutdownState.ENDING:
+            self._later(self._epoch + _PATIENCE, self._run_out_of_time)
+            if state is ShutdownState.UNREAD:
+                self._later(_BUILD_TIME, self._count_as_drained)
+
+    def drained(self) -> None:
+        """Leave, or wait for the others."""
         if self._control is not None:
-            self._report("drained")
+            self._report(ProcessReport.DRAINED)
         elif self._process is not None:
-            # Part of a cluster that something else runs: the first to leave takes the epoch of the others
-            # along.
-            _later(self._epoch, self._leave)
+            self._later(self._epoch, self._leave)
         else:
             self._leave()
 
-    def _on_nobody(self) -> None:
-        """No partition is being read here."""
-        if not STOP.listed:
-            # Nothing was read yet, or the flow has no source of kgen's. Bytewax, asked to leave while it
-            # still builds the flow, would abort; so end like any program that is asked to.
-            if self._control is None:
-                _leave_unbegun()
-            self._go_together()  # others of the cluster may have begun
-        elif self._drain:
-            _later(_BUILD_TIME, self._if_nobody)
-
-    def _if_nobody(self) -> None:
-        if not STOP.joined:  # fewer partitions than workers
-            self._on_drained()
-
-    def _on_stuck(self) -> None:
-        """A step of this worker would wait for the registry. It goes no further: what it returned or raised
-        would be taken for an error.
-        """
+    def stuck(self) -> None:
+        """Exit. The step goes no further: what it returned or raised would be taken for an error."""
         if self._drain:
-            self._exit_undrained(
+            self._give_up(
                 "the open epoch cannot be made durable without the registry; the next run repeats it"
             )
         else:
-            self._exit_undrained(
+            self._give_up(
                 "what waits for the registry is not written, and no recovery folder keeps its place"
             )
         while True:
             time.sleep(_PATIENCE.total_seconds())
 
-    def _give_up(self) -> None:
-        if not self._left:
-            self._exit_undrained("not everything was durable in time; the next run repeats the last epoch")
+    def _count_as_drained(self) -> None:
+        if STOP.advance(ShutdownState.DRAINED, ShutdownState.UNREAD):  # fewer partitions than workers
+            self.drained()
 
-    def _exit_undrained(self, why: str) -> None:
+    def _run_out_of_time(self) -> None:
+        self._give_up(
+            "not everything was durable in time; the next run repeats the last epoch",
+            *(ShutdownState.UNREAD, ShutdownState.DRAINING, ShutdownState.DRAINED),
+        )
+
+    def _give_up(self, why: str, *after: ShutdownState) -> None:
         """Leave from any thread, whatever the workers do: one that hangs would be waited for."""
-        if not self._exiting.acquire(blocking=False):
+        if not STOP.advance(ShutdownState.UNDRAINED, *after):
             return
         log.warning("%s", why)
         if self._control is not None:
-            self._go_together()
+            self._exit_together()
         elif self._process is not None:
-            _later(self._epoch, _exit)
+            self._later(self._epoch, self._exit)
         elif not self._drain:
-            _later(_FLUSH, _exit)  # what other workers have given to the producer is on its way
+            self._later(_FLUSH, self._exit)  # what other workers have given to the producer is on its way
         else:
-            _exit()
-
-    def _go_together(self) -> None:
-        """Have all processes asked to exit: those who see a peer disappear fail."""
-        self._report("stuck")
-        _later(_BUILD_TIME, _exit)
-
-    def _leave(self) -> None:
-        self._left = True
-        _later(_BUILD_TIME, self._exit_if_left)
-        _thread.interrupt_main(signal.SIGINT)  # the handler then raises in the main thread
-
-    def _exit_if_left(self) -> None:
-        if self._left:  # a step keeps its worker, for which Bytewax waits
-            _exit()
-
-    def _report(self, what: str) -> None:
-        if self._control is not None:
-            (self._control / f"{self._process}.{what}").touch()
-
-    def _follow_commands(self) -> None:
-        """Commands on stdin. Its end means that their sender is gone."""
-        while sent := os.read(0, 1):
-            command = Command(sent)
-            if command is Command.STOP:
-                STOP.request()
-            elif command is Command.LEAVE:
-                self._leave()
-            else:
-                self._exit_together()
-        os._exit(INTERRUPTED)
+            self._exit()
 
     def _exit_together(self) -> None:
-        # The ones that hang go last: unlike the others they do not notice who is gone.
-        if self._exiting.locked():
-            _later(_FLUSH, _exit)
-        else:
+        """Have all processes asked to exit: those who see a peer disappear fail."""
+        self._report(ProcessReport.STUCK)
+        self._later(_BUILD_TIME, self._exit)
+
+    def _leave(self) -> None:
+        if STOP.advance(ShutdownState.LEAVING):
+            self._later(_BUILD_TIME, self._exit)  # a step may keep its worker, for which Bytewax waits
+            self._interrupted = False  # the next signal is our own: its handler raises in the main thread
+            _thread.interrupt_main(signal.SIGINT)
+
+    def _exit(self) -> None:
+        if STOP.advance(ShutdownState.EXITING):
             _exit()
+
+    def _report(self, report: ProcessReport) -> None:
+        if self._control is not None:
+            self._control.send(report)
+
+    def _later(self, delay: timedelta, act: Callable[[], None]) -> None:
+        timer = threading.Timer(delay.total_seconds(), act)
+        timer.daemon = True
+        self._timers.append(timer)
+        timer.start()
 
 
 class SignalPipe:
-    """Ends a run that has not begun and is asked to: until all processes of a cluster are there, Bytewax
-    keeps the main thread, in which Python runs the handlers of signals.
+    """Notices signals where no handler runs: until all processes of a cluster are there, Bytewax keeps the
+    main thread, in which Python runs them.
     """
 
     def __init__(self) -> None:
@@ -240,11 +257,11 @@ class SignalPipe:
         self._before = -1
 
     def open(self) -> None:
-        """Signals are noticed from now on, also where no handler runs."""
+        """From now on."""
         read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         self._before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        threading.Thread(target=_read_signals, args=(read,), name="kgen-signals", daemon=True).start()
+        _start_thread("kgen-signals", _read_signals, read)
 
     def close(self) -> None:
         """No more."""
@@ -256,11 +273,16 @@ def _read_signals(read: int) -> None:
     with open(read, "rb", buffering=0) as signals:
         while number := signals.read(1):
             time.sleep(_DEAF)
-            if number[0] in SIGNALS and STOP.how is None and not STOP.listed:
-                _leave_unbegun()
+            if number[0] in SIGNALS and STOP.state is ShutdownState.STARTING:
+                STOP.request()
 
 
-def _leave_unbegun() -> NoReturn:
+def _start_thread(name: str, act: Callable[..., None], *args: object) -> None:
+    threading.Thread(target=act, args=args, name=name, daemon=True).start()
+
+
+def _exit_unbegun() -> NoReturn:
+    STOP.advance(ShutdownState.EXITING)
     log.info("stopped before anything was read from Kafka")
     _exit()
 
@@ -269,9 +291,3 @@ def _exit() -> NoReturn:
     PROGRESS.finish()
     logging.shutdown()
     os._exit(RESTART if STOP.restart else DONE)
-
-
-def _later(delay: timedelta, act: Any) -> None:
-    timer = threading.Timer(delay.total_seconds(), act)
-    timer.daemon = True
-    timer.start()

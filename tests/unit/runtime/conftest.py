@@ -18,7 +18,7 @@ from kgen_runtime.producer import delivery as deliveries
 from kgen_runtime.producer import sink
 from kgen_runtime.producer.broker_refusals import OF_A_BATCH
 from kgen_runtime.producer.sender import place_of
-from kgen_runtime.stop import STOP
+from kgen_runtime.stop import STOP, ShutdownState
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +26,32 @@ def fresh_stop() -> Iterator[None]:
     STOP.reset()
     yield
     STOP.reset()
+
+
+class RecordedActions:
+    """Of a runner: which states requests led to, and what else was reported."""
+
+    def __init__(self) -> None:
+        self.requests: list[ShutdownState] = []
+        self.reports: list[str] = []
+
+    def requested(self, state: ShutdownState) -> None:
+        self.requests.append(state)
+
+    def drained(self) -> None:
+        self.reports.append("drained")
+
+    def stuck(self) -> None:
+        self.reports.append("stuck")
+
+
+@pytest.fixture
+def runner() -> RecordedActions:
+    """A runner with recovery has begun a run."""
+    actions = RecordedActions()
+    STOP.load(actions)
+    STOP.begin("drain", actions)
+    return actions
 
 
 @pytest.fixture

@@ -7,17 +7,13 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from bytewax.dataflow import Dataflow
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.errors import ConfigError
-from kgen_runtime.runner.error_report import CutOffError, report_error
-from kgen_runtime.runner.local_cluster import ClusterWatch
-from kgen_runtime.runner.shutdown import CUT_OFF, DONE, FAILED
+from kgen_runtime.runner.shutdown import FAILED
 
 from .conftest import texts
 
@@ -138,58 +134,7 @@ def test_an_error_is_reported_though_another_worker_is_busy(tmp_path: Path) -> N
     assert "at step flow.act" in text
 
 
-def test_an_error_that_every_process_meets_is_reported_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("orders", "orders", "payments"):
-        report_error(ConfigError(f"no schema for {name}", hint="Pull it."), tmp_path)
-    reported = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert reported == ["error: no schema for orders", "error: no schema for payments"]
-
-
-def test_an_error_is_reported_though_the_folder_of_the_cluster_is_gone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    report_error(ConfigError("no schema for orders", hint="Pull it."), tmp_path / "gone")
-    assert "error: no schema for orders\n" in capsys.readouterr().err
-
-
 def test_an_error_that_bytewax_keeps_to_itself_is_reported_as_one(tmp_path: Path) -> None:
     text = said(tmp_path, "hidden", "-p", "2")
     assert text.count("error: the cluster failed and no process reported a cause\n  hint: ") == 1
     assert "Traceback" not in text
-
-
-class Child:
-    """As a process that ends with these codes, one a look."""
-
-    stdin = None
-
-    def __init__(self, *codes: int | None) -> None:
-        self._codes = list(codes)
-
-    def poll(self) -> int | None:
-        return self._codes.pop(0) if len(self._codes) > 1 else self._codes[0]
-
-
-def watched(folder: Path, *children: Child) -> int:
-    return ClusterWatch(cast(Any, list(children)), folder, []).run()
-
-
-def test_the_process_that_failed_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert watched(tmp_path, Child(CUT_OFF), Child(None, None, FAILED)) == FAILED
-    assert "process 1 ended with code 2" in caplog.text
-
-
-def test_a_process_that_was_killed_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert watched(tmp_path, Child(None, CUT_OFF), Child(None, None, -9)) == FAILED
-    assert "process 1 ended with code -9" in caplog.text
-
-
-@pytest.mark.parametrize("other", [CUT_OFF, DONE, None])
-def test_that_no_process_says_why_is_reported(
-    tmp_path: Path, other: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kgen_runtime.runner.local_cluster._PATIENCE", 0.1)
-    with pytest.raises(CutOffError):
-        watched(tmp_path, Child(None, CUT_OFF), Child(None, other))

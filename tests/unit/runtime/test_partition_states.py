@@ -18,7 +18,7 @@ from kgen_runtime.errors import RegistryUnavailable
 from kgen_runtime.states import StateError
 from kgen_runtime.stop import STOP
 
-from .conftest import texts
+from .conftest import RecordedActions, texts
 
 Orders = rt.Topic[str, str]
 
@@ -76,9 +76,9 @@ def test_a_partition_is_held_once_however_often_the_registry_is_asked(orders: Or
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_a_partition_that_is_drained_reports_it_once(orders: Orders, held: bool) -> None:
-    drained: list[int] = []
-    STOP.reset("drain", on_drained=lambda: drained.append(1), held=True)
+def test_a_partition_that_is_drained_reports_it_once(
+    orders: Orders, runner: RecordedActions, held: bool
+) -> None:
     one = Recorded(orders)
     if held:
         one.part._worker.decoder.decode = unavailable
@@ -90,7 +90,7 @@ def test_a_partition_that_is_drained_reports_it_once(orders: Orders, held: bool)
     one.part.close()
     before = "HELD" if held else "READING"
     assert one.states == through("ASSIGNED", before, "QUIET", "DRAINED", "CLOSED")
-    assert drained == [1]
+    assert runner.reports == ["drained"]
 
 
 def unavailable(_: Any) -> Any:

@@ -19,6 +19,7 @@ import kgen_runtime as rt
 from kgen_runtime import run
 from kgen_runtime.runner import arguments
 from kgen_runtime.runner.flow_import import load
+from kgen_runtime.runner.shutdown import INTERRUPTED, RESTART
 
 FLOW = """
     import bytewax.operators as op
@@ -294,12 +295,14 @@ def test_a_port_that_is_none_is_reported(
 
 
 SLOW = """
+    import os
     import time
     from pathlib import Path
     from bytewax.dataflow import Dataflow
     import kgen_runtime as rt
     from kgen_runtime import testing
     from kgen_runtime.consumer.partition import KafkaSource
+    from kgen_runtime.stop import STOP
 
     class Away(rt.StringSerde):
         def encoder(self, store, role):
@@ -345,6 +348,25 @@ SLOW = """
         errs = rt.sink("write", read.oks, orders, kafka)
         rt.route("errs", read.errs, errs, policy=rt.Crash())
         return flow
+
+    def restarts():
+        flow = Dataflow("flow")
+        kafka = testing.Memory({orders: testing.samples(orders, 100)})
+        kafka.ends = False
+        read = rt.source("read", flow, orders, kafka)
+        asks = rt.map_value("asks", read.oks, ask_for_a_restart)
+        rt.route("errs", read.errs, asks.errs, policy=rt.Crash())
+        rt.route("more", rt.sink("write", asks.oks, orders, kafka), policy=rt.Crash())
+        return flow
+
+    def ask_for_a_restart(value):
+        STOP.request(restart=True)
+        Path("begun").touch()
+        return value
+
+    def names_itself():
+        Path(f"pid.{os.getpid()}").touch()
+        return hangs()
 
     def begins():
         Path("begun").touch()
@@ -501,3 +523,61 @@ def test_a_signal_after_the_run_does_not_cut_it_short(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=20)
     assert process.returncode == 0, said
     assert "stopped" not in said
+
+
+def test_the_first_signal_during_a_stop_for_a_restart_does_not_cut_it_short(tmp_path: Path) -> None:
+    """A stop that the flow itself asks for is not a first signal."""
+    with slow_run(tmp_path, "restarts", "--recovery", "r", "--epoch-interval", "2") as process:
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == RESTART, said
+
+
+@pytest.mark.parametrize("args", [[], ["--recovery", "r"]], ids=["no", "r"])
+def test_a_second_signal_interrupts(tmp_path: Path, args: list[str]) -> None:
+    with slow_run(tmp_path, "hangs", *args) as process:
+        process.terminate()
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "SIGTERM: stopping" in line:
+                break
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == INTERRUPTED
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@pytest.mark.parametrize("ends", ["killed", "interrupted twice"])
+def test_the_processes_of_a_cluster_do_not_outlive_the_one_that_started_them(
+    tmp_path: Path, ends: str
+) -> None:
+    """Though a step of each hangs."""
+    with slow_run(tmp_path, "names_itself", "--processes", "2") as process:
+        found = [int(path.suffix[1:]) for path in tmp_path.glob("pid.*")]
+        if ends == "killed":
+            process.kill()
+        else:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+        process.wait(30)
+        assert len(found) == 2
+        end = time.monotonic() + 30
+        while any(map(alive, found)):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+    assert process.returncode == (-signal.SIGKILL if ends == "killed" else INTERRUPTED)
+
+
+@pytest.mark.parametrize("argument", ["x", "99999"])
+def test_a_channel_that_is_none_is_refused(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments.parse(["m", "--control", argument])
+    assert "is not a control channel" in capsys.readouterr().err

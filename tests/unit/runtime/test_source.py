@@ -28,7 +28,7 @@ from kgen_runtime.serde import DecodedBatch
 from kgen_runtime.state.current_folder import kept_in, recovery_folder
 from kgen_runtime.stop import STOP
 
-from .conftest import ThreadStates, raw, texts
+from .conftest import RecordedActions, ThreadStates, raw, texts
 
 Orders = rt.Topic[str, str]
 
@@ -758,17 +758,17 @@ def test_a_topic_that_is_gone_fails_after_a_second_look(
         until_raised(part)
 
 
-def test_draining_goes_quiet_and_waits_for_a_durable_snapshot(orders: Orders) -> None:
-    drained: list[int] = []
-    STOP.reset("drain", on_drained=lambda: drained.append(1), held=True)
+def test_draining_goes_quiet_and_waits_for_a_durable_snapshot(
+    orders: Orders, runner: RecordedActions
+) -> None:
     part = partition(testing.Memory({orders: texts(9)}), orders)
     part.next_batch()
     STOP.request()
     assert part.next_batch() == []
-    assert not drained
+    assert runner.reports == []
     assert part.snapshot() == 3
     assert part.next_batch() == []  # asked for more: the snapshot is durable
-    assert drained == [1]
+    assert runner.reports == ["drained"]
 
 
 def test_an_abort_of_the_flow_loses_nothing(orders: Orders, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from kgen_runtime import testing
 from kgen_runtime.flow import retry
 from kgen_runtime.stop import STOP
 
+from .conftest import RecordedActions
+
 Orders = rt.Topic[str, str]
 
 
@@ -157,20 +159,14 @@ def test_waiting_for_the_registry_doubles_and_ends() -> None:
     assert slept == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
-def test_a_stop_ends_the_waiting() -> None:
-    told: list[str] = []
-
+def test_a_stop_ends_the_waiting(runner: RecordedActions) -> None:
     def call() -> str:
         STOP.request()
         raise rt.RegistryUnavailable("away")
 
-    retry.STUCK.reset(lambda: told.append("stuck"))
-    try:
-        with pytest.raises(rt.RegistryUnavailable):
-            retry.retry_until_available("step", call, lambda seconds: pytest.fail("it waits"))
-    finally:
-        retry.STUCK.reset()
-    assert told == ["stuck"]
+    with pytest.raises(rt.RegistryUnavailable):
+        retry.retry_until_available("step", call, lambda seconds: pytest.fail("it waits"))
+    assert runner.reports == ["stuck"]
 
 
 def test_a_stop_cuts_a_pause_short() -> None:

@@ -84,7 +84,7 @@ class RequestWait:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._patience.closed.wait(min(left, _LOOK_EVERY))
-            if STOP.how is not None:
+            if STOP.requested:
                 raise GivenUpError(f"{why}; the flow is asked to stop")
             self._go_on(f"{self._what}: {why}, next try in {left:.0f} s", soon=seconds > _SILENCE)
 
@@ -94,7 +94,7 @@ class RequestWait:
             raise GivenUpError("the client was closed")
         if now >= self._limit.until:
             raise GivenUpError(f"no complete answer within {self._limit.seconds:g} s")
-        if STOP.how is not None:
+        if STOP.requested:
             self._stopping = self._stopping or now
             if now >= self._stopping + _GRACE:
                 raise GivenUpError("the flow is asked to stop")
