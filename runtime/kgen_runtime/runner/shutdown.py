@@ -169,7 +169,8 @@ class ProcessShutdown:
         if state is ShutdownState.UNBEGUN:
             if self._control is None:
                 _exit_unbegun()
-            self._exit_together()  # others of the cluster may have begun
+            else:
+                self._exit_together()  # others of the cluster may have begun
         elif state is not ShutdownState.ENDING:
             self._later(self._epoch + _PATIENCE, self._run_out_of_time)
             if state is ShutdownState.UNREAD:
@@ -255,26 +256,28 @@ class SignalPipe:
     def __init__(self) -> None:
         self._write = -1
         self._before = -1
+        self._closed = threading.Event()
 
     def open(self) -> None:
         """From now on."""
         read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         self._before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        _start_thread("kgen-signals", _read_signals, read)
+        _start_thread("kgen-signals", self._follow, read)
 
     def close(self) -> None:
-        """No more."""
+        """No more: what comes next is another run's."""
+        self._closed.set()
         signal.set_wakeup_fd(self._before)
         os.close(self._write)  # so the thread ends
 
-
-def _read_signals(read: int) -> None:
-    with open(read, "rb", buffering=0) as signals:
-        while number := signals.read(1):
-            time.sleep(_DEAF)
-            if number[0] in SIGNALS and STOP.state is ShutdownState.STARTING:
-                STOP.request()
+    def _follow(self, read: int) -> None:
+        with open(read, "rb", buffering=0) as signals:
+            while number := signals.read(1):
+                if self._closed.wait(_DEAF):
+                    return
+                if number[0] in SIGNALS and STOP.state is ShutdownState.STARTING:
+                    STOP.request()
 
 
 def _start_thread(name: str, act: Callable[..., None], *args: object) -> None:
