@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from glob import escape
 
 from ..errors import RulesError
-from ..model.subject_filter import wanted
+from ..model.subject_filter import excluding, wanted
 from ..model.subjects import Snapshot
 
 _SHOWN = 3
@@ -26,6 +28,6 @@ def refuse_rules(snapshot: Snapshot, ignored: Sequence[str]) -> None:
     raise RulesError(
         f"data contract rules, which kgen does not execute: {', '.join(names[:_SHOWN])}{more}",
         where="; ".join(f"{name}: {', '.join(found[name].rules[:_SHOWN])}" for name in names[:_SHOWN]),
-        hint=f"leave it out (--subject '!{subject}'), or have it read and written as if it had none: "
-        f'"{subject}" = "ignore" under [rules] in kgen.toml',
+        hint=f"leave it out (--subject {excluding(subject)}), or have it read and written as if it had none: "
+        f'{json.dumps(escape(subject))} = "ignore" under [rules] in kgen.toml',
     )

@@ -6,6 +6,7 @@ registry's level.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator
 
 from ..errors import IncompatibleError
@@ -27,7 +28,7 @@ def refuse_incompatible(before: Library, after: Library, allowed: Collection[str
     if not problems:
         return
     names = list(problems)
-    flags = " ".join(f"--allow-incompatible {name}" for name in names[:_SHOWN])
+    flags = " ".join(f"--allow-incompatible {shlex.quote(name)}" for name in names[:_SHOWN])
     more = ", and so on for each," if len(names) > _SHOWN else ""
     raise IncompatibleError(
         f"incompatible change of {listed(names)}",

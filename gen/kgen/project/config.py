@@ -252,7 +252,8 @@ def check_package(name: str) -> str:
     if top in sys.stdlib_module_names or top.lower() in _RESERVED_PACKAGES or "_generated" in parts:
         hidden = "_generated" if "_generated" in parts else top
         raise ConfigError(
-            f'a package "{name}" would hide a module "{hidden}"', hint="choose another --package"
+            f'a package "{name}" would hide a module "{hidden}"',
+            hint="choose another name, by --package or as package in kgen.toml",
         )
     return name
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kgen.errors import ConfigError
+from kgen.compat import contract_rules
+from kgen.errors import ConfigError, RulesError
 from kgen.model.subject_filter import wanted
+from kgen.model.subjects import SchemaVersion, Snapshot, Subject
 from kgen.project import config, lockfile
 
 CARD = {"type": "record", "name": "Card", "fields": [{"name": "number", "type": "string"}]}
@@ -150,3 +153,18 @@ def test_a_subject_that_is_refused_by_name_is_refused_though_all_are_ignored():
     assert not wanted("a", config.parse('[rules]\n"cards-*" = "refuse"').ignore_rules)
     assert not wanted("a", config.parse("").ignore_rules)
     assert json.dumps(config.parse('rules = "refuse"').ignore_rules) == "[]"
+
+
+def test_the_hints_name_odd_subjects_so_that_they_can_be_followed():
+    subject = "it's [1]*"
+    version = SchemaVersion(subject, 1, 1, "AVRO", '"string"', rules=("r",))
+    with pytest.raises(RulesError) as caught:
+        contract_rules.refuse_rules(Snapshot("", (Subject(subject, (version,)),)), ())
+    hint = str(caught.value.hint)
+    flag = hint[hint.index("--subject") : hint.index("), or have it read")]
+    _, pattern = shlex.split(flag)
+    assert not wanted(subject, [pattern])
+    assert wanted("it's 1x", [pattern])
+    line = hint[hint.index('"', hint.index("as if it had none")) : hint.index(" under [rules]")]
+    ignored = config.parse(f"[rules]\n{line}").ignore_rules
+    assert (wanted(subject, ignored), wanted("it's 1x", ignored)) == (True, False)
