@@ -7,12 +7,13 @@ import math
 import random
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime, time, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 from ...errors import SchemaError
 from ..branches import of_branch
+from ..sample_times import sample_moment, sample_time
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
 from .schema.tree import (
     Array,
@@ -34,8 +35,6 @@ from .schema.unions import ambiguous
 Classes = Mapping[str, type[Any]]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_AROUND = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
-_SPREAD_MS = 30 * 24 * 3600 * 1000
 _DEPTH = 6  # of records, arrays and maps, from where on the shortest way out is taken
 _NO_END = math.inf
 
@@ -184,34 +183,24 @@ def _decimal(rng: random.Random, logical: Logical, size: int | None) -> Decimal:
     return Decimal((0, tuple(map(int, str(rng.randrange(bound)))), -logical.scale))
 
 
-def _millis(rng: random.Random) -> datetime:
-    return _AROUND + timedelta(milliseconds=rng.randrange(-_SPREAD_MS, _SPREAD_MS))
-
-
 def _micros(rng: random.Random) -> datetime:
-    return _millis(rng) + timedelta(microseconds=rng.randrange(1_000))
+    return sample_moment(rng) + timedelta(microseconds=rng.randrange(1_000))
 
 
 def _nanos(rng: random.Random) -> int:
     return (_micros(rng) - _EPOCH) // timedelta(microseconds=1) * 1_000 + rng.randrange(1_000)
 
 
-def _time(rng: random.Random, step: int) -> time:
-    """A time of day in whole steps of so many microseconds."""
-    micros = rng.randrange(24 * 3600 * 1_000_000 // step) * step
-    return (datetime.min + timedelta(microseconds=micros)).time()
-
-
 _LOGICAL: dict[str, Callable[[random.Random], Any]] = {
     "uuid": lambda rng: uuid.UUID(int=rng.getrandbits(128), version=4),
     "duration": lambda rng: Duration(rng.randrange(12), rng.randrange(30), rng.randrange(86_400_000)),
-    "date": lambda rng: _millis(rng).date(),
-    "time-millis": lambda rng: _time(rng, 1_000),
-    "time-micros": lambda rng: _time(rng, 1),
-    "timestamp-millis": _millis,
+    "date": lambda rng: sample_moment(rng).date(),
+    "time-millis": lambda rng: sample_time(rng, 1_000),
+    "time-micros": lambda rng: sample_time(rng, 1),
+    "timestamp-millis": sample_moment,
     "timestamp-micros": _micros,
     "timestamp-nanos": lambda rng: TimestampNanos(_nanos(rng)),
-    "local-timestamp-millis": lambda rng: _millis(rng).replace(tzinfo=None),
+    "local-timestamp-millis": lambda rng: sample_moment(rng).replace(tzinfo=None),
     "local-timestamp-micros": lambda rng: _micros(rng).replace(tzinfo=None),
     "local-timestamp-nanos": lambda rng: LocalTimestampNanos(_nanos(rng)),
 }

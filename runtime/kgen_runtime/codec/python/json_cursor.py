@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from json.decoder import c_scanstring  # type: ignore[attr-defined]  # None if the module is in plain Python
 from typing import Final
 
 from .. import reasons
@@ -12,6 +13,8 @@ from ..limits import ITEMS, ITEMS_PER_BYTE, NUMBER_DIGITS
 
 _SPACE: Final = re.compile(rb"[ \t\n\r]*")
 _PLAIN: Final = re.compile(rb'[^"\\\x00-\x1f]*')
+_ESCAPED: Final = re.compile(rb'(?:\\.[^"\\\x00-\x1f]*){1,1000}', re.DOTALL)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NUMBER: Final = re.compile(rb"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _ESCAPE: Final = re.compile(
     r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", re.DOTALL
@@ -126,13 +129,13 @@ class JsonCursor:
         at = _PLAIN.match(data, start).end()  # type: ignore[union-attr]
         escaped = data[at] == _BACKSLASH
         while data[at] == _BACKSLASH and at + 1 < self.end:
-            at = _PLAIN.match(data, at + 2).end()  # type: ignore[union-attr]
+            at = _ESCAPED.match(data, at, self.end).end()  # type: ignore[union-attr]
         if data[at] != _QUOTE:
             self.at = self.end if data[at] == _BACKSLASH else at
             raise self.unexpected(json_reasons.CONTROL)
         self.at = at + 1
         text = data[start:at].decode("utf-8")
-        return _ESCAPE.sub(lambda match: _unescape(match, start), text) if escaped else text
+        return _unescaped(text, start) if escaped else text
 
     def names(self) -> Iterator[tuple[str, int]]:
         """The names of the object at the cursor and where each begins, with the cursor behind it.
@@ -232,6 +235,18 @@ class JsonCursor:
         except JsonDamagedError as error:
             error.parts.append(name)
             raise
+
+
+def _unescaped(text: str, start: int) -> str:
+    """What stands between the quotes of a string, without its escapes; `start`: where it begins."""
+    if c_scanstring is not None:
+        try:
+            found: str = c_scanstring(text + '"', 0, True)[0]
+        except ValueError:
+            found = "\ud800"
+        if not _SURROGATE.search(found):
+            return found
+    return _ESCAPE.sub(lambda match: _unescape(match, start), text)
 
 
 def _unescape(match: re.Match[str], start: int) -> str:

@@ -11,11 +11,12 @@ from ..foreign import own_bool, own_number
 from ..json import json_reasons
 from ..json.json_build import LEFT_OUT_IF_ABSENT, REQUIRED, ConstantKey, constant_key
 from ..json.json_pointers import json_pointer
+from ..json.json_scalar_forms import text_of_any
 from ..values import ABSENT
 from .json_output import JsonOut, JsonRefusedError, dict_entries, list_items, place_refusal, unwanted
 from .json_writer_leaves import JsonConstantWriterNode as JsonConstantWriterNode
 from .json_writer_leaves import JsonEnumWriterNode as JsonEnumWriterNode
-from .json_writer_leaves import JsonWriterNode, plain_text
+from .json_writer_leaves import JsonWriterNode
 from .json_writer_leaves import json_scalar_writer as json_scalar_writer
 
 
@@ -34,7 +35,14 @@ class JsonAnythingWriterNode(JsonWriterNode):
         elif isinstance(value, list | tuple):
             write_items(out, list_items(value), (), self)
         else:
-            out.add(plain_text, value)
+            out.add(_any_scalar, value)
+
+
+def _any_scalar(value: Any) -> bytes:
+    text = text_of_any(value)
+    if text is None:
+        raise unwanted("what JSON has a type for", value)
+    return text
 
 
 class JsonNothingWriterNode(JsonWriterNode):

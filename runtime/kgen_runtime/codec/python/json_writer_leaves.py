@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import enum
-from collections.abc import Callable
-from decimal import Decimal
-from typing import Any, Final
-from uuid import UUID
+from typing import Any
 
 from ..foreign import own_bool, own_number
 from ..json import json_forms
 from ..json.json_build import ConstantKey, constant_key
-from ..values import Duration
+from ..json.json_scalar_forms import JsonScalarForm, json_scalar_form
 from .json_output import JsonOut, JsonRefusedError, unwanted
 
 
@@ -28,56 +24,23 @@ class JsonWriterNode:
         raise NotImplementedError
 
 
-def _is(*types: type[Any]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, types)
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or _is_integer(value)
-
-
-def _is_decimal(value: Any) -> bool:
-    return isinstance(value, Decimal) or _is_integer(value)
-
-
-def _is_date(value: Any) -> bool:
-    return isinstance(value, dt.date) and not isinstance(value, dt.datetime)
-
-
 class JsonScalarWriterNode(JsonWriterNode):
-    """A scalar that `fits`, as `make` writes it; `quoted`: as a string.
+    """A scalar."""
 
-    `own` makes a value of Python's own of a scalar of another library.
-    """
-
-    def __init__(
-        self,
-        wanted: str,
-        fits: Callable[[Any], bool],
-        make: Callable[[Any], bytes],
-        quoted: bool = False,
-        own: Callable[[Any], Any] = lambda value: value,
-    ) -> None:
-        self.wanted = wanted
-        self.fits = fits
-        self.make = make
-        self.quoted = quoted
-        self.own = own
+    def __init__(self, form: JsonScalarForm) -> None:
+        self.form = form
 
     def takes(self, value: Any) -> bool:
         """Whether it is of the type."""
-        return self.fits(self.own(value))
+        return self.form.fits(self.form.own(value))
 
     def write(self, out: JsonOut, value: Any) -> None:
         """Add the value."""
-        own = self.own(value)
-        if not self.fits(own):
-            raise unwanted(self.wanted, value)
-        out.add(self.make, own, self.quoted)
+        form = self.form
+        own = form.own(value)
+        if not form.fits(own):
+            raise unwanted(form.wanted, value)
+        out.add(form.make, own, form.quoted)
 
 
 class JsonEnumWriterNode(JsonWriterNode):
@@ -135,53 +98,6 @@ class JsonConstantWriterNode(JsonWriterNode):
         out.data += text
 
 
-def plain_text(value: Any) -> bytes:
-    """A scalar of any type that JSON has."""
-    own = own_bool(own_number(value))
-    if own is None or isinstance(own, bool):
-        return json_forms.text_of_constant(own)
-    if isinstance(own, str):
-        return json_forms.text_of_string(own)
-    if isinstance(own, int):
-        return json_forms.text_of_integer(own)
-    if isinstance(own, float):
-        return json_forms.text_of_float(own)
-    raise unwanted("what JSON has a type for", value)
-
-
-_INSTANT: Final = ("a datetime with a time zone", _is(dt.datetime))
-_SCALARS: Final[dict[str, JsonScalarWriterNode]] = {
-    "null": JsonScalarWriterNode("None", _is(type(None)), json_forms.text_of_constant),
-    "boolean": JsonScalarWriterNode("bool", _is(bool), json_forms.text_of_constant, own=own_bool),
-    "string": JsonScalarWriterNode("str", _is(str), json_forms.text_of_string),
-    "integer": JsonScalarWriterNode("int", _is_integer, json_forms.text_of_integer, own=own_number),
-    "number": JsonScalarWriterNode("float", _is_number, json_forms.text_of_number, own=own_number),
-    "date": JsonScalarWriterNode("date", _is_date, json_forms.text_of_date, True),
-    "time": JsonScalarWriterNode("time", _is(dt.time), json_forms.text_of_time, True),
-    "date-time": JsonScalarWriterNode(*_INSTANT, json_forms.text_of_datetime, True),
-    "duration": JsonScalarWriterNode("Duration", _is(Duration), json_forms.text_of_duration, True),
-    "uuid": JsonScalarWriterNode("UUID", _is(UUID), json_forms.text_of_uuid, True),
-    "base64": JsonScalarWriterNode(
-        "bytes", _is(bytes, bytearray, memoryview), json_forms.base64_of_bytes, True
-    ),
-    "decimal-string": JsonScalarWriterNode(
-        "Decimal", _is_decimal, json_forms.text_of_decimal, True, own=own_number
-    ),
-    "decimal-number": JsonScalarWriterNode(
-        "Decimal", _is_decimal, json_forms.text_of_decimal, own=own_number
-    ),
-    "date-days": JsonScalarWriterNode("date", _is_date, json_forms.days_of_date),
-    "time-millis": JsonScalarWriterNode(
-        "a time without a time zone", _is(dt.time), json_forms.millis_of_time
-    ),
-    "timestamp-millis": JsonScalarWriterNode(*_INSTANT, json_forms.millis_of_datetime),
-}
-
-
 def json_scalar_writer(kind: str, scale: int) -> JsonScalarWriterNode:
     """The node of a scalar type: see `json_build.scalar_kind`."""
-    if kind != "decimal-base64":
-        return _SCALARS[kind]
-    return JsonScalarWriterNode(
-        "Decimal", _is_decimal, lambda value: json_forms.base64_of_decimal(value, scale), True, own_number
-    )
+    return JsonScalarWriterNode(json_scalar_form(kind, scale))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.codec.json_targets import GOOD, KINDS, SCHEMA, SEEDS, TOKENS, mutate_json
+from tests.unit.codec.json.json_targets import GOOD, KINDS, SCHEMA, SEEDS, TOKENS, mutate_json
 
 from kgen_runtime.codec import make_json_reader
 from kgen_runtime.codec.json.schema.json_tree import Anything, JsonArray, JsonScalar, JsonSchema
