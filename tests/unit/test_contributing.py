@@ -74,3 +74,10 @@ def test_a_table_that_is_named_is_in_its_module(word: str) -> None:
     module, _, name = word.partition(".")
     (path,) = (path for source in SOURCES for path in (ROOT / source).rglob(f"{module}.py"))
     assert re.search(rf"^{name}\b.* = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("package", ["gen/kgen/impact", "gen/kgen/merge"])
+def test_the_map_of_a_package_has_all_its_modules(package: str) -> None:
+    text = (ROOT / package / "__init__.py").read_text(encoding="utf-8").split('"""')[1]
+    there = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+    assert there - set(re.findall(r"\w+", text.partition("\n    ")[2])) == set()

@@ -4,6 +4,16 @@ By reading alone: the code is parsed, names are followed through imports and ann
 calls, containers and attributes, streams through the steps of a flow. Nothing of the user's is imported or
 run. An object of which nothing is known may be one of the model: what is asked of it under the name of
 something that changed is reported as "perhaps".
+
+    what changed        outlines (outlines_of_model, outlines_of_text), changes, moves
+    what names mean     module_source, project_index, scopes
+    the reading         engine; analysis is what its parts share, parts what they ask of one another
+    by syntax           statements, bindings, patterns, expressions, strings
+    what objects are    kinds, shapes, type_members, objects, contents, constructors
+    calls               calls, call_arguments; fixtures of pytest
+    calls of others     outside_calls, outer_call, outside_holders; what they give, by their names, is in
+                        builtin_calls, stdlib_calls, step_calls and container_methods
+    what was found      uses
 """
 
 from __future__ import annotations

@@ -4,6 +4,13 @@ Statement by statement, by meaning: a statement that the new render did not chan
 user's; one that the user did not change (but for its layout) follows the new render; what both changed is
 merged argument by argument, then line by line, and is else a conflict. Statements are known by name and
 dataflow steps by their id, so they may be moved, renamed or wrapped. What the user deleted stays deleted.
+
+    parsed_source, units, name_use     a text as statements, with their comments and the names they use
+    rename                             names that either side changed, first
+    match, blocks                      which statement is which, and what becomes of each
+    inner, items, hints, lines         the merge inside a statement: by expression, by item, by type, by line
+    imports                            the merge of the imports, last
+    edits                              the changes to the user's text
 """
 
 from __future__ import annotations
