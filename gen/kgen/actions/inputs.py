@@ -76,7 +76,7 @@ def url_in_force(settings: config.Registry, flag: str | None) -> Setting:
     """
     if flag is not None and not flag.strip():
         hint = f"--registry http://localhost:8081, or leave it out: {_URL} or kgen.toml gives it then"
-        raise ConfigError("--registry is empty", hint=hint)
+        raise ConfigError("the URL is empty", where="--registry", hint=hint)
     return in_force(_URL, Setting(settings.url, config.NAME), Setting(flag or "", "--registry"))
 
 

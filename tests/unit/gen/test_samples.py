@@ -186,5 +186,5 @@ def test_an_empty_registry_flag_is_an_error_with_a_hint(project, capsys, command
     capsys.readouterr()
     assert app.run([*command, "--registry", url, "--out", str(project)]) == 2
     captured = capsys.readouterr()
-    assert "--registry is empty" in captured.out + captured.err
+    assert "the URL is empty" in captured.out + captured.err
     assert "hint: --registry http://localhost:8081" in captured.out + captured.err
