@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         DoubleSerde,
         EitherSerde,
         IntSerde,
+        JsonSerde,
         LongSerde,
         NoneSerde,
         Schemas,
@@ -91,6 +92,7 @@ __all__ = [
     "FramingError",
     "Headers",
     "IntSerde",
+    "JsonSerde",
     "Kafka",
     "KgenError",
     "LateError",
@@ -153,8 +155,8 @@ _NAMES: Final = {
     ".consumer.bounds": "Start Stop",
     ".recovery.folder": "Recovery",
     ".serde": (
-        "AvroSerde BytesSerde DoubleSerde EitherSerde IntSerde LongSerde NoneSerde Schemas SchemaStore "
-        "Serde StringSerde VendoredSchemas VendoredSubject VendoredVersion WriterSchema"
+        "AvroSerde BytesSerde DoubleSerde EitherSerde IntSerde JsonSerde LongSerde NoneSerde Schemas "
+        "SchemaStore Serde StringSerde VendoredSchemas VendoredSubject VendoredVersion WriterSchema"
     ),
     ".kafka.connection": "Kafka NewTopic",
     ".producer.sink": "sink",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .avro_serde import AvroSerde
 from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .either import EitherSerde
+from .json_serde import JsonSerde
 from .primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from .registry.client import RegistryClient
 from .schema_store import SchemaStore
@@ -20,6 +21,7 @@ __all__ = [
     "EitherSerde",
     "Encoder",
     "IntSerde",
+    "JsonSerde",
     "LongSerde",
     "NoneSerde",
     "RegistryClient",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from ..codec import Reader, Trailing, Writer, make_reader, make_writer, payload_functions
+from ..codec import Reader, Trailing, make_reader, make_writer
 from ..codec.avro.schema.tree import Schema, Union, branch_name
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..errors import (
-    ConfigError,
-    DecodeError,
-    FramingError,
     KgenError,
     ResolutionError,
     RulesError,
@@ -21,19 +18,18 @@ from ..errors import (
 from ..messages import Headers
 from ..state.registration import register
 from .base import DecodedBatch, Decoder, Encoder, Role, Serde
-from .framing import HEADERS, ID_SIZE, SchemaKey, id_prefix, split
+from .encoded_null import Null, check_null, without_null
+from .framed_encoder import FramedEncoder
+from .frames import by_schema, only_id, tagged
+from .framing import HEADERS, ID_SIZE, SchemaKey
 from .schema_store import SchemaStore, Written
 from .schemas import Schemas
 
 T = TypeVar("T")
 
-Null: TypeAlias = Literal["refuse", "tombstone"]
 Classes: TypeAlias = Mapping[str, type[Any]]
 
-_COMMON_PREFIX: Final = payload_functions().common_prefix
 _MAX_READERS = 1_000
-_IS_NULL: Final = "an encoded null, which is not a tombstone: as None it would be written as one"
-_ON_NULL: Final = 'AvroSerde(..., null="tombstone") in place of the serde of the topic takes it for one.'
 
 
 class AvroSerde(Serde[T]):
@@ -51,8 +47,7 @@ class AvroSerde(Serde[T]):
     def __init__(
         self, schemas: Schemas, classes: Classes, *, trailing: Trailing = "refuse", null: Null = "refuse"
     ) -> None:
-        if null not in get_args(Null):
-            raise ConfigError(f"invalid null={null!r}", hint="Use 'refuse' or 'tombstone'.")
+        check_null(null)
         self.schemas = schemas
         self.classes = classes
         self.trailing = trailing
@@ -65,7 +60,7 @@ class AvroSerde(Serde[T]):
 
     def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
         """An encoder that writes the latest schema. Raises `SchemaError` if that is not valid."""
-        return _AvroEncoder(self, store)
+        return FramedEncoder(make_writer(self.schemas.latest.parse(), self.classes), self.schemas, store)
 
     def check_writable(self, store: SchemaStore) -> None:
         """See the base."""
@@ -96,19 +91,21 @@ class _AvroDecoder(Generic[T]):
         if self._recheck_at is not None and self._store.clock() >= self._recheck_at:
             self._readers.clear()
             self._recheck_at = None
-        tagged = _tagged(headers, self._header) if headers is not None and any(headers) else {}
-        key = None if tagged else _only_id(payloads)
+        carried = tagged(headers, self._header)
+        key = None if carried else only_id(payloads)
         if key is None:
-            return self._decode_groups(payloads, tagged)
+            return self._decode_groups(payloads, carried)
         reader, id_ = self._reader(key)
         values, errors = self._decode(reader, payloads, ID_SIZE)
         return DecodedBatch(values, [id_] * len(payloads), errors)
 
-    def _decode_groups(self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers]) -> DecodedBatch:
+    def _decode_groups(
+        self, payloads: Sequence[bytes | None], carried: Mapping[int, Headers]
+    ) -> DecodedBatch:
         values: list[Any] = [None] * len(payloads)
         ids: list[int | None] = [None] * len(payloads)
         errors: dict[int, KgenError] = {}
-        for (key, offset), where in self._group(payloads, tagged, errors):
+        for (key, offset), where in by_schema(payloads, carried, self._role, errors):
             reader, id_ = self._reader(key)
             decoded = self._decode(reader, [payloads[i] for i in where], offset)
             for i, value in zip(where, decoded.values):
@@ -122,30 +119,7 @@ class _AvroDecoder(Generic[T]):
         if isinstance(reader, KgenError):
             return Decoded([None] * len(payloads), dict.fromkeys(range(len(payloads)), reader))
         decoded = reader.decode_many(payloads, offset)
-        return _without_null(decoded) if self._refuses_null else decoded
-
-    def _group(
-        self, payloads: Sequence[bytes | None], tagged: Mapping[int, Headers], errors: dict[int, KgenError]
-    ) -> Iterable[tuple[tuple[SchemaKey, int], list[int]]]:
-        """Indices by schema and offset; the error of a payload without a schema goes to `errors`."""
-        groups: dict[tuple[SchemaKey, int], list[int]] = {}
-        by_prefix: dict[bytes, list[int]] = {}  # spares most payloads the parsing of their prefix
-        for i, payload in enumerate(payloads):
-            if payload is None:
-                continue
-            carried = tagged.get(i, ())
-            where = None if carried else by_prefix.get(payload[:ID_SIZE])
-            if where is None:
-                try:
-                    found = split(payload, carried, self._role)
-                except FramingError as error:
-                    errors[i] = copy.copy(error)
-                    continue
-                where = groups.setdefault(found, [])
-                if found[1] == ID_SIZE:
-                    by_prefix[payload[:ID_SIZE]] = where
-            where.append(i)
-        return groups.items()
+        return without_null(decoded, "AvroSerde") if self._refuses_null else decoded
 
     def _reader(self, key: SchemaKey) -> tuple[Reader | KgenError, int | None]:
         found = self._readers.get(key)
@@ -182,57 +156,6 @@ class _AvroDecoder(Generic[T]):
                 hint=error.hint
                 or "If the subject has newer versions, `kgen pull` brings the classes up to date.",
             )
-
-
-class _AvroEncoder(Generic[T]):
-    def __init__(self, serde: AvroSerde[T], store: SchemaStore) -> None:
-        self._schemas = serde.schemas
-        self._store = store
-        self._writer: Writer = make_writer(serde.schemas.latest.parse(), serde.classes)
-        self._prefix = b""
-        self._recheck_at: float | None = 0.0  # None: the prefix is final
-
-    def encode(self, value: T | None) -> bytes | None:
-        """See `Encoder.encode`."""
-        if value is None:
-            return None
-        if self._recheck_at is not None:
-            self._find_id()
-        return self._writer.encode(value, self._prefix)
-
-    def _find_id(self) -> None:
-        if self._prefix and self._recheck_at is not None and self._store.clock() < self._recheck_at:
-            return
-        id_, self._recheck_at = self._store.id_to_write(self._schemas)
-        self._prefix = id_prefix(id_)
-
-
-def _only_id(payloads: Sequence[bytes | None]) -> int | None:
-    """The schema id, if one wrote all of `payloads`. The hot path: no loop in Python."""
-    prefix = _COMMON_PREFIX(payloads, ID_SIZE)
-    if prefix is None or prefix[0] != 0 or prefix[1] >= 128:  # no schema id, or a negative one
-        return None
-    return int.from_bytes(prefix[1:], "big")
-
-
-def _tagged(headers: Sequence[Headers], name: str) -> dict[int, Headers]:
-    """The headers that name the schema, by index; most carry other things."""
-    tagged = {}
-    for i, pairs in enumerate(headers):
-        for pair in pairs:
-            if pair[0] == name:
-                tagged[i] = pairs
-                break
-    return tagged
-
-
-def _without_null(decoded: Decoded) -> Decoded:
-    """Each None is an error, too."""
-    values, errors = decoded
-    nulls = [i for i, value in enumerate(values) if value is None and i not in errors]
-    if not nulls:
-        return decoded
-    return Decoded(values, {**errors, **{i: DecodeError(_IS_NULL, hint=_ON_NULL) for i in nulls}})
 
 
 def _takes_null(schema: Schema) -> bool:

@@ -1,4 +1,4 @@
-"""Two formats in one topic: framed with a schema's id, and plain."""
+"""Two formats in one topic: framed with a schema's id, and plain; or framed, of two languages."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any, Generic, TypeVar
 from ..codec.decoded import NO_ERRORS
 from ..errors import ConfigError, EncodeError, KgenError
 from ..messages import Headers
+from .avro_serde import AvroSerde
 from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .framing import HEADERS
+from .json_serde import JsonSerde
 from .primitive import IntSerde, StringSerde
 from .schema_store import SchemaStore
+from .two_languages import TwoLanguageDecoder, TwoLanguageEncoder
 
 T = TypeVar("T")
 
@@ -25,17 +28,23 @@ class EitherSerde(Serde[T]):
     taken for plain: if it is none, it is an error, as with `framed` alone. So text that begins with U+0000
     or U+0001 is not read as text, and not written.
 
+    Or, for a subject that changed its type, both are framed, an `AvroSerde` and a `JsonSerde`: each message
+    is read by the language of the schema that wrote it. The first is the one that the subject has now.
+
     Writes each value in the format of its type. The type is the one that the declaration gives, as in
     `key: rt.Serde[OrderKey | str] = rt.EitherSerde(…)`. Raises `ConfigError` for another `plain`.
     """
 
-    def __init__(self, framed: Serde[Any], plain: StringSerde | IntSerde) -> None:
+    def __init__(
+        self, framed: Serde[Any], plain: StringSerde | IntSerde | AvroSerde[Any] | JsonSerde[Any]
+    ) -> None:
         self.framed = framed
         self.plain = plain
-        if not isinstance(plain, (StringSerde, IntSerde)):
+        self.languages = _languages(framed, plain)
+        if not self.languages and not isinstance(plain, (StringSerde, IntSerde)):
             raise ConfigError(
                 f"{plain!r} cannot be distinguished from what is framed with a schema's id",
-                hint="use StringSerde or IntSerde",
+                hint="use StringSerde or IntSerde; or an AvroSerde and a JsonSerde, both framed",
             )
 
     @property
@@ -45,14 +54,33 @@ class EitherSerde(Serde[T]):
 
     def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
         """A decoder for one worker. Raises `SchemaError` if the generated schema is not valid."""
+        if self.languages:
+            return TwoLanguageDecoder(self.languages, store, role)
         return _EitherDecoder(self, store, role)
 
     def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
         """An encoder. Raises `SchemaError` if the latest schema is not valid."""
+        if self.languages:
+            return TwoLanguageEncoder(self.languages, store, role)
         return _EitherEncoder(self, store, role)
+
+    def check_writable(self, store: SchemaStore) -> None:
+        """See the base. What is plain needs no schema, and may be all that is written."""
+        if self.languages:
+            self.framed.check_writable(store)
 
     def __repr__(self) -> str:
         return f"EitherSerde({self.framed!r}, {self.plain!r})"
+
+
+def _languages(*serdes: Serde[Any]) -> tuple[AvroSerde[Any] | JsonSerde[Any], ...]:
+    """The two serdes, if they are of two languages and framed."""
+    both = tuple(
+        each
+        for each in serdes
+        if isinstance(each, AvroSerde) or (isinstance(each, JsonSerde) and each.framing != "none")
+    )
+    return both if len({type(each) for each in both}) == 2 else ()
 
 
 class _EitherDecoder(Generic[T]):

@@ -13,7 +13,7 @@ from ..errors import RegistryError, RegistryUnavailable, ResolutionError, Schema
 from ..reporting.printable import printable
 from . import rules
 from .registry.client import RegistryClient
-from .schemas import Schemas
+from .schemas import Schemas, WriterSchema
 from .subject_names import same, sibling
 
 MAX_REFERENCES = 1000
@@ -33,15 +33,37 @@ def by_id(client: RegistryClient, id_: int, schemas: Schemas) -> Schema:
 
 def by_guid(client: RegistryClient, guid: str, schemas: Schemas) -> tuple[Schema, int | None]:
     """The schema with this GUID, and its id if the registry reports it. Raises as `by_id` does."""
+    answer = _of_guid(client, guid)
+    id_ = answer.get("id") if isinstance(answer, dict) else None
+    return _schema(client, answer, f"schema GUID {guid}", schemas), id_ if isinstance(id_, int) else None
+
+
+def _of_guid(client: RegistryClient, guid: str) -> Any:
     try:
-        answer = client.get(f"/schemas/guids/{guid}")
+        return client.get(f"/schemas/guids/{guid}")
     except RegistryError as error:
         if error.status in (404, 405, 501):  # an absent endpoint is a registry that has no GUIDs
             hint = "Not every registry has GUIDs; this one may have none."
             raise UnknownSchema(f"unknown schema GUID {guid}", hint=hint, status=error.status) from None
         raise
-    id_ = answer.get("id") if isinstance(answer, dict) else None
-    return _schema(client, answer, f"schema GUID {guid}", schemas), id_ if isinstance(id_, int) else None
+
+
+def type_by_id(client: RegistryClient, id_: int, schemas: Schemas) -> str:
+    """The language of the schema with this id (`AVRO`, `JSON`…). Raises as `by_id` does; does not parse."""
+    params = {"subject": schemas.subject} if schemas.context else None
+    return _checked_type(client.get(f"/schemas/ids/{id_}", params), f"schema id {id_}", schemas)
+
+
+def type_by_guid(client: RegistryClient, guid: str, schemas: Schemas) -> str:
+    """The same of the schema with this GUID."""
+    return _checked_type(_of_guid(client, guid), f"schema GUID {guid}", schemas)
+
+
+def _checked_type(answer: Any, what: str, schemas: Schemas) -> str:
+    if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
+        raise _strange(what)
+    rules.check(answer, what, schemas.rules)
+    return _type(answer)
 
 
 def answers(client: RegistryClient, schemas: Schemas) -> bool:
@@ -70,11 +92,16 @@ def registered_id(client: RegistryClient, schemas: Schemas) -> int:
     if schemas.latest.references:
         answer = _equal(client, schemas, path)
     else:
-        answer = client.post(path, {"schema": schemas.latest.text})
+        answer = client.post(path, _question(schemas.latest))
     id_ = _id(answer, path)
     _check_named(answer, schemas.subject)
     _check_rules(client, schemas, path, answer)
     return id_
+
+
+def _question(version: WriterSchema) -> dict[str, str]:
+    kind = {} if version.type == "AVRO" else {"schemaType": version.type}
+    return {"schema": version.text, **kind}
 
 
 def _check_rules(client: RegistryClient, schemas: Schemas, path: str, answer: Any) -> None:
@@ -110,17 +137,32 @@ def _loaded(text: Any) -> Any:
 
 def _equal(client: RegistryClient, schemas: Schemas, path: str) -> Any:
     # A look-up by text needs the references as that registry names them, which are not known here.
-    wanted = schemas.latest.parse()
+    is_equal = _equal_json if schemas.latest.type == "JSON" else _equal_avro
     for version in _versions(client, path, schemas.latest.version):
         url = f"{path}/versions/{version}"
         answer = client.get(url)
         try:
-            if _schema(client, answer, url, schemas) == wanted:
+            if is_equal(client, answer, url, schemas):
                 _check_named(answer, schemas.subject, version)
                 return answer
         except ResolutionError:
             continue
     raise UnknownSchema(f"subject {schemas.subject} has no version with this schema")
+
+
+def _equal_avro(client: RegistryClient, answer: Any, what: str, schemas: Schemas) -> bool:
+    return _schema(client, answer, what, schemas) == schemas.latest.parse()
+
+
+def _equal_json(client: RegistryClient, answer: Any, what: str, schemas: Schemas) -> bool:
+    """Whether the text is that of the latest of `schemas`, and all it refers to are those it has."""
+    latest = schemas.latest
+    if _type(answer) != "JSON" or _loaded(answer.get("schema")) != _loaded(latest.text):
+        return False
+    rules.check(answer, what, schemas.rules)
+    found = [_loaded(text) for text in _references(client, answer, schemas.subject)]
+    wanted = [_loaded(text) for text in latest.references]
+    return all(text in found for text in wanted) and all(text in wanted for text in found)
 
 
 def _versions(client: RegistryClient, path: str, likely: int) -> Iterator[int]:
@@ -138,9 +180,9 @@ def _schema(
     """The schema of an answer; `parent` is the subject in whose context its references lie."""
     if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
         raise _strange(what)
-    kind = answer.get("schemaType", "AVRO")
+    kind = _type(answer)
     if kind != "AVRO":
-        raise ResolutionError(f"{what} is of type {printable(str(kind), 40)}, not Avro")
+        raise ResolutionError(f"{what} is of type {kind}, not Avro")
     rules.check(answer, what, schemas.rules)
     references = _references(client, answer, schemas.subject if parent is None else parent)
     try:
@@ -148,6 +190,12 @@ def _schema(
     except SchemaError as error:
         where = None if error.where is None else printable(error.where)
         raise ResolutionError(f"{what} does not parse: {printable(error.what)}", where=where) from None
+
+
+def _type(answer: Any) -> str:
+    """The language of a schema, as the registry calls it."""
+    kind = answer.get("schemaType") if isinstance(answer, dict) else None
+    return "AVRO" if kind is None else printable(str(kind), 40)
 
 
 def _references(client: RegistryClient, answer: Any, subject: str) -> list[str]:

@@ -143,6 +143,20 @@ class SchemaStore:
         schema, id_ = self._once(key, lambda: self._insist(registry, schemas, f"schema GUID {text}", ask))
         return Written(schema, id_)
 
+    def schema_type(self, schemas: Schemas, key: int | uuid.UUID) -> str:
+        """The language (`AVRO`, `JSON`…) of a schema that is not vendored, by id or GUID. Raises as `get`."""
+        registry, what = self.registry, f"schema {'id' if isinstance(key, int) else 'GUID'} {key}"
+        if registry is None:
+            raise self._unlisted(f"unknown {what}", schemas)
+
+        def ask(client: RegistryClient) -> str:
+            if isinstance(key, int):
+                return remote.type_by_id(client, key, schemas)
+            return remote.type_by_guid(client, str(key), schemas)
+
+        known = ("type", schemas.context, schemas.rules, key)
+        return self._once(known, lambda: self._insist(registry, schemas, what, ask))
+
     def id_to_write(self, schemas: Schemas) -> tuple[int, float | None]:
         """The id of the latest schema in the registry, and when to ask again (None: it is final).
 

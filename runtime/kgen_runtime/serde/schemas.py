@@ -8,6 +8,9 @@ from typing import Literal, TypeAlias
 
 from ..codec.avro.schema.parser import parse
 from ..codec.avro.schema.tree import Schema
+from ..codec.json.schema.json_parser import parse_json_schema
+from ..codec.json.schema.json_tree import JsonSchema
+from ..errors import ResolutionError
 from .rules import OnRules
 from .subject_names import context_of
 
@@ -32,8 +35,18 @@ class WriterSchema:
     names: tuple[str, ...] = ()
 
     def parse(self) -> Schema:
-        """The schema as a tree, parsed once per process. Raises `SchemaError`."""
+        """The Avro schema as a tree, parsed once per process. Raises `SchemaError`; a `ResolutionError` if it
+        is not of Avro.
+        """
+        if self.type != "AVRO":
+            raise ResolutionError(f"version {self.version} is of type {self.type}, not Avro")
         return _parse(self.text, self.references)
+
+    def parse_json(self) -> JsonSchema:
+        """The same of a JSON Schema."""
+        if self.type != "JSON":
+            raise ResolutionError(f"version {self.version} is of type {self.type}, not JSON Schema")
+        return _parse_json(self.text, self.references, self.names)
 
 
 @dataclass(frozen=True)
@@ -72,3 +85,8 @@ class Schemas:
 @lru_cache(maxsize=1024)
 def _parse(text: str, references: tuple[str, ...]) -> Schema:
     return parse(text, references)
+
+
+@lru_cache(maxsize=1024)
+def _parse_json(text: str, references: tuple[str, ...], names: tuple[str, ...]) -> JsonSchema:
+    return parse_json_schema(text, dict(zip(names, references)))

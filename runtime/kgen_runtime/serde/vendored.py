@@ -64,13 +64,14 @@ class VendoredSchemas:
     def __init__(self, *subjects: VendoredSubject) -> None:
         self._subjects = {subject.subject: subject for subject in subjects}
 
-    def subject(self, subject: str) -> Schemas:
-        """The versions that messages of a subject are written with.
+    def subject(self, subject: str, type: SchemaLanguage | None = None) -> Schemas:  # noqa: A002
+        """The versions that messages of a subject are written with; of one language, if it had two.
 
         Raises `KeyError` if the subject is not here, `SchemaError` where its texts are damaged.
         """
         found = self._subjects[subject]
-        versions = tuple(self._written(found, item) for item in found.versions if item.read)
+        read = (item for item in found.versions if item.read and type in (None, item.type))
+        versions = tuple(self._written(found, item) for item in read)
         return Schemas(subject, versions, found.rules)
 
     def register(self, subject: str, version: int, classes: Mapping[str, type[Any]]) -> None:

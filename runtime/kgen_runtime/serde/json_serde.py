@@ -1,0 +1,145 @@
+"""JSON with Confluent framing, or with none: bytes to dataclasses and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
+
+from ..codec import Writer, make_json_reader, make_json_writer
+from ..codec.decoded import NO_ERRORS, Decoded
+from ..codec.json.schema.json_tree import takes_null
+from ..errors import ConfigError, FramingError, KgenError
+from ..messages import Headers
+from ..state.registration import register
+from .base import DecodedBatch, Decoder, Encoder, Role, Serde
+from .encoded_null import Null, check_null, without_null
+from .framed_encoder import FramedEncoder
+from .frames import by_schema, only_id, tagged
+from .framing import HEADERS, ID_SIZE, SchemaKey
+from .schema_store import SchemaStore
+from .schemas import Schemas
+
+T = TypeVar("T")
+
+Framing: TypeAlias = Literal["confluent", "none"]
+"""Whether payloads have their schema's id or GUID, before them or in their headers, or are JSON alone."""
+
+_LOOKS_LIKE_JSON: Final = 'It looks like JSON without a schema id: JsonSerde(..., framing="none") reads that.'
+
+
+class JsonSerde(Serde[T]):
+    """Values of the latest of `schemas`, a JSON Schema, written by any version: see docs/json.md.
+
+    `classes` has the class of every object and enum of that schema, by the place of its definition. The
+    payload says itself what it is: the registry is not asked for the schema that wrote it, so a new one stops
+    nothing. `framing`: `none` is for payloads without a schema id, which are written without one as well.
+    `null`: what becomes of a payload that is `null`: see `AvroSerde`. Raises `ConfigError` for other words.
+    """
+
+    def __init__(
+        self,
+        schemas: Schemas,
+        classes: Mapping[str, type[Any]],
+        *,
+        framing: Framing = "confluent",
+        null: Null = "refuse",
+    ) -> None:
+        check_null(null)
+        if framing not in get_args(Framing):
+            raise ConfigError(f"invalid framing={framing!r}", hint="Use 'confluent' or 'none'.")
+        self.schemas = schemas
+        self.classes = classes
+        self.framing = framing
+        self.null = null
+        register(schemas, classes)
+
+    def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
+        """A decoder for one worker. Raises `SchemaError` if the generated schema is not valid."""
+        return _JsonDecoder(self, role)
+
+    def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
+        """An encoder that writes the latest schema. Raises `SchemaError` if that is not valid."""
+        writer = make_json_writer(self.schemas.latest.parse_json(), self.classes)
+        return FramedEncoder(writer, self.schemas, store) if self.framing != "none" else _BareEncoder(writer)
+
+    def check_writable(self, store: SchemaStore) -> None:
+        """See the base."""
+        if self.framing != "none":
+            store.id_to_write(self.schemas)
+
+    def __repr__(self) -> str:
+        latest = self.schemas.latest
+        return f"JsonSerde({self.schemas.subject!r}, version={latest.version}, id={latest.id})"
+
+
+class _JsonDecoder(Generic[T]):
+    def __init__(self, serde: JsonSerde[T], role: Role) -> None:
+        schema = serde.schemas.latest.parse_json()
+        self._schemas = serde.schemas
+        self._role = role
+        self._header = HEADERS[role]
+        self._is_framed = serde.framing != "none"
+        self._reader = make_json_reader(schema, serde.classes)
+        self._refuses_null = serde.null == "refuse" and takes_null(schema.root)
+
+    def decode_many(
+        self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
+    ) -> DecodedBatch:
+        """See `Decoder.decode_many`."""
+        if not self._is_framed:
+            present = [i for i, payload in enumerate(payloads) if payload is not None]
+            return self._decode_groups(payloads, [((None, 0), present)], {})
+        carried = tagged(headers, self._header)
+        id_ = None if carried else only_id(payloads)
+        if id_ is not None:
+            values, errors = self._decode(payloads, ID_SIZE)
+            return DecodedBatch(values, [id_] * len(payloads), errors)
+        failed: dict[int, KgenError] = {}
+        groups = list(by_schema(payloads, carried, self._role, failed))
+        return self._decode_groups(payloads, groups, {i: _hinted(error) for i, error in failed.items()})
+
+    def _decode_groups(
+        self,
+        payloads: Sequence[bytes | None],
+        groups: Sequence[tuple[tuple[SchemaKey | None, int], list[int]]],
+        errors: dict[int, KgenError],
+    ) -> DecodedBatch:
+        values: list[Any] = [None] * len(payloads)
+        ids: list[int | None] = [None] * len(payloads)
+        for (key, offset), where in groups:
+            decoded = self._decode([payloads[i] for i in where], offset)
+            id_ = self._id(key)
+            for i, value in zip(where, decoded.values):
+                values[i], ids[i] = value, id_
+            errors.update((where[i], error) for i, error in decoded.errors.items())
+        return DecodedBatch(values, ids, errors or NO_ERRORS)
+
+    def _decode(self, payloads: Sequence[Any], offset: int) -> Decoded:
+        """Values of payloads, none of which is None."""
+        decoded = self._reader.decode_many(payloads, offset)
+        return without_null(decoded, "JsonSerde") if self._refuses_null else decoded
+
+    def _id(self, key: SchemaKey | None) -> int | None:
+        """The id, of a GUID the one that is known here."""
+        if key is None or isinstance(key, int):
+            return key
+        known = self._schemas.by_guid(str(key))
+        return None if known is None else known.id
+
+
+class _BareEncoder(Generic[T]):
+    """Writes JSON without a schema id."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def encode(self, value: T | None) -> bytes | None:
+        """See `Encoder.encode`."""
+        return None if value is None else self._writer.encode(value)
+
+
+def _hinted(error: KgenError) -> KgenError:
+    """An error of framing, with a hint at what this serde can do about it."""
+    if error.hint is None or "JSON" not in error.hint:
+        return error
+    return FramingError(error.what, where=error.where, hint=_LOOKS_LIKE_JSON)
