@@ -43,6 +43,8 @@ from .serde.avro_serde import AvroSerde
 from .serde.base import Encoder, Role, Serde
 from .serde.either import EitherSerde
 from .serde.framing import id_prefix
+from .serde.json_payloads import json_payloads
+from .serde.json_serde import JsonSerde
 from .serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from .serde.schema_store import SchemaStore
 from .state.current_folder import kept_in
@@ -211,6 +213,8 @@ def samples(topic: Topic[K, V], n: int = 10, seed: int = 0) -> list[RawMessage]:
 def _sampler(serde: Serde[Any], role: Role, rng: random.Random) -> Iterator[bytes | None]:
     if isinstance(serde, AvroSerde):
         return _avro_sampler(serde, rng)
+    if isinstance(serde, JsonSerde):
+        return json_payloads(serde, rng)
     if isinstance(serde, EitherSerde):
         both = [_sampler(half, role, rng) for half in (serde.framed, serde.plain)]
         return (next(half) for half in itertools.cycle(both))
