@@ -64,9 +64,9 @@ class JsonDiff:
     def _validation(self) -> Iterator[Change]:
         before, after = ({(it.where, it.keyword) for it in s.untyped} for s in (self.old, self.new))
         for where, keyword in sorted(after - before):
-            yield Change("validation added", where or "#", None, keyword)
+            yield Change("validation added", _place(where), None, keyword)
         for where, keyword in sorted(before - after):
-            yield Change("validation removed", where or "#", keyword)
+            yield Change("validation removed", _place(where), keyword)
 
     def _type(self, old: Named, new: Named) -> Iterator[Change]:
         if type(old) is not type(new):
@@ -175,6 +175,11 @@ def _symbols(old: StringEnum, new: StringEnum) -> Iterator[Change]:
     kept, now = ([s for s in a.symbols if s in b.symbols] for a, b in ((old, new), (new, old)))
     if kept != now:
         yield Change("symbols reordered", new.name, kept, now)
+
+
+def _place(where: str) -> str:
+    """A pointer into the text itself, or what has a reference's name before it, as a place."""
+    return where if "#" in where.partition("/")[0] else f"#{where}"
 
 
 def _json(default: Any) -> str | None:

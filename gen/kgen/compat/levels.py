@@ -6,9 +6,9 @@ The one place that decides it. Levels are for `kgen diff` and the registry of `k
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from kgen_runtime.codec.avro.resolution.incompatibilities import Incompatibility
 from kgen_runtime.codec.avro.resolution.resolve import check
@@ -98,11 +98,15 @@ def at(level: str, old: AnySchema, new: AnySchema) -> CompatibilityBothWays:
     """The same, as far as the level asks for it. BACKWARD: the new schema reads what the old one wrote.
     FORWARD: the old one reads what the new one writes. FULL: both. NONE: neither.
     """
-    kind = level.removesuffix(_TRANSITIVE)
     return CompatibilityBothWays(
-        unreadable(old, new) if kind in ("BACKWARD", "FULL") else (),
-        unreadable(new, old) if kind in ("FORWARD", "FULL") else (),
+        unreadable(old, new) if asks(level, "BACKWARD") else (),
+        unreadable(new, old) if asks(level, "FORWARD") else (),
     )
+
+
+def asks(level: str, way: Literal["BACKWARD", "FORWARD"]) -> bool:
+    """Whether a level is about this way."""
+    return level.removesuffix(_TRANSITIVE) in (way, "FULL")
 
 
 def held_against(level: str, history: Sequence[Version]) -> Sequence[Version]:
@@ -116,7 +120,16 @@ def held_against(level: str, history: Sequence[Version]) -> Sequence[Version]:
 
 def at_level(level: str, history: Sequence[tuple[int, AnySchema]], new: AnySchema) -> LevelCheck:
     """Whether `new` may follow `history` (ascending) at one of `LEVELS`."""
-    found = {version: at(level, old, new) for version, old in held_against(level, history)}
+    return level_check(level, history, lambda old: at(level, old, new))
+
+
+def level_check(
+    level: str,
+    history: Sequence[tuple[int, Version]],
+    compare: Callable[[Version], CompatibilityBothWays],
+) -> LevelCheck:
+    """The same, by what `compare` says of an earlier version at that level."""
+    found = {number: compare(version) for number, version in held_against(level, history)}
     return LevelCheck(
         level, {version: both for version, both in found.items() if both.backward or both.forward}
     )

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from kgen_runtime.codec.avro.resolution.incompatibilities import Incompatibility
+from kgen_runtime.codec.json.schema.json_tree import JsonSchema
+
 from ..listing import title
 from ..model.library import SUPPORTED, Library, Pair, moved_references, same_meaning
 from ..model.subjects import Subject
-from ..model.trees import AnySchema
+from ..model.trees import AnySchema, language
 from .change_kinds import Change
-from .levels import CompatibilityBothWays, LevelCheck, at_level, both_ways
+from .json_levels import JsonText, json_both_ways, policy_of
+from .json_policies import Policy
+from .levels import CompatibilityBothWays, LevelCheck, asks, at, both_ways, level_check
 from .schema_diff import schema_diff
 
 
@@ -111,15 +116,30 @@ def subject_diff(
     pair, other = (was.name, before), (now.name, after)
     first, second = old.unit(pair).schema, new.unit(other).schema
     moved = moved_references(old, pair, new, other)
-    history = list(_history(new, now, after))
-    level = now.compatibility
-    verdict = at_level(level, history, second) if level and history else None
+    verdict = _verdict(new, now, after)
     found, both = schema_diff(first, second), both_ways(first, second)
     return SubjectDiff(now.name, before, after, found, moved, both, verdict)
 
 
-def _history(library: Library, subject: Subject, before: int) -> Iterator[tuple[int, AnySchema]]:
-    for version in subject.versions:
-        schema = library.schema((subject.name, version.version)) if version.version < before else None
-        if schema:  # one that does not parse was never read
-            yield version.version, schema
+def _verdict(library: Library, subject: Subject, version: int) -> LevelCheck | None:
+    """Whether a registry would take the version after those before it; None without a level or any before."""
+    earlier = [(subject.name, it.version) for it in subject.versions if it.version < version]
+    # One that does not parse was never read.
+    history = [(pair[1], pair) for pair in earlier if library.schema(pair)]
+    level, policy, new = subject.compatibility, policy_of(subject.policy), (subject.name, version)
+    if not level or not history:
+        return None
+    return level_check(level, history, lambda old: _at(library, level, policy, old, new))
+
+
+def _at(library: Library, level: str, policy: Policy, old: Pair, new: Pair) -> CompatibilityBothWays:
+    was, now = library.unit(old).schema, library.unit(new).schema
+    if isinstance(was, JsonSchema) and isinstance(now, JsonSchema):
+        texts, others = (JsonText(*library.json_texts(it)) for it in (old, new))
+        return json_both_ways(level, texts, others, policy)
+    if type(was) is type(now):
+        return at(level, was, now)
+    problem = (Incompatibility("", f"{language(now)} after {language(was)}", always=True),)
+    return CompatibilityBothWays(
+        problem if asks(level, "BACKWARD") else (), problem if asks(level, "FORWARD") else ()
+    )

@@ -37,6 +37,8 @@ _DEFINITIONS = frozenset({"definitions", "$defs"})
 _DOTTED = re.compile(r"\w+(\.\w+)+\Z")
 _TYPING = frozenset({"Any", "Literal"})  # imported where a JSON Schema has such types
 
+_SIGNS = {"+": "plus_", "-": "minus_"}
+
 Steps: TypeAlias = "tuple[str, ...]"
 """The parts of a JSON pointer."""
 
@@ -84,8 +86,9 @@ def attribute(key: str) -> str:
     if key == EXTRA:
         return "extra"
     wire = wire_of(key)
+    signed = re.sub(r"\A([+-])(?=\d)", lambda sign: _SIGNS[sign[0]], wire)
     # `$id` and `@type` are `id` and `type`.
-    return names.field_name(re.sub(r"\A[^\w]+(?=\w)", "", wire))
+    return names.field_name(re.sub(r"\A[^\w]+(?=\w)", "", signed))
 
 
 def member(key: str) -> str:
@@ -161,10 +164,12 @@ class JsonNames:
         return 1, "Item" if last in _HELD else _word(last), False
 
     def _branch(self, document: str, path: Steps) -> str:
-        """A branch by the constant that marks it. The only one with a class needs no word."""
+        """A branch by the constant that marks it. The only one with a class needs no word, nor do members of
+        `allOf`, which are merged.
+        """
         places = self._children[document, path[:-1]]
         place = self._places.get((document, path))
-        if len(places) < 2 and path[-2] != "allOf":
+        if len(places) < 2 or path[-2] == "allOf":
             return ""
         mark = _mark(self.schema.names[place], self._tags.get(place)) if place is not None else ""
         return _word(mark) if mark else f"{_word(path[-2])}{path[-1]}"

@@ -201,6 +201,14 @@ class Library:
         version = self.versions[pair]
         return (version.text, *(reference.text for reference in self._references(version)))
 
+    def json_texts(self, pair: Pair) -> tuple[str, dict[str, str]]:
+        """A JSON Schema's text, and those that it refers to, by the names that they have there. Raises as
+        `texts` does.
+        """
+        version = self.versions[pair]
+        self._references(version)
+        return version.text, {name: found.text for name, found in self._named(version, set())}
+
     def references(self, pair: Pair) -> dict[str, SchemaVersion]:
         """The versions that a version refers to, transitively, by subject. Raises as `texts` does."""
         return {reference.subject: reference for reference in self._references(self.versions[pair])}

@@ -49,6 +49,7 @@ class Subject:
     versions: tuple[SchemaVersion, ...]
     compatibility: str | None = None  # None where the registry would not say
     compatibility_inherited: bool = True
+    policy: str | None = None  # of compatibility in JSON Schema: STRICT, LENIENT; None where nothing is said
 
     @property
     def latest(self) -> SchemaVersion:

@@ -76,6 +76,7 @@ def _with_level(subject: Subject, old: Subject | None) -> Subject:
         subject,
         compatibility=old.compatibility,
         compatibility_inherited=old.compatibility_inherited,
+        policy=old.policy,
     )
 
 

@@ -139,6 +139,8 @@ def _subject_lines(subject: Subject, locked: Locked) -> list[str]:
     if subject.compatibility is not None:
         lines += [f"compatibility = {_quote(subject.compatibility)}"]
         lines += [f"compatibility_inherited = {_bool(subject.compatibility_inherited)}"]
+    if subject.policy is not None:
+        lines += [f"compatibility_policy = {_quote(subject.policy)}"]
     for version in subject.versions:
         deleted = (subject.name, version.version) in locked.deleted
         lines += ["", "[[subject.versions]]", *_version_lines(version, deleted=deleted)]
@@ -293,6 +295,7 @@ def _subject(table: Mapping[str, Any], root: Path) -> Subject:
         versions=tuple(sorted(versions, key=lambda v: v.version)),
         compatibility=table.get("compatibility"),
         compatibility_inherited=bool(table.get("compatibility_inherited", True)),
+        policy=_string(table["compatibility_policy"]) if "compatibility_policy" in table else None,
     )
 
 

@@ -63,6 +63,12 @@ def schema_version(answer: Any, subject: str) -> SchemaVersion:
     )
 
 
+def compatibility_policy(answer: Any) -> str | None:
+    """The policy by which JSON Schemas are held against each other; None where it is not said."""
+    policy = answer.get("compatibilityPolicy") if isinstance(answer, dict) else None
+    return policy if policy in ("STRICT", "LENIENT") else None
+
+
 def compatibility(answer: Any) -> str | None:
     """The level that `GET /config` answered, or None where it says nothing of the kind."""
     if not isinstance(answer, dict):

@@ -4,7 +4,7 @@ found by asking.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -92,9 +92,19 @@ class Api:
         """The registry's level; None where the registry will not say."""
         return self._level("/config")
 
+    def policy(self, subject: str) -> str | None:
+        """`STRICT` or `LENIENT`: how JSON Schemas of the subject are held against each other; None where the
+        registry will not say.
+        """
+        own = self._of_config(f"/config/{quote(subject, safe='')}", answers.compatibility_policy)
+        return own or self._of_config("/config", answers.compatibility_policy)
+
     def _level(self, path: str) -> str | None:
+        return self._of_config(path, answers.compatibility)
+
+    def _of_config(self, path: str, read: Callable[[Any], str | None]) -> str | None:
         try:
-            return answers.compatibility(self._http.get(path))
+            return read(self._http.get(path))
         except RegistryError as e:
             # Absent, not for this user, not in this registry, or broken there: no level, not a failure.
             if e.status != 401 and concerns_all(e):

@@ -191,7 +191,9 @@ class _Reader:
             return _skipped(name, live, f"{latest.type} schemas are not supported yet", "format")
         earlier = tuple(n for n in live if n < last) if self.all_versions else ()
         own = self.api.compatibility(name)
-        return _Read(name, live, Subject(name, (latest,), own or self.default, own is None), earlier=earlier)
+        policy = self.api.policy(name) if latest.type == "JSON" else None
+        subject = Subject(name, (latest,), own or self.default, own is None, policy)
+        return _Read(name, live, subject, earlier=earlier)
 
     def _failed(self, name: str, live: tuple[int, ...], error: RegistryError, what: str) -> _Read:
         if concerns_all(error):

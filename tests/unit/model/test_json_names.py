@@ -135,6 +135,8 @@ def test_equal_title_and_structure_is_one_class_and_others_are_named_by_path() -
         ("@type", "type"),
         ("1st", "field_1st"),
         ("ce:id", "ce_id"),
+        ("+1", "plus_1"),
+        ("-1", "minus_1"),
         ("größe", "größe"),
         ("None", "None_"),
     ],

@@ -82,7 +82,9 @@ def _add_others(shape: ObjectShape, parts: Sequence[SchemaPart]) -> None:
         patterns = _patterns(part)
         patterned += patterns.values()
         covers_all = bool(_ALL_NAMES & patterns.keys())
-        is_open_beside = is_open_beside or bool(patterns and not covers_all and others in (None, True, {}))
+        if patterns and not covers_all:  # which names these are
+            shape.untyped.append((part.spot, "patternProperties"))
+            is_open_beside = is_open_beside or others in (None, True, {})
         if others is False:
             shape.is_closed = shape.is_closed or not _is_conditional(part, keyword)
             if unnamed and not patterns:
@@ -92,7 +94,6 @@ def _add_others(shape: ObjectShape, parts: Sequence[SchemaPart]) -> None:
             for name in unnamed if not patterns else ():
                 shape.fields[name].append(typed[-1])
     if is_open_beside:
-        shape.untyped += [(part.spot, "patternProperties") for part in parts if _patterns(part)]
         return
     shape.is_record = shape.is_record or (shape.is_closed and not patterned)
     shape.extras = [[spot] for spot in patterned] + ([typed] if typed and not shape.is_closed else [])
