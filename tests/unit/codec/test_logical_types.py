@@ -19,7 +19,8 @@ import pytest
 import kgen_runtime as rt
 from kgen.actions.avro_json import dumps, to_json
 from kgen.model.default_expr import Defaults
-from kgen.model.types import ModuleTypes, Path, Types
+from kgen.model.type_writer import ModuleTypes, Path
+from kgen.model.types import Types
 from kgen.pycode.expr import flat
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.resolution.resolve import _UNITS

@@ -16,13 +16,13 @@ def test_the_engines_agree_on_prefixes(payloads: list[bytes | None], size: int) 
     beginnings = {None if each is None or len(each) < size else each[:size] for each in payloads}
     expected = beginnings.pop() if len(beginnings) == 1 else None
     for name in ("native", "python"):
-        assert payload_functions(engine=name).common_prefix(payloads, size) == expected  # type: ignore[arg-type]
+        assert payload_functions(engine=name).common_prefix(payloads, size) == expected
 
 
 @given(st.lists(st.none() | st.text().map(str.encode)))
 def test_texts_are_decoded_and_none_stays(payloads: list[bytes | None]) -> None:
     for name in ("native", "python"):
-        made = payload_functions(engine=name).texts(payloads)  # type: ignore[arg-type]
+        made = payload_functions(engine=name).texts(payloads)
         assert made == [None if each is None else each.decode() for each in payloads]
 
 

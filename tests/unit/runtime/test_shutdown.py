@@ -20,6 +20,7 @@ from kgen_runtime.runner.control_channel import (
     inherited,
     open_channel,
 )
+from kgen_runtime.runner.early_signals import SIGNALS
 from kgen_runtime.runner.shutdown import DrainedExit, LoadShutdown, ProcessShutdown
 from kgen_runtime.stop import STOP, ShutdownState
 
@@ -291,7 +292,7 @@ def test_the_first_signal_stops_and_the_second_interrupts(
     def leave(code: int) -> None:
         raise Exited(code)
 
-    before = [signal.getsignal(number) for number in shutdown.SIGNALS]
+    before = [signal.getsignal(number) for number in SIGNALS]
     STOP.load(LoadShutdown())
     process = Process("alone", True, monkeypatch)
     monkeypatch.setattr(os, "_exit", leave)
@@ -303,7 +304,7 @@ def test_the_first_signal_stops_and_the_second_interrupts(
             signal.raise_signal(numbers[1])
     assert caught.value.args == (shutdown.INTERRUPTED,)
     assert in_state(ShutdownState.OVER)
-    assert [signal.getsignal(number) for number in shutdown.SIGNALS] == before
+    assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
 @pytest.mark.parametrize("asked", [False, True])

@@ -77,6 +77,7 @@ def test_a_schema_with_rules_is_not_read_as_if_plain(store, registry):
         error = decoder.decode_many([payload]).errors[0]
         assert isinstance(error, RulesError)
     assert "ENCRYPT card" in error.what
+    assert error.hint is not None
     assert "[rules]" in error.hint
     assert stage_of(error) is Stage.DECODE
     assert registry.server.paths() == ["GET /schemas/ids/9"]

@@ -196,7 +196,7 @@ def duration(raw: str) -> Duration:
     time = rf"(T)?(?:{number}H)?(?:{number}M)?(?:(\d+(?:[.,]\d+)?)S)?"
     match = re.fullmatch(date + time, raw, re.ASCII)
     if not match or raw[-1] in "PT" or ("T" not in raw and any(match.group(6, 7, 8))):
-        return refuse()  # type: ignore[no-any-return]
+        return refuse()
     part = [Decimal((match[place] or "0").replace(",", ".")) for place in (1, 2, 3, 4, 6, 7, 8)]
     millis = int(((part[4] * 60 + part[5]) * 60 + part[6]) * 1000)
     parts = int(part[0] * 12 + part[1]), int(part[2] * 7 + part[3]), millis

@@ -34,18 +34,15 @@ from kgen_runtime.codec.values import ABSENT
 NAMES = ["a", "b", "c", "", "é", "x y", "__class__", "a.b", 'q"\\', "kind", "\U0001f600"]
 SYMBOLS = ["A", "B", "é", "", "2024-01-01"]
 SCALARS: list[Node] = [
-    *(JsonScalar(kind) for kind in ("null", "boolean", "integer", "number", "string")),  # type: ignore[arg-type]
+    *(JsonScalar(kind) for kind in ("null", "boolean", "integer", "number", "string")),
     *(
-        JsonScalar("string", form)  # type: ignore[arg-type]
+        JsonScalar("string", form)
         for form in ("date", "time", "date-time", "duration", "uuid", "base64", "decimal")
     ),
     JsonScalar("string", "decimal", 2),
     JsonScalar("number", "decimal"),
     JsonScalar("number", "float"),
-    *(
-        JsonScalar("integer", form)  # type: ignore[arg-type]
-        for form in ("date-days", "time-millis", "timestamp-millis")
-    ),
+    *(JsonScalar("integer", form) for form in ("date-days", "time-millis", "timestamp-millis")),
     Constant(("a",)),
     Constant((1, "b", None)),
     Constant((False, 0.5, 2)),
@@ -107,7 +104,8 @@ def classes_of(schema: JsonSchema, slots: bool) -> Mapping[str, type[Any]]:
     for place, named in schema.names.items():
         if isinstance(named, StringEnum):
             members = {f"m{number}": symbol for number, symbol in enumerate(named.symbols)}
-            made[place] = Enum("E" + place[2:], members)  # type: ignore[assignment]
+            cls: Any = Enum("E" + place[2:], members)
+            made[place] = cls
         else:
             made[place] = _dataclass(named, slots)
     return made
@@ -179,15 +177,15 @@ def _message(draw: Any, schema: JsonSchema, node: Node, depth: int) -> str:
         return found
     if isinstance(node, JsonUnion):
         node = draw(st.sampled_from(node.branches))
-        return draw(_message(schema, node, depth + 1))  # type: ignore[no-any-return]
+        return draw(_message(schema, node, depth + 1))
     if isinstance(node, JsonArray | JsonTuple | JsonMap):
-        return draw(_container(schema, node, depth + 1))  # type: ignore[no-any-return]
+        return draw(_container(schema, node, depth + 1))
     if isinstance(node, JsonRef):
         named = schema.names[node.name]
         if isinstance(named, JsonObject):
-            return draw(_object(schema, named, depth + 1))  # type: ignore[no-any-return]
-        return draw(_quoted(st.sampled_from(named.symbols)))  # type: ignore[no-any-return]
-    return draw(_leaf(node))  # type: ignore[no-any-return]
+            return draw(_object(schema, named, depth + 1))
+        return draw(_quoted(st.sampled_from(named.symbols)))
+    return draw(_leaf(node))
 
 
 def _leaf(node: Node) -> Any:

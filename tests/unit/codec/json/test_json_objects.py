@@ -424,7 +424,7 @@ def test_a_class_may_have_fields_of_its_own(engine: Any) -> None:
 
 
 def test_an_enum_class_has_all_symbols(engine: Any) -> None:
-    one_symbol = enum.Enum("E", {"A": "a"})
+    one_symbol: Any = enum.Enum("one_symbol", {"A": "a"})
     for make in (make_json_reader, make_json_writer):
         with pytest.raises(SchemaError, match="lacks a symbol: 'b'"):
             make(schema_of(enum_of("#/e", "a", "b")), {"#/e": one_symbol}, engine=engine)

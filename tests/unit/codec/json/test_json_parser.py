@@ -14,7 +14,8 @@ from kgen_runtime.codec.json.schema import json_tree as t
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.errors import SchemaError
 
-STRING, INTEGER, NUMBER, NULL = map(t.JsonScalar, ("string", "integer", "number", "null"))
+STRING, INTEGER = t.JsonScalar("string"), t.JsonScalar("integer")
+NUMBER, NULL = t.JsonScalar("number"), t.JsonScalar("null")
 LATEST = "https://json-schema.org/draft/2020-12/schema"
 SEVEN = "http://json-schema.org/draft-07/schema#"
 

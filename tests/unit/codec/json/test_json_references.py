@@ -243,10 +243,12 @@ def test_uris_are_joined_as_referencing_joins_them(draft: str, outer: str, inner
 
 def _judged(schema: Any, reference: str, specification: Any, has_id: bool) -> Any:
     """What `referencing` finds from inside `here`."""
-    resource: Any = Resource(contents=schema, specification=specification)
+    make_resource: Any = Resource
+    resource = make_resource(contents=schema, specification=specification)
     resolver = (resource @ Registry()).resolver(base_uri=schema["$id"])
     if has_id:
-        resolver = resolver.in_subresource(Resource(schema["definitions"]["here"], specification))
+        here = make_resource(contents=schema["definitions"]["here"], specification=specification)
+        resolver = resolver.in_subresource(here)
     try:
         return resolver.lookup(reference).contents["const"]
     except Unresolvable:

@@ -284,7 +284,8 @@ def test_an_object_is_written_as_the_branch_of_its_class(engine: Any) -> None:
 
 
 def test_an_enum_is_written_as_the_branch_of_its_class(engine: Any) -> None:
-    one_enum, other = enum.Enum("A", {"X": "x"}), enum.Enum("B", {"X": "x", "Y": "y"})
+    one_enum: Any = enum.Enum("one_enum", {"X": "x"})
+    other: Any = enum.Enum("other", {"X": "x", "Y": "y"})
     node = any_of(ref("A"), ref("B"), STRING)
     read, write = (
         make(engine, node, enum_of("A", "x"), enum_of("B", "x", "y"), A=one_enum, B=other)
