@@ -182,7 +182,7 @@ def make_json_writer(
     Raises `SchemaError` if a class does not fit.
     """
     _announce()
-    nodes = _json_nodes("json_writer")
+    nodes = _nodes(engine, "json_writer")
     made: Writer = nodes.JsonNodeWriter(JsonWriterBuilder(nodes, schema, classes or {}).root())
     return made
 
@@ -218,7 +218,7 @@ def arrival_functions(*, engine: EngineName | None = None) -> ArrivalFunctions:
 def has_native() -> bool:
     """Whether the native engine was compiled."""
     try:
-        for part in ("reader", "writer", "rows", "json_reader", "payloads", "arrivals"):
+        for part in ("reader", "writer", "rows", "json_reader", "json_writer", "payloads", "arrivals"):
             importlib.import_module(f".native._{part}", __name__)
     except ImportError:
         return False
@@ -245,10 +245,6 @@ def _nodes(engine: EngineName | None, part: str) -> ModuleType:
     return importlib.import_module(
         f".native._{part}" if (engine or ENGINE) == "native" else f".python.{part}", __name__
     )
-
-
-def _json_nodes(part: str) -> ModuleType:
-    return _nodes("python", part)  # the native nodes are not written yet
 
 
 ENGINE: Final[EngineName] = _choose()

@@ -297,4 +297,75 @@ KGEN_STATIC inline int kgen_append(PyObject *list, PyObject *item) {
     return status;
 }
 
+/* For the writer. */
+
+/* Put a whole number where there is room for 20 bytes: how many it takes. */
+KGEN_STATIC inline int kgen_put_integer(uint8_t *out, long long value) {
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354"
+        "55565758596061626364656667686970717273747576777879808182838485868788899091929394959697989900";
+    unsigned long long rest = value < 0 ? 0ULL - (unsigned long long)value : (unsigned long long)value;
+    uint8_t digits[20], *p = digits + 20;
+    int size;
+    while (rest >= 100) {
+        p -= 2;
+        memcpy(p, pairs + rest % 100 * 2, 2);
+        rest /= 100;
+    }
+    if (rest >= 10) {
+        p -= 2;
+        memcpy(p, pairs + rest * 2, 2);
+    } else {
+        *--p = (uint8_t)('0' + rest);
+    }
+    size = (int)(digits + 20 - p);
+    *out = '-';
+    out += value < 0;
+    memcpy(out, p, (size_t)size);
+    return size + (value < 0);
+}
+
+/* Put the fewest digits that read back the same, as Python's repr has them, where there is room for 40 bytes: how many they take;
+ * -1 and an exception where memory runs out.
+ *
+ * A double of at most 15 digits is a whole number m over a power of ten. The first such power that gives the double back has
+ * the fewest digits, and no other m does, as doubles keep all decimals of 15 digits apart. */
+KGEN_STATIC int kgen_put_float(uint8_t *out, double value) {
+    static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+    double size = value < 0 ? -value : value;
+    char *text;
+    int length;
+#if FLT_EVAL_METHOD == 0
+    if (size >= 1e-3 && size < 1e15) {
+        for (int places = 0; places <= 8; places++) {
+            double scaled = size * tens[places];
+            long long whole;
+            int start = value < 0, fraction;
+            if (scaled >= 1e15) break;
+            whole = (long long)(scaled + 0.5);
+            if (whole >= 1000000000000000LL || (double)whole / tens[places] != size) continue;
+            *out = '-';
+            length = start + kgen_put_integer(out + start, whole / (long long)tens[places]);
+            out[length++] = '.';
+            if (places == 0) {
+                out[length++] = '0';
+                return length;
+            }
+            fraction = (int)(whole % (long long)tens[places]);
+            for (int i = places - 1; i >= 0; i--) {
+                out[length + i] = (uint8_t)('0' + fraction % 10);
+                fraction /= 10;
+            }
+            return length + places;
+        }
+    }
+#endif
+    text = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
+    if (text == NULL) return -1;
+    length = (int)strlen(text);
+    memcpy(out, text, (size_t)length);
+    PyMem_Free(text);
+    return length;
+}
+
 #endif

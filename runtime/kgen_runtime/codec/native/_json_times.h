@@ -122,13 +122,14 @@ KGEN_STATIC int kgen_read_uuid(const uint8_t *p, uint8_t *raw) {
     return 1;
 }
 
+static const char kgen_base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /* Base64 of whole quartets, the last maybe padded, to as many bytes as they hold: -1 where it is not of the standard alphabet. */
 KGEN_STATIC int kgen_read_base64(const uint8_t *p, Py_ssize_t size, uint8_t *out) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     static uint8_t values[256];
     const uint8_t *end = p + size;
     if (!values['B']) { /* 0 for what is not in it, else one more than the value */
-        for (int i = 63; i >= 0; i--) values[(uint8_t)alphabet[i]] = (uint8_t)(i + 1);
+        for (int i = 63; i >= 0; i--) values[(uint8_t)kgen_base64[i]] = (uint8_t)(i + 1);
     }
     for (; p < end; p += 4) {
         int a = values[p[0]], b = values[p[1]], c = values[p[2]], d = values[p[3]];
@@ -147,6 +148,71 @@ KGEN_STATIC int kgen_read_base64(const uint8_t *p, Py_ssize_t size, uint8_t *out
         if (padding < 1) *out++ = (uint8_t)((c - 1) << 6 | (d - 1));
     }
     return 0;
+}
+
+/* For the writer: each puts text where there is room for 40 bytes, and returns how many it takes. */
+
+KGEN_STATIC int kgen_put_date(uint8_t *out, PyObject *date) {
+    int year = PyDateTime_GET_YEAR(date);
+    kgen_put_two(out, year / 100);
+    kgen_put_two(out + 2, year % 100);
+    out[4] = out[7] = '-';
+    kgen_put_two(out + 5, PyDateTime_GET_MONTH(date));
+    kgen_put_two(out + 8, PyDateTime_GET_DAY(date));
+    return 10;
+}
+
+KGEN_STATIC int kgen_put_clock_of(uint8_t *out, int hour, int minute, int second, int micro) {
+    kgen_put_two(out, hour);
+    kgen_put_two(out + 3, minute);
+    kgen_put_two(out + 6, second);
+    out[2] = out[5] = ':';
+    if (micro == 0) return 8;
+    out[8] = '.';
+    kgen_put_two(out + 9, micro / 10000);
+    kgen_put_two(out + 11, micro / 100 % 100);
+    kgen_put_two(out + 13, micro % 100);
+    return 15;
+}
+
+KGEN_STATIC int kgen_put_clock(uint8_t *out, PyObject *t) {
+    return kgen_put_clock_of(out, PyDateTime_TIME_GET_HOUR(t), PyDateTime_TIME_GET_MINUTE(t),
+        PyDateTime_TIME_GET_SECOND(t), PyDateTime_TIME_GET_MICROSECOND(t));
+}
+
+/* A datetime in UTC. */
+KGEN_STATIC int kgen_put_datetime(uint8_t *out, PyObject *t) {
+    int size = kgen_put_date(out, t);
+    out[size++] = 'T';
+    size += kgen_put_clock_of(out + size, PyDateTime_DATE_GET_HOUR(t), PyDateTime_DATE_GET_MINUTE(t),
+        PyDateTime_DATE_GET_SECOND(t), PyDateTime_DATE_GET_MICROSECOND(t));
+    out[size++] = 'Z';
+    return size;
+}
+
+/* 36 characters. */
+KGEN_STATIC void kgen_put_uuid(uint8_t *out, const uint8_t *raw) {
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
+        *out++ = (uint8_t)digits[raw[i] >> 4];
+        *out++ = (uint8_t)digits[raw[i] & 15];
+    }
+}
+
+/* Four characters for each three bytes, padded. */
+KGEN_STATIC void kgen_put_base64(uint8_t *out, const uint8_t *data, Py_ssize_t size) {
+    for (; size >= 3; size -= 3, data += 3, out += 4) {
+        out[0] = (uint8_t)kgen_base64[data[0] >> 2];
+        out[1] = (uint8_t)kgen_base64[(data[0] & 3) << 4 | data[1] >> 4];
+        out[2] = (uint8_t)kgen_base64[(data[1] & 15) << 2 | data[2] >> 6];
+        out[3] = (uint8_t)kgen_base64[data[2] & 63];
+    }
+    if (size == 0) return;
+    out[0] = (uint8_t)kgen_base64[data[0] >> 2];
+    out[1] = (uint8_t)kgen_base64[(data[0] & 3) << 4 | (size > 1 ? data[1] >> 4 : 0)];
+    out[2] = (uint8_t)(size > 1 ? kgen_base64[(data[1] & 15) << 2] : '=');
+    out[3] = '=';
 }
 
 #endif

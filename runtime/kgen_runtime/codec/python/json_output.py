@@ -1,44 +1,14 @@
-"""What the JSON writer in plain Python has written so far, and why it refuses a value."""
+"""What the JSON writer in plain Python has written so far."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ..error_texts import refusal_text, shown
 from ..json import json_forms
+from ..json.json_refusals import TOO_DEEP, TOO_LONG, JsonRefusedError, no_name
 from ..json.json_texts import UnfitTextError
 from ..limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
-
-
-class JsonRefusedError(Exception):
-    """Why a value was not written, and the parts of its JSON pointer, innermost first.
-
-    `cause`: an error of the value's own code. `misfit`: another branch of a union may take the value.
-    """
-
-    def __init__(self, why: str, cause: Exception | None = None, misfit: bool = True) -> None:
-        super().__init__(why)
-        self.why = why
-        self.parts: list[str | int] = []
-        self.cause = cause
-        self.misfit = misfit
-
-
-def place_refusal(error: Exception, *parts: Any) -> None:
-    """Add parts to the pointer of a refusal; what a value's own code raised is made one, and raised."""
-    names = [part if isinstance(part, str | int) else shown(part) for part in parts]
-    if isinstance(error, JsonRefusedError):
-        error.parts += names
-    elif not isinstance(error, MemoryError):
-        refused = JsonRefusedError(refusal_text(error), error)
-        refused.parts += names
-        raise refused from error
-
-
-def unwanted(wanted: str, value: Any) -> JsonRefusedError:
-    """A value is of another type."""
-    return JsonRefusedError(f"expected {wanted}, not {type(value).__name__}")
 
 
 class JsonOut:
@@ -53,8 +23,7 @@ class JsonOut:
     def enter(self) -> None:
         """Go one object or array deeper."""
         if self.depth <= 0:
-            what = f"the value is nested more than {MAX_DEPTH} deep, or holds itself"
-            raise JsonRefusedError(what, misfit=False)
+            raise JsonRefusedError(TOO_DEEP, misfit=False)
         self.depth -= 1
 
     def close(self, bracket: bytes) -> None:
@@ -65,7 +34,7 @@ class JsonOut:
     def key(self, name: Any) -> None:
         """Add the name of a property, and what stands before and after it."""
         if not isinstance(name, str):
-            raise JsonRefusedError(f"the name of a property must be str, not {type(name).__name__}")
+            raise no_name(name)
         if self.data[-1:] != b"{":
             self.data += b","
         self.add(json_forms.text_of_string, name)
@@ -86,7 +55,7 @@ class JsonOut:
         del self.data[start:]
         self.depth = depth
         if self.taken_back > ITEMS + ITEMS_PER_BYTE * self.longest:
-            raise JsonRefusedError("the branches of its unions take too long to find", misfit=False)
+            raise JsonRefusedError(TOO_LONG, misfit=False)
 
 
 def list_items(value: list[Any] | tuple[Any, ...]) -> tuple[Any, ...]:

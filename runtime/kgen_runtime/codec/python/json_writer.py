@@ -11,9 +11,19 @@ from ..foreign import own_bool, own_number
 from ..json import json_reasons
 from ..json.json_build import LEFT_OUT_IF_ABSENT, REQUIRED, ConstantKey, constant_key
 from ..json.json_pointers import json_pointer
+from ..json.json_refusals import (
+    MISSING,
+    NOT_SET,
+    JsonRefusedError,
+    named_twice,
+    no_branch,
+    no_extras,
+    place_refusal,
+    unwanted,
+)
 from ..json.json_scalar_forms import text_of_any
 from ..values import ABSENT
-from .json_output import JsonOut, JsonRefusedError, dict_entries, list_items, place_refusal, unwanted
+from .json_output import JsonOut, dict_entries, list_items
 from .json_writer_leaves import JsonConstantWriterNode as JsonConstantWriterNode
 from .json_writer_leaves import JsonEnumWriterNode as JsonEnumWriterNode
 from .json_writer_leaves import JsonWriterNode
@@ -180,13 +190,11 @@ class JsonObjectWriterNode(JsonWriterNode):
 
     def _extras(self, out: JsonOut, value: Any) -> None:
         if not isinstance(value, dict):
-            raise JsonRefusedError(f"expected dict in {self.attribute}, not {type(value).__name__}")
+            raise no_extras(self.attribute or "", value)
         for name, held in dict_entries(value).items():
             try:
                 if name in self.names:
-                    raise JsonRefusedError(
-                        f"the property has an attribute of its own, besides {self.attribute}"
-                    )
+                    raise named_twice(self.attribute or "")
                 out.key(name)
                 self.further.write(out, held)  # type: ignore[union-attr]  # what has extras has their type
             except Exception as error:
@@ -197,7 +205,7 @@ class JsonObjectWriterNode(JsonWriterNode):
         for name, node, presence, _ in self.fields:
             try:
                 if name not in value and presence == REQUIRED:
-                    raise JsonRefusedError("the property is missing")
+                    raise JsonRefusedError(MISSING)
                 if name in value and _is_present(value[name], presence):
                     out.key(name)
                     node.write(out, value[name])
@@ -230,7 +238,7 @@ def _attribute(value: Any, name: str) -> Any:
     try:
         return getattr(value, name)
     except AttributeError:
-        raise JsonRefusedError("the property is not set") from None
+        raise JsonRefusedError(NOT_SET) from None
 
 
 class JsonUnionWriterNode(JsonWriterNode):
@@ -274,7 +282,7 @@ class JsonUnionWriterNode(JsonWriterNode):
         if len(fitting) == 1:
             fitting[0].write(out, value)
         elif not any(_fits(out, node, value) for node in fitting):
-            raise JsonRefusedError(f"the value fits no branch of {self.title}")
+            raise no_branch(self.title)
 
     def _of_class(self, value: Any) -> JsonWriterNode | None:
         """The branch of the value's class, or of its nearest base class."""

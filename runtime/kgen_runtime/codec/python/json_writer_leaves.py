@@ -8,8 +8,9 @@ from typing import Any
 from ..foreign import own_bool, own_number
 from ..json import json_forms
 from ..json.json_build import ConstantKey, constant_key
+from ..json.json_refusals import no_constant, no_symbol, unwanted
 from ..json.json_scalar_forms import JsonScalarForm, json_scalar_form
-from .json_output import JsonOut, JsonRefusedError, unwanted
+from .json_output import JsonOut
 
 
 class JsonWriterNode:
@@ -69,7 +70,7 @@ class JsonEnumWriterNode(JsonWriterNode):
         """Add the symbol."""
         text = self._text(value)
         if text is None:
-            raise JsonRefusedError(f"expected a symbol of {self.title}, not {repr(value)[:200]}")
+            raise no_symbol(self.title, value)
         out.data += text
 
 
@@ -94,7 +95,7 @@ class JsonConstantWriterNode(JsonWriterNode):
         """Add the schema's value."""
         text = self._text(value)
         if text is None:
-            raise JsonRefusedError(f"the schema has no such value: {repr(value)[:200]}")
+            raise no_constant(value)
         out.data += text
 
 

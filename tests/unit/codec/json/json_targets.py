@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import json
 import random
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 from kgen_runtime.codec.json.schema.json_tree import (
     Anything,
@@ -23,9 +27,12 @@ from kgen_runtime.codec.json.schema.json_tree import (
     Property,
     StringEnum,
 )
-from kgen_runtime.codec.values import ABSENT
+from kgen_runtime.codec.values import ABSENT, Duration
 
 ODD_NAME = 'a/b~"é\n'
+_UTC = dt.timezone.utc
+_EAST = dt.timezone(dt.timedelta(hours=2))
+_ODD_ZONE = dt.timezone(dt.timedelta(seconds=90))
 
 
 class Color(enum.Enum):
@@ -33,6 +40,11 @@ class Color(enum.Enum):
     GREEN = "green"
     ODD = 'a"b\n'
     WIDE = "é"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -278,3 +290,94 @@ def mutate_json(rng: random.Random, data: bytes) -> bytes:
             source = rng.randrange(len(out) + 1)
             out[at:at] = out[source : source + rng.randrange(40)]
     return bytes(out[:LARGEST])
+
+
+class Loud:
+    """Its text fails, and so does each conversion."""
+
+    def __index__(self) -> int:
+        raise ValueError("not today")
+
+    def __repr__(self) -> str:
+        return "Loud()"
+
+
+class Words(str):
+    """A str of a class of its own."""
+
+    __slots__ = ()
+
+
+_WRONG: tuple[Any, ...] = ([], {"b": "x"}, "x")  # for attributes of other types
+ODD_VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, -1, 7, 10**18, -(10**18), 2**63, -(2**63), 10**30, 10**400, 10**5000),
+    *(0.0, -0.0, 0.1, 1e16, 1e-5, 123456.75, 1e308, 5e-324, float("inf"), float("nan"), ABSENT),
+    *("", "x", "é\n\x00\x1f\x7f\\/", '"', "\ud800", "red", "2024-01-01", Words("red"), Words("é"), "c", "s"),
+    *(b"", b"a", b"ab", b"abc", bytearray(b"abcd"), memoryview(b"abcde")),
+    *(
+        dt.date(1, 1, 1),
+        dt.date(9999, 12, 31),
+        dt.time(1, 2, 3),
+        dt.time(1, 2, 3, 4),
+        dt.time(0, 0, 0, 999_999),
+    ),
+    *(dt.time(1, tzinfo=dt.timezone.utc), dt.time(1, tzinfo=_EAST), dt.time(1, tzinfo=_ODD_ZONE)),
+    *(
+        dt.datetime(2024, 2, 29, 12, 30, 5, 120_000, _UTC),
+        dt.datetime(1969, 12, 31, 23, 59, 59, 999_999, _UTC),
+    ),
+    *(dt.datetime(2024, 2, 29, tzinfo=_EAST), dt.datetime(2024, 1, 1), dt.datetime(1, 1, 1, tzinfo=_EAST)),
+    *(Duration(), Duration(14, 3, 14_706_500), Duration(0, 0, -1), UUID(int=0), UUID(int=2**128 - 1)),
+    *(
+        Decimal("1.10"),
+        Decimal("1E+5000"),
+        Decimal("NaN"),
+        Decimal("-0"),
+        Decimal("1E-7"),
+        Fraction(1, 3),
+        1j,
+    ),
+    *(Color.RED, Color.ODD, Level.LOW, Level.HIGH, Loud(), object),
+    *(
+        [],
+        (),
+        [1],
+        [1, "x"],
+        [1, "x", 2],
+        ["x"],
+        [None],
+        [2.5],
+        {},
+        {"a": 1},
+        {"a": "b"},
+        {1: 2},
+        {"\ud800": 1},
+    ),
+    *({"kind": "c", "a": 1}, {"kind": "c", "a": 1, "q": 2}, {"kind": "s", "z": 1}, {"kind": "z"}, {"id": 1}),
+    *(
+        {"x": 1},
+        {"x": -1},
+        {"id": 1, "name": None},
+        {"id": 1, "when": None},
+        {"id": 1, "odd": 2},
+        {"kind": Color.RED},
+    ),
+    *(
+        Leaf(id=1),
+        Leaf(id=2, name="n", when=None, tags=["t"]),
+        Leaf(id=_WRONG[2], when=3),
+        Spare(kind="c", a=1),
+    ),
+    *(
+        Spare(kind="c", a=1, extra={"b": 2}),
+        Spare(kind="c", a=1, extra={"a": 2}),
+        Spare(kind="c", a=1, extra=_WRONG[0]),
+    ),
+    *(
+        Spare(kind="c", a=1, extra=_WRONG[1]),
+        Spare(kind="x", a=1),
+        Shut(kind="s", z=1),
+        Picky(1),
+        Picky(2, {"y": [1]}),
+    ),
+)

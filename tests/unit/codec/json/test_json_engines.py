@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import random
 import struct
+from collections.abc import Hashable
 from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.codec.json.json_targets import GOOD, KINDS, SCHEMA, SEEDS, TOKENS, mutate_json
+from tests.unit.codec.json.json_targets import (
+    GOOD,
+    KINDS,
+    ODD_VALUES,
+    SCHEMA,
+    SEEDS,
+    TOKENS,
+    Leaf,
+    Root,
+    mutate_json,
+)
 
-from kgen_runtime.codec import make_json_reader
-from kgen_runtime.codec.json.schema.json_tree import Anything, JsonArray, JsonScalar, JsonSchema
-from kgen_runtime.errors import DecodeError
+from kgen_runtime.codec import make_json_reader, make_json_writer
+from kgen_runtime.codec.json.schema.json_tree import Anything, JsonArray, JsonRef, JsonScalar, JsonSchema
+from kgen_runtime.errors import DecodeError, EncodeError
 
 Outcome = tuple[Any, ...]
 
@@ -196,3 +208,119 @@ def test_what_is_not_bytes(engine: Any) -> None:
     for data in ("1", bytearray(b"1"), None):
         with pytest.raises(TypeError, match="must be bytes"):
             reader.decode(data)  # type: ignore[arg-type]
+
+
+def written(writer: Any, value: Any) -> Outcome:
+    try:
+        return "bytes", writer.encode(value, b"..")
+    except EncodeError as error:
+        return "error", error.what, error.path, repr(error.__cause__)
+
+
+class Writers:
+    """One writer of each engine, which must agree."""
+
+    def __init__(self, schema: JsonSchema, classes: dict[str, type[Any]]) -> None:
+        self.native = make_json_writer(schema, classes, engine="native")
+        self.plain = make_json_writer(schema, classes, engine="python")
+
+    def agree(self, value: Any) -> Outcome:
+        found, wanted = written(self.native, value), written(self.plain, value)
+        assert found == wanted, value
+        return found
+
+
+@pytest.fixture(params=["slotted", "dicts"])
+def writers(request: pytest.FixtureRequest) -> Writers:
+    return Writers(SCHEMA, KINDS[request.param])
+
+
+def test_what_is_read_is_written(writers: Writers) -> None:
+    for kind in ("slotted", "dicts"):
+        reader = make_json_reader(SCHEMA, KINDS[kind])
+        for seed in SEEDS:
+            value = reader.decode(seed)
+            outcome = writers.agree(value)
+            if outcome[0] == "bytes":
+                assert reader.decode(outcome[1], 2) == value
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Root)])
+def test_every_value_for_every_property(writers: Writers, name: str) -> None:
+    """Of objects and of dicts: the same bytes, or the same words and place."""
+    whole = make_json_reader(SCHEMA, KINDS["slotted"]).decode(SEEDS[0])
+    field = next(field for field in dataclasses.fields(Root) if field.name == name)
+    entries = make_json_reader(SCHEMA).decode(SEEDS[0])
+    wire = field.metadata.get("json", name)
+    for value in ODD_VALUES:
+        writers.agree(dataclasses.replace(whole, **{name: value}))
+        writers.agree({**entries, wire: value})
+    del entries[wire]
+    writers.agree(entries)
+    delattr(whole, name)
+    writers.agree(whole)
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=range(len(ODD_VALUES)))
+def test_values_of_any_type(value: Any) -> None:
+    anything = Writers(JsonSchema(Anything()), {})
+    for whole in (value, [value], {"k": value}, {"a": [value, {}, []]}):
+        anything.agree(whole)
+    if isinstance(value, Hashable):
+        anything.agree({value: 1})
+
+
+def test_classes_that_are_called_are_written_by_their_attributes() -> None:
+    class Later(Leaf):
+        pass
+
+    writers = Writers(JsonSchema(JsonRef("#leaf"), SCHEMA.names), KINDS["slotted"])
+    assert writers.agree(Later(id=1, tags=["x"])) == ("bytes", b'..{"id":1,"tags":["x"]}')
+
+
+def test_values_that_hold_themselves() -> None:
+    rings: list[Any] = [[], {}]
+    rings[0].append(rings[0])
+    rings[1]["k"] = rings[1]
+    anything, tree = Writers(JsonSchema(Anything()), {}), Writers(SCHEMA, KINDS["slotted"])
+    for ring in rings:
+        assert "nested more than 128 deep" in anything.agree(ring)[1]
+    whole = make_json_reader(SCHEMA, KINDS["slotted"]).decode(SEEDS[0])
+    whole.rec = whole
+    assert "nested more than 128 deep" in tree.agree(whole)[1]
+
+
+NUMBERS = Writers(JsonSchema(JsonScalar("number")), {})
+
+
+@given(st.floats())
+@settings(max_examples=1000, deadline=None)
+def test_floats_have_the_digits_of_their_repr(number: float) -> None:
+    outcome = NUMBERS.agree(number)
+    if math.isfinite(number):
+        assert outcome == ("bytes", b".." + repr(number).encode())
+
+
+@given(st.integers(-(10**17), 10**17), st.integers(0, 18))
+@settings(max_examples=1000, deadline=None)
+def test_short_decimals_have_the_digits_of_their_repr(whole: int, places: int) -> None:
+    for number in (whole / 10**places, whole * 10.0**-places):
+        assert NUMBERS.agree(number) == ("bytes", b".." + repr(number).encode())
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=500, deadline=None)
+def test_strings_are_escaped_as_json_does(text: str) -> None:
+    outcome = Writers(JsonSchema(Anything()), {}).agree({text: text})
+    if outcome[0] == "bytes":
+        assert (
+            outcome[1] == b".." + json.dumps({text: text}, ensure_ascii=False, separators=(",", ":")).encode()
+        )
+
+
+def test_messages_larger_than_the_buffer_on_the_stack() -> None:
+    anything = Writers(JsonSchema(Anything()), {})
+    for size in (*range(1000, 1040), 5000, 100_000):
+        for text in ("x" * size, "é" * size, '"' * size, "x" * size + '"\n'):
+            anything.agree([text, size, 0.5, text])
+        anything.agree(list(range(size)))
