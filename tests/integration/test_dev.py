@@ -23,8 +23,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 from kgen.dev import Broker, BrokerError, Dev, RegistryServer, serve, up
 from kgen.dev.seed import SAMPLES, seed
 from kgen.dev.topics import create, read
-from kgen_runtime.codec import make_reader
+from kgen_runtime.codec import make_json_reader, make_reader
 from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.errors import ConfigError, RegistryError
 
 pytestmark = pytest.mark.broker
@@ -140,6 +141,22 @@ def test_seed_registers_makes_topics_and_produces_what_decodes(dev: Dev, tmp_pat
     for message, id_ in zip(found, ids, strict=True):
         assert set(readers[id_].decode(message.value or b"", 5)) >= {"id", "to"}
         assert message.key
+
+
+def test_seed_produces_json_that_decodes(dev: Dev, tmp_path: Path) -> None:
+    place = '{"type": "object", "properties": {"zip": {"type": "string"}}, "required": ["zip"]}'
+    parcel = '{"type": "object", "properties": {"to": {"$ref": "place.json"}}, "required": ["to"]}'
+    (tmp_path / "seed.place.json").write_text(place)
+    (tmp_path / "seed.parcels-value.json").write_text(parcel)
+    references = '[{"name": "place.json", "subject": "seed.place", "version": 1}]'
+    (tmp_path / "seed.parcels-value.references.json").write_text(references)
+    assert seed(dev.brokers, dev.registry, tmp_path).messages == {"seed.parcels": SAMPLES}
+    got = requests.get(f"{dev.registry}/subjects/seed.parcels-value/versions/1", timeout=10).json()
+    reader = make_json_reader(parse_json_schema(parcel, {"place.json": place}))
+    for message in read(dev.brokers, "seed.parcels"):
+        payload = message.value or b""
+        assert int.from_bytes(payload[1:5], "big") == got["id"]
+        assert reader.decode(payload, 5)["to"]["zip"]
 
 
 def test_seed_says_which_file_the_registry_refuses(dev: Dev, tmp_path: Path) -> None:

@@ -1,21 +1,23 @@
-"""Sample messages of a subject, in Avro's JSON encoding (see `kgen.actions.avro_json`)."""
+"""Sample messages of a subject as JSON: of Avro in its own encoding (see `kgen.actions.avro_json`)."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
-from kgen_runtime.codec import make_writer
+from kgen_runtime.codec import make_json_writer, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
-from kgen_runtime.codec.avro.schema.tree import Schema
+from kgen_runtime.codec.json.json_samples import sample_json
+from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 
 from ..errors import ConfigError, UnknownSchema
 from ..listing import listed
 from ..model.library import Library, ParsedVersion
 from ..model.subject_filter import fits, is_pattern
 from ..model.subjects import Snapshot, Subject
-from ..model.trees import language
 from ..project import lockfile
 from .avro_json import to_json
 from .inputs import Flags, Workspace, settle
@@ -24,11 +26,14 @@ from .registry_in_force import read_registry
 
 def samples(unit: ParsedVersion, count: int, seed: int) -> Iterator[Any]:
     """`count` sample values as JSON, one at a time, the same for the same seed. Raises `KgenError`."""
-    if not isinstance(unit.schema, Schema):
-        raise UnknownSchema(
-            f"no samples of {unit.version.subject}: {language(unit.schema)} is not sampled yet"
-        )
-    writer, rng = make_writer(unit.schema), random.Random(seed)  # noqa: S311  (samples, not secrets)
+    rng = random.Random(seed)  # noqa: S311  (samples, not secrets)
+    if isinstance(unit.schema, JsonSchema):
+        json_writer = make_json_writer(unit.schema)
+        for _ in range(count):
+            payload = json_writer.encode(sample_json(unit.schema, rng))
+            yield json.loads(payload, parse_float=Decimal)
+        return
+    writer = make_writer(unit.schema)
     for _ in range(count):
         yield to_json(unit.schema, writer.encode(sample(unit.schema, rng)))
 

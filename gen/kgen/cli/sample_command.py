@@ -26,7 +26,9 @@ def command(
     quiet: shared_options.Quiet = False,
     no_color: shared_options.NoColor = False,
 ) -> None:
-    """Print sample messages of a subject, one a line, in Avro's JSON encoding, with decimals as numbers."""
+    """Print sample messages of a subject, one a line, as JSON; of Avro in its JSON encoding, with decimals as
+    numbers.
+    """
     console = Console(json, quiet, not no_color)
     unit = sample.find(shared_options.workspace(out, console), registry, qualified(subject), version)
     lines = map(avro_json.dumps, sample.samples(unit, count, seed))

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.avro.schema.tree import Schema
 
 from ..compat import levels
-from .schema_request import Draft
+from .schema_request import Draft, ReferencedText
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,12 @@ class Earlier:
 
     version: int
     draft: Draft
-    referenced: Sequence[str]
+    referenced: Sequence[ReferencedText]
 
 
-def violations(level: str, draft: Draft, referenced: Sequence[str], earlier: Sequence[Earlier]) -> list[str]:
+def violations(
+    level: str, draft: Draft, referenced: Sequence[ReferencedText], earlier: Sequence[Earlier]
+) -> list[str]:
     """Why `draft` may not follow `earlier` (ascending) at this compatibility level; empty where it may. It
     is as `kgen.compat.levels` decides, of the newest version that stands in the way. Only Avro is compared.
     """
@@ -30,11 +33,15 @@ def violations(level: str, draft: Draft, referenced: Sequence[str], earlier: Seq
     return []
 
 
-def _against(level: str, draft: Draft, referenced: Sequence[str], old: Earlier) -> list[str]:
+def _against(level: str, draft: Draft, referenced: Sequence[ReferencedText], old: Earlier) -> list[str]:
     if draft.type != old.draft.type:
         return ["{errorType:'SCHEMA_TYPE', description:'Incompatible because of different schema type'}"]
     if draft.type != "AVRO":
         return []
-    both = levels.at(level, parse(old.draft.text, old.referenced), parse(draft.text, referenced))
+    both = levels.at(level, _avro(old.draft, old.referenced), _avro(draft, referenced))
     found = (*both.backward, *both.forward)
     return [f"{{errorType:'UNREADABLE', description:'{f.message}', location:'{f.path}'}}" for f in found]
+
+
+def _avro(draft: Draft, referenced: Sequence[ReferencedText]) -> Schema:
+    return parse(draft.text, [each.text for each in referenced])

@@ -18,7 +18,7 @@ from . import api_errors
 from .api_errors import Problem
 from .compat_check import Earlier, violations
 from .compat_settings import GLOBAL, MODES, Scoped
-from .schema_request import Draft, check
+from .schema_request import Draft, ReferencedText, check
 
 
 @dataclass
@@ -215,7 +215,7 @@ class Store:
                 if same and reference.version == target.number and (deleted or not version.deleted):
                     yield version
 
-    def _texts(self, subject: str, draft: Draft) -> list[str]:
+    def _texts(self, subject: str, draft: Draft) -> list[ReferencedText]:
         """The texts that `draft` refers to, in dependency order, the draft having been checked with them."""
         texts = list(dict.fromkeys(self._resolve(subject, draft.references, ())))
         check(draft, texts)
@@ -223,12 +223,12 @@ class Store:
 
     def _resolve(
         self, subject: str, references: Iterable[Reference], above: tuple[Reference, ...]
-    ) -> Iterator[str]:
+    ) -> Iterator[ReferencedText]:
         for reference in references:
             target = self._referenced(subject, reference)
             if reference not in above:
                 yield from self._resolve(subject, target.draft.references, (*above, reference))
-                yield target.draft.text
+                yield ReferencedText(reference.name, target.draft.text)
 
     def _referenced(self, subject: str, reference: Reference) -> Version:
         try:
@@ -256,13 +256,15 @@ class Store:
                 return version
         return None
 
-    def _must_follow(self, subject: str, draft: Draft, texts: list[str]) -> None:
+    def _must_follow(self, subject: str, draft: Draft, texts: list[ReferencedText]) -> None:
         if found := self._violations(subject, draft, texts, list(self._seen(subject))):
             raise api_errors.incompatible(subject, found)
         if draft.version not in (0, self._next(subject)):
             raise api_errors.invalid_schema("Version is not one more than previous version")
 
-    def _violations(self, subject: str, draft: Draft, texts: list[str], against: list[Version]) -> list[str]:
+    def _violations(
+        self, subject: str, draft: Draft, texts: list[ReferencedText], against: list[Version]
+    ) -> list[str]:
         earlier = [Earlier(v.number, v.draft, self._texts(subject, v.draft)) for v in against]
         return violations(self.levels.in_scope(subject), draft, texts, earlier)
 

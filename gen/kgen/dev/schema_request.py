@@ -7,9 +7,10 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.errors import SchemaError
 
 from ..model.subjects import Reference
@@ -74,16 +75,23 @@ def draft_of(body: Any) -> Draft:
     )
 
 
-def check(draft: Draft, referenced: Sequence[str]) -> None:
+class ReferencedText(NamedTuple):
+    """A text that a schema refers to, and the name that it, or what it refers to, has for it."""
+
+    name: str
+    text: str
+
+
+def check(draft: Draft, referenced: Sequence[ReferencedText]) -> None:
     """Raise `Problem` 42201 if the draft is not a valid schema.
 
-    Avro is parsed with the texts it refers to; JSON Schema has to be JSON; Protobuf is taken as it is.
+    Avro and JSON Schema are parsed with the texts they refer to; Protobuf is taken as it is.
     """
     try:
         if draft.type == "AVRO":
-            parse(draft.text, referenced)
+            parse(draft.text, [each.text for each in referenced])
         elif draft.type == "JSON":
-            json.loads(draft.text)
+            parse_json_schema(draft.text, dict(referenced))
     except (ValueError, RecursionError, SchemaError) as e:
         raise invalid_schema(
             f"Invalid schema {draft.text[:2000]} with refs {_plain(draft.references)}"

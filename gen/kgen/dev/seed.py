@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from kgen_runtime.codec import make_writer
+from kgen_runtime.codec import make_json_writer, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.avro.schema.tree import Schema
+from kgen_runtime.codec.json.json_samples import sample_json
+from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
+from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 from kgen_runtime.errors import RegistryError, SchemaError
 from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.registry.client import RegistryClient
@@ -20,6 +23,7 @@ from kgen_runtime.serde.registry.client import RegistryClient
 from ..model.subjects import Reference
 from ..registry import Access, Setting, connected
 from . import topics
+from .schema_request import ReferencedText
 from .seed_files import SeedSchema, load
 
 PARTITIONS = 3
@@ -50,16 +54,20 @@ class Registered:
 
     schema: SeedSchema
     id: int
-    referenced: tuple[str, ...]
+    referenced: tuple[ReferencedText, ...]
 
     def parse(self) -> Schema:
-        """The schema as a tree. Raises `SchemaError`."""
-        return parse(self.schema.text, self.referenced)
+        """The Avro schema as a tree. Raises `SchemaError`."""
+        return parse(self.schema.text, [each.text for each in self.referenced])
+
+    def parse_json(self) -> JsonSchema:
+        """The JSON Schema as a tree. Raises `SchemaError`."""
+        return parse_json_schema(self.schema.text, dict(self.referenced))
 
 
 def seed(brokers: str, registry: str, folder: Path) -> Seeded:
     """Register every schema in `folder`, make a topic for each `<topic>-key` and `<topic>-value`, and produce
-    sample messages to those with an Avro value. The folder's layout: `kgen.dev.seed_files`.
+    sample messages to those with an Avro or JSON value. The folder's layout: `kgen.dev.seed_files`.
 
     Raises `ConfigError` if the folder does not hold what it should, `RegistryError` where the registry
     refuses a schema.
@@ -98,9 +106,12 @@ def _register(
     return Registered(schema, answer["id"], _texts(schema.references, done))
 
 
-def _texts(references: Sequence[Reference], done: dict[tuple[str, int], Registered]) -> tuple[str, ...]:
-    targets = [done[r.subject, r.version] for r in references if (r.subject, r.version) in done]
-    return tuple(dict.fromkeys(text for t in targets for text in (*t.referenced, t.schema.text)))
+def _texts(
+    references: Sequence[Reference], done: dict[tuple[str, int], Registered]
+) -> tuple[ReferencedText, ...]:
+    known = [(r.name, done[r.subject, r.version]) for r in references if (r.subject, r.version) in done]
+    texts = (text for name, it in known for text in (*it.referenced, ReferencedText(name, it.schema.text)))
+    return tuple(dict.fromkeys(texts))
 
 
 def _topic_of(subject: str) -> str | None:
@@ -120,7 +131,7 @@ def _produce_all(brokers: str, names: Sequence[str], done: Sequence[Registered])
             topics.write(brokers, topic, payloads)
             messages[topic] = len(payloads)
         else:
-            empty.setdefault(topic, "samples are generated for Avro values only")
+            empty.setdefault(topic, "samples are generated for Avro and JSON values only")
     subjects = [r.schema.subject for r in done]
     return Seeded({name: subjects.count(name) for name in sorted(set(subjects))}, messages, empty)
 
@@ -128,15 +139,20 @@ def _produce_all(brokers: str, names: Sequence[str], done: Sequence[Registered])
 def _payloads(topic: str, done: Sequence[Registered]) -> list[topics.KeyValue]:
     """Keys and values, framed; the same ones every time."""
     rng = random.Random(topic)  # noqa: S311 - made-up data
-    avro = [r for r in done if r.schema.type == "AVRO"]
-    keys = [_maker(r, rng) for r in avro if r.schema.subject == f"{topic}-key"]
-    values = [_maker(r, rng) for r in avro if r.schema.subject == f"{topic}-value"]
+    known = [r for r in done if r.schema.type in ("AVRO", "JSON")]
+    keys = [_maker(r, rng) for r in known if r.schema.subject == f"{topic}-key"]
+    values = [_maker(r, rng) for r in known if r.schema.subject == f"{topic}-value"]
     if not values:
         return []
     return [(keys[-1]() if keys else None, values[i % len(values)]()) for i in range(SAMPLES)]
 
 
 def _maker(registered: Registered, rng: random.Random) -> Any:
+    prefix = id_prefix(registered.id)
+    if registered.schema.type == "JSON":
+        json_schema = registered.parse_json()
+        json_writer = make_json_writer(json_schema)
+        return lambda: json_writer.encode(sample_json(json_schema, rng), prefix)
     schema = registered.parse()
     writer = make_writer(schema)
-    return lambda: writer.encode(sample(schema, rng), id_prefix(registered.id))
+    return lambda: writer.encode(sample(schema, rng), prefix)

@@ -73,6 +73,41 @@ def posted(schema: Any, **more: Any) -> dict[str, Any]:
 # Registering and reading
 
 
+PLACE = {"type": "object", "properties": {"zip": {"type": "string"}}}
+PARCEL = {"type": "object", "properties": {"to": {"$ref": "place.json"}}}
+TO_PLACE = [{"name": "place.json", "subject": "place", "version": 1}]
+
+
+def test_json_schemas_refer_to_others_by_name(api: Api) -> None:
+    api.register("place", PLACE, schemaType="JSON")
+    id_ = api.register("parcels-value", PARCEL, schemaType="JSON", references=TO_PLACE)
+    got = api.get("/subjects/parcels-value/versions/1")
+    assert (got["schemaType"], got["references"], got["id"]) == ("JSON", TO_PLACE, id_)
+    assert api.get("/subjects/place/versions/1/referencedby") == [id_]
+    again = posted(PARCEL, schemaType="JSON", references=TO_PLACE)
+    assert api.call("POST", "/subjects/parcels-value", again)[1]["version"] == 1
+    nested = {"type": "array", "items": {"$ref": "parcel"}}
+    through = [{"name": "parcel", "subject": "parcels-value", "version": 1}]
+    api.register("loads-value", nested, schemaType="JSON", references=through)
+
+
+@pytest.mark.parametrize(
+    ("schema", "references"),
+    [
+        (PARCEL, []),
+        ({"$ref": "http://127.0.0.1:9/place.json"}, []),
+        ({"type": "strin"}, []),
+        ({"$ref": "#"}, []),
+        ({"properties": []}, []),
+        ({"properties": {"to": {"$ref": "place.json#/definitions/none"}}}, TO_PLACE),
+    ],
+)
+def test_json_schemas_that_are_not_valid_are_refused(api: Api, schema: Any, references: Any) -> None:
+    api.register("place", PLACE, schemaType="JSON")
+    body = posted(schema, schemaType="JSON", references=references)
+    assert api.fails("POST", "/subjects/parcels-value/versions", body) == 42201
+
+
 def test_a_new_registry_is_empty_backward_and_writable(api: Api) -> None:
     assert api.get("/subjects") == []
     assert api.get("/config") == {"compatibilityLevel": "BACKWARD"}

@@ -6,13 +6,17 @@ import io
 import json
 import subprocess
 import sys
+import uuid
 from decimal import Decimal
 
 import fastavro
 import pytest
 
 from kgen.actions import avro_json
+from kgen.actions.sample import samples
 from kgen.cli import app
+from kgen.model.library import Library
+from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
 
 ADDRESS = {
     "type": "record",
@@ -38,7 +42,7 @@ ORDER = {
 def project(registry, tmp_path, capsys):
     registry.add("address", ADDRESS)
     registry.add("orders-value", ORDER, references=[("shop.Address", "address", 1)])
-    registry.add("x-value", "{}", kind="JSON")
+    registry.add("x-value", 'syntax = "proto3";', kind="PROTOBUF")
     assert app.run(["pull", "--registry", registry.url, "--out", str(tmp_path)]) == 0
     capsys.readouterr()
     return tmp_path
@@ -159,6 +163,31 @@ def test_samples_without_a_project(registry, project, tmp_path_factory, capsys):
     assert app.run(["sample", "address", "-n", "1", "--registry", registry.url, "--out", str(empty)]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"city"}
     assert list(empty.iterdir()) == []
+
+
+def test_samples_of_a_json_schema_are_its_messages():
+    place = json.dumps({"type": "object", "properties": {"zip": {"type": "string"}}, "required": ["zip"]})
+    text = json.dumps(
+        {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string", "format": "uuid"},
+                "amount": {"type": "number", "format": "decimal"},
+                "to": {"$ref": "place.json"},
+            },
+            "required": ["id", "amount", "to"],
+        }
+    )
+    order = SchemaVersion("o-value", 1, 2, "JSON", text, (Reference("place.json", "place", 1),))
+    snapshot = Snapshot(
+        "http://registry", (Subject("o-value", (order,)),), (SchemaVersion("place", 1, 1, "JSON", place),)
+    )
+    unit = Library(snapshot).unit(("o-value", 1))
+    made = list(samples(unit, 20, 0))
+    assert made == list(samples(unit, 20, 0)) != list(samples(unit, 20, 1))
+    assert all(uuid.UUID(each["id"]) and isinstance(each["to"]["zip"], str) for each in made)
+    assert {each["amount"].as_tuple().exponent for each in made} == {-2}
+    assert json.loads(avro_json.dumps(made[0])).keys() == {"id", "amount", "to"}
 
 
 @pytest.mark.parametrize(
