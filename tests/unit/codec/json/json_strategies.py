@@ -104,8 +104,8 @@ def classes_of(schema: JsonSchema, slots: bool) -> Mapping[str, type[Any]]:
     for place, named in schema.names.items():
         if isinstance(named, StringEnum):
             members = {f"m{number}": symbol for number, symbol in enumerate(named.symbols)}
-            cls: Any = Enum("E" + place[2:], members)
-            made[place] = cls
+            enum: Any = Enum
+            made[place] = enum("E" + place[2:], members)
         else:
             made[place] = _dataclass(named, slots)
     return made
