@@ -169,7 +169,9 @@ def test_a_text_is_looked_up_as_json(registry: Any) -> None:
     registry.add("orders-value", 2, 70, V1, schemaType="JSON")
     schemas = Schemas("orders-value", (WriterSchema(1, 3, V1, type="JSON"),))
     store = SchemaStore(RegistryClient(registry.server.url))
-    assert JsonSerde(schemas, {}).encoder(store, "value").encode({"id": 1}) == id_prefix(70) + b'{"id":1}'
+    assert (
+        JsonSerde[Any](schemas, {}).encoder(store, "value").encode({"id": 1}) == id_prefix(70) + b'{"id":1}'
+    )
     posted = [request.body for request in registry.server.requests if request.method == "POST"]
     assert posted == [{"schema": V1, "schemaType": "JSON"}]
 
@@ -189,9 +191,9 @@ def test_rules_of_the_schema_are_refused_at_writing(registry: Any) -> None:
     schemas = Schemas("orders-value", (WriterSchema(1, 3, V1, type="JSON"),))
     store = SchemaStore(RegistryClient(registry.server.url))
     with pytest.raises(RulesError, match="ENCRYPT card"):
-        JsonSerde(schemas, {}).encoder(store, "value").encode({"id": 1})
+        JsonSerde[Any](schemas, {}).encoder(store, "value").encode({"id": 1})
     ignored = Schemas("orders-value", schemas.versions, "ignore")
-    assert JsonSerde(ignored, {}).encoder(store, "value").encode({"id": 1}) == id_prefix(3) + b'{"id":1}'
+    assert JsonSerde[Any](ignored, {}).encoder(store, "value").encode({"id": 1}) == id_prefix(3) + b'{"id":1}'
 
 
 def test_confluents_clients_take_it() -> None:
