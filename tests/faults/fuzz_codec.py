@@ -2,9 +2,9 @@
 
     python -m tests.faults.fuzz_codec [PAYLOADS] [--seed N] [--engine native|python]
 
-A seeded loop over schemas of all kinds, each read to slotted dataclasses, to plain ones and to dicts. Every
-hundredth payload is read, and every hundredth value written, by both engines, which must agree. Prints a
-line per schema, and on a failure what to repeat it with.
+A seeded loop over schemas of all kinds, Avro and JSON, each read to slotted dataclasses, to plain ones and to
+dicts. Every hundredth payload is read, and every hundredth value written, by both engines, which must agree.
+Prints a line per schema, and on a failure what to repeat it with.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import resource
 import struct
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, make_dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from kgen_runtime.codec.avro.sample_values import sample
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.avro.schema.tree import Enum, Record, Schema
 from kgen_runtime.errors import DecodeError, EncodeError
+from tests.faults.fuzz_json import JsonTarget, json_targets
 
 SECONDS = 2.0  # one payload; a healthy one takes microseconds
 GROWTH = 256 << 20  # of the process, over the whole run
@@ -148,6 +149,19 @@ class Target:
     seeds: tuple[bytes, ...]
     kind: str = "dicts"
 
+    def classes(self) -> dict[str, type[Any]]:
+        """Classes of the target's kind."""
+        return classes(parse(json.dumps(self.reader)), self.kind)
+
+    def codec(self, known: Mapping[str, type[Any]], engine: Any) -> tuple[Reader, Callable[[Any], bytes]]:
+        """A reader, and what writes its values."""
+        pair = parse(json.dumps(self.writer)), parse(json.dumps(self.reader))
+        return make_reader(*pair, known, engine=engine), make_writer(pair[1], known, engine=engine).encode
+
+    def damage(self, rng: random.Random, data: bytes) -> bytes:
+        """See `mutate`."""
+        return mutate(rng, data)
+
 
 def classes(schema: Schema, kind: str) -> dict[str, type[Any]]:
     """Dataclasses and Enum classes of this kind for the names of a schema."""
@@ -196,11 +210,12 @@ def _seeds() -> dict[str, bytes]:
     }
 
 
-def targets() -> list[Target]:
-    """All pairs of schemas to fuzz, each with all kinds of classes."""
-    return [
+def targets() -> list[Target | JsonTarget]:
+    """All schemas to fuzz, each with all kinds of classes."""
+    avro = [
         replace(target, name=f"{target.name}, {kind}", kind=kind) for target in _pairs() for kind in KINDS
     ]
+    return [*avro, *json_targets(KINDS)]
 
 
 def _pairs() -> list[Target]:
@@ -263,11 +278,11 @@ def _outcome(reader: Reader, data: bytes) -> tuple[str, str]:
         return "error", str(error)
 
 
-def _payloads(rng: random.Random, target: Target) -> Generator[bytes, bool, None]:
+def _payloads(rng: random.Random, target: Target | JsonTarget) -> Generator[bytes, bool, None]:
     """The seeds, mutations of them, and of mutations that still decode."""
     pool, first = list(target.seeds), list(target.seeds)
     while True:
-        data = first.pop() if first else mutate(rng, rng.choice(pool))
+        data = first.pop() if first else target.damage(rng, rng.choice(pool))
         keep = yield data
         if keep:
             pool = [*target.seeds, *pool[len(target.seeds) :][-50:], data]
@@ -284,13 +299,12 @@ def _written(encode: Callable[[Any], bytes], value: Any) -> tuple[str, Any]:
         return "error", error.path
 
 
-def fuzz(target: Target, count: int, seed: int, engine: Any = "native") -> int:
+def fuzz(target: Target | JsonTarget, count: int, seed: int, engine: Any = "native") -> int:
     """Read `count` payloads; how many decoded. Raises `FailureError`."""
     rng = random.Random(f"{seed} {target.name}")
-    pair = parse(json.dumps(target.writer)), parse(json.dumps(target.reader))
-    known = classes(pair[1], target.kind)
-    reader, other = (make_reader(*pair, known, engine=name) for name in (engine, "python"))
-    encode, encode_too = (make_writer(pair[1], known, engine=name).encode for name in (engine, "python"))
+    known = target.classes()
+    reader, encode = target.codec(known, engine)
+    other, encode_too = target.codec(known, "python")
     payloads = _payloads(rng, target)
     decoded, data, start = 0, next(payloads), _peak()
     for number in range(count):
@@ -316,7 +330,7 @@ def fuzz(target: Target, count: int, seed: int, engine: Any = "native") -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Mutated payloads against the Avro codec.")
+    parser = argparse.ArgumentParser(description="Mutated payloads against the codec.")
     parser.add_argument("payloads", nargs="?", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=["native", "python"], default="native")

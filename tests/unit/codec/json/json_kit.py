@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import field, make_dataclass
+from enum import Enum
 from typing import Any
 
 from kgen_runtime.codec import make_json_reader, make_json_writer
@@ -22,7 +24,9 @@ from kgen_runtime.codec.json.schema.json_tree import (
     Node,
     Property,
     StringEnum,
+    takes_null,
 )
+from kgen_runtime.codec.values import ABSENT
 
 HAS_NATIVE = importlib.util.find_spec("kgen_runtime.codec.native._json_reader") is not None
 ENGINES: list[Any] = ["native", "python"] if HAS_NATIVE else ["python"]
@@ -71,6 +75,29 @@ def schema_of(root: Node | Named, *others: Named) -> JsonSchema:
         names[root.name] = root
         root = JsonRef(root.name)
     return JsonSchema(root, names)
+
+
+def classes_of(schema: JsonSchema, slots: bool) -> Mapping[str, type[Any]]:
+    """A class for each object and enum, as the generator makes them but for the names."""
+    made: dict[str, type[Any]] = {}
+    for place, named in schema.names.items():
+        if isinstance(named, StringEnum):
+            members = {f"m{number}": symbol for number, symbol in enumerate(named.symbols)}
+            make: Any = Enum  # a type checker wants the name and the members as literals
+            made[place] = make("E" + place[2:], members)
+        else:
+            made[place] = _dataclass(named, slots)
+    return made
+
+
+def _dataclass(named: JsonObject, slots: bool) -> type[Any]:
+    fields: list[Any] = []
+    for number, each in enumerate(named.fields):
+        default: Any = {} if each.required else {"default": ABSENT if takes_null(each.type) else None}
+        fields.append((f"f{number}", Any, field(metadata={"json": each.name}, **default)))
+    if named.extra is not None:
+        fields.append(("extra", Any, field(default_factory=dict, metadata={"json_extra": True})))
+    return make_dataclass("C" + named.name[2:], fields, slots=slots, kw_only=True)
 
 
 def reads(engine: Any, root: Node | Named, *others: Named, **classes: Any) -> Callable[..., Any]:

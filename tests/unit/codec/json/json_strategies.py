@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import field, make_dataclass
-from enum import Enum
 from typing import Any
 
 from hypothesis import strategies as st
@@ -27,9 +25,7 @@ from kgen_runtime.codec.json.schema.json_tree import (
     Nothing,
     Property,
     StringEnum,
-    takes_null,
 )
-from kgen_runtime.codec.values import ABSENT
 
 NAMES = ["a", "b", "c", "", "é", "x y", "__class__", "a.b", 'q"\\', "kind", "\U0001f600"]
 SYMBOLS = ["A", "B", "é", "", "2024-01-01"]
@@ -96,29 +92,6 @@ def _named(draw: Any, place: str, nodes: Any) -> Named:
 
 def _has_tag(named: Named) -> bool:
     return isinstance(named, JsonObject) and any(each.name == "kind" for each in named.fields)
-
-
-def classes_of(schema: JsonSchema, slots: bool) -> Mapping[str, type[Any]]:
-    """A class for each object and enum, as the generator makes them but for the names."""
-    made: dict[str, type[Any]] = {}
-    for place, named in schema.names.items():
-        if isinstance(named, StringEnum):
-            members = {f"m{number}": symbol for number, symbol in enumerate(named.symbols)}
-            enum: Any = Enum
-            made[place] = enum("E" + place[2:], members)
-        else:
-            made[place] = _dataclass(named, slots)
-    return made
-
-
-def _dataclass(named: JsonObject, slots: bool) -> type[Any]:
-    fields: list[Any] = []
-    for number, each in enumerate(named.fields):
-        default: Any = {} if each.required else {"default": ABSENT if takes_null(each.type) else None}
-        fields.append((f"f{number}", Any, field(metadata={"json": each.name}, **default)))
-    if named.extra is not None:
-        fields.append(("extra", Any, field(default_factory=dict, metadata={"json_extra": True})))
-    return make_dataclass("C" + named.name[2:], fields, slots=slots, kw_only=True)
 
 
 INSTANTS = st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30))

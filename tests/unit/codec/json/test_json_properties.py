@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.codec.json.json_kit import ENGINES
+from tests.unit.codec.json.json_kit import ENGINES, classes_of
 from tests.unit.codec.json.json_model import Model, UnfitError, loads
-from tests.unit.codec.json.json_strategies import classes_of, exact, messages, trees
+from tests.unit.codec.json.json_strategies import exact, messages, trees
 
 from kgen_runtime.codec import make_json_reader, make_json_writer
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
