@@ -52,6 +52,8 @@ State: TypeAlias = "int | tuple[int, str]"
 
 _IDLE: Final = (0.001, 0.05)
 """Seconds between two looks at a partition without messages: the first time, and at most."""
+_IDLE_SHARE: Final = 0.00025
+"""Of one at its end while others are busy, times the number of partitions: together they cost little."""
 _AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _AWAY: Final = (0.5, 30.0)
 """Seconds between two tries while the registry is unavailable."""
@@ -370,6 +372,13 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             waiting(self._source.step_id, sign * len(self._held.values))
 
     def _wait_for_turn(self) -> list[Batch[Message[K, V]]]:
+        if self._state is not PartitionState.HELD and self._reader.at_end(self._partition):
+            # It has nothing to take a turn with, so it does not ask for the next one at once.
+            self._pass_end()
+            if self._bound.reached(self._next):
+                self._end()
+            self._idle()
+            return []
         self._wait = 0.0
         if self._reader.stalled:
             self._sleep(_IDLE[0])  # the one whose turn it is sleeps
@@ -378,11 +387,14 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         return []
 
     def _idle(self) -> None:
+        least, most = _IDLE
         if self._reader.busy:
             # Messages of this one may be next: they come in a row with those of others, which cannot go on
             # while this one sleeps long.
             self._wait = 0.0
-        self._back_off(*_IDLE)
+            if self._reader.at_end(self._partition):
+                least = min(max(least, _IDLE_SHARE * self._reader.count), most)
+        self._back_off(least, most)
 
     def _back_off(self, least: float, most: float) -> None:
         self._wait = min(max(self._wait * 2, least), most)

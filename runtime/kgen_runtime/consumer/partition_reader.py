@@ -66,6 +66,7 @@ class PartitionReader:
         self._found = False
         self._blocked_at = 0.0
         self._inboxes: dict[int, Inbox] = {}
+        self._to_assign: list[TopicPartition] = []
         self._warned: set[int] = set()
 
     def assign(self, partition: int, offset: int) -> None:
@@ -73,14 +74,28 @@ class PartitionReader:
         self.release(partition)
         inbox = self._inboxes[partition] = Inbox(partition, position=offset)
         self._turns.join(inbox)
-        self.consumer.incremental_assign([TopicPartition(self._topic, partition, offset)])
+        self._to_assign.append(TopicPartition(self._topic, partition, offset))
 
     def release(self, partition: int) -> None:
         """Read it no more."""
         inbox = self._inboxes.pop(partition, None)
         if inbox is not None:
             self._turns.leave(inbox)
+            self._assign()
             self.consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+
+    def _assign(self) -> None:
+        """All together, when messages are first asked for: one by one, librdkafka would ask for the first
+        ones alone, and all would wait for the others' first answer.
+        """
+        if self._to_assign:
+            self.consumer.incremental_assign(self._to_assign)
+            self._to_assign = []
+
+    @property
+    def count(self) -> int:
+        """How many partitions are read."""
+        return len(self._inboxes)
 
     @property
     def idle(self) -> bool:
@@ -153,6 +168,7 @@ class PartitionReader:
 
     def high(self, partition: int) -> int:
         """The offset after the last message, as of the last fetch; negative where nothing was fetched yet."""
+        self._assign()
         answer = self.consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
         return answer[1] if answer else -1
 
@@ -168,6 +184,7 @@ class PartitionReader:
 
     def _fill(self) -> bool:
         """Sort what has arrived, at most a batch, to its partitions; there may be more."""
+        self._assign()
         found = self.consumer.consume(self._batch_size, 0)
         if not found:
             self._found = False

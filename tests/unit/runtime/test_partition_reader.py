@@ -72,6 +72,61 @@ def test_a_partition_that_others_wait_for_is_asked_again_soon(
     assert second._wait == 0.05
 
 
+@pytest.mark.parametrize("stop", ["never", "end"])
+@pytest.mark.parametrize(("partitions", "wait"), [(2, 0.001), (40, 0.01), (400, 0.05)])
+def test_a_partition_at_its_end_takes_no_turns_from_a_busy_one(
+    orders: Orders, partitions: int, wait: float, stop: str
+) -> None:
+    """The more there are, the more seldom each is asked: together they take little time from the busy one.
+    And it ends though the other one gives whole batches.
+    """
+    kafka = testing.Memory({orders: texts(9_000, partition=0)})
+    kafka._topics["orders"].update({partition: [] for partition in range(1, partitions)})
+    source = KafkaSource("flow.read", orders, kafka, "earliest", stop, 1000, "fail", "fail", None)  # type: ignore[arg-type]
+    busy, *others = (source.build_part("flow.read.kafka", key, None) for key in sorted(source.list_parts()))
+    at_end = others[0]
+    busy._reader._inboxes[at_end._partition].end = 0
+    for _ in range(5):
+        assert len(busy.next_batch()) == 1
+        busy._reader._found = True  # the last look found messages
+        if stop == "end":
+            with pytest.raises(StopIteration):
+                at_end.next_batch()
+            return
+        assert at_end.next_batch() == []
+        assert at_end._wait == pytest.approx(wait)
+
+
+def test_all_partitions_are_assigned_together(two: testing.Memory) -> None:
+    """So the first answer of the broker is about each of them."""
+    reader = PartitionReader(two, "orders", None, 5)
+    calls: list[list[tuple[int, int]]] = []
+    assign = reader.consumer.incremental_assign
+
+    def assigned(at: list[TopicPartition]) -> None:
+        calls.append([(each.partition, each.offset) for each in at])
+        assign(at)
+
+    reader.consumer.incremental_assign = assigned  # type: ignore[method-assign,assignment]
+    reader.assign(0, 4)
+    reader.assign(1, 1)
+    assert calls == []
+    assert offsets(reader.take(0)) == [(0, offset) for offset in range(4, 9)]
+    assert calls == [[(0, 4), (1, 1)]]
+    reader.assign(1, 2)  # once more, from elsewhere
+    assert [at for _ in range(9) for at in offsets(reader.take(1))] == [(1, 2)]
+    assert calls[1:] == [[(1, 2)]]
+
+
+def test_a_partition_is_released_before_anything_was_asked_for(two: testing.Memory) -> None:
+    reader = PartitionReader(two, "orders", None, 5)
+    for partition in (0, 1):
+        reader.assign(partition, 0)
+    reader.release(0)
+    assert reader.high(1) == 3
+    assert offsets(reader.take(1)) == [(1, offset) for offset in range(3)]
+
+
 def test_the_end_counts_when_all_before_it_was_taken(orders: Orders) -> None:
     """It comes among the messages, and others may come after it."""
     kafka = testing.Memory({orders: texts(3)})
