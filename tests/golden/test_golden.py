@@ -68,7 +68,8 @@ def snapshot_of(data: dict[str, Any], pulled: list[tuple[str, int]] | None = Non
 
 def version_of(item: dict[str, Any]) -> SchemaVersion:
     type_ = item.get("type", "AVRO")
-    text = item["schema"] if type_ != "AVRO" or item.get("text") else json.dumps(item["schema"])
+    as_it_is = item.get("text") or (type_ != "AVRO" and isinstance(item["schema"], str))
+    text = item["schema"] if as_it_is else json.dumps(item["schema"])
     references = tuple(Reference(**reference) for reference in item.get("references", ()))
     return SchemaVersion(
         item["subject"], item["version"], item["id"], type_, text, references, item.get("guid")

@@ -56,7 +56,8 @@ class JsonTypeWriter(TypeWriter[Node]):
         if item.required or _is_anything(item.type):
             return type_
         if takes_null(item.type):
-            return f"{type_} | {self.name('rt.Absent')}"
+            absent = self.name("rt.Absent")
+            return f"{type_.removesuffix('None')}{absent} | None" if type_ != "None" else f"{absent} | None"
         return f"{type_} | None"
 
     def alternatives(self, node: Node, path: Path) -> list[str]:
@@ -85,6 +86,7 @@ class JsonTypeWriter(TypeWriter[Node]):
         return super().aliased(node, types)
 
     def _types(self, branches: Sequence[Node], path: Path) -> Iterator[str]:
+        alone = len([it for it in branches if it != JsonScalar("null")]) == 1
         kinds = Counter(_KINDS[type(it)] for it in branches if type(it) in _KINDS)
         seen: Counter[str] = Counter()
         for branch in branches:
@@ -94,7 +96,7 @@ class JsonTypeWriter(TypeWriter[Node]):
                 at = str(seen[kind]) if seen[kind] else ""
                 inner = path.below(f"{kind}{at}", f"|{kind.lower()}{at}")
                 seen[kind] += 1
-            yield from self._single(branch, inner, alone=len(branches) == 1)
+            yield from self._single(branch, inner, alone=alone)
 
     def _single(self, node: Node, path: Path, *, alone: bool) -> Iterator[str]:
         if isinstance(node, JsonRef):
@@ -166,7 +168,7 @@ def _single_note(node: Node) -> str | None:
         return None
     if node.format == "decimal" and node.scale is not None:
         return f"decimal, scale {node.scale}"
-    return "UTC" if node.format in ("date-time", "timestamp-millis") else None
+    return f"{node.format}, UTC" if node.format in ("date-time", "timestamp-millis") else None
 
 
 def _branches(node: Node) -> list[Node]:

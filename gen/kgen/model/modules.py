@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from kgen_runtime.codec.avro.schema.tree import Ref
-from kgen_runtime.codec.json.schema.json_tree import JsonRef, JsonSchema
+from kgen_runtime.codec.json.schema.json_tree import Anything, JsonRef, JsonSchema
 from kgen_runtime.errors import ConfigError
 
 from ..pycode import quote
@@ -172,9 +172,7 @@ class ModuleBuilder:
     def _alias(self, draft: ModuleDraft, path: Path) -> str:
         subject = path.subject
         owners = [(subject, key) for key in path.keys]
-        name = draft.scope.keep(owners[0]) or draft.scope.take(
-            names.numbered(names.class_name(path.name)), owners
-        )
+        name = draft.scope.keep(owners[0]) or draft.scope.take(_alias_names(draft, path), owners)
         draft.aliases[owners[0]] = name
         return name
 
@@ -266,7 +264,7 @@ class ModuleBuilder:
 
     def _root_aliases(self, draft: ModuleDraft, types: ModuleTypes) -> None:
         for unit in () if draft.identity.startswith("topic:") else draft.defines:
-            if not is_class(unit.schema.root, unit.schema.names):
+            if not is_class(unit.schema.root, unit.schema.names) and unit.schema.root != Anything():
                 self._root_type(draft, types, unit, "value")
 
     def _finished(
@@ -327,6 +325,16 @@ class ModuleBuilder:
         unit = draft.serdes.get("value")
         text = _first_line(unit) if unit else None
         return f"Topic `{quote.inline(name)}`: {text}" if text else f"Topic `{quote.inline(name)}`."
+
+
+def _alias_names(draft: ModuleDraft, path: Path) -> Iterable[str]:
+    """Names for the alias of a union, best first."""
+    name = names.class_name(path.name)
+    if not any(unit.json_names for unit in draft.units() if unit.version.subject == path.subject):
+        return names.numbered(name)
+    # A class in the union may have the name of the path.
+    union = names.class_name(f"{path.name}Union")
+    return name, union, f"{union}_{names.digest(path.keys[0], 8)}"
 
 
 def _writer(draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion) -> TypeWriter[Any]:

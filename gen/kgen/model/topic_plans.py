@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from kgen_runtime.errors import ConfigError
 from kgen_runtime.serde.subject_names import context_of, plain
 
-from .library import Fault, Library, Pair
+from .library import SUPPORTED, Fault, Library, Pair
 from .settings import Settings, TopicSettings
-from .subjects import SchemaType, SchemaVersion, Skipped, Snapshot, Subject
+from .subjects import SchemaVersion, Skipped, Snapshot, Subject
 
 ROLES = ("value", "key")
-PULLED: frozenset[SchemaType] = frozenset({"AVRO"})
-"""The types of schemas that projects are made from; `library.SUPPORTED` are those that become models."""
 
 FORMATS = {
     "string": ("str", "rt.StringSerde"),
@@ -64,7 +62,7 @@ def usable(snapshot: Snapshot, library: Library) -> Usable:
     versions: dict[str, tuple[SchemaVersion, ...]] = {}
     for subject in snapshot.subjects:
         kind = subject.latest.type
-        if kind not in PULLED:
+        if kind not in SUPPORTED:
             skipped.append(Skipped(subject.name, f"{kind} schemas are not supported yet", "format"))
         elif (subject.name, subject.latest.version) not in faulty:
             versions[subject.name] = tuple(_readable(subject, library, skipped))
@@ -73,7 +71,7 @@ def usable(snapshot: Snapshot, library: Library) -> Usable:
 
 def faults(snapshot: Snapshot, library: Library) -> dict[Pair, Fault]:
     """The newest versions that cannot be read."""
-    newest = [(s.name, s.latest.version) for s in snapshot.subjects if s.latest.type in PULLED]
+    newest = [(s.name, s.latest.version) for s in snapshot.subjects if s.latest.type in SUPPORTED]
     return {pair: fault for pair in newest if (fault := library.fault(pair))}
 
 

@@ -11,9 +11,8 @@ from kgen_runtime.errors import SchemaError
 from ..listing import title
 from ..model.default_expr import invalid_default
 from ..model.json_default import unfit_defaults
-from ..model.library import Library, ParsedVersion
+from ..model.library import SUPPORTED, Library, ParsedVersion
 from ..model.subjects import SchemaVersion, Snapshot
-from ..model.topic_plans import PULLED
 from ..project.lockfile import Locked
 from ..pycode import quote
 
@@ -42,7 +41,7 @@ def notes(old: Locked | None, library: Library) -> Iterator[str]:
 def _read(new: Snapshot) -> Iterator[SchemaVersion]:
     """What generated code reads, and what that refers to."""
     latest = [subject.latest for subject in new.subjects]
-    every = {(v.subject, v.version): v for v in (*latest, *new.referenced) if v.type in PULLED}
+    every = {(v.subject, v.version): v for v in (*latest, *new.referenced) if v.type in SUPPORTED}
     return iter(every.values())
 
 

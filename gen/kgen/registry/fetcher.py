@@ -13,8 +13,8 @@ from kgen_runtime.serde.subject_names import qualified
 
 from ..errors import RegistryError, UnknownSchema
 from ..model import subject_filter as patterns
+from ..model.library import SUPPORTED
 from ..model.subjects import Cause, SchemaVersion, Skipped, Snapshot, Subject
-from ..model.topic_plans import PULLED
 from ..progress_callback import ProgressCallback
 from .api import Api, concerns_all
 from .ids import refuse_shared
@@ -187,7 +187,7 @@ class _Reader:
             latest = self.api.schema(name, last)
         except RegistryError as error:
             return self._failed(name, live, error, f"v{last} is listed but cannot be read")
-        if latest.type not in PULLED:
+        if latest.type not in SUPPORTED:
             return _skipped(name, live, f"{latest.type} schemas are not supported yet", "format")
         earlier = tuple(n for n in live if n < last) if self.all_versions else ()
         own = self.api.compatibility(name)

@@ -11,16 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgen.model import Names, Project, Settings, build, topic_plans
+from kgen.model import Names, Project, Settings, build
 from kgen.model.json_places import json_root_name, key_of, wire_of
 from kgen.model.library import Library
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
 from kgen.pycode.expr import flat
-
-
-@pytest.fixture(autouse=True)
-def pulled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topic_plans, "PULLED", frozenset({"AVRO", "JSON"}))
 
 
 def obj(**properties: Any) -> dict[str, Any]:

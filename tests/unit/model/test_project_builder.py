@@ -121,7 +121,7 @@ def test_a_new_field_leaves_flow_and_test_alone() -> None:
 
 def test_what_cannot_be_read_is_skipped_with_the_reason_and_the_rest_goes_on() -> None:
     given = snapshot(
-        version("j-value", "{}", type="JSON"),
+        version("j-value", "{}", type="PROTOBUF"),
         version("j-key", "string"),
         version("p-key", "{}", type="PROTOBUF"),
         version("p-value", "string"),
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_skipped_with_the_reason_and_the_rest_goes_on() -
     project = build(replace(given, skipped=(Skipped("x", "gone"),)), SETTINGS)
     assert project.skipped == (
         Skipped("x", "gone"),
-        Skipped("j-value", "JSON schemas are not supported yet", "format"),
+        Skipped("j-value", "PROTOBUF schemas are not supported yet", "format"),
         Skipped("o-value", "v1 cannot be read: unknown type 'nonsense'", "earlier"),
         Skipped("p-key", "PROTOBUF schemas are not supported yet", "format"),
     )

@@ -311,7 +311,7 @@ def _weight(field: Property) -> int:
     """What a default that is made for each object is charged: the bytes of its text."""
     if field.default is UNDEFINED:
         return 1
-    return len(json.dumps(field.default, ensure_ascii=False, separators=(",", ":")))
+    return len(json.dumps(field.default, ensure_ascii=False, separators=(",", ":"), default=str))
 
 
 class JsonWriterBuilder(_JsonBuilder):

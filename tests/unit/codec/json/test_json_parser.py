@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.json_schemas import JSON_SCHEMAS
 
+from kgen_runtime.codec import make_json_reader
 from kgen_runtime.codec.json.schema import json_tree as t
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.errors import SchemaError
@@ -566,3 +567,9 @@ def test_definitions_that_the_root_does_not_use_are_there_if_asked_for() -> None
     assert found.untyped == ()  # of what the values are
     broken = {"type": "string", "definitions": {"line": line, "odd": {"$ref": "#/nowhere"}}}
     assert parse_json_schema(json.dumps(broken), definitions=True).names == {}
+
+
+def test_a_default_that_is_a_decimal_does_not_stop_the_codec() -> None:
+    hints = {"title": "org.apache.kafka.connect.data.Decimal", "connect.parameters": {"scale": "2"}}
+    schema = parsed({"type": "object", "properties": {"price": {"type": "number", "default": 1.10, **hints}}})
+    assert make_json_reader(schema).decode(b'{"price": 2.50}') == {"price": Decimal("2.50")}

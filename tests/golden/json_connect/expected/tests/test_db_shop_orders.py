@@ -1,0 +1,19 @@
+"""Runs the flow of the topic `db.shop.orders` on sample messages of every known
+schema version. Yours to edit: `kgen pull` merges schema changes into it.
+"""
+
+from __future__ import annotations
+
+from kgen_runtime import testing
+
+from streams._generated import db_shop_orders
+from streams.flows.db_shop_orders import build
+
+
+def test_every_known_version_is_read() -> None:
+    """No sample message ends among the dead letters."""
+    kafka = testing.Memory(
+        {db_shop_orders.topic: testing.samples(db_shop_orders.topic, n=20)},
+    )
+    testing.run(build(kafka))
+    assert not kafka.dead_letters
