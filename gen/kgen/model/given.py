@@ -21,7 +21,8 @@ class Names:
 
     `modules`: what for (`topic:orders`) -> module. `versions`: subject -> the version that its module holds,
     for those that no topic reads. `classes`: what a module is for -> subject -> full name -> class, and
-    `full.Name:field` (with `[]` for its items) -> alias of a union, whose root is `:`. `members`: subject ->
+    `full.Name:field` (with `[]` for its items, `{}` for a map's) -> alias of a union, whose root is `:`, of a
+    key `:key`. `members`: subject ->
     `full.Name:field` -> attribute, `full.Name:SYMBOL` -> member of an enum; only where that is another name
     than the wire's, or where no schema at hand has it any more. In JSON Schema a full name is the place of
     the definition (`#/$defs/Line`), and a property or symbol stands there as `json_places.key_of` writes it.

@@ -42,18 +42,23 @@ _SIGNS = {"+": "plus_", "-": "minus_"}
 Steps: TypeAlias = "tuple[str, ...]"
 """The parts of a JSON pointer."""
 
+_CODES = {"~": "~0", "/": "~1", ":": "~2", "[": "~3", "|": "~4"}
+_SIGNS_OF = {code: sign for sign, code in _CODES.items()}
+
 EXTRA = "~"
 """The key of the attribute that holds the properties without a name; no property has this key."""
 
 
 def key_of(wire: str) -> str:
-    """A property or symbol as it stands in keys, after a `:`; `~0`, `~1`, `~2` stand for `~`, `/` and `:`."""
-    return wire.replace("~", "~0").replace("/", "~1").replace(":", "~2")
+    """A property or symbol as it stands in keys, after a `:`; what has a meaning there is written as `_CODES`
+    says.
+    """
+    return re.sub("[~/:[|]", lambda sign: _CODES[sign[0]], wire)
 
 
 def wire_of(key: str) -> str:
     """The property or symbol that a key is of."""
-    return key.replace("~2", ":").replace("~1", "/").replace("~0", "~")
+    return re.sub("~[0-4]", lambda code: _SIGNS_OF[code[0]], key)
 
 
 def place_of(name: str, documents: Iterable[str]) -> tuple[str, str]:

@@ -239,7 +239,7 @@ class ModuleBuilder:
         """An alias for what the schema's values are or a plain one is, which has to be of another type."""
         topic, role, plain = use
         writer, root = _writer(draft, types, unit), unit.schema.root
-        path = Path(names.pascal(role), unit.version.subject, (":",))
+        path = _root_path(unit, role)
         name = types.take(path)
         whole = writer.whole(root, replace(path, name=name))
         framed = whole.types if isinstance(whole, Alternatives) else (flat(whole),)
@@ -257,7 +257,7 @@ class ModuleBuilder:
         writer, root = _writer(draft, types, unit), unit.schema.root
         if is_class(root, unit.schema.names) or (role == "key" and is_simple(root, unit.schema.names)):
             return writer.annotation(root, Path("", unit.version.subject))
-        path = Path(names.pascal(role), unit.version.subject, (":",))
+        path = _root_path(unit, role)
         name = types.take(path)
         types.alias(name, writer.whole(root, replace(path, name=name)))
         return name
@@ -341,6 +341,11 @@ def _writer(draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion) -> Type
     if isinstance(unit.schema, JsonSchema):
         return JsonTypeWriter(types, unit.schema.names, draft.classes(unit))
     return Types(types, unit.schema.names, draft.classes(unit))
+
+
+def _root_path(unit: ParsedVersion, role: str) -> Path:
+    """A subject may be the key of its topic and the value too, with an alias for each."""
+    return Path(names.pascal(role), unit.version.subject, (":key", ":") if role == "key" else (":",))
 
 
 def _own_version(identity: str, unit: ParsedVersion) -> int | None:

@@ -62,7 +62,8 @@ class Imports:
 @dataclass(frozen=True)
 class Path:
     """Where a union stands, to name it: `name` is what it would be called, `keys` are its path in the schema
-    of the subject (`full.Name:field`, with `[]` for its items) and those that it had before.
+    of the subject (`full.Name:field`, with `[]` for its items and `{}` for a map's) and those that it had
+    before. No two unions of a module have one path: the name stays with the first key.
     """
 
     name: str
@@ -72,6 +73,13 @@ class Path:
     def item(self) -> Path:
         """The path of its items."""
         return self.below("Item", "[]")
+
+    def entry(self, *, alone: bool) -> Path:
+        """The path of its values by key; `alone` where no list can stand in its place, with items of the same
+        name.
+        """
+        found = self.below("Item", "{}")
+        return replace(found, keys=(*found.keys, *self.item().keys)) if alone else found
 
     def below(self, word: str, key: str) -> Path:
         """The path of what is inside."""

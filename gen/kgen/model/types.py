@@ -56,7 +56,11 @@ class Types(TypeWriter[Node]):
         branches = node.branches if isinstance(node, Union) else (node,)
         if not branches:
             return [self.name("NoReturn")]
-        types = [self._single(branch, path) for branch in branches]
+        lists = any(isinstance(branch, Array) for branch in branches)
+        entry = path.entry(alone=not lists)
+        types = [
+            self._single(branch, entry if isinstance(branch, Map) else path.item()) for branch in branches
+        ]
         distinct = [name for name in dict.fromkeys(types) if name != "None"]
         return [*distinct, "None"] if "None" in types else distinct
 
@@ -65,13 +69,13 @@ class Types(TypeWriter[Node]):
         branches = node.branches if isinstance(node, Union) else ()
         return any(isinstance(b, Ref) and isinstance(self.names[b.name], Record) for b in branches)
 
-    def _single(self, node: Node, path: Path) -> str:
+    def _single(self, node: Node, inner: Path) -> str:
         if isinstance(node, Primitive):
             return self._logical(node.logical) or self._primitive(node.type)
         if isinstance(node, Array):
-            return f"{self.name('list')}[{self.annotation(node.items, path.item())}]"
+            return f"{self.name('list')}[{self.annotation(node.items, inner)}]"
         if isinstance(node, Map):
-            values = self.annotation(node.values, path.item())
+            values = self.annotation(node.values, inner)
             return f"{self.name('dict')}[{self.name('str')}, {values}]"
         if isinstance(node, Ref):
             return self._ref(node)

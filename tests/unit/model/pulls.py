@@ -40,15 +40,18 @@ def snapshot(*versions: SchemaVersion, referenced: tuple[SchemaVersion, ...] = (
 class Project_:
     """A user's project."""
 
-    def __init__(self, names: Names | None = None, earlier: Snapshot | None = None) -> None:
+    def __init__(
+        self, names: Names | None = None, earlier: Snapshot | None = None, settings: Settings = SETTINGS
+    ) -> None:
+        self.settings = settings
         self.names = names or Names()
         self.snapshot = earlier
         self.model: Project | None = None
 
     def pull(self, new: Snapshot) -> Project:
         """The model after the pull; a second pull, and one of the lock alone, change nothing."""
-        model = build(new, SETTINGS, self.names, Library(self.snapshot) if self.snapshot else None)
-        again = build(new, SETTINGS, model.names, Library(new))
+        model = build(new, self.settings, self.names, Library(self.snapshot) if self.snapshot else None)
+        again = build(new, self.settings, model.names, Library(new))
         assert again == model
         self.names, self.snapshot, self.model = model.names, new, model
         return model
