@@ -28,7 +28,7 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from .codec import make_writer
 from .codec.avro.resolution.resolve import check
 from .codec.avro.sample_values import sample
-from .consumer.partition import KafkaSource
+from .consumer.kafka_source import KafkaSource
 from .consumer.source import sources
 from .errors import ConfigError, KgenError
 from .flow.argument_checks import checked, shown

@@ -35,7 +35,7 @@ from confluent_kafka.serialization import StringDeserializer
 
 import kgen_runtime as rt
 from kgen.dev import Dev, up
-from kgen_runtime.consumer.metadata import FETCHING
+from kgen_runtime.consumer.consumer_options import FETCHING
 from kgen_runtime.serde.framing import ID_SIZE, id_prefix
 from tests.bench.bench_codec import ORDER, Order, Place, Status, fast_encoder, order
 from tests.bench.flows import Clock

@@ -18,7 +18,7 @@ from tests.kafka.fixtures import AnyBroker, NewTopic
 from tests.kafka.processes import wait_for
 
 import kgen_runtime as rt
-from kgen_runtime.consumer.partition import KafkaSource
+from kgen_runtime.consumer.kafka_source import KafkaSource
 
 pytestmark = pytest.mark.kafka
 

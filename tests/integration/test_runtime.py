@@ -28,7 +28,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.consumer import metadata
+from kgen_runtime.consumer import broker_answers
 
 from .runtime_flow import build, text_topic
 
@@ -233,7 +233,7 @@ def test_a_position_beyond_the_end_is_reported(dev: Dev, topics: Topics, tmp_pat
 
 
 def test_a_broker_that_is_unavailable_is_reported(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata, "TIMEOUT", 0.5)
+    monkeypatch.setattr(broker_answers, "TIMEOUT", 0.5)
     with pytest.raises(RuntimeError) as caught:
         collect(rt.Kafka("127.0.0.1:1", config={"log_level": 0}), "any")
     assert "KGEN_BROKERS" in str(cause(caught.value, rt.SourceError))

@@ -10,8 +10,8 @@ from typing import Any, Final, Literal, TypeAlias, TypeGuard, get_args
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from ..errors import FlowError, SourceError
+from .broker_answers import asked, watermarks
 from .columns import Columns
-from .metadata import asked, watermarks
 from .partition_reader import MOST_AT_ONCE, PartitionReader
 
 Start: TypeAlias = Literal["earliest", "latest", "stored"] | datetime | int | Mapping[int, int]

@@ -18,14 +18,14 @@ from ..codec import arrival_functions
 from ..kafka.connection import Kafka
 from ..reporting.progress import PROGRESS
 from .alignment import PATIENCE, Align, Inbox, Turns, Workers, order_of
-from .columns import Columns, from_consumed
-from .group_commits import GroupCommits
-from .metadata import (
+from .broker_answers import (
     PASSING,
-    open_consumer,
     topic_unreadable_error,
     watermarks,
 )
+from .columns import Columns, from_consumed
+from .consumer_options import open_consumer
+from .group_commits import GroupCommits
 
 MOST_AT_ONCE: Final = 1_000_000
 """confluent-kafka takes no larger number of messages to consume."""

@@ -27,7 +27,7 @@ from .bounds import (
     check_stop,
     check_word,
 )
-from .partition import KafkaSource
+from .kafka_source import KafkaSource
 
 K = TypeVar("K")
 V = TypeVar("V")

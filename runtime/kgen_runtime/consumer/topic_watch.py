@@ -24,7 +24,8 @@ from ..errors import SourceError
 from ..kafka.connection import Kafka
 from ..reporting.progress import PROGRESS
 from ..states import Moves, moved
-from .metadata import AbsentTopicError, open_consumer, partitions, topic_recreated_error
+from .broker_answers import AbsentTopicError, partitions, topic_recreated_error
+from .consumer_options import open_consumer
 
 log = logging.getLogger("kgen_runtime.source")
 

@@ -10,7 +10,7 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator
 
 from .._bytewax import core_steps, inputs, operator_class, outputs, walk
-from ..consumer.partition import KafkaSource
+from ..consumer.kafka_source import KafkaSource
 from ..errors import ConfigError, FlowError
 from ..kafka.connection import Kafka
 from .sender import DeliverySpec

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 from bytewax.dataflow import Dataflow
 from confluent_kafka import KafkaError, KafkaException
 
-from ..consumer.partition import KafkaSource
+from ..consumer.kafka_source import KafkaSource
 from ..consumer.source import sources
 from ..errors import ConfigError, KgenError, RegistryUnavailable
 from ..kafka.connection import BrokerTopicSettings, Kafka, TopicFound

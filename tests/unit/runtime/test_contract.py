@@ -13,7 +13,7 @@ from bytewax.testing import TestingSource
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.consumer.partition import KafkaSource
+from kgen_runtime.consumer.kafka_source import KafkaSource
 from kgen_runtime.producer import delivery
 from kgen_runtime.routing.policies import _End
 

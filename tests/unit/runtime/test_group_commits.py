@@ -11,7 +11,7 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.consumer import group_commits
 from kgen_runtime.consumer.group_commits import GroupCommits, refusal
-from kgen_runtime.consumer.partition import KafkaSource
+from kgen_runtime.consumer.kafka_source import KafkaSource
 
 from .conftest import texts
 

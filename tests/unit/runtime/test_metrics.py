@@ -20,7 +20,7 @@ from prometheus_client import REGISTRY
 
 import kgen_runtime as rt
 from kgen_runtime import metrics, testing
-from kgen_runtime.consumer.partition import KafkaSource
+from kgen_runtime.consumer.kafka_source import KafkaSource
 from kgen_runtime.flow.retry import retry_until_available
 from kgen_runtime.runner import local_cluster
 from kgen_runtime.serde import DecodedBatch

@@ -10,9 +10,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.consumer import metadata
+from kgen_runtime.consumer import broker_answers
 from kgen_runtime.consumer import partition_reader as reader
-from kgen_runtime.consumer.partition import KafkaSource
+from kgen_runtime.consumer.kafka_source import KafkaSource
 from kgen_runtime.consumer.partition_reader import PartitionReader
 from kgen_runtime.errors import SourceError
 
@@ -232,14 +232,14 @@ class Answers:
 
 
 def test_a_lost_connection_at_the_start_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata, "_PAUSE", 0.001)
+    monkeypatch.setattr(broker_answers, "_PAUSE", 0.001)
     lost = (KafkaError._TRANSPORT, KafkaError._UNKNOWN_PARTITION, KafkaError._DESTROY_BROKER)
-    assert metadata.asked(Answers(*lost, "answer"), "orders", 3) == "answer"
+    assert broker_answers.asked(Answers(*lost, "answer"), "orders", 3) == "answer"
 
 
 def test_a_refusal_is_reported_at_once() -> None:
     refusing = Answers(KafkaError.TOPIC_AUTHORIZATION_FAILED, "never asked")
     with pytest.raises(SourceError, match="refuses") as caught:
-        metadata.asked(refusing, "orders")
+        broker_answers.asked(refusing, "orders")
     assert "READ on the topic" in str(caught.value)
     assert refusing.left == ["never asked"]

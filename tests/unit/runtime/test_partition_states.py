@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError
 import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.consumer import topic_watch
-from kgen_runtime.consumer.partition import KafkaSource
+from kgen_runtime.consumer.kafka_source import KafkaSource
 from kgen_runtime.consumer.partition_state import PartitionState
 from kgen_runtime.consumer.topic_watch import TopicWatch, WatchState
 from kgen_runtime.errors import RegistryUnavailable

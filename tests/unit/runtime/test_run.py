@@ -301,7 +301,7 @@ SLOW = """
     from bytewax.dataflow import Dataflow
     import kgen_runtime as rt
     from kgen_runtime import testing
-    from kgen_runtime.consumer.partition import KafkaSource
+    from kgen_runtime.consumer.kafka_source import KafkaSource
     from kgen_runtime.stop import STOP
 
     class Away(rt.StringSerde):

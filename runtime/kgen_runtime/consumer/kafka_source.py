@@ -35,10 +35,11 @@ from .bounds import (
     start_text,
     stop_text,
 )
+from .broker_answers import group_forbidden_error, partitions, topic_recreated_error
 from .columns import Columns
+from .consumer_options import open_consumer
 from .decoding import BatchDecoder
 from .group_commits import commit_now, refusal
-from .metadata import group_forbidden_error, open_consumer, partitions, topic_recreated_error
 from .partition_reader import PartitionReader
 from .partition_state import PARTITION_MOVES, PartitionState
 from .topic_watch import TopicWatch

@@ -1,30 +1,21 @@
-"""Consumers of a topic, what the broker answers about it, and what its errors mean."""
+"""What the broker answers about a topic that is read, and what its errors mean."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from .._librdkafka import NO_GROUP, NOT_CONNECTED, ask_for_token
+from .._librdkafka import NOT_CONNECTED, ask_for_token
 from ..errors import SourceError
-from ..kafka.connection import Kafka
 from ..reporting.progress import PROGRESS
 
 R = TypeVar("R")
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for a broker when a flow starts."""
-
-FETCHING: Final = {"fetch.queue.backoff.ms": 50, "fetch.wait.max.ms": 100}
-"""librdkafka's options, if the user has not set them, so that the flow is not left without messages.
-
-When 100,000 of a partition wait to be taken, librdkafka fetches no more of it for a time, its own choice
-being a second; that many are soon decoded. And it has one fetch under way per broker: one for partitions at
-their end waits there for new messages, and all others of that broker with it, by default half a second.
-"""
 
 PASSING: Final = frozenset(
     {
@@ -42,24 +33,6 @@ _PAUSE: Final = 0.2
 
 class AbsentTopicError(SourceError):
     """The topic is not on the broker."""
-
-
-def open_consumer(
-    kafka: Kafka, group_id: str | None, on_commit: Callable[[KafkaError | None, Any], None] | None = None
-) -> Consumer:
-    """A consumer that commits nothing by itself and reports ends and lost positions. Raises `ConfigError`."""
-    chosen = {name: kafka.config.get(name, value) for name, value in FETCHING.items()}
-    return kafka.consumer(
-        {
-            **chosen,
-            "group.id": group_id or NO_GROUP,
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "error",
-            **({} if on_commit is None else {"on_commit": on_commit}),
-        }
-    )
 
 
 def partitions(consumer: Consumer, topic: str) -> list[int]:
