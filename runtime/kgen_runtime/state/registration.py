@@ -10,6 +10,8 @@ from ..codec.slotted_classes import is_plain
 from . import homes
 from .homes import Binding
 from .hooks import install
+from .json_homes import JsonBinding
+from .json_records import install_json
 
 if TYPE_CHECKING:
     from ..serde.schemas import Schemas
@@ -21,6 +23,11 @@ def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
     A class that is known keeps the schema that it was first known by. One that pickles in a way of its own
     is left alone.
     """
+    if schemas.latest.type == "JSON":
+        for place, cls in classes.items():
+            if _takes_part(cls):
+                install_json(JsonBinding(schemas, place, cls, classes))
+        return
     home = homes.add(schemas, classes) if classes else None
     for name, cls in classes.items() if home else ():
         if home and _takes_part(cls):

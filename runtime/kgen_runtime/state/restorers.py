@@ -12,7 +12,7 @@ from ..codec.avro.resolution.read_plan import EnumValue, Link, Pick
 from ..codec.avro.resolution.resolve import Resolution
 from ..codec.avro.schema.tree import Enum, Node, Ref, Schema
 from ..errors import DecodeError, RecoveryError, ResolutionError, SchemaError
-from . import homes, notes
+from . import homes, json_homes, notes
 from .convert import Conversion
 from .homes import Binding, Home
 from .marks import Mark
@@ -148,6 +148,9 @@ def is_current(text: str) -> bool:
         package = mark.module.rpartition(".")[0]
         if package.endswith("._generated") and package in sys.modules:
             homes.load(mark.module)
+        json_binding = json_homes.known(mark)
+        if json_binding is not None:
+            return json_binding.mark == text
         found = _among(mark, package)
         if found is None or not found.current:
             return False
