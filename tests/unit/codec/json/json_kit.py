@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import field, make_dataclass
 from enum import Enum
@@ -28,8 +27,7 @@ from kgen_runtime.codec.json.schema.json_tree import (
 )
 from kgen_runtime.codec.values import ABSENT
 
-HAS_NATIVE = importlib.util.find_spec("kgen_runtime.codec.native._json_reader") is not None
-ENGINES: list[Any] = ["native", "python"] if HAS_NATIVE else ["python"]
+ENGINES: list[Any] = ["native", "python"]  # a missing native engine is a failure
 
 NULL = JsonScalar("null")
 BOOLEAN = JsonScalar("boolean")
