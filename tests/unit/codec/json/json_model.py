@@ -40,9 +40,17 @@ class UnfitError(Exception):
     """The value is not of its type."""
 
 
+class MinusZero(int):
+    """`-0`, of which `json` makes an int without a sign."""
+
+
 def loads(message: bytes) -> Any:
     """A message as `json` has it; numbers with a fraction or an exponent are exact."""
-    return json.loads(message, parse_float=Decimal, parse_constant=_refuse)
+    return json.loads(message, parse_int=_integer, parse_float=Decimal, parse_constant=_refuse)
+
+
+def _integer(text: str) -> int:
+    return MinusZero() if text == "-0" else int(text)
 
 
 def _refuse(constant: str) -> Any:
@@ -159,7 +167,7 @@ def anything(raw: Any) -> Any:
 
 
 def number(raw: Any) -> float:
-    found = float(wanted(raw, int, Decimal))
+    found = -0.0 if isinstance(raw, MinusZero) else float(wanted(raw, int, Decimal))
     return found if math.isfinite(found) else refuse()
 
 
@@ -252,7 +260,7 @@ def _scalar(node: JsonScalar, raw: Any) -> Any:
             return scaled(raw, node.scale)
         return FORMATS[node.format](raw) if node.format else raw
     if node.format == "decimal":
-        return Decimal(wanted(raw, int, Decimal))
+        return Decimal("-0") if isinstance(raw, MinusZero) else Decimal(wanted(raw, int, Decimal))
     if node.type == "number":
         return number(raw)
     return NUMBERS[node.format](whole(raw)) if node.format else whole(raw)
