@@ -301,8 +301,6 @@ class ModuleBuilder:
     def _registered(self, draft: ModuleDraft) -> Iterator[Expr]:
         """Calls that register the classes of a module without serdes, which do that elsewhere."""
         for unit in () if draft.serdes else draft.defines:
-            if unit.version.type != "AVRO":
-                continue  # whose objects are kept as Python pickles them
             classes = draft.classes(unit)
             if set(classes) & set(unit.own):
                 pairs = dict_of((quote.string(name), cls) for name, cls in sorted(classes.items()))

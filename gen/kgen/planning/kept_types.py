@@ -24,6 +24,7 @@ _MATTER = frozenset(
 )
 _READ = "changes: it is read as old messages are"
 _PLAIN = "changes: what was kept of it stays as it is"
+_BY_NAME = "changes: what was kept of it has what is still there, and defaults for the rest"
 _GONE = "is gone: the flow will not start with one that was kept by itself"
 
 
@@ -49,13 +50,11 @@ def fates(change: SchemaChange, present: Collection[str]) -> Iterator[tuple[str,
 
 
 def _plain_fates(change: SchemaChange, old: AnySchema, new: AnySchema) -> Iterator[tuple[str, str]]:
-    """Of types of JSON Schemas, and of a subject whose schemas changed their language: kept objects stay as
-    they are.
-    """
+    """Of types of JSON Schemas, and of a subject whose schemas changed their language."""
     names = [JsonNames(it, "the value") if isinstance(it, JsonSchema) else None for it in (new, old)]
     for place in sorted({c.owner for c in change.changes if c.kind in _MATTER}):
         known = (it.natural(place) for it in names if it is not None and place in it.schema.names)
-        yield next(known, "the value"), _PLAIN
+        yield next(known, "the value"), _BY_NAME if place else _PLAIN
 
 
 def matter(changes: Iterable[Change]) -> bool:
