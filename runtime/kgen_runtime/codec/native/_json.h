@@ -9,6 +9,7 @@
 #include "_native.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdint.h>
 
 #if defined(__GNUC__)
@@ -55,20 +56,30 @@ KGEN_STATIC inline PyObject *kgen_ascii(const uint8_t *text, Py_ssize_t size) {
 
 /* The first byte that is not of valid UTF-8 (RFC 3629: no surrogates, nothing overlong), or `end`. */
 KGEN_STATIC const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) {
+    uint64_t words[4];
     while (at < end) {
-        uint8_t lead = *at;
-        int more, least = 0x80, most = 0xBF;
-        if (lead < 0x80) { at++; continue; }
-        if (lead < 0xC2 || lead > 0xF4) return at;
-        more = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
-        if (lead == 0xE0) least = 0xA0;
-        if (lead == 0xED) most = 0x9F;
-        if (lead == 0xF0) least = 0x90;
-        if (lead == 0xF4) most = 0x8F;
-        if (end - at <= more || at[1] < least || at[1] > most) return at;
-        for (int i = 2; i <= more; i++)
-            if ((at[i] & 0xC0) != 0x80) return at;
-        at += more + 1;
+        const uint8_t *stop;
+        while (end - at >= 32) { /* most messages are ASCII, or long runs of it */
+            memcpy(words, at, 32);
+            if ((words[0] | words[1] | words[2] | words[3]) & KGEN_TOPS) break;
+            at += 32;
+        }
+        stop = end - at > 32 ? at + 32 : end;
+        while (at < stop) {
+            uint8_t lead = *at;
+            int more, least = 0x80, most = 0xBF;
+            if (lead < 0x80) { at++; continue; }
+            if (lead < 0xC2 || lead > 0xF4) return at;
+            more = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+            if (lead == 0xE0) least = 0xA0;
+            if (lead == 0xED) most = 0x9F;
+            if (lead == 0xF0) least = 0x90;
+            if (lead == 0xF4) most = 0x8F;
+            if (end - at <= more || at[1] < least || at[1] > most) return at;
+            for (int i = 2; i <= more; i++)
+                if ((at[i] & 0xC0) != 0x80) return at;
+            at += more + 1;
+        }
     }
     return end;
 }
@@ -159,6 +170,14 @@ typedef struct {
 
 #define KGEN_DIGIT(c) ((unsigned)(c) - '0' <= 9)
 
+/* Add the digits from `p` to `mantissa`: where they end. */
+KGEN_STATIC inline const uint8_t *kgen_digits(const uint8_t *p, uint64_t *mantissa) {
+    uint64_t value = *mantissa;
+    while (KGEN_DIGIT(*p)) value = value * 10 + (uint64_t)(*p++ - '0');
+    *mantissa = value;
+    return p;
+}
+
 /* The number of RFC 8259 at `p`: -1 where there is none, with the place where a digit is missing. */
 KGEN_STATIC inline int kgen_number_at(const uint8_t *p, kgen_number *n) {
     const uint8_t *from, *first;
@@ -171,7 +190,7 @@ KGEN_STATIC inline int kgen_number_at(const uint8_t *p, kgen_number *n) {
     n->end = p;
     if (!KGEN_DIGIT(*p)) return -1;
     if (*p == '0') p++;
-    else do n->mantissa = n->mantissa * 10 + (uint64_t)(*p++ - '0'); while (KGEN_DIGIT(*p));
+    else p = kgen_digits(p, &n->mantissa);
     n->digits = n->written = p - first;
     if (*p == '.') {
         from = ++p;
@@ -184,7 +203,7 @@ KGEN_STATIC inline int kgen_number_at(const uint8_t *p, kgen_number *n) {
         } else {
             first = from - n->digits;
         }
-        while (KGEN_DIGIT(*p)) n->mantissa = n->mantissa * 10 + (uint64_t)(*p++ - '0');
+        p = kgen_digits(p, &n->mantissa);
         n->digits = p - first;
         n->exponent = from - p;
         n->written += p - from;
@@ -325,47 +344,129 @@ KGEN_STATIC inline int kgen_put_integer(uint8_t *out, long long value) {
     return size + (value < 0);
 }
 
-/* Put the fewest digits that read back the same, as Python's repr has them, where there is room for 40 bytes: how many they take;
- * -1 and an exception where memory runs out.
- *
- * A double of at most 15 digits is a whole number m over a power of ten. The first such power that gives the double back has
- * the fewest digits, and no other m does, as doubles keep all decimals of 15 digits apart. */
-KGEN_STATIC int kgen_put_float(uint8_t *out, double value) {
-    static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
-    double size = value < 0 ? -value : value;
-    char *text;
-    int length;
-#if FLT_EVAL_METHOD == 0
-    if (size >= 1e-3 && size < 1e15) {
-        for (int places = 0; places <= 8; places++) {
-            double scaled = size * tens[places];
-            long long whole;
-            int start = value < 0, fraction;
-            if (scaled >= 1e15) break;
-            whole = (long long)(scaled + 0.5);
-            if (whole >= 1000000000000000LL || (double)whole / tens[places] != size) continue;
-            *out = '-';
-            length = start + kgen_put_integer(out + start, whole / (long long)tens[places]);
-            out[length++] = '.';
-            if (places == 0) {
-                out[length++] = '0';
-                return length;
-            }
-            fraction = (int)(whole % (long long)tens[places]);
-            for (int i = places - 1; i >= 0; i--) {
-                out[length + i] = (uint8_t)('0' + fraction % 10);
-                fraction /= 10;
-            }
-            return length + places;
+#if defined(__SIZEOF_INT128__)
+/* The powers of ten by which the digits of a double are found: 10^power, its upper 128 bits, rounded up; high word first. */
+#define KGEN_LEAST_TEN (-292)
+#define KGEN_MOST_TEN 324
+#else
+#define KGEN_LEAST_TEN 0
+#define KGEN_MOST_TEN (-1)
+#endif
+static uint64_t kgen_tens[2 * (KGEN_MOST_TEN - KGEN_LEAST_TEN + 1) + 1];
+
+KGEN_STATIC void kgen_set_ten(int power, uint64_t high, uint64_t low) {
+    kgen_tens[2 * (power - KGEN_LEAST_TEN)] = high;
+    kgen_tens[2 * (power - KGEN_LEAST_TEN) + 1] = low;
+}
+
+#if defined(__SIZEOF_INT128__)
+/* The upper 64 of 192 bits of a product, rounded to odd. */
+KGEN_STATIC inline uint64_t kgen_odd_product(const uint64_t *ten, uint64_t factor) {
+    unsigned __int128 low = (unsigned __int128)ten[1] * factor;
+    unsigned __int128 high = (unsigned __int128)ten[0] * factor + (uint64_t)(low >> 64);
+    return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
+}
+
+/* The fewest digits, of these the nearest, that read back as a double, which is finite and above zero: digits * 10^power.
+ * Giulietti, "The Schubfach way to render doubles" (2021), as in Drachennest. */
+KGEN_STATIC uint64_t kgen_shortest(double value, int *power) {
+    uint64_t bits, c, fraction, low, mid, high, s;
+    int exponent, q, k, h, closer, odd;
+    memcpy(&bits, &value, 8);
+    fraction = bits & (((uint64_t)1 << 52) - 1);
+    exponent = (int)(bits >> 52);
+    c = exponent ? fraction | (uint64_t)1 << 52 : fraction;
+    q = (exponent ? exponent : 1) - 1075;
+    if (q <= 0 && q > -53 && (c & (((uint64_t)1 << -q) - 1)) == 0) { /* a whole number below 2^53 */
+        *power = 0;
+        return c >> -q;
+    }
+    odd = (int)(c & 1);
+    closer = fraction == 0 && exponent > 1; /* the double below is half as far away */
+    k = (q * 1262611 - (closer ? 524031 : 0)) >> 22;
+    h = q + ((-k * 1741647) >> 19) + 1;
+    const uint64_t *ten = kgen_tens + 2 * (-k - KGEN_LEAST_TEN);
+    low = kgen_odd_product(ten, (4 * c - 2 + (uint64_t)closer) << h) + (uint64_t)odd;
+    mid = kgen_odd_product(ten, (4 * c) << h);
+    high = kgen_odd_product(ten, (4 * c + 2) << h) - (uint64_t)odd;
+    s = mid / 4;
+    if (s >= 10) {
+        uint64_t less = s / 10;
+        int under = low <= 40 * less, over = 40 * less + 40 <= high;
+        if (under != over) {
+            *power = k + 1;
+            return less + (uint64_t)over;
         }
     }
+    *power = k;
+    {
+        int under = low <= 4 * s, over = 4 * s + 4 <= high;
+        if (under != over) return s + (uint64_t)over;
+        return s + (mid > 4 * s + 2 || (mid == 4 * s + 2 && (s & 1)));
+    }
+}
 #endif
-    text = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
+
+/* Put the fewest digits that read back the same, as Python's repr has them, where there is room for 40 bytes: how many they take;
+ * -1 and an exception where memory runs out. The value is finite. */
+KGEN_STATIC int kgen_put_float(uint8_t *out, double value) {
+#if defined(__SIZEOF_INT128__)
+    uint8_t digits[20];
+    int count, power, point, length = 0;
+    uint64_t shortest;
+    if (signbit(value)) {
+        out[length++] = '-';
+        value = -value;
+    }
+    if (value == 0) {
+        memcpy(out + length, "0.0", 3);
+        return length + 3;
+    }
+    shortest = kgen_shortest(value, &power);
+    while (shortest % 10 == 0) {
+        shortest /= 10;
+        power++;
+    }
+    count = kgen_put_integer(digits, (long long)shortest);
+    point = count + power; /* where the point is, counted from the first digit */
+    if (point > 16 || point < -3) {
+        out[length++] = digits[0];
+        if (count > 1) {
+            out[length++] = '.';
+            memcpy(out + length, digits + 1, (size_t)(count - 1));
+            length += count - 1;
+        }
+        out[length++] = 'e';
+        out[length++] = point > 0 ? '+' : '-';
+        power = point > 0 ? point - 1 : 1 - point;
+        if (power < 10) out[length++] = '0';
+        return length + kgen_put_integer(out + length, power);
+    }
+    if (point <= 0) {
+        memcpy(out + length, "0.000", 5);
+        length += 2 - point;
+        memcpy(out + length, digits, (size_t)count);
+        return length + count;
+    }
+    if (point >= count) {
+        memcpy(out + length, digits, (size_t)count);
+        memset(out + length + count, '0', (size_t)(point - count));
+        memcpy(out + length + point, ".0", 2);
+        return length + point + 2;
+    }
+    memcpy(out + length, digits, (size_t)point);
+    out[length + point] = '.';
+    memcpy(out + length + point + 1, digits + point, (size_t)(count - point));
+    return length + count + 1;
+#else
+    char *text = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
+    int length;
     if (text == NULL) return -1;
     length = (int)strlen(text);
     memcpy(out, text, (size_t)length);
     PyMem_Free(text);
     return length;
+#endif
 }
 
 #endif

@@ -8,11 +8,13 @@ says whether a value is of a Python type that a node writes: by that unions choo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.ref cimport PyObject
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint64_t, uint8_t
 from libc.string cimport memcpy
 
+import datetime as dt
 import enum
 import uuid
+from decimal import Decimal
 
 from ...errors import EncodeError
 from ..foreign import own_bool, own_number
@@ -38,7 +40,7 @@ from ..json.json_refusals import (
 from ..json.json_scalar_forms import json_scalar_form, text_of_any
 from ..json.json_texts import UnfitTextError
 from ..limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
-from ..values import ABSENT
+from ..values import ABSENT, Duration
 
 cdef int REQUIRED_PRESENCE = REQUIRED
 cdef int IF_NOT_NONE = LEFT_OUT_IF_NONE

@@ -84,12 +84,16 @@ cdef class JsonConstantNode(JsonNode):
     """One of several scalars, which is read as the schema has it."""
 
     cdef dict by_key
+    cdef tuple strings
+    cdef tuple texts  # of the strings
     cdef JsonAnythingNode scalars
 
     def __init__(self, tuple values):
         self.by_key = {}
         for value in values:
             self.by_key.setdefault(constant_key(value), value)
+        self.strings = tuple([value for value in values if isinstance(value, str)])
+        self.texts = texts_of(self.strings)
         self.scalars = JsonAnythingNode()
 
     cdef PyObject *read(self, Cursor *c) noexcept:
@@ -97,9 +101,20 @@ cdef class JsonConstantNode(JsonNode):
         cdef int kind = kind_at(c)
         cdef PyObject *key = NULL
         cdef PyObject *value = NULL
+        cdef Py_ssize_t place
+        cdef Text t
         if kind == NO_KIND:
             not_a_value(c)
             return NULL
+        if kind == STRING_KIND:
+            if take_text(c, &t) < 0:
+                return NULL
+            place = place_among(self.texts, &t)
+            if place >= 0:
+                value = PyTuple_GET_ITEM(<PyObject *>self.strings, place)
+                Py_INCREF(<object>value)
+                return value
+            c.at = start
         if kind != ARRAY_KIND and kind != OBJECT_KIND:
             if scalar_key(c, kind, self.scalars, &key) < 0:
                 return NULL
@@ -163,7 +178,7 @@ cdef class JsonUnionNode(JsonNode):
         self.tag = tag
         self.tag_text = b"" if tag is None else tag.encode("utf-8", "surrogatepass")
         self.tags = {key: branches[number] for key, number in tags.items()}
-        symbols = [key for key in self.tags if key[0] == "str"]
+        symbols = [key for key in self.tags if isinstance(key[1], str)]
         self.tag_texts = texts_of([symbol for _, symbol in symbols])
         self.tag_nodes = tuple([self.tags[key] for key in symbols])
         tagged = set(tags.values())

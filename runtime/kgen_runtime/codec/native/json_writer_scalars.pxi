@@ -18,16 +18,29 @@ cdef class JsonNothingWriterNode(JsonWriterNode):
         raise JsonRefusedError(NO_VALUE)
 
 
+cdef frozenset OWN_TYPES = frozenset([
+    type(None), bool, int, float, str, bytes, list, tuple, dict, dt.date, dt.datetime, dt.time, Decimal, UUID, Duration
+])
+
+
 cdef class ScalarNode(JsonWriterNode):
-    """A scalar, by its `JsonScalarForm`."""
+    """A scalar, by its `JsonScalarForm`. `known`: whether values of Python's own types fit, which their type alone decides."""
 
     cdef object form
+    cdef dict known
 
     def __init__(self, form):
         self.form = form
+        self.known = {}
 
     cdef bint takes(self, object value) except -1:
-        return self.form.fits(self.form.own(value))
+        cdef PyObject *known = PyDict_GetItemWithError(self.known, <object>kgen_type(value))
+        if known != NULL:
+            return <object>known
+        fits = bool(self.form.fits(self.form.own(value)))
+        if type(value) in OWN_TYPES:
+            self.known[type(value)] = fits
+        return fits
 
     cdef int write(self, Out *out, object value) except -1:
         form = self.form

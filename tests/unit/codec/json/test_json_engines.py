@@ -324,3 +324,35 @@ def test_messages_larger_than_the_buffer_on_the_stack() -> None:
         for text in ("x" * size, "é" * size, '"' * size, "x" * size + '"\n'):
             anything.agree([text, size, 0.5, text])
         anything.agree(list(range(size)))
+
+
+def test_text_that_is_not_utf8_is_found_wherever_it_stands() -> None:
+    """The judge is Python's own decoder."""
+    rng = random.Random(4)
+    pieces = [
+        b"a" * 7,
+        b"a" * 40,
+        "é".encode(),
+        "€".encode(),
+        "\U0001f600".encode(),
+        b"\xf4\x90",
+        b"\xed\xa0",
+    ]
+    for _ in range(3000):
+        data = b'"' + b"".join(rng.choice(pieces) for _ in range(rng.randrange(12))) + b'"'
+        if rng.random() < 0.5:
+            at = rng.randrange(len(data))
+            data = data[:at] + rng.randbytes(1) + data[at + 1 :]
+        found, wanted = (read(reader, data, 0) for reader in ANYTHING)
+        assert found == wanted, data
+        wrong = first_byte_not_utf8(data)
+        if wrong >= 0:
+            assert found[1:3] == ("the message is not valid UTF-8", wrong)
+
+
+def first_byte_not_utf8(data: bytes) -> int:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return -1
