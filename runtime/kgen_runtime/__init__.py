@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         JsonSerde,
         LongSerde,
         NoneSerde,
+        PydanticSerde,
         Schemas,
         SchemaStore,
         Serde,
@@ -105,6 +106,7 @@ __all__ = [
     "OversizeError",
     "Policy",
     "ProcessingError",
+    "PydanticSerde",
     "RawMessage",
     "Recovery",
     "RecoveryError",
@@ -155,8 +157,8 @@ _NAMES: Final = {
     ".consumer.bounds": "Start Stop",
     ".recovery.folder": "Recovery",
     ".serde": (
-        "AvroSerde BytesSerde DoubleSerde EitherSerde IntSerde JsonSerde LongSerde NoneSerde Schemas "
-        "SchemaStore Serde StringSerde VendoredSchemas VendoredSubject VendoredVersion WriterSchema"
+        "AvroSerde BytesSerde DoubleSerde EitherSerde IntSerde JsonSerde LongSerde NoneSerde PydanticSerde "
+        "Schemas SchemaStore Serde StringSerde VendoredSchemas VendoredSubject VendoredVersion WriterSchema"
     ),
     ".kafka.connection": "Kafka NewTopic",
     ".producer.sink": "sink",

@@ -7,6 +7,7 @@ from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .either import EitherSerde
 from .json_serde import JsonSerde
 from .primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
+from .pydantic_serde import PydanticSerde
 from .registry.client import RegistryClient
 from .schema_store import SchemaStore
 from .schemas import Schemas, WriterSchema
@@ -24,6 +25,7 @@ __all__ = [
     "JsonSerde",
     "LongSerde",
     "NoneSerde",
+    "PydanticSerde",
     "RegistryClient",
     "Role",
     "SchemaStore",

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..codec import make_json_reader, make_json_writer
+from ..codec import make_json_writer
 from ..codec.json.json_samples import sample_json
 from ..errors import DecodeError, SchemaError
 from .framing import id_prefix
@@ -19,10 +19,10 @@ _TRIES: Final = 100  # samples of a version that today's cannot read, one after 
 def json_payloads(serde: JsonSerde[Any], rng: random.Random) -> Iterator[bytes]:
     """Payloads of the versions in turn, the same for the same `rng`.
 
-    What the latest version cannot read is left out. Raises `SchemaError` if nothing of the latest version is
-    left: it has no value.
+    What the serde cannot read is left out. Raises `SchemaError` if nothing of the latest version is left:
+    it has no value, or none is found that keeps what a pydantic model enforces.
     """
-    reader = make_json_reader(serde.schemas.latest.parse_json())
+    reader = serde.make_reader()
     known = [version for version in serde.schemas.versions if version.type == "JSON"]
     writers = {each: (each.parse_json(), make_json_writer(each.parse_json())) for each in known}
     left = _TRIES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
-from ..codec import Writer, make_json_reader, make_json_writer
+from ..codec import Reader, Writer, make_json_reader, make_json_writer
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..codec.json.schema.json_tree import takes_null
 from ..errors import ConfigError, FramingError, KgenError
@@ -59,7 +59,7 @@ class JsonSerde(Serde[T]):
 
     def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
         """An encoder that writes the latest schema. Raises `SchemaError` if that is not valid."""
-        writer = make_json_writer(self.schemas.latest.parse_json(), self.classes)
+        writer = self.make_writer()
         return FramedEncoder(writer, self.schemas, store) if self.framing != "none" else _BareEncoder(writer)
 
     def check_writable(self, store: SchemaStore) -> None:
@@ -67,9 +67,17 @@ class JsonSerde(Serde[T]):
         if self.framing != "none":
             store.id_to_write(self.schemas)
 
+    def make_reader(self) -> Reader:
+        """What reads payloads behind their frames, into values of the latest schema. Raises `SchemaError`."""
+        return make_json_reader(self.schemas.latest.parse_json(), self.classes)
+
+    def make_writer(self) -> Writer:
+        """What writes values of the latest schema. Raises `SchemaError`."""
+        return make_json_writer(self.schemas.latest.parse_json(), self.classes)
+
     def __repr__(self) -> str:
         latest = self.schemas.latest
-        return f"JsonSerde({self.schemas.subject!r}, version={latest.version}, id={latest.id})"
+        return f"{type(self).__name__}({self.schemas.subject!r}, version={latest.version}, id={latest.id})"
 
 
 class _JsonDecoder(Generic[T]):
@@ -79,7 +87,7 @@ class _JsonDecoder(Generic[T]):
         self._role = role
         self._header = HEADERS[role]
         self._is_framed = serde.framing != "none"
-        self._reader = make_json_reader(schema, serde.classes)
+        self._reader = serde.make_reader()
         self._refuses_null = serde.null == "refuse" and takes_null(schema.root)
 
     def decode_many(
