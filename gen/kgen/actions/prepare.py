@@ -19,7 +19,7 @@ from ..model.library import Library
 from ..model.project import Project
 from ..model.subject_filter import fits, wanted
 from ..model.subjects import Snapshot
-from ..planning import impact_of, invalid_defaults, plan, reading, subject_changes, user_files
+from ..planning import impact_of, new_schemas, plan, reading, subject_changes, user_files
 from ..planning.generated_modules import generated
 from ..planning.reading import Reading
 from ..progress_callback import ProgressCallback
@@ -223,7 +223,7 @@ def _plan(
             *found.notes,
             *project.notes,
             *subject_changes.moved(known),
-            *invalid_defaults.notes(old, after),
+            *new_schemas.notes(old, after),
         ),
         topic_changes(modules.old, modules.new, settings.topics, _tables(project)),
         impact_of.uses(request.root, files, modules, known, project.fullnames, merged=merged),

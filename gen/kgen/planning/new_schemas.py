@@ -1,4 +1,4 @@
-"""Defaults that count as none: a line for each when its schema arrives."""
+"""What to say of a schema when it arrives: defaults that count as none, and what its types do not say."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..model.library import SUPPORTED, Library, ParsedVersion
 from ..model.subjects import SchemaVersion, Snapshot
 from ..project.lockfile import Locked
 from ..pycode import quote
+from .json_notes import json_notes
 
 _SHOWN = 5
 
@@ -22,20 +23,22 @@ _SHOWN = 5
 def notes(old: Locked | None, library: Library) -> Iterator[str]:
     """What to say of the schemas that models are made from, as far as the lock does not hold them yet.
 
-    A line for each field, for at most so many of a subject.
+    A line for each field, for at most so many of a subject, and one for each kind of the rest.
     """
     known = {(v.subject, v.version, v.text) for v in old.versions()} if old else set()
     for version in _read(library.snapshot):
         if (version.subject, version.version, version.text) in known:
             continue
         try:
-            found = list(_fields(library.unit((version.subject, version.version))))
+            unit = library.unit((version.subject, version.version))
+            found, notes_ = list(_fields(unit)), list(json_notes(unit))
         except SchemaError:
             continue  # which is reported where the model is made
         place = quote.comment(f"{title(version.subject)} v{version.version}")
         yield from (f"{place}: {line}" for line in found[:_SHOWN])
         if len(found) > _SHOWN:
             yield f"{place}: {len(found) - _SHOWN} more fields have a default that is ignored"
+        yield from (f"{place}: {line}" for line in notes_)
 
 
 def _read(new: Snapshot) -> Iterator[SchemaVersion]:
