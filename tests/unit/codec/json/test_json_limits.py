@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
@@ -87,6 +89,16 @@ def test_the_limit_of_depth_is_chosen(engine: Any) -> None:
             read(depth, b"1")
 
 
+def in_a_thread(run: Callable[[], None], stack: int) -> None:
+    before = threading.stack_size(stack)
+    try:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(before)
+
+
 @pytest.mark.parametrize(("node", "open_", "close", "inner"), DEEP)
 def test_the_largest_limit_of_depth_fits_a_small_stack(
     engine: Any, node: Any, open_: bytes, close: bytes, inner: bytes
@@ -101,16 +113,10 @@ def test_the_largest_limit_of_depth_fits_a_small_stack(
             except DecodeError as error:
                 found.append(error.what)
 
-    before = threading.stack_size(256 << 10)
-    try:
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-    finally:
-        threading.stack_size(before)
+    in_a_thread(run, (256 << 10) if engine == "native" else (16 << 20))
     if engine == "native":
         assert found == [True, "the data is nested too deeply"]
-    else:  # Python's own limit of calls may come first
+    else:  # Python's own limit of calls may come first; until 3.11 each takes some of the stack
         assert found[1] == "the data is nested too deeply"
         assert found[0] in (True, "the data is nested too deeply")
 
@@ -132,6 +138,41 @@ def test_values_nested_too_deeply_are_not_written(engine: Any, kind: type) -> No
     endless.append(endless)
     with pytest.raises(EncodeError, match="holds itself"):
         write(endless)
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH, 10_000])
+def test_writing_fits_a_small_stack(engine: Any, levels: int) -> None:
+    """Also if each level is a union that has to try its branches."""
+    shapes = obj("One", optional("n", any_of(ref("One"), ref("Two")))), obj("Two", optional("n", ref("One")))
+    for node, kind in ((array(ANYTHING), list), (any_of(ref("One"), ref("Two")), dict)):
+        value: Any = {}
+        for _ in range(levels - 1):
+            value = [value] if kind is list else {"n": value}
+        write = writes(engine, node, *shapes)
+        found: list[object] = []
+
+        def run(write: Any = write, value: Any = value, found: list[object] = found) -> None:
+            try:
+                found.append(len(write(value)))
+            except EncodeError as error:
+                found.append(error.what)
+
+        in_a_thread(run, (128 << 10) if engine == "native" else (16 << 20))
+        refused = "the value is nested more than 128 deep, or holds itself"
+        size = levels * 2 if kind is list else 6 * (levels - 1) + 2
+        assert found == [size if levels == MAX_DEPTH else refused]
+
+
+def test_too_few_calls_left_to_python_are_an_error_of_the_message() -> None:
+    """Of the engine in Python, which takes some for each level."""
+
+    def at(depth: int) -> Any:
+        return at(depth - 1) if depth else read.decode_many([b"[" * 120 + b"]" * 120, b"1"])
+
+    read = make_json_reader(schema_of(ANYTHING), engine="python")
+    used = len(inspect.stack(0))
+    _, errors = at(sys.getrecursionlimit() - used - 60)
+    assert [error.what for error in errors.values()] == ["the data is nested too deeply"]
 
 
 @dataclass(slots=True)
