@@ -29,6 +29,7 @@ _ESCAPES: Final = {
     "r": "\r",
     "t": "\t",
 }
+_REMEMBERED: Final = 1024
 _QUOTE, _COMMA, _COLON, _BACKSLASH = b'",:\\'
 _OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT = b"[]{}"
 _KIND_OF: Final = {
@@ -59,16 +60,18 @@ class JsonCursor:
     """Where reading stands in the message, and what it may still spend.
 
     `data` is valid UTF-8 (from `at` on) with a NUL after its `end`, which no token takes: so the byte at
-    the cursor may be looked at without asking whether there is one.
+    the cursor may be looked at without asking whether there is one. `ends` has where long values end that
+    were skipped: unions inside of unions skip what they hold again and again.
     """
 
-    __slots__ = ("at", "data", "depth", "end", "items")
+    __slots__ = ("at", "data", "depth", "end", "ends", "items")
 
     def __init__(self, payload: bytes, at: int, depth: int) -> None:
         self.data = payload + b"\0"
         self.at = at
         self.end = len(payload)
         self.depth = depth
+        self.ends: dict[int, int] = {}
         self.items = ITEMS + ITEMS_PER_BYTE * (self.end - at)
 
     def unexpected(self, what: str) -> JsonDamagedError:
@@ -209,23 +212,31 @@ class JsonCursor:
 
     def skip(self) -> None:
         """Move past the value at the cursor, of which only the grammar and the depth are checked."""
-        kind = self.kind()
-        if kind == json_reasons.OBJECT:
-            for name, _ in self.names():
-                self.skip_property(name)
-        elif kind == json_reasons.ARRAY:
-            for index in self.indexes():
-                try:
-                    self.skip()
-                except JsonDamagedError as error:
-                    error.parts.append(index)
-                    raise
-        elif kind == json_reasons.STRING:
+        kind, start = self.kind(), self.at
+        if kind == json_reasons.STRING:
             self.string()
         elif kind == json_reasons.NUMBER:
             self.number()
-        else:
+        elif kind in (json_reasons.NULL, json_reasons.BOOLEAN):
             self.literal()
+        elif start in self.ends:
+            self.at = self.ends[start]
+        else:
+            self._skip_container(kind)
+            if self.at - start >= _REMEMBERED:
+                self.ends[start] = self.at
+
+    def _skip_container(self, kind: int) -> None:
+        if kind == json_reasons.OBJECT:
+            for name, _ in self.names():
+                self.skip_property(name)
+            return
+        for index in self.indexes():
+            try:
+                self.skip()
+            except JsonDamagedError as error:
+                error.parts.append(index)
+                raise
 
     def skip_property(self, name: str) -> None:
         """Move past the colon and the value of this name."""

@@ -31,6 +31,7 @@ from tests.unit.codec.json.json_kit import (
 
 from kgen_runtime.codec import make_json_reader
 from kgen_runtime.codec.limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH, MOST_DEPTH
+from kgen_runtime.codec.python.json_cursor import JsonCursor
 from kgen_runtime.errors import ConfigError, DecodeError, EncodeError
 
 TREE = obj("Tree", optional("kid", ref("Tree")), optional("kids", array(ref("Tree"))))
@@ -253,6 +254,26 @@ def test_the_search_for_a_branch_to_write_is_limited(engine: Any) -> None:
         value = {"n": value, "end": "x"}
     with pytest.raises(EncodeError):
         writes(engine, any_of(ref("One"), ref("Two")), one, two)(value)
+
+
+def test_unions_inside_of_unions_look_at_what_they_hold_a_few_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In plain Python: each of a hundred levels looked at all of it before, a megabyte took a minute."""
+    read_string, count = JsonCursor.string, 0
+
+    def string(self: JsonCursor) -> str:
+        nonlocal count
+        count += 1
+        return read_string(self)
+
+    monkeypatch.setattr(JsonCursor, "string", string)
+    branches = any_of(ref("One"), ref("Two"))
+    shapes = obj("One", optional("n", branches), optional("x", ANYTHING)), obj("Two", required("z", INTEGER))
+    message = b'{"n":' * 100 + b'{"x":[' + b'"a",' * 1000 + b"1]}" + b"}" * 100
+    value = reads("python", branches, *shapes)(message)
+    assert str(value).count("'a'") == 1000
+    assert count < 5000
 
 
 def test_long_lists_of_second_branches_are_not_limited(engine: Any) -> None:
