@@ -26,6 +26,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from enum import Enum, auto
 from types import FrameType, MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -45,11 +46,15 @@ from .control_channel import (
 from .early_signals import SIGNALS, hold_back
 from .error_report import CutOffError
 from .log_format import write_line
-from .shutdown import DONE, FAILED, INTERRUPTED, RESTART
+from .shutdown import DONE, DRAIN_TIME, FAILED, INTERRUPTED, RESTART
 
 _LOOK_EVERY: Final = 0.02
 _PATIENCE: Final = 5.0
 """Seconds for the process that failed to report why, once another one was cut off by it."""
+_EXIT_TIME: Final = 30.0
+"""Seconds for a process to end, once it is asked to leave or to exit. It cannot if its code keeps the
+interpreter's lock, in a regular expression for example, or if it was stopped (SIGSTOP).
+"""
 _PORT: Final = "BYTEWAX_DATAFLOW_API_PORT"
 _USUAL_PORT: Final = 3030
 
@@ -102,14 +107,22 @@ def run_cluster(args: argparse.Namespace) -> int:
             member = _started(args, index, addresses)
             stack.callback(_end, member)
             members.append(member)
-        return ClusterWatch(members, seen).run()
+        drain_time = args.epoch_interval + DRAIN_TIME if args.recovery is not None else None
+        return ClusterWatch(members, seen, drain_time).run()
 
 
 class ClusterWatch:
-    """Looks after the processes."""
+    """Looks after the processes.
 
-    def __init__(self, members: Sequence[Member], signals: Sequence[int]) -> None:
+    `drain_time`: after it a process that is asked to stop gives up; None where it takes the time it needs.
+    """
+
+    def __init__(
+        self, members: Sequence[Member], signals: Sequence[int], drain_time: timedelta | None = None
+    ) -> None:
         self.state = ClusterState.RUNNING
+        self._drain_time = drain_time
+        self._end_at: float | None = None
         self._members = members
         self._signals = signals
         self._drained: set[int] = set()
@@ -118,7 +131,9 @@ class ClusterWatch:
         self._errors: set[str] = set()
 
     def run(self) -> int:
-        """Until all have ended, one has died, or a second signal came. Raises `CutOffError`."""
+        """Until all have ended, one has died, a second signal came, or those that are left do not end though
+        they have to. Raises `CutOffError`.
+        """
         while True:
             codes = [member.process.poll() for member in self._members]
             for index in range(len(self._members)):  # also what they sent before they ended
@@ -130,6 +145,10 @@ class ClusterWatch:
             if self.state is ClusterState.CUT_OFF:
                 self._check_patience(codes)
             elif None not in codes:
+                return RESTART if RESTART in codes else DONE
+            elif self._end_at is not None and time.monotonic() > self._end_at:
+                for index in (index for index, code in enumerate(codes) if code is None):
+                    log.warning("process %s does not end: killed; the next run repeats the last epoch", index)
                 return RESTART if RESTART in codes else DONE
             if len(self._signals) > 1:
                 return INTERRUPTED
@@ -168,9 +187,16 @@ class ClusterWatch:
         if state not in CLUSTER_MOVES[self.state]:
             return
         self.state = moved(CLUSTER_MOVES, self.state, state)
+        self._end_at = self._limit(state)
         if state in _COMMANDS:
             for member in self._members:
                 member.control.send(_COMMANDS[state])  # not to one that has just ended
+
+    def _limit(self, state: ClusterState) -> float | None:
+        """When those are killed that have not gone on from a state by themselves."""
+        if state is ClusterState.STOPPING and self._drain_time is not None:
+            return time.monotonic() + self._drain_time.total_seconds() + _EXIT_TIME
+        return time.monotonic() + _EXIT_TIME if state in (_S.LEAVING, _S.EXITING) else None
 
     def _show_once(self, text: str) -> None:
         key, _, shown = text.partition("\n")

@@ -34,7 +34,8 @@ from .early_signals import SIGNALS, hold_back
 DONE, FAILED, RESTART, INTERRUPTED = 0, 2, 75, 130
 """Exit codes."""
 
-_PATIENCE: Final = timedelta(seconds=30)
+DRAIN_TIME: Final = timedelta(seconds=30)
+"""And an epoch: after that a stop gives up."""
 _BUILD_TIME: Final = timedelta(seconds=5)
 _FLUSH: Final = timedelta(seconds=1)
 _DEAF: Final = 0.5
@@ -172,7 +173,7 @@ class ProcessShutdown:
             else:
                 self._exit_together()  # others of the cluster may have begun
         elif state is not ShutdownState.ENDING:
-            self._later(self._epoch + _PATIENCE, self._run_out_of_time)
+            self._later(self._epoch + DRAIN_TIME, self._run_out_of_time)
             if state is ShutdownState.UNREAD:
                 self._later(_BUILD_TIME, self._count_as_drained)
 
@@ -196,7 +197,7 @@ class ProcessShutdown:
                 "what waits for the registry is not written, and no recovery folder keeps its place"
             )
         while True:
-            time.sleep(_PATIENCE.total_seconds())
+            time.sleep(DRAIN_TIME.total_seconds())
 
     def _count_as_drained(self) -> None:
         if STOP.advance(ShutdownState.DRAINED, ShutdownState.UNREAD):  # fewer partitions than workers

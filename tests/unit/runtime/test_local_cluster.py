@@ -7,12 +7,13 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
 from kgen_runtime.errors import ConfigError
-from kgen_runtime.runner import log_format
+from kgen_runtime.runner import local_cluster, log_format
 from kgen_runtime.runner.control_channel import (
     MOST,
     ChannelClosedError,
@@ -39,7 +40,7 @@ class Child:
 class Cluster:
     """Of such processes, with channels; `ends` are theirs."""
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    def __init__(self, children: Sequence[Child], drain_time: timedelta | None = None) -> None:
         self.ends, self.members = [], []
         self.signals: list[int] = []
         for child in children:
@@ -47,7 +48,7 @@ class Cluster:
             self.ends.append(inherited(str(os.dup(int(inheritance.argument)))))
             inheritance.close()
             self.members.append(Member(cast(Any, child), ours))
-        self.watch = ClusterWatch(self.members, self.signals)
+        self.watch = ClusterWatch(self.members, self.signals, drain_time)
 
     def send(self, index: int, *reports: ProcessReport) -> None:
         for report in reports:
@@ -75,8 +76,8 @@ NewCluster = Callable[..., Cluster]
 def new_cluster() -> Iterator[NewCluster]:
     made: list[Cluster] = []
 
-    def make(*children: Child) -> Cluster:
-        made.append(Cluster(children))
+    def make(*children: Child, drain_time: timedelta | None = None) -> Cluster:
+        made.append(Cluster(children, drain_time))
         return made[-1]
 
     yield make
@@ -122,6 +123,49 @@ def test_after_one_was_stuck_none_is_asked_to_leave(new_cluster: NewCluster) -> 
     cluster.send(0, ProcessReport.STOPPING, ProcessReport.STUCK, ProcessReport.DRAINED)
     assert cluster.watch.run() == DONE
     assert cluster.commands(0) == [Command.STOP, Command.EXIT]
+
+
+@pytest.mark.parametrize("code", [DONE, RESTART])
+@pytest.mark.parametrize("reports", [["DRAINED"], ["STUCK"], ["DRAINED", "STUCK"]])
+def test_one_that_does_not_end_is_not_waited_for(
+    new_cluster: NewCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    reports: list[str],
+    code: int,
+) -> None:
+    """Its step kept the interpreter's lock, or it was stopped: the cluster never ended."""
+    monkeypatch.setattr(local_cluster, "_EXIT_TIME", 0.0)
+    cluster = new_cluster(Child(None), Child(code))
+    for index in range(2):
+        cluster.send(index, ProcessReport.STOPPING)
+    for name in reports:
+        for index in range(2):
+            cluster.send(index, ProcessReport[name])
+    assert cluster.watch.run() == code
+    assert "process 0 does not end: killed" in caplog.text
+    assert "process 1" not in caplog.text
+
+
+def test_all_that_do_not_even_report_are_not_waited_for(
+    new_cluster: NewCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(local_cluster, "_EXIT_TIME", 0.0)
+    cluster = new_cluster(Child(None), Child(None), drain_time=timedelta(0))
+    cluster.signals.append(signal.SIGTERM)
+    assert cluster.watch.run() == DONE
+    assert caplog.text.count("does not end: killed") == 2
+
+
+def test_a_stop_without_recovery_takes_its_time(
+    new_cluster: NewCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is written first, as long as the broker allows."""
+    monkeypatch.setattr(local_cluster, "_EXIT_TIME", -1.0)
+    cluster = new_cluster(Child(*[None] * 5, DONE))
+    cluster.signals.append(signal.SIGTERM)
+    assert cluster.watch.run() == DONE
+    assert cluster.members[0].process.poll() == DONE
 
 
 def test_a_second_signal_interrupts(new_cluster: NewCluster) -> None:
