@@ -414,7 +414,7 @@ def test_a_step_that_hangs_does_not_keep_a_stop(tmp_path: Path, monkeypatch: pyt
     """Bytewax waits for its workers: the runner must not wait for Bytewax."""
     (tmp_path / "sitecustomize.py").write_text(
         "from datetime import timedelta\nfrom kgen_runtime.runner import shutdown as leaving\n"
-        "leaving._PATIENCE = timedelta(seconds=0.5)\n"
+        "leaving.DRAIN_TIME = timedelta(seconds=0.5)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with slow_run(tmp_path, "hangs", "--recovery", "r", "--epoch-interval", "0.2") as process:
