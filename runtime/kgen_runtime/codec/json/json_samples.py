@@ -83,6 +83,7 @@ class _JsonMaker:
                 return [self.make(items, name, depth + 1) for _ in range(self._length(items, depth))]
             case JsonTuple(items, _):
                 end = next((i for i, it in enumerate(items) if self.height(it) == _NO_END), len(items))
+                end = end if depth < _DEPTH else 0  # fewer are valid, too
                 return [self.make(item, name, depth + 1) for item in items[:end]]
             case JsonMap(values):
                 length = self._length(values, depth)

@@ -395,6 +395,16 @@ def test_what_stands_beside_one_of_is_in_each_branch() -> None:
     assert [named.title for named in schema.names.values()] == ["Click", "Key"]
 
 
+def test_a_type_beside_branches_holds_for_all_that_is_in_them() -> None:
+    for null in ({"type": "null"}, {"const": None}, {"enum": [None]}):
+        inner = {"properties": {"a": {}}, "anyOf": [null]}
+        assert type_of({"type": "object", "anyOf": [inner]}) == t.Nothing()
+
+
+def test_a_list_in_place_of_properties_is_refused() -> None:
+    assert _of({"anyOf": [None], "properties": [[]]}).where == "/anyOf/0"
+
+
 def test_branches_that_only_ask_for_properties_leave_one_object() -> None:
     branches = [{"required": ["a"]}, {"properties": {"b": {}}, "required": ["b"]}]
     schema = parsed({"properties": {"a": {"type": "string"}, "b": True}, "anyOf": branches})

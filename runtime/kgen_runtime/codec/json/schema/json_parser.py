@@ -189,7 +189,8 @@ class _SchemaParser:
 
     def _only_restricts(self, parts: PartSet, spot: SchemaSpot, keyword: str) -> bool:
         """Whether the branches of an object add no properties: which of them are required together, say."""
-        named = {name for part in parts.parts for name in part.keywords.get("properties") or ()}
+        properties = [part.keywords.get("properties") for part in parts.parts]
+        named = {name for each in properties if isinstance(each, dict) for name in each}
         branches = listed_schemas(spot, keyword)
         return bool(named) and all(_restricts(branch.value, named) for branch in branches)
 

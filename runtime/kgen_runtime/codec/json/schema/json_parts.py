@@ -251,19 +251,18 @@ def _has_nullable(spot: SchemaSpot) -> bool:
 
 def _without_repeated_types(parts: list[SchemaPart]) -> tuple[SchemaPart, ...]:
     """Without the parts that only say the type which the others have anyway."""
-    if len(parts) < 2:
+    kept = tuple(part for part in parts if part.adds)
+    bare = [explicit_types(part.keywords, part.spot.where) for part in parts if not part.adds]
+    if not bare or not kept:
         return tuple(parts)
-    kept = [part for part in parts if part.adds]
     types = common_types(explicit_types(part.keywords, part.spot.where) for part in kept)
-    implied = {each for part in kept for each in implied_types(part.keywords)} if types is None else set()
-
-    def repeats(part: SchemaPart) -> bool:
-        own = explicit_types(part.keywords, part.spot.where)
-        if own is None or types is None:
-            return own is None or set(own) == implied
-        return set(types) <= widened(own)
-
-    return tuple(part for part in parts if part.adds or not repeats(part))
+    if types is not None:
+        repeated = all(own is None or set(types) <= widened(own) for own in bare)
+    else:  # theirs are implied: values and branches may be of other types
+        implied = {each for part in kept for each in implied_types(part.keywords)}
+        others = any({"oneOf", "anyOf", "enum", "const"} & part.keywords.keys() for part in kept)
+        repeated = not others and all(own is None or set(own) == implied for own in bare)
+    return kept if repeated else tuple(parts)
 
 
 def listed_schemas(spot: SchemaSpot, keyword: str) -> list[SchemaSpot]:

@@ -55,7 +55,7 @@ _TYPES_HINT = f"JSON Schema has {', '.join(JSON_TYPES)}."
 def implied_types(keywords: Mapping[str, Any]) -> tuple[str, ...]:
     """The types that a schema without a `type` is about, by its other keywords."""
     names = keywords.keys()
-    about_string = bool(names & _OF_STRINGS) or keywords.get("format") in _STRING_FORMATS
+    about_string = bool(names & _OF_STRINGS) or _string_format(keywords) is not None
     implied = (("object", names & _OF_OBJECTS), ("array", names & _OF_ARRAYS), ("string", about_string))
     return tuple(name for name, is_implied in implied if is_implied)
 
@@ -112,9 +112,13 @@ def _number(format_: Any, connect: Any) -> JsonScalar | None:
 def _string(keywords: Mapping[str, Any], connect: Any) -> JsonScalar | None:
     if connect == "bytes" or str(keywords.get("contentEncoding")).lower() == "base64":
         return JsonScalar("string", "base64")
-    format_ = keywords.get("format")
-    found = _STRING_FORMATS.get(format_) if isinstance(format_, str) else None
+    found = _string_format(keywords)
     return None if found is None else JsonScalar("string", found)
+
+
+def _string_format(keywords: Mapping[str, Any]) -> Format | None:
+    format_ = keywords.get("format")
+    return _STRING_FORMATS.get(format_) if isinstance(format_, str) else None
 
 
 def _scale(keywords: Mapping[str, Any]) -> int | None:
