@@ -101,7 +101,9 @@ def _shown(half: Half) -> str:
 def _notes(table: str, role: str, old: Half, new: Half, chosen: bool) -> Iterator[str]:
     """What becomes of messages in the old format, and how to stay with it."""
     was, now = _FORMAT_OF.get(old.serde), _FORMAT_OF.get(new.serde)
-    if new.serde == _BOTH:
+    if new.serde == _BOTH and not {"str", "int"} & {*new.types} - {*old.types}:
+        yield f"{role}s in Avro and in JSON are both read"
+    elif new.serde == _BOTH:
         yield f"{role}s with a schema and plain ones are both read"
     elif (was or old.serde == _BOTH) and not now:
         yield f"plain {role}s will be dead letters"

@@ -152,7 +152,8 @@ class JsonNames:
             above = "" if ends else self._titled(document, path)
             if ends or above:
                 return above + "".join(words)
-        root = self._titled(document, ()) or (_word(document.rpartition("/")[2]) if document else self.root)
+        above = self._titled(document, ()) if words else ""
+        root = above or (_word(document.rpartition("/")[2]) if document else self.root)
         return root + "".join(words)
 
     def _step(self, document: str, path: Steps) -> tuple[int, str, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -19,7 +19,8 @@ from .topic_plans import TopicPlan, Usable, topic_of
 class ModuleAssignment:
     """`order` lists the modules' identities, each after those it imports from; `of` is where a version's
     own types live; `names` are the modules' names, also of those that are gone. An identity says what the
-    module is for: `topic:orders`, `subject:address`, `version:address v1`.
+    module is for: `topic:orders`, `subject:address`, `version:address v1`. `other` has, for a subject that a
+    topic reads and whose schemas changed their language, the last version in the language before.
     """
 
     order: tuple[str, ...]
@@ -27,6 +28,7 @@ class ModuleAssignment:
     names: Mapping[str, str]
     primary: Mapping[str, int]
     units: Mapping[Pair, ParsedVersion]
+    other: Mapping[str, Pair]
 
     @cached_property
     def at(self) -> Mapping[str, tuple[Pair, ...]]:
@@ -41,21 +43,31 @@ def find(library: Library, readable: Usable, topics: Iterable[TopicPlan], before
     """Finds a module for every pulled subject and everything that it refers to. What has one keeps it."""
     plans = {f"topic:{plan.name}": plan for plan in topics}
     latest = {name: versions[-1].version for name, versions in readable.versions.items()}
-    units = needed(library, latest.items())
     read = {subject for plan in plans.values() for subject in plan.subjects.values()}
+    other = dict(_in_other_language(readable, read))
+    units = needed(library, [*latest.items(), *other.values()])
     primary = _primary(library, units, {subject: latest[subject] for subject in read}, before)
     split = set(_split_before(read, plans, before))
     while True:
         module_of = {pair: _module_for(pair, primary, plans, split) for pair in units}
-        graph = _graph(units, module_of, plans, primary)
+        graph = _graph(units, module_of, plans, primary, other)
         try:
             order = tuple(TopologicalSorter(graph).static_order())
             modules = names.module_names({it: _wanted(it) for it in order}, before.names.modules)
-            return ModuleAssignment(order, module_of, modules, primary, units)
+            return ModuleAssignment(order, module_of, modules, primary, units, other)
         except CycleError as error:
             # Key and value of a topic share a module, which may close a circle that the schemas do not have:
             # then each gets one of its own, and nothing imports from the topic's.
             split |= {identity for identity in error.args[1] if identity.startswith("topic:")}
+
+
+def _in_other_language(readable: Usable, read: Iterable[str]) -> Iterator[tuple[str, Pair]]:
+    """For each subject that was written in another language, the last version in that."""
+    for subject in sorted(read):
+        *earlier, latest = readable.versions[subject]
+        others = [it.version for it in earlier if it.type != latest.type]
+        if others:
+            yield subject, (subject, others[-1])
 
 
 def _split_before(read: Iterable[str], plans: Mapping[str, TopicPlan], before: Before) -> Iterable[str]:
@@ -121,14 +133,16 @@ def _graph(
     module_of: Mapping[Pair, str],
     plans: Mapping[str, TopicPlan],
     primary: Mapping[str, int],
+    other: Mapping[str, Pair],
 ) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {identity: set() for identity in sorted({*module_of.values(), *plans})}
     for pair, unit in units.items():
         graph[module_of[pair]] |= {module_of[unit.origins[name]] for name in unit.classes}
     for identity, plan in plans.items():
         for subject in plan.subjects.values():
-            unit = units[subject, primary[subject]]
-            graph[identity] |= {module_of[unit.origins[name]] for name in unit.classes}
+            pairs = [(subject, primary[subject]), *([other[subject]] if subject in other else [])]
+            for unit in (units[pair] for pair in pairs):
+                graph[identity] |= {module_of[unit.origins[name]] for name in unit.classes}
     return {identity: uses - {identity} for identity, uses in graph.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -121,7 +121,9 @@ class ModuleBuilder:
             role: self._library.unit((subject, self._assignment.primary[subject]))
             for role, subject in subjects.items()
         }
-        draft = ModuleDraft(identity, self._assignment.names[identity], defines, serdes)
+        other = self._assignment.other
+        others = {role: self._library.unit(other[it]) for role, it in subjects.items() if it in other}
+        draft = ModuleDraft(identity, self._assignment.names[identity], defines, serdes, others)
         given = self._given(identity, draft.units())
         draft.scope = NameScope(given, {*MODULE_NAMES, *_reserved(draft.units(), given)})
         return draft
@@ -223,33 +225,40 @@ class ModuleBuilder:
             kind, serde = FORMATS[plan.formats[role]]
             note = _keyless(plan.name) if (role, plan.formats[role]) == ("key", "bytes") else ()
             return SerdeDef(kind, call(serde), note)
-        unit = draft.serdes[role]
-        classes = dict_of((quote.string(name), cls) for name, cls in sorted(draft.classes(unit).items()))
-        schemas = call("_schemas.SCHEMAS.subject", quote.string(unit.version.subject))
-        framed = call(_SERDES[unit.version.type], schemas, classes)
-        if role not in plan.also:
+        unit, other = draft.serdes[role], draft.others.get(role)
+        framed = _framed(draft, unit, one_of_two=other is not None)
+        if other is not None:
+            framed = call("rt.EitherSerde", framed, _framed(draft, other, one_of_two=True))
+        elif role not in plan.also:
             return SerdeDef(self._root_type(draft, types, unit, role), framed, subject=unit.version.subject)
-        plain, serde = FORMATS[plan.also[role]]
-        type_ = self._either_type(draft, types, unit, (plan.name, role, plain))
-        return SerdeDef(type_, call("rt.EitherSerde", framed, call(serde)), subject=unit.version.subject)
+        plain, serde = FORMATS[plan.also[role]] if role in plan.also else ("", "")
+        type_ = self._either_type(draft, types, [unit, *([other] if other else [])], (plan.name, role, plain))
+        either = call("rt.EitherSerde", framed, call(serde)) if serde else framed
+        return SerdeDef(type_, either, subject=unit.version.subject)
 
     def _either_type(
-        self, draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion, use: tuple[str, str, str]
+        self,
+        draft: ModuleDraft,
+        types: ModuleTypes,
+        units: Sequence[ParsedVersion],
+        use: tuple[str, str, str],
     ) -> str:
-        """An alias for what the schema's values are or a plain one is, which has to be of another type."""
+        """An alias for what the values of schemas are or a plain one is, which has to be of another type."""
         topic, role, plain = use
-        writer, root = _writer(draft, types, unit), unit.schema.root
-        path = _root_path(unit, role)
+        unit = units[0]
+        writer, path = _writer(draft, types, unit), _root_path(unit, role)
         name = types.take(path)
-        whole = writer.whole(root, replace(path, name=name))
-        framed = whole.types if isinstance(whole, Alternatives) else (flat(whole),)
-        if writer.name(plain) in framed:
+        framed: list[str] = []
+        for each in units:
+            whole = _writer(draft, types, each).whole(each.schema.root, replace(path, name=name))
+            framed += whole.types if isinstance(whole, Alternatives) else (flat(whole),)
+        if plain and writer.name(plain) in framed:
             raise ConfigError(
                 f"the {role} of the topic {topic} cannot be read in two formats: both give {plain}",
                 where=f"kgen.toml, [topics.{topic}]",
                 hint=f"use one of them: the format, or the subject {unit.version.subject}",
             )
-        every = [*framed, writer.name(plain)]
+        every = dict.fromkeys([*framed, *([writer.name(plain)] if plain else [])])
         types.alias(name, Alternatives(tuple(sorted(every, key=lambda it: it == "None"))))  # None comes last
         return name
 
@@ -333,6 +342,14 @@ def _alias_names(draft: ModuleDraft, path: Path) -> Iterable[str]:
     # A class in the union may have the name of the path.
     union = names.class_name(f"{path.name}Union")
     return name, union, f"{union}_{names.digest(path.keys[0], 8)}"
+
+
+def _framed(draft: ModuleDraft, unit: ParsedVersion, *, one_of_two: bool) -> Expr:
+    """The serde of what is framed with a schema's id; `one_of_two`: the subject has two languages."""
+    language, subject = quote.string(unit.version.type), quote.string(unit.version.subject)
+    classes = dict_of((quote.string(name), cls) for name, cls in sorted(draft.classes(unit).items()))
+    schemas = call("_schemas.SCHEMAS.subject", subject, *([language] if one_of_two else []))
+    return call(_SERDES[unit.version.type], schemas, classes)
 
 
 def _writer(draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion) -> TypeWriter[Any]:

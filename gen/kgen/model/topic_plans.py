@@ -86,10 +86,10 @@ def _readable(subject: Subject, library: Library, skipped: list[Skipped]) -> lis
     found = []
     for version in subject.versions:
         pair = version.subject, version.version
-        fault = library.fault(pair) if version.type == subject.latest.type else None
+        fault = library.fault(pair) if version.type in SUPPORTED else None
         if fault:
             skipped.append(Skipped(subject.name, _earlier(fault, pair), "earlier"))
-        elif version.type == subject.latest.type:
+        elif version.type in SUPPORTED:
             found.append(version)
     return found
 

@@ -70,6 +70,8 @@ def _compared(old: Locked | None, new: Locked, known: Mapping[str, SchemaChange]
 
 def _changed(before: Subject, after: Subject, known: SchemaChange | None) -> SubjectChange:
     parts = [summary(known.changes), *known.references] if known else []
+    if before.latest.type != after.latest.type:
+        parts = [f"{before.latest.type} -> {after.latest.type}, messages of both are read"]
     if known and after.begun_again(before):
         parts.append("registered again")
     elif before.latest.version == after.latest.version:

@@ -60,7 +60,7 @@ class _Read:
         if self.subject is None:
             return self
         every, latest = list(found), self.subject.latest
-        versions = [v for v in every if isinstance(v, SchemaVersion) and v.type == latest.type]
+        versions = [v for v in every if isinstance(v, SchemaVersion) and v.type in SUPPORTED]
         skipped = (*self.skipped, *(v for v in every if isinstance(v, Skipped)))
         subject = replace(self.subject, versions=(*versions, latest))
         return replace(self, subject=subject, skipped=skipped, earlier=())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -162,3 +164,36 @@ def test_types_of_another_subject_move_with_its_version(registry, kgen, tmp_path
     made = (tmp_path / "p/streams/_generated/orders.py").read_text()
     assert "from .address import Address" in made
     assert json.loads(kgen("pull", "--json")[1])["files"] == []
+
+
+AVRO = {"type": "record", "name": "Order", "namespace": "shop", "fields": [{"name": "id", "type": "string"}]}
+AS_JSON = {"title": "Order", "type": "object", "properties": {"id": STRING}, "required": ["id"]}
+
+
+@pytest.mark.parametrize("first", ["AVRO", "JSON"])
+def test_a_subject_that_changes_its_type_is_read_in_both(registry, kgen, tmp_path, first: str) -> None:
+    schemas = {"AVRO": (json.dumps(AVRO), None), "JSON": (json.dumps(AS_JSON), "JSON")}
+    second = next(it for it in schemas if it != first)
+    text, kind = schemas[first]
+    registry.add("orders-value", text, kind=kind)
+    assert kgen("pull", "--registry", registry.url)[0] == 0
+    text, kind = schemas[second]
+    registry.add("orders-value", text, kind=kind)
+    code, out, err = kgen("pull")
+    assert code == 0, err
+    assert f"~ orders-value v1 -> v2 (BACKWARD, {first} -> {second}, messages of both are read)" in out
+    assert "1 changed, 0 removed" in out
+    made = (tmp_path / "p/streams/_generated/orders.py").read_text()
+    assert f'_schemas.SCHEMAS.subject("orders-value", "{second}")' in made
+    assert f'_schemas.SCHEMAS.subject("orders-value", "{first}")' in made
+    assert made.index(f'"orders-value", "{second}"') < made.index(f'"orders-value", "{first}"')
+    # The class that was there keeps its name, and so does its lock.
+    assert "from .orders_value_v1 import Order\n" in made
+    assert "class OrdersOrder:" in made if second == "JSON" else "class ShopOrder:" in made
+    assert json.loads(kgen("pull", "--json")[1])["files"] == []
+    assert kgen("pull", "--frozen", "--check")[0] == 0
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
+        cwd=tmp_path / "p", capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
