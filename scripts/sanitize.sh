@@ -17,4 +17,6 @@ LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.s
 ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH="$PWD/runtime:$PWD/gen:$PWD/templates:$PWD" \
     "$python" -m pytest -p no:cacheprovider -q tests/unit/codec/test_codec.py tests/unit/codec/test_safety.py \
     tests/unit/codec/test_fuzz.py tests/unit/codec/test_packing.py tests/unit/codec/test_payloads.py tests/unit/codec/test_rows.py tests/unit/codec/test_times.py \
-    tests/unit/codec/test_writing.py tests/unit/codec/test_interrupts.py -k "not leak and not reserve and not small_stack"
+    tests/unit/codec/test_writing.py tests/unit/codec/test_interrupts.py tests/unit/codec/json/test_json_engines.py \
+    tests/unit/codec/json/test_json_grammar.py tests/unit/codec/json/test_json_limits.py tests/unit/codec/json/test_json_objects.py \
+    tests/unit/codec/json/test_json_scalars.py tests/unit/codec/json/test_json_unions.py -k "not leak and not reserve and not small_stack"

@@ -16,7 +16,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.stdint cimport int64_t, uint64_t, uint8_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 import functools
 import json
@@ -121,6 +121,7 @@ cdef class JsonNodeReader:
         if not PyBytes_Check(data):
             raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
         c.what = c.path = c.held = c.cause = c.error = NULL
+        c.skipped = NULL
         start = <const uint8_t *>PyBytes_AS_STRING(data)
         c.end = start + PyBytes_GET_SIZE(data)
         if offset < 0 or offset > PyBytes_GET_SIZE(data):
@@ -129,6 +130,7 @@ cdef class JsonNodeReader:
         c.depth = self.max_depth
         c.items = FREE_ITEMS + BYTE_ITEMS * (c.end - c.at)
         made = self.whole(c)
+        PyMem_Free(c.skipped)
         if made == NULL:
             if PyErr_Occurred() != NULL:
                 forget(c)

@@ -237,6 +237,7 @@ cdef class JsonAnythingNode(JsonNode):
 
 cdef int skip(Cursor *c) noexcept:
     """Move past a value of any type, of which nothing is kept: it must be JSON all the same."""
+    cdef const uint8_t *start = c.at
     cdef kgen_number n
     cdef Text t
     cdef PyObject *literal
@@ -250,10 +251,14 @@ cdef int skip(Cursor *c) noexcept:
         c.at = n.end
         return 0
     if kind == OBJECT_KIND or kind == ARRAY_KIND:
+        if c.skipped != NULL and skip_known(c):
+            return 0
         if enter(c) < 0:
             return -1
         status = skip_properties(c) if kind == OBJECT_KIND else skip_items(c)
         c.depth += 1
+        if status == 0 and c.at - start >= LONG_VALUE:
+            remember(c, start)
         return status
     if kind == NO_KIND:
         return not_a_value(c)

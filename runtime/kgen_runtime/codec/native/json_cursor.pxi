@@ -69,6 +69,8 @@ cdef enum:
     KEY_CACHE = 64
     KEY_SIZE = 48
     SCRATCH = 512  # most strings with escapes fit a buffer on the stack
+    ENDS_KEPT = 1024  # a power of two
+    LONG_VALUE = 1024
 
 cdef Py_ssize_t MOST_DIGITS = NUMBER_DIGITS
 cdef Py_ssize_t FREE_ITEMS = ITEMS
@@ -102,6 +104,12 @@ cdef object NO_MORE_ITEMS = reasons.NO_MORE_ITEMS
 cdef object UUID = uuid.UUID
 cdef tuple NO_ARGUMENTS = ()
 
+# Where long values end that were skipped: unions inside of unions skip what they hold again and again.
+ctypedef struct LongValues:
+    const uint8_t *starts[ENDS_KEPT]
+    const uint8_t *ends[ENDS_KEPT]
+
+
 ctypedef struct Cursor:
     const uint8_t *at
     const uint8_t *end  # where the text's zero byte is
@@ -112,6 +120,7 @@ ctypedef struct Cursor:
     PyObject *held  # what `what` is, if it was made for this message
     PyObject *cause  # the exception of a class's own code
     PyObject *error  # the `DecodeError` of the payload, or NULL
+    LongValues *skipped  # NULL while there are none
     bint misfit  # the value is not what its node wants: another branch of a union may take it
 
 
@@ -188,6 +197,31 @@ cdef void forget(Cursor *c) noexcept:
     Py_XDECREF(path)
     Py_XDECREF(held)
     Py_XDECREF(cause)
+
+
+cdef inline Py_ssize_t place_of(const uint8_t *start) noexcept:
+    return <Py_ssize_t>((<uint64_t><size_t>start * 0x9E3779B97F4A7C15ULL) >> 32) & (ENDS_KEPT - 1)
+
+
+cdef inline bint skip_known(Cursor *c) noexcept:
+    """Move past a value that was skipped before, if its end is remembered."""
+    cdef Py_ssize_t place = place_of(c.at)
+    if c.skipped.starts[place] != c.at:
+        return False
+    c.at = c.skipped.ends[place]
+    return True
+
+
+cdef void remember(Cursor *c, const uint8_t *start) noexcept:
+    """Keep where the long value at `start` ends: at the cursor."""
+    cdef Py_ssize_t place = place_of(start)
+    if c.skipped == NULL:
+        c.skipped = <LongValues *>PyMem_Malloc(sizeof(LongValues))
+        if c.skipped == NULL:
+            return  # then it is skipped again
+        memset(c.skipped, 0, sizeof(LongValues))
+    c.skipped.starts[place] = start
+    c.skipped.ends[place] = c.at
 
 
 cdef inline void space(Cursor *c) noexcept:

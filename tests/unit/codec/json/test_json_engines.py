@@ -27,7 +27,17 @@ from tests.unit.codec.json.json_targets import (
 )
 
 from kgen_runtime.codec import make_json_reader, make_json_writer
-from kgen_runtime.codec.json.schema.json_tree import Anything, JsonArray, JsonRef, JsonScalar, JsonSchema
+from kgen_runtime.codec.json.schema.json_tree import (
+    Anything,
+    Constant,
+    JsonArray,
+    JsonObject,
+    JsonRef,
+    JsonScalar,
+    JsonSchema,
+    JsonUnion,
+    Property,
+)
 from kgen_runtime.errors import DecodeError, EncodeError
 
 Outcome = tuple[Any, ...]
@@ -356,3 +366,32 @@ def first_byte_not_utf8(data: bytes) -> int:
     except UnicodeDecodeError as error:
         return error.start
     return -1
+
+
+def test_long_values_that_unions_skip_again_end_where_they_did() -> None:
+    """Nested objects whose tag comes last: each is skipped by those around it before it is read."""
+    part = JsonUnion((JsonRef("#a"), JsonRef("#b")), "kind")
+    names = {
+        f"#{kind}": JsonObject(
+            f"#{kind}",
+            (
+                Property("inner", part),
+                Property("list", Anything()),
+                Property("kind", Constant((kind,)), True),
+            ),
+        )
+        for kind in "ab"
+    }
+    readers = [
+        make_json_reader(JsonSchema(part, names), engine="native"),
+        make_json_reader(JsonSchema(part, names), engine="python"),
+    ]
+    rng = random.Random(2)
+    for depth in (1, 5, 60, 126, 127, 128):
+        value: dict[str, Any] = {"kind": "a"}
+        for _ in range(depth):
+            value = {"inner": value, "list": [[1] * rng.randrange(700)] * 2, "kind": rng.choice("ab")}
+        data = json.dumps(value).encode()
+        for damaged in (data, data[:-9], data.replace(b'"a"', b'"c"', 1), data.replace(b"]", b"", 1)):
+            found, wanted = (read(reader, damaged, 0) for reader in readers)
+            assert found == wanted
