@@ -15,6 +15,7 @@ import jinja2
 
 from .errors import SchemaError
 from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, TopicDef
+from .model.subject_filter import excluding
 from .progress_callback import ProgressCallback, silent
 from .pycode import deflate, quote
 from .pycode.expr import Expr, Group, call, dict_of, flat, layout, list_of
@@ -87,13 +88,13 @@ def _not_python(project: Project, path: str, error: str) -> SchemaError:
     """No schema may come to this: templates and quoting are wrong somewhere."""
     name = path.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
     sources = next((it.sources for it in project.modules if it.name == name), ())
-    subjects = sorted({quote.comment(source.subject) for source in sources})
+    subjects = sorted({source.subject for source in sources})
     hint = "this is a mistake of kgen's: please report it"
     if subjects:
-        hint = f"leave it out until it is fixed: --subject '!{subjects[0]}'; {hint}"
+        hint = f"leave it out until it is fixed: --subject {excluding(subjects[0])}; {hint}"
     return SchemaError(
         f"what would be written to {path} is not Python: {error}",
-        where=", ".join(subjects) or path,
+        where=", ".join(map(quote.comment, subjects)) or path,
         hint=hint,
     )
 

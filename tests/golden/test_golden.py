@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -132,6 +133,12 @@ def test_what_is_not_python_is_an_error_that_names_the_subject() -> None:
         render(replace(project, modules=modules))
     assert caught.value.where == "orders-key, orders-value"
     assert "--subject '!orders-key'" in str(caught.value.hint)
+    named = tuple(replace(it, sources=(replace(it.sources[0], subject="it's [1]-value"),)) for it in modules)
+    with pytest.raises(SchemaError) as caught:
+        render(replace(project, modules=named))
+    hint = str(caught.value.hint)
+    _, pattern = shlex.split(hint[hint.index("--subject") : hint.index(";")])
+    assert pattern == "!it's [[]1]-value"
 
 
 def corpus_project() -> Project | None:

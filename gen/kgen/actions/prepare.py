@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from kgen import __version__
@@ -131,7 +132,7 @@ def prepare_locked(request: PlanRequest, ahead: Ahead | None = None, *, merged: 
     if not request.options.lenient:
         contract_rules.refuse_rules(found.snapshot, settled.config.ignore_rules)
         gate.refuse_incompatible(before, before.of(found.snapshot), request.options.allow)
-    notes = [*_elsewhere(settled), *found.notes, *_unmatched(fetched, settled.config)]
+    notes = [*_elsewhere(settled), *found.notes, *_unmatched(fetched, settled.config, request.options)]
     settled = _with_new_globs(settled, request, fetched)
     return _plan(request, settled, replace(found, notes=tuple(notes)), old, before, merged)
 
@@ -170,7 +171,7 @@ def _elsewhere(settled: Settled) -> Iterator[str]:
         )
 
 
-def _unmatched(fetched: Fetched, settings: Config) -> Iterator[str]:
+def _unmatched(fetched: Fetched, settings: Config, options: PlanOptions) -> Iterator[str]:
     yield from (f"no subject matches {glob}" for glob in fetched.unmatched)
     names = set(fetched.live)
     yield from (
@@ -178,6 +179,10 @@ def _unmatched(fetched: Fetched, settings: Config) -> Iterator[str]:
         for name in settings.pins
         if name not in names
     )
+    for name in sorted(options.allow - names):
+        close = get_close_matches(name, names, 3, 0.6)
+        more = f"; did you mean {' or '.join(close)}?" if close else ""
+        yield f"--allow-incompatible {name} is not among the subjects{more}"
 
 
 def _with_new_globs(settled: Settled, request: PlanRequest, fetched: Fetched) -> Settled:

@@ -249,6 +249,16 @@ def test_an_incompatible_version_is_refused(project, shop, kgen, tree):
     assert kgen("pull")[1] == "nothing changed\n"
 
 
+def test_an_allowance_for_what_is_not_there_is_noted(project, shop, kgen):
+    """It did nothing and said nothing, most often because of a typing error."""
+    line = "--allow-incompatible orders-valeu is not among the subjects; did you mean orders-value"
+    code, out, _ = kgen("pull", "--allow-incompatible", "orders-valeu", "--allow-incompatible", "orders-key")
+    assert code == 0
+    assert line in out
+    assert "--allow-incompatible orders-key" not in out
+    assert "did you mean" not in kgen("pull", "--allow-incompatible", "unlike")[1]
+
+
 # ----------------------------------------------------------------------------------------------- what moves
 
 
