@@ -33,6 +33,7 @@ from .errors import (
     SerdeError,
     SourceError,
     UnknownSchema,
+    ValidationError,
 )
 from .flow.missing_bytewax import explain_missing
 
@@ -131,6 +132,7 @@ __all__ = [
     "Tombstone",
     "Topic",
     "UnknownSchema",
+    "ValidationError",
     "VendoredSchemas",
     "VendoredSubject",
     "VendoredVersion",

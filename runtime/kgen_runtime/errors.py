@@ -12,6 +12,7 @@ KgenError                  what, where, hint; what the command line prints
 ├── SerdeError             a message cannot be decoded or encoded
 │   ├── FramingError       the bytes do not begin with a known wire format
 │   ├── DecodeError        the payload does not fit its writer schema
+│   ├── ValidationError    the payload decodes, but is not what its JSON Schema allows
 │   └── EncodeError        the value does not fit the schema
 ├── SourceError            a topic cannot be read: absent, out of reach, messages or partitions gone
 ├── RefusedError           a message that its topic does not take
@@ -24,7 +25,7 @@ KgenError                  what, where, hint; what the command line prints
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 MAX_CAUSES: Final = 100
 
@@ -129,12 +130,34 @@ class DecodeError(SerdeError):
         self.path = path
 
 
-class EncodeError(SerdeError):
-    """The value does not fit the schema; `path` is the field path."""
+class SchemaProblem(NamedTuple):
+    """What a value has that its JSON Schema does not allow, and the JSON pointer of that value."""
 
-    def __init__(self, what: str, *, path: str = "", hint: str | None = None) -> None:
+    path: str
+    what: str
+
+
+class ValidationError(SerdeError):
+    """The payload decodes, but is not what its JSON Schema allows: `problems` are all that it has, up to the
+    bounds in docs/json.md.
+    """
+
+    def __init__(
+        self, what: str, *, problems: tuple[SchemaProblem, ...] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(what, hint=hint)
+        self.problems = problems
+
+
+class EncodeError(SerdeError):
+    """The value does not fit the schema; `path` is the field path, `problems` as in a `ValidationError`."""
+
+    def __init__(
+        self, what: str, *, path: str = "", problems: tuple[SchemaProblem, ...] = (), hint: str | None = None
+    ) -> None:
         super().__init__(what, where=f"field {path}" if path else None, hint=hint)
         self.path = path
+        self.problems = problems
 
 
 class SourceError(KgenError):

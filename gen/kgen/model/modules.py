@@ -212,6 +212,13 @@ class ModuleBuilder:
 
     def _topic(self, draft: ModuleDraft, types: ModuleTypes) -> TopicDef:
         plan = self._plans[draft.identity]
+        read = [*draft.serdes.values(), *draft.others.values()]
+        if plan.validate and all(unit.version.type != "JSON" for unit in read):
+            raise ConfigError(
+                f"validate is set for the topic {plan.name}, which has no JSON Schema",
+                where=f"kgen.toml, [topics.{plan.name}]",
+                hint="take it out: Avro has nothing to validate but its types",
+            )
         types.imports.module("kgen_runtime", "rt")
         key, value = (self._serde(draft, types, plan, role) for role in ("key", "value"))
         plain = plan.formats.get("value")
@@ -226,9 +233,9 @@ class ModuleBuilder:
             note = _keyless(plan.name) if (role, plan.formats[role]) == ("key", "bytes") else ()
             return SerdeDef(kind, call(serde), note)
         unit, other = draft.serdes[role], draft.others.get(role)
-        framed = _framed(draft, unit, one_of_two=other is not None)
+        framed = _framed(draft, unit, plan, one_of_two=other is not None)
         if other is not None:
-            framed = call("rt.EitherSerde", framed, _framed(draft, other, one_of_two=True))
+            framed = call("rt.EitherSerde", framed, _framed(draft, other, plan, one_of_two=True))
         elif role not in plan.also:
             return SerdeDef(self._root_type(draft, types, unit, role), framed, subject=unit.version.subject)
         plain, serde = FORMATS[plan.also[role]] if role in plan.also else ("", "")
@@ -344,12 +351,13 @@ def _alias_names(draft: ModuleDraft, path: Path) -> Iterable[str]:
     return name, union, f"{union}_{names.digest(path.keys[0], 8)}"
 
 
-def _framed(draft: ModuleDraft, unit: ParsedVersion, *, one_of_two: bool) -> Expr:
+def _framed(draft: ModuleDraft, unit: ParsedVersion, plan: TopicPlan, *, one_of_two: bool) -> Expr:
     """The serde of what is framed with a schema's id; `one_of_two`: the subject has two languages."""
     language, subject = quote.string(unit.version.type), quote.string(unit.version.subject)
     classes = dict_of((quote.string(name), cls) for name, cls in sorted(draft.classes(unit).items()))
     schemas = call("_schemas.SCHEMAS.subject", subject, *([language] if one_of_two else []))
-    return call(_SERDES[unit.version.type], schemas, classes)
+    options = {"validate": "True"} if plan.validate and unit.version.type == "JSON" else {}
+    return call(_SERDES[unit.version.type], schemas, classes, **options)
 
 
 def _writer(draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion) -> TypeWriter[Any]:

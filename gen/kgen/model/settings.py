@@ -13,7 +13,8 @@ class TopicSettings:
     `<topic>-value`. `also` has, for a role that names a subject, the unframed format that is read beside it.
 
     `context` is the registry context whose subjects those are (`.staging`, `.` for the default one), `topic`
-    the topic's name where the table is another one of it.
+    the topic's name where the table is another one of it. `validate`: whether what has a JSON Schema is
+    checked against it, at reading and at writing.
     """
 
     key: str | None = None
@@ -21,6 +22,7 @@ class TopicSettings:
     also: Mapping[str, str] = field(default_factory=dict)
     context: str | None = None
     topic: str | None = None
+    validate: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ class TopicPlan:
     subjects: Mapping[str, str] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
     also: Mapping[str, str] = field(default_factory=dict)  # formats that are read beside the subject's
+    validate: bool = False
 
 
 def usable(snapshot: Snapshot, library: Library) -> Usable:
@@ -201,7 +202,7 @@ def _plan(
         else:
             raise _unknown(name, role, word)
     also = {r: w for r, w in settings.also.items() if r in subjects}
-    return TopicPlan(name, topic, context, subjects, formats, also)
+    return TopicPlan(name, topic, context, subjects, formats, also, settings.validate)
 
 
 def _unknown(topic: str, role: str, word: str) -> ConfigError:

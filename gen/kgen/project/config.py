@@ -173,7 +173,9 @@ def _topics(table: Mapping[str, Any]) -> dict[str, TopicSettings]:
 
 def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
     where = f"topics.{topic}."
-    _known(table, {"key", "value", "context", "topic"}, where)
+    _known(table, {"key", "value", "context", "topic", "validate"}, where)
+    validate = _get(table, "validate", bool, False, where)
+    table = {name: word for name, word in table.items() if name != "validate"}
     both = {
         role: _both(words, f"{where}{role}")
         for role, words in table.items()
@@ -188,7 +190,8 @@ def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
             hint='context = ".staging", or context = "." for the default one; topic = "orders"',
         )
     named = {role: word if role == "context" else qualified(word) for role, word in chosen.items()}
-    return TopicSettings(**named, also={role: words[1] for role, words in both.items()})
+    also = {role: words[1] for role, words in both.items()}
+    return TopicSettings(**named, also=also, validate=validate)
 
 
 def _both(words: Sequence[Any], name: str) -> tuple[str, str]:

@@ -18,12 +18,15 @@ from ..errors import (
     ResolutionError,
     RulesError,
     UnknownSchema,
+    ValidationError,
 )
 from ..messages import Failure, Message, RawMessage, Stage
 from ..metrics import failed
 from ..reporting.printable import bounded
 
 MAX_MESSAGE: Final = 1_000
+MAX_PROBLEMS: Final = 4_000
+"""Characters of a message that has several problems in it."""
 MAX_TRACEBACK: Final = 4_000
 
 _STAGES: Final[tuple[tuple[type[Exception], Stage], ...]] = (
@@ -32,6 +35,7 @@ _STAGES: Final[tuple[tuple[type[Exception], Stage], ...]] = (
     (DecodeError, Stage.DECODE),
     (ResolutionError, Stage.DECODE),
     (RulesError, Stage.DECODE),
+    (ValidationError, Stage.VALIDATE),
     (EncodeError, Stage.SERIALIZE),
 )
 
@@ -57,7 +61,7 @@ def failure(
         stage=stage,
         transient=isinstance(error, (RegistryUnavailable, DeliveryError)),
         error_class=name,
-        message=bounded(_text(error), MAX_MESSAGE),
+        message=bounded(_text(error), MAX_PROBLEMS if getattr(error, "problems", ()) else MAX_MESSAGE),
         fingerprint=fingerprint(stage, name, schema_id, _place(error) if place is None else place),
         original=original,
         traceback=_traceback(error),
@@ -139,8 +143,14 @@ def _text(error: BaseException) -> str:
 
 def _place(error: BaseException) -> str:
     # Which item of an array or key of a map it was is chance: orders[17].price and orders[3].price are one
-    # kind of failure.
-    return re.sub(r"\[[^]]*\]", "[]", error.path) if isinstance(error, (DecodeError, EncodeError)) else ""
+    # kind of failure, and so are /orders/17/price and /orders/3/price.
+    if isinstance(error, ValidationError):
+        path = error.problems[0].path if error.problems else ""
+    elif isinstance(error, (DecodeError, EncodeError)):
+        path = error.path
+    else:
+        return ""
+    return re.sub(r"/[0-9]+(?=/|$)", "/0", path) if path[:1] == "/" else re.sub(r"\[[^]]*\]", "[]", path)
 
 
 def _traceback(error: BaseException) -> str:

@@ -112,7 +112,7 @@ def _flow(failure: Failure) -> str:
 
 
 def _connect_stage(failure: Failure) -> str:
-    if failure.stage in (Stage.FRAMING, Stage.UNKNOWN_SCHEMA, Stage.DECODE):
+    if failure.stage in (Stage.FRAMING, Stage.UNKNOWN_SCHEMA, Stage.DECODE, Stage.VALIDATE):
         return "KEY_CONVERTER" if failure.part == "key" else "VALUE_CONVERTER"
     return (
         "TASK_PUT" if failure.stage in (Stage.SERIALIZE, Stage.PRODUCE, Stage.OVERSIZE) else "TRANSFORMATION"

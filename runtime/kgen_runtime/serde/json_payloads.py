@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from ..codec import make_json_writer
 from ..codec.json.json_samples import sample_json
-from ..errors import DecodeError, SchemaError
+from ..errors import DecodeError, SchemaError, ValidationError
 from .framing import id_prefix
 from .json_serde import JsonSerde
+from .json_validation import JsonValidator, json_validator
 
 _TRIES: Final = 100  # samples of a version that today's cannot read, one after the other
 
@@ -19,8 +20,9 @@ _TRIES: Final = 100  # samples of a version that today's cannot read, one after 
 def json_payloads(serde: JsonSerde[Any], rng: random.Random) -> Iterator[bytes]:
     """Payloads of the versions in turn, the same for the same `rng`.
 
-    What the serde cannot read is left out. Raises `SchemaError` if nothing of the latest version is left:
-    it has no value, or none is found that keeps what a pydantic model enforces.
+    What the serde cannot read is left out, and what is not valid if it validates. Raises `SchemaError` if
+    nothing of the latest version is left: it has no value, or none is found that is valid, or that keeps what
+    a pydantic model enforces.
     """
     reader = serde.make_reader()
     known = [version for version in serde.schemas.versions if version.type == "JSON"]
@@ -32,10 +34,21 @@ def json_payloads(serde: JsonSerde[Any], rng: random.Random) -> Iterator[bytes]:
         try:
             payload = writer.encode(sample_json(schema, rng), prefix)
             reader.decode(payload, len(prefix))
-        except (SchemaError, DecodeError) as error:
+            if serde.validate:
+                _check(json_validator(version, serde.schemas.subject), payload, len(prefix))
+        except (SchemaError, DecodeError, ValidationError) as error:
             left -= version is serde.schemas.latest
             if not left:
-                raise SchemaError(f"no samples can be generated: {error.what}", where=error.where) from None
+                what = f"no samples can be generated: {error.what}"
+                hint = "Samples know types, not patterns or ranges: give messages of your own."
+                is_invalid = isinstance(error, ValidationError)
+                raise SchemaError(what, where=error.where, hint=hint if is_invalid else None) from None
             continue
         left = _TRIES
         yield payload
+
+
+def _check(validator: JsonValidator, payload: bytes, offset: int) -> None:
+    error = validator.check(payload, offset)
+    if error is not None:
+        raise error

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 from ..codec import Reader, Writer, make_json_reader, make_json_writer
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..codec.json.schema.json_tree import takes_null
-from ..errors import ConfigError, FramingError, KgenError
+from ..errors import ConfigError, EncodeError, FramingError, KgenError, SchemaError, ValidationError
 from ..messages import Headers
 from ..state.registration import register
 from .base import DecodedBatch, Decoder, Encoder, Role, Serde
@@ -16,8 +16,9 @@ from .encoded_null import Null, check_null, without_null
 from .framed_encoder import FramedEncoder
 from .frames import by_schema, only_id, tagged
 from .framing import HEADERS, ID_SIZE, SchemaKey
+from .json_validation import JsonValidator, json_validator, require_validation
 from .schema_store import SchemaStore
-from .schemas import Schemas
+from .schemas import Schemas, WriterSchema
 
 T = TypeVar("T")
 
@@ -34,6 +35,10 @@ class JsonSerde(Serde[T]):
     payload says itself what it is: the registry is not asked for the schema that wrote it, so a new one stops
     nothing. `framing`: `none` is for payloads without a schema id, which are written without one as well.
     `null`: what becomes of a payload that is `null`: see `AvroSerde`. Raises `ConfigError` for other words.
+
+    `validate`: whether messages are also checked against their schema, at reading (`ValidationError`) and at
+    writing (`EncodeError`). That is the schema that wrote the message, if it is among `schemas`, else the
+    latest. Raises `ConfigError` if the library for it is not installed.
     """
 
     def __init__(
@@ -43,23 +48,31 @@ class JsonSerde(Serde[T]):
         *,
         framing: Framing = "confluent",
         null: Null = "refuse",
+        validate: bool = False,
     ) -> None:
         check_null(null)
+        if validate:
+            require_validation()
         if framing not in get_args(Framing):
             raise ConfigError(f"invalid framing={framing!r}", hint="Use 'confluent' or 'none'.")
         self.schemas = schemas
         self.classes = classes
         self.framing = framing
         self.null = null
+        self.validate = validate
         register(schemas, classes)
 
     def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
-        """A decoder for one worker. Raises `SchemaError` if the generated schema is not valid."""
+        """A decoder for one worker. Raises `SchemaError` if the generated schema is not valid, or is not one
+        that can be validated with and is to be.
+        """
         return _JsonDecoder(self, role)
 
     def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
-        """An encoder that writes the latest schema. Raises `SchemaError` if that is not valid."""
+        """An encoder that writes the latest schema. Raises `SchemaError` as `decoder` does."""
         writer = self.make_writer()
+        if self.validate:
+            writer = _ValidatedWriter(writer, json_validator(self.schemas.latest, self.schemas.subject))
         return FramedEncoder(writer, self.schemas, store) if self.framing != "none" else _BareEncoder(writer)
 
     def check_writable(self, store: SchemaStore) -> None:
@@ -89,6 +102,8 @@ class _JsonDecoder(Generic[T]):
         self._is_framed = serde.framing != "none"
         self._reader = serde.make_reader()
         self._refuses_null = serde.null == "refuse" and takes_null(schema.root)
+        latest = serde.schemas.latest
+        self._validator = json_validator(latest, serde.schemas.subject) if serde.validate else None
 
     def decode_many(
         self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
@@ -100,7 +115,7 @@ class _JsonDecoder(Generic[T]):
         carried = tagged(headers, self._header)
         id_ = None if carried else only_id(payloads)
         if id_ is not None:
-            values, errors = self._decode(payloads, ID_SIZE)
+            values, errors = self._decode(payloads, ID_SIZE, id_)
             return DecodedBatch(values, [id_] * len(payloads), errors)
         failed: dict[int, KgenError] = {}
         groups = list(by_schema(payloads, carried, self._role, failed))
@@ -115,24 +130,76 @@ class _JsonDecoder(Generic[T]):
         values: list[Any] = [None] * len(payloads)
         ids: list[int | None] = [None] * len(payloads)
         for (key, offset), where in groups:
-            decoded = self._decode([payloads[i] for i in where], offset)
+            decoded = self._decode([payloads[i] for i in where], offset, key)
             id_ = self._id(key)
             for i, value in zip(where, decoded.values):
                 values[i], ids[i] = value, id_
             errors.update((where[i], error) for i, error in decoded.errors.items())
         return DecodedBatch(values, ids, errors or NO_ERRORS)
 
-    def _decode(self, payloads: Sequence[Any], offset: int) -> Decoded:
+    def _decode(self, payloads: Sequence[Any], offset: int, key: SchemaKey | None) -> Decoded:
         """Values of payloads, none of which is None."""
         decoded = self._reader.decode_many(payloads, offset)
-        return without_null(decoded, "JsonSerde") if self._refuses_null else decoded
+        if self._refuses_null:
+            decoded = without_null(decoded, "JsonSerde")
+        return decoded if self._validator is None else self._validated(payloads, offset, key, decoded)
+
+    def _validated(
+        self, payloads: Sequence[bytes], offset: int, key: SchemaKey | None, decoded: Decoded
+    ) -> Decoded:
+        """The same, with errors for those that are not valid."""
+        values, errors = list(decoded.values), dict(decoded.errors)
+        try:
+            check = self._validator_of(key).check
+        except SchemaError as error:  # of a version before the latest
+            failed = ValidationError(str(error))
+            return Decoded([None] * len(values), {**dict.fromkeys(range(len(values)), failed), **errors})
+        for i, payload in enumerate(payloads):
+            invalid = None if i in errors else check(payload, offset)
+            if invalid is not None:
+                values[i], errors[i] = None, invalid
+        return Decoded(values, errors or NO_ERRORS)
+
+    def _validator_of(self, key: SchemaKey | None) -> JsonValidator:
+        assert self._validator is not None  # asked for only then
+        known = self._known(key)
+        if known is None or known.type != "JSON":
+            return self._validator
+        return json_validator(known, self._schemas.subject)
 
     def _id(self, key: SchemaKey | None) -> int | None:
         """The id, of a GUID the one that is known here."""
         if key is None or isinstance(key, int):
             return key
-        known = self._schemas.by_guid(str(key))
+        known = self._known(key)
         return None if known is None else known.id
+
+    def _known(self, key: SchemaKey | None) -> WriterSchema | None:
+        """The version that is meant, if it is known here."""
+        if key is None:
+            return None
+        return self._schemas.by_id(key) if isinstance(key, int) else self._schemas.by_guid(str(key))
+
+
+class _ValidatedWriter:
+    """A writer whose payloads are valid."""
+
+    def __init__(self, writer: Writer, validator: JsonValidator) -> None:
+        self._writer = writer
+        self._check = validator.check
+
+    def encode(self, value: Any, prefix: bytes = b"") -> bytes:
+        """See `Writer.encode`."""
+        payload = self._writer.encode(value, prefix)
+        invalid = self._check(payload, len(prefix))
+        if invalid is not None:
+            path = invalid.problems[0].path if len(invalid.problems) == 1 else ""
+            raise EncodeError(invalid.what, path=path, problems=invalid.problems)
+        return payload
+
+    def pack(self, value: Any) -> bytes | None:
+        """See `Writer.pack`."""
+        return self._writer.pack(value)
 
 
 class _BareEncoder(Generic[T]):

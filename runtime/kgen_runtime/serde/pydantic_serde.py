@@ -47,8 +47,8 @@ class PydanticSerde(JsonSerde[T]):
 
     `model` is the class of the whole message. Messages are validated by pydantic, not by kgen's codec: with
     `strict` as JSON has its types (`"1"` is not an integer, nor is `1.0`), without as pydantic converts them.
-    A property is written if it was read or set; framing and null are those of `JsonSerde`. Raises
-    `ConfigError` without pydantic.
+    A property is written if it was read or set; `framing`, `null` and `validate` are those of `JsonSerde`.
+    Raises `ConfigError` without pydantic.
     """
 
     def __init__(
@@ -59,10 +59,11 @@ class PydanticSerde(JsonSerde[T]):
         strict: bool = True,
         framing: Framing = "confluent",
         null: Null = "refuse",
+        validate: bool = False,
     ) -> None:
         require_pydantic()
         # Without classes: pydantic's objects pickle by themselves, and take no part in what kgen keeps.
-        super().__init__(schemas, {}, framing=framing, null=null)
+        super().__init__(schemas, {}, framing=framing, null=null, validate=validate)
         self.classes = {"#": model}
         self.model = model
         self.strict = strict

@@ -37,8 +37,11 @@ def test_all_settings():
         [topics.orders]
         key = "string"
         value = "orders-shop.Order"
+        [topics.payments]
+        validate = true
         """
     )
+    assert [got.topics[name].validate for name in ("orders", "payments")] == [False, True]
     assert (got.conflict, got.all_versions, got.pins["a-value"]) == ("inline", False, 2)
     assert (got.registry.user_env, got.registry.token_env, got.registry.ca) == (
         "U",
@@ -54,6 +57,7 @@ def test_all_settings():
         ("packge = 'x'", "unknown setting packge", "did you mean package?"),
         ("[registry]\nuser = 'x'", "unknown setting registry.user", "user_env"),
         ("[topics.a]\nkeys = 'x'", "unknown setting topics.a.keys", "topics.a.key"),
+        ("[topics.a]\nvalidate = 'yes'", "topics.a.validate must be true or false", ""),
         ("package = 3", "package must be text", ""),
         ("subjects = 'a'", "subjects must be a list", ""),
         ("subjects = [1]", "list of patterns", "orders"),

@@ -127,6 +127,23 @@ class SchemaTexts:
         """The whole of the text."""
         return SchemaSpot(self._root.document, "", self._root.document.value, self._root)
 
+    def documents(self) -> Iterator[SchemaSpot]:
+        """The whole of each text, the subject's own first."""
+        for root in (self._root, *self._by_name.values()):
+            yield self._whole(root)
+
+    def dynamic_anchors(self, name: str) -> Iterator[SchemaSpot]:
+        """The schemas with this `$dynamicAnchor`: the way to a `$dynamicRef` decides which one it means."""
+        for resource in self._resources():
+            found = self._at(resource.document, resource.dynamic[name]) if name in resource.dynamic else None
+            if found is not None:
+                yield found
+
+    def recursive_roots(self, spot: SchemaSpot) -> Iterator[SchemaSpot]:
+        """The same for the `$recursiveRef` in `spot`."""
+        yield self._whole(spot.resource)
+        yield from (self._whole(resource) for resource in self._resources() if resource.is_recursive)
+
     def defined(self) -> Iterator[SchemaSpot]:
         """What the text defines under names, at its top."""
         for keyword in ("definitions", "$defs"):

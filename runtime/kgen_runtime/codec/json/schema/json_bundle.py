@@ -1,0 +1,120 @@
+"""A JSON Schema and what it refers to, as documents for a validator that is not kgen's.
+
+Each resource has a URI made here (`urn:kgen:0`) in place of its own `$id`, and each reference leads to one of
+those: so the validator finds the schema that the parser finds, by the same rules, and has nothing to fetch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from ....errors import SchemaError
+from .json_documents import SchemaResource, SchemaSpot, SchemaTexts
+from .json_work import work_by_depth
+
+_DIALECTS: Final = {
+    4: "http://json-schema.org/draft-04/schema#",
+    6: "http://json-schema.org/draft-06/schema#",
+    7: "http://json-schema.org/draft-07/schema#",
+    2019: "https://json-schema.org/draft/2019-09/schema",
+    2020: "https://json-schema.org/draft/2020-12/schema",
+}
+_DATA: Final = frozenset({"const", "enum", "default", "examples"})
+"""Keywords whose values are data, even if they look like schemas."""
+_MAPS: Final = frozenset(
+    {"properties", "patternProperties", "definitions", "$defs", "dependentSchemas", "dependencies"}
+)
+
+
+@dataclass(frozen=True)
+class SchemaBundle:
+    """`documents` by URI: the one of `uri` is the schema, of this `draft` (4, 6, 7, 2019 or 2020).
+
+    Numbers are int and Decimal. `work`: see `work_by_depth`.
+    """
+
+    uri: str
+    documents: Mapping[str, Any]
+    draft: int
+    work: tuple[int, ...]
+
+    def work_at(self, depth: int) -> int:
+        """The work for a value with so many objects and arrays inside of each other."""
+        return self.work[min(depth, len(self.work) - 1)]
+
+
+def bundle_schema(text: str, references: Mapping[str, str]) -> SchemaBundle:
+    """The documents of a schema and of its references (name -> text).
+
+    Raises `SchemaError` for what is not JSON, and for a reference that leads to no schema here.
+    """
+    texts = SchemaTexts(text, references)
+    work = work_by_depth(texts)
+    resources = [resource for it in texts.documents() for resource in it.document.resources.values()]
+    uris = {id(resource): f"urn:kgen:{i}" for i, resource in enumerate(resources)}
+    copier = _Copier(texts, uris)
+    documents = {uris[id(root.resource)]: copier.copy(root) for root in texts.documents()}
+    root = texts.root.resource
+    return SchemaBundle(uris[id(root)], documents, _draft(root), work)
+
+
+def _draft(resource: SchemaResource) -> int:
+    return max(resource.draft, min(_DIALECTS))
+
+
+class _Copier:
+    def __init__(self, texts: SchemaTexts, uris: Mapping[int, str]) -> None:
+        self._texts = texts
+        self._uris = uris
+
+    def copy(self, root: SchemaSpot) -> Any:
+        """The document of `root`, with other URIs. Without recursion: texts may be deep."""
+        copied: list[Any] = [root.value]
+        left: list[tuple[Any, Any, SchemaSpot, bool]] = [(copied, 0, root, True)]
+        while left:
+            container, key, spot, is_schema = left.pop()
+            if isinstance(spot.value, list):
+                container[key] = list(spot.value)
+                inner: Iterable[Any] = range(len(spot.value))
+            elif isinstance(spot.value, dict):
+                container[key] = self._keywords(spot) if is_schema else dict(spot.value)
+                inner = [name for name in spot.value if not is_schema or name not in _DATA]
+            else:
+                continue
+            for step in inner:
+                if isinstance(spot.value[step], dict | list):
+                    is_map = is_schema and step in _MAPS
+                    left.append((container[key], step, spot.inner(step), not is_map))
+        return copied[0]
+
+    def _keywords(self, spot: SchemaSpot) -> dict[str, Any]:
+        """The keywords of a schema, what is in them still as it was."""
+        keywords: dict[str, Any] = dict(spot.value)
+        for keyword in ("$ref", "$dynamicRef"):
+            if isinstance(keywords.get(keyword), str):
+                self._lead(keywords, keyword, spot)
+        for keyword in ("$id", "id"):
+            if isinstance(keywords.get(keyword), str) and not keywords[keyword].startswith("#"):
+                del keywords[keyword]
+        if spot.pointer == spot.resource.pointer:
+            draft = _draft(spot.resource)
+            keywords["$schema"] = _DIALECTS[draft]
+            keywords["id" if draft == 4 else "$id"] = self._uris[id(spot.resource)]
+        return keywords
+
+    def _lead(self, keywords: dict[str, Any], keyword: str, spot: SchemaSpot) -> None:
+        reference: str = keywords[keyword]
+        try:
+            found = self._texts.resolve(spot, reference, keyword)
+        except SchemaError:
+            del keywords[keyword]  # of a schema that nothing applies: `work_by_depth` has refused others
+            return
+        if found.pointer == f"{spot.pointer}/{keyword}":
+            return  # a dialect's own schema, which validators have
+        fragment = reference.partition("#")[2]
+        is_anchor = keyword == "$dynamicRef" and not fragment.startswith("/")
+        inside = fragment if is_anchor else found.pointer[len(found.resource.pointer) :]
+        keywords[keyword] = f"{self._uris[id(found.resource)]}#{quote(inside, safe='/~')}"
