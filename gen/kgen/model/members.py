@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from .given import Before, History, members_of
@@ -73,9 +74,9 @@ class Members:
         gone = self._gone(subject)
         for full_name in {**tables, **gone}:
             table = {wire: wire for wire in gone.get(full_name, ())} | tables.get(full_name, {})
-            names = list(table.values())
+            names = Counter(table.values())
             for wire, name in table.items():
-                if wire != name or wire in gone.get(full_name, ()) or names.count(name) > 1:
+                if wire != name or wire in gone.get(full_name, ()) or names[name] > 1:
                     yield f"{full_name}:{wire}", name
 
     def _gone(self, subject: str) -> dict[str, set[str]]:

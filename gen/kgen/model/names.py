@@ -226,24 +226,40 @@ def member_names(
     never another's (unless that is their alias): those that keep their wire name come first.
     """
     found = {wire: name for wire, name in sorted((locked or {}).items()) if name and natural(name) == name}
-    found |= {w: w for w in known if natural(w) == w and w not in found and w not in found.values()}
+    given = set(found.values())
+    found |= {w: w for w in known if natural(w) == w and w not in found and w not in given}
+    users: dict[str, set[str]] = {}  # of each name; there may be very many
+    for wire, name in found.items():
+        users.setdefault(name, set()).add(wire)
     for version in versions:
         names: set[str] = set()
         for wire in sorted(version, key=lambda it: (it not in found, natural(it) != it)):
-            if found.get(wire, "") in {"", *names}:
-                others = {name for of, name in found.items() if of != wire and of not in version[wire]}
-                found[wire] = _free_member(natural(wire), names | others, natural)
-            names.add(found[wire])
+            name = found.get(wire, "")
+            if not name or name in names:
+                users.get(name, set()).discard(wire)
+                name = _free_member(natural(wire), _taken(names, users, {wire, *version[wire]}), natural)
+                found[wire] = name
+                users.setdefault(name, set()).add(wire)
+            names.add(name)
     return found
 
 
-def _free_member(name: str, taken: set[str], natural: Callable[[str], str]) -> str:
+def _taken(
+    names: Collection[str], users: Mapping[str, Collection[str]], own: Collection[str]
+) -> Callable[[str], bool]:
+    """Whether a name is among `names`, or another's than `own`."""
+    return lambda name: name in names or any(user not in own for user in users.get(name, ()))
+
+
+def _free_member(name: str, is_taken: Callable[[str], bool], natural: Callable[[str], str]) -> str:
     """`name`, or with as many underscores after it as make it new; without those before it, if the two
     together mean something.
     """
-    if name in taken and natural(f"{name}_") != f"{name}_":
+    if is_taken(name) and natural(f"{name}_") != f"{name}_":
         name = natural(name.strip("_") or "member")
-    return free(name, taken)
+    while is_taken(name):
+        name += "_"
+    return name
 
 
 def free(name: str, taken: Iterable[str]) -> str:
