@@ -9,6 +9,7 @@ from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.avro.schema.tree import Schema
 
 from ..compat import levels
+from ..compat.json_levels import JsonText, json_both_ways
 from .schema_request import Draft, ReferencedText
 
 
@@ -25,7 +26,8 @@ def violations(
     level: str, draft: Draft, referenced: Sequence[ReferencedText], earlier: Sequence[Earlier]
 ) -> list[str]:
     """Why `draft` may not follow `earlier` (ascending) at this compatibility level; empty where it may. It
-    is as `kgen.compat.levels` decides, of the newest version that stands in the way. Only Avro is compared.
+    is as `kgen.compat` decides, of the newest version that stands in the way; of JSON Schemas by the policy
+    STRICT. Protobuf is not compared.
     """
     for old in reversed(levels.held_against(level, earlier)):
         if found := _against(level, draft, referenced, old):
@@ -36,11 +38,18 @@ def violations(
 def _against(level: str, draft: Draft, referenced: Sequence[ReferencedText], old: Earlier) -> list[str]:
     if draft.type != old.draft.type:
         return ["{errorType:'SCHEMA_TYPE', description:'Incompatible because of different schema type'}"]
-    if draft.type != "AVRO":
+    if draft.type == "JSON":
+        both = json_both_ways(level, _json(old.draft, old.referenced), _json(draft, referenced))
+    elif draft.type == "AVRO":
+        both = levels.at(level, _avro(old.draft, old.referenced), _avro(draft, referenced))
+    else:
         return []
-    both = levels.at(level, _avro(old.draft, old.referenced), _avro(draft, referenced))
     found = (*both.backward, *both.forward)
     return [f"{{errorType:'UNREADABLE', description:'{f.message}', location:'{f.path}'}}" for f in found]
+
+
+def _json(draft: Draft, referenced: Sequence[ReferencedText]) -> JsonText:
+    return JsonText(draft.text, {each.name: each.text for each in referenced})
 
 
 def _avro(draft: Draft, referenced: Sequence[ReferencedText]) -> Schema:

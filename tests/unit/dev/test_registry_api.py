@@ -577,3 +577,16 @@ def test_a_setting_that_would_have_no_effect_is_refused(api: Api, setting: dict[
     assert (
         api.call("PUT", "/config/a", {"compatibility": "NONE", "normalize": False, "alias": None})[0] == 200
     )
+
+
+def test_json_schemas_follow_each_other_by_the_rules_of_open_and_closed_objects(api: Api) -> None:
+    text, number = {"type": "string"}, {"type": "number"}
+    closed = {"type": "object", "properties": {"a": text}, "additionalProperties": False}
+    wider = {**closed, "properties": {"a": text, "b": number}}
+    api.register("closed", closed, schemaType="JSON")
+    api.register("closed", wider, schemaType="JSON")
+    api.register("open", {"type": "object", "properties": {"a": text}}, schemaType="JSON")
+    opened = {"type": "object", "properties": {"a": text, "b": number}}
+    assert api.fails("POST", "/subjects/open/versions", posted(opened, schemaType="JSON")) == 409
+    _, answer = api.call("POST", "/subjects/open/versions", posted(opened, schemaType="JSON"))
+    assert "location:'#/properties/b'" in answer["message"]
