@@ -81,3 +81,14 @@ def test_the_map_of_a_package_has_all_its_modules(package: str) -> None:
     text = (ROOT / package / "__init__.py").read_text(encoding="utf-8").split('"""')[1]
     there = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
     assert there - set(re.findall(r"\w+", text.partition("\n    ")[2])) == set()
+
+
+def test_uv_builds_again_what_make_builds_again() -> None:
+    """uv looked at two files alone: after a change to a `.pyx` file it kept the old codec."""
+    made = re.search(r"^SOURCES = (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert made
+    sources = set(re.findall(r"(?:runtime/\S+\*\.\w+)|setup\.py|pyproject\.toml", made[1]))
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    keys = project[project.index("cache-keys") : project.index("[tool.cibuildwheel]")]
+    assert sources <= set(re.findall(r'file = "([^"]+)"', keys))
+    assert len(sources) == 5
