@@ -106,6 +106,8 @@ def _generated(project: Project, sources: Iterable[Source], body: str) -> str:
 
 
 def _module(module: Module) -> str:
+    if module.text is not None:
+        return module.text
     defines = module.enums or module.records
     name = module.topic and quote.string(module.topic.name)
     return _fill(

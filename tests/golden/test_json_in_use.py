@@ -28,6 +28,11 @@ PACKAGE = "in_use"
 
 
 def in_use() -> Project:
+    """What is generated for all of them."""
+    return build(in_use_snapshot(), Settings(PACKAGE, "0.1.0"))
+
+
+def in_use_snapshot() -> Snapshot:
     """All of them as one registry, the schemas that they refer to as subjects beside them."""
     subjects: list[Subject] = []
     referenced: list[SchemaVersion] = []
@@ -44,7 +49,7 @@ def in_use() -> Project:
         value = f"{name}-value"
         version = SchemaVersion(value, 1, len(subjects) + 1, "JSON", text, used(value, text))
         subjects.append(Subject(value, (version,)))
-    return build(Snapshot("http://registry", tuple(subjects), tuple(referenced)), Settings(PACKAGE, "0.1.0"))
+    return Snapshot("http://registry", tuple(subjects), tuple(referenced))
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from ..planning.generated_modules import EarlierModel, changing
 from ..planning.plan import FileAction
 from ..project.config import Config
 from ..project.lockfile import Locked
+from ..pydantic_models.pydantic_project import with_pydantic
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ class HeldModel:
         """The model of any snapshot, with the names and places given so far. Raises `ConfigError`."""
         settings = self.settings
         wanted = Settings(settings.package, __version__, settings.topics, settings.ignore_rules)
-        return build(snapshot, wanted, self.lock.names if self.lock else None, self.library)
+        project = build(snapshot, wanted, self.lock.names if self.lock else None, self.library)
+        if settings.json_models != "pydantic":
+            return project
+        return with_pydantic(project, self.library.of(snapshot))
 
     def earlier(self, files: Sequence[FileAction]) -> EarlierModel | None:
         """The model with the modules that a plan changes."""

@@ -209,6 +209,8 @@ def _plan(
     settings, snapshot = settled.config, found.snapshot
     held = HeldModel(settings, old, before)
     project = held.of(snapshot)
+    if request.options.frozen and old is not None:
+        _refuse_other_generator(old, project.model_generator)
     new = locked(snapshot, project, found.deleted, old)
     after = before.of(new.snapshot)
     want = _wanted(request.root, settled, new, project, held, request.workspace.progress)
@@ -225,6 +227,7 @@ def _plan(
         subjects,
         (
             *_registries(old, new),
+            *_generators(old, new),
             *found.notes,
             *project.notes,
             *subject_changes.moved(known),
@@ -286,12 +289,30 @@ def locked(
     """
     subjects = [*(s.name for s in snapshot.subjects), *(v.subject for v in snapshot.referenced)]
     folders = {name: names.folder_name(name) for name in subjects}
-    new = lock.Locked(replace(snapshot, skipped=()), __version__, folders, project.names, deleted)
+    made_by = project.model_generator
+    new = lock.Locked(replace(snapshot, skipped=()), __version__, folders, project.names, deleted, made_by)
     return old if old is not None and _same_content(old, new) else new
 
 
 def _same_content(old: lock.Locked, new: lock.Locked) -> bool:
     return old == replace(new, snapshot=replace(new.snapshot, registry_url=old.snapshot.registry_url))
+
+
+def _generators(old: lock.Locked | None, new: lock.Locked) -> Iterator[str]:
+    before, after = old.model_generator if old else None, new.model_generator
+    if before and after and before != after:
+        yield f"datamodel-code-generator {before} -> {after}: what it writes, and the names, may change"
+
+
+def _refuse_other_generator(locked: lock.Locked, now: str | None) -> None:
+    """From the lock alone the same files are to come."""
+    made_by = locked.model_generator
+    if made_by and now and made_by != now:
+        raise ConfigError(
+            f"the pydantic models were made by datamodel-code-generator {made_by}, and {now} is installed",
+            where=lock.NAME,
+            hint=f"pip install datamodel-code-generator=={made_by}, or run `kgen pull` without --frozen",
+        )
 
 
 def _registries(old: lock.Locked | None, new: lock.Locked) -> Iterator[str]:

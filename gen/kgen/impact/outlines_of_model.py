@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ..model.project import EnumClass, FieldDef, Module, Project, RecordClass, SerdeDef, TopicDef
 from ..pycode.expr import Expr, Group, flat
 from .outlines import ClassOutline, FieldOutline, Half, ModuleOutline, Place
+from .outlines_of_text import text_outlines
 from .type_members import type_members
 
 _SCHEMAS = ModuleOutline(names=frozenset({"SCHEMAS"}))
@@ -22,6 +24,9 @@ def model_outlines(project: Project) -> dict[str, ModuleOutline]:
 
 
 def _module(module: Module, full_names: Mapping[Place, str]) -> ModuleOutline:
+    if module.text is not None:
+        sources = {source.subject: source.version for source in module.sources}
+        return replace(text_outlines({module.name: module.text})[module.name], sources=sources)
     imports = {it.local: (it.module, it.name) for it in module.imports}
     private = dict(_private(module))
     types = {it.name: _parsed(it.types) for it in module.aliases}

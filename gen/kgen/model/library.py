@@ -36,7 +36,8 @@ SUPPORTED: frozenset[SchemaType] = frozenset({"AVRO", "JSON"})
 class ParsedVersion:
     """A version of a subject, parsed. `references` are the versions it refers to (transitively), in
     dependency order; `origins` says for every name of the schema which subject's version defines it, `homes`
-    what that calls it, where it is another name (`#/$defs/Line` for `line.json#/$defs/Line`).
+    what that calls it, where it is another name (`#/$defs/Line` for `line.json#/$defs/Line`); `documents` are
+    the texts that a JSON Schema refers to, by their names in it.
     """
 
     version: SchemaVersion
@@ -44,6 +45,7 @@ class ParsedVersion:
     schema: AnySchema
     origins: Mapping[str, Pair]
     homes: Mapping[str, str] = field(default_factory=dict)
+    documents: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pair(self) -> Pair:
@@ -262,7 +264,7 @@ class Library:
                 origins[name], homes[name] = unit.pair, f"#{pointer}"
             else:
                 origins[name] = _pair(version)
-        return ParsedVersion(version, references, schema, origins, homes)
+        return ParsedVersion(version, references, schema, origins, homes, texts)
 
     def _named(self, version: SchemaVersion, done: set[Reference]) -> Iterator[tuple[str, SchemaVersion]]:
         """What the version refers to, by the names that texts use, transitively: of two with one name the

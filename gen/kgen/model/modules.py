@@ -292,7 +292,7 @@ class ModuleBuilder:
         topic: TopicDef | None,
     ) -> Module:
         imports = tuple(
-            sorted(self._imports(draft, types), key=lambda it: (it.module, names.sort_key(it.name)))
+            sorted(self._imports(draft, types), key=lambda it: (it.module, names.import_key(it.name)))
         )
         registered = tuple(self._registered(draft))
         aliases = tuple(replace(alias, private=types.private_of(alias.name)) for alias in types.aliases)

@@ -285,6 +285,11 @@ def sort_key(name: str) -> tuple[int, list[tuple[int, str]], str]:
     return kind, [(int(part), "") if part.isdigit() else (-1, part) for part in parts], name
 
 
+def import_key(name: str) -> tuple[int, list[tuple[int, str]], str]:
+    """The order in which they want the names of an import: capitals count for the kind alone."""
+    return sort_key(name)[0], sort_key(name.lower())[1], name
+
+
 Owner: TypeAlias = "tuple[str, str]"
 """What a name in a module stands for: a subject, and the full name of a type or the path of a union."""
 

@@ -115,6 +115,7 @@ class Source:
 class Module:
     """A module of `_generated`. `stdlib` and `runtime` are whole import lines; `exports` is there where it
     re-exports. `registered` are calls that register classes of no serde of this module.
+    `text` is all of one that another generator made.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Module:
     aliases: tuple[TypeName, ...]
     topic: TopicDef | None
     registered: tuple[Expr, ...] = ()
+    text: str | None = None
 
     @property
     def classes(self) -> tuple[EnumClass | RecordClass, ...]:
@@ -156,7 +158,9 @@ def package_folder(package: str) -> str:
 
 @dataclass(frozen=True)
 class Project:
-    """Everything that is rendered. `names` go into the lock, `notes` into the plan."""
+    """Everything that is rendered. `names` go into the lock, `notes` into the plan; so does
+    `model_generator`, the version of datamodel-code-generator that made modules.
+    """
 
     package: str
     kgen_version: str
@@ -165,6 +169,7 @@ class Project:
     names: Names
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()
+    model_generator: str | None = None
 
     @property
     def folder(self) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+JsonModels: TypeAlias = Literal["dataclasses", "pydantic"]
+"""What the models of JSON Schema subjects are."""
 
 
 @dataclass(frozen=True)

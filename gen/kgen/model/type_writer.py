@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from ..pycode.expr import Alternatives, Expr
-from .names import free, sort_key
+from .names import free, import_key
 from .project import TypeName
 
 N = TypeVar("N")
@@ -43,7 +43,7 @@ class Imports:
     def stdlib(self) -> tuple[str, ...]:
         """The import statements of the standard library, in isort's order."""
         froms = (
-            f"from {module} import {', '.join(sorted(names, key=sort_key))}"
+            f"from {module} import {', '.join(sorted(names, key=import_key))}"
             for module, names in sorted(self._froms.items())
         )
         return (*(line for line in self._lines() if "kgen_runtime" not in line), *froms)

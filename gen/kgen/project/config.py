@@ -21,7 +21,7 @@ from kgen_runtime.serde.rules import OnRules
 from kgen_runtime.serde.subject_names import DEFAULT, qualified
 
 from ..errors import ConfigError
-from ..model.settings import TopicSettings
+from ..model.settings import JsonModels, TopicSettings
 from ..model.topic_plans import BESIDE, ROLES
 
 NAME = "kgen.toml"
@@ -66,6 +66,7 @@ class Config:
     conflict: ConflictMode = "file"
     pins: Mapping[str, int] = field(default_factory=dict)
     topics: Mapping[str, TopicSettings] = field(default_factory=dict)
+    json_models: JsonModels = "dataclasses"
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
 
 
@@ -105,7 +106,9 @@ def parse(text: str) -> Config:
 
 def _config(data: Mapping[str, Any]) -> Config:
     _known(
-        data, {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics", "rules"}, ""
+        data,
+        {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics", "rules", "models"},
+        "",
     )
     subjects = _get(data, "subjects", list, ["*"])
     conflict = _get(data, "conflict", str, "file")
@@ -119,6 +122,7 @@ def _config(data: Mapping[str, Any]) -> Config:
         conflict="inline" if conflict == "inline" else "file",
         pins=_pins(_get(data, "pins", dict, {})),
         topics=_topics(_get(data, "topics", dict, {})),
+        json_models=_json_models(_get(data, "models", dict, {})),
         ignore_rules=_ignore_rules(data.get("rules", {})),
     )
 
@@ -215,6 +219,15 @@ def _ignore_rules(value: Any) -> tuple[str, ...]:
     ignored = [glob for glob, word in words.items() if word == "ignore"]
     refused = [f"!{glob}" for glob, word in words.items() if word == "refuse"]
     return (*ignored, *refused) if ignored else ()
+
+
+def _json_models(table: Mapping[str, Any]) -> JsonModels:
+    _known(table, {"json"}, "models.")
+    word = table.get("json", "dataclasses")
+    if word not in get_args(JsonModels):
+        raise ConfigError('models.json must be "dataclasses" or "pydantic"', where=NAME)
+    found: JsonModels = word
+    return found
 
 
 def _globs(values: Iterable[Any]) -> list[str]:

@@ -48,6 +48,7 @@ class Locked:
     folders: Mapping[str, str]  # subject -> folder under schemas/
     names: Names = field(default_factory=Names)
     deleted: frozenset[Key] = frozenset()  # versions kept although the registry has deleted them
+    model_generator: str | None = None  # the version of datamodel-code-generator, if it made modules
 
     def subject(self, name: str) -> Subject | None:
         """The subject called `name`."""
@@ -97,6 +98,8 @@ def dump(locked: Locked) -> str:
         f"kgen = {_quote(locked.kgen_version)}",
         f"registry = {_quote(snapshot.registry_url)}",
     ]
+    if locked.model_generator is not None:
+        lines.append(f"datamodel_code_generator = {_quote(locked.model_generator)}")
     lines += _names_lines(locked.names)
     for subject in snapshot.subjects:
         lines += _subject_lines(subject, locked)
@@ -247,10 +250,16 @@ def _locked(data: Mapping[str, Any], root: Path) -> Locked:
             kgen_version=str(data["kgen"]),
             folders=_folders(data),
             names=_names(data),
+            model_generator=_generator(data),
             deleted=frozenset(_deleted(data)),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as e:
         raise LockError(f"kgen.lock is damaged: {e!r}", where=NAME, hint=_RESTORE) from e
+
+
+def _generator(data: Mapping[str, Any]) -> str | None:
+    version = data.get("datamodel_code_generator")
+    return None if version is None else _string(version)
 
 
 def _names(data: Mapping[str, Any]) -> Names:
