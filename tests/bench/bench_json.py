@@ -1,7 +1,8 @@
 """The JSON codec against `json` and a dataclass by hand, msgspec, and Confluent's serdes: five documents.
 
 All read or write the same messages one by one; kgen, msgspec and what is written by hand to the same
-dataclasses. Confluent's serdes give and take dicts, and validate, as by default; kgen's codec does not.
+dataclasses. Confluent's serdes give and take dicts, and validate, as by default; kgen's codec does
+not, and its serde does in the contests that say so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from kgen_runtime.codec import make_json_reader, make_json_writer
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
+from kgen_runtime.serde import JsonSerde, Schemas, SchemaStore, WriterSchema
 from tests.bench.harness import Result, contest
 from tests.bench.json_cases import CASES, JsonCase, dumped
 
@@ -55,6 +57,11 @@ def both_ways(case: JsonCase) -> Iterator[Result]:
     assert objects == [case.hand(json.loads(data)) for data in payloads]
     assert objects == [reader.decode(writer.encode(value)) for value in objects]
 
+    versions = (WriterSchema(1, 1, json.dumps(case.schema), type="JSON"),)
+    serde: JsonSerde[Any] = JsonSerde(Schemas("bench", versions), case.classes, validate=True)
+    validated = serde.decoder(SchemaStore(None), "value").decode_many
+    assert (validated(framed).values, dict(validated(framed).errors)) == (objects, {})
+
     def by_hand(value: Any) -> bytes:
         return json.dumps(case.plain(value), separators=(",", ":")).encode()
 
@@ -75,6 +82,12 @@ def both_ways(case: JsonCase) -> Iterator[Result]:
         f"decode JSON: {case.name}",
         ("kgen", each(reader.decode, payloads)),
         decoders,
+        clock=time.process_time,
+    )
+    yield from contest(
+        f"decode and validate JSON: {case.name}",
+        ("kgen", lambda: validated(framed)),
+        {"Confluent, validates": (each(deserialize, framed), 20)},
         clock=time.process_time,
     )
     yield from contest(
