@@ -197,7 +197,8 @@ def _with_model(serde: Expr, root: str) -> Expr:
     if not isinstance(serde, Group):
         return serde
     if serde.opening == _SERDE:
-        return call("rt.PydanticSerde", serde.items[0][1], root)
+        made = call("rt.PydanticSerde", serde.items[0][1], root)
+        return replace(made, items=(*made.items, *serde.items[2:]))  # with the options that it had
     return replace(serde, items=tuple((before, _with_model(item, root)) for before, item in serde.items))
 
 

@@ -88,6 +88,14 @@ def test_another_version_of_the_generator(project: Path, kgen: Any) -> None:
     assert lock.read_text() == before
 
 
+def test_a_topic_may_be_validated_besides(project: Path, kgen: Any) -> None:
+    settings = project / "kgen.toml"
+    settings.write_text(settings.read_text() + "[topics.orders]\nvalidate = true\n")
+    code, _, err = kgen("pull")
+    assert code == 0, err
+    assert "    Order,\n    validate=True,\n)" in (project / "streams/_generated/orders.py").read_text()
+
+
 def test_there_and_back(project: Path, kgen: Any) -> None:
     settings = project / "kgen.toml"
     settings.write_text(settings.read_text().replace('"pydantic"', '"dataclasses"'))
