@@ -7,18 +7,34 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from ..model.json_places import EXTRA
 from .outlines import ClassOutline, FieldOutline, Half, ModuleOutline, Place
 from .type_members import type_members
 
 _SOURCE = re.compile(r"(\S+) v(\d+) \(id \d+\)")
-_REGISTERING = ("rt.AvroSerde", "_schemas.SCHEMAS.register")
+_REGISTERING = ("rt.AvroSerde", "rt.JsonSerde", "_schemas.SCHEMAS.register")
 """Calls whose last argument has the full names of classes."""
 
 
 def text_outlines(texts: Mapping[str, str]) -> dict[str, ModuleOutline]:
     """By path. Raises `SyntaxError` if a text is not Python."""
-    return {path: _module(text) for path, text in texts.items()}
+    found = {path: _module(text) for path, text in texts.items()}
+    by_name = {path.rpartition("/")[2].removesuffix(".py"): outline for path, outline in found.items()}
+    return {path: _with_imported_names(outline, by_name) for path, outline in found.items()}
+
+
+def _with_imported_names(outline: ModuleOutline, by_name: Mapping[str, ModuleOutline]) -> ModuleOutline:
+    """Full names of classes that the module imports, where its own text has them by a reference's name alone,
+    as of JSON Schemas.
+    """
+    imported = {
+        local: by_name[module].full_names[name]
+        for local, (module, name) in outline.imports.items()
+        if module in by_name and name in by_name[module].full_names
+    }
+    return replace(outline, full_names={**imported, **outline.full_names})
 
 
 def _module(text: str) -> ModuleOutline:
@@ -64,14 +80,21 @@ def _names(tree: ast.Module) -> Iterator[str]:
 
 
 def _full_names(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Classes and full names, as the serdes have them and as they are registered."""
+    """Classes and full names, as the serdes have them and as they are registered. Of a JSON Schema's classes
+    they are the subject and the place in it.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in _REGISTERING and len(node.args) > 1:
             classes = node.args[-1]
+            texts = (n.value for n in ast.walk(node.args[0]) if isinstance(n, ast.Constant))
+            subject = next((text for text in texts if isinstance(text, str)), "")
             if isinstance(classes, ast.Dict):
                 for key, value in zip(classes.keys, classes.values):
                     if isinstance(key, ast.Constant) and isinstance(value, ast.Name):
-                        yield value.id, str(key.value)
+                        full = str(key.value)
+                        document, is_place, _ = full.partition("#")
+                        if not is_place or not document:
+                            yield value.id, subject + full if is_place else full
 
 
 def _halves(tree: ast.Module, aliases: Mapping[str, ast.expr]) -> Iterator[tuple[str, Half]]:
@@ -106,4 +129,5 @@ def _field(name: str, node: ast.AnnAssign, aliases: Mapping[str, ast.expr]) -> F
     required = node.value is None or (is_field and not given.keys() & {"default", "default_factory"})
     metadata = ast.literal_eval(given["metadata"]) if is_field and "metadata" in given else {}
     types = type_members(node.annotation, aliases)
-    return FieldOutline(types, ast.unparse(node.annotation), required, str(metadata.get("avro", name)))
+    wire = EXTRA if "json_extra" in metadata else metadata.get("avro", metadata.get("json", name))
+    return FieldOutline(types, ast.unparse(node.annotation), required, str(wire))
