@@ -9,15 +9,17 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import UUID
 
 import fastavro
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kgen.model import Settings, build
@@ -163,6 +165,30 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
     return schema
 
 
+def _of_its_type(prepare: Callable[..., Any], cls: type[Any]) -> Callable[..., Any]:
+    """fastavro's own preparation of a logical type's value, but that of another type fits it not.
+
+    It takes any string for a UUID, and tries to read it as a date: in a union an enum's symbol would be
+    written as the branch of these, or not at all.
+    """
+    return lambda value, schema=None: prepare(value, schema) if isinstance(value, cls) else None
+
+
+def written_by_fastavro(schema: Any, value: Any) -> bytes:
+    out = io.BytesIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, cls in (("string-uuid", UUID), ("int-date", date)):
+            prepare = fastavro.write.LOGICAL_WRITERS[name]
+            patch.setitem(fastavro.write.LOGICAL_WRITERS, name, _of_its_type(prepare, cls))
+        fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(json.dumps(schema))), value)
+    return out.getvalue()
+
+
+def _beside_an_enum(logical: dict[str, str], default: Any) -> dict[str, Any]:
+    union = [logical, {"type": "enum", "name": "Side", "symbols": ["BUY", "SELL"]}]
+    return {"type": "record", "name": "R", "fields": [{"name": "f", "type": union, "default": default}]}
+
+
 COUNTER = itertools.count()
 
 
@@ -192,18 +218,14 @@ def classes_of(module: ModuleType) -> dict[str, type[Any]]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(records(), st.integers(0, 2**32))
+@example(_beside_an_enum({"type": "string", "logicalType": "uuid"}, str(UUID(int=0))), 0)
+@example(_beside_an_enum({"type": "int", "logicalType": "date"}, 0), 0)
 def test_classes_import_and_read_what_fastavro_wrote(schema: dict[str, Any], seed: int) -> None:
     tree = parse(json.dumps(schema))
-    value = sample(tree, random.Random(seed))
-    out = io.BytesIO()
-    try:
-        fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(json.dumps(schema))), value)
-    except ValueError as error:  # it takes any string in a union with a date for a date
-        assume("isoformat" not in str(error))
-        raise
+    payload = written_by_fastavro(schema, sample(tree, random.Random(seed)))
     with generated(schema) as module:
         classes = classes_of(module)
-        read = make_reader(tree, tree, classes).decode(out.getvalue())
+        read = make_reader(tree, tree, classes).decode(payload)
         assert type(read) is classes[schema["name"]]
         again = make_reader(tree, tree, classes).decode(make_writer(tree, classes).encode(read))
         assert repr(again) == repr(read)

@@ -46,7 +46,7 @@ def _object(inner: Any) -> Any:
 
 def _bigger(inner: Any) -> Any:
     several = st.lists(inner, min_size=1, max_size=3)
-    beside = {"type": st.just("object"), "properties": st.just({"a": {}})}
+    typed = {"type": st.just("object"), "anyOf": several}  # `properties` without a type would be one
     objects = inner.filter(lambda it: isinstance(it, dict))
     return st.one_of(
         _object(inner),
@@ -54,7 +54,8 @@ def _bigger(inner: Any) -> Any:
         st.fixed_dictionaries({"type": st.just("array"), "prefixItems": several}, optional={"items": inner}),
         st.fixed_dictionaries({"type": st.just("object")}, optional={"additionalProperties": inner}),
         st.fixed_dictionaries({"allOf": several}),
-        st.fixed_dictionaries({"anyOf": several}, optional=beside),
+        st.fixed_dictionaries({"anyOf": several}),
+        st.fixed_dictionaries(typed, optional={"properties": st.just({"a": {}})}),
         st.builds(lambda one, other: {**one, "allOf": [other]}, objects, inner),
     )
 
