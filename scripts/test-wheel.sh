@@ -8,7 +8,7 @@ rm -rf build/dist
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 sh scripts/empty-venv.sh "$place/venv" "$python"
-"$place/venv/bin/python" -m pip install -q --disable-pip-version-check "$(echo build/dist/*.whl)[gen,dev]" pytest
+"$place/venv/bin/python" -m pip install -q --disable-pip-version-check "$(echo build/dist/*.whl)[gen,dev,json]" pytest
 cp -R examples/orders "$place/orders"
 cd "$place"
 "$place/venv/bin/python" -c '

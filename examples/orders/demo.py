@@ -14,7 +14,7 @@ import kgen.dev
 from kgen.dev import Dev
 from kgen_runtime.errors import KgenError
 
-from backstage import first, second
+from backstage import first, second, shipments
 from backstage.project import HERE, Project, Stuck
 
 
@@ -33,10 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _play(dev: Dev, folder: Path, orders: int) -> bool:
-    """Both acts; whether the totals balance at the end of each."""
+    """Both acts, and what comes between; whether the totals balance at the end of each."""
     project = Project(folder, dev)
-    writer, books = first.play(dev, project, orders)
-    return books.balanced and second.play(dev, project, writer, books)
+    registered = first.open_shop(dev)
+    writer, books = first.play(dev, project, registered, orders)
+    return (
+        books.balanced
+        and shipments.play(dev, project, registered, orders // 10)
+        and second.play(dev, project, writer, books)
+    )
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

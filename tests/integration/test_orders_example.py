@@ -22,11 +22,13 @@ def test_the_demo_loses_nothing_though_its_flow_is_killed_and_its_schema_moves_o
     done = _python(ORDERS / "demo.py", "--orders", "3000", "--folder", folder, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "killed (SIGKILL)" in done.stdout
-    first, second = _books(done.stdout)
+    first, shipments, second = _books(done.stdout)
     assert (first[0], second[0]) == (3008, 3008 + 20 + 2 * 752)
-    for read, out, filtered, dead in (first, second):
+    assert shipments[0] == 303
+    for (read, out, filtered, dead), poison in ((first, 8), (shipments, 3), (second, 8)):
         assert read == out + filtered + dead
-        assert dead == 8
+        assert dead == poison
+    assert "0 deliveries lost or with another content than was sent" in done.stdout
     _check_fixed(folder, done.stdout)
     assert max(map(len, done.stdout.splitlines())) <= 80
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 
 from kgen.dev import Dev, seed, topics
+from kgen.dev.seed import Registered
 
 from .books import Books, keep, written
 from .data import Writer
@@ -18,9 +19,10 @@ TOPICS = {"orders": 3, "enriched-orders": 3, "orders.dlq": 1}
 PORTIONS, PAUSE = 40, 0.1  # the orders come in this many portions, so many seconds apart
 
 
-def play(dev: Dev, project: Project, orders: int) -> tuple[Writer, Books]:
-    """Register, pull, run, kill, run; who wrote the orders, and the totals at the end."""
-    writer = _open_shop(dev)
+def play(dev: Dev, project: Project, registered: list[Registered], orders: int) -> tuple[Writer, Books]:
+    """Pull, run, kill, run; who wrote the orders, and the totals at the end."""
+    topics.create(dev.brokers, TOPICS)
+    writer = Writer.of(registered)
     title("kgen pull: the registry becomes a typed package")
     pull(project)
     _run(dev, project, writer, orders)
@@ -32,13 +34,13 @@ def play(dev: Dev, project: Project, orders: int) -> tuple[Writer, Books]:
     return writer, books
 
 
-def _open_shop(dev: Dev) -> Writer:
+def open_shop(dev: Dev) -> list[Registered]:
+    """Register the schemas of the folder `registry`."""
     title("kgen dev: a broker and a schema registry, in memory")
     registered = seed.register(dev.registry, HERE / "registry")
-    topics.create(dev.brokers, TOPICS)
     say(f"broker {dev.brokers}, registry {dev.registry}")
     say(f"{len(registered)} schemas registered")
-    return Writer.of(registered)
+    return registered
 
 
 def pull(project: Project) -> str:

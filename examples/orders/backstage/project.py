@@ -1,4 +1,4 @@
-"""The project on disk, and its flow as a process."""
+"""The project on disk, and its flows as processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,10 +77,10 @@ class Project:
         return done.stdout
 
     @contextmanager
-    def running(self) -> Iterator[Running]:
-        """The flow, from where the last run's recovery store left it; killed if it still runs at the end."""
-        log = self.folder / "flow.log"
-        command = [sys.executable, "-m", "kgen_runtime.run", "shop.flows.orders:flow", *RECOVERY]
+    def running(self, flow: str = "orders", recovery: Sequence[str] = RECOVERY) -> Iterator[Running]:
+        """A flow, from where the last run's recovery store left it; killed if it still runs at the end."""
+        log = self.folder / f"{flow}.log"
+        command = [sys.executable, "-m", "kgen_runtime.run", f"shop.flows.{flow}:flow", *recovery]
         with (
             log.open("ab") as out,
             subprocess.Popen(
