@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from ..codec.json.json_pointers import json_pointer
 from ..codec.json.schema.json_bundle import SchemaBundle, bundle_schema
 from ..errors import ConfigError, SchemaError, SchemaProblem, ValidationError
 from ..reporting.printable import printable
+from .json_values import exact_value, float_value, floats_serve
 from .schemas import WriterSchema
 
 if TYPE_CHECKING:
@@ -55,11 +54,16 @@ class JsonValidator:
         self._title = title
         self._bundle = bundle
         self._validator = _compiled(bundle)
+        self._floats_serve = floats_serve(bundle.documents.values())
 
     def check(self, payload: bytes, offset: int = 0) -> ValidationError | None:
         """The error of a payload that decodes, without its first `offset` bytes; None if it is valid."""
         try:
-            value = _value(payload[offset:].decode())
+            message = payload[offset:]
+            floats = float_value(message) if self._floats_serve else None
+            if floats is not None and self._validator.is_valid(floats[0]):
+                return None
+            value = exact_value(message)
             return None if self._validator.is_valid(value) else self._error(*self._problems(payload, value))
         except (ValueError, StopIteration, RecursionError) as error:
             return self._error([], printable(f"cannot be validated: {error}", _PROBLEM))
@@ -148,38 +152,6 @@ def _compiled(bundle: SchemaBundle) -> jsonschema_rs.Validator:
         raise SchemaError(printable(error.message), where=json_pointer(error.instance_path[::-1])) from None
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         raise SchemaError(printable(str(error))) from None
-
-
-def _no_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is not a JSON value")
-
-
-def _exact(text: str) -> Decimal:
-    """A number with an exponent that Decimal does not take is as large, or as small, as it takes."""
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        sign, is_small = "-" * text.startswith("-"), "e-" in text.lower()
-        return Decimal(f"{sign}1e{'-' * is_small}999999999999")
-
-
-# Numbers as they are written, not the nearest float: 0.30 is a multiple of 0.1. What comes after the value is
-# not looked at, since the decoder did that.
-_DECODERS: Final[tuple[Any, Any]] = (
-    json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant),
-    json.JSONDecoder(parse_float=_exact, parse_constant=_no_constant),
-)
-_FAST: Final = _DECODERS[0].scan_once
-_EXACT: Final = _DECODERS[1].scan_once
-
-
-def _value(text: str) -> Any:
-    if text[:1] not in ("{", "["):
-        text = text.removeprefix("\ufeff").lstrip(" \t\r\n")
-    try:
-        return _FAST(text, 0)[0]
-    except InvalidOperation:
-        return _EXACT(text, 0)[0]
 
 
 def _depth(value: Any) -> int:

@@ -8,13 +8,14 @@ import sys
 import threading
 import uuid
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.scripted import Answer, Server
 
@@ -28,6 +29,7 @@ from kgen_runtime.serde import JsonSerde, Schemas, SchemaStore, WriterSchema
 from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.json_payloads import json_payloads
 from kgen_runtime.serde.json_validation import MOST_PROBLEMS, JsonValidator, json_validator
+from kgen_runtime.serde.json_values import float_value
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
@@ -409,3 +411,47 @@ def test_the_verdict_is_that_of_jsonschema(schema: Any, definition: Any, values:
     except RecursionError:
         return  # a schema that is itself: the judge goes round
     assert [problems(whole, json.dumps(value)) == [] for value in values] == expected
+
+
+def _near(number: str) -> list[str]:
+    """Numbers that a float may not be able to tell from it."""
+    exact = Decimal(number)
+    step = Decimal((0, (1,), int(exact.as_tuple().exponent)))
+    beside = [format(it, "f") for it in (exact + step, exact - step, exact + step / 1000)]
+    return [number, f"{number}0", f"{number}e0", f"{number}00000000000000001", str(int(exact)), *beside]
+
+
+LIMITS = ["const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]
+
+
+@given(
+    st.sampled_from(LIMITS),
+    st.from_regex(r"-?(0|[1-9][0-9]{0,9})\.[0-9]{1,9}", fullmatch=True),
+    st.integers(0, len(_near("0.0")) - 1),
+)
+def test_the_verdict_is_that_on_the_exact_numbers(keyword: str, number: str, near: int) -> None:
+    limit = _near(number)[near]
+    assume(keyword != "multipleOf" or Decimal(limit) > 0)
+    version = WriterSchema(1, 1, f'{{"items": {{"{keyword}": {limit}}}, "uniqueItems": true}}', type="JSON")
+    ours, exact = json_validator(version, "s"), json_validator.__wrapped__(version, "s")
+    exact._floats_serve = False
+    for text in [*_near(number), ", ".join(_near(number)[:1] * 2)]:
+        payload = f"[{text}]".encode()
+        assert (ours.check(payload) is None) == (exact.check(payload) is None), (text, limit)
+
+
+@pytest.mark.parametrize(
+    ("payload", "serves"),
+    [
+        (b'{"a": 1.5, "b": [-0.25, 1234567890123456], "c": "4e2"}', True),
+        (b"123456789012.345", True),
+        (b"1234567890123.456", False),
+        (b"1e5", False),
+        (b'{"a": 1E-5}', False),
+        (b'{"a": 1, "a": 2}', None),  # as the engine takes it
+    ],
+)
+def test_floats_are_taken_where_they_lose_nothing(payload: bytes, serves: bool | None) -> None:
+    value = float_value(payload)
+    assert serves is None or (value is not None) == serves
+    assert value is None or value[0] == json.loads(payload)
