@@ -3,7 +3,7 @@
 The broker is the in-memory one of `kgen dev`. Every contestant runs from the beginning of the topic in its
 turn; what counts is the time per message from the first batch to reach the sink to the last message, so that
 neither connecting nor waiting for the end of the topic is in it. The two slow peers read a topic of a tenth
-of the messages.
+of the messages. JSON is held against Avro.
 
 A bare consume loop at librdkafka's own settings takes what has been fetched and then waits out a pause
 (`FETCHING` says why), or is just slow enough for the broker never to: its rate jumps between runs by a factor
@@ -47,6 +47,29 @@ PARTITIONS = 2
 ROUNDS = 7
 SCHEMA = json.dumps(ORDER)
 
+JSON_SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "title": "Order",
+        "properties": {
+            "id": {"type": "string"},
+            "created": {"type": "string", "format": "date-time"},
+            "amount": {"type": "number"},
+            "discount": {"type": ["null", "number"]},
+            "status": {"enum": [status.value for status in Status], "title": "Status"},
+            "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+            "place": {
+                "type": "object",
+                "title": "Place",
+                "properties": {"latitude": {"type": "number"}, "longitude": {"type": "number"}},
+                "required": ["latitude", "longitude"],
+            },
+            "count": {"type": "integer"},
+        },
+        "required": ["id", "created", "amount", "discount", "status", "tags", "place", "count"],
+    }
+)
+
 Plain = KafkaSourceMessage[Any, Any]
 
 
@@ -60,13 +83,22 @@ class Bench:
     schema_id: int
 
     def fill(self) -> None:
-        rng, encode = random.Random(self.topic), fast_encoder(ORDER)
+        rng, encode = random.Random(self.topic), self.encoder()
         prefix = id_prefix(self.schema_id)
         orders = [order(rng) for _ in range(DISTINCT)]
         distinct = [(each["id"].encode(), prefix + encode(each)) for each in orders]
         create_topic(self.dev.brokers, self.topic, PARTITIONS)
         dealt = ((n % PARTITIONS, *distinct[n % DISTINCT]) for n in range(self.total))
         send(self.dev.brokers, self.topic, (Record(value, key, to) for to, key, value in dealt))
+
+    def encoder(self) -> Callable[[Any], bytes]:
+        return fast_encoder(ORDER)
+
+    def serde(self) -> rt.Serde[Order]:
+        versions = (rt.WriterSchema(1, self.schema_id, SCHEMA),)
+        return rt.AvroSerde(
+            rt.Schemas("orders-value", versions), {"Order": Order, "Status": Status, "Place": Place}
+        )
 
     def flow(self, build: Callable[[Dataflow], Stream[Any]]) -> Callable[[], float]:
         """Runs what `build` makes, to the end of the topic."""
@@ -80,11 +112,7 @@ class Bench:
         return timed
 
     def kgen(self, flow: Dataflow) -> Stream[Any]:
-        serde: rt.AvroSerde[Order] = rt.AvroSerde(
-            rt.Schemas("orders-value", (rt.WriterSchema(1, self.schema_id, SCHEMA),)),
-            {"Order": Order, "Status": Status, "Place": Place},
-        )
-        topic = rt.Topic(self.topic, key=rt.StringSerde(), value=serde)
+        topic = rt.Topic(self.topic, key=rt.StringSerde(), value=self.serde())
         kafka = rt.Kafka(self.dev.brokers, registry=self.dev.registry)
         split = rt.source("in", flow, topic, kafka, stop="end")
         rt.route("failed", split.errs, policy=rt.Crash())
@@ -126,6 +154,22 @@ class Bench:
         return timed
 
 
+class JsonBench(Bench):
+    """The same messages in JSON."""
+
+    def encoder(self) -> Callable[[Any], bytes]:
+        def encode(value: Any) -> bytes:
+            created = value["created"].isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            return json.dumps({**value, "created": created}).encode()
+
+        return encode
+
+    def serde(self) -> rt.Serde[Order]:
+        versions = (rt.WriterSchema(1, self.schema_id, JSON_SCHEMA, type="JSON"),)
+        classes = {"": Order, "/properties/status": Status, "/properties/place": Place}
+        return rt.JsonSerde(rt.Schemas("orders-json-value", versions), classes)
+
+
 def run() -> Iterator[Result]:
     """The contest, and on stderr what each contestant did."""
     rates: dict[str, list[float]] = {}
@@ -133,7 +177,9 @@ def run() -> Iterator[Result]:
         registry = SchemaRegistryClient({"url": dev.registry})
         schema_id = registry.register_schema("orders-value", ConfluentSchema(SCHEMA, "AVRO"))
         full, small = Bench(dev, "orders", MESSAGES, schema_id), Bench(dev, "fewer", FEWER, schema_id)
-        for bench in (full, small):
+        json_id = registry.register_schema("orders-json-value", ConfluentSchema(JSON_SCHEMA, "JSON"))
+        in_json = JsonBench(dev, "orders-json", MESSAGES, json_id)
+        for bench in (full, small, in_json):
             bench.fill()
         peers: dict[str, tuple[Callable[[], float], float | None]] = {
             "kop.input, AvroDeserializer": (small.flow(small.kop_confluent), 15),
@@ -146,6 +192,12 @@ def run() -> Iterator[Result]:
             "pipeline: topic to null sink",
             ("kgen", noted(rates, "kgen", full.flow(full.kgen))),
             {name: (noted(rates, name, call), goal) for name, (call, goal) in peers.items()},
+            rounds=ROUNDS,
+        )
+        yield from contest(
+            "pipeline: topic to null sink",
+            ("kgen, JSON", noted(rates, "kgen, JSON", in_json.flow(in_json.kgen))),
+            {"kgen, Avro": (full.flow(full.kgen), 0.6)},
             rounds=ROUNDS,
         )
     for name, found in rates.items():
