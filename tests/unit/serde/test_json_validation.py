@@ -455,3 +455,24 @@ def test_floats_are_taken_where_they_lose_nothing(payload: bytes, serves: bool |
     value = float_value(payload)
     assert serves is None or (value is not None) == serves
     assert value is None or value[0] == json.loads(payload)
+
+
+def test_schemas_inside_of_each_other_lead_to_each_other() -> None:
+    """By `$recursiveRef`, and by the URI of one that stands inside of a reference."""
+    leaf = {"anyOf": [{"type": "string"}, {"additionalProperties": {"$recursiveRef": "#"}, "type": "object"}]}
+    nested = {"$id": "leaf.json", "$recursiveAnchor": True, **leaf}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "$id": "http://localhost/tree.json",
+        "$recursiveAnchor": True,
+        "$defs": {"leaf": nested},
+        "anyOf": [{"type": "integer"}, {"$ref": "#/$defs/leaf"}],
+    }
+    assert not problems(schema, '{"a": 1}')
+    assert problems(schema, '{"a": null}')
+
+    text = {"$id": "http://localhost/text.json", "type": "string"}
+    other = {"$schema": DRAFT_2020, "$defs": {"text": text}, "$ref": "http://localhost/text.json"}
+    outer = {"$schema": DRAFT_2020, "$ref": "other.json"}
+    assert not problems(outer, '"a"', other=other)
+    assert pointers(outer, "1", other=other) == [""]

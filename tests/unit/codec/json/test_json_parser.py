@@ -173,6 +173,9 @@ def test_required_properties_that_are_not_declared_are_there() -> None:
     assert found == {"a": t.Property("a", STRING, True), "b": t.Property("b", t.Anything(), True)}
 
 
+INT = {"type": "integer"}
+
+
 @pytest.mark.parametrize(
     ("others", "extra", "closed"),
     [
@@ -181,6 +184,13 @@ def test_required_properties_that_are_not_declared_are_there() -> None:
         ({"additionalProperties": False}, None, True),
         ({"unevaluatedProperties": False}, None, True),
         ({"unevaluatedProperties": False, "if": {}, "then": {"properties": {"b": {}}}}, None, False),
+        ({"unevaluatedProperties": False, "allOf": [{"patternProperties": {"^x": INT}}]}, None, False),
+        ({"unevaluatedProperties": False, "allOf": [{"properties": {"b": {}}, "additionalProperties": INT}]},
+         INTEGER, False),
+        ({"unevaluatedProperties": False, "allOf": [{"properties": {"b": {}}, "additionalProperties": True}]},
+         None, False),
+        ({"unevaluatedProperties": False, "allOf": [{"properties": {"b": {}}}]}, None, True),
+        ({"additionalProperties": False, "allOf": [{"patternProperties": {"^x": INT}}]}, None, True),
         ({"additionalProperties": {"type": "integer"}}, INTEGER, False),
         ({"patternProperties": {"^x-": {"type": "integer"}}, "additionalProperties": False}, INTEGER, False),
         ({"patternProperties": {"^x-": {"type": "integer"}}, "additionalProperties": {"type": "null"}},
@@ -193,6 +203,12 @@ def test_properties_without_a_name_are_open_closed_or_typed(others: Any, extra: 
     found = parsed({"type": "object", "properties": {"a": True}, **others}).names["#"]
     assert isinstance(found, t.JsonObject)
     assert (found.extra, found.closed) == (extra, closed)
+
+
+def test_branches_that_may_hold_together_close_no_object() -> None:
+    branches = [{"properties": {"b": INT}}, {"properties": {"c": INT}}]
+    names = parsed({"properties": {"a": INT}, "anyOf": branches, "unevaluatedProperties": False}).names
+    assert [it.closed for it in names.values() if isinstance(it, t.JsonObject)] == [False, False]
 
 
 def test_a_pattern_beside_names_that_may_be_anything_is_left_to_validation() -> None:

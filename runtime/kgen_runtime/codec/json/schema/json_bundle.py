@@ -58,7 +58,8 @@ def bundle_schema(text: str, references: Mapping[str, str]) -> SchemaBundle:
     copier = _Copier(texts, uris)
     documents = {uris[id(root.resource)]: copier.copy(root) for root in texts.documents()}
     root = texts.root.resource
-    return SchemaBundle(uris[id(root)], documents, _draft(root), work)
+    # jsonschema-rs asks for what stands inside of a document that it asked for itself.
+    return SchemaBundle(uris[id(root)], copier.embedded | documents, _draft(root), work)
 
 
 def _draft(resource: SchemaResource) -> int:
@@ -67,6 +68,7 @@ def _draft(resource: SchemaResource) -> int:
 
 class _Copier:
     def __init__(self, texts: SchemaTexts, uris: Mapping[int, str]) -> None:
+        self.embedded: dict[str, Any] = {}  # URI -> the copy of a schema inside of a document
         self._texts = texts
         self._uris = uris
 
@@ -102,7 +104,8 @@ class _Copier:
         if spot.pointer == spot.resource.pointer:
             draft = _draft(spot.resource)
             keywords["$schema"] = _DIALECTS[draft]
-            keywords["id" if draft == 4 else "$id"] = self._uris[id(spot.resource)]
+            uri = keywords["id" if draft == 4 else "$id"] = self._uris[id(spot.resource)]
+            self.embedded[uri] = keywords
         return keywords
 
     def _lead(self, keywords: dict[str, Any], keyword: str, spot: SchemaSpot) -> None:
@@ -117,4 +120,7 @@ class _Copier:
         fragment = reference.partition("#")[2]
         is_anchor = keyword == "$dynamicRef" and not fragment.startswith("/")
         inside = fragment if is_anchor else found.pointer[len(found.resource.pointer) :]
-        keywords[keyword] = f"{self._uris[id(found.resource)]}#{quote(inside, safe='/~')}"
+        # No empty fragment: jsonschema-rs takes a URI with one for another schema, one that it does not have
+        # for `$recursiveRef`, nor among what stands inside of others.
+        uri = self._uris[id(found.resource)]
+        keywords[keyword] = f"{uri}#{quote(inside, safe='/~')}" if inside else uri

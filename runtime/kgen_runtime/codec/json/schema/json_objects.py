@@ -12,7 +12,8 @@ from .json_parts import SchemaPart
 
 _ALL_NAMES = frozenset({"", "^", ".*", "^.*$", "^.*", ".*$", ".+", "^.+$", "^.+", ".+$", "^(.*)$"})
 """Patterns that every name matches, but for the empty one. No pattern is ever executed."""
-_CONDITIONS = ("if", "dependentSchemas", "dependencies")
+_CONDITIONS = ("if", "dependentSchemas", "dependencies", "anyOf")
+"""With these, schemas that may or may not apply; of `anyOf`, others beside the branch that was taken."""
 
 
 @dataclass
@@ -86,7 +87,7 @@ def _add_others(shape: ObjectShape, parts: Sequence[SchemaPart]) -> None:
             shape.untyped.append((part.spot, "patternProperties"))
             is_open_beside = is_open_beside or others in (None, True, {})
         if others is False:
-            shape.is_closed = shape.is_closed or not _is_conditional(part, keyword)
+            shape.is_closed = shape.is_closed or not _is_conditional(part, keyword, parts)
             if unnamed and not patterns:
                 shape.untyped.append((part.spot, keyword))
         elif isinstance(others, dict) and others:
@@ -103,9 +104,22 @@ def _others_keyword(part: SchemaPart) -> str:
     return "additionalProperties" if "additionalProperties" in part.keywords else "unevaluatedProperties"
 
 
-def _is_conditional(part: SchemaPart, keyword: str) -> bool:
+def _is_conditional(part: SchemaPart, keyword: str, parts: Sequence[SchemaPart]) -> bool:
     """Whether more properties may be evaluated than the ones seen here."""
-    return keyword == "unevaluatedProperties" and any(name in part.keywords for name in _CONDITIONS)
+    if keyword != "unevaluatedProperties":
+        return False
+    return any(_evaluates_more(it, it is part) for it in parts)
+
+
+def _evaluates_more(part: SchemaPart, is_own: bool) -> bool:
+    """Whether a part may evaluate properties without a name, for an `unevaluatedProperties` beside it."""
+    said = part.spot.value if isinstance(part.spot.value, dict) else {}  # also what was dealt with
+    if any(name in said for name in _CONDITIONS):
+        return True
+    others = ("additionalProperties", "unevaluatedProperties")
+    return not is_own and (
+        "patternProperties" in said or any(said.get(it, False) is not False for it in others)
+    )
 
 
 def _patterns(part: SchemaPart) -> dict[str, SchemaSpot]:
