@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.model.pulls import SETTINGS, Project_, module, record, snapshot, version
 
-from kgen.model import Project, Settings, topic_plans
+from kgen.model import Project, Settings
 from kgen.model.json_places import key_of, wire_of
 from kgen.model.settings import TopicSettings
 from kgen.model.subjects import SchemaVersion
@@ -112,11 +112,7 @@ def test_the_alias_of_a_map_stays_with_a_lock_that_has_it_as_items() -> None:
 
 
 @pytest.mark.parametrize("name", ["a[]", "a|list", "a|constant"])
-def test_a_property_whose_name_looks_like_a_path_has_an_alias_of_its_own(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(topic_plans, "PULLED", frozenset({"AVRO", "JSON"}))
-
+def test_a_property_whose_name_looks_like_a_path_has_an_alias_of_its_own(name: str) -> None:
     def one_of(*types: str) -> dict[str, Any]:
         return {"oneOf": [{"type": it} for it in types]}
 
