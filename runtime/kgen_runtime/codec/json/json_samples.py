@@ -34,6 +34,7 @@ from .schema.json_tree import (
 from .schema.json_unions import NULL
 
 _DEPTH: Final = 6  # of objects, arrays and maps, from where on the shortest way out is taken
+_MOST: Final = 10_000  # values, then too: a hundred properties may each hold the whole object
 _PRESENT: Final = 0.8  # of optional properties
 _NO_END: Final = math.inf
 
@@ -67,6 +68,7 @@ class _JsonMaker:
         self._rng = rng
         self._classes = classes
         self._heights = _heights(schema.names)
+        self._left = _MOST
 
     def height(self, node: Node) -> float:
         """How deep objects must nest in the smallest value of `node`."""
@@ -74,6 +76,7 @@ class _JsonMaker:
 
     def make(self, node: Node, name: str, depth: int) -> Any:
         """A value of `node`, which stands in a property called `name`."""
+        self._left -= 1
         match node:
             case JsonRef(place):
                 return self._named(self._names[place], depth)
@@ -83,7 +86,7 @@ class _JsonMaker:
                 return [self.make(items, name, depth + 1) for _ in range(self._length(items, depth))]
             case JsonTuple(items, _):
                 end = next((i for i, it in enumerate(items) if self.height(it) == _NO_END), len(items))
-                end = end if depth < _DEPTH else 0  # fewer are valid, too
+                end = 0 if self._ends(depth) else end  # fewer are valid, too
                 return [self.make(item, name, depth + 1) for item in items[:end]]
             case JsonMap(values):
                 length = self._length(values, depth)
@@ -97,14 +100,18 @@ class _JsonMaker:
             case Nothing():
                 raise AssertionError("it has no value, and an infinite height")
 
+    def _ends(self, depth: int) -> bool:
+        """Whether to take the shortest way out."""
+        return depth >= _DEPTH or self._left <= 0
+
     def _length(self, items: Node, depth: int) -> int:
-        if depth >= _DEPTH or self.height(items) == _NO_END:
+        if self._ends(depth) or self.height(items) == _NO_END:
             return 0
         return self._rng.randrange(1, 4)
 
     def _branch(self, branches: tuple[Node, ...], depth: int) -> Node:
         finite = [branch for branch in branches if self.height(branch) < _NO_END]
-        return min(finite, key=self.height) if depth >= _DEPTH else self._rng.choice(finite)
+        return min(finite, key=self.height) if self._ends(depth) else self._rng.choice(finite)
 
     def _named(self, named: Named, depth: int) -> Any:
         if isinstance(named, StringEnum):
@@ -124,7 +131,7 @@ class _JsonMaker:
         return {**values, **extra} if cls is None else _instance(cls, values, extra)
 
     def _is_present(self, each: Property, depth: int) -> bool:
-        return depth < _DEPTH and self.height(each.type) < _NO_END and self._rng.random() < _PRESENT
+        return not self._ends(depth) and self.height(each.type) < _NO_END and self._rng.random() < _PRESENT
 
 
 def _instance(cls: type[Any], values: dict[str, Any], others: dict[str, Any]) -> Any:

@@ -146,3 +146,9 @@ def test_a_text_that_is_cut_is_refused(name: str) -> None:
     for end in range(0, len(text.rstrip()), 97):
         with pytest.raises(SchemaError):
             parse_json_schema(text[:end], references)
+
+
+def test_a_sample_of_an_object_that_holds_itself_a_hundred_times_is_small() -> None:
+    schema = parse_json_schema(json.dumps({"properties": {f"p{i}": {"$ref": "#"} for i in range(100)}}))
+    payload = make_json_writer(schema).encode(sample_json(schema, random.Random(1)))
+    assert 1_000 < len(payload) < 1_000_000
