@@ -71,6 +71,7 @@ def modules(tree: Path) -> Iterator[dict[str, ModuleType]]:
 
 
 @needs_bytewax
+@pytest.mark.slow
 def test_the_code_passes_mypy_and_ruff_and_its_own_tests(tree: Path) -> None:
     flags = ("--strict", "--warn-unreachable", "--config-file=", "--python-version=3.10")
     run(tree, "mypy", *flags, "--follow-imports=silent", f"--cache-dir={tree.parent}/cache", ".")
@@ -80,6 +81,7 @@ def test_the_code_passes_mypy_and_ruff_and_its_own_tests(tree: Path) -> None:
 
 
 @needs_bytewax
+@pytest.mark.slow
 def test_the_code_passes_pyright(tree: Path) -> None:
     pyright = Path(sys.executable).with_name("basedpyright")
     if not pyright.exists():

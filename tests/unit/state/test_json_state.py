@@ -66,6 +66,7 @@ class Project:
 @pytest.fixture
 def shop() -> Iterator[Project]:
     before = dict(json_homes._bindings)
+    json_homes._bindings.clear()  # of what other tests have imported, which may have this subject too
     yield Project()
     for name in [name for name in sys.modules if name.partition(".")[0] == "json_shop"]:
         del sys.modules[name]

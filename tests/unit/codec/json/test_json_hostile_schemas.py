@@ -64,12 +64,14 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=1_000, deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYWORDS), anything, max_size=8), anything)
 def test_any_json_is_a_schema_or_an_error(schema: Any, reference: Any) -> None:
     read(json.dumps(schema), {"a": json.dumps(reference)})
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(sorted(JSON_SCHEMAS)), st.randoms(use_true_random=False), anything)
 def test_a_schema_with_something_else_in_a_place_is_a_schema_or_an_error(

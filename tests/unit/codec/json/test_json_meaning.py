@@ -86,6 +86,7 @@ def parsed(document: Any) -> t.JsonSchema:
         raise
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(documents(), st.integers(0, 1 << 32))
 def test_samples_are_valid(document: Any, seed: int) -> None:
@@ -102,6 +103,7 @@ def test_samples_are_valid(document: Any, seed: int) -> None:
     assert reader.decode(writer.encode(read)) == read
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(documents(), st.lists(values, min_size=1, max_size=6), st.integers(0, 1 << 32))
 def test_nothing_valid_is_refused(document: Any, given_values: list[Any], seed: int) -> None:
