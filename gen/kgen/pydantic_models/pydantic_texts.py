@@ -84,7 +84,8 @@ def _run(
     seconds = _START + _EACH * len(keys)
     with tempfile.TemporaryDirectory() as folder:  # it would read the settings of a project around it
         command = [sys.executable, "-m", "kgen.pydantic_models.worker"]
-        environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
+        own = {name: value for name, value in os.environ.items() if not name.startswith("KGEN_")}
+        environment = {**own, "PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
         try:
             done = subprocess.run(  # noqa: S603 - this Python, and nothing of a schema
                 command,
