@@ -52,6 +52,32 @@ def in_use_snapshot() -> Snapshot:
     return Snapshot("http://registry", tuple(subjects), tuple(referenced))
 
 
+def imported(tree: Path) -> Iterator[dict[str, ModuleType]]:
+    """The modules of all topics, while a fixture lasts."""
+    sys.path.insert(0, str(tree))
+    yield {name: importlib.import_module(f"{PACKAGE}._generated.{name}") for name in JSON_SCHEMAS}
+    sys.path.remove(str(tree))
+    for name in [it for it in sys.modules if it.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]
+
+
+def check_pyright(tree: Path) -> None:
+    pyright = Path(sys.executable).with_name("basedpyright")
+    if not pyright.exists():
+        pytest.skip("basedpyright is not installed: it is in the group check")
+    settings = {
+        "include": ["."],
+        "typeCheckingMode": "strict",
+        "pythonVersion": "3.10",
+        "extraPaths": [str(REPO / "runtime")],
+        "reportMissingTypeStubs": False,
+    }
+    (tree / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [str(pyright), "--pythonpath", sys.executable, "--warnings"]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("in_use")
@@ -63,11 +89,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def modules(tree: Path) -> Iterator[dict[str, ModuleType]]:
-    sys.path.insert(0, str(tree))
-    yield {name: importlib.import_module(f"{PACKAGE}._generated.{name}") for name in JSON_SCHEMAS}
-    sys.path.remove(str(tree))
-    for name in [it for it in sys.modules if it.partition(".")[0] == PACKAGE]:
-        del sys.modules[name]
+    yield from imported(tree)
 
 
 @needs_bytewax
@@ -83,20 +105,7 @@ def test_the_code_passes_mypy_and_ruff_and_its_own_tests(tree: Path) -> None:
 @needs_bytewax
 @pytest.mark.slow
 def test_the_code_passes_pyright(tree: Path) -> None:
-    pyright = Path(sys.executable).with_name("basedpyright")
-    if not pyright.exists():
-        pytest.skip("basedpyright is not installed: it is in the group check")
-    settings = {
-        "include": ["."],
-        "typeCheckingMode": "strict",
-        "pythonVersion": "3.10",
-        "extraPaths": [str(REPO / "runtime")],
-        "reportMissingTypeStubs": False,
-    }
-    (tree / "pyrightconfig.json").write_text(json.dumps(settings))
-    command = [str(pyright), "--pythonpath", sys.executable, "--warnings"]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stdout
+    check_pyright(tree)
 
 
 @pytest.mark.parametrize("name", JSON_SCHEMAS)

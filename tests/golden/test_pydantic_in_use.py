@@ -4,19 +4,16 @@ written. Not byte for byte: that depends on the version of datamodel-code-genera
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import json
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tests.golden.test_golden import REPO, needs_bytewax, run, write_tree
-from tests.golden.test_json_in_use import PACKAGE, in_use, in_use_snapshot
+from tests.golden.test_golden import needs_bytewax, run, write_tree
+from tests.golden.test_json_in_use import check_pyright, imported, in_use, in_use_snapshot
 from tests.json_schemas import JSON_SCHEMAS
 
 from kgen.model.library import Library
@@ -38,11 +35,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def modules(tree: Path) -> Iterator[dict[str, ModuleType]]:
-    sys.path.insert(0, str(tree))
-    yield {name: importlib.import_module(f"{PACKAGE}._generated.{name}") for name in JSON_SCHEMAS}
-    sys.path.remove(str(tree))
-    for name in [it for it in sys.modules if it.partition(".")[0] == PACKAGE]:
-        del sys.modules[name]
+    yield from imported(tree)
 
 
 @needs_bytewax
@@ -58,20 +51,7 @@ def test_the_code_passes_mypy_and_ruff_and_its_own_tests(tree: Path) -> None:
 @needs_bytewax
 @pytest.mark.slow
 def test_the_code_passes_pyright(tree: Path) -> None:
-    pyright = Path(sys.executable).with_name("basedpyright")
-    if not pyright.exists():
-        pytest.skip("basedpyright is not installed: it is in the group check")
-    settings = {
-        "include": ["."],
-        "typeCheckingMode": "strict",
-        "pythonVersion": "3.10",
-        "extraPaths": [str(REPO / "runtime")],
-        "reportMissingTypeStubs": False,
-    }
-    (tree / "pyrightconfig.json").write_text(json.dumps(settings))
-    command = [str(pyright), "--pythonpath", sys.executable, "--warnings"]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stdout
+    check_pyright(tree)
 
 
 @pytest.mark.parametrize("name", sorted(JSON_SCHEMAS.keys() - NO_SAMPLES))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any, Final, NoReturn
 
 from ..codec import ENGINE, make_json_reader
@@ -64,7 +65,7 @@ def float_value(payload: bytes) -> tuple[Any] | None:
     if shape.find(_LONG) >= 0 or _EXPONENT.search(shape):  # `in` takes several times as long
         return None
     try:
-        return (_FLOATS(payload),)
+        return (_floats()(payload),)
     except (DecodeError, ValueError, StopIteration):
         return None  # what a reader of all refuses in a property that is dropped: a name twice, for one
 
@@ -96,4 +97,9 @@ _DECODERS: Final[tuple[Any, Any]] = (
 )
 _FAST: Final = _DECODERS[0].scan_once
 _EXACT: Final = _DECODERS[1].scan_once
-_FLOATS: Final = make_json_reader(parse_json_schema("true")).decode if ENGINE == "native" else json.loads
+
+
+@cache
+def _floats() -> Callable[[bytes], Any]:
+    """Not made before it is used: every flow imports this module, and the first reader is logged."""
+    return make_json_reader(parse_json_schema("true")).decode if ENGINE == "native" else json.loads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import sys
 import threading
 import uuid
@@ -476,3 +477,10 @@ def test_schemas_inside_of_each_other_lead_to_each_other() -> None:
     outer = {"$schema": DRAFT_2020, "$ref": "other.json"}
     assert not problems(outer, '"a"', other=other)
     assert pointers(outer, "1", other=other) == [""]
+
+
+def test_importing_the_serdes_makes_no_reader() -> None:
+    """The first one logs which engine is in use: a flow that has not set up its log yet would lose that."""
+    found = "import kgen_runtime.serde.json_serde; from kgen_runtime.codec import _announce"
+    code = f"{found}; assert not _announce.cache_info().currsize"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

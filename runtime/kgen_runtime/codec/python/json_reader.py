@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
-from ...errors import DecodeError, KgenError
+from ...errors import DecodeError
 from .. import reasons
-from ..decoded import NO_ERRORS, Decoded
 from ..error_texts import refusal_text
 from ..json import json_reasons
 from ..json.json_build import ConstantKey
@@ -20,6 +18,7 @@ from .json_leaves import JsonEnumNode as JsonEnumNode
 from .json_leaves import JsonNode, any_scalar, scalar_key
 from .json_leaves import JsonNothingNode as JsonNothingNode
 from .json_leaves import json_scalar as json_scalar
+from .payload_reader import PayloadReader
 
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -278,37 +277,15 @@ def _size(c: JsonCursor) -> int:
     return size
 
 
-class JsonNodeReader:
+class JsonNodeReader(PayloadReader):
     """Decodes with a tree of nodes. Its methods are those of `codec.Reader`."""
 
     def __init__(self, root: JsonNode, max_depth: int) -> None:
         self._root = root
         self._max_depth = max_depth
 
-    def decode(self, data: bytes, offset: int = 0) -> Any:
-        """One value from `data[offset:]`. Raises `DecodeError`."""
-        value, error = self._attempt(data, offset)
-        if error is not None:
-            raise error
-        return value
-
-    def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> Decoded:
-        """See `codec.Reader.decode_many`."""
-        values: list[Any] = []
-        errors: dict[int, KgenError] = {}
-        for index, data in enumerate(batch):
-            value, error = self._attempt(data, offset)
-            values.append(value)
-            if error is not None:
-                errors[index] = error
-        return Decoded(values, errors or NO_ERRORS)
-
-    def _attempt(self, data: bytes, offset: int) -> tuple[Any, DecodeError | None]:
-        if not isinstance(data, bytes):
-            raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
-        payload = data if type(data) is bytes else memoryview(data).tobytes()
-        if not 0 <= operator.index(offset) <= len(payload):
-            return None, DecodeError(reasons.ENDS, position=len(payload))
+    def read(self, payload: bytes, offset: int) -> tuple[Any, DecodeError | None]:
+        """See the base."""
         if not payload.isascii():
             try:
                 str(memoryview(payload)[offset:], "utf-8")

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-import operator
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from ...errors import DecodeError, KgenError
+from ...errors import DecodeError
 from .. import reasons
 from ..branches import of_branch
 from ..decimals import EXACT, TooLongError, bound, number_size, too_many_digits
-from ..decoded import NO_ERRORS, Decoded
 from ..error_texts import refusal_text
 from ..field_paths import Part, field_path
 from ..limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from ..uuids import uuid_of_text
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
+from .payload_reader import PayloadReader
 
 _FLOAT = struct.Struct("<f")
 _DOUBLE = struct.Struct("<d")
@@ -653,7 +652,7 @@ def _attempt(root: Node, c: Cursor, whole: bool) -> tuple[Any, DecodeError | Non
     return None, refused
 
 
-class NodeReader:
+class NodeReader(PayloadReader):
     """Decodes with a tree of nodes. Its methods are those of `codec.Reader`."""
 
     def __init__(self, root: Node, max_depth: int, whole: bool) -> None:
@@ -661,28 +660,6 @@ class NodeReader:
         self._max_depth = max_depth
         self._whole = whole
 
-    def decode(self, data: bytes, offset: int = 0) -> Any:
-        """One value from `data[offset:]`. Raises `DecodeError`."""
-        value, error = self._attempt(data, offset)
-        if error is not None:
-            raise error
-        return value
-
-    def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> Decoded:
-        """See `codec.Reader.decode_many`."""
-        values: list[Any] = []
-        errors: dict[int, KgenError] = {}
-        for index, data in enumerate(batch):
-            value, error = self._attempt(data, offset)
-            values.append(value)
-            if error is not None:
-                errors[index] = error
-        return Decoded(values, errors or NO_ERRORS)
-
-    def _attempt(self, data: bytes, offset: int) -> tuple[Any, DecodeError | None]:
-        if not isinstance(data, bytes):
-            raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
-        payload = data if type(data) is bytes else memoryview(data).tobytes()
-        if not 0 <= operator.index(offset) <= len(payload):
-            return None, DecodeError(reasons.ENDS, position=len(payload))
+    def read(self, payload: bytes, offset: int) -> tuple[Any, DecodeError | None]:
+        """See the base."""
         return _attempt(self._root, Cursor(payload, offset, self._max_depth), self._whole)
