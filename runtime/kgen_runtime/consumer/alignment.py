@@ -323,8 +323,10 @@ class Turns:
             self.stalled = self._left == self._batch_size
             self._left = self._batch_size
         self._asked = inbox.key
-        if self._left <= 0:
-            return True
+        return self._left <= 0 or self.outrun(inbox)
+
+    def outrun(self, inbox: Inbox) -> bool:
+        """It has messages, and the others, which have some as well, go first."""
         return inbox.ready and not self.allowed(inbox) and not self._missing and not self._behind
 
     def counts(self, inbox: Inbox) -> bool:

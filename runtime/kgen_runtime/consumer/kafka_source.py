@@ -286,10 +286,12 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             self._sleep(_NAP)
             return []
         rows = self._held or self._take()
-        if rows is None:
-            self._idle()
-            return []
-        return self._decoded(rows)
+        if rows is not None:
+            return self._decoded(rows)
+        if self._reader.outrun(self._partition):  # by what this very look has brought
+            return self._wait_for_turn()
+        self._idle()
+        return []
 
     def next_awake(self) -> datetime | None:
         """None: at once. While idle, later and later."""

@@ -126,6 +126,10 @@ class PartitionReader:
         """Others go first."""
         return self._turns.later(self._inboxes[partition])
 
+    def outrun(self, partition: int) -> bool:
+        """It has messages, and others, which have some as well, go first."""
+        return self._turns.outrun(self._inboxes[partition])
+
     @property
     def stalled(self) -> bool:
         """None of the partitions gave anything when they were asked last."""

@@ -72,6 +72,25 @@ def test_a_partition_that_others_wait_for_is_asked_again_soon(
     assert second._wait == 0.05
 
 
+def test_one_that_a_look_has_put_ahead_of_others_is_asked_again_at_once(orders: Orders) -> None:
+    # What its look brings has to wait for others: it slept meanwhile, and they soon waited for it.
+    kafka = testing.Memory({orders: [*texts(300, partition=0), *texts(300, partition=1)]})
+    source = KafkaSource("flow.read", orders, kafka, "earliest", "never", 3, "fail", "fail", None)
+    parts = [source.build_part("flow.read.kafka", key, None) for key in source.list_parts()]
+    there = kafka._topics["orders"]
+    pieces = [there[partition][at : at + 3] for partition in (1, 0) for at in range(0, 300, 3)]
+    parts[0]._reader.consumer.consume = lambda *_: pieces.pop(0) if pieces else []
+    given = 0
+    for _ in range(1_000):
+        asked = {part: [len(batch.oks) for batch in part.next_batch()] for part in parts}
+        given += sum(map(sum, asked.values()))
+        if given > 590:
+            return
+        awake = [part.next_awake() for part, batches in asked.items() if not batches]
+        assert all(at is None or at.year == 1970 for at in awake), given
+    raise AssertionError(given)
+
+
 @pytest.mark.parametrize("stop", ["never", "end"])
 @pytest.mark.parametrize(("partitions", "wait"), [(2, 0.001), (40, 0.01), (400, 0.05)])
 def test_a_partition_at_its_end_takes_no_turns_from_a_busy_one(
