@@ -72,14 +72,17 @@ def test_a_partition_that_others_wait_for_is_asked_again_soon(
     assert second._wait == 0.05
 
 
-def test_one_that_a_look_has_put_ahead_of_others_is_asked_again_at_once(orders: Orders) -> None:
+def test_one_that_a_look_has_put_ahead_of_others_is_asked_again_at_once(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # What its look brings has to wait for others: it slept meanwhile, and they soon waited for it.
     kafka = testing.Memory({orders: [*texts(300, partition=0), *texts(300, partition=1)]})
     source = KafkaSource("flow.read", orders, kafka, "earliest", "never", 3, "fail", "fail", None)
     parts = [source.build_part("flow.read.kafka", key, None) for key in source.list_parts()]
     there = kafka._topics["orders"]
     pieces = [there[partition][at : at + 3] for partition in (1, 0) for at in range(0, 300, 3)]
-    parts[0]._reader.consumer.consume = lambda *_: pieces.pop(0) if pieces else []
+    consumer = parts[0]._reader.consumer
+    monkeypatch.setattr(consumer, "consume", lambda *_: pieces.pop(0) if pieces else [])
     given = 0
     for _ in range(1_000):
         asked = {part: [len(batch.oks) for batch in part.next_batch()] for part in parts}
