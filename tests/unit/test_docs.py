@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 from prometheus_client import REGISTRY
 
 import kgen_runtime.metrics
-from kgen.cli.app import _COMMANDS
+from kgen.cli.app import _COMMANDS, app
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMISES = "".join(
@@ -31,6 +35,46 @@ def registered() -> set[str]:
 @pytest.mark.parametrize("text", [(ROOT / "docs" / "metrics.md").read_text(), kgen_runtime.metrics.__doc__])
 def test_every_metric_is_documented(text: str) -> None:
     assert set(re.findall(r"\bkgen_[a-z_]+(?=`? \||\{)", text)) == registered()
+
+
+def _flags(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The long flags of a command and those below it, each with the words of its command."""
+    context = command.context_class(command)
+    for param in command.get_params(context):
+        for flag in (*param.opts, *param.secondary_opts):
+            if flag.startswith("--"):
+                yield path, flag
+    for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        yield from _flags(command.get_command(context, name), (*path, name))
+
+
+FLAGS = list(_flags(typer.main.get_command(app)))
+COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+
+
+def _sections() -> dict[tuple[str, ...], str]:
+    """What docs/command-line.md has of each command, by its words; of none: what holds for all."""
+    found: dict[tuple[str, ...], str] = defaultdict(str)
+    for section in re.split(r"^(?=#+ )", COMMAND_LINE, flags=re.MULTILINE):
+        heading = re.match(r"#+ kgen ((?:[a-z]+ ?)+)$", section.partition("\n")[0])
+        found[tuple(heading[1].split()) if heading else ()] += section
+    return found
+
+
+SECTIONS = _sections()
+
+
+@pytest.mark.parametrize(("path", "flag"), FLAGS, ids=[" ".join((*path, flag)) for path, flag in FLAGS])
+def test_every_flag_is_documented_with_its_command(path: tuple[str, ...], flag: str) -> None:
+    """Or with the command that it is a part of, or with what holds for all."""
+    text = "".join(SECTIONS.get(path[:end], "") for end in range(len(path) + 1))
+    assert re.search(rf"`(kgen )?([^`\n]* )?{flag}(?![\w-])[^`\n]*`", text), (
+        f"docs/command-line.md lacks {flag}"
+    )
+
+
+def test_every_flag_in_the_docs_is_one() -> None:
+    assert set(re.findall(r"`(?:kgen [^`]*)?(--[a-z-]+)", COMMAND_LINE)) <= {flag for _, flag in FLAGS}
 
 
 @pytest.mark.parametrize("file", ["README.md", "docs/command-line.md"])
