@@ -185,6 +185,23 @@ def test_serve_until_asked_to_stop(number: signal.Signals, tmp_path: Path) -> No
     assert not _answers(urls["brokers"])
 
 
+def test_a_sigint_that_was_ignored_at_the_start_stays_ignored() -> None:
+    """As in `kgen dev &` of a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with _serving() as process:
+            assert process.stdout is not None
+            brokers = json.loads(process.stdout.readline())["brokers"]
+            process.send_signal(signal.SIGINT)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            assert _answers(brokers)
+            process.terminate()
+            assert process.wait(20) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _free() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

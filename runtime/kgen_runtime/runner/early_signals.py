@@ -15,6 +15,16 @@ from ..reporting import std_streams
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
+def handled() -> tuple[signal.Signals, ...]:
+    """The signals that stop a run: not SIGINT if it was ignored when this process began.
+
+    A shell without job control starts `cmd &` so, since Ctrl-C at its terminal is for what runs in the
+    foreground. Called in the main thread, before a handler of ours is there.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    return tuple(number for number in SIGNALS if number is not signal.SIGINT or not ignored)
+
+
 def hold_back(held: bool) -> None:
     """Have them wait, also in processes that are started meanwhile, or let them come."""
     if sys.platform != "win32":

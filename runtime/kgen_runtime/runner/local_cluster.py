@@ -43,7 +43,7 @@ from .control_channel import (
     ProcessReport,
     open_channel,
 )
-from .early_signals import SIGNALS, hold_back
+from .early_signals import handled, hold_back
 from .error_report import CutOffError
 from .log_format import write_line
 from .shutdown import DONE, DRAIN_TIME, FAILED, INTERRUPTED, RESTART
@@ -270,7 +270,7 @@ def _signals() -> Iterator[list[int]]:
     def note(number: int, frame: FrameType | None) -> None:
         seen.append(number)
 
-    before = {number: signal.signal(number, note) for number in SIGNALS}
+    before = {number: signal.signal(number, note) for number in handled()}
     STOP.over()  # the processes run the flow, not this one
     try:
         yield seen

@@ -29,7 +29,7 @@ from typing import Any, Final, NoReturn
 from ..reporting.progress import PROGRESS
 from ..stop import STOP, ShutdownState
 from .control_channel import ChannelClosedError, Command, ControlChannelError, ProcessEnd, ProcessReport
-from .early_signals import SIGNALS, hold_back
+from .early_signals import SIGNALS, handled, hold_back
 
 DONE, FAILED, RESTART, INTERRUPTED = 0, 2, 75, 130
 """Exit codes."""
@@ -65,8 +65,9 @@ class LoadShutdown:
 
 @contextmanager
 def handle_signals_before_run() -> Iterator[None]:
-    """While entered, SIGINT and SIGTERM end the process well: nothing was read yet. Once the run has begun
-    other handlers are there; after it they do nothing, for its exit code is about to be given.
+    """While entered, SIGINT, unless it is ignored, and SIGTERM end the process well: nothing was read yet.
+    Once the run has begun other handlers are there; after it they do nothing, for its exit code is about to
+    be given.
     """
 
     def leave(number: int, frame: FrameType | None) -> None:
@@ -74,7 +75,7 @@ def handle_signals_before_run() -> Iterator[None]:
             STOP.request()
 
     STOP.load(LoadShutdown())
-    before = {number: signal.signal(number, leave) for number in SIGNALS}
+    before = {number: signal.signal(number, leave) for number in handled()}
     hold_back(False)
     try:
         yield
@@ -106,7 +107,7 @@ class ProcessShutdown:
         self._timers: list[threading.Timer] = []
 
     def __enter__(self) -> ProcessShutdown:
-        for number in SIGNALS:
+        for number in handled():
             self._handlers[number] = signal.signal(number, self._on_signal)
         STOP.begin("drain" if self._drain else "end", self)
         self._wakeup.open()
@@ -232,7 +233,7 @@ class ProcessShutdown:
         if STOP.advance(ShutdownState.LEAVING):
             self._later(_BUILD_TIME, self._exit)  # a step may keep its worker, for which Bytewax waits
             self._interrupted = False  # the next signal is our own: its handler raises in the main thread
-            _thread.interrupt_main(signal.SIGINT)
+            _thread.interrupt_main(signal.SIGTERM)  # SIGINT may be ignored
 
     def _exit(self) -> None:
         if STOP.advance(ShutdownState.EXITING):

@@ -359,6 +359,16 @@ SLOW = """
         rt.route("more", rt.sink("write", asks.oks, orders, kafka), policy=rt.Crash())
         return flow
 
+    def idles():
+        flow = Dataflow("flow")
+        kafka = testing.Memory({orders: testing.samples(orders, 1)})
+        kafka.ends = False
+        read = rt.source("read", flow, orders, kafka)
+        seen = rt.map_value("seen", read.oks, lambda value: sleep(value, 0) or value)
+        rt.route("errs", read.errs, seen.errs, policy=rt.Crash())
+        rt.route("more", rt.sink("write", seen.oks, orders, kafka), policy=rt.Crash())
+        return flow
+
     def ask_for_a_restart(value):
         STOP.request(restart=True)
         Path("begun").touch()
@@ -544,6 +554,41 @@ def test_a_second_signal_interrupts(tmp_path: Path, args: list[str]) -> None:
         process.terminate()
         process.communicate(timeout=30)
     assert process.returncode == INTERRUPTED
+
+
+@pytest.fixture
+def sigint_ignored() -> Iterator[None]:
+    """As in `cmd &` of a script, for the processes started meanwhile."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint_ignored")
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("recovery", [["--recovery", "r", "--epoch-interval", "0.2"], []], ids=["r", "no"])
+def test_a_sigint_that_was_ignored_at_the_start_stays_ignored(
+    tmp_path: Path, processes: str, recovery: list[str]
+) -> None:
+    """And a stop by SIGTERM is as clean as any, though the runner wakes its main thread by a signal."""
+    with slow_run(tmp_path, "idles", "--processes", processes, *recovery) as process:
+        process.send_signal(signal.SIGINT)
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "SIGINT" not in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.usefixtures("sigint_ignored")
+def test_an_ignored_sigint_stays_ignored_while_the_flow_is_imported(tmp_path: Path) -> None:
+    with slow_run(tmp_path, "imports") as process:
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
 
 
 def alive(pid: int) -> bool:
