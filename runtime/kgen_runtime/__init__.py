@@ -49,7 +49,11 @@ if TYPE_CHECKING:
     from .messages import TOMBSTONE, Failure, Headers, Message, RawMessage, Stage, Tombstone
     from .producer.sink import sink
     from .recovery.folder import Recovery
-    from .routing.policies import Crash, DeadLetter, Drop, Log, Policy
+    from .routing.crash import Crash
+    from .routing.dead_letter import DeadLetter
+    from .routing.drop import Drop
+    from .routing.failure_log import Log
+    from .routing.policy import Policy
     from .routing.route import check, route
     from .serde import (
         AvroSerde,
@@ -155,7 +159,11 @@ _NAMES: Final = {
     ".codec.values": "ABSENT Absent Duration LocalTimestampNanos TimestampNanos",
     ".routing.route": "check route",
     ".messages": "TOMBSTONE Failure Headers Message RawMessage Stage Tombstone",
-    ".routing.policies": "Crash DeadLetter Drop Log Policy",
+    ".routing.crash": "Crash",
+    ".routing.dead_letter": "DeadLetter",
+    ".routing.drop": "Drop",
+    ".routing.failure_log": "Log",
+    ".routing.policy": "Policy",
     ".consumer.bounds": "Start Stop",
     ".recovery.folder": "Recovery",
     ".serde": (

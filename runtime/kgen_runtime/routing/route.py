@@ -19,7 +19,7 @@ from ..producer.eligibility import check_flow
 from ..producer.sink import sink
 from ..reporting.call_site import note_step
 from ..steps import deserialize, late, map_value, serialize
-from .policies import Policy
+from .policy import Policy
 
 _PORTS: Final[dict[Any, str]] = {
     operator_class(step): port

@@ -15,7 +15,7 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.consumer.kafka_source import KafkaSource
 from kgen_runtime.producer import delivery
-from kgen_runtime.routing.policies import _End
+from kgen_runtime.routing.policy import _End
 
 
 def step_ids(steps: list[Operator]) -> Iterator[str]:

@@ -23,7 +23,7 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.consumer import topic_watch
 from kgen_runtime.consumer.kafka_source import KafkaSource
-from kgen_runtime.routing.policies import consume
+from kgen_runtime.routing.policy import consume
 from kgen_runtime.serde import DecodedBatch
 from kgen_runtime.state.current_folder import kept_in, recovery_folder
 from kgen_runtime.stop import STOP

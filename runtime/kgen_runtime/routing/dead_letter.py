@@ -1,0 +1,115 @@
+"""The policy that writes what failed to a dead-letter topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+from bytewax.dataflow import Stream
+
+from ..errors import DeliveryError, FlowError
+from ..flow.argument_checks import check_failure, checked
+from ..flow.failures import shown_class
+from ..flow.topic import Topic
+from ..kafka.connection import Kafka, NewTopic, new_topic
+from ..messages import Failure, Headers, RawMessage
+from ..producer.delivery import deliver
+from ..producer.outgoing import Outgoing
+from ..producer.producer_options import largest_message
+from ..producer.sender import Delivery, DeliverySpec, Place, place_of
+from ..producer.validation import check_headers
+from .dead_letter_headers import PROFILES, Profile
+from .policy import Policy, consume, count
+
+HeaderProfile: TypeAlias = Literal["kgen", "connect", "streams", "spring"]
+_DLQ_MAX_BYTES: Final = 100_000_000
+
+
+class DeadLetter(Policy):
+    """Write the original message to a dead-letter topic: key, value, headers and timestamp byte for byte,
+    and headers that say why.
+
+    `headers` is the form of those: kgen's own (`__kgen.error.*`), or what tools for Kafka Connect, Kafka
+    Streams or Spring read. `create`: as of `rt.sink`. So is `delivery`; if it is None, exactly once in a
+    flow with a sink that is, else at least once. An epoch is not committed before its dead letters are on the
+    broker, and one that cannot be written stops the flow. Failures that may pass (registry or broker away)
+    are not the message's fault: they stop the flow too.
+    """
+
+    name = "dead_letter"
+
+    @checked
+    def __init__(
+        self,
+        topic: str | Topic[Any, Any],
+        kafka: Kafka,
+        *,
+        headers: HeaderProfile = "kgen",
+        delivery: Delivery | None = None,
+        create: int | NewTopic | None = None,
+    ) -> None:
+        if headers not in PROFILES:
+            raise FlowError(f"invalid headers={headers!r}", hint=f"Use one of {', '.join(PROFILES)}.")
+        if not topic:
+            raise FlowError("rt.DeadLetter: the topic's name is empty", hint="Name a topic for dead letters.")
+        self.topic = topic if isinstance(topic, str) else topic.name
+        self.kafka = kafka
+        self.headers = headers
+        self.delivery = delivery
+        self.create = new_topic(create)
+
+    def build(self, step_id: str, up: Stream[Failure]) -> None:
+        """Add the steps."""
+        profile = PROFILES[self.headers]
+        route = up.stream_id.rsplit(".", 2)[0]  # without the output of the step that merges the streams
+
+        def encode() -> Callable[[Failure], Outgoing]:
+            return lambda failure: _dead_letter(failure, self.topic, profile)
+
+        def refused(failure: Failure, error: Exception) -> None:
+            check_failure(failure, f"{route}.{step_id}")
+
+        # As large as the broker takes, if the user's limit is lower: what was over that goes there, and
+        # what was read must also fit with headers added.
+        most = max(_DLQ_MAX_BYTES, largest_message(self.kafka, {}))
+        kafka = self.kafka.with_config({"message.max.bytes": most})
+        spec = DeliverySpec(
+            kafka,
+            encode,
+            refused,
+            delivery=self.delivery,
+            topic=self.topic,
+            place=_place,
+            handed_over=self._sent,
+            create=self.create,
+            dead_letters=True,
+        )
+        unsent = deliver(step_id, up, spec)
+        consume(
+            f"{step_id}_end", unsent, lambda _: None
+        )  # nothing comes; Bytewax wants a flow to have an output
+
+    def _sent(self, failures: Sequence[Failure]) -> None:
+        count(self, failures, self.topic)
+
+
+def _dead_letter(failure: Failure, topic: str, profile: Profile) -> Outgoing:
+    if failure.transient:
+        raise DeliveryError(
+            f"{shown_class(failure.error_class)}: {failure.message}",
+            where=f"step {failure.step}",
+            hint="This may pass and is not a reason for a dead letter: start the flow again.",
+        )
+    raw = failure.original
+    headers = _headers(raw, profile(failure, raw))
+    check_headers(headers)
+    return Outgoing(topic, raw.value, raw.key, -1, raw.timestamp or 0, headers, False)
+
+
+def _place(failure: Failure) -> Place | None:
+    return place_of(failure.original)
+
+
+def _headers(raw: RawMessage, added: Headers) -> list[tuple[str, str | bytes | None]]:
+    names = {name for name, _ in added}  # those of an earlier round of the same letter
+    return [*(header for header in raw.headers if header[0] not in names), *added]
