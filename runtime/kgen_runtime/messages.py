@@ -204,9 +204,15 @@ class Stage(str, enum.Enum):
 class Failure:
     """A message that failed: why, and the original byte for byte.
 
-    `step` is the full id of the step it failed in. `part` says which half failed ("key" or "value") where
-    that is known. `traceback` and `message` are bounded. `fingerprint` is stable over runs: stage, error
-    class, schema id and code place, to group by.
+    `error_class` is the class of the error that was raised, `cause_class` that of the first in the chain of
+    `raise ... from ...`: the same for an error that wraps no other, and for kgen's own. `step` is the full id
+    of the step it failed in. `part` says which half failed ("key" or "value") where that is known,
+    `schema_id` which schema that half was written with. `path` and `position` are the field and the byte in
+    the payload (framing included) of what cannot be decoded. `place` is the line of the user's code that
+    raised, or the one that made the step (`flows/orders.py:12`). `traceback` and `message` are bounded.
+    `fingerprint` is stable over runs, to group by: of stage, error class, schema id and code place, not of
+    the number of a line in its file. `first_seen` is the time (ms, UTC) of the first of `attempts` attempts;
+    0 in a failure from a store of a kgen that did not note it.
     """
 
     stage: Stage
@@ -220,6 +226,14 @@ class Failure:
     part: str | None = None
     schema_id: int | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
+    position: int | None = None
+    key_schema_id: int | None = None
+    value_schema_id: int | None = None
+    place: str = ""
+    cause_class: str = ""
+    first_seen: int = 0
+    attempts: int = 1
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Values alone, as `Message`."""

@@ -92,4 +92,12 @@ class BatchDecoder(Generic[K, V]):
     ) -> Failure:
         raw = message.raw()
         assert raw is not None
-        return failure(error, raw, step=self._step_id, part=part, schema_id=schema_id)
+        return failure(
+            error,
+            raw,
+            step=self._step_id,
+            part=part,
+            schema_id=schema_id,
+            key_schema_id=message.key_schema_id,
+            value_schema_id=message.value_schema_id,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 import traceback as tb
 from types import TracebackType
 from typing import Any, Final
@@ -19,15 +20,18 @@ from ..errors import (
     RulesError,
     UnknownSchema,
     ValidationError,
+    causes,
 )
 from ..messages import Failure, Message, RawMessage, Stage
 from ..metrics import failed
+from ..reporting.call_site import raised_line, step_line
 from ..reporting.printable import bounded
 
 MAX_MESSAGE: Final = 1_000
 MAX_PROBLEMS: Final = 4_000
 """Characters of a message that has several problems in it."""
 MAX_TRACEBACK: Final = 4_000
+MAX_PATH: Final = 300
 
 _STAGES: Final[tuple[tuple[type[Exception], Stage], ...]] = (
     (FramingError, Stage.FRAMING),
@@ -48,20 +52,23 @@ def failure(
     stage: Stage | None = None,
     part: str | None = None,
     schema_id: int | None = None,
+    key_schema_id: int | None = None,
+    value_schema_id: int | None = None,
     place: str | None = None,
     attributes: dict[str, Any] | None = None,
 ) -> Failure:
-    """What became of `original`, counted. `stage` and `place` are found from the error where they are not
-    given.
+    """What became of `original`, counted. `stage` and `place` (of the code, for the fingerprint) are found
+    from the error where they are not given.
     """
     stage = stage or stage_of(error)
     failed(original.topic, stage.value, schema_id)
-    name = class_name(error)
+    name, cause = class_name(error), root_cause(error)
+    position = getattr(error, "position", None) if isinstance(error, DecodeError) else None
     return Failure(
         stage=stage,
         transient=isinstance(error, (RegistryUnavailable, DeliveryError)),
         error_class=name,
-        message=bounded(_text(error), MAX_PROBLEMS if getattr(error, "problems", ()) else MAX_MESSAGE),
+        message=_message(error, cause),
         fingerprint=fingerprint(stage, name, schema_id, _place(error) if place is None else place),
         original=original,
         traceback=_traceback(error),
@@ -69,7 +76,28 @@ def failure(
         part=part,
         schema_id=schema_id,
         attributes=attributes or {},
+        path=bounded(_path(error), MAX_PATH),
+        position=position if position is not None and position >= 0 else None,
+        key_schema_id=key_schema_id,
+        value_schema_id=value_schema_id,
+        place=raised_line(error.__traceback__) or step_line(step),
+        cause_class=class_name(cause),
+        first_seen=time.time_ns() // 1_000_000,
     )
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The error that the first `raise ... from ...` was given, or the error itself. kgen's own errors say all
+    themselves, and an error that was merely being handled is not a cause: neither is looked behind.
+    """
+    root = error
+    for cause in causes(error):
+        if cause is not error and cause is not root.__cause__:
+            break
+        root = cause
+        if isinstance(root, KgenError):
+            break
+    return root
 
 
 def stage_of(error: BaseException) -> Stage:
@@ -135,21 +163,34 @@ def _as_text(name: object) -> str:
     return str(name).encode(errors="backslashreplace").decode()
 
 
+def _message(error: BaseException, cause: BaseException) -> str:
+    text = bounded(_text(error), MAX_PROBLEMS if getattr(error, "problems", ()) else MAX_MESSAGE)
+    if cause is error:
+        return text
+    below = f" (caused by {class_name(cause)}: {_text(cause)})"
+    return bounded(text, MAX_MESSAGE // 2) + bounded(below, MAX_MESSAGE // 2)
+
+
 def _text(error: BaseException) -> str:
     if isinstance(error, KgenError):
         return f"{error.what} (at {error.where})" if error.where else error.what
-    return str(error) or type(error).__name__
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - the user's own __str__
+        return f"{type(error).__name__}, whose __str__ raises"
+
+
+def _path(error: BaseException) -> str:
+    """Of the field at fault; of several problems the first one's."""
+    if isinstance(error, ValidationError):
+        return error.problems[0].path if error.problems else ""
+    return error.path if isinstance(error, (DecodeError, EncodeError)) else ""
 
 
 def _place(error: BaseException) -> str:
     # Which item of an array or key of a map it was is chance: orders[17].price and orders[3].price are one
     # kind of failure, and so are /orders/17/price and /orders/3/price.
-    if isinstance(error, ValidationError):
-        path = error.problems[0].path if error.problems else ""
-    elif isinstance(error, (DecodeError, EncodeError)):
-        path = error.path
-    else:
-        return ""
+    path = _path(error)
     return re.sub(r"/[0-9]+(?=/|$)", "/0", path) if path[:1] == "/" else re.sub(r"\[[^]]*\]", "[]", path)
 
 

@@ -8,7 +8,8 @@ import re
 import sys
 import sysconfig
 from pathlib import Path
-from types import FrameType
+from traceback import walk_tb
+from types import FrameType, TracebackType
 from typing import Final
 
 from ..errors import FlowError
@@ -56,6 +57,16 @@ def failed_line(traceback: str) -> str:
         own = [frame for frame in frames if not _is_of(frame[0], folders)]
         if own:
             return shown_line(*own[-1])
+    return ""
+
+
+def raised_line(traceback: TracebackType | None) -> str:
+    """As `failed_line`, of the traceback itself."""
+    frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(traceback)]
+    for folders in (_LIBRARIES, _CALLED_BY_USERS):
+        for file, line in reversed(frames):
+            if not _is_of(file, folders):
+                return shown_line(file, line)
     return ""
 
 

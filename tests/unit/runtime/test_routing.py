@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -67,7 +68,10 @@ def test_a_dead_letter_keeps_the_original_byte_for_byte() -> None:
     traceback = told.pop("traceback") or b""
     assert b"no good" in traceback
     assert len(told.pop("fingerprint") or b"") == 16
+    assert abs(int(told.pop("first-seen") or b"0") - time.time() * 1000) < 3_600_000
+    assert (told.pop("place") or b"").partition(b":")[0].endswith(b"test_routing.py")
     assert told == {
+        "attempts": b"1",
         "stage": b"process",
         "class": b"ValueError",
         "message": b"no good",

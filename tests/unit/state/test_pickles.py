@@ -311,6 +311,9 @@ def test_messages_and_failures_have_fields_added_by_later_releases() -> None:
         assert pickle.loads(pickle.dumps(value)) == value
         assert function(*values) == function(*values, "of a later release") == value
     function, values = failure.__reduce__()
+    before = function(*values[:11])  # as far as the fields went before `path`
+    assert before == failure
+    assert (before.first_seen, before.attempts, before.place) == (0, 1, "")
     assert function("of-a-later-release", *values[1:]).stage is rt.Stage.PROCESS
     assert rt.Message("k", "v") == rt.Message("k", "v", "t").__reduce__()[0]("k", "v")
 
@@ -323,7 +326,7 @@ def test_the_order_of_the_fields_is_a_contract(kind: Any) -> None:
         " target_topic target_partition origin",
         rt.RawMessage: "key value topic partition offset timestamp headers",
         rt.Failure: "stage transient error_class message fingerprint original traceback step part schema_id"
-        " attributes",
+        " attributes path position key_schema_id value_schema_id place cause_class first_seen attempts",
     }
     assert [field.name for field in dataclasses.fields(kind)][: len(known[kind].split())] == known[
         kind
