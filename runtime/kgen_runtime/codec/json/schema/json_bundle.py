@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
 from ....errors import SchemaError
+from ...limits import NUMBER_DIGITS
 from .json_documents import SchemaResource, SchemaSpot, SchemaTexts
 from .json_work import work_by_depth
 
@@ -33,7 +35,7 @@ _MAPS: Final = frozenset(
 class SchemaBundle:
     """`documents` by URI: the one of `uri` is the schema, of this `draft` (4, 6, 7, 2019 or 2020).
 
-    Numbers are int and Decimal. `work`: see `work_by_depth`.
+    Numbers are int and, if they are not whole, Decimal. `work`: see `work_by_depth`.
     """
 
     uri: str
@@ -86,6 +88,7 @@ class _Copier:
                 inner = [name for name in spot.value if not is_schema or name not in _DATA]
             else:
                 continue
+            _make_whole(container[key])
             for step in inner:
                 if isinstance(spot.value[step], dict | list):
                     is_map = is_schema and step in _MAPS
@@ -124,3 +127,23 @@ class _Copier:
         # for `$recursiveRef`, nor among what stands inside of others.
         uri = self._uris[id(found.resource)]
         keywords[keyword] = f"{uri}#{quote(inside, safe='/~')}" if inside else uri
+
+
+def _make_whole(container: Any) -> None:
+    """Make ints of the whole numbers in it: `-1.0`, as a Decimal, jsonschema-rs compares as a float.
+
+    But not of a `multipleOf`, with which it calculates exactly only if it is a Decimal.
+    """
+    for key, value in container.items() if isinstance(container, dict) else enumerate(container):
+        if isinstance(value, Decimal) and key != "multipleOf":
+            container[key] = _whole(value)
+
+
+def _whole(number: Decimal) -> int | Decimal:
+    """The same number, as an int if it is whole and not longer than those of messages."""
+    _, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int) or len(digits) + abs(exponent) > NUMBER_DIGITS:
+        return number
+    if exponent < 0 and any(digits[exponent:]):
+        return number
+    return int(number)

@@ -31,7 +31,8 @@ _STRUCTURE = frozenset(
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _INCLUDES = frozenset({*_REFERENCES, "allOf"})
 # These add nothing if they are true, or empty.
-_OPEN = frozenset({"additionalProperties", "unevaluatedProperties", "items", "additionalItems", "required"})
+_OF_OTHERS = frozenset({"additionalProperties", "unevaluatedProperties"})
+_OPEN = _OF_OTHERS | {"items", "additionalItems", "required"}
 _UNTYPED = (
     *("if", "then", "else", "not", "dependencies", "dependentSchemas", "dependentRequired", "propertyNames"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"),
@@ -141,6 +142,8 @@ class PartGatherer:
         if len(distinct) == 1:
             place = next(iter(distinct))
         parts = _without_repeated_types(walk.parts)
+        if any(part.keywords.get("unevaluatedProperties") is False for part in parts):
+            parts += tuple(part for part in walk.open if part not in parts)
         owned = tuple(reversed(distinct.values()))
         notes = tuple(walk.notes)
         return PartSet(parts, place, owned, notes, _is_nullable(parts, walk.names))
@@ -160,6 +163,7 @@ class _PartWalk:
 
     def __init__(self, texts: SchemaTexts, gatherer: PartGatherer) -> None:
         self.parts: list[SchemaPart] = []
+        self.open: list[SchemaPart] = []  # those that evaluate every property, and say nothing else
         self.notes: list[SchemaSpot] = []
         self.names: list[SchemaSpot] = []  # the first schema that says something, and other names for it
         self._texts = texts
@@ -211,6 +215,8 @@ class _PartWalk:
         keywords = part.keywords
         if part.adds or "type" in keywords:
             self.parts.append(SchemaPart(part.spot, part.skip | _INCLUDES))
+        if not part.adds and _OF_OTHERS & keywords.keys():
+            self.open.append(SchemaPart(part.spot, part.skip | _INCLUDES))
         for keyword in _UNTYPED:
             if keyword in keywords:
                 self._gatherer.note_untyped(part.spot, keyword)
