@@ -18,6 +18,7 @@ from kgen_runtime import testing
 from kgen_runtime.consumer import alignment
 from kgen_runtime.consumer.alignment import Workers
 from kgen_runtime.consumer.partition_reader import PartitionReader
+from kgen_runtime.testing.memory_clients import MemoryMessage
 
 from .conftest import raw
 
@@ -161,7 +162,7 @@ def test_by_timestamps_a_partition_at_its_end_is_waited_for_as_long_as_said(
     assert took(one, 0) == [1000, 2000, 3000]
     clock.now += 29
     assert took(one, 0) == []
-    kafka._topics["orders"][1].append(testing._Message(message(1, 3000), 1, 1))
+    kafka._topics["orders"][1].append(MemoryMessage(message(1, 3000), 1, 1))
     assert took(one, 0) == [4000, 5000]
     assert took(one, 1) == [3000]
     assert took(one, 0) == []  # from now on

@@ -13,8 +13,8 @@ from confluent_kafka import KafkaError
 from confluent_kafka import Message as KafkaMessage
 
 import kgen_runtime as rt
-from kgen_runtime import testing
 from kgen_runtime.codec import arrival_functions, has_native
+from kgen_runtime.testing.memory_clients import MemoryMessage
 
 ENGINES = [
     "python",
@@ -43,7 +43,7 @@ def of_memory(partition: int, offset: int, error: KafkaError | None = None, **mo
         headers=tuple(more.get("headers", ())),
         timestamp=time if kind else None,
     )
-    return testing._Message(raw, partition, offset, error)
+    return MemoryMessage(raw, partition, offset, error)
 
 
 @pytest.fixture(params=ENGINES)

@@ -12,6 +12,7 @@ from kgen_runtime import testing
 from kgen_runtime.consumer import group_commits
 from kgen_runtime.consumer.group_commits import GroupCommits, refusal
 from kgen_runtime.consumer.kafka_source import KafkaSource
+from kgen_runtime.testing.memory_clients import MemoryMessage
 
 from .conftest import texts
 
@@ -85,7 +86,7 @@ class Refusing(testing.Memory):
 
     def consumer(self, overrides: Any) -> Any:
         consumer: Any = super().consumer(overrides)
-        event = testing._Message(rt.RawMessage(key=None, value=None, topic="orders"), 0, 0, REFUSED)
+        event = MemoryMessage(rt.RawMessage(key=None, value=None, topic="orders"), 0, 0, REFUSED)
         events: list[Any] = []
 
         def committed(at: list[TopicPartition], timeout: float) -> None:

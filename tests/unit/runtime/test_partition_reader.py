@@ -15,6 +15,7 @@ from kgen_runtime.consumer import partition_reader as reader
 from kgen_runtime.consumer.kafka_source import KafkaSource
 from kgen_runtime.consumer.partition_reader import PartitionReader
 from kgen_runtime.errors import SourceError
+from kgen_runtime.testing.memory_clients import MemoryMessage
 
 from .conftest import texts
 
@@ -156,7 +157,7 @@ def test_the_end_counts_when_all_before_it_was_taken(orders: Orders) -> None:
     one.assign(0, 0)
     first, second, third = kafka._topics["orders"][0]
     nothing = rt.RawMessage(key=None, value=None, topic="orders")
-    end = testing._Message(nothing, 0, 9, KafkaError(KafkaError._PARTITION_EOF))
+    end = MemoryMessage(nothing, 0, 9, KafkaError(KafkaError._PARTITION_EOF))
     fetches = [[first, second, end], [third], []]
     one.consumer.consume = lambda *_: fetches.pop(0)  # type: ignore[assignment, method-assign]
     ends = []
@@ -232,7 +233,7 @@ def test_reading_needs_no_group(orders: Orders, group: str | None, caplog: pytes
     nothing = rt.RawMessage(key=None, value=None, topic="orders")
     refused = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)
     messages = kafka._topics["orders"][0]
-    event = testing._Message(nothing, 0, 0, refused)
+    event = MemoryMessage(nothing, 0, 0, refused)
     one.consumer.consume = lambda *_: [*messages[:2], event, messages[2]]  # type: ignore[method-assign]
     assert offsets(one.take(0)) == [(0, 0), (0, 1), (0, 2)]
     one.commit(0, 3)

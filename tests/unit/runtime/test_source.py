@@ -27,6 +27,7 @@ from kgen_runtime.routing.policy import consume
 from kgen_runtime.serde import DecodedBatch
 from kgen_runtime.state.current_folder import kept_in, recovery_folder
 from kgen_runtime.stop import STOP
+from kgen_runtime.testing.memory_clients import MemoryMessage
 
 from .conftest import RecordedActions, ThreadStates, raw, texts
 
@@ -316,7 +317,7 @@ class Marked(testing.Memory):
     def _at_end(self, message: Any) -> Any:
         if message.error() is None:
             return message
-        return testing._Message(raw(None), 0, max(self.end, message.offset()), message.error())
+        return MemoryMessage(raw(None), 0, max(self.end, message.offset()), message.error())
 
 
 def test_the_end_moves_the_snapshot_past_what_is_not_a_message(orders: Orders) -> None:
@@ -363,7 +364,7 @@ class Open(Marked):
 
     def commit(self, *messages: rt.RawMessage) -> None:
         there = self._topics["orders"][0]
-        there += [testing._Message(message, 0, message.offset or 0) for message in messages]
+        there += [MemoryMessage(message, 0, message.offset or 0) for message in messages]
         self.end = self.high
 
 
@@ -524,7 +525,7 @@ class Eventful(testing.Memory):
         def consume(count: int, timeout: float) -> list[Any]:
             if self._events:
                 nothing = raw(None)
-                return [testing._Message(nothing, 0, 41, KafkaError(self._events.pop(0)))]
+                return [MemoryMessage(nothing, 0, 41, KafkaError(self._events.pop(0)))]
             given: list[Any] = consume_messages(count, timeout)
             return given
 
@@ -612,7 +613,7 @@ def test_while_the_registry_is_unavailable_messages_are_held(orders: Orders) -> 
     assert values(part.next_batch()[0].oks) == ["v3"]
 
 
-class Holed(testing._Message):
+class Holed(MemoryMessage):
     """As of confluent-kafka where a header's name is not UTF-8, in every third message."""
 
     def __init__(self, raw: rt.RawMessage, partition: int, offset: int) -> None:
