@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .messages import TOMBSTONE, Failure, Headers, Message, RawMessage, Stage, Tombstone
     from .producer.sink import sink
     from .recovery.folder import Recovery
+    from .routing.by_stage import ByStage
     from .routing.crash import Crash
     from .routing.dead_letter import DeadLetter
     from .routing.drop import Drop
@@ -82,6 +83,7 @@ __all__ = [
     "Absent",
     "Align",
     "AvroSerde",
+    "ByStage",
     "BytesSerde",
     "ConfigError",
     "Crash",
@@ -159,6 +161,7 @@ _NAMES: Final = {
     ".codec.values": "ABSENT Absent Duration LocalTimestampNanos TimestampNanos",
     ".routing.route": "check route",
     ".messages": "TOMBSTONE Failure Headers Message RawMessage Stage Tombstone",
+    ".routing.by_stage": "ByStage",
     ".routing.crash": "Crash",
     ".routing.dead_letter": "DeadLetter",
     ".routing.drop": "Drop",

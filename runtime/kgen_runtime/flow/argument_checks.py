@@ -63,15 +63,15 @@ def checked(function: F) -> F:
     return cast(F, called)
 
 
-def check_policies(policy: object) -> list[Any]:
-    """The policies of `rt.route`. Raises `FlowError` for what is none."""
+def check_policies(policy: object, given_as: str) -> list[Any]:
+    """The policies that an argument has, one or more. Raises `FlowError` for what is none."""
     policies = list(policy) if isinstance(policy, Sequence) and not isinstance(policy, str) else [policy]
+    if not policies:
+        raise FlowError(f"{given_as}[] names no policy", hint=f"Pass {POLICIES}.")
     for each in policies:
         if not callable(getattr(each, "build", None)) or isinstance(each, type):
             made = f"An instance is wanted: rt.{each.__name__}(...)." if isinstance(each, type) else None
-            raise FlowError(
-                f"rt.route: policy={shown(each)} is not a policy", hint=made or f"Pass {POLICIES}."
-            )
+            raise FlowError(f"{given_as}{shown(each)} is not a policy", hint=made or f"Pass {POLICIES}.")
     return policies
 
 

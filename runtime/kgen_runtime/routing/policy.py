@@ -2,33 +2,99 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import traceback
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Callable, TypeVar  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
+from contextvars import ContextVar
+from typing import Any, Callable, Final, TypeAlias, TypeVar  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
 
 import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
+from bytewax.inputs import AbortExecution
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from ..errors import FlowError, KgenError, ProcessingError
 from ..flow.argument_checks import check_failure, explaining
-from ..flow.failures import shown_class
+from ..flow.failures import MAX_TRACEBACK, class_name, shown_class
 from ..messages import Failure
 from ..metrics import handled
 from ..recovery.folder import hold_for_bytewaxs_runner
+from ..reporting.call_site import failed_line, step_line
+from ..reporting.printable import bounded
 from ..reporting.progress import PROGRESS
 
 X = TypeVar("X")
 
 
-class Policy(ABC):
-    """What `route` does with failures."""
+_step_names: Final[ContextVar[Counter[str]]] = ContextVar("kgen_step_names")
+"""How often each name of a policy was given to a step, in the route that is being built."""
 
-    name: str
-    """The id of its step inside `route`: in recovery stores, never to change."""
 
-    @abstractmethod
+class Policy:
+    """What `route` does with failures. A policy of your own is a subclass with a `handle`:
+
+        class Page(rt.Policy):
+            name = "page"
+
+            def handle(self, failures: list[rt.Failure]) -> None:
+                pager.send(f"{len(failures)} messages failed, the first: {failures[0].message}")
+
+    or one with a `build`, which adds steps of Bytewax's. One object serves all workers of a process, each in
+    a thread of its own. Delivery: an epoch is not committed before its failures were handled; after a crash
+    those of the last epoch come again.
+    """
+
+    name: str = "policy"
+    """The id of its step inside `route`: in recovery stores, never to change. A second policy of that name
+    has a number behind it.
+    """
+
     def build(self, step_id: str, up: Stream[Failure]) -> None:
-        """Add the steps to the flow. Called inside the scope of the `route` step."""
+        """Add the steps to the flow: by default one that calls `handle`. Called inside the scope of the
+        `route` step.
+        """
+        consume(step_id, up, self._counted)
+
+    def handle(self, failures: list[Failure]) -> None:
+        """Do with a batch of failures what the policy is for.
+
+        What it raises stops the flow, with nothing of the epoch committed.
+        """
+        raise NotImplementedError
+
+    def _counted(self, failures: list[Failure]) -> None:
+        count(self, failures)
+        self.handle(failures)
+
+
+Policies: TypeAlias = "Policy | Sequence[Policy]"
+
+
+def build_all(policies: Sequence[Policy], up: Stream[Failure]) -> None:
+    """The steps of the policies of a route: each gets every failure."""
+    token = _step_names.set(Counter())
+    try:
+        pass_on(policies, up)
+    finally:
+        _step_names.reset(token)
+
+
+def pass_on(policies: Sequence[Policy], up: Stream[Failure]) -> None:
+    """Add the steps of policies inside the `build` of another one.
+
+    Their ids are the same as without that one around them: what a dead letter has written, and what it holds
+    in the recovery store, is under its id. Raises `FlowError` for one without `handle` or `build`.
+    """
+    names = _step_names.get()
+    for each in policies:
+        if type(each).build is Policy.build and type(each).handle is Policy.handle:
+            name = type(each).__name__
+            raise FlowError(
+                f"policy {name} does nothing", hint=f"Give {name} a method handle(self, failures)."
+            )
+        names[each.name] += 1
+        number = names[each.name]
+        each.build(each.name if number == 1 else f"{each.name}_{number}", up)
 
 
 def count(policy: Policy, failures: Sequence[Failure], target: str = "") -> None:
@@ -37,14 +103,28 @@ def count(policy: Policy, failures: Sequence[Failure], target: str = "") -> None
     PROGRESS.handled(policy.name, failures, target)
 
 
-def described(failure: Failure) -> str:
-    """One line on a failure, and its traceback where there is one."""
+def described(failure: Failure, more: str = "") -> str:
+    """One line on a failure, with `more` at its end, and its traceback where there is one."""
     raw = failure.original
     at = f"{raw.topic or 'made in the flow'}" + (
         f"/{raw.partition} offset {raw.offset}" if raw.offset is not None else ""
     )
-    text = f"{failure.step} {failure.stage.value} {at}: {shown_class(failure.error_class)}: {failure.message}"
+    why = f"{shown_class(failure.error_class)}: {failure.message}{more}"
+    text = f"{failure.step} {failure.stage.value} {at}: {why}"
     return f"{text}\n{failure.traceback}" if failure.traceback else text
+
+
+def _policy_error(step_id: str, error: Exception) -> ProcessingError:
+    """Of a policy that raised: nobody is left to give the failures to."""
+    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    line = failed_line(lines) or step_line(step_id)
+    made = ProcessingError(
+        f"a policy raised {class_name(error)}: {error}",
+        where=f"{line}, step {step_id}" if line else f"step {step_id}",
+        hint="Nothing of this epoch is committed. A policy has to take every failure that it is given.",
+    )
+    made.traceback = bounded(lines, MAX_TRACEBACK)
+    return made
 
 
 class _Nothing(StatefulSinkPartition[Any, None]):
@@ -72,10 +152,16 @@ class _End(FixedPartitionedSink[Any, None]):
 def consume(step_id: str, up: Stream[X], act: Callable[[list[X]], None]) -> None:
     """Act on every batch, before its epoch is committed."""
 
+    explained = explaining(step_id, act, check_failure)
+
     def acted(items: list[X]) -> list[Any]:
-        act(items)
+        try:
+            explained(items)
+        except (KgenError, AbortExecution):
+            raise
+        except Exception as error:
+            raise _policy_error(step_id, error) from error
         return []
 
-    explained = explaining(step_id, acted, check_failure)
-    nothing: Stream[tuple[str, Any]] = op.flat_map_batch("act", up, explained)
+    nothing: Stream[tuple[str, Any]] = op.flat_map_batch("act", up, acted)
     op.output("end", nothing, _End())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,13 +12,13 @@ from bytewax.operators import windowing
 from .._bytewax import inputs, late_streams, operator_class, walk
 from ..consumer.source import source
 from ..errors import FlowError
-from ..flow.argument_checks import POLICIES, check_policies, checked
+from ..flow.argument_checks import check_policies, checked
 from ..messages import Failure
 from ..producer.eligibility import check_flow
 from ..producer.sink import sink
 from ..reporting.call_site import note_step
 from ..steps import deserialize, late, map_value, serialize
-from .policy import Policy
+from .policy import Policy, build_all
 
 _PORTS: Final[dict[Any, str]] = {
     operator_class(step): port
@@ -44,15 +43,8 @@ def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy
     Raises `FlowError` without a stream or a policy.
     """
     note_step(step_id)
-    policies: list[Policy] = check_policies(policy)
-    if not policies:
-        raise FlowError("rt.route: policy=[] names no policy", hint=f"Pass {POLICIES}.")
-    up = op.merge("merge", *errs)
-    names: Counter[str] = Counter()
-    for each in policies:
-        names[each.name] += 1
-        number = names[each.name]
-        each.build(each.name if number == 1 else f"{each.name}_{number}", up)
+    policies: list[Policy] = check_policies(policy, "rt.route: policy=")
+    build_all(policies, op.merge("merge", *errs))
 
 
 @checked

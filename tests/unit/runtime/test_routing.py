@@ -150,9 +150,9 @@ def test_crash_names_the_message() -> None:
     assert "offset 42" in str(error)
 
 
-def test_log_reports_each(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_reports_them(caplog: pytest.LogCaptureFixture) -> None:
     routed(rt.Log(logging.WARNING), failed(), failed(), failed())
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 1
     assert "flow.handle process orders/3 offset 42: ValueError: no good" in caplog.text
 
 
