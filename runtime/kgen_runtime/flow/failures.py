@@ -26,6 +26,7 @@ from ..messages import Failure, Message, RawMessage, Stage
 from ..metrics import failed
 from ..reporting.call_site import raised_line, step_line
 from ..reporting.printable import bounded
+from ..reporting.traceback_text import traceback_text
 
 MAX_MESSAGE: Final = 1_000
 MAX_PROBLEMS: Final = 4_000
@@ -199,9 +200,7 @@ def _traceback(error: BaseException) -> str:
     # larger.
     if isinstance(error, KgenError) or error.__traceback__ is None:
         return ""
-    return bounded(
-        "".join(tb.format_exception(type(error), error, _outside(error.__traceback__))), MAX_TRACEBACK
-    )
+    return bounded(traceback_text(error, _outside(error.__traceback__)), MAX_TRACEBACK)
 
 
 def _outside(traceback: TracebackType) -> TracebackType:

@@ -81,5 +81,8 @@ def _is_of(file: str, folders: tuple[str, ...]) -> bool:
 
 def shown_line(file: str, line: int | str) -> str:
     """`flows/orders.py:12`: relative, if it is below the folder that we are in."""
-    below = file.removeprefix(f"{Path.cwd()}{os.sep}")
-    return f"{below}:{line}"
+    try:
+        folder = os.getcwd()  # noqa: PTH109 - of the thousands of failures; Path.cwd takes ten times as long
+    except FileNotFoundError:  # it was deleted
+        return f"{file}:{line}"
+    return f"{file.removeprefix(folder + os.sep)}:{line}"

@@ -11,11 +11,15 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 from ..messages import Headers, Stage
+
+_Get: TypeAlias = Callable[[str], "bytes | None"]
+"""A header's value by its name, the last of each."""
 
 KGEN: Final = "__kgen.error."
 CONNECT: Final = "__connect.errors."
@@ -38,11 +42,15 @@ _PROFILES: Final = {
     CONFLUENT: "confluent",
 }
 _PREFIXES: Final = tuple(_PROFILES)
-_NUMBER: Final = re.compile(rb"-?[0-9]{1,19}\Z")
+_DIGITS: Final = 20
+"""One more than a number of 64 bits has."""
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{16}\Z")
 _JAVA_FRAME: Final = re.compile(r"^[ \t]+at ([^\s(]+)\(", re.MULTILINE)
-_PYTHON_FRAME: Final = re.compile(r'^  File "[^"\n]*", line \d+, in (\S+)', re.MULTILINE)
+_PYTHON_FRAME: Final = re.compile(r'\n  File "[^"\n]*", line \d+, in (\S+)')
+_FILE: Final = '\n  File "'
 _CAUSED_BY: Final = "\nCaused by: "
+_LONGEST: Final = 1_000
+"""Characters of a text that take part in a fingerprint."""
 _CHANCE: Final = re.compile(r"[0-9a-fA-F]{8,}|\d+|'[^'\n]*'|\"[^\"\n]*\"")
 """What differs between messages of one kind: numbers, ids, quoted values."""
 
@@ -58,9 +66,10 @@ _CONNECT_STAGES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: that takes as long as all the rest, of a million letters
 class Letter:
-    """What a dead letter's headers say. Texts that are not known are empty, numbers None.
+    """What a dead letter's headers say; treat it as immutable. Texts that are not known are empty, numbers
+    None.
 
     `profile` is `kgen`, `connect`, `streams`, `spring` or `confluent`; None if it has no error headers.
     `stage` is one of kgen's stages, or what a later kgen wrote. `topic`, `partition` and `offset` say where
@@ -97,19 +106,19 @@ def read_letter(key: bytes | None, value: bytes | None, headers: Headers, timest
     """What the headers of a letter say; key, value and timestamp are the letter's own. Never raises: a
     header that is broken counts as absent.
     """
-    found = _Values(headers)
+    get = dict(headers).get
     profile = profile_of(headers)
-    replays = max(found.number(REPLAY_COUNT) or 0, 0)
+    replays = _count(get(REPLAY_COUNT)) or 0
     if profile == "kgen":
-        return _of_kgen(found, replays, timestamp)
+        return _of_kgen(get, replays, timestamp)
     if profile == "connect":
-        return _of_connect(found, replays, timestamp)
+        return _of_connect(get, replays, timestamp)
     if profile == "streams":
-        return _of_streams(found, replays, timestamp)
+        return _of_streams(get, replays, timestamp)
     if profile == "spring":
-        return _of_spring(found, replays, timestamp)
+        return _of_spring(get, replays, timestamp)
     if profile == "confluent":
-        return _of_confluent(found, replays, timestamp)
+        return _of_confluent(get, replays, timestamp)
     return Letter(fingerprint=_computed("", "", ""), timestamp=timestamp, replays=replays)
 
 
@@ -126,85 +135,72 @@ def original_headers(headers: Headers) -> Headers:
     return tuple(header for header in headers if not header[0].startswith(_PREFIXES))
 
 
-class _Values:
-    """Headers by name, the last of each."""
-
-    __slots__ = ("_values",)
-
-    def __init__(self, headers: Headers) -> None:
-        self._values: Mapping[str, bytes | None] = dict(headers)
-
-    def text(self, name: str) -> str:
-        """Empty if it is absent; what is not UTF-8 in escapes."""
-        value = self._values.get(name)
-        if not value:
-            return ""
-        if len(value) > 4 * MAX_TEXT:  # at most four bytes a character
-            value = value[: 4 * MAX_TEXT]
-        return value.decode(errors="backslashreplace")[:MAX_TEXT]
-
-    def number(self, name: str) -> int | None:
-        """Of decimal text."""
-        value = self._values.get(name)
-        return int(value) if value and _NUMBER.match(value) else None
-
-    def count(self, name: str) -> int | None:
-        """Of decimal text; less than 0 is how Java writes that it does not know."""
-        number = self.number(name)
-        return None if number is None or number < 0 else number
-
-    def binary(self, name: str, form: str) -> int | None:
-        """Of a big-endian number, None if it is negative too."""
-        value = self._values.get(name)
-        if value is None or len(value) != struct.calcsize(form):
-            return None
-        (number,) = struct.unpack(form, value)
-        return int(number) if number >= 0 else None
+def _text(value: bytes | None) -> str:
+    """Empty if it is absent; what is not UTF-8 in escapes."""
+    if not value:
+        return ""
+    if len(value) <= MAX_TEXT:
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            pass
+    return value[: 4 * MAX_TEXT].decode(errors="backslashreplace")[:MAX_TEXT]  # at most four bytes each
 
 
-def _of_kgen(found: _Values, replays: int, timestamp: int | None) -> Letter:
-    text, count = found.text, found.count
-    stage, error_class = text("__kgen.error.stage"), text("__kgen.error.class")
-    step, trace = text("__kgen.error.step"), text("__kgen.error.traceback")
-    message, fingerprint = text("__kgen.error.message"), text("__kgen.error.fingerprint")
+def _count(value: bytes | None) -> int | None:
+    """Of decimal text; less than 0 is how Java writes that it does not know."""
+    return int(value) if value is not None and len(value) < _DIGITS and value.isdigit() else None
+
+
+def _binary(value: bytes | None, form: str) -> int | None:
+    """Of a big-endian number; of one that is negative as `_count`."""
+    if value is None or len(value) != struct.calcsize(form):
+        return None
+    (number,) = struct.unpack(form, value)
+    return int(number) if number >= 0 else None
+
+
+def _of_kgen(get: _Get, replays: int, timestamp: int | None) -> Letter:
+    stage, error_class = _text(get("__kgen.error.stage")), _text(get("__kgen.error.class"))
+    step, trace = _text(get("__kgen.error.step")), _text(get("__kgen.error.traceback"))
+    message, fingerprint = _text(get("__kgen.error.message")), _text(get("__kgen.error.fingerprint"))
     if not _FINGERPRINT.match(fingerprint):
         fingerprint = _computed(stage, error_class, _code_place(trace) or message)
-    original = count("__kgen.error.timestamp")
+    original = _count(get("__kgen.error.timestamp"))
     return Letter(
         profile="kgen",
         stage=stage,
         error_class=error_class,
-        cause_class=text("__kgen.error.cause-class") or error_class,
+        cause_class=_text(get("__kgen.error.cause-class")) or error_class,
         message=message,
         fingerprint=fingerprint,
-        topic=text("__kgen.error.topic") or None,
-        partition=count("__kgen.error.partition"),
-        offset=count("__kgen.error.offset"),
+        topic=_text(get("__kgen.error.topic")) or None,
+        partition=_count(get("__kgen.error.partition")),
+        offset=_count(get("__kgen.error.offset")),
         timestamp=timestamp if original is None else original,
-        flow=text("__kgen.error.flow"),
+        flow=_text(get("__kgen.error.flow")),
         step=step,
-        part=text("__kgen.error.part") or None,
-        schema_id=count("__kgen.error.schema-id"),
-        key_schema_id=count("__kgen.error.key-schema-id"),
-        value_schema_id=count("__kgen.error.value-schema-id"),
-        path=text("__kgen.error.path"),
-        position=count("__kgen.error.position"),
-        place=text("__kgen.error.place"),
+        part=_text(get("__kgen.error.part")) or None,
+        schema_id=_count(get("__kgen.error.schema-id")),
+        key_schema_id=_count(get("__kgen.error.key-schema-id")),
+        value_schema_id=_count(get("__kgen.error.value-schema-id")),
+        path=_text(get("__kgen.error.path")),
+        position=_count(get("__kgen.error.position")),
+        place=_text(get("__kgen.error.place")),
         traceback=trace,
-        first_seen=count("__kgen.error.first-seen"),
-        attempts=count("__kgen.error.attempts"),
+        first_seen=_count(get("__kgen.error.first-seen")),
+        attempts=_count(get("__kgen.error.attempts")),
         replays=replays,
     )
 
 
-def _of_connect(found: _Values, replays: int, timestamp: int | None) -> Letter:
-    text, count = found.text, found.count
-    written = text("__connect.errors.stage")
+def _of_connect(get: _Get, replays: int, timestamp: int | None) -> Letter:
+    written = _text(get("__connect.errors.stage"))
     stage, part = _CONNECT_STAGES.get(written, (Stage.PROCESS, None))
-    trace = text("__connect.errors.exception.stacktrace")
+    trace = _text(get("__connect.errors.exception.stacktrace"))
     error_class, message = (
-        text("__connect.errors.exception.class.name"),
-        text("__connect.errors.exception.message"),
+        _text(get("__connect.errors.exception.class.name")),
+        _text(get("__connect.errors.exception.message")),
     )
     return Letter(
         profile="connect",
@@ -213,22 +209,21 @@ def _of_connect(found: _Values, replays: int, timestamp: int | None) -> Letter:
         cause_class=_cause_class(trace) or error_class,
         message=message,
         fingerprint=_computed(written, error_class, _code_place(trace) or message),
-        topic=text("__connect.errors.topic") or None,
-        partition=count("__connect.errors.partition"),
-        offset=count("__connect.errors.offset"),
+        topic=_text(get("__connect.errors.topic")) or None,
+        partition=_count(get("__connect.errors.partition")),
+        offset=_count(get("__connect.errors.offset")),
         timestamp=timestamp,  # Connect keeps the original's
-        flow=text("__connect.errors.connector.name"),
-        step=text("__connect.errors.class.name"),
+        flow=_text(get("__connect.errors.connector.name")),
+        step=_text(get("__connect.errors.class.name")),
         part=part,
         traceback=trace,
         replays=replays,
     )
 
 
-def _of_streams(found: _Values, replays: int, timestamp: int | None) -> Letter:
-    text, count = found.text, found.count
-    error_class, message = text("__streams.errors.exception"), text("__streams.errors.message")
-    trace = text("__streams.errors.stacktrace")
+def _of_streams(get: _Get, replays: int, timestamp: int | None) -> Letter:
+    error_class, message = _text(get("__streams.errors.exception")), _text(get("__streams.errors.message"))
+    trace = _text(get("__streams.errors.stacktrace"))
     cause = _cause_class(trace) or error_class
     stage = _stage_by_class(error_class, cause)
     return Letter(
@@ -238,28 +233,27 @@ def _of_streams(found: _Values, replays: int, timestamp: int | None) -> Letter:
         cause_class=cause,
         message=message,
         fingerprint=_computed(stage, error_class, _code_place(trace) or message),
-        topic=text("__streams.errors.topic") or None,
-        partition=count("__streams.errors.partition"),
-        offset=count("__streams.errors.offset"),
+        topic=_text(get("__streams.errors.topic")) or None,
+        partition=_count(get("__streams.errors.partition")),
+        offset=_count(get("__streams.errors.offset")),
         timestamp=timestamp,  # as Connect
         traceback=trace,
         replays=replays,
     )
 
 
-def _of_spring(found: _Values, replays: int, timestamp: int | None) -> Letter:
-    text = found.text
+def _of_spring(get: _Get, replays: int, timestamp: int | None) -> Letter:
     part = None
     key = ""
-    if text("kafka_dlt-key-exception-fqcn"):
+    if _text(get("kafka_dlt-key-exception-fqcn")):
         part, key = "key", "key-"
     error_class, message = (
-        text(f"kafka_dlt-{key}exception-fqcn"),
-        text(f"kafka_dlt-{key}exception-message"),
+        _text(get(f"kafka_dlt-{key}exception-fqcn")),
+        _text(get(f"kafka_dlt-{key}exception-message")),
     )
-    trace = text(f"kafka_dlt-{key}exception-stacktrace")
-    cause = text("kafka_dlt-exception-cause-fqcn") or error_class
-    original = found.binary("kafka_dlt-original-timestamp", ">q")
+    trace = _text(get(f"kafka_dlt-{key}exception-stacktrace"))
+    cause = _text(get("kafka_dlt-exception-cause-fqcn")) or error_class
+    original = _binary(get("kafka_dlt-original-timestamp"), ">q")
     stage = Stage.DECODE.value if part else _stage_by_class(error_class, cause)
     return Letter(
         profile="spring",
@@ -268,11 +262,11 @@ def _of_spring(found: _Values, replays: int, timestamp: int | None) -> Letter:
         cause_class=cause,
         message=message,
         fingerprint=_computed(stage, cause, _code_place(trace) or message),
-        topic=text("kafka_dlt-original-topic") or None,
-        partition=found.binary("kafka_dlt-original-partition", ">i"),
-        offset=found.binary("kafka_dlt-original-offset", ">q"),
+        topic=_text(get("kafka_dlt-original-topic")) or None,
+        partition=_binary(get("kafka_dlt-original-partition"), ">i"),
+        offset=_binary(get("kafka_dlt-original-offset"), ">q"),
         timestamp=original,
-        flow=text("kafka_dlt-original-consumer-group"),
+        flow=_text(get("kafka_dlt-original-consumer-group")),
         part=part,
         traceback=trace,
         # Spring gives the letter the time at which it is written; kgen keeps the original's.
@@ -281,10 +275,9 @@ def _of_spring(found: _Values, replays: int, timestamp: int | None) -> Letter:
     )
 
 
-def _of_confluent(found: _Values, replays: int, timestamp: int | None) -> Letter:
-    text = found.text
-    rule, mode, subject = text("__rule.name"), text("__rule.mode"), text("__rule.subject")
-    message = text("__rule.exception")
+def _of_confluent(get: _Get, replays: int, timestamp: int | None) -> Letter:
+    rule, mode, subject = _text(get("__rule.name")), _text(get("__rule.mode")), _text(get("__rule.subject"))
+    message = _text(get("__rule.exception"))
     stage = Stage.SERIALIZE if mode == "WRITE" else Stage.VALIDATE
     return Letter(
         profile="confluent",
@@ -293,7 +286,7 @@ def _of_confluent(found: _Values, replays: int, timestamp: int | None) -> Letter
         cause_class="RuleException" if message else "",
         message=message,
         fingerprint=_computed(mode, subject, rule or message),
-        topic=text("__rule.topic") or None,
+        topic=_text(get("__rule.topic")) or None,
         flow=subject,
         step=rule,
         part="key" if subject.endswith("-key") else "value" if subject.endswith("-value") else None,
@@ -304,7 +297,12 @@ def _of_confluent(found: _Values, replays: int, timestamp: int | None) -> Letter
 
 def _computed(stage: str, error_class: str, place: str) -> str:
     """As `flow.failures.fingerprint`, where none was written."""
-    text = "\0".join((stage, error_class, _CHANCE.sub("#", place[:1_000])))
+    return _hashed(stage[:_LONGEST], error_class[:_LONGEST], place[:_LONGEST])
+
+
+@lru_cache(1_000)
+def _hashed(stage: str, error_class: str, place: str) -> str:
+    text = "\0".join((stage, error_class, _CHANCE.sub("#", place)))
     return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:16]
 
 
@@ -312,11 +310,11 @@ def _code_place(trace: str) -> str:
     """The function that raised, without a line number, which moves with every release: of Java the first
     frame of the last cause, of Python the last frame.
     """
+    python = _PYTHON_FRAME.match(trace, trace.rfind(_FILE)) if _FILE in trace else None
+    if python is not None:
+        return python[1]
     java = _JAVA_FRAME.search(trace, max(trace.rfind(_CAUSED_BY), 0))
-    if java is not None:
-        return java[1]
-    python = _PYTHON_FRAME.findall(trace)
-    return python[-1] if python else ""
+    return "" if java is None else java[1]
 
 
 def _cause_class(trace: str) -> str:
