@@ -27,6 +27,7 @@ from .errors import (
     RefusedError,
     RegistryError,
     RegistryUnavailable,
+    Reject,
     ResolutionError,
     RulesError,
     SchemaError,
@@ -75,7 +76,10 @@ if TYPE_CHECKING:
         VendoredVersion,
         WriterSchema,
     )
-    from .steps import deserialize, late, map_value, serialize
+    from .steps.item_steps import filter, filter_map, flat_map, key_on, map  # noqa: A004 - as Bytewax's
+    from .steps.lateness import late
+    from .steps.value_steps import map_value
+    from .steps.wire_steps import deserialize, serialize
 
 __all__ = [
     "ABSENT",
@@ -120,6 +124,7 @@ __all__ = [
     "RefusedError",
     "RegistryError",
     "RegistryUnavailable",
+    "Reject",
     "ResolutionError",
     "RulesError",
     "SchemaError",
@@ -145,7 +150,12 @@ __all__ = [
     "WriterSchema",
     "check",
     "deserialize",
+    "filter",
+    "filter_map",
+    "flat_map",
+    "key_on",
     "late",
+    "map",
     "map_value",
     "of_branch",
     "route",
@@ -177,7 +187,10 @@ _NAMES: Final = {
     ".producer.sink": "sink",
     ".consumer.source": "source",
     ".flow.split": "Split",
-    ".steps": "deserialize late map_value serialize",
+    ".steps.item_steps": "filter filter_map flat_map key_on map",
+    ".steps.lateness": "late",
+    ".steps.value_steps": "map_value",
+    ".steps.wire_steps": "deserialize serialize",
     ".flow.topic": "Topic",
 }
 _MODULES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -17,6 +17,7 @@ KgenError                  what, where, hint; what the command line prints
 ├── SourceError            a topic cannot be read: absent, out of reach, messages or partitions gone
 ├── RefusedError           a message that its topic does not take
 │   └── OversizeError      it is larger than the topic, or the producer, takes
+├── Reject                 raised in a step by the user's code: this message is not to go on
 ├── LateError              a message came after its window of event time had closed
 ├── DeliveryError          a message could not be delivered to the broker
 └── RecoveryError          the recovery folder cannot be used
@@ -176,6 +177,10 @@ class RefusedError(KgenError):
 
 class OversizeError(RefusedError):
     """A message is larger than its topic, or the producer, takes."""
+
+
+class Reject(KgenError):  # noqa: N818 - what a user raises, not what went wrong
+    """Raise it in a function given to a step: the message goes to the step's `errs`, for this reason."""
 
 
 class LateError(KgenError):

@@ -63,6 +63,25 @@ def checked(function: F) -> F:
     return cast(F, called)
 
 
+def check_function(step: str, name: str, function: object) -> None:
+    """Raises `FlowError` if a step was given what it cannot call, or what nothing would await."""
+    if not callable(function):
+        raise FlowError(
+            f"{step}: {name} is {shown(function)}, not a function", hint=f"Pass a function as {name}."
+        )
+    if any(map(is_async, (function, getattr(function, "__call__", None)))):  # noqa: B004 - of an instance
+        raise FlowError(
+            f"{step}: {name} is async, and nothing in a step awaits it", hint="Pass a function without async."
+        )
+
+
+def is_async(function: object) -> bool:
+    """Whether a call of it only gives something to await, or to iterate with `async for`."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
 def check_policies(policy: object, given_as: str) -> list[Any]:
     """The policies that an argument has, one or more. Raises `FlowError` for what is none."""
     policies = list(policy) if isinstance(policy, Sequence) and not isinstance(policy, str) else [policy]

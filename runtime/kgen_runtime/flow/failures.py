@@ -156,7 +156,10 @@ def original_of(message: Message[Any, Any]) -> RawMessage:
 def _as_bytes(value: object) -> bytes | None:
     if value is None or isinstance(value, bytes):
         return value
-    return repr(value).encode()
+    try:
+        return repr(value).encode(errors="backslashreplace")
+    except Exception:  # noqa: BLE001 - of a class of the user's
+        return f"<{type(value).__qualname__}, whose repr fails>".encode()
 
 
 def _as_text(name: object) -> str:

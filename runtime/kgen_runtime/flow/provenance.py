@@ -1,0 +1,45 @@
+"""Which Kafka message an item of a flow is, or holds."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from ..messages import Message, RawMessage
+from .failures import original_of
+
+_DEPTH: Final = 4
+"""Levels of tuples that are looked into: a row of a join in a window has three."""
+
+
+class ItemOrigin(NamedTuple):
+    """The message of an item as it was read, and the ids of its schemas."""
+
+    original: RawMessage
+    key_schema_id: int | None = None
+    value_schema_id: int | None = None
+
+
+def origin_of(item: object) -> ItemOrigin:
+    """The message that an item is or holds.
+
+    Keyed streams and windows put messages into tuples: the first one there counts. Of an item without any,
+    what can be said: its `repr`, and of a keyed one the key.
+    """
+    found = _message_in(item, _DEPTH)
+    if isinstance(found, RawMessage):
+        return ItemOrigin(found)
+    if found is None:
+        keyed = isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)
+        found = Message(item[0], item[1]) if keyed else Message(None, item)  # type: ignore[index]
+    return ItemOrigin(original_of(found), found.key_schema_id, found.value_schema_id)
+
+
+def _message_in(item: object, depth: int) -> Message[Any, Any] | RawMessage | None:
+    if isinstance(item, (Message, RawMessage)):
+        return item
+    if isinstance(item, tuple) and depth:
+        for each in item:
+            found = _message_in(each, depth - 1)
+            if found is not None:
+                return found
+    return None

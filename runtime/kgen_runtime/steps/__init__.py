@@ -1,0 +1,1 @@
+"""Steps between source and sink."""
