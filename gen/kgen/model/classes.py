@@ -59,8 +59,9 @@ class ClassMaker:
     def _field(self, record: Record, item: Field, name: str, types: Types, defaults: Defaults) -> FieldDef:
         remarks = [note(item.type, self.schema_names)]
         metadata = dict_of([('"avro"', quote.string(item.name))]) if name != item.name else None
-        annotation = types.annotation(item.type, self._path(record, item, name))
-        default = defaults.assigned(item.type, item.default, metadata)
+        path = self._path(record, item, name)
+        annotation = types.annotation(item.type, path)
+        default = defaults.assigned(item.type, item.default, metadata, path)
         if item.invalid_default:
             remarks.append(invalid_default(item.invalid_default))
         return FieldDef(name, item.name, annotation, default, remarked(doc(item.doc), remarks))

@@ -22,12 +22,14 @@ from kgen_runtime.codec.avro.schema.tree import (
     Node,
     Primitive,
     Record,
+    Ref,
     Union,
 )
 
 from ..pycode import quote
 from ..pycode.expr import Expr, call, dict_of, list_of
-from .default_parts import assigned, clock, date_expr, ignored_default
+from .default_parts import assigned, clock, date_expr, ignored_default, typed
+from .type_writer import Path
 from .types import Types
 
 _INTEGER_DIGITS = 4_000
@@ -41,10 +43,19 @@ class Defaults:
     names: Mapping[str, Named]
     members: Callable[[Named], Mapping[str, str]]
 
-    def assigned(self, node: Node, value: Any, metadata: Expr | None) -> Expr | None:
-        """What stands after the field's `=`: a value, a `field(…)`, or nothing."""
-        expr = None if value is NO_DEFAULT else self.expr(node, value)
+    def assigned(self, node: Node, value: Any, metadata: Expr | None, path: Path) -> Expr | None:
+        """What stands after the field's `=`: a value, a `field(…)`, or nothing. `path`: that of its type."""
+        expr = None if value is NO_DEFAULT else self._typed(node, self.expr(node, value), path)
         return assigned(self.types, expr, metadata)
+
+    def _typed(self, node: Node, expr: Expr, path: Path) -> Expr:
+        """A list or dict whose own type mypy does not find names it."""
+        branch = node.branches[0] if isinstance(node, Union) else node
+        if branch is node or not isinstance(branch, Array | Map):
+            return expr
+        inside = branch.items if isinstance(branch, Array) else branch.values
+        plain = isinstance(inside, Primitive | Ref)
+        return expr if plain else typed(expr, self.types.branch_type(node, branch, path))
 
     def expr(self, node: Node, value: Any) -> Expr:
         """The value as an expression."""

@@ -23,6 +23,11 @@ def assigned(types: TypeWriter[Any], expr: Expr | None, metadata: Expr | None) -
     return call(types.name("field"), default=expr, **extra) if metadata else expr
 
 
+def typed(expr: Expr, type_: str) -> Expr:
+    """A list or dict as one of this type, if mypy finds another in a `lambda`: that of the items at hand."""
+    return call(type_, expr) if isinstance(expr, Group) and expr.items else expr
+
+
 def _factory(types: TypeWriter[Any], expr: Expr) -> Expr:
     if isinstance(expr, Group) and not expr.items and expr.opening in "[{":
         return types.name("list" if expr.opening == "[" else "dict")
@@ -32,7 +37,10 @@ def _factory(types: TypeWriter[Any], expr: Expr) -> Expr:
 
 def _needs_factory(expr: Expr) -> bool:
     # Calls other than these few, whose values are known to be immutable, stand in a factory.
-    return isinstance(expr, Group) and not expr.opening.rpartition(".")[2].startswith(_IMMUTABLE)
+    if not isinstance(expr, Group):
+        return False
+    function = expr.opening.partition("[")[0]
+    return not function.rpartition(".")[2].startswith(_IMMUTABLE)
 
 
 def date_expr(types: TypeWriter[Any], day: date) -> Expr:

@@ -87,16 +87,14 @@ class JsonTypeWriter(TypeWriter[Node]):
 
     def _types(self, branches: Sequence[Node], path: Path) -> Iterator[str]:
         alone = len([it for it in branches if it != JsonScalar("null")]) == 1
-        kinds = Counter(_KINDS[type(it)] for it in branches if type(it) in _KINDS)
-        seen: Counter[str] = Counter()
-        for branch in branches:
-            kind = _KINDS.get(type(branch), "")
-            inner = path
-            if kind and len(kinds) + kinds[kind] > 2:  # their paths would be the same
-                at = str(seen[kind]) if seen[kind] else ""
-                inner = path.below(f"{kind}{at}", f"|{kind.lower()}{at}")
-                seen[kind] += 1
+        for branch, inner in _placed(branches, path):
             yield from self._single(branch, inner, alone=alone)
+
+    def branch_type(self, node: Node, branch: Node, path: Path) -> str:
+        """See the base."""
+        placed = _placed([it for it in _branches(node) if not isinstance(it, Nothing)], path)
+        inner = next(at for it, at in placed if it is branch)
+        return next(self._single(branch, inner, alone=False))
 
     def _single(self, node: Node, path: Path, *, alone: bool) -> Iterator[str]:
         if isinstance(node, JsonRef):
@@ -106,11 +104,10 @@ class JsonTypeWriter(TypeWriter[Node]):
         elif isinstance(node, Constant):
             yield from self._constants(node, path, alone=alone)
         elif isinstance(node, JsonMap):
-            values = self.annotation(node.values, path.item())
+            values = self.annotation(items_of(node), path.item())
             yield f"{self.name('dict')}[{self.name('str')}, {values}]"
         elif isinstance(node, JsonArray | JsonTuple):
-            items = node.items if isinstance(node, JsonArray) else _any_of((*node.items, node.rest))
-            yield f"{self.name('list')}[{self.annotation(items, path.item())}]"
+            yield f"{self.name('list')}[{self.annotation(items_of(node), path.item())}]"
 
     def _scalar(self, node: JsonScalar) -> str:
         if node.type == "null":
@@ -137,10 +134,7 @@ class JsonTypeWriter(TypeWriter[Node]):
             return "..." if self.dry else flat(literal)  # the whole type gets the name
         if self.dry:
             return repr(node)
-        path = path.below("Constant", "|constant")
-        alias = self.module.take(path)
-        self.module.alias(alias, replace(self, shadowed=())._literal(node))
-        return self.module.private(alias, self.shadowed) if alias in self.shadowed else alias
+        return self.alias(path.below("Constant", "|constant"), replace(self, shadowed=())._literal(node))
 
     def _literal(self, node: Constant) -> Group:
         items = tuple(("", literal_expr(value)) for value in literal_values(node))
@@ -169,6 +163,33 @@ def _single_note(node: Node) -> str | None:
     if node.format == "decimal" and node.scale is not None:
         return f"decimal, scale {node.scale}"
     return f"{node.format}, UTC" if node.format in ("date-time", "timestamp-millis") else None
+
+
+def _placed(branches: Sequence[Node], path: Path) -> Iterator[tuple[Node, Path]]:
+    """Branches, each with the path that what is inside of it has."""
+    kinds = Counter(_KINDS[type(it)] for it in branches if type(it) in _KINDS)
+    seen: Counter[str] = Counter()
+    for branch in branches:
+        kind = _KINDS.get(type(branch), "")
+        inner = path
+        if kind and len(kinds) + kinds[kind] > 2:  # their paths would be the same
+            at = str(seen[kind]) if seen[kind] else ""
+            inner = path.below(f"{kind}{at}", f"|{kind.lower()}{at}")
+            seen[kind] += 1
+        yield branch, inner
+
+
+def items_of(node: JsonArray | JsonTuple | JsonMap) -> Node:
+    """The type of what a list or map has inside."""
+    if isinstance(node, JsonTuple):
+        return _any_of((*node.items, node.rest))
+    return node.items if isinstance(node, JsonArray) else node.values
+
+
+def is_plain(node: Node) -> bool:
+    """Whether a value's literal is of this type for every type checker: one type, without others inside."""
+    branches = [it for it in _branches(node) if not isinstance(it, Nothing)]
+    return _is_anything(node) or (len(branches) == 1 and isinstance(branches[0], JsonScalar | JsonRef))
 
 
 def _branches(node: Node) -> list[Node]:

@@ -65,8 +65,9 @@ class JsonClassMaker:
         self, record: JsonObject, item: Property, name: str, types: JsonTypeWriter, defaults: JsonDefaults
     ) -> FieldDef:
         metadata = dict_of([('"json"', quote.string(item.name))]) if name != item.name else None
-        annotation = types.field(item, self._path(record, key_of(item.name), name))
-        default, problem = defaults.assigned(record, item, metadata)
+        path = self._path(record, key_of(item.name), name)
+        annotation = types.field(item, path)
+        default, problem = defaults.assigned(record, item, metadata, path)
         remarks = [note(item.type), problem]
         return FieldDef(name, item.name, annotation, default, remarked(doc(item.doc), remarks))
 

@@ -31,10 +31,10 @@ from kgen_runtime.codec.values import Duration
 
 from ..pycode import quote
 from ..pycode.expr import Expr, call, dict_of, list_of
-from .default_parts import assigned, clock, date_expr, ignored_default
-from .json_annotations import JsonTypeWriter, literal_expr
+from .default_parts import assigned, clock, date_expr, ignored_default, typed
+from .json_annotations import JsonTypeWriter, is_plain, items_of, literal_expr
 from .json_places import EXTRA, key_of
-from .type_writer import ModuleTypes
+from .type_writer import ModuleTypes, Path
 
 _FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
     "date": texts.date_of_text,
@@ -49,6 +49,7 @@ _FROM_NUMBER: Mapping[str, Callable[[int], Any]] = {
     "time-millis": texts.time_of_millis,
     "timestamp-millis": texts.datetime_of_millis,
 }
+_NOWHERE = Path("")
 
 
 class UnfitDefaultError(ValueError):
@@ -72,10 +73,12 @@ class JsonDefaults:
     _sound: set[tuple[str, str]] = field(default_factory=set, init=False, compare=False)
 
     def assigned(
-        self, owner: JsonObject, item: Property, metadata: Expr | None
+        self, owner: JsonObject, item: Property, metadata: Expr | None, path: Path = _NOWHERE
     ) -> tuple[Expr | None, str | None]:
-        """What stands after the `=` of an object's property, and why its default is ignored."""
-        expr, problem = self._default(owner, item)
+        """What stands after the `=` of an object's property, and why its default is ignored. `path`: that of
+        the property's type.
+        """
+        expr, problem = self._default(owner, item, path)
         if expr is None and not item.required:
             expr = self.types.name("rt.ABSENT") if takes_null(item.type) else "None"
         return assigned(self.types, expr, metadata), problem
@@ -87,33 +90,49 @@ class JsonDefaults:
         assert expr is not None
         return expr
 
-    def _default(self, owner: JsonObject, item: Property) -> tuple[Expr | None, str | None]:
+    def _default(self, owner: JsonObject, item: Property, path: Path) -> tuple[Expr | None, str | None]:
         if item.default is UNDEFINED:
             return None, None
         if item.default is None and not item.required and not takes_null(item.type):
             return None, None  # None is what stands for its absence
         try:
-            return self._own(owner, item), None
+            branch, expr = self._own(owner, item)
+            return self._typed(item, branch, expr, path), None
         except UnfitDefaultError as error:
             return None, ignored_default(item.default, str(error))
 
-    def _own(self, owner: JsonObject, item: Property) -> Expr:
-        """The default of a property. Raises `UnfitDefaultError`, also if making it makes another of it."""
+    def _typed(self, item: Property, branch: Node, expr: Expr, path: Path) -> Expr:
+        """The default of a property. A list or dict whose own type mypy does not find names it."""
+        if not isinstance(branch, JsonArray | JsonTuple | JsonMap) or (item.required and branch is item.type):
+            return expr
+        inside = items_of(branch)
+        return expr if is_plain(inside) else typed(expr, self.types.branch_type(item.type, branch, path))
+
+    def _own(self, owner: JsonObject, item: Property) -> tuple[Node, Expr]:
+        """The default of a property, and the branch of its type that it is of.
+
+        Raises `UnfitDefaultError`, also if making it makes another of it.
+        """
         key = owner.name, item.name
         if key in self._open:
             raise CircularDefaultError("holds itself")
         self._open.add(key)
         try:
-            expr = self.expr(item.type, item.default)
+            found = self._fitting(item.type, item.default)
         finally:
             self._open.remove(key)
         self._sound.add(key)
-        return expr
+        return found
 
     def expr(self, node: Node, value: Any) -> Expr:
         """The value as an expression. Raises `UnfitDefaultError`."""
-        if isinstance(node, JsonUnion):
-            return self._branch(node, value)
+        return self._fitting(node, value)[1]
+
+    def _fitting(self, node: Node, value: Any) -> tuple[Node, Expr]:
+        """The branch that the value is of, and the value."""
+        return self._branch(node, value) if isinstance(node, JsonUnion) else (node, self._single(node, value))
+
+    def _single(self, node: Node, value: Any) -> Expr:
         if isinstance(node, Anything):
             return _anything(value)
         if isinstance(node, JsonScalar):
@@ -124,11 +143,11 @@ class JsonDefaults:
             return self._named(self.names[node.name], value)
         return self._container(node, value)
 
-    def _branch(self, node: JsonUnion, value: Any) -> Expr:
+    def _branch(self, node: JsonUnion, value: Any) -> tuple[Node, Expr]:
         """The first branch that fits; of objects the one that requires most."""
         for branch in sorted(node.branches, key=self._required):
             try:
-                return self.expr(branch, value)
+                return self._fitting(branch, value)
             except CircularDefaultError:
                 raise
             except UnfitDefaultError:

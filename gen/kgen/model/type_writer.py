@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from ..pycode.expr import Alternatives, Expr
@@ -130,6 +130,7 @@ class TypeWriter(ABC, Generic[N]):
     classes: Mapping[str, str]
     shadowed: Collection[str] = ()
     dry: bool = False  # whether what is inside of lists and maps is left as it is
+    _taken: dict[tuple[str, ...], str] = field(default_factory=dict, compare=False)  # aliases by their path
 
     def name(self, name: str) -> str:
         """A builtin, a name of the standard library or of the runtime (`rt.Duration`)."""
@@ -161,6 +162,10 @@ class TypeWriter(ABC, Generic[N]):
         """The types that a value may have, each once, None last."""
 
     @abstractmethod
+    def branch_type(self, node: N, branch: N, path: Path) -> str:
+        """The type of one branch of a type, or of it alone, as `annotation` writes it there."""
+
+    @abstractmethod
     def holds_records(self, node: N) -> bool:
         """Whether the node is a union with a record among its branches."""
 
@@ -173,10 +178,18 @@ class TypeWriter(ABC, Generic[N]):
         # An alias stands outside of the class, where nothing is shadowed.
         types = replace(self, shadowed=()).alternatives(node, path)
         optional = types[-1] == "None"
-        alias = self.module.take(path)
-        self.module.alias(alias, self.aliased(node, types[:-1] if optional else types))
-        name = self.module.private(alias, self.shadowed) if alias in self.shadowed else alias
+        name = self.alias(path, self.aliased(node, types[:-1] if optional else types))
         return f"{name} | None" if optional else name
+
+    def alias(self, path: Path, types: Expr) -> str:
+        """The alias of what stands at a path, made once, by the name that it has in the class."""
+        name = self._taken.get(path.keys)
+        if name is None:
+            name = self.module.take(path)
+            self.module.alias(name, types)
+        if path.keys:
+            self._taken[path.keys] = name
+        return self.module.private(name, self.shadowed) if name in self.shadowed else name
 
     def aliased(self, node: N, types: Sequence[str]) -> Expr:
         """What an alias stands for."""

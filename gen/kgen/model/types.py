@@ -56,13 +56,16 @@ class Types(TypeWriter[Node]):
         branches = node.branches if isinstance(node, Union) else (node,)
         if not branches:
             return [self.name("NoReturn")]
-        lists = any(isinstance(branch, Array) for branch in branches)
-        entry = path.entry(alone=not lists)
-        types = [
-            self._single(branch, entry if isinstance(branch, Map) else path.item()) for branch in branches
-        ]
+        types = [self.branch_type(node, branch, path) for branch in branches]
         distinct = [name for name in dict.fromkeys(types) if name != "None"]
         return [*distinct, "None"] if "None" in types else distinct
+
+    def branch_type(self, node: Node, branch: Node, path: Path) -> str:
+        """See the base."""
+        branches = node.branches if isinstance(node, Union) else (node,)
+        if not isinstance(branch, Map):
+            return self._single(branch, path.item())
+        return self._single(branch, path.entry(alone=not any(isinstance(it, Array) for it in branches)))
 
     def holds_records(self, node: Node) -> bool:
         """See the base."""
