@@ -1,7 +1,8 @@
-"""The headers of dead letters, in the forms that tools know.
+"""The headers of dead letters, in the forms that tools know: kgen's own, Kafka Connect's (KIP-298), Kafka
+Streams' (KIP-1034) and Spring Kafka's.
 
-Kafka Connect: `__connect.errors.*` (KIP-298). Kafka Streams: `__streams.errors.*` (KIP-1034). Spring Kafka:
-`kafka_dlt-*`.
+A form of another system has each header that the system itself always writes, of the type that it has there;
+docs/dead-letters.md has the tables and their sources. `letter_headers` reads them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from ..messages import Failure, Headers, RawMessage, Stage
 
 Profile: TypeAlias = Callable[[Failure, RawMessage], Headers]
 
+_DESERIALIZATION: Final = frozenset({Stage.FRAMING, Stage.UNKNOWN_SCHEMA, Stage.DECODE, Stage.VALIDATE})
+_UNKNOWN: Final = -1
+_INT, _LONG = struct.Struct(">i"), struct.Struct(">q")
+
 
 def kgen(failure: Failure, raw: RawMessage) -> Headers:
     """`__kgen.error.*`: UTF-8, numbers as decimal text."""
-    return _text(
+    return _known(
         "__kgen.error.",
         {
             "stage": failure.stage.value,
@@ -46,73 +51,92 @@ def kgen(failure: Failure, raw: RawMessage) -> Headers:
 
 
 def connect(failure: Failure, raw: RawMessage) -> Headers:
-    """As Kafka Connect's sink connectors write them."""
-    return _text(
+    """As the sink connectors of Kafka Connect write them: UTF-8, numbers as decimal text, -1 for one that is
+    not known.
+    """
+    return _all(
         "__connect.errors.",
         {
             "topic": raw.topic,
-            "partition": raw.partition,
-            "offset": raw.offset,
+            "partition": _or_unknown(raw.partition),
+            "offset": _or_unknown(raw.offset),
             "connector.name": _flow(failure),
-            "task.id": 0,
+            "task.id": "0",
             "stage": _connect_stage(failure),
             "class.name": failure.step,
             "exception.class.name": failure.error_class,
             "exception.message": failure.message,
-            "exception.stacktrace": failure.traceback,
+            "exception.stacktrace": _stacktrace(failure),
         },
     )
 
 
 def streams(failure: Failure, raw: RawMessage) -> Headers:
-    """As Kafka Streams writes them."""
-    return _text(
+    """As Kafka Streams writes them: UTF-8, numbers as decimal text, -1 for one that is not known; the topic
+    of a record that was made in the flow is null.
+    """
+    return _all(
         "__streams.errors.",
         {
             "exception": failure.error_class,
             "message": failure.message,
-            "stacktrace": failure.traceback,
-            "topic": raw.topic,
-            "partition": raw.partition,
-            "offset": raw.offset,
+            "stacktrace": _stacktrace(failure),
+            "topic": raw.topic or None,
+            "partition": _or_unknown(raw.partition),
+            "offset": _or_unknown(raw.offset),
         },
     )
 
 
 def spring(failure: Failure, raw: RawMessage) -> Headers:
-    """As Spring Kafka's DeadLetterPublishingRecoverer writes them: some numbers in binary."""
-    key = "key-" if failure.part == "key" else ""
-    texts = {
-        "original-topic": raw.topic,
-        "original-consumer-group": _flow(failure),
-        "original-timestamp-type": "CREATE_TIME" if raw.timestamp is not None else None,
+    """As Spring Kafka's DeadLetterPublishingRecoverer writes them: texts in UTF-8, numbers in big-endian
+    binary. Of a record that was made in the flow, which Spring has not, the headers of the original are left
+    out.
+    """
+    key = "key-" if failure.part == "key" and failure.stage in _DESERIALIZATION else ""
+    why = {
         f"{key}exception-fqcn": failure.error_class,
+        "exception-cause-fqcn": failure.cause_class or failure.error_class,
         f"{key}exception-message": failure.message,
-        f"{key}exception-stacktrace": failure.traceback,
+        f"{key}exception-stacktrace": _stacktrace(failure),
     }
-    numbers = (
-        ("original-partition", ">i", raw.partition),
-        ("original-offset", ">q", raw.offset),
-        ("original-timestamp", ">q", raw.timestamp),
+    if raw.partition is None or raw.offset is None:
+        return _all("kafka_dlt-", why)
+    known = raw.timestamp is not None
+    return (
+        *_all("kafka_dlt-", {**why, "original-topic": raw.topic}),
+        ("kafka_dlt-original-partition", _INT.pack(raw.partition)),
+        ("kafka_dlt-original-offset", _LONG.pack(raw.offset)),
+        ("kafka_dlt-original-timestamp", _LONG.pack(_UNKNOWN if raw.timestamp is None else raw.timestamp)),
+        # What TimestampType prints; a consumer has not kept which of the two kinds it was.
+        ("kafka_dlt-original-timestamp-type", b"CreateTime" if known else b"NoTimestampType"),
+        *_all("kafka_dlt-", {"original-consumer-group": _flow(failure)}),
     )
-    binary = tuple(
-        (f"kafka_dlt-{name}", struct.pack(form, number))
-        for name, form, number in numbers
-        if number is not None
-    )
-    return _text("kafka_dlt-", texts) + binary
 
 
 PROFILES: Final[dict[str, Profile]] = {"kgen": kgen, "connect": connect, "streams": streams, "spring": spring}
 PREFIXES: Final = ("__kgen.error.", "__connect.errors.", "__streams.errors.", "kafka_dlt-")
 
 
-def _text(prefix: str, values: Mapping[str, str | int | None]) -> Headers:
+def _known(prefix: str, values: Mapping[str, str | int | None]) -> Headers:
+    """What is known."""
+    return _all(prefix, {name: str(value) for name, value in values.items() if value not in (None, "")})
+
+
+def _all(prefix: str, values: Mapping[str, str | None]) -> Headers:
     return tuple(
-        (prefix + name, str(value).encode(errors="backslashreplace"))
+        (prefix + name, None if value is None else value.encode(errors="backslashreplace"))
         for name, value in values.items()
-        if value not in (None, "")
     )
+
+
+def _or_unknown(number: int | None) -> str:
+    return str(_UNKNOWN if number is None else number)
+
+
+def _stacktrace(failure: Failure) -> str:
+    """kgen's own errors have none; Java's begins with class and message."""
+    return failure.traceback or f"{failure.error_class}: {failure.message}\n"
 
 
 def _flow(failure: Failure) -> str:
@@ -120,7 +144,7 @@ def _flow(failure: Failure) -> str:
 
 
 def _connect_stage(failure: Failure) -> str:
-    if failure.stage in (Stage.FRAMING, Stage.UNKNOWN_SCHEMA, Stage.DECODE, Stage.VALIDATE):
+    if failure.stage in _DESERIALIZATION:
         return "KEY_CONVERTER" if failure.part == "key" else "VALUE_CONVERTER"
     return (
         "TASK_PUT" if failure.stage in (Stage.SERIALIZE, Stage.PRODUCE, Stage.OVERSIZE) else "TRANSFORMATION"

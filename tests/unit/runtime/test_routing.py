@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import struct
 import time
 from dataclasses import replace
 from typing import Any
@@ -85,34 +84,6 @@ def test_a_dead_letter_keeps_the_original_byte_for_byte() -> None:
         "timestamp": b"99",
     }
     assert kafka.dead_letters == [letter]
-
-
-def letter_headers(profile: Any, **more: Any) -> dict[str, bytes | None]:
-    kafka = testing.Memory()
-    routed(rt.DeadLetter("dlq", kafka, headers=profile), failed(**more))
-    return dict(kafka.dead_letters[0].headers)
-
-
-def test_headers_as_kafka_connect_writes_them() -> None:
-    told = letter_headers("connect")
-    assert told["__connect.errors.topic"] == b"orders"
-    assert told["__connect.errors.partition"] == b"3"
-    assert told["__connect.errors.stage"] == b"TRANSFORMATION"
-    assert told["__connect.errors.exception.class.name"] == b"ValueError"
-
-
-def test_headers_as_kafka_streams_writes_them() -> None:
-    told = letter_headers("streams")
-    assert told["__streams.errors.offset"] == b"42"
-    assert told["__streams.errors.exception"] == b"ValueError"
-
-
-def test_headers_as_spring_writes_them() -> None:
-    told = letter_headers("spring", part="key")
-    assert told["kafka_dlt-original-partition"] == struct.pack(">i", 3)
-    assert told["kafka_dlt-original-offset"] == struct.pack(">q", 42)
-    assert told["kafka_dlt-original-timestamp"] == struct.pack(">q", 99)
-    assert told["kafka_dlt-key-exception-fqcn"] == b"ValueError"
 
 
 def test_a_letter_that_fails_again_has_the_newest_reason_once() -> None:
