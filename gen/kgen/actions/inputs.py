@@ -85,6 +85,19 @@ def brokers() -> str:
     return in_force(_BROKERS, Setting()).value
 
 
+def brokers_in_force(file: str, flag: str | None) -> Setting:
+    """The brokers of a command that reads or writes topics. Raises `ConfigError` if none are given."""
+    if flag is not None and not flag.strip():
+        raise ConfigError("there are no brokers", where="--brokers", hint="--brokers localhost:9092")
+    found = in_force(
+        _BROKERS, Setting(file, f"{config.NAME}, kafka.brokers"), Setting(flag or "", "--brokers")
+    )
+    if not found.value.strip():
+        hint = f'--brokers localhost:9092, {_BROKERS}, or [kafka] brokers = "localhost:9092" in kgen.toml'
+        raise ConfigError("no Kafka brokers are given", where=_BROKERS, hint=hint)
+    return found
+
+
 def settle(root: Path, flags: Flags, *, frozen: bool = False) -> Settled:
     """kgen.toml and the flags in one; if `frozen`, no registry is needed. Raises `ConfigError`."""
     text = config.read_text(root)

@@ -38,8 +38,9 @@ _CODES: dict[type[KgenError], int] = {
 _Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 _REPORT = "this is a bug in kgen; KGEN_DEBUG=1 shows the traceback: please report it"
 
-# Each is the function `command` of the module `<name>_command`, which is imported when it is asked for.
-_COMMANDS: Final = ("pull", "diff", "status", "outdated", "resolve", "sample", "doctor", "dev")
+# Each is the function `command` of the module `<name>_command`, or its functions `COMMANDS` by name; the
+# module is imported when it is asked for.
+_COMMANDS: Final = ("pull", "diff", "status", "outdated", "resolve", "sample", "doctor", "dev", "dlq")
 
 
 class _Commands(TyperGroup):
@@ -55,9 +56,17 @@ class _Commands(TyperGroup):
 
 @functools.cache
 def _load(name: str) -> Any:
-    alone = typer.Typer(**_SETTINGS)
-    alone.command(name)(importlib.import_module(f".{name}_command", __package__).command)
-    return typer.main.get_command(alone)
+    module = importlib.import_module(f".{name}_command", __package__)
+    inner = getattr(module, "COMMANDS", None)
+    if inner is None:
+        alone = typer.Typer(**_SETTINGS)
+        alone.command(name)(module.command)
+        return typer.main.get_command(alone)
+    group = typer.Typer(name=name, **_SETTINGS)
+    group.callback(help=module.HELP, invoke_without_command=True)(_help)
+    for each, function in inner.items():
+        group.command(each)(function)
+    return typer.main.get_command(group)
 
 
 _SETTINGS: Final[dict[str, Any]] = {
@@ -75,6 +84,11 @@ app = typer.Typer(
 )
 
 
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 def _version(value: bool) -> None:
     if value:
         typer.echo(f"kgen {__version__}")
@@ -89,8 +103,7 @@ def _main(
     ),
 ) -> None:
     """Typed Bytewax dataflows from a Kafka schema registry."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+    _help(context)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

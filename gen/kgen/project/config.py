@@ -68,6 +68,7 @@ class Config:
     topics: Mapping[str, TopicSettings] = field(default_factory=dict)
     json_models: JsonModels = "dataclasses"
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
+    brokers: str = ""  # host:port,host:port; for commands that read and write topics
 
 
 def load(root: Path) -> Config | None:
@@ -107,7 +108,8 @@ def parse(text: str) -> Config:
 def _config(data: Mapping[str, Any]) -> Config:
     _known(
         data,
-        {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics", "rules", "models"},
+        {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics", "rules", "models"}
+        | {"kafka"},
         "",
     )
     subjects = _get(data, "subjects", list, ["*"])
@@ -124,6 +126,7 @@ def _config(data: Mapping[str, Any]) -> Config:
         topics=_topics(_get(data, "topics", dict, {})),
         json_models=_json_models(_get(data, "models", dict, {})),
         ignore_rules=_ignore_rules(data.get("rules", {})),
+        brokers=_brokers(_get(data, "kafka", dict, {})),
     )
 
 
@@ -228,6 +231,15 @@ def _json_models(table: Mapping[str, Any]) -> JsonModels:
         raise ConfigError('models.json must be "dataclasses" or "pydantic"', where=NAME)
     found: JsonModels = word
     return found
+
+
+def _brokers(table: Mapping[str, Any]) -> str:
+    _known(table, {"brokers"}, "kafka.")
+    brokers: str = _get(table, "brokers", str, "", "kafka.")
+    if "@" in brokers:  # not shown: it may be a password
+        hint = "host:port alone; a user and a password are KGEN_KAFKA_SASL_USERNAME and _SASL_PASSWORD"
+        raise ConfigError("kafka.brokers holds an '@'", where=NAME, hint=hint)
+    return brokers
 
 
 def _globs(values: Iterable[Any]) -> list[str]:

@@ -145,13 +145,10 @@ class Kafka:
         Raises `ConfigError` for an option that kgen sets itself, but not for missing brokers: those are
         asked for when the flow starts.
         """
-        config = {
-            option_name(name[len(_PREFIX) :]): value
-            for name, value in os.environ.items()
-            if name.startswith(_PREFIX)
-        }
         return cls(
-            os.environ.get("KGEN_BROKERS"), config=config, registry=os.environ.get("KGEN_REGISTRY_URL")
+            os.environ.get("KGEN_BROKERS"),
+            config=options_of_env(),
+            registry=os.environ.get("KGEN_REGISTRY_URL"),
         )
 
     @property
@@ -330,6 +327,15 @@ class Kafka:
         config = {name: value if _may_show(name, value) else "***" for name, value in self._config.items()}
         brokers, registry = ",".join(self._brokers), _shown(self._registry)
         return f"{type(self).__name__}(brokers={brokers!r}, config={config!r}, registry={registry!r})"
+
+
+def options_of_env() -> dict[str, str]:
+    """librdkafka's options as the environment has them, secrets included."""
+    return {
+        option_name(name[len(_PREFIX) :]): value
+        for name, value in os.environ.items()
+        if name.startswith(_PREFIX)
+    }
 
 
 def _names(operations: Any) -> frozenset[str] | None:

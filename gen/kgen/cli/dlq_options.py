@@ -1,0 +1,68 @@
+"""Options that the commands of `kgen dlq` share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+
+import typer
+
+from ..dlq.letter_filter import LetterFilter, key_of, millis_of
+from ..errors import ConfigError
+
+Topic: TypeAlias = Annotated[str, typer.Argument(help="The dead-letter topic.")]
+Brokers: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--brokers", metavar="HOST:PORT", help="The brokers, instead of KGEN_BROKERS or those of kgen.toml."
+    ),
+]
+Fingerprints: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fingerprint", "-f", metavar="HEX", help="Only these, whole or the first digits; !HEX leaves out."
+    ),
+]
+Stages: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stage", metavar="STAGE", help="Only what failed there: decode, process, …; !STAGE leaves out."
+    ),
+]
+Since: TypeAlias = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="Failed at or after: ISO 8601, or an age: 2h.")
+]
+Until: TypeAlias = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="Failed before: ISO 8601, or an age: 2h.")
+]
+Keys: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--key", metavar="KEY", help="Only messages with this key: text, or 0x and hex digits."),
+]
+
+
+def letter_filter(
+    fingerprints: Sequence[str] | None,
+    stages: Sequence[str] | None,
+    since: str | None,
+    until: str | None,
+    keys: Sequence[str] | None,
+) -> LetterFilter:
+    """What the options ask for. Raises `ConfigError`."""
+    for name, given in (("--fingerprint", fingerprints), ("--stage", stages)):
+        if any(not each.strip("!") for each in given or ()):
+            raise ConfigError(
+                f"{name} is empty", where=name, hint="`kgen dlq list TOPIC` shows those there are"
+            )
+    found = LetterFilter(
+        fingerprints=tuple(each.lower() for each in fingerprints or ()),
+        stages=tuple(stages or ()),
+        since=None if since is None else millis_of(since, "--since"),
+        until=None if until is None else millis_of(until, "--until"),
+        keys=tuple(map(key_of, keys or ())),
+    )
+    if found.since is not None and found.until is not None and found.since >= found.until:
+        raise ConfigError(
+            "--since is not before --until", where="--since", hint="no letter is of such a time"
+        )
+    return found
