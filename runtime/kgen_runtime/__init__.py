@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .messages import TOMBSTONE, Failure, Headers, Message, RawMessage, Stage, Tombstone
     from .producer.sink import sink
     from .recovery.folder import Recovery
+    from .routing.breaker import Breaker
     from .routing.by_stage import ByStage
     from .routing.crash import Crash
     from .routing.dead_letter import DeadLetter
@@ -87,6 +88,7 @@ __all__ = [
     "Absent",
     "Align",
     "AvroSerde",
+    "Breaker",
     "ByStage",
     "BytesSerde",
     "ConfigError",
@@ -171,6 +173,7 @@ _NAMES: Final = {
     ".codec.values": "ABSENT Absent Duration LocalTimestampNanos TimestampNanos",
     ".routing.route": "check route",
     ".messages": "TOMBSTONE Failure Headers Message RawMessage Stage Tombstone",
+    ".routing.breaker": "Breaker",
     ".routing.by_stage": "ByStage",
     ".routing.crash": "Crash",
     ".routing.dead_letter": "DeadLetter",

@@ -72,6 +72,10 @@ class Totals(Collector):
         self._cells.setdefault(labels, []).append(cell)
         return cell
 
+    def total(self) -> int:
+        """The sum of all."""
+        return sum(cell.value for cells in list(self._cells.values()) for cell in list(cells))
+
     def describe(self) -> Iterable[CounterMetricFamily]:
         """Names, for the registry."""
         name, text, labels = self._about
@@ -142,6 +146,10 @@ _DELIVERY: Final = Histogram(
 )
 
 
+_unreadable: Final = Cell()
+_unreadable_lock: Final = threading.Lock()
+
+
 @dataclass(frozen=True)
 class Figures:
     """What has been counted in this process so far, by topic."""
@@ -179,6 +187,11 @@ def figures() -> Figures:
         lag[labels["topic"]] += value
     filtered = sum(value for _, value in _samples(_FILTERED))
     return Figures(read, _sums(_PRODUCED[0], "topic"), _sums(_REFUSED, "topic"), filtered, dict(lag))
+
+
+def messages_read() -> int:
+    """How many messages this process has read so far, those that could not be decoded among them."""
+    return _READ[0].total() + _unreadable.value
 
 
 def _sums(metric: Collector, label: str) -> Count[str]:
@@ -328,6 +341,9 @@ class PartitionCounts:
 
 def failed(topic: str, stage: str, schema_id: int | None) -> None:
     """A message failed."""
+    if stage in _READ_STAGES:
+        with _unreadable_lock:
+            _unreadable.value += 1
     _FAILURES.get(topic, stage, _label(schema_id)).inc()
 
 

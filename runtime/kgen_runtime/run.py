@@ -1,8 +1,9 @@
 """Running a flow: `python -m kgen_runtime.run MODULE:FLOW [--workers N] [--processes N] [--recovery DIR]`.
 
 As `python -m bytewax.run`, with recovery partitions made on first use, several local processes, and a stop
-that keeps everything. Exit codes: 0 the flow ended or was stopped cleanly (SIGTERM, SIGINT); 2 an error; 75
-it was stopped to be started again (`on_new_partitions`); 130 interrupted by a second signal.
+that keeps everything. Exit codes: 0 the flow ended or was stopped cleanly (SIGTERM, SIGINT); 2 an error; 65
+too much failed (`rt.Breaker`); 75 it was stopped to be started again (`on_new_partitions`); 130 interrupted
+by a second signal.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ from .runner.shutdown import (
     DONE,
     FAILED,
     INTERRUPTED,
-    RESTART,
     DrainedExit,
     ProcessShutdown,
+    exit_code,
     handle_signals_before_run,
 )
 from .state.current_folder import kept_in
@@ -130,7 +131,9 @@ def _run_here(args: argparse.Namespace) -> int:
             _run_flow(args, flow, config)
     for source in sources(flow):
         source.commit_ended()
-    return RESTART if STOP.restart else DONE
+    if STOP.failure is not None:
+        report_error(STOP.failure, args.control)
+    return exit_code()
 
 
 def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> RecoveryConfig | None:

@@ -135,6 +135,7 @@ class ShutdownController:
         self.state = state
         self.way: Way = "end"
         self.restart = False
+        self.failure: Exception | None = None
         self._actions = actions
         self._reading: set[object] = set()
 
@@ -191,6 +192,18 @@ class ShutdownController:
             if self._actions is not None:
                 self._actions.requested(to)
             self._check()
+
+    def fail(self, error: Exception) -> bool:
+        """Ask the sources to stop because of an error with which the run is to end once everything that was
+        read is done with. False if that cannot be: no runner is there, or no source that stops.
+        """
+        with self._lock:
+            if self._actions is None or self.state in _UNLISTED or self.state is _S.OVER:
+                return False
+            self.failure = self.failure or error
+            if self._reading or self.state is _S.BUILDING:  # else all have ended, and so will the run
+                self.request()
+            return True
 
     def list(self) -> None:
         """A source has looked which partitions there are. What was asked of an earlier run of this process is

@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m kgen_runtime.run",
         description="Run a dataflow.",
-        epilog="Exit codes: 0 ended or stopped cleanly, 2 error, 75 start it again, 130 interrupted.",
+        epilog="Exit codes: 0 ended or stopped cleanly, 2 error, 65 too much failed, 75 start it again, "
+        "130 interrupted.",
     )
     parser.add_argument("flow", metavar="MODULE[:FLOW]", help="the flow, or a function that returns it")
     parser.add_argument(

@@ -46,7 +46,7 @@ from .control_channel import (
 from .early_signals import handled, hold_back
 from .error_report import CutOffError
 from .log_format import write_line
-from .shutdown import DONE, DRAIN_TIME, FAILED, INTERRUPTED, RESTART
+from .shutdown import BROKEN_OFF, DONE, DRAIN_TIME, FAILED, INTERRUPTED, RESTART
 
 _LOOK_EVERY: Final = 0.02
 _PATIENCE: Final = 5.0
@@ -139,17 +139,17 @@ class ClusterWatch:
             for index in range(len(self._members)):  # also what they sent before they ended
                 self._read(index)
             for index, code in enumerate(codes):
-                if code not in (None, DONE, RESTART) and index not in self._cut_off:
+                if code not in (None, DONE, BROKEN_OFF, RESTART) and index not in self._cut_off:
                     log.error("process %s ended with code %s; stopping all", index, code)
                     return FAILED
             if self.state is ClusterState.CUT_OFF:
                 self._check_patience(codes)
             elif None not in codes:
-                return RESTART if RESTART in codes else DONE
+                return _joint(codes)
             elif self._end_at is not None and time.monotonic() > self._end_at:
                 for index in (index for index, code in enumerate(codes) if code is None):
                     log.warning("process %s does not end: killed; the next run repeats the last epoch", index)
-                return RESTART if RESTART in codes else DONE
+                return _joint(codes)
             if len(self._signals) > 1:
                 return INTERRUPTED
             if self._signals:
@@ -203,6 +203,11 @@ class ClusterWatch:
         if key not in self._errors:
             self._errors.add(key)
             write_line(shown)
+
+
+def _joint(codes: Sequence[int | None]) -> int:
+    """Of processes that have all ended as they were asked to."""
+    return next((code for code in (BROKEN_OFF, RESTART) if code in codes), DONE)
 
 
 def _started(args: argparse.Namespace, index: int, addresses: str) -> Member:

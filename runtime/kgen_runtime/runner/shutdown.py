@@ -31,7 +31,7 @@ from ..stop import STOP, ShutdownState
 from .control_channel import ChannelClosedError, Command, ControlChannelError, ProcessEnd, ProcessReport
 from .early_signals import SIGNALS, handled, hold_back
 
-DONE, FAILED, RESTART, INTERRUPTED = 0, 2, 75, 130
+DONE, FAILED, BROKEN_OFF, RESTART, INTERRUPTED = 0, 2, 65, 75, 130
 """Exit codes."""
 
 DRAIN_TIME: Final = timedelta(seconds=30)
@@ -282,6 +282,13 @@ class SignalPipe:
                     STOP.request()
 
 
+def exit_code() -> int:
+    """Of a run that has ended as it was asked to."""
+    if STOP.failure is not None:
+        return BROKEN_OFF
+    return RESTART if STOP.restart else DONE
+
+
 def _start_thread(name: str, act: Callable[..., None], *args: object) -> None:
     threading.Thread(target=act, args=args, name=name, daemon=True).start()
 
@@ -294,5 +301,7 @@ def _exit_unbegun() -> NoReturn:
 
 def _exit() -> NoReturn:
     PROGRESS.finish()
+    if STOP.failure is not None:
+        log.error("%s", STOP.failure)
     logging.shutdown()
-    os._exit(RESTART if STOP.restart else DONE)
+    os._exit(exit_code())
