@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     )
     from .steps.item_steps import filter, filter_map, flat_map, key_on, map  # noqa: A004 - as Bytewax's
     from .steps.lateness import late
+    from .steps.stateful_steps import stateful_flat_map, stateful_map
     from .steps.value_steps import map_value
     from .steps.wire_steps import deserialize, serialize
 
@@ -164,6 +165,8 @@ __all__ = [
     "serialize",
     "sink",
     "source",
+    "stateful_flat_map",
+    "stateful_map",
 ]
 
 # The same imports as above for type checkers: a test compares the two.
@@ -192,6 +195,7 @@ _NAMES: Final = {
     ".flow.split": "Split",
     ".steps.item_steps": "filter filter_map flat_map key_on map",
     ".steps.lateness": "late",
+    ".steps.stateful_steps": "stateful_flat_map stateful_map",
     ".steps.value_steps": "map_value",
     ".steps.wire_steps": "deserialize serialize",
     ".flow.topic": "Topic",

@@ -17,7 +17,7 @@ from ..messages import Failure
 from ..producer.eligibility import check_flow
 from ..producer.sink import sink
 from ..reporting.call_site import note_step
-from ..steps import item_steps
+from ..steps import item_steps, stateful_steps
 from ..steps.lateness import late
 from ..steps.value_steps import map_value
 from ..steps.wire_steps import deserialize, serialize
@@ -30,7 +30,7 @@ _PORTS: Final[dict[Any, str]] = {
         (deserialize, "errs"),
         (serialize, "errs"),
         (map_value, "errs"),
-        *((step, "errs") for step in item_steps.STEPS),
+        *((step, "errs") for step in (*item_steps.STEPS, *stateful_steps.STEPS)),
         (late, "down"),
         (sink, "down"),
     )

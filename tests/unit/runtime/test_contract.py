@@ -44,6 +44,14 @@ def test_step_ids(orders: rt.Topic[str, str], out: rt.Topic[str, str]) -> None:
     assert stateful <= set(step_ids(flow.substeps))
 
 
+def test_step_ids_of_steps_with_state() -> None:
+    flow = Dataflow("flow")
+    up: Stream[Any] = op.input("in", flow, TestingSource([]))
+    rt.stateful_map("one", up, lambda state, value: (state, value))
+    rt.stateful_flat_map("many", up, lambda state, value: (state, [value]))
+    assert {"flow.one.state", "flow.many.state"} <= set(step_ids(flow.substeps))
+
+
 def test_partition_keys(orders: rt.Topic[str, str]) -> None:
     inputs = [rt.RawMessage(key=None, value=b"v", topic="orders", partition=p) for p in (0, 1)]
     source: Any = KafkaSource(

@@ -1,0 +1,49 @@
+"""What failed in a step with state, until its key is known and it becomes a `Failure`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import bytewax.operators as op
+from bytewax.dataflow import Stream, operator
+from bytewax.inputs import AbortExecution
+
+from ..flow.guards import Guard
+from ..flow.split import Split
+from ..messages import Failure
+from .state_copies import KeptStateError
+
+PASSES: Final = (AbortExecution, KeptStateError)
+"""What is not the failure of a single message."""
+
+
+@dataclass(slots=True)
+class FailedValue:
+    """A value for which `function`, which the user gave, raised `error`. It leaves its step and the next one
+    takes it out: both are in one process.
+    """
+
+    value: Any
+    error: Exception
+    function: object
+    attributes: dict[str, Any] | None = None
+
+
+@operator
+def parted(step_id: str, up: Stream[tuple[str, Any]], guard: Guard) -> Split[tuple[str, Any]]:
+    """Values with their keys, and the failures of those that failed."""
+
+    def failures(items: list[tuple[str, Any]]) -> list[Failure]:
+        return [
+            guard.failure((key, each.value), each.error, each.function, attributes=each.attributes)
+            for key, each in items
+            if type(each) is FailedValue
+        ]
+
+    return Split(
+        op.flat_map_batch(
+            "oks", up, lambda items: [each for each in items if type(each[1]) is not FailedValue]
+        ),
+        op.flat_map_batch("errs", up, failures),
+    )
