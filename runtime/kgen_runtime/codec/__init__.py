@@ -11,7 +11,7 @@ import functools
 import importlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final, Literal, Protocol, TypeAlias, cast, get_args
 
@@ -21,6 +21,7 @@ from .avro.resolution.resolve import resolve
 from .avro.schema.tree import Schema
 from .decoded import Decoded
 from .json.json_build import JsonReaderBuilder, JsonWriterBuilder
+from .json.number_forms import NumberForm
 from .json.schema.json_tree import JsonSchema
 from .limits import MAX_DEPTH, MOST_DEPTH
 from .slotted_classes import is_plain
@@ -184,6 +185,17 @@ def make_json_writer(
     _announce()
     nodes = _nodes(engine, "json_writer")
     made: Writer = nodes.JsonNodeWriter(JsonWriterBuilder(nodes, schema, classes or {}).root())
+    return made
+
+
+def json_value_reader(numbers: NumberForm) -> Callable[[bytes], Any] | None:
+    """What gives the value of a JSON message, for a validator, or raises `DecodeError`; None in plain Python.
+
+    A message in which a name stands twice is refused.
+    """
+    if ENGINE != "native":
+        return None
+    made: Callable[[bytes], Any] = _nodes("native", "json_reader").json_value_reader(numbers)
     return made
 
 

@@ -10,7 +10,7 @@ from ..codec.json.json_pointers import json_pointer
 from ..codec.json.schema.json_bundle import SchemaBundle, bundle_schema
 from ..errors import ConfigError, SchemaError, SchemaProblem, ValidationError
 from ..reporting.printable import printable
-from .json_values import exact_value, float_value, floats_serve
+from .json_values import form_for, value_reader
 from .schemas import WriterSchema
 
 if TYPE_CHECKING:
@@ -54,16 +54,12 @@ class JsonValidator:
         self._title = title
         self._bundle = bundle
         self._validator = _compiled(bundle)
-        self._floats_serve = floats_serve(bundle.documents.values())
+        self._read = value_reader(form_for(bundle.documents.values()))
 
     def check(self, payload: bytes, offset: int = 0) -> ValidationError | None:
         """The error of a payload that decodes, without its first `offset` bytes; None if it is valid."""
         try:
-            message = payload[offset:]
-            floats = float_value(message) if self._floats_serve else None
-            if floats is not None and self._validator.is_valid(floats[0]):
-                return None
-            value = exact_value(message)
+            value = self._read(payload[offset:])
             return None if self._validator.is_valid(value) else self._error(*self._problems(payload, value))
         except (ValueError, StopIteration, RecursionError) as error:
             return self._error([], printable(f"cannot be validated: {error}", _PROBLEM))

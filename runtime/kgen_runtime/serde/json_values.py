@@ -6,100 +6,81 @@ With Decimals that is slow, both to parse and to validate; there are floats wher
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable
-from decimal import Decimal, InvalidOperation
-from functools import cache
-from typing import Any, Final, NoReturn
+from decimal import Decimal
+from functools import partial
+from typing import Any, NoReturn
 
-from ..codec import ENGINE, make_json_reader
-from ..codec.json.schema.json_parser import parse_json_schema
+from ..codec import json_value_reader
+from ..codec.json.number_forms import FLOAT_DIGITS, NumberForm, fraction_of
 from ..errors import DecodeError
 
-_DIGITS: Final = 15
-"""Different decimals of so many digits are different floats, in the same order."""
-_LONG: Final = b"0" * (_DIGITS + 2)
 
+def form_for(documents: Iterable[Any]) -> NumberForm:
+    """The numbers whose values are valid by these schemas if and only if the exact ones are.
 
-def exact_value(payload: bytes) -> Any:
-    """Of a payload that decodes: fractions are Decimals. Raises `ValueError`, `RecursionError`."""
-    text = payload.decode()
-    if text[:1] not in ("{", "["):
-        text = text.removeprefix("\ufeff").lstrip(" \t\r\n")
-    try:
-        return _FAST(text, 0)[0]
-    except InvalidOperation:
-        return _EXACT(text, 0)[0]
-
-
-def floats_serve(documents: Iterable[Any]) -> bool:
-    """Whether values of `float_value` are valid by these schemas if and only if the exact ones are.
-
-    So it is if numbers are compared with ones of 15 digits (or with integers), and nothing is calculated:
-    then no two of them are the same float. Keywords are looked for everywhere, also in data.
+    A number that is not whole, and a float near it that is not either, lie between the same whole numbers.
+    So these floats serve where numbers are compared with integers alone, and calculated with by integers.
+    Those of up to 15 digits serve where numbers are compared with ones of 15 digits, and nothing is
+    calculated: no two of them are the same float. Keywords are looked for everywhere, also in data.
     """
+    form = NumberForm.WHOLE
     left = list(documents)
     while left:
         it = left.pop()
         if isinstance(it, dict):
-            if "multipleOf" in it or "divisibleBy" in it:
-                return False
+            if it.get("uniqueItems", False) is not False:  # items are compared with each other
+                form = NumberForm.SHORT
+            if not all(isinstance(it.get(name, 1), int) for name in ("multipleOf", "divisibleBy")):
+                return NumberForm.EXACT
             left.extend(it.values())
         elif isinstance(it, list):
             left.extend(it)
         elif isinstance(it, Decimal):
             _, digits, exponent = it.as_tuple()
-            if len(digits) > _DIGITS or not isinstance(exponent, int) or not -_DIGITS <= exponent <= 0:
-                return False
+            if (
+                len(digits) > FLOAT_DIGITS
+                or not isinstance(exponent, int)
+                or not -FLOAT_DIGITS <= exponent <= 0
+            ):
+                return NumberForm.EXACT
+            form = NumberForm.SHORT
         elif isinstance(it, float):
-            return False
-    return True
+            return NumberForm.EXACT
+    return form
 
 
-def float_value(payload: bytes) -> tuple[Any] | None:
-    """The value of a payload that decodes, with floats; None if a number in it may need to be exact.
+def value_reader(form: NumberForm) -> Callable[[bytes], Any]:
+    """What gives the value of a payload that decodes. It raises `ValueError`, `RecursionError`."""
+    loads = partial(_loads, _scanner(form))
+    reader = json_value_reader(form)
+    if reader is None:
+        return loads
 
-    Such is one with an exponent, or with more than 15 digits. Text that looks like one counts as well.
-    """
-    shape = payload.translate(_SHAPE)
-    if shape.find(_LONG) >= 0 or _EXPONENT.search(shape):  # `in` takes several times as long
-        return None
-    try:
-        return (_floats()(payload),)
-    except (DecodeError, ValueError, StopIteration):
-        return None  # what a reader of all refuses in a property that is dropped: a name twice, for one
+    def read(payload: bytes) -> Any:
+        try:
+            return reader(payload)
+        except DecodeError:
+            return loads(payload)  # what is refused in a property that is dropped: a name twice, for one
+
+    return read
 
 
-# The payload's digits and points are "0", its exponents "e", signs "+", what ends a number ",".
-_TOKENS: Final = b"0123456789.eE+-,]} \t\r\n"
-_REST: Final = bytes(code for code in range(256) if code not in _TOKENS)
-_SHAPE: Final = bytes.maketrans(_TOKENS + _REST, b"0" * 11 + b"ee++" + b"," * 7 + b"x" * len(_REST))
-_EXPONENT: Final = re.compile(rb"0e\+?0+(?:,|$)")
+def _scanner(form: NumberForm) -> Callable[[str, int], tuple[Any, int]]:
+    decoder: Any = json.JSONDecoder(
+        parse_float=lambda text: fraction_of(text, form), parse_constant=_no_constant
+    )
+    scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once
+    return scan
+
+
+def _loads(scan: Callable[[str, int], tuple[Any, int]], payload: bytes) -> Any:
+    """What comes after the value is not looked at, since the decoder did that."""
+    text = payload.decode()
+    if text[:1] not in ("{", "["):
+        text = text.removeprefix("\ufeff").lstrip(" \t\r\n")
+    return scan(text, 0)[0]
 
 
 def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not a JSON value")
-
-
-def _exact(text: str) -> Decimal:
-    """A number with an exponent that Decimal does not take is as large, or as small, as it takes."""
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        sign, is_small = "-" * text.startswith("-"), "e-" in text.lower()
-        return Decimal(f"{sign}1e{'-' * is_small}999999999999")
-
-
-# What comes after the value is not looked at, since the decoder did that.
-_DECODERS: Final[tuple[Any, Any]] = (
-    json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant),
-    json.JSONDecoder(parse_float=_exact, parse_constant=_no_constant),
-)
-_FAST: Final = _DECODERS[0].scan_once
-_EXACT: Final = _DECODERS[1].scan_once
-
-
-@cache
-def _floats() -> Callable[[bytes], Any]:
-    """Not made before it is used: every flow imports this module, and the first reader is logged."""
-    return make_json_reader(parse_json_schema("true")).decode if ENGINE == "native" else json.loads

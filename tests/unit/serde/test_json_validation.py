@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
@@ -21,7 +22,9 @@ from hypothesis import strategies as st
 from tests.scripted import Answer, Server
 
 import kgen_runtime as rt
-from kgen_runtime.codec.json.schema.json_bundle import SchemaBundle
+from kgen_runtime.codec import json_value_reader
+from kgen_runtime.codec.json.number_forms import NumberForm, fraction_of
+from kgen_runtime.codec.json.schema.json_bundle import SchemaBundle, bundle_schema
 from kgen_runtime.errors import ConfigError, DecodeError, EncodeError, SchemaError, ValidationError
 from kgen_runtime.flow.failures import failure
 from kgen_runtime.messages import RawMessage, Stage
@@ -30,7 +33,7 @@ from kgen_runtime.serde import JsonSerde, Schemas, SchemaStore, WriterSchema
 from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.json_payloads import json_payloads
 from kgen_runtime.serde.json_validation import MOST_PROBLEMS, JsonValidator, json_validator
-from kgen_runtime.serde.json_values import float_value
+from kgen_runtime.serde.json_values import form_for, value_reader
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
@@ -434,33 +437,94 @@ LIMITS = ["const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     st.sampled_from(LIMITS),
     st.from_regex(r"-?(0|[1-9][0-9]{0,9})\.[0-9]{1,9}", fullmatch=True),
     st.integers(0, len(_near("0.0")) - 1),
+    st.booleans(),
+    st.sampled_from(["number", "integer"]),
+    st.sampled_from([DRAFT_4, DRAFT_7]),
 )
-def test_the_verdict_is_that_on_the_exact_numbers(keyword: str, number: str, near: int) -> None:
+def test_the_verdict_is_that_on_the_exact_numbers(
+    keyword: str, number: str, near: int, unique: bool, kind: str, draft: str
+) -> None:
     limit = _near(number)[near]
+    assume(draft != DRAFT_4 or not keyword.startswith("exclusive"))
     assume(keyword != "multipleOf" or Decimal(limit) > 0)
-    version = WriterSchema(1, 1, f'{{"items": {{"{keyword}": {limit}}}, "uniqueItems": true}}', type="JSON")
+    items = f'{{"{keyword}": {limit}, "type": "{kind}"}}'
+    text = f'{{"$schema": "{draft}", "items": {items}, "uniqueItems": {json.dumps(unique)}}}'
+    version = WriterSchema(1, 1, text, type="JSON")
     ours, exact = json_validator(version, "s"), json_validator.__wrapped__(version, "s")
-    exact._floats_serve = False
-    for text in [*_near(number), ", ".join(_near(number)[:1] * 2)]:
+    exact._read = value_reader(NumberForm.EXACT)
+    near_ones = _near(number)
+    for text in [*near_ones, *(f"{near_ones[0]}, {each}" for each in near_ones)]:
         payload = f"[{text}]".encode()
         assert (ours.check(payload) is None) == (exact.check(payload) is None), (text, limit)
 
 
 @pytest.mark.parametrize(
-    ("payload", "serves"),
+    ("schema", "form"),
     [
-        (b'{"a": 1.5, "b": [-0.25, 1234567890123456], "c": "4e2"}', True),
-        (b"123456789012.345", True),
-        (b"1234567890123.456", False),
-        (b"1e5", False),
-        (b'{"a": 1E-5}', False),
-        (b'{"a": 1, "a": 2}', None),  # as the engine takes it
+        ({"minimum": 3, "type": "number"}, NumberForm.WHOLE),
+        ({"multipleOf": 5, "const": [1, {"a": 10**30}]}, NumberForm.WHOLE),
+        ({"maximum": 2.0}, NumberForm.WHOLE),
+        ({"maximum": 0.5}, NumberForm.SHORT),
+        ({"uniqueItems": True}, NumberForm.SHORT),
+        ({"uniqueItems": False}, NumberForm.WHOLE),
+        ({"multipleOf": 0.5}, NumberForm.EXACT),
+        ({"items": [{"not": {"enum": [[0.1234567890123456]]}}]}, NumberForm.EXACT),
+        ({"minimum": 1e-30}, NumberForm.EXACT),
     ],
 )
-def test_floats_are_taken_where_they_lose_nothing(payload: bytes, serves: bool | None) -> None:
-    value = float_value(payload)
-    assert serves is None or (value is not None) == serves
-    assert value is None or value[0] == json.loads(payload)
+def test_numbers_are_as_exact_as_the_schema_asks_for(schema: object, form: NumberForm) -> None:
+    bundle = bundle_schema(json.dumps(schema), {})
+    assert form_for(bundle.documents.values()) is form
+
+
+@pytest.mark.parametrize(
+    ("text", "short", "whole"),
+    [
+        ("0.25", float, float),
+        ("-123456789012.345", float, float),
+        ("0.00000000000000000001", float, float),  # zeros in front are no digits
+        ("1234567890123.456", Decimal, float),
+        ("1.00000000000000001", Decimal, Decimal),  # its float is 1.0
+        ("9007199254740993.5", Decimal, Decimal),
+        ("1e5", Decimal, Decimal),
+        ("1.5E-5", Decimal, float),
+        ("1e400", Decimal, Decimal),
+        ("-1e-400", Decimal, Decimal),
+        ("1e-99999999999999999999", Decimal, Decimal),
+    ],
+)
+def test_floats_are_taken_where_they_lose_nothing(text: str, short: type, whole: type) -> None:
+    kinds = {NumberForm.EXACT: Decimal, NumberForm.SHORT: short, NumberForm.WHOLE: whole}
+    for form, kind in kinds.items():
+        number = fraction_of(text, form)
+        assert type(number) is kind
+        assert number == (float(text) if kind is float else number)
+
+
+NUMBER_TEXTS = st.from_regex(r"-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+
+
+@given(st.lists(NUMBER_TEXTS), st.sampled_from(NumberForm))
+def test_both_engines_read_the_same_values(numbers: list[str], form: NumberForm) -> None:
+    text = f'{{"a": [{", ".join(numbers)}], "b": {{"c": null, "d": "0.5e3"}}}}'
+    reader = json_value_reader(form)
+    assert reader is not None
+    native, python = (json.dumps(read(text.encode()), default=repr) for read in (reader, _in_python(form)))
+    assert native == python
+
+
+def _in_python(form: NumberForm) -> Callable[[bytes], Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kgen_runtime.serde.json_values.json_value_reader", lambda form: None)
+        return value_reader(form)
+
+
+@pytest.mark.parametrize("form", NumberForm)
+def test_of_a_name_that_stands_twice_the_last_counts(form: NumberForm) -> None:
+    for read in (value_reader(form), _in_python(form)):
+        assert read(b'\xef\xbb\xbf {"a": 1, "a": 2.5}\n') == {"a": 2.5}
+        with pytest.raises(ValueError, match="NaN"):
+            read(b'{"a": NaN}')
 
 
 def test_schemas_inside_of_each_other_lead_to_each_other() -> None:

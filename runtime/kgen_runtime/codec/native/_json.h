@@ -54,6 +54,19 @@ KGEN_STATIC inline PyObject *kgen_ascii(const uint8_t *text, Py_ssize_t size) {
     return out;
 }
 
+/* A hash of a short text, of which every byte counts up to 16, and the first and last 8 of a longer one. */
+KGEN_STATIC inline uint64_t kgen_hash(const uint8_t *text, Py_ssize_t size) {
+    uint64_t first = 0, last = 0;
+    if (size >= 8) {
+        memcpy(&first, text, 8);
+        memcpy(&last, text + size - 8, 8);
+    } else {
+        for (Py_ssize_t i = 0; i < size; i++) first = first << 8 | text[i];
+    }
+    first = (first * 0x9E3779B97F4A7C15ULL ^ last ^ (uint64_t)size) * 0xD6E8FEB86659FD93ULL;
+    return first >> 40 ^ first >> 32;
+}
+
 /* The first byte that is not of valid UTF-8 (RFC 3629: no surrogates, nothing overlong), or `end`. */
 KGEN_STATIC const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) {
     uint64_t words[4];

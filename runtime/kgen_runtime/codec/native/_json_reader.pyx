@@ -15,6 +15,7 @@ from cpython.long cimport PyLong_AsSsize_t
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.unicode cimport PyUnicode_DecodeASCII
+from libc.math cimport floor
 from libc.stdint cimport int64_t, uint64_t, uint8_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
@@ -31,7 +32,8 @@ from ..json.json_build import constant_key
 from ..json.json_pointers import json_pointer
 from ..json.json_reasons import repeated_property, unknown_property
 from ..json.json_texts import UnfitTextError, decimal_of_base64, decimal_of_number, integer_of_number
-from ..limits import ITEMS, ITEMS_PER_BYTE, NUMBER_DIGITS
+from ..json.number_forms import FLOAT_DIGITS as SHORT_DIGITS, NumberForm, exact_number
+from ..limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH, NUMBER_DIGITS
 from ..reasons import ENDS as DATA_ENDS, TOO_DEEP as NESTED_TOO_DEEP, TOO_EMPTY as TOO_MANY_ITEMS
 
 include "json_cursor.pxi"
@@ -79,6 +81,9 @@ cdef dict TEXTS = {
 }
 
 cdef object ZERO = 0
+cdef int EXACT_FORM = NumberForm.EXACT
+cdef int SHORT_FORM = NumberForm.SHORT
+cdef Py_ssize_t FLOAT_DIGITS = SHORT_DIGITS
 
 
 cdef class JsonNodeReader:

@@ -206,7 +206,7 @@ cdef class JsonAnythingNode(JsonNode):
         if kind == NUMBER_KIND:
             if take_number(c, &n) < 0:
                 return NULL
-            value = float_of(c, &n) if n.real else integer_of(c, &n)
+            value = self.fraction(c, &n) if n.real else integer_of(c, &n)
             if value != NULL:
                 c.at = n.end
             return value
@@ -216,6 +216,10 @@ cdef class JsonAnythingNode(JsonNode):
             not_a_value(c)
             return NULL
         return take_literal(c)
+
+    cdef PyObject *fraction(self, Cursor *c, const kgen_number *n) noexcept:
+        """A number with a point or an exponent."""
+        return float_of(c, n)
 
     cdef PyObject *container(self, Cursor *c, int kind) noexcept:
         cdef PyObject *out
@@ -233,6 +237,32 @@ cdef class JsonAnythingNode(JsonNode):
                 out = NULL
         c.depth += 1
         return out
+
+
+cdef class JsonValueNode(JsonAnythingNode):
+    """A value of any type, for a validator: its numbers with a fraction or an exponent are floats or Decimals, see `NumberForm`."""
+
+    cdef int form
+
+    def __init__(self, int form):
+        self.keys = KeyCache(VALUE_KEYS)
+        self.form = form
+
+    cdef PyObject *fraction(self, Cursor *c, const kgen_number *n) noexcept:
+        cdef double value = 0
+        cdef bint short = n.digits <= FLOAT_DIGITS and n.end - c.at == n.negative + n.written + 1  # no exponent
+        if self.form == EXACT_FORM or (self.form == SHORT_FORM and not short):
+            return made_of_number(c, n, exact_number)
+        if kgen_double(c.at, n, &value) < 0:
+            return NULL
+        if short or (floor(value) != value and value - value == 0):
+            return PyFloat_FromDouble(value)
+        return made_of_number(c, n, exact_number)
+
+
+def json_value_reader(int form):
+    """Values of payloads, with numbers of a `NumberForm`; one in which a name stands twice is refused."""
+    return JsonNodeReader(JsonValueNode(form), MAX_DEPTH).decode
 
 
 cdef int skip(Cursor *c) noexcept:

@@ -20,6 +20,7 @@ cdef extern from "_json.h":
     bint KGEN_UNLIKELY(bint condition) noexcept
     const uint8_t *kgen_plain(const uint8_t *at, const uint8_t *end, int *flags) noexcept
     PyObject *kgen_ascii(const uint8_t *text, Py_ssize_t size) noexcept
+    uint64_t kgen_hash(const uint8_t *text, Py_ssize_t size) noexcept
     const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) noexcept
     int kgen_escape(const uint8_t **at, const uint8_t *end) noexcept
     int kgen_put_utf8(uint8_t *out, int character) noexcept
@@ -67,6 +68,7 @@ kgen_datetime_import()
 
 cdef enum:
     KEY_CACHE = 64
+    VALUE_KEYS = 1024  # of all objects of a message together
     KEY_SIZE = 48
     SCRATCH = 512  # most strings with escapes fit a buffer on the stack
     ENDS_KEPT = 1024  # a power of two

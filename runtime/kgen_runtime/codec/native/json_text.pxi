@@ -94,9 +94,12 @@ cdef class KeyCache:
     """The last few short ASCII keys, since messages repeat them: no new string, no new hash."""
 
     cdef list kept
+    cdef Py_ssize_t mask
 
-    def __init__(self):
-        self.kept = [None] * KEY_CACHE
+    def __init__(self, Py_ssize_t size=KEY_CACHE):
+        """`size`: how many, a power of two."""
+        self.kept = [None] * size
+        self.mask = size - 1
 
     cdef PyObject *key(self, Cursor *c, const Text *t) noexcept:
         """The str of a string that was taken."""
@@ -105,7 +108,7 @@ cdef class KeyCache:
         cdef PyObject *key
         if t.flags or size == 0 or size > KEY_SIZE:
             return text_of(c, t)
-        slot = (size * 31 + t.start[0] * 7 + t.start[size - 1] * 13 + t.start[size >> 1]) & (KEY_CACHE - 1)
+        slot = <Py_ssize_t>(kgen_hash(t.start, size) & <uint64_t>self.mask)
         key = <PyObject *>self.kept[slot]
         if key != None_ and kgen_is_text(key, t.start, size):
             Py_INCREF(<object>key)
