@@ -10,7 +10,7 @@ from typing import Any
 
 from kgen_runtime.codec import make_json_writer, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
-from kgen_runtime.codec.json.json_samples import sample_json
+from kgen_runtime.codec.json.json_samples import sample_payload
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 
 from ..errors import ConfigError, UnknownSchema
@@ -28,10 +28,9 @@ def samples(unit: ParsedVersion, count: int, seed: int) -> Iterator[Any]:
     """`count` sample values as JSON, one at a time, the same for the same seed. Raises `KgenError`."""
     rng = random.Random(seed)  # noqa: S311  (samples, not secrets)
     if isinstance(unit.schema, JsonSchema):
-        json_writer = make_json_writer(unit.schema)
+        encode = make_json_writer(unit.schema).encode
         for _ in range(count):
-            payload = json_writer.encode(sample_json(unit.schema, rng))
-            yield json.loads(payload, parse_float=Decimal)
+            yield json.loads(sample_payload(unit.schema, encode, rng), parse_float=Decimal)
         return
     writer = make_writer(unit.schema)
     for _ in range(count):

@@ -13,7 +13,7 @@ from kgen_runtime.codec import make_json_writer, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.avro.schema.tree import Schema
-from kgen_runtime.codec.json.json_samples import sample_json
+from kgen_runtime.codec.json.json_samples import sample_payload
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 from kgen_runtime.errors import RegistryError, SchemaError
@@ -151,8 +151,8 @@ def _maker(registered: Registered, rng: random.Random) -> Any:
     prefix = id_prefix(registered.id)
     if registered.schema.type == "JSON":
         json_schema = registered.parse_json()
-        json_writer = make_json_writer(json_schema)
-        return lambda: json_writer.encode(sample_json(json_schema, rng), prefix)
+        encode = make_json_writer(json_schema).encode
+        return lambda: sample_payload(json_schema, encode, rng, prefix)
     schema = registered.parse()
     writer = make_writer(schema)
     return lambda: writer.encode(sample(schema, rng), prefix)

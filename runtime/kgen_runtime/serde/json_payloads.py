@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..codec import make_json_writer
 from ..codec.json.json_samples import sample_json
-from ..errors import DecodeError, SchemaError, ValidationError
+from ..errors import DecodeError, EncodeError, SchemaError, ValidationError
 from .framing import id_prefix
 from .json_serde import JsonSerde
 from .json_validation import JsonValidator, json_validator
@@ -36,7 +36,7 @@ def json_payloads(serde: JsonSerde[Any], rng: random.Random) -> Iterator[bytes]:
             reader.decode(payload, len(prefix))
             if serde.validate:
                 _check(json_validator(version, serde.schemas.subject), payload, len(prefix))
-        except (SchemaError, DecodeError, ValidationError) as error:
+        except (SchemaError, EncodeError, DecodeError, ValidationError) as error:
             left -= version is serde.schemas.latest
             if not left:
                 what = f"no samples can be generated: {error.what}"

@@ -11,7 +11,7 @@ from datetime import timezone
 from decimal import Decimal
 from typing import Any, Final
 
-from ...errors import SchemaError
+from ...errors import EncodeError, SchemaError
 from ..sample_times import sample_moment, sample_time
 from ..values import Duration
 from .schema.json_tree import (
@@ -34,8 +34,9 @@ from .schema.json_tree import (
 from .schema.json_unions import NULL
 
 _DEPTH: Final = 6  # of objects, arrays and maps, from where on the shortest way out is taken
-_MOST: Final = 10_000  # values, then too: a hundred properties may each hold the whole object
+_MOST: Final = 2_000  # values, then too: a hundred properties may each hold the whole object
 _PRESENT: Final = 0.8  # of optional properties
+_TRIES: Final = 20  # values that cannot be written, one after the other
 _NO_END: Final = math.inf
 
 
@@ -55,6 +56,24 @@ def sample_json(
     if maker.height(root) == _NO_END:
         raise SchemaError("the schema has no finite value: it must hold itself, or what has no value")
     return maker.make(root, "value", 0)
+
+
+def sample_payload(
+    schema: JsonSchema, encode: Callable[[Any, bytes], bytes], rng: random.Random, prefix: bytes = b""
+) -> bytes:
+    """A sample value behind a prefix, as the `encode` of `make_json_writer(schema)` writes it.
+
+    Raises `SchemaError` if there is none, or if none is found that can be written: the branch of a dict in a
+    union of hundreds may take more to find than a message is given.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            return encode(sample_json(schema, rng), prefix)
+        except EncodeError as error:
+            if not left:
+                what = f"no samples can be generated: {error.what}"
+                raise SchemaError(what, where=error.where) from None
+    raise AssertionError("the last try returns or raises")
 
 
 def _without_null(root: Node) -> Node:

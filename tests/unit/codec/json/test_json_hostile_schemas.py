@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.json_schemas import JSON_SCHEMAS
 
-from kgen_runtime.codec import make_json_reader, make_json_writer
-from kgen_runtime.codec.json.json_samples import sample_json
+from kgen_runtime.codec import EngineName, make_json_reader, make_json_writer
+from kgen_runtime.codec.json.json_samples import sample_json, sample_payload
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
-from kgen_runtime.errors import SchemaError
+from kgen_runtime.errors import EncodeError, SchemaError
 
 KEYWORDS = [
     *("$ref", "$id", "id", "$schema", "$anchor", "$defs", "definitions", "$dynamicRef", "$dynamicAnchor"),
@@ -154,3 +154,33 @@ def test_a_sample_of_an_object_that_holds_itself_a_hundred_times_is_small() -> N
     schema = parse_json_schema(json.dumps({"properties": {f"p{i}": {"$ref": "#"} for i in range(100)}}))
     payload = make_json_writer(schema).encode(sample_json(schema, random.Random(1)))
     assert 1_000 < len(payload) < 1_000_000
+
+
+def test_samples_of_a_union_of_hundreds_are_those_that_can_be_written(engine: EngineName) -> None:
+    """The schemas of pipelines have such: a task is one of 600 objects, which differ inside alone."""
+    words = {f"w{i}": {"type": "string"} for i in range(12)}
+    tasks = [
+        {
+            "type": "object",
+            "properties": {**words, "inputs": {"properties": {f"p{i}": {}}, "required": [f"p{i}"]}},
+            "required": [*words, "inputs"],
+        }
+        for i in range(600)
+    ]
+    schema = parse_json_schema(json.dumps({"anyOf": tasks}))
+    encode, rng = make_json_writer(schema, engine=engine).encode, random.Random(1)
+    refused = 0
+    for _ in range(20):
+        try:
+            encode(sample_json(schema, rng))
+        except EncodeError:
+            refused += 1
+    assert 0 < refused < 20
+    reader = make_json_reader(schema, engine=engine)
+    assert {"w0", "inputs"} <= reader.decode(sample_payload(schema, encode, rng)).keys()
+
+    def never(value: object, prefix: bytes) -> bytes:
+        raise EncodeError("too long")
+
+    with pytest.raises(SchemaError, match="no samples can be generated: too long"):
+        sample_payload(schema, never, rng)
