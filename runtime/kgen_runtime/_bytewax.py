@@ -88,8 +88,7 @@ PARTITION_FILES: Final = "part-*.sqlite3"
 """Bytewax takes all files in its folder that end in .sqlite3 for partitions: kgen's own end in .db."""
 
 _STEPS: Final = "SELECT DISTINCT step_id FROM snaps"
-_KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
-_KEY_WITH: Final = "SELECT 1 FROM snaps WHERE step_id = ? AND substr(state_key, 1, ?) = ? LIMIT 1"
+_KEYS: Final = "SELECT DISTINCT step_id, state_key FROM snaps WHERE substr(step_id, -?) = ?"
 _EXECUTIONS: Final = "SELECT ex_num, worker_count, resume_epoch FROM exs"
 _FRONTS: Final = "SELECT worker_index, worker_frontier FROM fronts WHERE ex_num = ?"
 _LOADED: Final = """
@@ -125,14 +124,9 @@ def stored_steps(part: sqlite3.Connection) -> set[str]:
     return {row[0] for row in part.execute(_STEPS)}
 
 
-def stored_keys(part: sqlite3.Connection, step_id: str) -> set[str]:
-    """The keys with state of a step; of a source they are its partitions."""
-    return {row[0] for row in part.execute(_KEYS, (step_id,))}
-
-
-def has_key_with(part: sqlite3.Connection, step_id: str, prefix: str) -> bool:
-    """Whether a key with state of a step begins so."""
-    return part.execute(_KEY_WITH, (step_id, len(prefix), prefix)).fetchone() is not None
+def stored_keys(part: sqlite3.Connection, suffix: str) -> set[tuple[str, str]]:
+    """Step and key of all state of steps whose ids end so; the keys of a source are its partitions."""
+    return set(part.execute(_KEYS, (len(suffix), suffix)))
 
 
 def resume_epoch(parts: Sequence[sqlite3.Connection]) -> int:
@@ -247,6 +241,22 @@ def bytewaxs_run() -> BytewaxsRun | None:
     given = getattr(main, "kwargs", {})
     config = given.get("recovery_config")
     return None if config is None else BytewaxsRun(Path(config.db_dir), given.get("process_id"))
+
+
+def before_bytewaxs_run(act: Callable[[], None]) -> None:
+    """Have `act` called once before Bytewax's own runner, which is importing the flow now, opens the recovery
+    folder. It is not called where something else runs the flow, or without recovery.
+    """
+    if bytewaxs_run() is None:
+        return
+    main: Any = sys.modules["__main__"]
+    run = main.cli_main
+
+    def prepared(*args: Any, **given: Any) -> Any:
+        act()
+        return run(*args, **given)
+
+    main.cli_main = prepared  # which its script calls by this name when the flow has been imported
 
 
 def cluster_addresses(given: str | None) -> list[str]:

@@ -25,7 +25,7 @@ from ._bytewax import cluster_addresses
 from .codec import ENGINE
 from .consumer.source import sources
 from .producer.eligibility import check_interval, topics_written
-from .recovery.folder import Recovery, lock_name
+from .recovery.folder import Recovery, lock_name, stored_positions
 from .reporting import std_streams
 from .routing.route import check
 from .runner import arguments, log_format
@@ -120,7 +120,7 @@ def _run_here(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         config = _recovery(args, flow, stack)
         drain = config is not None
-        stack.enter_context(kept_in(args.recovery))
+        stack.enter_context(kept_in(args.recovery, stored_positions(args.recovery)))
         stack.enter_context(
             ProcessShutdown(
                 drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id

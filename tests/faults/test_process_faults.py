@@ -78,6 +78,7 @@ def test_a_second_runner_on_the_same_folder_is_refused(
     first = flow.start()
     flow.reached(1, first)
     second = flow.start()
+    wait_for(lambda: second.process.poll() is not None, "the second runner to leave", explain=first.tail)
     assert second.wait() != 0
     assert str(flow.recovery) in second.text(), second.tail()
     assert first.process.poll() is None

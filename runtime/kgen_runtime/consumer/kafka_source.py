@@ -59,6 +59,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         group_id: str | None,
         align: Align = "messages",
     ) -> None:
+        hold_for_bytewaxs_runner()
         self.step_id = step_id
         self.topic = topic
         self.kafka = kafka
@@ -80,7 +81,6 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
     def list_parts(self) -> list[str]:
         """`<topic>/<partition>`: these keys are in recovery stores and must not change."""
         keep_thread_state()  # all workers ask, also those that read no partition
-        hold_for_bytewaxs_runner()
         if not self.partitions and self.start == "latest" and recovery_folder() is None:
             log.warning(
                 "topic %s: start='latest' without a recovery folder: what arrives while the flow is "

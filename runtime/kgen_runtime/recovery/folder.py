@@ -9,7 +9,6 @@ import os
 import shutil
 import sqlite3
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -28,6 +27,7 @@ from bytewax.recovery import (
 
 from .._bytewax import (
     PARTITION_FILES,
+    before_bytewaxs_run,
     bytewaxs_run,
     is_about_partition,
     partition_files,
@@ -38,7 +38,7 @@ from .._bytewax import (
     walk,
 )
 from ..errors import ConfigError, KgenError, RecoveryError
-from ..state.current_folder import kept_in, recovery_folder
+from ..state.current_folder import Positions, kept_in, kept_positions, note_positions, recovery_folder
 from ..state.upgrade import upgrade
 from .start_offsets import forget
 
@@ -258,7 +258,7 @@ def check_positions(step_id: str, topic: str, partitions: Sequence[int]) -> None
     if folder is None:
         return
     there = {f"{topic}/{partition}" for partition in partitions}
-    gone = sorted(_keys(folder, step_id) - there)
+    gone = sorted(kept_positions(step_id) - there)
     others = sorted({key.rpartition("/")[0] for key in gone} - {topic})
     if others:
         raise RecoveryError(
@@ -274,32 +274,37 @@ def check_positions(step_id: str, topic: str, partitions: Sequence[int]) -> None
         )
 
 
-def _keys(folder: Path, step_id: str) -> set[str]:
-    keys: set[str] = set()
-    for file in partition_files(folder):
+def stored_positions(folder: str | Path | None) -> Positions:
+    """Those in a recovery folder, to be read before Bytewax opens it (see `kept_positions`). Raises
+    `RecoveryError`.
+    """
+    found: set[tuple[str, str]] = set()
+    for file in () if folder is None else partition_files(Path(folder)):
         with _reading(file) as db:
-            keys |= stored_keys(db, step_id)
-    return keys
+            found |= stored_keys(db, _SOURCE_STEP)
+    return found
 
 
-_holding = threading.Lock()  # every worker wants to
+_SOURCE_STEP: Final = ".kafka"
+"""How the ids of the steps with positions end."""
 _held: dict[Path, AbstractContextManager[None]] = {}
 
 
 def hold_for_bytewaxs_runner() -> None:
-    """If Bytewax's own runner runs the flow, which locks nothing: lock its recovery folder, until the
-    process ends, and bring its state to today's schemas. Raises `RecoveryError` if another run uses it, or
-    its state cannot be read.
+    """To be called while a flow is built. If Bytewax's own runner is to run it, which locks nothing: the
+    folder is locked before the run, until the process ends, and its state brought to today's schemas.
+    The run then raises `RecoveryError` if another run uses the folder, or its state cannot be read.
     """
     run = bytewaxs_run()
-    if run is None:
-        return
-    with _holding:
-        if run.folder not in _held:
-            lock = Recovery(run.folder).lock(lock_name(run.process))
-            lock.__enter__()
-            _held[run.folder] = lock
-            Recovery(run.folder).upgrade_state()
+    if run is not None and run.folder not in _held:
+        _held[run.folder] = Recovery(run.folder).lock(lock_name(run.process))
+        before_bytewaxs_run(lambda: _hold(run.folder))
+
+
+def _hold(folder: Path) -> None:
+    _held[folder].__enter__()
+    Recovery(folder).upgrade_state()
+    note_positions(stored_positions(folder))
 
 
 def lock_name(process: int | None) -> str:

@@ -14,8 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from .._bytewax import has_key_with, partition_files, partition_reader
 from ..errors import RecoveryError
+from ..state.current_folder import kept_positions
 
 _NAME: Final = "kgen-starts.db"  # Bytewax takes all files in its folder that end in .sqlite3 for partitions
 _PATIENCE: Final = 120.0
@@ -53,7 +53,7 @@ def pinned(folder: Path, place: Place, find: Callable[[], Mapping[int, Offset]])
             db.execute("BEGIN IMMEDIATE")
             db.execute(_TABLE)
             kept = {row[0]: (row[1], row[2]) for row in db.execute(_READ, place)}
-            if not kept and not _has_positions(folder, place):
+            if not kept and not _has_positions(place):
                 kept = dict(find())
                 rows = [(*place, partition, *offset) for partition, offset in kept.items()]
                 db.executemany("INSERT INTO starts VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -78,10 +78,6 @@ def _open(folder: Path) -> sqlite3.Connection:
     return db
 
 
-def _has_positions(folder: Path, place: Place) -> bool:
+def _has_positions(place: Place) -> bool:
     """A run has stored positions of this topic before, with `start` something else or with an older kgen."""
-    for file in partition_files(folder):
-        with partition_reader(file) as db:
-            if has_key_with(db, place.step, f"{place.topic}/"):
-                return True
-    return False
+    return any(key.startswith(f"{place.topic}/") for key in kept_positions(place.step))

@@ -141,7 +141,6 @@ class _End(FixedPartitionedSink[Any, None]):
     """
 
     def list_parts(self) -> list[str]:
-        hold_for_bytewaxs_runner()  # a flow may have no source of kgen's
         return ["end"]
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _Nothing:
@@ -151,7 +150,7 @@ class _End(FixedPartitionedSink[Any, None]):
 @operator
 def consume(step_id: str, up: Stream[X], act: Callable[[list[X]], None]) -> None:
     """Act on every batch, before its epoch is committed."""
-
+    hold_for_bytewaxs_runner()  # a flow may have no source of kgen's
     explained = explaining(step_id, act, check_failure)
 
     def acted(items: list[X]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from datetime import timedelta
 
 from bytewax.dataflow import Dataflow
@@ -10,7 +10,7 @@ from bytewax.testing import cluster_main
 
 from ..consumer.source import sources
 from ..flow.argument_checks import checked
-from ..recovery.folder import Recovery
+from ..recovery.folder import Recovery, stored_positions
 from ..state.current_folder import kept_in
 from .memory import Memory
 
@@ -27,8 +27,9 @@ def run(flow: Dataflow, *, recovery: Recovery | None = None, epoch_interval: tim
         if isinstance(source.kafka, Memory):
             source.kafka.check_source(source)
     folder = None if recovery is None else recovery.path
-    with kept_in(folder), nullcontext() if recovery is None else recovery.lock():
+    with nullcontext() if recovery is None else recovery.lock(), ExitStack() as stack:
         config = None if recovery is None else recovery.config()
+        stack.enter_context(kept_in(folder, stored_positions(folder)))
         # In a thread of its own, as the runner has it: in this one each error is a panic with a backtrace.
         cluster_main(  # type: ignore[no-untyped-call]
             flow,

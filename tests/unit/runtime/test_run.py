@@ -513,6 +513,22 @@ def test_a_run_of_bytewaxs_own_runner_keeps_others_away(tmp_path: Path) -> None:
     assert "another run uses the recovery folder" in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SQLite has other locks there")
+@pytest.mark.parametrize("runner", ["kgen_runtime.run", "bytewax.run"])
+def test_bytewaxs_locks_on_the_folder_are_not_dropped(tmp_path: Path, runner: str) -> None:
+    """Closing a file drops all locks that the process has on it, those of Bytewax's SQLite too. The next
+    process to open the folder then took it for unused and cut off what the run had mapped: SIGBUS.
+    """
+    import fcntl
+
+    rt.Recovery(tmp_path / "r").prepare()
+    with slow_run(tmp_path, "hangs", "-r", "r", "-s", "1", "-b", "0", runner=runner):
+        for file in (tmp_path / "r").glob("part-*.sqlite3-shm"):
+            with file.open("rb+") as opened, pytest.raises(OSError):  # the byte that says: in use
+                fcntl.lockf(opened, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+        assert len(list((tmp_path / "r").glob("part-*.sqlite3-shm"))) == 4
+
+
 def test_the_processes_of_one_run_of_bytewaxs_own_runner_share_the_folder(tmp_path: Path) -> None:
     rt.Recovery(tmp_path / "r").prepare()
     (tmp_path / "slow_flow.py").write_text(textwrap.dedent(SLOW))

@@ -23,6 +23,7 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.consumer import topic_watch
 from kgen_runtime.consumer.kafka_source import KafkaSource
+from kgen_runtime.recovery.folder import stored_positions
 from kgen_runtime.routing.policy import consume
 from kgen_runtime.serde import DecodedBatch
 from kgen_runtime.state.current_folder import kept_in, recovery_folder
@@ -157,7 +158,7 @@ def test_latest_is_pinned_at_the_first_start(orders: Orders, tmp_path: Path) -> 
 
 def first_offsets(kafka: rt.Kafka, topic: Orders, folder: Path, *numbers: int, **options: Any) -> list[Any]:
     """Where a process begins that builds these partitions, none of which has a stored offset."""
-    with kept_in(folder):
+    with kept_in(folder, stored_positions(folder)):
         source = listed(kafka, topic, **{"start": "latest", **options})
         built = [source.build_part("flow.read.kafka", f"orders/{n}", None) for n in numbers]
         return [part.snapshot() for part in built]
@@ -250,7 +251,8 @@ def test_the_folder_of_bytewaxs_own_runner_is_known(monkeypatch: pytest.MonkeyPa
 def test_positions_in_another_topic_are_reported(orders: Orders, out: Orders, tmp_path: Path) -> None:
     run(testing.Memory({orders: texts(3)}), orders, [], [], rt.Recovery(tmp_path))
     said = "positions in topic orders, and the step now reads out"
-    with kept_in(tmp_path), pytest.raises(rt.RecoveryError, match=said) as caught:
+    kept = kept_in(tmp_path, stored_positions(tmp_path))
+    with kept, pytest.raises(rt.RecoveryError, match=said) as caught:
         listed(testing.Memory({out: texts(3)}), out)
     assert "step flow.read.kafka" in str(caught.value)
     assert "a recovery folder of its own" in str(caught.value)
@@ -259,7 +261,7 @@ def test_positions_in_another_topic_are_reported(orders: Orders, out: Orders, tm
 def test_positions_in_partitions_that_are_gone_are_reported(orders: Orders, tmp_path: Path) -> None:
     both = testing.Memory({orders: texts(3) + texts(3, partition=1)})
     run(both, orders, [], [], rt.Recovery(tmp_path))
-    with kept_in(tmp_path):
+    with kept_in(tmp_path, stored_positions(tmp_path)):
         listed(both, orders)
         with pytest.raises(rt.RecoveryError, match="partitions that are gone: orders/1") as caught:
             listed(testing.Memory({orders: texts(3)}), orders)
