@@ -30,6 +30,7 @@ from .at_least_once import AtLeastOnce
 from .eligibility import check_flow, is_exactly_once
 from .exactly_once import ExactlyOnce
 from .sender import DeliverySpec, EpochSender
+from .topic_creation import create_missing
 
 X = TypeVar("X")
 
@@ -101,16 +102,11 @@ class DeliveryStep(Generic[X]):
         sender = self._senders.get(thread)
         if sender is None or sender.over:
             keep_thread_state()
-            self._create_topic()
+            create_missing(self._flow, self._spec)  # for runners other than kgen's, which has done it
             kind = self._kind()
             sender = kind(self._step_id, self._spec, lambda: self._senders.pop(thread, None))
             self._senders[thread] = sender
         return sender
-
-    def _create_topic(self) -> None:
-        # kgen's runner has done it before the run: this is for others.
-        if self._spec.create is not None:
-            self._spec.kafka.create_topic(self._spec.topic, self._spec.create)
 
     def _kind(self) -> type[AtLeastOnce[X] | ExactlyOnce[X]]:
         # Asked when the run starts: only then is the flow complete.

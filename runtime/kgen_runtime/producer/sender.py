@@ -49,7 +49,8 @@ class DeliverySpec(Generic[X]):
     or None, which stops the flow. `delivery` is None where the step does as the flow's sinks do. For exactly
     once, `topic` names the transactions, and `place` says of which input an item was made (None: that is
     unknown). `handed_over` gets each batch once, when it was encoded and given to the producer.
-    `create`: how `topic` is created where it is absent. `check_schemas` raises what encoding would raise of
+    `create`: how `topic` is created where it is absent; `create_as_source`: with as many partitions as what
+    the flow reads has. `check_schemas` raises what encoding would raise of
     every item. `keyless`: no item has a key.
     """
 
@@ -62,6 +63,7 @@ class DeliverySpec(Generic[X]):
     place: Callable[[X], Place | None] = lambda _: None
     handed_over: Callable[[Sequence[X]], None] = lambda _: None
     create: NewTopic | None = None
+    create_as_source: bool = False
     check_schemas: Callable[[], None] = lambda: None
     dead_letters: bool = False
     keyless: bool = False

@@ -19,6 +19,7 @@ from ..producer.producer_options import largest_message
 from ..producer.sender import Delivery, DeliverySpec, Place, place_of
 from ..producer.validation import check_headers
 from .dead_letter_headers import PROFILES, Profile
+from .letter_size import LetterSize
 from .policy import Policy, consume, count
 
 HeaderProfile: TypeAlias = Literal["kgen", "connect", "streams", "spring"]
@@ -30,10 +31,16 @@ class DeadLetter(Policy):
     and headers that say why.
 
     `headers` is the form of those: kgen's own (`__kgen.error.*`), or what tools for Kafka Connect, Kafka
-    Streams or Spring read. `create`: as of `rt.sink`. So is `delivery`; if it is None, exactly once in a
-    flow with a sink that is, else at least once. An epoch is not committed before its dead letters are on the
-    broker, and one that cannot be written stops the flow. Failures that may pass (registry or broker away)
-    are not the message's fault: they stop the flow too.
+    Streams or Spring read. A letter that is larger than its topic takes goes without traceback, then without
+    message. `create`: a topic that is absent is created when the flow starts, with as many partitions as the
+    topic that the flow reads (of several, the most) and room for the headers; a number or `rt.NewTopic` says
+    otherwise, and with False it is not created. docs/dead-letters.md says more.
+
+    Ordering: letters of one key are in one partition, chosen by the key as Java's clients do, in the order in
+    which a worker's step gave them. Delivery: as of `rt.sink`; if `delivery` is None, exactly once in a flow
+    with a sink that is, else at least once. An epoch is not committed before its dead letters are on the
+    broker, and one that cannot be written stops the flow. Failures that may pass (registry or broker
+    unavailable) are not the message's fault: they stop the flow too.
     """
 
     name = "dead_letter"
@@ -46,7 +53,7 @@ class DeadLetter(Policy):
         *,
         headers: HeaderProfile = "kgen",
         delivery: Delivery | None = None,
-        create: int | NewTopic | None = None,
+        create: bool | int | NewTopic | None = True,
     ) -> None:
         if headers not in PROFILES:
             raise FlowError(f"invalid headers={headers!r}", hint=f"Use one of {', '.join(PROFILES)}.")
@@ -56,7 +63,8 @@ class DeadLetter(Policy):
         self.kafka = kafka
         self.headers = headers
         self.delivery = delivery
-        self.create = new_topic(create)
+        self.create_as_source = create is True
+        self.create = None if isinstance(create, bool) else new_topic(create)
 
     def build(self, step_id: str, up: Stream[Failure]) -> None:
         """Add the steps."""
@@ -64,7 +72,12 @@ class DeadLetter(Policy):
         route = up.stream_id.rsplit(".", 2)[0]  # without the output of the step that merges the streams
 
         def encode() -> Callable[[Failure], Outgoing]:
-            return lambda failure: _dead_letter(failure, self.topic, profile)
+            size = LetterSize(self.kafka, self.topic)
+
+            def make(failure: Failure) -> Outgoing:
+                return _dead_letter(failure, self.topic, profile)
+
+            return lambda failure: size.fitted(failure, make)
 
         def refused(failure: Failure, error: Exception) -> None:
             check_failure(failure, f"{route}.{step_id}")
@@ -82,6 +95,7 @@ class DeadLetter(Policy):
             place=_place,
             handed_over=self._sent,
             create=self.create,
+            create_as_source=self.create_as_source,
             dead_letters=True,
         )
         unsent = deliver(step_id, up, spec)

@@ -25,6 +25,7 @@ from ..producer.broker_refusals import DENIED
 from ..producer.eligibility import deliveries, is_exactly_once
 from ..producer.exactly_once import group_of
 from ..producer.sender import DeliverySpec
+from ..producer.topic_creation import create_missing, wanted_topic
 
 State: TypeAlias = Literal["ok", "warning", "error"]
 
@@ -82,7 +83,7 @@ def _prepare(flow: Dataflow) -> None:
     for step, spec in _written(flow):
         if spec.kafka.brokers in silent:
             continue  # waited for once: the sources will, too
-        if not _create(step, spec):
+        if not _create(flow, step, spec):
             silent.add(spec.kafka.brokers)
             continue
         for finding in _looked_at(flow, step, spec):
@@ -115,20 +116,14 @@ def examine(flow: Dataflow) -> Iterator[PreflightFinding]:
             yield finding
 
 
-def create_missing(spec: DeliverySpec[Any]) -> None:
-    """Create the topic of a step where it is absent and to be created. Raises `KafkaException`."""
-    if spec.create is not None and spec.kafka.create_topic(spec.topic, spec.create):
-        log.info("topic %s created, with %s partition(s)", spec.topic, spec.create.partitions)
-
-
 def _written(flow: Dataflow) -> list[tuple[str, DeliverySpec[Any]]]:
     return [(each.step_id.removesuffix(".deliver"), each.spec) for each in deliveries(flow)]
 
 
-def _create(step: str, spec: DeliverySpec[Any]) -> bool:
+def _create(flow: Dataflow, step: str, spec: DeliverySpec[Any]) -> bool:
     """Whether the broker has answered."""
     try:
-        create_missing(spec)
+        create_missing(flow, spec)
     except KafkaException as error:
         if error.args[0].code() in _NO_ANSWER:
             log.warning("step %s, topic %s: %s", step, spec.topic, error.args[0].str())
@@ -149,7 +144,7 @@ def _looked_at(flow: Dataflow, step: str, spec: DeliverySpec[Any]) -> Iterator[P
         yield _unseen(step, spec.topic, error.args[0])
         return
     if found is None:
-        yield _absent(step, spec)
+        yield _absent(flow, step, spec)
         return
     settings = spec.kafka.topic_settings(spec.topic)
     problems = chain(
@@ -160,9 +155,13 @@ def _looked_at(flow: Dataflow, step: str, spec: DeliverySpec[Any]) -> Iterator[P
     yield from problems
 
 
-def _absent(step: str, spec: DeliverySpec[Any]) -> PreflightFinding:
-    if spec.create is not None:
-        what = f"will be created, with {spec.create.partitions} partition(s)"
+def _absent(flow: Dataflow, step: str, spec: DeliverySpec[Any]) -> PreflightFinding:
+    try:
+        new = wanted_topic(flow, spec)
+    except KafkaException as error:
+        return _unseen(step, spec.topic, error.args[0])
+    if new is not None:
+        what = f"will be created, with {new.partitions} partition(s)"
         return PreflightFinding(step, spec.topic, "ok", what)
     if spec.kafka.creates_topics() is False:
         return PreflightFinding(step, spec.topic, "error", "the topic is not on the broker", _ABSENT)

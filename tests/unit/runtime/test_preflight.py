@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bytewax.operators as op
 import pytest
-from bytewax.dataflow import Dataflow
+from bytewax.dataflow import Dataflow, Stream
+from bytewax.testing import TestingSink, TestingSource
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
 from kgen_runtime import run, testing
 from kgen_runtime.kafka.connection import BrokerTopicSettings, TopicFound
 from kgen_runtime.runner import preflight
+
+from .conftest import raw
 
 Topic = rt.Topic[str, str]
 ALL = frozenset({"READ", "WRITE", "DESCRIBE"})
@@ -24,8 +28,8 @@ ALL = frozenset({"READ", "WRITE", "DESCRIBE"})
 class Broker(testing.Memory):
     """A broker with these topics, what they let the user do, and their settings. An `int` is an error."""
 
-    def __init__(self, **topics: Any) -> None:
-        super().__init__()
+    def __init__(self, inputs: Any = None, /, **topics: Any) -> None:
+        super().__init__(inputs)
         self.found: dict[str, Any] = {"orders": ALL, "out": ALL, "dlq": ALL, **topics}
         self.creates: bool | None = False
         self.compacted: set[str] = set()
@@ -149,6 +153,80 @@ def test_topics_are_created_by_other_runners_too(orders: Topic, out: Topic) -> N
     testing.run(build(kafka, orders, out, create=rt.NewTopic(2, config={"cleanup.policy": "compact"})))
     assert [topic for topic, _ in kafka.made] == ["out"]
     assert [each.value for each in kafka.produced["out"]] == [b"v"]
+
+
+def dead_letters(kafka: rt.Kafka, orders: Topic, **more: Any) -> Dataflow:
+    """A flow that writes nothing but dead letters."""
+    flow = Dataflow("flow")
+    read = rt.source("in", flow, orders, kafka)
+    rt.route("errs", read.errs, policy=rt.DeadLetter("dlq", kafka, **more))
+    op.output("out", read.oks, TestingSink([]))
+    return rt.check(flow)
+
+
+def test_a_topic_for_dead_letters_is_created_as_what_is_read(orders: Topic) -> None:
+    """With its partitions, and room for what is added to its largest message."""
+    kafka = Broker(dlq=None)
+    kafka.limits["orders"] = 20_000
+    seen = [each.what for each in preflight.examine(dead_letters(kafka, orders))]
+    assert seen[1:] == ["will be created, with 3 partition(s)"]
+    preflight.prepare(dead_letters(kafka, orders))
+    assert kafka.made == [("dlq", rt.NewTopic(3, config={"max.message.bytes": str(20_000 + 65_536)}))]
+    preflight.prepare(dead_letters(kafka, orders))
+    assert len(kafka.made) == 1
+
+
+@pytest.mark.parametrize(
+    ("create", "made"), [(6, [("dlq", rt.NewTopic(6))]), (False, []), (None, []), (rt.NewTopic(2), None)]
+)
+def test_a_topic_for_dead_letters_is_created_otherwise_where_that_is_said(
+    orders: Topic, create: Any, made: list[tuple[str, rt.NewTopic]] | None
+) -> None:
+    kafka = Broker(dlq=None)
+    kafka.creates = True
+    preflight.prepare(dead_letters(kafka, orders, create=create))
+    assert kafka.made == ([("dlq", create)] if made is None else made)
+
+
+def test_a_topic_for_dead_letters_that_is_there_needs_no_right_to_create(orders: Topic) -> None:
+    class Guarded(Broker):
+        def create_topic(self, topic: str, new: rt.NewTopic) -> bool:
+            raise KafkaException(KafkaError(DENIED))
+
+    preflight.prepare(dead_letters(Guarded(), orders))
+    with pytest.raises(rt.ConfigError, match="could not be created") as caught:
+        preflight.prepare(dead_letters(Guarded(dlq=None), orders))
+    assert "rights" in str(caught.value.hint)
+
+
+def test_a_broker_that_takes_no_settings_creates_the_topic_without(orders: Topic) -> None:
+    class Managed(Broker):
+        def create_topic(self, topic: str, new: rt.NewTopic) -> bool:
+            if new.config:
+                raise KafkaException(KafkaError(KafkaError.POLICY_VIOLATION))
+            return super().create_topic(topic, new)
+
+    kafka = Managed(dlq=None)
+    kafka.limits["orders"] = 20_000
+    preflight.prepare(dead_letters(kafka, orders))
+    assert kafka.made == [("dlq", rt.NewTopic(3))]
+
+
+def test_a_flow_that_reads_with_something_else_leaves_the_topic_to_the_broker() -> None:
+    """Nothing says how many partitions there are."""
+    kafka = Broker(dlq=None)
+    flow = Dataflow("flow")
+    up: Stream[rt.Failure] = op.input("in", flow, TestingSource([]))
+    rt.route("errs", up, policy=rt.DeadLetter("dlq", kafka))
+    with pytest.raises(rt.ConfigError, match=ABSENT):
+        preflight.prepare(flow)
+
+
+def test_other_runners_create_it_too(orders: Topic) -> None:
+    kafka = Broker({orders: [raw(b"\xff")]}, dlq=None)
+    testing.run(dead_letters(kafka, orders))
+    assert kafka.made == [("dlq", rt.NewTopic(3))]
+    assert len(kafka.dead_letters) == 1
 
 
 @pytest.mark.parametrize("create", [0, -1, True, "6", 1.5])

@@ -1,0 +1,79 @@
+"""Dead letters that fit into their topic: what was read does, but the headers of a letter come on top."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from ..kafka.connection import Kafka
+from ..messages import Failure
+from ..producer.outgoing import Outgoing
+from ..producer.producer_options import compresses
+from ..producer.record_size import record_size
+from ..reporting.printable import bounded
+from .policy import described
+
+log = logging.getLogger("kgen_runtime.errs")
+
+_USUAL: Final = 1_048_588
+"""Kafka's `max.message.bytes`, where the broker does not say."""
+_ANY: Final = 1 << 40
+_SHORTEST: Final = 200
+"""Characters of a text below which it is left out: the beginning and the end of so little say nothing."""
+
+
+class LetterSize:
+    """Shortens the texts of letters that are larger than their topic takes. Belongs to one worker."""
+
+    def __init__(self, kafka: Kafka, topic: str) -> None:
+        self._kafka = kafka
+        self._topic = topic
+        self._limit: int | None = None
+
+    def fitted(self, failure: Failure, make: Callable[[Failure], Outgoing]) -> Outgoing:
+        """The letter. What is left out until it fits, in this order: some or all of the traceback, of the
+        message, other texts, all headers that are not the original's; that is logged, with the failure. One
+        that does not fit even so is refused by the sender, which stops the flow.
+        """
+        out = make(failure)
+        shorter = failure
+        for shorten in (_without_traceback, _without_message, _bare):
+            over = record_size(out) - self._most
+            if over <= 0:
+                return out
+            shorter = shorten(shorter, over)
+            out = make(shorter)
+        if record_size(out) > self._most:
+            log.warning("topic %s takes no headers for the letter of %s", self._topic, described(failure))
+            out = out._replace(headers=[*failure.original.headers])
+        return out
+
+    @property
+    def _most(self) -> int:
+        """Bytes, as a batch of its own; asked for once. Of what is compressed the broker decides."""
+        if self._limit is None:
+            known = _ANY if compresses(self._kafka) else self._kafka.topic_settings(self._topic).batch_limit
+            self._limit = known or _USUAL
+        return self._limit
+
+
+def _without_traceback(failure: Failure, over: int) -> Failure:
+    return replace(failure, traceback=_cut(failure.traceback, over))
+
+
+def _without_message(failure: Failure, over: int) -> Failure:
+    # The forms of other systems have the message in the place of a traceback that is empty.
+    return replace(failure, message=_cut(failure.message, over))
+
+
+def _bare(failure: Failure, over: int) -> Failure:
+    """Where the original was, and what kind of failure it is."""
+    return replace(failure, path="", place="", part=None, key_schema_id=None, value_schema_id=None)
+
+
+def _cut(text: str, over: int) -> str:
+    """At least `over` bytes shorter, or empty."""
+    left = len(text) - over
+    return bounded(text, left) if left >= _SHORTEST else ""
