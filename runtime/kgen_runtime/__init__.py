@@ -40,7 +40,7 @@ from .flow.missing_bytewax import explain_missing
 
 if TYPE_CHECKING:
     from .codec.branches import of_branch
-    from .codec.values import ABSENT, Absent, Duration, LocalTimestampNanos, TimestampNanos
+    from .codec.values import ABSENT, Absent, Duration, LocalTimestampNanos, OutOfRange, TimestampNanos
     from .consumer.alignment import Align, TimestampOrder
     from .consumer.bounds import Start, Stop
     from .consumer.source import source
@@ -117,6 +117,7 @@ __all__ = [
     "Message",
     "NewTopic",
     "NoneSerde",
+    "OutOfRange",
     "OversizeError",
     "Policy",
     "ProcessingError",
@@ -173,7 +174,7 @@ __all__ = [
 _NAMES: Final = {
     ".consumer.alignment": "Align TimestampOrder",
     ".codec.branches": "of_branch",
-    ".codec.values": "ABSENT Absent Duration LocalTimestampNanos TimestampNanos",
+    ".codec.values": "ABSENT Absent Duration LocalTimestampNanos OutOfRange TimestampNanos",
     ".routing.route": "check route",
     ".messages": "TOMBSTONE Failure Headers Message RawMessage Stage Tombstone",
     ".routing.breaker": "Breaker",

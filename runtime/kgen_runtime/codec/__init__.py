@@ -24,6 +24,7 @@ from .json.json_build import JsonReaderBuilder, JsonWriterBuilder
 from .json.number_forms import NumberForm
 from .json.schema.json_tree import JsonSchema
 from .limits import MAX_DEPTH, MOST_DEPTH
+from .ranges import OutOfRangeChoice, keeps_raw
 from .slotted_classes import is_plain
 
 EngineName: TypeAlias = Literal["native", "python"]
@@ -110,6 +111,7 @@ def make_reader(
     *,
     max_depth: int = MAX_DEPTH,
     trailing: Trailing = "refuse",
+    out_of_range: OutOfRangeChoice = "error",
     engine: EngineName | None = None,
 ) -> Reader:
     """A reader of what `writer` wrote, as `reader` sees it.
@@ -118,20 +120,23 @@ def make_reader(
     dataclass field whose name is not the wire name has `metadata={"avro": "<wire name>"}`; an Enum's values
     are the wire symbols. Names without a class become dicts and strings. What a union's branch has in common
     with one before it (two fixed of one size, int and long, float and double) remembers its branch, so that
-    it is written back as that: it is of a subclass of bytes, int or float.
+    it is written back as that: it is of a subclass of bytes, int or float. `out_of_range`: what becomes of a
+    date, a time, a timestamp or a decimal that Python has no value for: a `DecodeError` (`error`), or an
+    `OutOfRange` (`raw`).
     Raises `ResolutionError` if the schemas can never be resolved or are too much work to (see
     `limits.RESOLUTION_WORK`), `SchemaError` where no object of a class can be made from its record,
-    `ConfigError` where `max_depth` is more than `limits.MOST_DEPTH` or `trailing` is not known.
+    `ConfigError` where `max_depth` is more than `limits.MOST_DEPTH`, or `trailing` or `out_of_range` is not
+    known.
     """
     _check_depth(max_depth)
     if trailing not in get_args(Trailing):
         raise ConfigError(f"invalid trailing={trailing!r}", hint="Use 'refuse' or 'ignore'.")
+    keeps = keeps_raw(out_of_range)
     _announce()
     nodes = _nodes(engine, "reader")
     resolution = resolve(writer, writer if reader is None else reader)
-    made: Reader = nodes.NodeReader(
-        ReaderBuilder(nodes, resolution, classes or {}).root(), max_depth, trailing == "refuse"
-    )
+    root = ReaderBuilder(nodes, resolution, classes or {}, keeps=keeps).root()
+    made: Reader = nodes.NodeReader(root, max_depth, trailing == "refuse")
     return made
 
 
@@ -143,7 +148,8 @@ def make_writer(
     A union takes the branch that the value was read from (`branches.of_branch`), else the first one that
     holds the value exactly, else the first that accepts it, last of all one that rounds a whole number. Dicts
     and strings, if there are no classes, do not remember their branch. Scalars of other libraries (numpy)
-    are the numbers that `__index__` and `__float__` give.
+    are the numbers that `__index__` and `__float__` give. An `OutOfRange` is written as it came, where the
+    schema has its logical type.
     Raises `SchemaError` if a class does not fit.
     """
     _announce()
@@ -157,6 +163,7 @@ def make_json_reader(
     classes: Mapping[str, type[Any]] | None = None,
     *,
     max_depth: int = MAX_DEPTH,
+    out_of_range: OutOfRangeChoice = "error",
     engine: EngineName | None = None,
 ) -> Reader:
     """A reader of JSON messages of `schema`: see docs/json.md.
@@ -164,14 +171,17 @@ def make_json_reader(
     `classes` maps places of definition (as in `JsonSchema.names`) to dataclasses and Enum classes; a
     dataclass field whose name is not the property's has `metadata={"json": "<name>"}`, the one that takes
     properties without a name in the schema `metadata={"json_extra": True}`; an Enum's values are the strings.
-    Without a class an object becomes a dict, a symbol a string.
+    Without a class an object becomes a dict, a symbol a string. `out_of_range`: as in `make_reader`, for
+    dates, times and date-times.
     Raises `SchemaError` if no object of a class can be made from its properties, `ConfigError` if
-    `max_depth` is more than `limits.MOST_DEPTH`.
+    `max_depth` is more than `limits.MOST_DEPTH` or `out_of_range` is not known.
     """
     _check_depth(max_depth)
+    keeps = keeps_raw(out_of_range)
     _announce()
     nodes = _nodes(engine, "json_reader")
-    made: Reader = nodes.JsonNodeReader(JsonReaderBuilder(nodes, schema, classes or {}).root(), max_depth)
+    root = JsonReaderBuilder(nodes, schema, classes or {}, keeps=keeps).root()
+    made: Reader = nodes.JsonNodeReader(root, max_depth)
     return made
 
 

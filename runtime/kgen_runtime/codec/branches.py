@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from .values import Duration
+from .values import Duration, OutOfRange
 
-T = TypeVar("T", int, float, bytes, Decimal, UUID, dt.time, Duration)
+T = TypeVar("T", int, float, bytes, Decimal, UUID, dt.time, Duration, OutOfRange[int], OutOfRange[bytes])
 
 _CLASSES = 4096
 
@@ -39,6 +39,7 @@ _COPIES: Mapping[type[Any], Callable[[type[Any], Any], Any]] = {
     UUID: lambda cls, value: cls(int=value.int),
     dt.time: lambda cls, value: cls(value.hour, value.minute, value.second, value.microsecond),
     Duration: lambda cls, value: cls(value.months, value.days, value.millis),
+    OutOfRange: lambda cls, value: cls(value.raw, value.logical_type, value.scale),
 }
 
 _BASES = {base.__name__: base for base in _COPIES}

@@ -23,11 +23,6 @@ class TooLongError(ValueError):
         self.why = why
 
 
-def too_many_digits(precision: int) -> str:
-    """Why a decimal does not decode that has more digits than its schema allows."""
-    return f"a decimal has more digits than the {precision} of its schema"
-
-
 def unscaled(value: Decimal | int, precision: int, scale: int) -> int:
     """The whole number that stands for `value` at this scale. Raises ValueError where digits would go."""
     exact = _exact(value)

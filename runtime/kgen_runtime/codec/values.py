@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _UTC_EPOCH = _EPOCH.replace(tzinfo=dt.timezone.utc)
 _Nanos = TypeVar("_Nanos", bound="_NanosBase")
+_Raw = TypeVar("_Raw", int, bytes, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,32 @@ class Duration:
         if not isinstance(other, Duration):
             return NotImplemented
         return (self.months, self.days, self.millis) == (other.months, other.days, other.millis)
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfRange(Generic[_Raw]):
+    """What stood on the wire for a date, a time, a timestamp or a decimal that the field's Python type cannot
+    hold: the year 10000, a database's `infinity`, 24:00:00, a decimal with more digits than its schema. Given
+    with `out_of_range = "raw"` in kgen.toml, and written back byte for byte.
+
+    `raw`: the number (days, milliseconds or microseconds, by the type), the bytes of a decimal's unscaled
+    value (big-endian two's complement), or the text of a JSON string. `logical_type`: Avro's logical type, or
+    the format of a JSON string, as which alone it is written. `scale`: of a decimal. It equals another with
+    the same parts, and has no order.
+    """
+
+    raw: _Raw
+    logical_type: str
+    scale: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        """Equal also where one of them is of a branch of its own."""
+        if not isinstance(other, OutOfRange):
+            return NotImplemented
+        return (self.raw, self.logical_type, self.scale) == (other.raw, other.logical_type, other.scale)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.raw, self.logical_type, self.scale)
 
 
 class _NanosBase(int):

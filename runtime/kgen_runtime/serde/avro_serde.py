@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from ..codec import Reader, Trailing, make_reader, make_writer
 from ..codec.avro.schema.tree import Schema, Union, branch_name
 from ..codec.decoded import NO_ERRORS, Decoded
+from ..codec.ranges import OutOfRangeChoice, keeps_raw
 from ..errors import (
     KgenError,
     ResolutionError,
@@ -41,17 +42,28 @@ class AvroSerde(Serde[T]):
     `dataclasses.replace(topic, value=AvroSerde(old.schemas, old.classes, trailing="ignore"))`. `null`: what
     becomes of a payload whose value is null (the schema is `["null", ...]`, or `"null"`): a `DecodeError`
     (`refuse`), or None (`tombstone`), as Confluent's deserializers have it: that is written as a tombstone.
-    None is never written as an encoded null. Raises `ConfigError` for another `null`.
+    None is never written as an encoded null. `out_of_range`: what becomes of a date, a time, a timestamp or a
+    decimal that Python has no value for: a `DecodeError` (`error`), or an `rt.OutOfRange` with what stood on
+    the wire (`raw`), which is written back as it came. Raises `ConfigError` for another `null` or
+    `out_of_range`.
     """
 
     def __init__(
-        self, schemas: Schemas, classes: Classes, *, trailing: Trailing = "refuse", null: Null = "refuse"
+        self,
+        schemas: Schemas,
+        classes: Classes,
+        *,
+        trailing: Trailing = "refuse",
+        null: Null = "refuse",
+        out_of_range: OutOfRangeChoice = "error",
     ) -> None:
         check_null(null)
+        keeps_raw(out_of_range)
         self.schemas = schemas
         self.classes = classes
         self.trailing = trailing
         self.null = null
+        self.out_of_range: OutOfRangeChoice = out_of_range
         register(schemas, classes)
 
     def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
@@ -76,6 +88,7 @@ class _AvroDecoder(Generic[T]):
         self._schemas = serde.schemas
         self._classes = serde.classes
         self._trailing = serde.trailing
+        self._out_of_range = serde.out_of_range
         self._store = store
         self._role = role
         self._header = HEADERS[role]
@@ -146,7 +159,13 @@ class _AvroDecoder(Generic[T]):
 
     def _resolve(self, written: Written, key: SchemaKey) -> Reader | KgenError:
         try:
-            return make_reader(written.schema, self._latest, self._classes, trailing=self._trailing)
+            return make_reader(
+                written.schema,
+                self._latest,
+                self._classes,
+                trailing=self._trailing,
+                out_of_range=self._out_of_range,
+            )
         except ResolutionError as error:
             kind = "id" if isinstance(key, int) else "GUID"
             subject = f"{self._schemas.subject} version {self._schemas.latest.version}"

@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 from ..codec import Reader, Writer, make_json_reader, make_json_writer
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..codec.json.schema.json_tree import takes_null
+from ..codec.ranges import OutOfRangeChoice, keeps_raw
 from ..errors import ConfigError, EncodeError, FramingError, KgenError, SchemaError, ValidationError
 from ..messages import Headers
 from ..state.registration import register
@@ -34,7 +35,8 @@ class JsonSerde(Serde[T]):
     `classes` has the class of every object and enum of that schema, by the place of its definition. The
     payload says itself what it is: the registry is not asked for the schema that wrote it, so a new one stops
     nothing. `framing`: `none` is for payloads without a schema id, which are written without one as well.
-    `null`: what becomes of a payload that is `null`: see `AvroSerde`. Raises `ConfigError` for other words.
+    `null`: what becomes of a payload that is `null`, `out_of_range`: of a date, a time or a date-time that
+    Python has no value for: see `AvroSerde`. Raises `ConfigError` for other words.
 
     `validate`: whether messages are also checked against their schema, at reading (`ValidationError`) and at
     writing (`EncodeError`). That is the schema that wrote the message, if it is among `schemas`, else the
@@ -49,8 +51,10 @@ class JsonSerde(Serde[T]):
         framing: Framing = "confluent",
         null: Null = "refuse",
         validate: bool = False,
+        out_of_range: OutOfRangeChoice = "error",
     ) -> None:
         check_null(null)
+        keeps_raw(out_of_range)
         if validate:
             require_validation()
         if framing not in get_args(Framing):
@@ -60,6 +64,7 @@ class JsonSerde(Serde[T]):
         self.framing = framing
         self.null = null
         self.validate = validate
+        self.out_of_range: OutOfRangeChoice = out_of_range
         register(schemas, classes)
 
     def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
@@ -82,7 +87,8 @@ class JsonSerde(Serde[T]):
 
     def make_reader(self) -> Reader:
         """What reads payloads behind their frames, into values of the latest schema. Raises `SchemaError`."""
-        return make_json_reader(self.schemas.latest.parse_json(), self.classes)
+        schema = self.schemas.latest.parse_json()
+        return make_json_reader(schema, self.classes, out_of_range=self.out_of_range)
 
     def make_writer(self) -> Writer:
         """What writes values of the latest schema. Raises `SchemaError`."""

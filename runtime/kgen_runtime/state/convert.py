@@ -71,7 +71,7 @@ class Conversion:
     def _default(self, default: Default) -> Any:
         node = self._body.record.fields[default.target].type
         own = Schema(node, self._home.latest.names)
-        return make_reader(own, own, self._home.classes).decode(default.data)
+        return make_reader(own, own, self._home.classes, out_of_range="raw").decode(default.data)
 
     def _value(self, written: Node, read: Node, value: Any, load: OldValues | None, depth: int) -> Any:
         if value is UNSET or depth < 0:
@@ -129,7 +129,7 @@ class Scalar:
     @cached_property
     def _codec(self) -> tuple[Writer, Reader] | None:
         try:
-            return make_writer(self._written), make_reader(self._written, self._read)
+            return make_writer(self._written), make_reader(self._written, self._read, out_of_range="raw")
         except ResolutionError:
             return None
 

@@ -72,7 +72,9 @@ class Restorer:
     def _reader(self, binding: Binding) -> Callable[[bytes], Any]:
         name, home = self.mark.name, binding.home
         try:
-            decode = make_reader(self.writer, home.alone(binding.name), home.classes).decode
+            # Raw, whatever the setting is by now: what was kept under another one is not lost.
+            reader = make_reader(self.writer, home.alone(binding.name), home.classes, out_of_range="raw")
+            decode = reader.decode
         except (ResolutionError, SchemaError) as error:
             raise unreadable(name, _why(error)) from error
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from ...errors import DecodeError, ResolutionError, SchemaError
 from ..error_texts import listed
-from ..values import Duration
+from ..values import Duration, OutOfRange
 from .bind import bind, bind_made
 from .resolution.read_plan import (
     Choice,
@@ -48,16 +48,30 @@ from .schema.tree import (
 )
 from .schema.unions import ambiguous
 
-_IMMUTABLE: Final = (int, float, str, bytes, Decimal, dt.date, dt.time, UUID, Duration, enum.Enum, type(None))
+_IMMUTABLE: Final = (
+    *(int, float, str, bytes, Decimal, dt.date, dt.time, UUID),
+    *(Duration, OutOfRange, enum.Enum, type(None)),
+)
 
 
 class ReaderBuilder:
-    """Builds the nodes of one reader with `engine`, the module of the native or of the Python nodes."""
+    """Builds the nodes of one reader with `engine`, the module of the native or of the Python nodes.
 
-    def __init__(self, engine: ModuleType, resolution: Resolution, classes: Mapping[str, type[Any]]) -> None:
+    `keeps`: what Python has no value for is read as an `OutOfRange`.
+    """
+
+    def __init__(
+        self,
+        engine: ModuleType,
+        resolution: Resolution,
+        classes: Mapping[str, type[Any]],
+        *,
+        keeps: bool = False,
+    ) -> None:
         self._engine = engine
         self._resolution = resolution
         self._classes = classes
+        self._keeps = keeps
         self._records: dict[Key, Any] = {}
         self._waiting: list[Key] = []
         self._leaves: dict[Plan, Any] = {}
@@ -132,10 +146,11 @@ class ReaderBuilder:
 
     def _made(self, plan: Value | FixedValue | EnumValue) -> Any:
         if isinstance(plan, Value):
-            return self._engine.scalar(_kind(plan), plan.writer == "int", -1, *_digits(plan.logical))
+            narrow, digits = plan.writer == "int", _digits(plan.logical)
+            return self._engine.scalar(_kind(plan), narrow, -1, *digits, self._keeps)
         if isinstance(plan, FixedValue):
             kind = plan.logical.name if plan.logical else "fixed"
-            return self._engine.scalar(kind, False, plan.size, *_digits(plan.logical))
+            return self._engine.scalar(kind, False, plan.size, *_digits(plan.logical), self._keeps)
         cls = self._classes.get(plan.name)
         values = plan.symbols if cls is None else _members(cls, plan.name, plan.symbols)
         return self._engine.EnumNode(values, _reasons(plan))

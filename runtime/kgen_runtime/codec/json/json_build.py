@@ -2,8 +2,9 @@
 
 Of a reader (`_json_reader.pyx`, `json_reader.py`):
 
-    json_scalar(kind, scale)
-        see `scalar_kind`; `scale` of "decimal-base64", else 0
+    json_scalar(kind, scale, keeps)
+        see `scalar_kind`; `scale` of "decimal-base64", else 0; `keeps`: what Python has no value for is read
+        as an `OutOfRange`
     JsonEnumNode(symbols, values)
         strings, and what each is read as
     JsonConstantNode(values)
@@ -247,10 +248,16 @@ class _JsonBuilder:
 class JsonReaderBuilder(_JsonBuilder):
     """Builds the nodes of one reader with `engine`, the module of the native or of the Python nodes."""
 
+    def __init__(
+        self, engine: ModuleType, schema: JsonSchema, classes: Classes, *, keeps: bool = False
+    ) -> None:
+        super().__init__(engine, schema, classes)
+        self._keeps = keeps
+
     def _node(self, node: Node) -> Any:
         engine = self._engine
         if isinstance(node, JsonScalar):
-            return engine.json_scalar(scalar_kind(node), self._scale(node))
+            return engine.json_scalar(scalar_kind(node), self._scale(node), self._keeps)
         if isinstance(node, JsonRef):
             return self._named(node)
         if isinstance(node, JsonArray):

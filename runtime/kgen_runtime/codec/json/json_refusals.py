@@ -6,6 +6,7 @@ from typing import Any
 
 from ..error_texts import refusal_text, shown
 from ..limits import MAX_DEPTH
+from ..ranges import type_title
 
 TOO_DEEP = f"the value is nested more than {MAX_DEPTH} deep, or holds itself"
 TOO_LONG = "the branches of its unions take too long to find"
@@ -40,7 +41,7 @@ def place_refusal(error: Exception, *parts: Any) -> None:
 
 def unwanted(wanted: str, value: Any) -> JsonRefusedError:
     """A value is of another type."""
-    return JsonRefusedError(f"expected {wanted}, not {type(value).__name__}")
+    return JsonRefusedError(f"expected {wanted}, not {type_title(value)}")
 
 
 def no_branch(title: str) -> JsonRefusedError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from ..foreign import own_bool, own_number
-from ..values import Duration
+from ..values import Duration, OutOfRange
+from . import json_beyond
 from .json_forms import (
     base64_of_bytes,
     base64_of_decimal,
@@ -29,13 +30,16 @@ from .json_forms import (
     text_of_time,
     text_of_uuid,
 )
+from .json_texts import RAW_TYPES
 
 
 @dataclass(frozen=True)
 class JsonScalarForm:
     """A scalar that `fits`, as `make` writes it; `quoted`: as a string. `wanted` is what it is in messages.
 
-    `own` makes a value of Python's own of a scalar of another library. `make` raises `UnfitTextError`.
+    `own` makes a value of Python's own of a scalar of another library. `raw` gives the text of an
+    `OutOfRange` that is written as this, and None for any other value. `make` and `raw` raise
+    `UnfitTextError`.
     """
 
     wanted: str
@@ -43,6 +47,7 @@ class JsonScalarForm:
     make: Callable[[Any], bytes]
     quoted: bool = False
     own: Callable[[Any], Any] = lambda value: value
+    raw: Callable[[Any], bytes | None] = lambda value: None
 
 
 def text_of_any(value: Any) -> bytes | None:
@@ -100,8 +105,36 @@ _SCALARS: Final[dict[str, JsonScalarForm]] = {
 
 def json_scalar_form(kind: str, scale: int) -> JsonScalarForm:
     """How a scalar type is written: see `json_build.scalar_kind`."""
+    if kind in RAW_TYPES:
+        return replace(_SCALARS[kind], raw=_raw_text(kind) if kind in _BEYOND else _raw_count(kind))
     if kind != "decimal-base64":
         return _SCALARS[kind]
     return JsonScalarForm(
         "Decimal", _is_decimal, lambda value: base64_of_decimal(value, scale), True, own_number
     )
+
+
+_BEYOND: Final = {"date": json_beyond.date, "time": json_beyond.time, "date-time": json_beyond.date_time}
+
+
+def _raw_text(kind: str) -> Callable[[Any], bytes | None]:
+    beyond = _BEYOND[kind]
+
+    def raw(value: Any) -> bytes | None:
+        text = _raw_of(value, RAW_TYPES[kind])
+        # Another text might not even be JSON.
+        return text.encode("ascii") if isinstance(text, str) and beyond(text) is not None else None
+
+    return raw
+
+
+def _raw_count(kind: str) -> Callable[[Any], bytes | None]:
+    def raw(value: Any) -> bytes | None:
+        number = _raw_of(value, RAW_TYPES[kind])
+        return text_of_integer(number) if _is_integer(number) else None
+
+    return raw
+
+
+def _raw_of(value: Any, logical_type: str) -> Any:
+    return value.raw if isinstance(value, OutOfRange) and value.logical_type == logical_type else None

@@ -1,7 +1,7 @@
 """From the texts of formats, and of numbers, to their Python values, for both engines.
 
 The native engine reads the common forms by itself, and comes here for the others. Each function raises
-`UnfitTextError`.
+`UnfitTextError`: `BeyondRangeError` if the text is of the format, and Python has no value for it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import binascii
 import datetime as dt
 import re
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from ..decimals import EXACT
 from ..limits import NUMBER_DIGITS
+from ..ranges import HINT, beyond_number
 from ..reasons import BAD_UUID
 from ..uuids import uuid_of_text
-from ..values import Duration
+from ..values import Duration, OutOfRange
+from . import json_beyond
 from . import json_reasons as reasons
 
 _NUMBER: Final = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?")
@@ -39,12 +42,47 @@ _MOST_BYTES: Final = _LIMIT.bit_length() // 8 + 1
 _MOST_EXPONENT: Final = 20  # digits of an exponent: what is longer is out of all bounds, whatever it is
 
 
+RAW_TYPES: Final = {
+    "date": "date",
+    "time": "time",
+    "date-time": "date-time",
+    "date-days": "date",
+    "time-millis": "time-millis",
+    "timestamp-millis": "timestamp-millis",
+}
+"""The scalars (`json_build.scalar_kind`) that Python may have no value for, and the `logical_type` of an
+`OutOfRange` of each.
+"""
+
+
 class UnfitTextError(ValueError):
-    """A text does not stand for a value of its format: `why`."""
+    """A text does not stand for a value of its format: `why`, with a hint if there is one."""
+
+    hint: str | None = None
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
+
+
+class BeyondRangeError(UnfitTextError):
+    """A text of a date or time is right, and Python has no value for it: see `ranges`."""
+
+    hint = HINT
+
+
+def keeping(kind: str, make: Callable[[Any], Any], keeps: bool) -> Callable[[Any], Any]:
+    """`make`, for a scalar of a kind; if `keeps`, with an `OutOfRange` for what Python has no value for."""
+    if not keeps or kind not in RAW_TYPES:
+        return make
+
+    def made(raw: Any) -> Any:
+        try:
+            return make(raw)
+        except BeyondRangeError:
+            return OutOfRange(raw, RAW_TYPES[kind])
+
+    return made
 
 
 def integer_of_number(text: str) -> int:
@@ -132,12 +170,18 @@ def uuid_of_string(text: str) -> UUID:
 def date_of_text(text: str) -> dt.date:
     """RFC 3339's full-date."""
     match = _DATE.fullmatch(text)
-    if not match:
-        raise UnfitTextError(reasons.BAD_DATE)
     try:
-        return dt.date(*map(int, match.groups()))
+        if match:
+            return dt.date(*map(int, match.groups()))
     except ValueError:
-        raise UnfitTextError(reasons.OUT_OF_RANGE) from None
+        pass
+    _refuse_beyond(json_beyond.date(text))
+    raise UnfitTextError(reasons.NO_SUCH_DAY if match else reasons.BAD_DATE)
+
+
+def _refuse_beyond(why: str | None) -> None:
+    if why is not None:
+        raise BeyondRangeError(why)
 
 
 def time_of_text(text: str) -> dt.time:
@@ -148,7 +192,8 @@ def time_of_text(text: str) -> dt.time:
     try:
         return _time(match)
     except ValueError:
-        raise UnfitTextError(reasons.OUT_OF_RANGE) from None
+        _refuse_beyond(json_beyond.time(text))
+        raise UnfitTextError(reasons.NO_SUCH_TIME) from None
 
 
 def _time(match: re.Match[str]) -> dt.time:
@@ -167,6 +212,7 @@ def datetime_of_text(text: str) -> dt.datetime:
     """RFC 3339's date-time, in UTC. Digits below a microsecond are cut."""
     day, clock = _DATE.match(text), _TIME.fullmatch(text, 11)
     if not day or not clock or text[10] not in "Tt ":
+        _refuse_beyond(json_beyond.date_time(text))
         raise UnfitTextError(reasons.BAD_DATE_TIME)
     try:
         time = _time(clock)
@@ -177,7 +223,8 @@ def datetime_of_text(text: str) -> dt.datetime:
     except UnfitTextError:
         raise
     except (ValueError, OverflowError):
-        raise UnfitTextError(reasons.OUT_OF_RANGE) from None
+        _refuse_beyond(json_beyond.date_time(text))
+        raise UnfitTextError(reasons.NO_SUCH_MOMENT) from None
 
 
 def duration_of_text(text: str) -> Duration:
@@ -204,13 +251,13 @@ def date_of_days(days: int) -> dt.date:
     try:
         return dt.date.fromordinal(days + _EPOCH_DAY)
     except (ValueError, OverflowError):
-        raise UnfitTextError(reasons.OUT_OF_RANGE) from None
+        raise BeyondRangeError(beyond_number("date", days)) from None
 
 
 def time_of_millis(millis: int) -> dt.time:
     """Connect's Time: milliseconds of the day."""
     if not 0 <= millis < _DAY_MILLIS:
-        raise UnfitTextError(reasons.OUT_OF_RANGE)
+        raise BeyondRangeError(beyond_number("time-millis", millis))
     seconds, rest = divmod(millis, 1000)
     return dt.time(seconds // 3600, seconds // 60 % 60, seconds % 60, rest * 1000)
 
@@ -220,4 +267,4 @@ def datetime_of_millis(millis: int) -> dt.datetime:
     try:
         return _UTC_EPOCH + millis * _MILLISECOND
     except OverflowError:
-        raise UnfitTextError(reasons.OUT_OF_RANGE) from None
+        raise BeyondRangeError(beyond_number("timestamp-millis", millis)) from None

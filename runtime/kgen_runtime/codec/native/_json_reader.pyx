@@ -45,16 +45,16 @@ include "json_objects.pxi"
 include "json_choices.pxi"
 
 
-def json_scalar(str kind, scale):
-    """The node for a scalar: see `json_build.scalar_kind`."""
+def json_scalar(str kind, scale, bint keeps):
+    """The node for a scalar: see `json_build.scalar_kind`. `keeps`: what Python has no value for is read as an `OutOfRange`."""
     if kind in SIMPLE:
         return SIMPLE[kind]()
     if kind in COUNTS:
-        return CountNode(COUNTS[kind])
+        return CountNode(json_texts.keeping(kind, COUNTS[kind], keeps))
     if kind == "decimal-base64":
         return TextFormatNode(functools.partial(decimal_of_base64, scale=scale))
     node, others = TEXTS[kind]
-    return node(others)
+    return node(json_texts.keeping(kind, others, keeps))
 
 
 cdef dict SIMPLE = {
@@ -125,7 +125,7 @@ cdef class JsonNodeReader:
         cdef PyObject *made
         if not PyBytes_Check(data):
             raise TypeError(f"a payload must be bytes, not {type(data).__name__}")
-        c.what = c.path = c.held = c.cause = c.error = NULL
+        c.what = c.path = c.held = c.cause = c.hint = c.error = NULL
         c.skipped = NULL
         start = <const uint8_t *>PyBytes_AS_STRING(data)
         c.end = start + PyBytes_GET_SIZE(data)
@@ -174,7 +174,8 @@ cdef object refuse(Cursor *c, str what, Py_ssize_t position):
     cdef object error
     cdef list parts = [] if c.path == NULL else <list>c.path
     try:
-        error = DecodeError(what, position=position, path=json_pointer(parts))
+        hint = None if c.hint == NULL else <object>c.hint
+        error = DecodeError(what, position=position, path=json_pointer(parts), hint=hint)
         if c.cause != NULL:
             error.__cause__ = <object>c.cause
     finally:

@@ -22,8 +22,9 @@ from ...errors import DecodeError
 from .. import reasons
 from ..branches import of_branch
 from ..decoded import Decoded
-from ..decimals import EXACT as EXACT_CONTEXT, TooLongError, bound, number_size, too_many_digits
+from ..decimals import EXACT as EXACT_CONTEXT, TooLongError, bound, number_size
 from ..limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
+from ..ranges import BeyondError, decimal_outside, number_outside
 from ..error_texts import refusal_text
 from ..field_paths import field_path
 from ..uuids import uuid_of_text
@@ -35,8 +36,10 @@ include "reader_containers.pxi"
 include "reader_records.pxi"
 
 
-def scalar(str kind, bint narrow, Py_ssize_t size, precision, scale):
-    """The node for a primitive or logical type; `narrow` where it was written as an int, `size` of a fixed or -1."""
+def scalar(str kind, bint narrow, Py_ssize_t size, precision, scale, bint keeps=False):
+    """The node for a primitive or logical type; `narrow` where it was written as an int, `size` of a fixed or -1. `keeps`: what
+    Python has no value for is read as an `OutOfRange`.
+    """
     if kind == "null":
         return NullNode()
     if kind == "boolean":
@@ -51,7 +54,7 @@ def scalar(str kind, bint narrow, Py_ssize_t size, precision, scale):
         return BlobNode(size)
     if kind == "string":
         return StringNode(-1)
-    return logical(kind, narrow, size, precision, scale)
+    return logical(kind, narrow, size, precision, scale, keeps)
 
 
 cdef dict TIMES = {"time-millis": 1000, "time-micros": 1}
@@ -71,23 +74,23 @@ cdef dict NANOS = {
 }
 
 
-cdef Node logical(str kind, bint narrow, Py_ssize_t size, precision, scale):
+cdef Node logical(str kind, bint narrow, Py_ssize_t size, precision, scale, bint keeps):
     if kind == "integer-as-float":
         return AsFloatNode(narrow)
     if kind == "integer-as-double":
         return AsDoubleNode(narrow)
     if kind == "date":
-        return DateNode(narrow)
+        return DateNode(narrow, number_outside(kind, keeps))
     if kind in TIMES:
-        return TimeNode(narrow, TIMES[kind])
+        return TimeNode(narrow, number_outside(kind, keeps), TIMES[kind])
     if kind in STAMPS:
-        return TimestampNode(narrow, *STAMPS[kind])
+        return TimestampNode(narrow, number_outside(kind, keeps), *STAMPS[kind])
     if kind in NANOS:
-        return NanosNode(narrow, *NANOS[kind])
+        return NanosNode(narrow, number_outside(kind, keeps), *NANOS[kind])
     if kind in ("timestamp-nanos-as-datetime", "local-timestamp-nanos-as-datetime"):
         return FromNanosNode(narrow, kind[0] != "l")
     if kind == "decimal":
-        return DecimalNode(size, precision, scale)
+        return DecimalNode(size, precision, scale, decimal_outside(precision, scale, keeps))
     return {"big-decimal": BigDecimalNode, "uuid": UuidNode, "duration": DurationNode}[kind](size)
 
 
@@ -176,17 +179,22 @@ cdef object failure(Cursor *c, Py_ssize_t position):
     """The `DecodeError` for what stands in the cursor or is set as a Python exception. Out of memory and such pass through."""
     cdef list parts = []
     cdef object cause = None
+    cdef object beyond = None
     try:
         if PyErr_Occurred() != NULL:
             reraise()
     except MemoryError:
         raise
+    except BeyondError as error:
+        beyond = error
     except Exception as error:  # of a constructor of the user's
         cause = error
     finally:
         if c.path != NULL:
             parts = <list>c.path
             Py_DECREF(c.path)
+    if beyond is not None:
+        return DecodeError(beyond.what, position=position, path=field_path(parts), hint=beyond.hint)
     what = refusal_text(cause) if cause is not None else reason(c)
     made = DecodeError(what, position=position, path=field_path(parts))
     made.__cause__ = cause

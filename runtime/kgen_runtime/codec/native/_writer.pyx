@@ -22,9 +22,10 @@ from ..decimals import number_bytes, unscaled, unscaled_big
 from ..varint import zigzag
 from ..foreign import own_bool, own_number
 from ..limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
+from ..ranges import is_beyond, is_beyond_decimal, raw_decimal, raw_number, type_title
 from ..error_texts import refusal_text, shown
 from ..field_paths import field_path
-from ..values import Duration, LocalTimestampNanos, TimestampNanos
+from ..values import Duration, LocalTimestampNanos, OutOfRange, TimestampNanos
 
 include "writer_buffer.pxi"
 include "writer_leaves.pxi"
@@ -59,9 +60,9 @@ def scalar(str kind, Py_ssize_t size, precision, scale):
     if kind in ("bytes", "fixed"):
         return BytesNode(size)
     if kind in TIMES:
-        return TimeNode(TIMES[kind])
+        return TimeNode(kind, TIMES[kind])
     if kind in STAMPS:
-        return TimestampNode(*STAMPS[kind])
+        return TimestampNode(kind, *STAMPS[kind])
     if kind in NANOS:
         return NanosNode(*NANOS[kind])
     if kind == "uuid":

@@ -121,6 +121,7 @@ ctypedef struct Cursor:
     PyObject *path
     PyObject *held  # what `what` is, if it was made for this message
     PyObject *cause  # the exception of a class's own code
+    PyObject *hint  # of the error, or NULL; held as `held` is
     PyObject *error  # the `DecodeError` of the payload, or NULL
     LongValues *skipped  # NULL while there are none
     bint misfit  # the value is not what its node wants: another branch of a union may take it
@@ -164,6 +165,20 @@ cdef int hold(Cursor *c, str what) except -1:
     return 0
 
 
+cdef PyObject *unfit(Cursor *c, object error) noexcept:
+    """The text at the cursor is not of its format, as an `UnfitTextError` has it."""
+    try:
+        hold(c, error.why)
+        hint = error.hint
+        if hint is not None:
+            Py_INCREF(hint)
+            c.hint = <PyObject *>hint
+    except BaseException as other:
+        return raised(other)
+    c.misfit = True
+    return NULL
+
+
 cdef PyObject *refused(Cursor *c, const uint8_t *at) noexcept:
     """Take what the code of a class raised for the value that begins at `at`. Out of memory and such stay raised."""
     c.at = at
@@ -195,10 +210,12 @@ cdef void forget(Cursor *c) noexcept:
     cdef PyObject *path = c.path
     cdef PyObject *held = c.held
     cdef PyObject *cause = c.cause
-    c.path = c.held = c.cause = NULL
+    cdef PyObject *hint = c.hint
+    c.path = c.held = c.cause = c.hint = NULL
     Py_XDECREF(path)
     Py_XDECREF(held)
     Py_XDECREF(cause)
+    Py_XDECREF(hint)
 
 
 cdef inline Py_ssize_t place_of(const uint8_t *start) noexcept:

@@ -55,7 +55,7 @@ cdef class TextFormatNode(JsonNode):
             return <PyObject *>value
         except UnfitTextError as error:
             c.at = start
-            return bad(c, error.why)
+            return unfit(c, error)
         except BaseException as error:
             return raised(error)
 
@@ -176,7 +176,7 @@ cdef class CountNode(JsonNode):
             value = self.make(number)
             Py_INCREF(value)
         except UnfitTextError as error:
-            return bad(c, error.why)
+            return unfit(c, error)
         except BaseException as error:
             return raised(error)
         c.at = n.end

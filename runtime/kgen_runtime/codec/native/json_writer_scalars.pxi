@@ -37,7 +37,7 @@ cdef class ScalarNode(JsonWriterNode):
         cdef PyObject *known = PyDict_GetItemWithError(self.known, <object>kgen_type(value))
         if known != NULL:
             return <object>known
-        fits = bool(self.form.fits(self.form.own(value)))
+        fits = bool(self.form.fits(self.form.own(value))) or self.form.raw(value) is not None
         if type(value) in OWN_TYPES:
             self.known[type(value)] = fits
         return fits
@@ -45,12 +45,12 @@ cdef class ScalarNode(JsonWriterNode):
     cdef int write(self, Out *out, object value) except -1:
         form = self.form
         own = form.own(value)
-        if not form.fits(own):
-            raise unwanted(form.wanted, value)
         try:
-            text = form.make(own)
+            text = form.make(own) if form.fits(own) else form.raw(value)
         except UnfitTextError as error:
             raise JsonRefusedError(error.why) from None
+        if text is None:
+            raise unwanted(form.wanted, value)
         if not form.quoted:
             return put_bytes(out, text)
         put_byte(out, c'"')

@@ -68,7 +68,6 @@ cdef object TOO_DEEP = reasons.TOO_DEEP
 cdef object TOO_EMPTY = reasons.TOO_EMPTY
 cdef object NO_BRANCH = reasons.NO_BRANCH
 cdef object NO_SYMBOL = reasons.NO_SYMBOL
-cdef object BAD_DATE = reasons.BAD_DATE
 cdef object BAD_DECIMAL = reasons.BAD_DECIMAL
 cdef object EMPTY_DECIMAL = reasons.EMPTY_DECIMAL
 cdef object LONG_DECIMAL = reasons.LONG_DECIMAL

@@ -125,25 +125,44 @@ cdef class AsFloatNode(NumberNode):
         return PyFloat_FromDouble(<double>(<float>n))
 
 
-cdef class DateNode(NumberNode):
+cdef class RangedNode(NumberNode):
+    """A number that Python may have no value for: that one is up to `outside`."""
+
+    cdef object outside
+
+    cdef PyObject *beyond(self, int64_t n) noexcept:
+        try:
+            value = self.outside(n)
+            Py_INCREF(value)
+            return <PyObject *>value
+        except BaseException as error:
+            return raised(error)
+
+
+cdef class DateNode(RangedNode):
+    def __init__(self, bint narrow, outside):
+        self.narrow = narrow
+        self.outside = outside
+
     cdef PyObject *make(self, Cursor *c, int64_t n) noexcept:
         if n < FIRST_DAY or n >= END_DAY:
-            return bad(c, BAD_DATE)
+            return self.beyond(n)
         return kgen_date(n)
 
 
-cdef class TimeNode(NumberNode):
+cdef class TimeNode(RangedNode):
     """A time of day; `micros` is how many microseconds one unit is."""
 
     cdef int64_t micros
 
-    def __init__(self, bint narrow, int64_t micros):
+    def __init__(self, bint narrow, outside, int64_t micros):
         self.narrow = narrow
+        self.outside = outside
         self.micros = micros
 
     cdef PyObject *make(self, Cursor *c, int64_t n) noexcept:
         if n < 0 or n >= 86400000000LL // self.micros:
-            return bad(c, BAD_DATE)
+            return self.beyond(n)
         return kgen_time(n * self.micros)
 
 
@@ -152,14 +171,15 @@ cdef class TimestampNode(TimeNode):
 
     cdef bint utc
 
-    def __init__(self, bint narrow, int64_t micros, bint utc):
+    def __init__(self, bint narrow, outside, int64_t micros, bint utc):
         self.narrow = narrow
+        self.outside = outside
         self.micros = micros
         self.utc = utc
 
     cdef PyObject *make(self, Cursor *c, int64_t n) noexcept:
         if n < FIRST_MICRO // self.micros or n >= END_MICRO // self.micros:
-            return bad(c, BAD_DATE)
+            return self.beyond(n)
         return kgen_datetime(n * self.micros, self.utc)
 
 
@@ -176,14 +196,15 @@ cdef class FromNanosNode(NumberNode):
         return kgen_datetime(n // 1000 - (n % 1000 < 0), self.utc)
 
 
-cdef class NanosNode(NumberNode):
+cdef class NanosNode(RangedNode):
     """Nanoseconds as a number of their own class; `unit` is how many nanoseconds one unit of the data is."""
 
     cdef object cls
     cdef int64_t unit
 
-    def __init__(self, bint narrow, cls, int64_t unit=1):
+    def __init__(self, bint narrow, outside, cls, int64_t unit):
         self.narrow = narrow
+        self.outside = outside
         self.cls = cls
         self.unit = unit
 
@@ -191,7 +212,7 @@ cdef class NanosNode(NumberNode):
         cdef PyObject *number
         cdef PyObject *value
         if not LEAST_LONG // self.unit <= n <= MOST_LONG // self.unit:
-            return bad(c, BAD_DATE)
+            return self.beyond(n)
         number = PyLong_FromLongLong(n * self.unit)
         if number == NULL:
             return NULL
@@ -332,24 +353,29 @@ cdef object whole_number(const uint8_t *data, Py_ssize_t size, Py_ssize_t most, 
 
 
 cdef class DecimalNode(SlowNode):
-    """`limit` is the first number with too many digits, `most` how many bytes the others need."""
+    """`limit` is the first number with too many digits, `most` how many bytes the others need; `outside` is given the bytes of one
+    that has too many.
+    """
 
     cdef object shift
     cdef object limit
-    cdef object why
+    cdef object outside
     cdef Py_ssize_t most
 
-    def __init__(self, Py_ssize_t size, precision, scale):
+    def __init__(self, Py_ssize_t size, precision, scale, outside):
         self.size = size
         self.shift = Decimal(-scale)
         self.limit = bound(precision)
         self.most = number_size(self.limit)
-        self.why = too_many_digits(precision)
+        self.outside = outside
 
     cdef object build(self, const uint8_t *data, Py_ssize_t size):
-        number = whole_number(data, size, self.most, self.why)
+        try:
+            number = whole_number(data, size, self.most, None)
+        except TooLongError:
+            number = self.limit
         if not -self.limit < number < self.limit:
-            raise TooLongError(self.why)
+            return self.outside(PyBytes_FromStringAndSize(<const char *>data, size))
         return Decimal(number).scaleb(self.shift, EXACT)
 
 

@@ -132,7 +132,7 @@ class Refused(Exception):
 
 
 cdef unwanted(str wanted, object value):
-    return Refused(f"expected {wanted}, not {type(value).__name__}")
+    return Refused(f"expected {wanted}, not {type_title(value)}")
 
 
 cdef refused(error, part):

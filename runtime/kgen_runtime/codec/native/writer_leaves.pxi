@@ -250,48 +250,80 @@ cdef class StringNode(WriterNode):
         return (str,)
 
 
-cdef class DateNode(WriterNode):
+cdef bint plain_raw(object it) except -1:
+    """Whether a value is an `OutOfRange` and nothing more."""
+    return kgen_type(it) == <PyObject *>OutOfRange and type(it.logical_type) is str and type(it.scale) is int
+
+
+cdef class RangedNode(WriterNode):
+    """A logical type with numbers that Python has no value for: these are written as they came, out of an `OutOfRange`."""
+
+    cdef str logical_type
+    cdef int bits
+
+    cdef int write_raw(self, Out *out, object value, str wanted) except -1:
+        number = raw_number(value, self.logical_type, self.bits)
+        if number is None:
+            raise unwanted(wanted, value)
+        return put_long(out, number)
+
+    cdef int fit_raw(self, object value) except -1:
+        return NOT if raw_number(value, self.logical_type, self.bits) is None else EXACT
+
+    cdef bint exact_raw(self, object it) except -1:
+        if not plain_raw(it) or it.scale != 0 or type(it.raw) is not int:
+            return False
+        return self.fit_raw(it) == EXACT and is_beyond(self.logical_type, it.raw)
+
+
+cdef class DateNode(RangedNode):
+    def __init__(self):
+        self.logical_type = "date"
+        self.bits = 32
+
     cdef int write(self, Out *out, object value) except -1:
         if not PyDate_Check(value) or PyDateTime_Check(value):
-            raise unwanted("date", value)
+            return self.write_raw(out, value, "date")
         return put_long(out, kgen_days(value))
 
     cdef int fit(self, object value, Memo memo) except -1:
-        return EXACT if PyDate_Check(value) and not PyDateTime_Check(value) else NOT
+        return EXACT if PyDate_Check(value) and not PyDateTime_Check(value) else self.fit_raw(value)
 
     cdef bint exact(self, PyObject *value, Exact *held) except -1:
-        return kgen_type(<object>value) == <PyObject *>DATE
+        return kgen_type(<object>value) == <PyObject *>DATE or self.exact_raw(<object>value)
 
     def types(self):
-        return (dt.date,)
+        return (dt.date, OutOfRange)
 
 
-cdef class TimeNode(WriterNode):
+cdef class TimeNode(RangedNode):
     """A time of day; `unit` is in microseconds."""
 
     cdef int64_t unit
 
-    def __init__(self, int64_t unit):
+    def __init__(self, str logical_type, int64_t unit):
+        self.logical_type = logical_type
+        self.bits = 32 if logical_type == "time-millis" else 64
         self.unit = unit
 
     cdef int write(self, Out *out, object value) except -1:
         if not PyTime_Check(value) or not kgen_naive_time(value):
-            raise unwanted("a time without a time zone", value)
+            return self.write_raw(out, value, "a time without a time zone")
         return put_long(out, kgen_time_micros(value) // self.unit)
 
     cdef int fit(self, object value, Memo memo) except -1:
         if not PyTime_Check(value) or not kgen_naive_time(value):
-            return NOT
+            return self.fit_raw(value)
         return ACCEPTED if kgen_time_micros(value) % self.unit else EXACT
 
     cdef bint exact(self, PyObject *value, Exact *held) except -1:
         it = <object>value
-        if kgen_type(it) != <PyObject *>TIME or not kgen_naive_time(it):
-            return False
-        return not kgen_time_fold(it) and kgen_time_micros(it) % self.unit == 0
+        if kgen_type(it) != <PyObject *>TIME:
+            return self.exact_raw(it)
+        return kgen_naive_time(it) and not kgen_time_fold(it) and kgen_time_micros(it) % self.unit == 0
 
     def types(self):
-        return (dt.time,)
+        return (dt.time, OutOfRange)
 
 
 cdef inline int64_t floor_div(int64_t number, int64_t unit) noexcept:
@@ -299,13 +331,15 @@ cdef inline int64_t floor_div(int64_t number, int64_t unit) noexcept:
     return whole - 1 if number % unit < 0 else whole
 
 
-cdef class TimestampNode(WriterNode):
+cdef class TimestampNode(RangedNode):
     """An instant (`utc`) or a wall-clock time; `unit` is in microseconds. What is finer is cut off, towards the past."""
 
     cdef int64_t unit
     cdef bint utc
 
-    def __init__(self, int64_t unit, bint utc):
+    def __init__(self, str logical_type, int64_t unit, bint utc):
+        self.logical_type = logical_type
+        self.bits = 64
         self.unit = unit
         self.utc = utc
 
@@ -333,21 +367,25 @@ cdef class TimestampNode(WriterNode):
     cdef int write(self, Out *out, object value) except -1:
         cdef int64_t micros = 0
         if not self.micros(value, &micros):
-            raise unwanted(self.wanted(), value)
+            return self.write_raw(out, value, self.wanted())
         if not FIRST_MICRO <= micros < END_MICRO:
             raise Refused("the moment is outside the years 1 to 9999 in UTC")
         return put_long(out, floor_div(micros, self.unit))
 
     cdef int fit(self, object value, Memo memo) except -1:
         cdef int64_t micros = 0
-        if not self.micros(value, &micros) or not FIRST_MICRO <= micros < END_MICRO:
+        if not self.micros(value, &micros):
+            return self.fit_raw(value)
+        if not FIRST_MICRO <= micros < END_MICRO:
             return NOT
         return ACCEPTED if micros % self.unit else EXACT
 
     cdef bint exact(self, PyObject *value, Exact *held) except -1:
         cdef int64_t micros
         it = <object>value
-        if kgen_type(it) != <PyObject *>DATETIME or kgen_fold(it):
+        if kgen_type(it) != <PyObject *>DATETIME:
+            return self.exact_raw(it)
+        if kgen_fold(it):
             return False
         if not (kgen_is_utc(it) if self.utc else kgen_naive(it)):
             return False
@@ -355,7 +393,7 @@ cdef class TimestampNode(WriterNode):
         return micros % self.unit == 0
 
     def types(self):
-        return (dt.datetime,)
+        return (dt.datetime, OutOfRange)
 
 
 cdef class NanosNode(TimestampNode):
@@ -456,20 +494,27 @@ cdef class DecimalNode(WriterNode):
         number = unscaled(value, self.precision, self.scale)
         return number_bytes(number) if self.size < 0 else number.to_bytes(self.size, "big", signed=True)
 
+    cdef object kept(self, object value):
+        """The bytes in an `OutOfRange` that is written as this decimal; None for any other value."""
+        return raw_decimal(value, self.size, self.scale)
+
     cdef int write(self, Out *out, object value) except -1:
         own = value if isinstance(value, Decimal) else own_number(value)
         if not isinstance(own, (Decimal, int)) or PyBool_Check(own):
-            raise unwanted("Decimal", value)
-        try:
-            data = self.raw(own)
-        except (ValueError, OverflowError) as error:
-            raise Refused(f"the decimal {error}") from None
+            data = self.kept(value)
+            if data is None:
+                raise unwanted("Decimal", value)
+        else:
+            try:
+                data = self.raw(own)
+            except (ValueError, OverflowError) as error:
+                raise Refused(f"the decimal {error}") from None
         return put_run(out, PyBytes_AS_STRING(data), len(data)) if self.size < 0 else put(out, PyBytes_AS_STRING(data), len(data))
 
     cdef int fit(self, object value, Memo memo) except -1:
         value = value if isinstance(value, Decimal) else own_number(value)
         if not isinstance(value, (Decimal, int)) or PyBool_Check(value):
-            return NOT
+            return NOT if self.kept(value) is None else EXACT
         try:
             self.raw(value)
         except (ValueError, OverflowError):
@@ -478,12 +523,19 @@ cdef class DecimalNode(WriterNode):
 
     cdef bint exact(self, PyObject *value, Exact *held) except -1:
         it = <object>value
-        if kgen_type(it) != <PyObject *>DECIMAL or not DECIMAL.same_quantum(it, self.quantum):
+        if kgen_type(it) != <PyObject *>DECIMAL:
+            return self.exact_raw(it)
+        if not DECIMAL.same_quantum(it, self.quantum):
             return False
         return bool(it) or not DECIMAL.is_signed(it)
 
+    cdef bint exact_raw(self, object it) except -1:
+        if not plain_raw(it) or type(it.raw) is not bytes or self.kept(it) != it.raw:
+            return False
+        return is_beyond_decimal(it.raw, self.precision)
+
     def types(self):
-        return (Decimal, int)
+        return (Decimal, int, OutOfRange)
 
 
 cdef class BigDecimalNode(DecimalNode):
@@ -491,6 +543,12 @@ cdef class BigDecimalNode(DecimalNode):
         number, scale = unscaled_big(value)
         data = number_bytes(number)
         return zigzag(len(data)) + data + zigzag(scale)
+
+    cdef object kept(self, object value):
+        return None
+
+    def types(self):
+        return (Decimal, int)
 
     cdef bint exact(self, PyObject *value, Exact *held) except -1:
         it = <object>value

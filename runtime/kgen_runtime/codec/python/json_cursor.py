@@ -48,11 +48,12 @@ class JsonDamagedError(Exception):
     `misfit`: a value is not of the type wanted; else a fault of the message, which no type could read.
     """
 
-    def __init__(self, what: str, at: int, misfit: bool = False) -> None:
+    def __init__(self, what: str, at: int, misfit: bool = False, hint: str | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.at = at
         self.misfit = misfit
+        self.hint = hint
         self.parts: list[str | int] = []
 
 

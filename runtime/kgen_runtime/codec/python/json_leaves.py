@@ -45,7 +45,7 @@ class JsonStringNode(JsonNode):
         try:
             return self.make(text)
         except UnfitTextError as error:
-            raise JsonDamagedError(error.why, start, misfit=True) from None
+            raise JsonDamagedError(error.why, start, misfit=True, hint=error.hint) from None
 
 
 class JsonNumberNode(JsonNode):
@@ -62,7 +62,7 @@ class JsonNumberNode(JsonNode):
         try:
             return self.make(text)
         except UnfitTextError as error:
-            raise JsonDamagedError(error.why, start, misfit=True) from None
+            raise JsonDamagedError(error.why, start, misfit=True, hint=error.hint) from None
 
 
 class JsonEnumNode(JsonNode):
@@ -117,7 +117,7 @@ def any_scalar(c: JsonCursor, kind: int) -> str | int | float | bool | None:
     try:
         return json_texts.integer_of_number(text) if whole else json_texts.float_of_number(text)
     except UnfitTextError as error:
-        raise JsonDamagedError(error.why, start, misfit=True) from None
+        raise JsonDamagedError(error.why, start, misfit=True, hint=error.hint) from None
 
 
 def scalar_key(c: JsonCursor) -> ConstantKey | None:
@@ -140,28 +140,38 @@ def _whole(make: Callable[[int], Any]) -> JsonNode:
     return JsonNumberNode(lambda text: make(json_texts.integer_of_number(text)), json_reasons.INTEGER)
 
 
+_TEXTS: Final[dict[str, Callable[[str], Any]]] = {
+    "date": json_texts.date_of_text,
+    "time": json_texts.time_of_text,
+    "date-time": json_texts.datetime_of_text,
+}
+_COUNTS: Final[dict[str, Callable[[int], Any]]] = {
+    "date-days": json_texts.date_of_days,
+    "time-millis": json_texts.time_of_millis,
+    "timestamp-millis": json_texts.datetime_of_millis,
+}
 _SCALARS: Final[dict[str, JsonNode]] = {
     "null": JsonLiteralNode(NULL),
     "boolean": JsonLiteralNode(BOOLEAN),
     "string": JsonStringNode(),
     "integer": _whole(int),
     "number": JsonNumberNode(json_texts.float_of_number, KINDS[NUMBER]),
-    "date": JsonStringNode(json_texts.date_of_text),
-    "time": JsonStringNode(json_texts.time_of_text),
-    "date-time": JsonStringNode(json_texts.datetime_of_text),
     "duration": JsonStringNode(json_texts.duration_of_text),
     "uuid": JsonStringNode(json_texts.uuid_of_string),
     "base64": JsonStringNode(json_texts.bytes_of_text),
     "decimal-string": JsonStringNode(json_texts.decimal_of_number),
     "decimal-number": JsonNumberNode(json_texts.decimal_of_number, KINDS[NUMBER]),
-    "date-days": _whole(json_texts.date_of_days),
-    "time-millis": _whole(json_texts.time_of_millis),
-    "timestamp-millis": _whole(json_texts.datetime_of_millis),
 }
 
 
-def json_scalar(kind: str, scale: int) -> JsonNode:
-    """The node of a scalar type: see `json_build.scalar_kind`."""
+def json_scalar(kind: str, scale: int, keeps: bool) -> JsonNode:
+    """The node of a scalar type: see `json_build.scalar_kind`. `keeps`: what Python has no value for is read
+    as an `OutOfRange`.
+    """
     if kind == "decimal-base64":
         return JsonStringNode(lambda text: json_texts.decimal_of_base64(text, scale))
+    if kind in _TEXTS:
+        return JsonStringNode(json_texts.keeping(kind, _TEXTS[kind], keeps))
+    if kind in _COUNTS:
+        return _whole(json_texts.keeping(kind, _COUNTS[kind], keeps))
     return _SCALARS[kind]

@@ -300,18 +300,20 @@ class JsonNodeReader(PayloadReader):
 def _attempt(root: JsonNode, c: JsonCursor) -> tuple[Any, DecodeError | None]:
     """A value, or None and an error: made outside of the handler, so that it holds on to no payload."""
     cause: BaseException | None = None
+    hint = None
     try:
         c.space()
         value = root.read(c)
         c.space()
     except JsonDamagedError as error:
         what, at, path, cause = error.what, error.at, json_pointer(error.parts), error.__cause__
+        hint = error.hint
     except RecursionError:
         what, at, path = reasons.TOO_DEEP, c.at, ""
     else:
         if c.at == c.end:
             return value, None
         what, at, path = f"{c.end - c.at} bytes are left over after the value", c.at, ""
-    refused = DecodeError(what, position=at, path=path)
+    refused = DecodeError(what, position=at, path=path, hint=hint)
     refused.__cause__ = cause
     return None, refused

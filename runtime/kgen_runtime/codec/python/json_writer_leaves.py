@@ -33,15 +33,22 @@ class JsonScalarWriterNode(JsonWriterNode):
 
     def takes(self, value: Any) -> bool:
         """Whether it is of the type."""
-        return self.form.fits(self.form.own(value))
+        return self.form.fits(self.form.own(value)) or self.form.raw(value) is not None
 
     def write(self, out: JsonOut, value: Any) -> None:
         """Add the value."""
         form = self.form
         own = form.own(value)
-        if not form.fits(own):
-            raise unwanted(form.wanted, value)
-        out.add(form.make, own, form.quoted)
+        if form.fits(own):
+            out.add(form.make, own, form.quoted)
+        else:
+            out.add(self._raw, value, form.quoted)
+
+    def _raw(self, value: Any) -> bytes:
+        text = self.form.raw(value)
+        if text is None:
+            raise unwanted(self.form.wanted, value)
+        return text
 
 
 class JsonEnumWriterNode(JsonWriterNode):

@@ -12,10 +12,11 @@ from uuid import UUID
 from ...errors import DecodeError
 from .. import reasons
 from ..branches import of_branch
-from ..decimals import EXACT, TooLongError, bound, number_size, too_many_digits
+from ..decimals import EXACT, TooLongError, bound, number_size
 from ..error_texts import refusal_text
 from ..field_paths import Part, field_path
 from ..limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
+from ..ranges import BeyondError, decimal_outside, limits, number_outside
 from ..uuids import uuid_of_text
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
 from .payload_reader import PayloadReader
@@ -32,10 +33,11 @@ _DAY = 86_400_000_000
 class DamagedError(Exception):
     """The bytes at `at` are wrong; `parts` is the field path, innermost first."""
 
-    def __init__(self, what: str, at: int) -> None:
+    def __init__(self, what: str, at: int, hint: str | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.at = at
+        self.hint = hint
         self.parts: list[Part] = []
 
 
@@ -178,11 +180,16 @@ class BooleanNode(Node):
 
 
 class NumberNode(Node):
-    """What stands as a varint, made by `make`; `narrow` where it was written as an int."""
+    """What stands as a varint, made by `make`; `narrow` where it was written as an int. What `make` has no
+    value for is up to `outside`.
+    """
 
-    def __init__(self, narrow: bool, make: Callable[[int], Any]) -> None:
+    def __init__(
+        self, narrow: bool, make: Callable[[int], Any], outside: Callable[[int], Any] | None = None
+    ) -> None:
         self.narrow = narrow
         self.make = make
+        self.outside = outside or make
 
     def read(self, c: Cursor) -> Any:
         """The number, as what it stands for."""
@@ -191,7 +198,11 @@ class NumberNode(Node):
         try:
             return self.make(number)
         except (OverflowError, ValueError):
-            raise DamagedError(reasons.BAD_DATE, start) from None
+            pass
+        try:
+            return self.outside(number)
+        except BeyondError as error:
+            raise DamagedError(error.what, start, error.hint) from None
 
     def skip(self, c: Cursor) -> None:
         """Move past the number."""
@@ -246,6 +257,8 @@ class BlobNode(Node):
         c.at = at + size
         try:
             return self.make(c.data[at : at + size])
+        except BeyondError as error:
+            raise DamagedError(error.what, start, error.hint) from None
         except TooLongError as error:
             raise DamagedError(error.why, start) from None
         except (ValueError, ArithmeticError, DamagedError):
@@ -564,16 +577,17 @@ def _whole(data: bytes, most: int, why: str) -> int:
     return int.from_bytes(data, "big", signed=True)
 
 
-def _decimal(precision: int, scale: int) -> Callable[[bytes], Decimal]:
+def _decimal(precision: int, scale: int, keeps: bool) -> Callable[[bytes], Any]:
     limit = bound(precision)
     most = number_size(limit)
-    why = too_many_digits(precision)
+    outside = decimal_outside(precision, scale, keeps)
 
-    def make(data: bytes) -> Decimal:
-        number = _whole(data, most, why)
-        if not -limit < number < limit:
-            raise TooLongError(why)
-        return Decimal(number).scaleb(-scale, EXACT)
+    def make(data: bytes) -> Any:
+        try:
+            number = _whole(data, most, "")
+        except TooLongError:
+            return outside(data)
+        return Decimal(number).scaleb(-scale, EXACT) if -limit < number < limit else outside(data)
 
     return make
 
@@ -608,26 +622,32 @@ _NUMBERS: dict[str, Callable[[int], Any]] = {
 }
 
 
-def scalar(kind: str, narrow: bool, size: int, precision: int, scale: int) -> Node:
-    """The node for a primitive or logical type; `narrow`: written as an int; `size` of a fixed or -1."""
+def scalar(kind: str, narrow: bool, size: int, precision: int, scale: int, keeps: bool = False) -> Node:
+    """The node for a primitive or logical type; `narrow`: written as an int; `size` of a fixed or -1;
+    `keeps`: what Python has no value for is read as an `OutOfRange`.
+    """
     if kind in ("int", "long"):
         return LongNode(narrow)
     if kind in _NUMBERS:
-        return NumberNode(narrow, _NUMBERS[kind])
+        return NumberNode(narrow, _NUMBERS[kind], _outside(kind, keeps))
     if kind in ("null", "boolean"):
         return NullNode() if kind == "null" else BooleanNode()
     if kind in ("float", "double"):
         return RealNode(_FLOAT if kind == "float" else _DOUBLE)
-    return _blob(kind, size, precision, scale)
+    return _blob(kind, size, precision, scale, keeps)
 
 
-def _blob(kind: str, size: int, precision: int, scale: int) -> Node:
+def _outside(kind: str, keeps: bool) -> Callable[[int], Any] | None:
+    return number_outside(kind, keeps) if limits(kind) or kind.endswith("-as-nanos") else None
+
+
+def _blob(kind: str, size: int, precision: int, scale: int, keeps: bool) -> Node:
     if kind == "string":
         return BlobNode(-1, bytes.decode, reasons.NOT_UTF8)
     if kind == "uuid":
         return BlobNode(size, uuid_of_text if size < 0 else lambda data: UUID(bytes=data), reasons.BAD_UUID)
     if kind == "decimal":
-        return BlobNode(size, _decimal(precision, scale), reasons.EMPTY_DECIMAL)
+        return BlobNode(size, _decimal(precision, scale, keeps), reasons.EMPTY_DECIMAL)
     if kind == "big-decimal":
         return BlobNode(size, _big_decimal, reasons.BAD_DECIMAL, reasons.EMPTY_DECIMAL)
     if kind == "duration":
@@ -641,13 +661,15 @@ def _attempt(root: Node, c: Cursor, whole: bool) -> tuple[Any, DecodeError | Non
         value = root.read(c)
     except DamagedError as error:
         what, at, path, cause = error.what, error.at, field_path(error.parts), error.__cause__
+        hint = error.hint
     except RecursionError:
-        what, at, path, cause = reasons.TOO_DEEP, c.at, "", None
+        what, at, path, cause, hint = reasons.TOO_DEEP, c.at, "", None, None
     else:
         if c.at == c.end or not whole:
             return value, None
-        what, at, path, cause = f"{c.end - c.at} bytes are left over after the value", c.at, "", None
-    refused = DecodeError(what, position=at, path=path)
+        what = f"{c.end - c.at} bytes are left over after the value"
+        at, path, cause, hint = c.at, "", None, None
+    refused = DecodeError(what, position=at, path=path, hint=hint)
     refused.__cause__ = cause
     return None, refused
 

@@ -18,7 +18,8 @@ from ..error_texts import refusal_text, shown
 from ..field_paths import Part, field_path
 from ..foreign import own_bool, own_number
 from ..limits import MAX_DEPTH
-from ..values import Duration, LocalTimestampNanos, TimestampNanos
+from ..ranges import raw_decimal, raw_number, type_title
+from ..values import Duration, LocalTimestampNanos, OutOfRange, TimestampNanos
 from ..varint import zigzag
 
 NOT, ROUNDED, ACCEPTED, EXACT = 0, 1, 2, 3
@@ -57,7 +58,7 @@ def _place(error: Exception, *parts: Part) -> None:
 
 
 def _unwanted(wanted: str, value: Any) -> RefusedValueError:
-    return RefusedValueError(f"expected {wanted}, not {type(value).__name__}")
+    return RefusedValueError(f"expected {wanted}, not {type_title(value)}")
 
 
 class Out:
@@ -108,7 +109,8 @@ class LeafNode(WriterNode):
     """What holds no other values: `grade` is its `fit`, `pack` makes the bytes of what fits.
 
     `why` says what is wrong with a value of the right type, and gives "" for others. `own` makes a value of
-    Python's own of a scalar of another library.
+    Python's own of a scalar of another library. `raw` gives the bytes of an `OutOfRange` that is written as
+    this, and None for any other value.
     """
 
     def __init__(
@@ -119,25 +121,34 @@ class LeafNode(WriterNode):
         pack: Callable[[Any], bytes],
         why: Callable[[Any], str] = lambda value: "",
         own: Callable[[Any], Any] = lambda value: value,
+        raw: Callable[[Any], bytes | None] | None = None,
     ) -> None:
-        self.types = types
+        self.types = types if raw is None else (*types, OutOfRange)
         self.wanted = wanted
         self.grade = grade
         self.pack = pack
         self.why = why
         self.own = own
+        self.raw = raw
 
     def write(self, out: Out, value: Any) -> None:
         """Add the value."""
         own = self.own(value)
         if self.grade(own) == NOT:
+            data = self.raw(value) if self.raw else None
+            if data is not None:
+                out.data += data
+                return
             why = self.why(own)
             raise RefusedValueError(why) if why else _unwanted(self.wanted, value)
         out.data += self.pack(own)
 
     def fit(self, value: Any, memo: Memo) -> int:
         """How well the value suits."""
-        return self.grade(self.own(value))
+        grade = self.grade(self.own(value))
+        if grade == NOT and self.raw and self.raw(value) is not None:
+            return EXACT
+        return grade
 
 
 class EnumWriterNode(WriterNode):
@@ -525,14 +536,25 @@ def _string() -> LeafNode:
     return LeafNode((str,), "str", _exact_for(str), pack)
 
 
+def _raw_number(logical_type: str, bits: int) -> Callable[[Any], bytes | None]:
+    def raw(value: Any) -> bytes | None:
+        number = raw_number(value, logical_type, bits)
+        return None if number is None else zigzag(number)
+
+    return raw
+
+
 def _date() -> LeafNode:
     def grade(value: Any) -> int:
         return EXACT if isinstance(value, dt.date) and not isinstance(value, dt.datetime) else NOT
 
-    return LeafNode((dt.date,), "date", grade, lambda value: zigzag(dt.date.toordinal(value) - _EPOCH_DAY))
+    def pack(value: Any) -> bytes:
+        return zigzag(dt.date.toordinal(value) - _EPOCH_DAY)
+
+    return LeafNode((dt.date,), "date", grade, pack, raw=_raw_number("date", 32))
 
 
-def _time(unit: int) -> LeafNode:
+def _time(unit: int, raw: Callable[[Any], bytes | None]) -> LeafNode:
     def micros(value: dt.time) -> int:
         return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
 
@@ -541,9 +563,10 @@ def _time(unit: int) -> LeafNode:
             return NOT
         return ACCEPTED if micros(value) % unit else EXACT
 
-    return LeafNode(
-        (dt.time,), "a time without a time zone", grade, lambda value: zigzag(micros(value) // unit)
-    )
+    def pack(value: Any) -> bytes:
+        return zigzag(micros(value) // unit)
+
+    return LeafNode((dt.time,), "a time without a time zone", grade, pack, raw=raw)
 
 
 def _micros(value: Any, utc: bool) -> int | None:
@@ -563,7 +586,7 @@ def _wanted(utc: bool) -> str:
     return "a datetime with a time zone" if utc else "a datetime without a time zone"
 
 
-def _timestamp(unit: int, utc: bool) -> LeafNode:
+def _timestamp(logical_type: str, unit: int, utc: bool) -> LeafNode:
     def grade(value: Any) -> int:
         micros = _micros(value, utc)
         if micros is None or not _FIRST_MICRO <= micros <= _LAST_MICRO:
@@ -573,9 +596,10 @@ def _timestamp(unit: int, utc: bool) -> LeafNode:
     def why(value: Any) -> str:
         return "" if _micros(value, utc) is None else "the moment is outside the years 1 to 9999 in UTC"
 
-    return LeafNode(
-        (dt.datetime,), _wanted(utc), grade, lambda value: zigzag((_micros(value, utc) or 0) // unit), why
-    )
+    def pack(value: Any) -> bytes:
+        return zigzag((_micros(value, utc) or 0) // unit)
+
+    return LeafNode((dt.datetime,), _wanted(utc), grade, pack, why, raw=_raw_number(logical_type, 64))
 
 
 def _nanos(cls: type[int], utc: bool) -> LeafNode:
@@ -617,7 +641,12 @@ def _raw_big(value: Any) -> bytes:
     return zigzag(len(data)) + data + zigzag(scale)
 
 
-def _decimal(size: int, raw: Callable[[Any], bytes]) -> LeafNode:
+def _decimal(
+    size: int, raw: Callable[[Any], bytes], kept: Callable[[Any], bytes | None] | None = None
+) -> LeafNode:
+    def framed(data: bytes) -> bytes:
+        return data if size >= 0 else zigzag(len(data)) + data
+
     def why(value: Any) -> str:
         if not isinstance(value, Decimal) and not _number(value):
             return ""
@@ -633,10 +662,20 @@ def _decimal(size: int, raw: Callable[[Any], bytes]) -> LeafNode:
         return EXACT if isinstance(value, Decimal) else ACCEPTED
 
     def pack(value: Any) -> bytes:
-        data = raw(value)
-        return data if size >= 0 else zigzag(len(data)) + data
+        return framed(raw(value))
 
-    return LeafNode((Decimal, int), "Decimal", grade, pack, why, own_number)
+    def pack_kept(value: Any) -> bytes | None:
+        data = kept(value) if kept else None
+        return None if data is None else framed(data)
+
+    return LeafNode((Decimal, int), "Decimal", grade, pack, why, own_number, pack_kept if kept else None)
+
+
+def _plain_decimal(size: int, precision: int, scale: int) -> LeafNode:
+    def kept(value: Any) -> bytes | None:
+        return raw_decimal(value, size, scale)
+
+    return _decimal(size, _raw_decimal(size, precision, scale), kept)
 
 
 def _duration() -> LeafNode:
@@ -665,13 +704,13 @@ _LEAVES: dict[str, Callable[[], LeafNode]] = {
     "double": lambda: _real(_DOUBLE, "a float or an int that a double holds"),
     "string": _string,
     "date": _date,
-    "time-millis": lambda: _time(1000),
-    "time-micros": lambda: _time(1),
-    "timestamp-millis": lambda: _timestamp(1000, True),
-    "timestamp-micros": lambda: _timestamp(1, True),
+    "time-millis": lambda: _time(1000, _raw_number("time-millis", 32)),
+    "time-micros": lambda: _time(1, _raw_number("time-micros", 64)),
+    "timestamp-millis": lambda: _timestamp("timestamp-millis", 1000, True),
+    "timestamp-micros": lambda: _timestamp("timestamp-micros", 1, True),
     "timestamp-nanos": lambda: _nanos(TimestampNanos, True),
-    "local-timestamp-millis": lambda: _timestamp(1000, False),
-    "local-timestamp-micros": lambda: _timestamp(1, False),
+    "local-timestamp-millis": lambda: _timestamp("local-timestamp-millis", 1000, False),
+    "local-timestamp-micros": lambda: _timestamp("local-timestamp-micros", 1, False),
     "local-timestamp-nanos": lambda: _nanos(LocalTimestampNanos, False),
     "duration": _duration,
     "big-decimal": lambda: _decimal(-1, _raw_big),
@@ -684,7 +723,7 @@ def scalar(kind: str, size: int, precision: int, scale: int) -> LeafNode:
         return _LEAVES[kind]()
     if kind == "uuid":
         return _uuid(size < 0)
-    return _decimal(size, _raw_decimal(size, precision, scale)) if kind == "decimal" else _bytes(size)
+    return _plain_decimal(size, precision, scale) if kind == "decimal" else _bytes(size)
 
 
 class NodeWriter:
