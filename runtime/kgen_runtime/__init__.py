@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .routing.drop import Drop
     from .routing.failure_log import Log
     from .routing.policy import Policy
+    from .routing.redaction import Redact
     from .routing.route import check, route
     from .serde import (
         AvroSerde,
@@ -125,6 +126,7 @@ __all__ = [
     "RawMessage",
     "Recovery",
     "RecoveryError",
+    "Redact",
     "RefusedError",
     "RegistryError",
     "RegistryUnavailable",
@@ -184,6 +186,7 @@ _NAMES: Final = {
     ".routing.drop": "Drop",
     ".routing.failure_log": "Log",
     ".routing.policy": "Policy",
+    ".routing.redaction": "Redact",
     ".consumer.bounds": "Start Stop",
     ".recovery.folder": "Recovery",
     ".serde": (

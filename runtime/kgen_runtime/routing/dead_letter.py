@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 from bytewax.dataflow import Stream
 
 from ..errors import DeliveryError, FlowError
-from ..flow.argument_checks import check_failure, checked
+from ..flow.argument_checks import check_failure, checked, shown
 from ..flow.failures import shown_class
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka, NewTopic, new_topic
@@ -21,6 +21,7 @@ from ..producer.validation import check_headers
 from .dead_letter_headers import PROFILES, Profile
 from .letter_size import LetterSize
 from .policy import Policy, consume, count
+from .redaction import Redact
 
 HeaderProfile: TypeAlias = Literal["kgen", "connect", "streams", "spring"]
 _DLQ_MAX_BYTES: Final = 100_000_000
@@ -34,7 +35,8 @@ class DeadLetter(Policy):
     Streams or Spring read. A letter that is larger than its topic takes goes without traceback, then without
     message. `create`: a topic that is absent is created when the flow starts, with as many partitions as the
     topic that the flow reads (of several, the most) and room for the headers; a number or `rt.NewTopic` says
-    otherwise, and with False it is not created. docs/dead-letters.md says more.
+    otherwise, and with False it is not created. `redact`: what the headers do not show of the error's texts,
+    see `rt.Redact`. docs/dead-letters.md says more.
 
     Ordering: letters of one key are in one partition, chosen by the key as Java's clients do, in the order in
     which a worker's step gave them. Delivery: as of `rt.sink`; if `delivery` is None, exactly once in a flow
@@ -54,21 +56,28 @@ class DeadLetter(Policy):
         headers: HeaderProfile = "kgen",
         delivery: Delivery | None = None,
         create: bool | int | NewTopic | None = True,
+        redact: Redact | None = None,
     ) -> None:
         if headers not in PROFILES:
             raise FlowError(f"invalid headers={headers!r}", hint=f"Use one of {', '.join(PROFILES)}.")
+        if redact is not None and not isinstance(redact, Redact):
+            raise FlowError(
+                f"rt.DeadLetter: redact is {shown(redact)}", hint='Pass redact=rt.Redact(tags=["PII"]).'
+            )
         if not topic:
             raise FlowError("rt.DeadLetter: the topic's name is empty", hint="Name a topic for dead letters.")
         self.topic = topic if isinstance(topic, str) else topic.name
         self.kafka = kafka
         self.headers = headers
         self.delivery = delivery
+        self.redact = redact
         self.create_as_source = create is True
         self.create = None if isinstance(create, bool) else new_topic(create)
 
     def build(self, step_id: str, up: Stream[Failure]) -> None:
         """Add the steps."""
         profile = PROFILES[self.headers]
+        flow = up.flow()
         route = up.stream_id.rsplit(".", 2)[0]  # without the output of the step that merges the streams
 
         def encode() -> Callable[[Failure], Outgoing]:
@@ -77,7 +86,10 @@ class DeadLetter(Policy):
             def make(failure: Failure) -> Outgoing:
                 return _dead_letter(failure, self.topic, profile)
 
-            return lambda failure: size.fitted(failure, make)
+            if self.redact is None:
+                return lambda failure: size.fitted(failure, make)
+            redacted = self.redact.of(flow)
+            return lambda failure: size.fitted(redacted(failure), make)
 
         def refused(failure: Failure, error: Exception) -> None:
             check_failure(failure, f"{route}.{step_id}")
