@@ -39,6 +39,7 @@ from .errors import (
 from .flow.missing_bytewax import explain_missing
 
 if TYPE_CHECKING:
+    from . import windowing
     from .codec.branches import of_branch
     from .codec.values import ABSENT, Absent, Duration, LocalTimestampNanos, OutOfRange, TimestampNanos
     from .consumer.alignment import Align, TimestampOrder
@@ -170,6 +171,7 @@ __all__ = [
     "source",
     "stateful_flat_map",
     "stateful_map",
+    "windowing",
 ]
 
 # The same imports as above for type checkers: a test compares the two.
@@ -204,7 +206,10 @@ _NAMES: Final = {
     ".steps.wire_steps": "deserialize serialize",
     ".flow.topic": "Topic",
 }
-_MODULES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
+_MODULES: Final = {
+    **{name: module for module, names in _NAMES.items() for name in names.split()},
+    "windowing": ".windowing",  # the module itself
+}
 
 
 if not TYPE_CHECKING:  # or checkers would accept any name
@@ -214,7 +219,8 @@ if not TYPE_CHECKING:  # or checkers would accept any name
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         with explain_missing(f"{__name__}.{name}"):
-            value = getattr(importlib.import_module(_MODULES[name], __name__), name)
+            module = importlib.import_module(_MODULES[name], __name__)
+            value = module if _MODULES[name] == f".{name}" else getattr(module, name)
         globals()[name] = value
         return value
 

@@ -170,5 +170,9 @@ def test_type_checkers_see_the_imports_that_are_made() -> None:
         each for each in tree.body if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING"
     )
     imports = [each for each in checked.body if isinstance(each, ast.ImportFrom)]
-    seen = {alias.name: f"{'.' * each.level}{each.module}" for each in imports for alias in each.names}
+    seen = {
+        alias.name: f"{'.' * each.level}{each.module or alias.name}"
+        for each in imports
+        for alias in each.names
+    }
     assert seen == rt._MODULES

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar, cast
 
 from bytewax.connectors.kafka import KafkaSourceMessage
 from bytewax.dataflow import Dataflow, Stream
+from bytewax.operators.windowing import Clock, Windower
 
 from .._bytewax import is_about_step_name
 from ..errors import ConfigError, FlowError
@@ -27,10 +28,15 @@ POLICIES: Final = "rt.Crash(), rt.Log(), rt.Drop() or rt.DeadLetter(topic, kafka
 _MADE_A_MESSAGE: Final = (
     "rt.Message(key, value) creates one; message.with_value(value) keeps key and provenance."
 )
+_OF_WINDOWING: Final = "of bytewax.operators.windowing."
+_KEYED: Final = "rt.key_on(...).oks gives such pairs."
 _CONSUMED: Final = "kop.input(...).oks gives such messages; rt.source reads and decodes by itself."
 _STEP_IDS: Final = "Give each step of a flow a name of its own, without periods."
 _KINDS: Final[dict[str, tuple[type[Any], str]]] = {
     "flow": (Dataflow, 'Pass the Dataflow("name") that the steps are added to.'),
+    "clock": (Clock, f"Pass an EventClock or SystemClock {_OF_WINDOWING}"),
+    "windower": (Windower, f"Pass a TumblingWindower, SlidingWindower or SessionWindower {_OF_WINDOWING}"),
+    "sides": (Stream, "Pass keyed streams: rt.key_on(...).oks."),
     "up": (Stream, "Pass a stream: what another step returned, or one of its outputs (step.oks, step.errs)."),
     "errs": (Stream, "Pass streams of failures: <step>.errs, or what rt.sink returned."),
     "topic": (Topic, "Pass a generated topic (orders.topic), or rt.Topic(name, key=..., value=...)."),
@@ -43,7 +49,8 @@ def checked(function: F) -> F:
     called from.
     """
     signature = inspect.signature(function)
-    name = f"rt.{function.__qualname__.removesuffix('.__init__')}"
+    inside = "windowing." if function.__module__.endswith(".windowing") else ""
+    name = f"rt.{inside}{function.__qualname__.removesuffix('.__init__')}"
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -113,19 +120,25 @@ def explaining(
 def check_message(message: object, step_id: str) -> None:
     """Raises `FlowError` if a step was given something else than an `rt.Message`."""
     if not isinstance(message, Message):
-        raise _wrong_item(message, step_id, "rt.Message", _MADE_A_MESSAGE)
+        raise _wrong_item(message, step_id, "an rt.Message", _MADE_A_MESSAGE)
+
+
+def check_keyed(item: object, step_id: str) -> None:
+    """Raises `FlowError` if a step that keeps state of keys was given what is not a key and a value."""
+    if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)):
+        raise _wrong_item(item, step_id, "a tuple (key, value) with a key of type str", _KEYED)
 
 
 def check_consumed(message: object, step_id: str) -> None:
     """Raises `FlowError` if `rt.deserialize` was given what no consumer gives."""
     if not isinstance(message, (KafkaSourceMessage, RawMessage)):
-        raise _wrong_item(message, step_id, "rt.RawMessage or KafkaSourceMessage", _CONSUMED)
+        raise _wrong_item(message, step_id, "an rt.RawMessage or KafkaSourceMessage", _CONSUMED)
 
 
 def check_failure(failure: object, step_id: str) -> None:
     """Raises `FlowError` if `rt.route` was given something else than an `rt.Failure`."""
     if not isinstance(failure, Failure):
-        raise _wrong_item(failure, step_id, "rt.Failure", str(_KINDS["errs"][1]))
+        raise _wrong_item(failure, step_id, "an rt.Failure", str(_KINDS["errs"][1]))
 
 
 def shown(value: object) -> str:
@@ -178,6 +191,8 @@ def _check_kind(name: str, argument: str, value: object) -> None:
         return
     if kind is Stream and isinstance(value, Split):
         hint = f"It has two streams: pass .{'errs' if argument == 'errs' else 'oks'} of it."
+    elif kind is Stream and isinstance(getattr(value, "down", None), Stream):
+        hint = f"It has several streams: pass .{'errs' if argument == 'errs' else 'down'} of it."
     elif argument == "topic" and isinstance(getattr(value, "topic", None), Topic):
         hint = f"Pass its topic: {_last_name(value)}.topic."
     raise FlowError(f"{name}: {argument} is {shown(value)}, not a {kind.__name__}", hint=hint)
@@ -191,7 +206,7 @@ def _last_name(value: object) -> str:
 def _wrong_item(item: object, step_id: str, wanted: str, hint: str) -> FlowError:
     line = step_line(step_id)
     return FlowError(
-        f"the step was given {shown(item)}, not an {wanted}",
+        f"the step was given {shown(item)}, not {wanted}",
         where=f"{line}, step {step_id}" if line else f"step {step_id}",
         hint=hint,
     )

@@ -80,10 +80,11 @@ class Guard:
         origin = origin_of(item)
         traceback = _from_last_of_ours(error.__traceback__)
         if isinstance(error, WrongReturn) or traceback is None or traceback.tb_next is None:
-            place = _whole(function)  # no line of the user's code was reached
+            place = _whole(function)  # no line of the user's code is at fault
+            error.__traceback__ = None
         else:
             place = code_place(error, function)
-        error.__traceback__ = None if isinstance(error, WrongReturn) else traceback
+            error.__traceback__ = traceback
         return self.failed(
             item,
             failure(
@@ -148,10 +149,12 @@ def _from_last_of_ours(traceback: TracebackType | None) -> TracebackType | None:
 
 
 class WrongReturn(TypeError):  # noqa: N818 - it says what was returned
-    """A function of the user's returned what its step cannot use."""
+    """A function of the user's returned what its step cannot use. `text` says of a value what is wrong with
+    it, where it is not its type.
+    """
 
-    def __init__(self, function: object, wanted: str, given: object) -> None:
-        super().__init__(f"{_name(function)} returned {type(given).__name__}, not {wanted}")
+    def __init__(self, function: object, wanted: str, given: object, text: str = "") -> None:
+        super().__init__(f"{_name(function)} returned {text or type(given).__name__}, not {wanted}")
 
 
 def _name(function: object) -> str:

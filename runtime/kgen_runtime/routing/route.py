@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator, Stream, operator
-from bytewax.operators import windowing
+from bytewax.operators.windowing import EventClock
 
+from .. import windowing
 from .._bytewax import inputs, late_streams, operator_class, walk
 from ..consumer.source import source
 from ..errors import FlowError
@@ -30,12 +31,13 @@ _PORTS: Final[dict[Any, str]] = {
         (deserialize, "errs"),
         (serialize, "errs"),
         (map_value, "errs"),
-        *((step, "errs") for step in (*item_steps.STEPS, *stateful_steps.STEPS)),
+        *((step, "errs") for step in (*item_steps.STEPS, *stateful_steps.STEPS, *windowing.STEPS)),
         (late, "down"),
         (sink, "down"),
     )
 }
 """Which output of kgen's steps carries the failures."""
+_WINDOWS: Final = {operator_class(step) for step in windowing.STEPS}
 
 
 @checked
@@ -69,9 +71,8 @@ def check(flow: Dataflow) -> Dataflow:
             where=f"flow {flow.flow_id}",
             hint='rt.route("errs", <step>.errs, policy=rt.Crash()) is the strictest way to read them.',
         )
-    late_ones = [
-        step for stream, step in late_streams(flow, windowing.EventClock).items() if stream not in read
-    ]
+    late_of = {**late_streams(flow, EventClock), **_late_streams(steps)}
+    late_ones = [step for stream, step in late_of.items() if stream not in read]
     if late_ones:
         raise FlowError(
             f"nothing reads what comes too late for {', '.join(late_ones)}",
@@ -85,3 +86,12 @@ def check(flow: Dataflow) -> Dataflow:
 def _failures(step: Operator) -> str | None:
     port = _PORTS.get(type(step))
     return None if port is None else getattr(step, port).stream_id
+
+
+def _late_streams(steps: list[Operator]) -> dict[str, str]:
+    """As `late_streams`, of kgen's windows: they read those of the Bytewax's that they consist of."""
+    return {
+        getattr(step, "late").stream_id: step.step_id  # noqa: B009
+        for step in steps
+        if type(step) in _WINDOWS and isinstance(getattr(step, "clock"), EventClock)  # noqa: B009
+    }

@@ -27,7 +27,6 @@ class FailedValue:
     value: Any
     error: Exception
     function: object
-    attributes: dict[str, Any] | None = None
 
 
 @operator
@@ -36,7 +35,7 @@ def parted(step_id: str, up: Stream[tuple[str, Any]], guard: Guard) -> Split[tup
 
     def failures(items: list[tuple[str, Any]]) -> list[Failure]:
         return [
-            guard.failure((key, each.value), each.error, each.function, attributes=each.attributes)
+            guard.failure((key, each.value), each.error, each.function)
             for key, each in items
             if type(each) is FailedValue
         ]
@@ -47,3 +46,24 @@ def parted(step_id: str, up: Stream[tuple[str, Any]], guard: Guard) -> Split[tup
         ),
         op.flat_map_batch("errs", up, failures),
     )
+
+
+@operator
+def parted_by_window(
+    step_id: str, up: Stream[tuple[str, tuple[int, Any]]], guard: Guard
+) -> Split[tuple[str, tuple[int, Any]]]:
+    """As `parted`, of windows. The number of the window is an attribute of the failure, as is the key."""
+
+    def values(items: list[tuple[str, tuple[int, Any]]]) -> list[tuple[str, tuple[int, Any]]]:
+        return [each for each in items if type(each[1][1]) is not FailedValue]
+
+    def failures(items: list[tuple[str, tuple[int, Any]]]) -> list[Failure]:
+        return [
+            guard.failure(
+                (key, each.value), each.error, each.function, attributes={"key": key, "window": window}
+            )
+            for key, (window, each) in items
+            if type(each) is FailedValue
+        ]
+
+    return Split(op.flat_map_batch("oks", up, values), op.flat_map_batch("errs", up, failures))

@@ -68,6 +68,11 @@ class KeptState(Generic[S, V, W]):
         made: S = StateCopy(self.value).made
         return made
 
+    def restart(self, value: S) -> None:
+        """Go on with another state."""
+        self.value = value
+        self._forget()
+
     def _apply_to_large(self, message: V) -> W:
         try:
             self.value, made = self._change(self.value, message)
@@ -98,3 +103,26 @@ class KeptState(Generic[S, V, W]):
         """The next message copies the state."""
         self._since, self._most = [], 0
         self._backup = None
+
+
+class ReplacedState(Generic[S, V]):
+    """A state that `change` cannot leave half changed: nothing is copied to go back to."""
+
+    __slots__ = ("_change", "value")
+
+    def __init__(self, value: S, change: Callable[[S, V], tuple[S, None]]) -> None:
+        self.value = value
+        self._change = change
+
+    def apply(self, message: V) -> None:
+        """As of a `KeptState`."""
+        self.value, _ = self._change(self.value, message)
+
+    def restart(self, value: S) -> None:
+        """As of a `KeptState`."""
+        self.value = value
+
+    def copy(self) -> S:
+        """As of a `KeptState`."""
+        made: S = StateCopy(self.value).made
+        return made

@@ -5,10 +5,12 @@ one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator, Stream
+from bytewax.operators import windowing as win
 from bytewax.testing import TestingSource
 
 import kgen_runtime as rt
@@ -50,6 +52,23 @@ def test_step_ids_of_steps_with_state() -> None:
     rt.stateful_map("one", up, lambda state, value: (state, value))
     rt.stateful_flat_map("many", up, lambda state, value: (state, [value]))
     assert {"flow.one.state", "flow.many.state"} <= set(step_ids(flow.substeps))
+
+
+def test_step_ids_of_windows() -> None:
+    flow = Dataflow("flow")
+    up: Stream[Any] = op.input("in", flow, TestingSource([]))
+    clock: win.EventClock[Any] = win.EventClock(lambda value: value, timedelta(0))
+    windower = win.SessionWindower(gap=timedelta(1))
+    rt.windowing.fold_window("fold", up, clock, windower, list, lambda s, v: s, lambda a, b: a)
+    rt.windowing.reduce_window("reduce", up, clock, windower, lambda a, b: a)
+    rt.windowing.collect_window("collect", up, clock, windower)
+    rt.windowing.count_window("count", up, clock, windower, str)
+    rt.windowing.max_window("max", up, clock, windower)
+    rt.windowing.min_window("min", up, clock, windower)
+    rt.windowing.join_window("join", clock, windower, up, up)
+    names = ("fold", "reduce", "collect", "count", "max", "min")
+    stateful = {f"flow.{name}.window.stateful_batch" for name in names}
+    assert stateful | {"flow.join.join.window.stateful_batch"} <= set(step_ids(flow.substeps))
 
 
 def test_partition_keys(orders: rt.Topic[str, str]) -> None:
