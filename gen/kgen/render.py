@@ -14,11 +14,12 @@ from typing import Any, Literal
 import jinja2
 
 from .errors import SchemaError
-from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, TopicDef
+from .model.names import import_key
+from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, Symbol, TopicDef
 from .model.subject_filter import excluding
 from .progress_callback import ProgressCallback, silent
 from .pycode import deflate, quote
-from .pycode.expr import Expr, Group, call, dict_of, flat, layout, list_of
+from .pycode.expr import Expr, Group, alternatives, call, dict_of, flat, layout, list_of
 
 _WIDTH = 88  # what ruff and black take without configuration
 _COMMENTED = len("    # ")
@@ -128,9 +129,9 @@ def _imports(module: Module) -> Iterable[str]:
         by_module.setdefault(item.module, []).append(item)
     for source, items in by_module.items():
         plain = [item.name for item in items if item.local == item.name]
-        if plain:
-            yield _from(source, plain)
-        yield from (f"from .{source} import {i.name} as {i.local}" for i in items if i.local != i.name)
+        lines = [(item.name, [f"{item.name} as {item.local}"]) for item in items if item.local != item.name]
+        lines += [(plain[0], plain)] if plain else []
+        yield from (_from(source, names) for _, names in sorted(lines, key=lambda it: import_key(it[0])))
 
 
 def _from(source: str, names: list[str]) -> str:
@@ -215,10 +216,26 @@ def _assign(before: str, expr: Expr, indent: int = 0) -> str:
 
 
 def _assignment(field: FieldDef) -> str:
-    before = f"{field.name}: {flat(field.annotation)}"
-    if len(before) + 9 > _WIDTH and " | " in before:
-        before = f"{field.name}: (\n        {flat(field.annotation)}\n    )"
-    return before if field.default is None else _assign(f"{before} = ", field.default, 4)
+    type_ = flat(field.annotation)
+    before = f"{field.name}: {type_}"
+    if len(before) + len("     = (") > _WIDTH and " | " in before:
+        inside = type_ if len(type_) + 8 <= _WIDTH else "\n        | ".join(alternatives(type_))
+        before = f"{field.name}: (\n        {inside}\n    )"
+    if field.default is None:
+        return before
+    last = len(before) - before.rfind("\n") - 1
+    if isinstance(field.default, Group) and last + len(f"     = {field.default.opening}") > _WIDTH:
+        return f"{before} = (\n        {layout(field.default, 8, 0, width=_WIDTH)}\n    )"
+    return _assign(f"{before} = ", field.default, 4)
+
+
+def _member(symbol: Symbol) -> str:
+    return _assign(f"{symbol.name} = ", symbol.wire, 4)
+
+
+def _enum(name: str) -> str:
+    line = f"class {name}(Enum):"
+    return line if len(line) <= _WIDTH else f"class {name}(\n    Enum\n):"
 
 
 def _serde(role: str, serde: SerdeDef) -> str:
@@ -248,6 +265,8 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "assign": _assign,
     "assignment": _assignment,
     "docstring": _docstring,
+    "enum": _enum,
+    "member": _member,
     "packed": _packed,
     "private_aliases": _private_aliases,
     "serde": _serde,

@@ -28,7 +28,7 @@ from kgen_runtime.codec.avro.schema.tree import (
 
 from ..pycode import quote
 from ..pycode.expr import Expr, call, dict_of, list_of
-from .default_parts import assigned, clock, date_expr, ignored_default, typed
+from .default_parts import assigned, clock, date_expr, ignored_default, symbol, typed
 from .type_writer import Path
 from .types import Types
 
@@ -69,7 +69,7 @@ class Defaults:
         if isinstance(named, Record):
             return self._record(named, value)
         if isinstance(named, Enum):
-            return f"{self.types.cls(named.name)}.{self.members(named)[value]}"
+            return symbol(self.types.cls(named.name), self.members(named)[value], value)
         return self._plain(named, value)
 
     def _record(self, record: Record, value: Mapping[str, Any]) -> Expr:

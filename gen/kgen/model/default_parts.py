@@ -6,6 +6,7 @@ import json
 from datetime import date, time
 from typing import Any
 
+from ..pycode import quote
 from ..pycode.expr import Expr, Group, call
 from .type_writer import TypeWriter
 
@@ -41,6 +42,11 @@ def _needs_factory(expr: Expr) -> bool:
         return False
     function = expr.opening.partition("[")[0]
     return not function.rpartition(".")[2].startswith(_IMMUTABLE)
+
+
+def symbol(cls: str, member: str, wire: str) -> Expr:
+    """A member of an enum; by its value if it has an underscore in front, which counts as private."""
+    return call(cls, quote.string(wire)) if member.startswith("_") else f"{cls}.{member}"
 
 
 def date_expr(types: TypeWriter[Any], day: date) -> Expr:

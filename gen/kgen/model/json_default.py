@@ -31,7 +31,7 @@ from kgen_runtime.codec.values import Duration
 
 from ..pycode import quote
 from ..pycode.expr import Expr, call, dict_of, list_of
-from .default_parts import assigned, clock, date_expr, ignored_default, typed
+from .default_parts import assigned, clock, date_expr, ignored_default, symbol, typed
 from .json_annotations import JsonTypeWriter, is_plain, items_of, literal_expr
 from .json_places import EXTRA, key_of
 from .type_writer import ModuleTypes, Path
@@ -173,7 +173,7 @@ class JsonDefaults:
             return self._object(named, value)
         if value not in named.symbols:
             raise UnfitDefaultError("is not a symbol of the enum")
-        return f"{self.types.cls(named.name)}.{self.members(named)[key_of(value)]}"
+        return symbol(self.types.cls(named.name), self.members(named)[key_of(value)], value)
 
     def _object(self, named: JsonObject, value: Any) -> Expr:
         if not isinstance(value, dict):

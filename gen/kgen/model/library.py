@@ -15,7 +15,7 @@ from kgen_runtime.errors import SchemaError
 
 from ..listing import title
 from .json_places import JsonNames, json_root_name, place_of
-from .names import class_candidates
+from .names import class_candidates, digest
 from .subjects import Reference, SchemaType, SchemaVersion, Snapshot
 from .trees import AnySchema, has_class, reach
 
@@ -84,7 +84,13 @@ class ParsedVersion:
 
     def class_names(self, name: str) -> Iterable[str]:
         """Names for the class of a type that this defines, best first."""
-        return self.json_names.candidates(name) if self.json_names else class_candidates(name)
+        if not self.json_names:
+            yield from class_candidates(name)
+            return
+        yield from self.json_names.candidates(name)
+        # Schemas of several subjects have the same places.
+        place = digest(f"{self.version.subject}{name}", 8)
+        yield f"{self.json_names.natural(name)}_{place}"
 
     def natural(self, name: str) -> str:
         """The class of a type that this defines, taken alone."""

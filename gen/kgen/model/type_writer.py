@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from ..pycode.expr import Alternatives, Expr
+from ..pycode.expr import Alternatives, Expr, Group
 from .names import free, import_key
 from .project import TypeName
 
@@ -20,9 +20,10 @@ _MODULES = {
     "datetime": ("datetime", "dt"),
     "Decimal": ("decimal", "decimal"),
     "UUID": ("uuid", "uuid"),
-    **dict.fromkeys(("Any", "Literal", "NoReturn"), ("typing", "typing")),
+    **dict.fromkeys(("Any", "Literal", "NoReturn", "Union"), ("typing", "typing")),
 }
 """Name -> the module it comes from, and what that is called where the name itself is taken."""
+_MOST_ALTERNATIVES = 200  # with `|` between them: pyright parses 256 levels
 
 
 class Imports:
@@ -193,6 +194,8 @@ class TypeWriter(ABC, Generic[N]):
 
     def aliased(self, node: N, types: Sequence[str]) -> Expr:
         """What an alias stands for."""
+        if len(types) > _MOST_ALTERNATIVES:
+            return Group(f"{self.name('Union')}[", tuple(("", each) for each in types), "]")
         return types[0] if len(types) == 1 else Alternatives(tuple(types))
 
     def _worth_a_name(self, node: N) -> bool:

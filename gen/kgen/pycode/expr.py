@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -55,6 +56,21 @@ def flat(expr: Expr) -> str:
     if isinstance(expr, Alternatives):
         return " | ".join(expr.types)
     return expr.opening + ", ".join(before + flat(item) for before, item in expr.items) + expr.closing
+
+
+def alternatives(type_: str) -> list[str]:
+    """The types of a union that is written with `|`: `list[A | B]`, `None`."""
+    found, depth, quoted = [""], 0, ""
+    for piece in re.split(r"""(\\.|[\[\]'"]| \| )""", type_):
+        if piece in ("'", '"') and quoted in ("", piece):
+            quoted = "" if quoted else piece
+        elif not quoted and piece in ("[", "]"):
+            depth += 1 if piece == "[" else -1
+        if piece == " | " and not depth and not quoted:
+            found.append("")
+        else:
+            found[-1] += piece
+    return found
 
 
 def layout(expr: Expr, indent: int, before: int, after: int = 0, width: int = 88) -> str:

@@ -139,6 +139,7 @@ class _JsonMaker:
         return self._object(named, depth + 1)
 
     def _object(self, record: JsonObject, depth: int) -> Any:
+        self._left -= len(record.fields) // 8  # also what is absent has its place in an object of a class
         values = {
             each.name: self.make(each.type, each.name, depth)
             for each in record.fields
