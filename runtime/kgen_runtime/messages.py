@@ -5,7 +5,7 @@ from __future__ import annotations
 import copyreg
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -234,6 +234,10 @@ class Failure:
     cause_class: str = ""
     first_seen: int = 0
     attempts: int = 1
+
+    def without_payload(self) -> Failure:
+        """The same without the bytes of key, value and headers: to be kept while a flow runs."""
+        return replace(self, original=replace(self.original, key=None, value=None, headers=()))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Values alone, as `Message`."""

@@ -137,4 +137,12 @@ def _refused(step_id: str, message: Message[Any, Any], error: Exception) -> Fail
         stage = Stage.OVERSIZE
     elif isinstance(error, (RefusedError, KafkaException)):
         stage = Stage.PRODUCE
-    return failure(error, original_of(message), step=step_id, stage=stage, part=part)
+    return failure(
+        error,
+        original_of(message),
+        step=step_id,
+        stage=stage,
+        part=part,
+        key_schema_id=message.key_schema_id,
+        value_schema_id=message.value_schema_id,
+    )

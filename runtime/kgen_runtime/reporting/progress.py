@@ -36,7 +36,9 @@ class PartitionReading:
 
 @dataclass
 class FailureGroup:
-    """Failures of one fingerprint that one policy has seen; `sample` is the first of them."""
+    """Failures of one fingerprint that one policy has seen; `sample` is the first of them, without the bytes
+    of its message: a thousand of them may be of 10 MB each.
+    """
 
     policy: str
     fingerprint: str
@@ -159,7 +161,9 @@ class RunProgress:
             fingerprint = OTHERS
             group = self.groups.get((policy, fingerprint))
         if group is None:
-            group = self.groups[policy, fingerprint] = FailureGroup(policy, fingerprint, failure, target)
+            group = self.groups[policy, fingerprint] = FailureGroup(
+                policy, fingerprint, failure.without_payload(), target
+            )
         return group
 
 

@@ -101,8 +101,8 @@ class Breaker(Policy):
         for failure in failures:
             self._recent.append((position, failure.fingerprint))
             self._counts[failure.fingerprint] += 1
-            if len(self._samples) < _MOST_SAMPLES:
-                self._samples.setdefault(failure.fingerprint, failure)
+            if failure.fingerprint not in self._samples and len(self._samples) < _MOST_SAMPLES:
+                self._samples[failure.fingerprint] = failure.without_payload()
 
     def _forget(self, fingerprint: str) -> None:
         self._counts[fingerprint] -= 1

@@ -12,13 +12,13 @@ from ..flow.argument_checks import check_failure, checked, shown
 from ..flow.failures import shown_class
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka, NewTopic, new_topic
-from ..messages import Failure, Headers, RawMessage
+from ..messages import Failure
 from ..producer.delivery import deliver
 from ..producer.outgoing import Outgoing
 from ..producer.producer_options import largest_message
 from ..producer.sender import Delivery, DeliverySpec, Place, place_of
 from ..producer.validation import check_headers
-from .dead_letter_headers import PROFILES, Profile
+from .dead_letter_headers import PREFIXES, PROFILES, Profile
 from .letter_size import LetterSize
 from .policy import Policy, consume, count
 from .redaction import Redact
@@ -76,7 +76,7 @@ class DeadLetter(Policy):
 
     def build(self, step_id: str, up: Stream[Failure]) -> None:
         """Add the steps."""
-        profile = PROFILES[self.headers]
+        profile, prefix = PROFILES[self.headers], PREFIXES[self.headers]
         flow = up.flow()
         route = up.stream_id.rsplit(".", 2)[0]  # without the output of the step that merges the streams
 
@@ -84,7 +84,7 @@ class DeadLetter(Policy):
             size = LetterSize(self.kafka, self.topic)
 
             def make(failure: Failure) -> Outgoing:
-                return _dead_letter(failure, self.topic, profile)
+                return _dead_letter(failure, self.topic, profile, prefix)
 
             if self.redact is None:
                 return lambda failure: size.fitted(failure, make)
@@ -119,7 +119,7 @@ class DeadLetter(Policy):
         count(self, failures, self.topic)
 
 
-def _dead_letter(failure: Failure, topic: str, profile: Profile) -> Outgoing:
+def _dead_letter(failure: Failure, topic: str, profile: Profile, prefix: str) -> Outgoing:
     if failure.transient:
         raise DeliveryError(
             f"{shown_class(failure.error_class)}: {failure.message}",
@@ -127,15 +127,12 @@ def _dead_letter(failure: Failure, topic: str, profile: Profile) -> Outgoing:
             hint="This may pass and is not a reason for a dead letter: start the flow again.",
         )
     raw = failure.original
-    headers = _headers(raw, profile(failure, raw))
+    # Without those of an earlier round of the same letter, which say what is no longer so.
+    kept = (header for header in raw.headers if not header[0].startswith(prefix))
+    headers: list[tuple[str, str | bytes | None]] = [*kept, *profile(failure, raw)]
     check_headers(headers)
     return Outgoing(topic, raw.value, raw.key, -1, raw.timestamp or 0, headers, False)
 
 
 def _place(failure: Failure) -> Place | None:
     return place_of(failure.original)
-
-
-def _headers(raw: RawMessage, added: Headers) -> list[tuple[str, str | bytes | None]]:
-    names = {name for name, _ in added}  # those of an earlier round of the same letter
-    return [*(header for header in raw.headers if header[0] not in names), *added]

@@ -100,13 +100,13 @@ def spring(failure: Failure, raw: RawMessage) -> Headers:
         f"{key}exception-message": failure.message,
         f"{key}exception-stacktrace": _stacktrace(failure),
     }
-    if raw.partition is None or raw.offset is None:
+    if not raw.topic:
         return _all("kafka_dlt-", why)
     known = raw.timestamp is not None
     return (
         *_all("kafka_dlt-", {**why, "original-topic": raw.topic}),
-        ("kafka_dlt-original-partition", _INT.pack(raw.partition)),
-        ("kafka_dlt-original-offset", _LONG.pack(raw.offset)),
+        ("kafka_dlt-original-partition", _INT.pack(_UNKNOWN if raw.partition is None else raw.partition)),
+        ("kafka_dlt-original-offset", _LONG.pack(_UNKNOWN if raw.offset is None else raw.offset)),
         ("kafka_dlt-original-timestamp", _LONG.pack(_UNKNOWN if raw.timestamp is None else raw.timestamp)),
         # What TimestampType prints; a consumer has not kept which of the two kinds it was.
         ("kafka_dlt-original-timestamp-type", b"CreateTime" if known else b"NoTimestampType"),
@@ -115,7 +115,13 @@ def spring(failure: Failure, raw: RawMessage) -> Headers:
 
 
 PROFILES: Final[dict[str, Profile]] = {"kgen": kgen, "connect": connect, "streams": streams, "spring": spring}
-PREFIXES: Final = ("__kgen.error.", "__connect.errors.", "__streams.errors.", "kafka_dlt-")
+PREFIXES: Final[dict[str, str]] = {
+    "kgen": "__kgen.error.",
+    "connect": "__connect.errors.",
+    "streams": "__streams.errors.",
+    "spring": "kafka_dlt-",
+}
+"""What the names of a profile's headers begin with."""
 
 
 def _known(prefix: str, values: Mapping[str, str | int | None]) -> Headers:

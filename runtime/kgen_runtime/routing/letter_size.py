@@ -34,21 +34,23 @@ class LetterSize:
 
     def fitted(self, failure: Failure, make: Callable[[Failure], Outgoing]) -> Outgoing:
         """The letter. What is left out until it fits, in this order: some or all of the traceback, of the
-        message, other texts, all headers that are not the original's; that is logged, with the failure. One
-        that does not fit even so is refused by the sender, which stops the flow.
+        message, other texts, all headers that are not the original's; that is logged, with the failure. If
+        the original alone is too large, nothing is left out: the sender and the broker decide.
         """
         out = make(failure)
+        if record_size(out) <= self._most:
+            return out
+        alone = out._replace(headers=[*failure.original.headers])
+        if record_size(alone) > self._most:
+            return out
         shorter = failure
         for shorten in (_without_traceback, _without_message, _bare):
-            over = record_size(out) - self._most
-            if over <= 0:
-                return out
-            shorter = shorten(shorter, over)
+            shorter = shorten(shorter, record_size(out) - self._most)
             out = make(shorter)
-        if record_size(out) > self._most:
-            log.warning("topic %s takes no headers for the letter of %s", self._topic, described(failure))
-            out = out._replace(headers=[*failure.original.headers])
-        return out
+            if record_size(out) <= self._most:
+                return out
+        log.warning("topic %s takes no headers for the letter of %s", self._topic, described(failure))
+        return alone
 
     @property
     def _most(self) -> int:

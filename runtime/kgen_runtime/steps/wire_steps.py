@@ -97,4 +97,12 @@ def _sink_message(
 def _serialize_failure(
     step_id: str, message: Message[Any, Any], error: Exception, part: Role | None
 ) -> Failure:
-    return failure(error, original_of(message), step=step_id, stage=Stage.SERIALIZE, part=part)
+    return failure(
+        error,
+        original_of(message),
+        step=step_id,
+        stage=Stage.SERIALIZE,
+        part=part,
+        key_schema_id=message.key_schema_id,
+        value_schema_id=message.value_schema_id,
+    )

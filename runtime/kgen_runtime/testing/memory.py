@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from confluent_kafka import Consumer, Producer
 
@@ -22,6 +22,8 @@ from .memory_clients import MemoryConsumer, MemoryProducer, MemoryTransactions, 
 from .memory_inputs import checked_inputs, encoded_inputs, one_line
 
 V = TypeVar("V")
+
+_PREFIXES: Final = tuple(PREFIXES.values())
 
 
 class Memory(Kafka):
@@ -128,4 +130,4 @@ class Memory(Kafka):
 
 
 def _is_dead_letter(message: RawMessage) -> bool:
-    return any(name.startswith(PREFIXES) for name, _ in message.headers)
+    return any(name.startswith(_PREFIXES) for name, _ in message.headers)
