@@ -10,6 +10,7 @@ import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow, Stream
 from bytewax.testing import TestingSink, TestingSource
+from prometheus_client import REGISTRY
 
 import kgen_runtime as rt
 from kgen_runtime import metrics, testing
@@ -114,7 +115,7 @@ def test_failures_of_many_schema_ids_are_counted_under_few_labels() -> None:
         failed(replace(raw(b"v"), topic="many-ids"), schema_id=number)
     labels = {
         sample.labels["schema_id"]
-        for family in metrics.REGISTRY.collect()
+        for family in REGISTRY.collect()
         if family.name == "kgen_failures"
         for sample in family.samples
         if sample.labels.get("topic") == "many-ids"
