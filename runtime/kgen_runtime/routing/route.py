@@ -17,11 +17,12 @@ from ..flow.argument_checks import check_policies, checked
 from ..messages import Failure
 from ..producer.eligibility import check_flow
 from ..producer.sink import sink
-from ..reporting.call_site import note_step
+from ..reporting.call_site import note_step, step_line
 from ..steps import item_steps, stateful_steps
 from ..steps.lateness import late
 from ..steps.value_steps import map_value
 from ..steps.wire_steps import deserialize, serialize
+from .fix_lines import UnreadStream, fix_for
 from .policy import Policy, build_all
 
 _PORTS: Final[dict[Any, str]] = {
@@ -56,42 +57,54 @@ def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy
 @checked
 def check(flow: Dataflow) -> Dataflow:
     """The flow itself, if something reads every `errs` stream of kgen's steps, and every `late` stream of
-    Bytewax's windows of event time.
+    windows of event time.
 
-    Raises `FlowError` naming the steps whose failures or late messages nobody would see, and where something
-    cannot be delivered exactly once.
+    Raises `FlowError` naming the steps whose failures or late messages nobody would see, the lines that made
+    them, and the line of code that would read them; and where something cannot be delivered exactly once.
     """
     check_flow(flow)
     steps = list(walk(flow))
     read = {stream for step in steps for stream in inputs(step)}
-    lost = [step.step_id for step in steps if (errs := _failures(step)) is not None and errs not in read]
+    outer = len(flow.flow_id) + 1
+    taken = [step.step_id[outer:] for step in steps]  # those inside others have periods
+    lost = [unread for stream, unread in _failures(steps).items() if stream not in read]
     if lost:
         raise FlowError(
-            f"nothing reads the failures of {', '.join(lost)}",
+            f"nothing reads the failures of {', '.join(map(str, lost))}",
             where=f"flow {flow.flow_id}",
-            hint='rt.route("errs", <step>.errs, policy=rt.Crash()) is the strictest way to read them.',
+            hint=f"{fix_for(lost, taken)}: it stops the flow, other policies do not.",
         )
-    late_of = {**late_streams(flow, EventClock), **_late_streams(steps)}
-    late_ones = [step for stream, step in late_of.items() if stream not in read]
+    late_ones = [unread for stream, unread in _late(flow, steps).items() if stream not in read]
     if late_ones:
         raise FlowError(
-            f"nothing reads what comes too late for {', '.join(late_ones)}",
+            f"nothing reads what comes too late for {', '.join(map(str, late_ones))}",
             where=f"flow {flow.flow_id}",
-            hint='rt.route("late", rt.late("too_late", <step>.late), policy=rt.Drop()) counts it; '
-            "rt.DeadLetter keeps it.",
+            hint=f"{fix_for(late_ones, taken, late=True)}: it counts them, rt.DeadLetter keeps them.",
         )
     return flow
 
 
-def _failures(step: Operator) -> str | None:
-    port = _PORTS.get(type(step))
-    return None if port is None else getattr(step, port).stream_id
-
-
-def _late_streams(steps: list[Operator]) -> dict[str, str]:
-    """As `late_streams`, of kgen's windows: they read those of the Bytewax's that they consist of."""
+def _failures(steps: list[Operator]) -> dict[str, UnreadStream]:
+    """The ids of the streams of failures."""
     return {
-        getattr(step, "late").stream_id: step.step_id  # noqa: B009
+        getattr(step, port).stream_id: _stream(step.step_id, type(step).__name__, port)
+        for step in steps
+        if (port := _PORTS.get(type(step)))
+    }
+
+
+def _late(flow: Dataflow, steps: list[Operator]) -> dict[str, UnreadStream]:
+    """The ids of the late streams of windows with a clock of event time. kgen's windows read the one of
+    Bytewax's that they consist of, and have their own.
+    """
+    own = {
+        getattr(step, "late").stream_id: _stream(step.step_id, type(step).__name__, "late")  # noqa: B009
         for step in steps
         if type(step) in _WINDOWS and isinstance(getattr(step, "clock"), EventClock)  # noqa: B009
     }
+    of_bytewax = late_streams(flow, EventClock).items()
+    return {**{stream: _stream(step, "", "late") for stream, step in of_bytewax}, **own}
+
+
+def _stream(step_id: str, operator: str, port: str) -> UnreadStream:
+    return UnreadStream(step_id, operator, step_line(step_id), "" if port == "down" else port)
