@@ -18,6 +18,7 @@ LACKS: Mapping[str, str] = {
     "validation": "takes messages that the topic's settings forbid",
     "ends of partitions": "tells ends that are too low, so `latest` begins too early",
     "offsets by time": "answers with offset 0",
+    "offset metadata": "drops the metadata of committed offsets",
     "proxy": "tells all clients one address, so none can be sent through a proxy",
 }
 """What a test may need (`@pytest.mark.needs("transactions")`) and this broker has not.

@@ -89,6 +89,16 @@ def offsets_by_time(kafka: AnyBroker, topic: str) -> bool:
         consumer.close()
 
 
+def offset_metadata(kafka: AnyBroker, topic: str) -> bool:
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": topic, **QUIET})
+    try:
+        consumer.commit(offsets=[TopicPartition(topic, 0, 1, "kept")], asynchronous=False)
+        [found] = consumer.committed([TopicPartition(topic, 0)], timeout=10)
+        return bool(found.metadata == "kept")
+    finally:
+        consumer.close()
+
+
 PROBES: dict[str, Callable[[AnyBroker, str], bool]] = {
     "transactions": transactions,
     "retention": retention,
@@ -97,6 +107,7 @@ PROBES: dict[str, Callable[[AnyBroker, str], bool]] = {
     "validation": validation,
     "ends of partitions": ends_of_partitions,
     "offsets by time": offsets_by_time,
+    "offset metadata": offset_metadata,
 }
 
 

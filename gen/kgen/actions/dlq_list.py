@@ -31,7 +31,7 @@ class Listing:
 def listing(kafka: Kafka, topic: str, wanted: LetterFilter, progress: ProgressCallback = silent) -> Listing:
     """Read the whole topic, in memory that does not grow with it. Raises `SourceError`."""
     groups = LetterGroups(wanted)
-    with LetterReader(kafka, topic, progress=progress) as reader:
+    with LetterReader(kafka, topic, progress) as reader:
         for batch in reader.batches():
             groups.add(batch)
         count = len(reader.ranges)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_texts
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Annotated, Any, Final
 
@@ -11,7 +11,7 @@ import typer
 
 from kgen_runtime.flow.failures import shown_class
 
-from ..actions import dlq_list
+from ..actions import dlq_list, dlq_replay
 from ..actions.brokers_in_force import kafka_in_force
 from ..dlq.letter_groups import LetterGroup
 from . import dlq_options as options
@@ -113,4 +113,98 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-COMMANDS: Final[dict[str, Callable[..., Any]]] = {"list": list_letters}
+def replay(
+    topic: options.Topic,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="TOPIC", help="Send them there.", show_default="their original topics"),
+    ] = None,
+    fingerprint: options.Fingerprints = None,
+    stage: options.Stages = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.Keys = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="At most so many.", show_default="all")
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate", min=0.001, help="At most so many a second.", show_default="as fast as it goes"
+        ),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, help="What was replayed so often goes to the quarantine.")
+    ] = 3,
+    quarantine: Annotated[
+        str | None,
+        typer.Option("--quarantine", metavar="TOPIC", help="Where to.", show_default="TOPIC.quarantine"),
+    ] = None,
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name", metavar="NAME", help="Replays of one name send each letter once; another begins again."
+        ),
+    ] = "",
+    brokers: options.Brokers = None,
+    out: shared_options.Out = None,
+    json: shared_options.Json = False,
+    quiet: shared_options.Quiet = False,
+    no_color: shared_options.NoColor = False,
+) -> None:
+    """Put dead letters back as they were, each once; the same command again goes on where it ended."""
+    console = Console(json, quiet, not no_color)
+    order = dlq_replay.ReplayOrder(
+        wanted=options.letter_filter(fingerprint, stage, since, until, key),
+        to=to,
+        name=options.checked_name(name),
+        limit=limit,
+        rate=rate,
+        rounds=rounds,
+        quarantine=quarantine or f"{topic}.quarantine",
+        dry_run=dry_run,
+    )
+    workspace = shared_options.workspace(out, console)
+    kafka = kafka_in_force(workspace, brokers)
+    noted = dlq_replay.ReplayTotals()
+
+    def committed(totals: dlq_replay.ReplayTotals) -> None:
+        nonlocal noted
+        noted = totals
+
+    try:
+        totals = dlq_replay.replay(kafka, topic, order, committed, console.say, workspace.progress)
+    except BaseException:
+        if not dry_run:
+            console.say(f"{_sent(noted)} before that; the same command again goes on")
+        raise
+    console.data(dlq_replay.totals_json(topic, order, totals))
+    for line in _replay_lines(order, totals):
+        console.line(line)
+
+
+def _sent(totals: dlq_replay.ReplayTotals) -> str:
+    return f"{totals.sent.total():,} sent, {totals.quarantined:,} to the quarantine"
+
+
+def _replay_lines(order: dlq_replay.ReplayOrder, totals: dlq_replay.ReplayTotals) -> Iterator[str]:
+    would = "would be " if order.dry_run else ""
+    yield f"{_counted(totals.read, 'letter')} read, {totals.matched:,} to put back"
+    for topic, count in totals.sent.most_common():
+        yield f"+ {count:,} {would}sent to {topic}"
+    if totals.quarantined:
+        rounds = _counted(order.rounds, "round")
+        yield f"! {totals.quarantined:,} {would}put into {order.quarantine}, after {rounds}"
+    if totals.earlier:
+        yield f"  {totals.earlier:,} left out: an earlier replay sent them"
+    for reason, count in totals.skipped.most_common():
+        hint = " (--to TOPIC sends them)" if reason == dlq_replay.NO_TOPIC else ""
+        yield f"- {count:,} skipped: {reason}{hint}"
+    if not totals.complete:
+        yield "  more letters are left: the same command again goes on"
+
+
+COMMANDS: Final[dict[str, Callable[..., Any]]] = {"list": list_letters, "replay": replay}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
@@ -66,3 +67,11 @@ def letter_filter(
             "--since is not before --until", where="--since", hint="no letter is of such a time"
         )
     return found
+
+
+def checked_name(name: str) -> str:
+    """The name of a replay: it becomes a part of the name of a consumer group. Raises `ConfigError`."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", name):
+        hint = "letters, digits, '.', '_' and '-', 100 at most"
+        raise ConfigError(f"not a name for a replay: {name[:80]!r}", where="--name", hint=hint)
+    return name

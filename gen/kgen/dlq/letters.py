@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from kgen_runtime._librdkafka import ask_for_token
 from kgen_runtime.consumer.broker_answers import (
@@ -54,29 +54,33 @@ class LetterRange:
 class LetterReader:
     """Reads one dead-letter topic once. To be used in a `with` block, which closes the consumer.
 
-    `start` has the offset to begin at, by partition; one that is absent or below the first begins with that.
     Raises `SourceError` if the topic is absent, or the broker does not answer or let it be read.
     """
 
-    def __init__(
-        self,
-        kafka: Kafka,
-        topic: str,
-        start: Mapping[int, int] | None = None,
-        progress: ProgressCallback = silent,
-    ) -> None:
+    def __init__(self, kafka: Kafka, topic: str, progress: ProgressCallback = silent) -> None:
         self.topic = topic
         self._progress = progress
         self._consumer: Consumer = open_consumer(kafka, None)
         try:
-            self.ranges = [self._range(number, start or {}) for number in partitions(self._consumer, topic)]
+            self.ranges = [self._range(number) for number in partitions(self._consumer, topic)]
         except BaseException as error:
             if isinstance(error, AbsentTopicError):
                 error.hint = "Is the name right, and are these the brokers?"
             self._consumer.close()
             raise
-        self.total = sum(max(each.end - each.first, 0) for each in self.ranges)
-        """How many letters there are at most: compacted ones and the ends of transactions count as well."""
+
+    @property
+    def partitions(self) -> list[int]:
+        """The numbers of the partitions."""
+        return [each.partition for each in self.ranges]
+
+    def begin_at(self, starts: Mapping[int, int]) -> None:
+        """Read each partition from an offset on; what is absent or not there any more begins with the first
+        letter.
+        """
+        self.ranges = [
+            replace(each, first=max(each.first, starts.get(each.partition, 0))) for each in self.ranges
+        ]
 
     def __enter__(self) -> LetterReader:
         return self
@@ -86,6 +90,7 @@ class LetterReader:
 
     def batches(self) -> Iterator[Sequence[Message]]:
         """The letters, those of each partition in order, some at a time. Raises `SourceError`."""
+        total = sum(max(each.end - each.first, 0) for each in self.ranges)
         reading = {each.partition for each in self.ranges}
         ends: dict[int, int] = {}
         most, done, quiet_since = 100, 0, time.monotonic()
@@ -100,7 +105,7 @@ class LetterReader:
                 count, size = len(batch), sum(map(_size, batch))
                 yield batch
                 done += count
-                self._progress(min(done, self.total), max(done, self.total), _READ)
+                self._progress(done, max(done, total), _READ)
                 most = max(1, min(_MOST, 1 + _BATCH_BYTES * count // (1 + size)))
             if found:
                 quiet_since = time.monotonic()
@@ -111,10 +116,8 @@ class LetterReader:
                     hint="Is the broker up? Try again.",
                 )
 
-    def _range(self, partition: int, start: Mapping[int, int]) -> LetterRange:
-        low, high = watermarks(self._consumer, self.topic, partition)
-        first = start.get(partition, OFFSET_BEGINNING)
-        return LetterRange(partition, max(first, low), max(first, low, high))
+    def _range(self, partition: int) -> LetterRange:
+        return LetterRange(partition, *watermarks(self._consumer, self.topic, partition))
 
     def _kept(self, found: Sequence[Message], reading: set[int], ends: dict[int, int]) -> list[Message]:
         """The letters among them that were there at the start; partitions that are at their ends leave
@@ -168,7 +171,7 @@ def read_letters(
     `SourceError`.
     """
     wanted, left = filters or LetterFilter(), limit
-    with LetterReader(kafka, topic, progress=progress) as reader:
+    with LetterReader(kafka, topic, progress) as reader:
         for batch in reader.batches():
             for message in batch:
                 if left == 0:

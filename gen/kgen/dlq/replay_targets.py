@@ -1,0 +1,103 @@
+"""The topics that letters are put back to: whether they are there and may be written, and what they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+
+from kgen_runtime.errors import OversizeError, RefusedError
+from kgen_runtime.kafka.connection import Kafka, NewTopic
+from kgen_runtime.producer.broker_refusals import DENIED
+from kgen_runtime.producer.outgoing import Outgoing
+from kgen_runtime.producer.record_size import record_size
+
+from ..errors import ConfigError
+
+_NO_LIMIT: Final = 1 << 40
+_SURELY: Final = 65_536
+"""Bytes of headers that are looked at where a message is checked for its size."""
+
+
+@dataclass(frozen=True)
+class ReplayTarget:
+    """A topic to send to: its partitions, the largest batch it takes, whether messages need a key."""
+
+    topic: str
+    partitions: int
+    limit: int = _NO_LIMIT
+    compacted: bool = False
+
+    def check(self, out: Outgoing) -> None:
+        """Raises `RefusedError` for a message that it does not take."""
+        if out.key is None and self.compacted:
+            raise RefusedError(f"topic {self.topic} is compacted, and takes no message without a key")
+        if (
+            len(out.value or b"") + len(out.key or b"") + _SURELY < self.limit
+            and len(out.headers or ()) < 100
+        ):
+            return
+        if (size := record_size(out)) > self.limit:
+            raise OversizeError(
+                f"the message takes {size:,} bytes; topic {self.topic} takes {self.limit:,} "
+                "(max.message.bytes)"
+            )
+
+
+class ReplayTargets:
+    """Looks at each topic once, when the first letter is to go there."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._known: dict[str, ReplayTarget] = {}
+
+    def get(self, topic: str, letter: str) -> ReplayTarget:
+        """`letter` says which letter is to go there first, for errors. Raises `ConfigError`."""
+        known = self._known.get(topic)
+        if known is None:
+            known = self._known[topic] = self._found(topic, letter)
+        return known
+
+    def create(self, topic: str, partitions: int, letter: str) -> bool:
+        """Create a topic unless it is there; whether it was created. Raises `ConfigError`."""
+        if topic in self._known or self._partitions(topic, letter) is not None:
+            return False
+        try:
+            return self._kafka.create_topic(topic, NewTopic(partitions))
+        except KafkaException as error:
+            raise ConfigError(
+                f"the topic could not be created: {error.args[0].str()}",
+                where=f"topic {topic}, for {letter}",
+                hint="Create it, or name one that is there: --quarantine TOPIC.",
+            ) from None
+
+    def _found(self, topic: str, letter: str) -> ReplayTarget:
+        partitions = self._partitions(topic, letter)
+        if partitions is None:
+            raise ConfigError(
+                "the topic to send to is not on the broker",
+                where=f"topic {topic}, for {letter}",
+                hint="Create it, send to another one (--to TOPIC), or leave such letters out: "
+                "--fingerprint '!HEX'.",
+            )
+        settings = self._kafka.topic_settings(topic)
+        return ReplayTarget(topic, partitions, settings.batch_limit or _NO_LIMIT, settings.compacted)
+
+    def _partitions(self, topic: str, letter: str) -> int | None:
+        where = f"topic {topic}, for {letter}"
+        try:
+            found = self._kafka.find_topic(topic)
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            rights = (
+                "Give the user DESCRIBE and WRITE on the topic." if reason.code() in DENIED else "Try again."
+            )
+            raise ConfigError(
+                f"the broker does not show the topic to send to: {reason.str()}", where=where, hint=rights
+            ) from None
+        if found is not None and found.allowed is not None and "WRITE" not in found.allowed:
+            raise ConfigError(
+                "the user may not write to the topic", where=where, hint="Give the user WRITE on the topic."
+            )
+        return None if found is None else found.partitions

@@ -1,0 +1,36 @@
+"""What a dead letter becomes when it is put back: the original message, and headers that count the rounds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kgen_runtime.messages import Headers
+from kgen_runtime.routing.letter_headers import REPLAY_COUNT, REPLAY_HISTORY, original_headers
+
+_MOST_ROUNDS: Final = 20
+"""Rounds that the history has: the last ones."""
+_LONGEST: Final = 60
+"""Bytes of one of them: what is longer was not written by a replay."""
+
+
+def replayed_headers(
+    headers: Headers, fingerprint: str, replays: int, now: int
+) -> list[tuple[str, str | bytes | None]]:
+    """The headers of the original without those of any error, then the count and the history of replays, this
+    one (at `now`, ms since the epoch) being the last.
+    """
+    history = b""
+    kept: list[tuple[str, str | bytes | None]] = []
+    for header in original_headers(headers):
+        name, value = header
+        if name == REPLAY_HISTORY:
+            history = value or b""
+        elif name != REPLAY_COUNT:
+            kept.append(header)
+    rounds = [
+        each for each in history[-2 * _MOST_ROUNDS * _LONGEST :].split(b",") if 0 < len(each) <= _LONGEST
+    ]
+    rounds.append(f"{fingerprint}@{now}".encode()[:_LONGEST])
+    kept.append((REPLAY_COUNT, b"%d" % (replays + 1)))
+    kept.append((REPLAY_HISTORY, b",".join(rounds[-_MOST_ROUNDS:])))
+    return kept
