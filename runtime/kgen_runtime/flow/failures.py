@@ -67,7 +67,7 @@ def failure(
     position = getattr(error, "position", None) if isinstance(error, DecodeError) else None
     return Failure(
         stage=stage,
-        transient=isinstance(error, (RegistryUnavailable, DeliveryError)),
+        transient=any(isinstance(each, (RegistryUnavailable, DeliveryError)) for each in (error, cause)),
         error_class=name,
         message=_message(error, cause),
         fingerprint=fingerprint(stage, name, schema_id, _place(error) if place is None else place),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 import kgen_runtime as rt
+from kgen_runtime.consumer.columns import from_messages
+from kgen_runtime.consumer.decoding import BatchDecoder
 from kgen_runtime.flow.failures import MAX_MESSAGE, failure, root_cause
 
 from .conftest import raw
@@ -64,6 +69,16 @@ def test_kgens_own_errors_say_all_themselves() -> None:
     assert "caused by" not in made.message
 
 
+def test_an_outage_is_one_in_any_wrapping() -> None:
+    """It is not the message's fault."""
+    outage = rt.RegistryUnavailable("away")
+    assert failure(raised(outage), ORIGINAL, step="s").transient
+    made = failure(raised(Wrapper("no schema"), raised(Wrapper("no answer"), outage)), ORIGINAL, step="s")
+    assert made.transient
+    assert made.cause_class == "kgen_runtime.errors.RegistryUnavailable"
+    assert not failure(raised(Wrapper("a"), KeyError("b")), ORIGINAL, step="s").transient
+
+
 def test_causes_in_a_circle_end() -> None:
     one, two = Wrapper("one"), Wrapper("two")
     one.__cause__, two.__cause__ = two, one
@@ -119,3 +134,83 @@ def test_path_and_position_are_those_of_the_error(error: Exception, path: str, p
 def test_a_hostile_path_is_bounded() -> None:
     made = failure(rt.DecodeError("bad", path="a" * 100_000), ORIGINAL, step="s")
     assert len(made.path) <= 300
+
+
+ORDER = {
+    "type": "record",
+    "name": "Order",
+    "fields": [
+        {"name": "id", "type": "long"},
+        {
+            "name": "lines",
+            "type": {
+                "type": "array",
+                "items": {
+                    "type": "record",
+                    "name": "Line",
+                    "fields": [{"name": "sku", "type": "string"}, {"name": "price", "type": "int"}],
+                },
+            },
+        },
+    ],
+}
+
+
+@dataclass
+class Line:
+    sku: str
+    price: int
+
+
+@dataclass
+class Order:
+    id: int
+    lines: list[Line]
+
+
+def failures_of(serde: Any, *values: bytes) -> list[rt.Failure]:
+    """Of a topic that is read, in one batch."""
+    topic: rt.Topic[Any, Any] = rt.Topic("orders", key=serde, value=serde)
+    kafka = rt.Kafka("x", registry=rt.SchemaStore(None))
+    rows = from_messages([rt.RawMessage(key=None, value=value, topic="orders") for value in values], "orders")
+    return BatchDecoder("flow.in", topic, kafka).decode(rows).errs
+
+
+AVRO = rt.Schemas("orders-value", (rt.WriterSchema(1, 7, json.dumps(ORDER)),))
+CONFLUENT = b"\x00\x00\x00\x00\x07"
+
+
+def test_path_position_and_schema_arrive_from_a_batch_of_avro() -> None:
+    """The second line's text is not UTF-8; the position counts the frame of five bytes."""
+    good = CONFLUENT + b"\x02" + b"\x02" + b"\x04ok" + b"\x02" + b"\x00"
+    bad = CONFLUENT + b"\x02" + b"\x04" + b"\x04ok" + b"\x02" + b"\x04\xff\xff" + b"\x02" + b"\x00"
+    serde = rt.AvroSerde[Order](AVRO, {"Order": Order, "Line": Line})
+    one, other = failures_of(serde, good, bad, good, bad[:8])
+    assert (one.stage, one.path) == (rt.Stage.DECODE, "lines[1].sku")
+    assert one.position is not None
+    assert bad[one.position : one.position + 1] in (b"\x04", b"\xff")
+    assert (one.part, one.schema_id, one.value_schema_id, one.key_schema_id) == ("value", 7, 7, None)
+    assert other.path == "lines[0].sku"
+    assert other.position is not None
+    assert other.position <= len(bad[:8])
+
+
+def test_path_and_position_arrive_from_a_batch_of_json() -> None:
+    schema = {
+        "type": "object",
+        "title": "Order",
+        "properties": {"id": {"type": "integer"}},
+        "required": ["id"],
+        "additionalProperties": False,
+    }
+    schemas = rt.Schemas("orders-value", (rt.WriterSchema(1, 7, json.dumps(schema), type="JSON"),))
+    bad = CONFLUENT + b'{"id": "x"}'
+    (made,) = failures_of(rt.JsonSerde(schemas, {"#": OnlyId}), CONFLUENT + b'{"id": 1}', bad)
+    assert made.stage is rt.Stage.DECODE
+    assert made.path == "/id"
+    assert made.position == bad.index(b'"x"')
+
+
+@dataclass
+class OnlyId:
+    id: int
