@@ -17,6 +17,7 @@ from ..dlq.letter_groups import LetterGroup
 from . import dlq_options as options
 from . import shared_options
 from .console import Console
+from .dlq_report_command import report
 
 HELP: Final = "Look into dead letters and put them back."
 
@@ -207,4 +208,4 @@ def _replay_lines(order: dlq_replay.ReplayOrder, totals: dlq_replay.ReplayTotals
         yield "  more letters are left: the same command again goes on"
 
 
-COMMANDS: Final[dict[str, Callable[..., Any]]] = {"list": list_letters, "replay": replay}
+COMMANDS: Final[dict[str, Callable[..., Any]]] = {"list": list_letters, "replay": replay, "report": report}

@@ -6,7 +6,7 @@ bounded too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -61,15 +61,21 @@ class LetterGroup:
 
 
 class LetterGroups:
-    """Counts letters by fingerprint."""
+    """Counts letters by fingerprint. `on_letter` gets the stage and time of each that fits."""
 
-    def __init__(self, wanted: LetterFilter, most: int = MOST_GROUPS) -> None:
+    def __init__(
+        self,
+        wanted: LetterFilter,
+        most: int = MOST_GROUPS,
+        on_letter: Callable[[str, int | None], None] | None = None,
+    ) -> None:
         self.read = 0
         """Letters that were looked at."""
         self.rest = 0
         """Letters that fit and are in no group, because there were too many of those."""
         self._wanted = wanted
         self._most = most
+        self._on_letter = on_letter
         self._groups: dict[str, LetterGroup] = {}
         self._kinds: dict[_Kind, LetterGroup | None] = {}  # None: left out by the filter
 
@@ -85,7 +91,7 @@ class LetterGroups:
     def add(self, messages: Sequence[Any]) -> None:
         """Count a batch of what a consumer read."""
         self.read += len(messages)
-        kinds, wanted = self._kinds, self._wanted
+        kinds, wanted, on_letter = self._kinds, self._wanted, self._on_letter
         of_any_message = wanted.since is None and wanted.until is None and not wanted.keys
         for message in messages:
             try:
@@ -110,6 +116,8 @@ class LetterGroups:
                     time = timestamp_of(message)
                 if of_any_message or wanted.fits_message(message.key(), time):
                     group.add(time)
+                    if on_letter is not None:
+                        on_letter(group.stage, time)
 
     def _add_first(self, kind: _Kind, message: Any, headers: Headers) -> None:
         """Count a letter whose headers begin a kind, and remember the group of that."""
@@ -128,6 +136,8 @@ class LetterGroups:
         time = time_of(letter, timestamp)
         if not self._wanted.fits(letter, key, time):
             return letter, None
+        if self._on_letter is not None:
+            self._on_letter(letter.stage, time)
         group = self._groups.get(letter.fingerprint)
         if group is None:
             if len(self._groups) >= self._most:

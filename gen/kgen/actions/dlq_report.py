@@ -1,0 +1,126 @@
+"""`kgen dlq report`: what failed, when and why, as a page."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from kgen_runtime.kafka.connection import Kafka
+from kgen_runtime.routing.letter_headers import read_letter
+
+from .. import __version__
+from ..dlq.letter_filter import LetterFilter
+from ..dlq.letter_groups import LetterGroups
+from ..dlq.letter_samples import letters_at
+from ..dlq.letters import LetterReader
+from ..dlq.report_page import MOST_KINDS, ReportData, html
+from ..dlq.timeline import Timeline
+from ..errors import ConfigError
+from ..progress_callback import ProgressCallback, silent
+
+TOP: Final = 20
+"""Fingerprints on the page, if no other number is asked for."""
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A page that was written, and what is on it."""
+
+    path: Path
+    size: int
+    shown: int
+    found: ReportData
+
+    def as_json(self) -> dict[str, Any]:
+        """As `kgen dlq report --json` prints it."""
+        return {
+            "version": 1,
+            "topic": self.found.topic,
+            "partitions": self.found.partitions,
+            "letters": self.found.read,
+            "matched": self.found.fitting,
+            "fingerprints": self.found.fingerprints,
+            "ungrouped": self.found.rest,
+            "stages": self.found.timeline.by_stage(),
+            "shown": [group.fingerprint for group in self.found.groups],
+            "samples": len(self.found.samples),
+            "html": str(self.path),
+            "bytes": self.size,
+        }
+
+
+def written(
+    kafka: Kafka,
+    topic: str,
+    wanted: LetterFilter,
+    path: Path,
+    *,
+    asked: str = "",
+    top: int = TOP,
+    samples: bool = True,
+    progress: ProgressCallback = silent,
+) -> WrittenReport:
+    """Read the whole topic and write the page, all of it or nothing. `asked` is the filter in words, `top` is
+    how many fingerprints are shown, `samples` whether with a letter each. Raises `ConfigError` if the file
+    cannot be written, `SourceError` if the topic cannot be read.
+    """
+    target = _target(path)
+    timeline = Timeline()
+    groups = LetterGroups(wanted, on_letter=timeline.add)
+    with LetterReader(kafka, topic, progress=progress) as reader:
+        for batch in reader.batches():
+            groups.add(batch)
+        partitions = len(reader.ranges)
+    every = groups.groups()
+    shown = every[: min(top, MOST_KINDS)]
+    letters = letters_at(kafka, topic, [group.sample for group in shown]) if samples else {}
+    found = ReportData(
+        topic=topic,
+        partitions=partitions,
+        read=groups.read,
+        fitting=groups.fitting,
+        rest=groups.rest,
+        fingerprints=len(every),
+        first=min((group.first for group in every if group.first is not None), default=None),
+        last=max((group.last for group in every if group.last is not None), default=None),
+        groups=shown,
+        timeline=timeline,
+        samples={
+            group.fingerprint: (raw, read_letter(raw.key, raw.value, raw.headers, raw.timestamp))
+            for group in shown
+            if (raw := letters.get(group.sample)) is not None
+        },
+        decoded={},
+        asked=asked,
+        made=time.time_ns() // 1_000_000,
+        version=__version__,
+    )
+    page = html(found).encode()
+    _write(target, page)
+    return WrittenReport(path, len(page), len(shown), found)
+
+
+def _target(path: Path) -> Path:
+    """The file itself, where links lead to one. Raises `ConfigError` if it cannot be one."""
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise ConfigError(f"{path} is not a file", where="--html", hint="--html report.html, for example")
+    if not target.parent.is_dir():
+        raise ConfigError(f"{target.parent} is not a folder", where="--html", hint="create it first")
+    return target
+
+
+def _write(target: Path, page: bytes) -> None:
+    """All of it or nothing. Raises `ConfigError`."""
+    new = target.with_name(f".{target.name[:100]}.{os.getpid()}.new")
+    try:
+        new.write_bytes(page)
+        new.replace(target)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise ConfigError(
+            f"{target} cannot be written: {error.strerror}", where="--html", hint="another file or folder?"
+        ) from error
