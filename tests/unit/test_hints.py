@@ -37,7 +37,7 @@ def texts_of(path: Path) -> Iterator[str]:
 
 PATHS = [
     *(path for folder in ("gen", "runtime") for path in (ROOT / folder).rglob("*.py")),
-    *(ROOT / "templates").rglob("*.j2"),
+    *(path for path in (ROOT / "templates").rglob("*.j2") if ".css" not in path.suffixes),
     *(ROOT / "docs").glob("*.md"),
     ROOT / "README.md",
 ]
@@ -64,9 +64,12 @@ def is_option(command: str, option: str) -> bool:
 
 
 def options_of(command: str) -> set[str]:
+    """Those of its own commands among them."""
+    loaded = app._load(command)
     return {
         option
-        for parameter in app._load(command).params
+        for each in (loaded, *getattr(loaded, "commands", {}).values())
+        for parameter in each.params
         for option in (*parameter.opts, *parameter.secondary_opts)
     }
 
@@ -133,6 +136,8 @@ def test_variables_that_are_named_are_read() -> None:
 
 def test_tables_of_kgen_toml_that_are_named_are_taken() -> None:
     def is_taken(table: str) -> bool:
+        if table == "redacted":  # what stands for texts that are kept private
+            return True
         try:
             config.parse(f"[{table}]\n")
         except ConfigError:

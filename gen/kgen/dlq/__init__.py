@@ -1,5 +1,13 @@
 """Dead letters on a broker: read, grouped by cause, looked into, put back.
 
+letters.py             the letters of a topic, to its ends as of the start
+letter_filter.py       which of them a command is about
+letter_groups.py       counted by fingerprint, in bounded memory
+letter_brief.py        the few things about a letter that a replay needs
+replayed_record.py     what a letter becomes when it is put back
+replay_targets.py      the topics that letters are put back to
+replay_positions.py    which letters were put back, by filter
+replay_transaction.py  sends letters and notes that in one transaction
 letter_samples.py      single ones, by partition and offset
 timeline.py            counted by stage and time, in bounded memory
 timeline_chart.py      those counts as the geometry of a chart
