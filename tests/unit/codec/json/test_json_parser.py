@@ -212,6 +212,11 @@ def test_properties_without_a_name_are_open_closed_or_typed(others: Any, extra: 
     assert (found.extra, found.closed) == (extra, closed)
 
 
+def test_branches_beside_constants_are_left_to_validation() -> None:
+    found = parsed({"allOf": [{"const": True}, {"anyOf": [{"type": "null"}]}]})
+    assert (found.root, found.untyped) == (t.Constant((True,)), (t.Untyped("/allOf/1", "anyOf"),))
+
+
 def test_branches_that_may_hold_together_close_no_object() -> None:
     branches = [{"properties": {"b": INT}}, {"properties": {"c": INT}}]
     names = parsed({"properties": {"a": INT}, "anyOf": branches, "unevaluatedProperties": False}).names

@@ -134,6 +134,7 @@ class _SchemaParser:
         types = common_types(explicit_types(part.keywords, part.spot.where) for part in parts.parts)
         constants = constants_of(parts.parts, types)
         if constants is not None:
+            self._note_choices(parts)
             return self._constant(parts, constants)
         choice = self._choice(parts)
         if choice is not None:
@@ -186,6 +187,13 @@ class _SchemaParser:
                         return part, keyword
                     self._gatherer.note_untyped(part.spot, keyword)
         return None
+
+    def _note_choices(self, parts: PartSet) -> None:
+        """The oneOf and anyOf beside constants: which of these fit a branch is left to validation."""
+        for part in parts.parts:
+            for keyword in ("oneOf", "anyOf"):
+                if part.keywords.get(keyword):
+                    self._gatherer.note_untyped(part.spot, keyword)
 
     def _only_restricts(self, parts: PartSet, spot: SchemaSpot, keyword: str) -> bool:
         """Whether the branches of an object add no properties: which of them are required together, say."""
