@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -64,26 +65,35 @@ class JsonValidator:
         except (ValueError, StopIteration, RecursionError) as error:
             return self._error([], printable(f"cannot be validated: {error}", _PROBLEM))
 
+    def errors_of(self, value: Any) -> list[jsonschema_rs.ValidationError]:
+        """All that is wrong with a value; the first if it is too large or too deep for that, or nothing."""
+        work = len(json.dumps(value)) * self._bundle.work_at(_depth(value))
+        if work > _ONE_PROBLEM:
+            return []
+        found = [self._first_error(value)] if work > _ALL_PROBLEMS else self._validator.iter_errors(value)
+        return [error for error in found if error is not None]
+
     def _problems(self, payload: bytes, value: Any) -> tuple[list[SchemaProblem], str]:
         """Those that are given, and what is to be said of the rest."""
         work = len(payload) * self._bundle.work_at(_depth(value))
         if work > _ONE_PROBLEM:
             return [], _NO_PROBLEM
         if work > _ALL_PROBLEMS:
-            return [self._first(value)], _ONE_ALONE
+            error = self._first_error(value)
+            return [_problem(error)] if error else [], _ONE_ALONE
         found = self._validator.iter_errors(value)
         problems = [_problem(error) for error in islice(found, MOST_PROBLEMS)]
         more = sum(1 for _ in found)
         return problems, f"and {more} more" if more else ""
 
-    def _first(self, value: Any) -> SchemaProblem:
+    def _first_error(self, value: Any) -> jsonschema_rs.ValidationError | None:
         import jsonschema_rs
 
         try:
             self._validator.validate(value)
         except jsonschema_rs.ValidationError as error:
-            return _problem(error)
-        raise AssertionError("it was not valid a moment ago")
+            return error
+        return None
 
     def _error(self, problems: list[SchemaProblem], rest: str) -> ValidationError:
         shown: list[str] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 import sys
 import threading
@@ -11,7 +10,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +29,6 @@ from kgen_runtime.messages import RawMessage, Stage
 from kgen_runtime.routing.dead_letter_headers import connect, kgen
 from kgen_runtime.serde import JsonSerde, Schemas, SchemaStore, WriterSchema
 from kgen_runtime.serde.framing import id_prefix
-from kgen_runtime.serde.json_payloads import json_payloads
 from kgen_runtime.serde.json_validation import MOST_PROBLEMS, JsonValidator, json_validator
 from kgen_runtime.serde.json_values import form_for, value_reader
 
@@ -345,18 +342,6 @@ def test_without_the_extra_the_option_says_what_to_install(monkeypatch: pytest.M
         rt.JsonSerde(SCHEMAS, {"#": Order}, validate=True)
     assert "pip install 'kgen-streams[json]'" in str(caught.value)
     assert not decode(rt.JsonSerde(SCHEMAS, {"#": Order}), id_prefix(7) + b'{"id": -1}').errors
-
-
-def test_samples_are_valid_where_messages_have_to_be() -> None:
-    def sampled(schema: object) -> set[bytes]:
-        schemas = Schemas("t-value", (WriterSchema(1, 1, json.dumps(schema), type="JSON"),))
-        value: JsonSerde[Any] = JsonSerde(schemas, {}, framing="none", validate=True)
-        return set(islice(json_payloads(value, random.Random(0)), 20))
-
-    pattern = {"type": "string", "pattern": "^[A-Z]{3}$"}
-    assert sampled({"type": "object", "properties": {"a": pattern}}) == {b"{}"}
-    with pytest.raises(SchemaError, match="no samples can be generated"):
-        sampled({"type": "object", "properties": {"a": pattern}, "required": ["a"]})
 
 
 # Property: the verdict is that of the package jsonschema.
