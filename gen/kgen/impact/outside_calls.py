@@ -25,7 +25,7 @@ def result(analysis: Analysis, scope: Scope, node: ast.AST, name: str, given: Ar
         return handler(call)
     if package == "kgen_runtime":
         return step_calls.runtime(call, function)
-    if package.startswith("bytewax.operators"):
+    if package.startswith(("bytewax.operators", "kgen_runtime.windowing")):
         return step_calls.operator(call, function)
     return analysis.calls.outside(scope, node, name, given)
 

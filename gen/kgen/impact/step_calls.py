@@ -25,6 +25,8 @@ from .kinds import (
 from .outer_call import Call
 
 _SAME_ITEMS = {"filter", "inspect", "inspect_debug", "redistribute", "filter_value", "raises", "merge"}
+_AS_BYTEWAXS = {*("map", "flat_map", "filter", "filter_map", "key_on", "stateful_map", "stateful_flat_map")}
+"""Steps of the runtime that call their callbacks as Bytewax's do, and give `oks` and `errs`."""
 _WITH_STATE = ("stateful", "enrich", "fold", "reduce", "inspect")
 
 
@@ -42,6 +44,9 @@ def runtime(call: Call, function: str) -> Kind:
         message = _message_in(_stream(call))
         given = call.back(_callback(call), message.value)
         return SplitKind(MessageKind(message.key, given, message.key_of))
+    if function in _AS_BYTEWAXS:
+        made = operator(call, function)
+        return SplitKind(made.item) if isinstance(made, Stream) else made
     if function == "Message":
         return MessageKind(call.arg(0, "key"), call.arg(1, "value"))
     if function == "sink":
@@ -96,7 +101,7 @@ def operator(call: Call, function: str) -> Kind:
     if function.startswith(_WITH_STATE):
         return _with_state(call, function, item, value, has_keys)
     if function.endswith("_window") or function in ("join", "window"):
-        return _window(call, function, value)
+        return _window(call, function, item if function == "count_window" else value)
     is_keyed = function.endswith(("_value", "_final"))
     given = call.back(_callback(call), value if is_keyed else item)
     return _streams(call, function, item, value, given)

@@ -143,7 +143,9 @@ def _is_stateful(function: ast.Attribute | ast.Name, names: Mapping[str, str]) -
     if isinstance(function, ast.Attribute) and function.attr not in STATEFUL:
         return False
     module, _, name = ast.unparse(function).rpartition(".")
-    full = f"{names.get(module, module)}.{name}" if module else names.get(name, "")
+    head, _, rest = module.partition(".")
+    outer = names.get(module) or (f"{names.get(head, head)}.{rest}" if rest else head)
+    full = f"{outer}.{name}" if module else names.get(name, "")
     return full.startswith(_MODULES) and full.rpartition(".")[2] in STATEFUL
 
 

@@ -60,11 +60,18 @@ def lines(steps: str, module: str = "orders", **more: str) -> list[tuple[str, in
         'win.collect_window("s", up, clock, windower)',
         'win.join_window("s", clock, windower, one, two)',
         'bytewax.operators.fold_final("s", up, list, f)',
+        'op.windowing.fold_window("s", up, clock, windower, list, f, g)',
+        'rt.stateful_map("s", up, f)',
+        'rt.stateful_flat_map("s", up, f)',
+        'rt.windowing.fold_window("s", up, clock, windower, list, f, g)',
+        'kgen_runtime.windowing.join_window("s", clock, windower, one, two)',
     ],
 )
 def test_each_stateful_step_is_named_with_the_types_that_change(step: str) -> None:
     text = (
-        HEAD.format("orders") + "import bytewax.operators\ndef build():\n    x = 1\n    " + step + "\n" + step
+        HEAD.format("orders")
+        + "import bytewax.operators, kgen_runtime, kgen_runtime as rt\n"
+        + f"def build():\n    x = 1\n    {step}\n{step}"
     )
     said = f"step s keeps state of Line and Order, which change: {READ}"
     found = keeping({"shop/flows/flow.py": text}, GENERATED, CHANGES, ())
