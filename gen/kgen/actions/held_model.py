@@ -49,7 +49,13 @@ class HeldModel:
     def of(self, snapshot: Snapshot) -> Project:
         """The model of any snapshot, with the names and places given so far. Raises `ConfigError`."""
         settings = self.settings
-        wanted = Settings(settings.package, __version__, settings.topics, settings.ignore_rules)
+        wanted = Settings(
+            settings.package,
+            __version__,
+            settings.topics,
+            settings.ignore_rules,
+            settings.out_of_range,
+        )
         project = build(snapshot, wanted, self.lock.names if self.lock else None, self.library)
         if settings.json_models != "pydantic":
             return project

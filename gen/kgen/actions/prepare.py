@@ -231,7 +231,7 @@ def _plan(
             *found.notes,
             *project.notes,
             *subject_changes.moved(known),
-            *new_schemas.notes(old, after),
+            *new_schemas.notes(old, after, keeps_raw=settings.out_of_range == "raw"),
         ),
         topic_changes(modules.old, modules.new, settings.topics, _tables(project)),
         impact_of.uses(request.root, files, modules, known, project.fullnames, merged=merged),

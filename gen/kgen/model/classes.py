@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kgen_runtime.codec.avro.schema.tree import Enum, Field, Named, Record
+from kgen_runtime.codec.avro.schema.tree import NO_DEFAULT, Enum, Field, Named, Record
 
 from ..pycode import quote
 from ..pycode.expr import dict_of
 from . import names
-from .default_expr import Defaults, invalid_default
+from .default_expr import BeyondDefaultError, Defaults, invalid_default
+from .default_parts import ignored_default
 from .project import EnumClass, FieldDef, RecordClass, Symbol
 from .trees import AnyNamed
 from .type_writer import ModuleTypes, Path
@@ -61,7 +62,11 @@ class ClassMaker:
         metadata = dict_of([('"avro"', quote.string(item.name))]) if name != item.name else None
         path = self._path(record, item, name)
         annotation = types.annotation(item.type, path)
-        default = defaults.assigned(item.type, item.default, metadata, path)
+        try:
+            default = defaults.assigned(item.type, item.default, metadata, path)
+        except BeyondDefaultError as error:
+            default = defaults.assigned(item.type, NO_DEFAULT, metadata, path)
+            remarks.append(ignored_default(item.default, str(error)))
         if item.invalid_default:
             remarks.append(invalid_default(item.invalid_default))
         return FieldDef(name, item.name, annotation, default, remarked(doc(item.doc), remarks))

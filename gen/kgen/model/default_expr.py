@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from kgen_runtime.codec import ranges
 from kgen_runtime.codec.avro.schema.tree import (
     NO_DEFAULT,
     Array,
@@ -29,10 +30,14 @@ from kgen_runtime.codec.avro.schema.tree import (
 from ..pycode import quote
 from ..pycode.expr import Expr, call, dict_of, list_of
 from .default_parts import assigned, clock, date_expr, ignored_default, symbol, typed
-from .type_writer import Path
+from .type_writer import ModuleTypes, Path
 from .types import Types
 
 _INTEGER_DIGITS = 4_000
+
+
+class BeyondDefaultError(ValueError):
+    """Python has no value for a default: says why, after `it`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,9 @@ class Defaults:
     members: Callable[[Named], Mapping[str, str]]
 
     def assigned(self, node: Node, value: Any, metadata: Expr | None, path: Path) -> Expr | None:
-        """What stands after the field's `=`: a value, a `field(…)`, or nothing. `path`: that of its type."""
+        """What stands after the field's `=`: a value, a `field(…)`, or nothing. `path`: that of its type.
+        Raises `BeyondDefaultError`.
+        """
         expr = None if value is NO_DEFAULT else self._typed(node, self.expr(node, value), path)
         return assigned(self.types, expr, metadata)
 
@@ -54,11 +61,11 @@ class Defaults:
         if branch is node or not isinstance(branch, Array | Map):
             return expr
         inside = branch.items if isinstance(branch, Array) else branch.values
-        plain = isinstance(inside, Primitive | Ref)
+        plain = isinstance(inside, Primitive | Ref) and not self.types.raw(inside)
         return expr if plain else typed(expr, self.types.branch_type(node, branch, path))
 
     def expr(self, node: Node, value: Any) -> Expr:
-        """The value as an expression."""
+        """The value as an expression. Raises `BeyondDefaultError`."""
         if isinstance(node, Union):
             return self.expr(node.branches[0], value)  # one of another branch counts as none
         if isinstance(node, Array):
@@ -102,6 +109,12 @@ class Defaults:
 
     def _logical(self, node: Primitive | Fixed, logical: Logical, value: Any) -> Expr:
         raw = value.encode("latin-1") if isinstance(node, Fixed) or node.type == "bytes" else b""
+        if logical.name == "decimal" and ranges.is_beyond_decimal(raw, logical.precision):
+            why = f"has more digits than the {logical.precision} of its schema"
+            return self._beyond(logical, quote.bytes_literal(raw), why)
+        if not raw and isinstance(value, int) and ranges.is_beyond(logical.name, value):
+            why = f"is out of range: {ranges.beyond_number(logical.name, value)}"
+            return self._beyond(logical, str(value), why)
         if logical.name == "decimal":
             return self._decimal(raw, logical.scale)
         if logical.name == "big-decimal":
@@ -112,6 +125,12 @@ class Defaults:
         if logical.name == "duration":
             return self._duration(raw)
         return self._moment(logical.name, value)
+
+    def _beyond(self, logical: Logical, raw: str, why: str) -> Expr:
+        if not self.types.module.keeps_raw:
+            raise BeyondDefaultError(why)
+        scale = [str(logical.scale)] if logical.name == "decimal" and logical.scale else []
+        return call(self.types.name("rt.OutOfRange"), raw, quote.string(logical.name), *scale)
 
     def _decimal(self, raw: bytes, scale: int) -> Expr:
         unscaled = int.from_bytes(raw, "big", signed=True)
@@ -169,3 +188,31 @@ def _long(raw: bytes, at: int) -> tuple[int, int]:
 def invalid_default(found: InvalidDefault) -> str:
     """Why a field has no default although its schema gives one."""
     return ignored_default(found.value, found.reason)
+
+
+def beyond_defaults(
+    records: Mapping[str, Record], names: Mapping[str, Named], *, keeps_raw: bool
+) -> Iterator[str]:
+    """A line for each field whose default is ignored because Python has no value for it. `records`: those to
+    look at, by what to call them.
+    """
+    module = ModuleTypes(lambda path: path.name, keeps_raw=keeps_raw)
+    types = Types(module, names, dict.fromkeys(names, "T"))
+    defaults = Defaults(types, names, _AnyMember)
+    for title, record in records.items():
+        for item in record.fields:
+            try:
+                if item.default is not NO_DEFAULT:
+                    defaults.expr(item.type, item.default)
+            except BeyondDefaultError as error:
+                yield f"{title}.{item.name}: {ignored_default(item.default, str(error))}"
+
+
+class _AnyMember(dict[str, str]):
+    """The members of any type, whatever they are called."""
+
+    def __init__(self, named: Named) -> None:
+        super().__init__()
+
+    def __missing__(self, wire: str) -> str:
+        return "it"

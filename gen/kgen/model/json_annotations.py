@@ -65,9 +65,7 @@ class JsonTypeWriter(TypeWriter[Node]):
         branches = [it for it in _branches(node) if not isinstance(it, Nothing)]
         if not branches or _is_anything(node):
             return [self.name("Any" if branches else "NoReturn")]
-        types = dict.fromkeys(self._types(branches, path))
-        distinct = [name for name in types if name != "None"]
-        return [*distinct, "None"] if "None" in types else distinct
+        return self.with_raw(self._types(branches, path), branches)
 
     def holds_records(self, node: Node) -> bool:
         """See the base."""

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from kgen_runtime.codec.json import json_texts as texts
+from kgen_runtime.codec.json.json_build import scalar_kind
 from kgen_runtime.codec.json.schema.json_tree import (
     UNDEFINED,
     Anything,
@@ -27,7 +28,7 @@ from kgen_runtime.codec.json.schema.json_tree import (
     Property,
     takes_null,
 )
-from kgen_runtime.codec.values import Duration
+from kgen_runtime.codec.values import Duration, OutOfRange
 
 from ..pycode import quote
 from ..pycode.expr import Expr, call, dict_of, list_of
@@ -216,7 +217,7 @@ class JsonDefaults:
 
     def _scalar(self, node: JsonScalar, value: Any) -> Expr:
         try:
-            return self._written(scalar_value(node, value))
+            return self._written(scalar_value(node, value, keeps_raw=self.types.module.keeps_raw))
         except texts.UnfitTextError as error:
             raise UnfitDefaultError(f"is not of the format: {error.why}") from None
 
@@ -229,6 +230,9 @@ class JsonDefaults:
             return call(self.types.name("Decimal"), quote.string(str(value)))
         if isinstance(value, UUID):
             return call(self.types.name("UUID"), quote.string(str(value)))
+        if isinstance(value, OutOfRange):
+            raw = quote.string(value.raw) if isinstance(value.raw, str) else str(value.raw)
+            return call(self.types.name("rt.OutOfRange"), raw, quote.string(value.logical_type))
         if isinstance(value, Duration):
             parts = {"months": value.months, "days": value.days, "millis": value.millis}
             return call(self.types.name("rt.Duration"), **{k: str(v) for k, v in parts.items() if v})
@@ -246,8 +250,18 @@ class JsonDefaults:
         return call(f"{name}.fromisoformat", quote.string(value.isoformat()))
 
 
-def scalar_value(node: JsonScalar, value: Any) -> Any:
+def scalar_value(node: JsonScalar, value: Any, *, keeps_raw: bool = False) -> Any:
     """What the codec reads the value as. Raises `UnfitDefaultError`, `json_texts.UnfitTextError`."""
+    try:
+        return _scalar_value(node, value)
+    except texts.BeyondRangeError:
+        if not keeps_raw:
+            raise
+    raw = value if isinstance(value, str) else texts.integer_of_number(str(value))
+    return OutOfRange(raw, texts.RAW_TYPES[scalar_kind(node)])
+
+
+def _scalar_value(node: JsonScalar, value: Any) -> Any:
     if node.type == "null" and value is None:
         return None
     if node.type == "boolean" and isinstance(value, bool):
@@ -301,12 +315,15 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "a number")
 
 
-def unfit_defaults(schema: JsonSchema, places: Mapping[str, str]) -> Iterator[str]:
+def unfit_defaults(
+    schema: JsonSchema, places: Mapping[str, str], *, keeps_raw: bool = False
+) -> Iterator[str]:
     """A line for each property whose default is ignored. `places`: the types to look at -> what to call
     them.
     """
     classes = dict.fromkeys(schema.names, "T")
-    writer = JsonTypeWriter(ModuleTypes(lambda path: path.name), schema.names, classes)
+    module = ModuleTypes(lambda path: path.name, keeps_raw=keeps_raw)
+    writer = JsonTypeWriter(module, schema.names, classes)
     defaults = JsonDefaults(writer, schema.names, _Plain)
     for name, shown in places.items():
         named = schema.names[name]

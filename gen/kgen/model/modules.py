@@ -27,6 +27,7 @@ from .module_draft import ModuleDraft
 from .names import MODULE_NAMES, NameScope, Owner
 from .pairing import short
 from .project import EnumClass, Import, Module, RecordClass, SerdeDef, Source, TopicDef
+from .ranged_types import has_raw_types
 from .same_types import same_types
 from .texts import Texts
 from .topic_plans import FORMATS, ROLES, TopicPlan, topic_of
@@ -49,6 +50,8 @@ class ModuleBuilder:
         members: Members,
         now: History,
         before: Before,
+        *,
+        keeps_raw: bool = False,
     ) -> None:
         self._library = library
         self._assignment = assignment
@@ -57,6 +60,7 @@ class ModuleBuilder:
         self._members = members
         self._now = now
         self._before = before
+        self._keeps_raw = keeps_raw
         self._gone = _gone(now, before)
         self._drafts: dict[str, ModuleDraft] = {}
 
@@ -96,7 +100,8 @@ class ModuleBuilder:
         draft.same.update(same_types(draft.defines, draft.scope.given))
         draft.same.update(self._same_elsewhere(draft))
         self._name_classes(draft)
-        types = ModuleTypes(lambda path: self._alias(draft, path), frozenset(draft.locals.values()))
+        own = frozenset(draft.locals.values())
+        types = ModuleTypes(lambda path: self._alias(draft, path), own, keeps_raw=self._keeps_raw)
         enums, records = self._classes(draft, types)
         topic = self._topic(draft, types) if identity in self._plans else None
         if topic is None:
@@ -233,9 +238,9 @@ class ModuleBuilder:
             note = _keyless(plan.name) if (role, plan.formats[role]) == ("key", "bytes") else ()
             return SerdeDef(kind, call(serde), note)
         unit, other = draft.serdes[role], draft.others.get(role)
-        framed = _framed(draft, unit, plan, one_of_two=other is not None)
+        framed = _framed(draft, types, unit, plan, one_of_two=other is not None)
         if other is not None:
-            framed = call("rt.EitherSerde", framed, _framed(draft, other, plan, one_of_two=True))
+            framed = call("rt.EitherSerde", framed, _framed(draft, types, other, plan, one_of_two=True))
         elif role not in plan.also:
             return SerdeDef(self._root_type(draft, types, unit, role), framed, subject=unit.version.subject)
         plain, serde = FORMATS[plan.also[role]] if role in plan.also else ("", "")
@@ -351,12 +356,16 @@ def _alias_names(draft: ModuleDraft, path: Path) -> Iterable[str]:
     return name, union, f"{union}_{names.digest(path.keys[0], 8)}"
 
 
-def _framed(draft: ModuleDraft, unit: ParsedVersion, plan: TopicPlan, *, one_of_two: bool) -> Expr:
+def _framed(
+    draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion, plan: TopicPlan, *, one_of_two: bool
+) -> Expr:
     """The serde of what is framed with a schema's id; `one_of_two`: the subject has two languages."""
     language, subject = quote.string(unit.version.type), quote.string(unit.version.subject)
     classes = dict_of((quote.string(name), cls) for name, cls in sorted(draft.classes(unit).items()))
     schemas = call("_schemas.SCHEMAS.subject", subject, *([language] if one_of_two else []))
     options = {"validate": "True"} if plan.validate and unit.version.type == "JSON" else {}
+    if types.keeps_raw and has_raw_types(unit.schema):
+        options["out_of_range"] = quote.string("raw")
     return call(_SERDES[unit.version.type], schemas, classes, **options)
 
 

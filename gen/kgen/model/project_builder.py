@@ -36,7 +36,8 @@ def build(
     texts = Texts(library, readable, plans, assignment.of, settings.ignore_rules)
     now = History(library)
     members = Members(assignment.units, now, before)
-    builder = ModuleBuilder(library, assignment, plans, texts, members, now, before)
+    keeps = settings.out_of_range == "raw"
+    builder = ModuleBuilder(library, assignment, plans, texts, members, now, before, keeps_raw=keeps)
     modules = [builder.module(identity) for identity in assignment.order]
     kept = tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name))
     return Project(

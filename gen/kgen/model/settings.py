@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from kgen_runtime.codec.ranges import OutOfRangeChoice
+
 JsonModels: TypeAlias = Literal["dataclasses", "pydantic"]
 """What the models of JSON Schema subjects are."""
 
@@ -37,3 +39,4 @@ class Settings:
     kgen_version: str
     topics: Mapping[str, TopicSettings] = field(default_factory=dict)
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
+    out_of_range: OutOfRangeChoice = "error"  # what is read of a date or decimal that Python has no value for

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from ..pycode.expr import Alternatives, Expr, Group
 from .names import free, import_key
 from .project import TypeName
+from .ranged_types import raw_type
 
 N = TypeVar("N")
 
@@ -89,14 +90,18 @@ class Path:
 
 class ModuleTypes:
     """What all classes of a module share: the names of classes, the imports, and the aliases made on the
-    way. `own` are names that mean something else in the whole module.
+    way. `own` are names that mean something else in the whole module. `keeps_raw`: what Python has no value
+    for is an `rt.OutOfRange`.
     """
 
-    def __init__(self, take: Callable[[Path], str], own: Collection[str] = ()) -> None:
+    def __init__(
+        self, take: Callable[[Path], str], own: Collection[str] = (), *, keeps_raw: bool = False
+    ) -> None:
         self.imports = Imports()
         self.aliases: list[TypeName] = []
         self.take = take
         self.own = own
+        self.keeps_raw = keeps_raw
         self._private: dict[str, str] = {}  # alias -> what it stands for
 
     def alias(self, name: str, types: Expr) -> None:
@@ -158,6 +163,22 @@ class TypeWriter(ABC, Generic[N]):
         name = self.classes[fullname]
         return self.module.private(name, self.shadowed) if name in self.shadowed else name
 
+    def raw(self, node: Any) -> str | None:
+        """What `rt.OutOfRange` holds of a scalar (`int`), if its values are read as that where Python has
+        none for them.
+        """
+        return raw_type(node, self.names) if self.module.keeps_raw else None
+
+    def with_raw(self, types: Iterable[str], branches: Iterable[Any]) -> list[str]:
+        """Types of a value with these branches, each once: those of what Python has no value for come after
+        the others, and None last.
+        """
+        raws = (raw for branch in branches if (raw := self.raw(branch)))
+        kept = (f"{self.name('rt.OutOfRange')}[{self.name(raw)}]" for raw in raws)
+        every = dict.fromkeys((*types, *kept))
+        distinct = [name for name in every if name != "None"]
+        return [*distinct, "None"] if "None" in every else distinct
+
     @abstractmethod
     def alternatives(self, node: N, path: Path) -> list[str]:
         """The types that a value may have, each once, None last."""
@@ -199,7 +220,7 @@ class TypeWriter(ABC, Generic[N]):
         return types[0] if len(types) == 1 else Alternatives(tuple(types))
 
     def _worth_a_name(self, node: N) -> bool:
-        unnamed = ModuleTypes(lambda path: path.name)
+        unnamed = ModuleTypes(lambda path: path.name, keeps_raw=self.module.keeps_raw)
         types = replace(self, module=unnamed, shadowed=(), dry=True).alternatives(node, Path(""))
         several = [name for name in types if name != "None"]
         return self.is_long(several) or (len(several) == 2 and self.holds_records(node))

@@ -57,8 +57,7 @@ class Types(TypeWriter[Node]):
         if not branches:
             return [self.name("NoReturn")]
         types = [self.branch_type(node, branch, path) for branch in branches]
-        distinct = [name for name in dict.fromkeys(types) if name != "None"]
-        return [*distinct, "None"] if "None" in types else distinct
+        return self.with_raw(types, branches)
 
     def branch_type(self, node: Node, branch: Node, path: Path) -> str:
         """See the base."""

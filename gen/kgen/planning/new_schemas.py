@@ -9,7 +9,7 @@ from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 from kgen_runtime.errors import SchemaError
 
 from ..listing import title
-from ..model.default_expr import invalid_default
+from ..model.default_expr import beyond_defaults, invalid_default
 from ..model.json_default import unfit_defaults
 from ..model.library import SUPPORTED, Library, ParsedVersion
 from ..model.subjects import SchemaVersion, Snapshot
@@ -20,10 +20,11 @@ from .json_notes import json_notes
 _SHOWN = 5
 
 
-def notes(old: Locked | None, library: Library) -> Iterator[str]:
+def notes(old: Locked | None, library: Library, *, keeps_raw: bool = False) -> Iterator[str]:
     """What to say of the schemas that models are made from, as far as the lock does not hold them yet.
 
-    A line for each field, for at most so many of a subject, and one for each kind of the rest.
+    A line for each field, for at most so many of a subject, and one for each kind of the rest. `keeps_raw`:
+    what Python has no value for is an `rt.OutOfRange`.
     """
     known = {(v.subject, v.version, v.text) for v in old.versions()} if old else set()
     for version in _read(library.snapshot):
@@ -31,7 +32,7 @@ def notes(old: Locked | None, library: Library) -> Iterator[str]:
             continue
         try:
             unit = library.unit((version.subject, version.version))
-            found, notes_ = list(_fields(unit)), list(json_notes(unit))
+            found, notes_ = list(_fields(unit, keeps_raw)), list(json_notes(unit))
         except SchemaError:
             continue  # which is reported where the model is made
         place = quote.comment(f"{title(version.subject)} v{version.version}")
@@ -48,11 +49,14 @@ def _read(new: Snapshot) -> Iterator[SchemaVersion]:
     return iter(every.values())
 
 
-def _fields(unit: ParsedVersion) -> Iterator[str]:
+def _fields(unit: ParsedVersion, keeps_raw: bool) -> Iterator[str]:
     if isinstance(unit.schema, JsonSchema):
-        yield from map(quote.comment, unfit_defaults(unit.schema, {it: unit.natural(it) for it in unit.own}))
+        places = {it: unit.natural(it) for it in unit.own}
+        yield from map(quote.comment, unfit_defaults(unit.schema, places, keeps_raw=keeps_raw))
         return
     assert isinstance(unit.schema, Schema)
+    records = {it: named for it in unit.own if isinstance(named := unit.schema.names[it], Record)}
+    yield from map(quote.comment, beyond_defaults(records, unit.schema.names, keeps_raw=keeps_raw))
     for name in unit.own:
         named = unit.schema.names[name]
         for field in named.fields if isinstance(named, Record) else ():

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import tomlkit
 import tomlkit.exceptions
 
+from kgen_runtime.codec.ranges import OutOfRangeChoice
 from kgen_runtime.serde.registry.url import registry_url
 from kgen_runtime.serde.rules import OnRules
 from kgen_runtime.serde.subject_names import DEFAULT, qualified
@@ -67,6 +68,7 @@ class Config:
     pins: Mapping[str, int] = field(default_factory=dict)
     topics: Mapping[str, TopicSettings] = field(default_factory=dict)
     json_models: JsonModels = "dataclasses"
+    out_of_range: OutOfRangeChoice = "error"
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
     brokers: str = ""  # host:port,host:port; for commands that read and write topics
 
@@ -116,6 +118,8 @@ def _config(data: Mapping[str, Any]) -> Config:
     conflict = _get(data, "conflict", str, "file")
     if conflict not in ("file", "inline"):
         raise ConfigError(f'conflict must be "file" or "inline", not "{conflict}"', where=NAME)
+    models = _get(data, "models", dict, {})
+    _known(models, {"json", "out_of_range"}, "models.")
     return Config(
         registry=_registry(_get(data, "registry", dict, {})),
         package=check_package(_get(data, "package", str, DEFAULT_PACKAGE)),
@@ -124,7 +128,8 @@ def _config(data: Mapping[str, Any]) -> Config:
         conflict="inline" if conflict == "inline" else "file",
         pins=_pins(_get(data, "pins", dict, {})),
         topics=_topics(_get(data, "topics", dict, {})),
-        json_models=_json_models(_get(data, "models", dict, {})),
+        json_models=_json_models(models.get("json", "dataclasses")),
+        out_of_range=_out_of_range(models.get("out_of_range", "error")),
         ignore_rules=_ignore_rules(data.get("rules", {})),
         brokers=_brokers(_get(data, "kafka", dict, {})),
     )
@@ -224,12 +229,17 @@ def _ignore_rules(value: Any) -> tuple[str, ...]:
     return (*ignored, *refused) if ignored else ()
 
 
-def _json_models(table: Mapping[str, Any]) -> JsonModels:
-    _known(table, {"json"}, "models.")
-    word = table.get("json", "dataclasses")
+def _json_models(word: Any) -> JsonModels:
     if word not in get_args(JsonModels):
         raise ConfigError('models.json must be "dataclasses" or "pydantic"', where=NAME)
     found: JsonModels = word
+    return found
+
+
+def _out_of_range(word: Any) -> OutOfRangeChoice:
+    if word not in get_args(OutOfRangeChoice):
+        raise ConfigError('models.out_of_range must be "error" or "raw"', where=NAME)
+    found: OutOfRangeChoice = word
     return found
 
 

@@ -198,7 +198,9 @@ def _with_model(serde: Expr, root: str) -> Expr:
         return serde
     if serde.opening == _SERDE:
         made = call("rt.PydanticSerde", serde.items[0][1], root)
-        return replace(made, items=(*made.items, *serde.items[2:]))  # with the options that it had
+        # With the options that it had: what values its fields take is pydantic's affair.
+        options = [it for it in serde.items[2:] if not it[0].startswith("out_of_range=")]
+        return replace(made, items=(*made.items, *options))
     return replace(serde, items=tuple((before, _with_model(item, root)) for before, item in serde.items))
 
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from kgen_runtime import OutOfRange, of_branch
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.schema.parser import parse
-from kgen_runtime.errors import ConfigError, DecodeError, EncodeError
+from kgen_runtime.errors import ConfigError, DecodeError, EncodeError, ResolutionError
 
 EPOCH = dt.datetime(1970, 1, 1)
 INFINITY = 2**63 - 1
@@ -288,6 +288,20 @@ def test_nanoseconds_have_no_raw_form(engine: Any) -> None:
     with pytest.raises(DecodeError, match="does not fit 64 bits of nanoseconds") as caught:
         reader.decode(wire(millis, INFINITY))
     assert caught.value.hint is None
+
+
+def test_a_default_may_be_out_of_range(engine: Any) -> None:
+    fields = [
+        {"name": "a", "type": logical("date", "int"), "default": YEAR_10000},
+        {"name": "b", "type": {"type": "array", "items": DECIMAL}, "default": ["\x7f\x7f\x7f"]},
+    ]
+    reader = {"type": "record", "name": "R", "fields": fields}
+    schemas = parse('{"type": "record", "name": "R", "fields": []}'), parse(json.dumps(reader))
+    with pytest.raises(ResolutionError, match="the default cannot be read: the date 2932897"):
+        make_reader(*schemas, engine=engine)
+    made = make_reader(*schemas, out_of_range="raw", engine=engine).decode(b"")
+    assert made == {"a": OutOfRange(YEAR_10000, "date"), "b": [OutOfRange(b"\x7f\x7f\x7f", "decimal", 2)]}
+    assert writes(engine, reader)({}) == writes(engine, reader)(made)
 
 
 def test_another_choice_is_refused() -> None:

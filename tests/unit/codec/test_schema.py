@@ -210,9 +210,8 @@ BAD_DEFAULTS: list[tuple[Any, Any]] = [
     ({"type": "array", "items": "int"}, None),
     ({"type": "enum", "name": "E", "symbols": ["A"]}, ""),
     ({"type": "string", "logicalType": "uuid"}, ""),
-    ({"type": "int", "logicalType": "date"}, 2**31 - 1),
+    ({"type": "int", "logicalType": "date"}, 2**31),
     ({"type": "bytes", "logicalType": "decimal", "precision": 2}, ""),
-    ({"type": "bytes", "logicalType": "decimal", "precision": 2}, "\u0001\u0000"),
     ("float", 1e300),
     ("double", 10**400),
     ("double", False),
@@ -232,6 +231,19 @@ BAD_DEFAULTS: list[tuple[Any, Any]] = [
     ("R", {}),  # it never ends
     *LATER_BRANCHES,
 ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        ({"type": "int", "logicalType": "date"}, 2**31 - 1),
+        ({"type": "bytes", "logicalType": "decimal", "precision": 2}, "\u0001\u0000"),
+    ],
+)
+def test_a_default_that_python_has_no_value_for_is_one(kind: Any, default: Any) -> None:
+    root = read(record({"name": "a", "type": kind, "default": default})).names["R"]
+    assert isinstance(root, Record)
+    assert (root.fields[0].default, root.fields[0].invalid_default) == (default, None)
 
 
 @pytest.mark.parametrize(("kind", "default"), BAD_DEFAULTS)

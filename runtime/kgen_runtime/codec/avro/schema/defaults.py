@@ -137,10 +137,13 @@ class DefaultEncoder:
 
 
 def _of_logical(logical: Logical | None, data: bytes, size: int, narrow: bool = False) -> bytes:
-    """The data, if the logical type has a value for it: an empty UUID has none, nor has the year 10000."""
+    """The data, if the logical type has a value for it: an empty UUID has none. The year 10000 has one, also
+    where Python has not.
+    """
     if logical is not None:
+        node = scalar(logical.name, narrow, size, logical.precision, logical.scale, keeps=True)
         try:
-            scalar(logical.name, narrow, size, logical.precision, logical.scale).read(Cursor(data, 0, 0))
+            node.read(Cursor(data, 0, 0))
         except DamagedError as error:
             raise BadDefaultError(f"is not a {logical.name}: {error.what}") from None
     return data
