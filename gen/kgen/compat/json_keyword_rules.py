@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
+from kgen_runtime.codec.json.schema.json_patterns import matches
+
 from .json_policies import RuleDifference
 from .json_views import RuleView
 
@@ -154,21 +156,6 @@ def schema_of_others(view: RuleView, name: str) -> RuleView | None:
         return view.inner("additionalProperties")
     more = view.inner("unevaluatedProperties") if others is None else None
     return more if more is not None and more.kind not in ("anything", "nothing") else None
-
-
-def matches(pattern: str, name: str) -> bool:
-    """Whether a name is one of a `patternProperties`. Patterns are not run, which may take for ever: only
-    those without operators inside are known; others count as not fitting.
-    """
-    body = pattern.removeprefix("^").removesuffix("$")
-    plain = body.removesuffix(".*").removeprefix(".*")
-    if any(char in plain for char in "\\^$.|?*+()[]{}"):
-        return False
-    starts = pattern.startswith("^") and not body.startswith(".*")
-    ends = pattern.endswith("$") and not body.endswith(".*")
-    if starts and ends:
-        return name == plain
-    return name.startswith(plain) if starts else name.endswith(plain) if ends else plain in name
 
 
 def item_schemas(view: RuleView) -> tuple[list[RuleView], RuleView | None]:

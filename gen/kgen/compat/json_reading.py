@@ -157,7 +157,7 @@ class _Reading:
                 yield from self.of(before.type, item.type, at, always=always and before.required)
             elif item.required:
                 yield Incompatibility(at, "it is required, and was not written", always)
-            elif writer.extra is not None:
+            elif writer.extra is not None and _may_be_named(writer, item.name):
                 yield from self.of(writer.extra, item.type, at, always=False)
         known = {it.name for it in reader.fields}
         for item in writer.fields:
@@ -186,6 +186,11 @@ class _Reading:
                 yield Incompatibility(at, "it may be absent, and is required now", always=False)
             yield from self.of(node.values, item.type, at, always=False)
         yield from self._unnamed(node.values, reader, f"{path}{{}}", False)
+
+
+def _may_be_named(writer: JsonObject, name: str) -> bool:
+    """Whether a property without a name there can have this one."""
+    return not writer.prefixes or name.startswith(writer.prefixes)
 
 
 def _branches(node: Node) -> list[Node]:

@@ -31,7 +31,13 @@ def problems(old: Any, new: Any) -> list[str]:
     return [f"{it.path}: {it.message}" for it in found]
 
 
+X_ANY = {"patternProperties": {"^x-": {}}}
 READABLE = [
+    ({**obj(others=False, a=STR), **X_ANY}, {**obj(others=False, a=STR, b=INT), **X_ANY}),
+    (
+        {**obj(others=False, a=STR), "patternProperties": {"^x-": {}, "^y[a-z]+$": STR}},
+        {**obj(others=False, a=STR, b=INT, yes=STR), **X_ANY},
+    ),
     (obj(a=STR), obj(a=STR, b=STR)),  # of an open object too: producers write what their schema names
     (obj(a=STR, b=STR), obj(a=STR)),
     (obj(a=INT), obj(a=NUM)),
@@ -146,3 +152,15 @@ def test_a_branch_in_front_moves_no_type() -> None:
     second = {"oneOf": [obj(("x",), x=STR, y=INT), *first["oneOf"]]}
     changes = schema_diff(*(parse_json_schema(json.dumps(it)) for it in (first, second)))
     assert [(it.kind, it.path) for it in changes] == [("root", ""), ("type added", "#/oneOf/0")]
+
+
+def test_properties_of_a_pattern_may_have_had_the_name_of_a_new_one() -> None:
+    old = {**obj(others=False, a=STR), "patternProperties": {"^x-": STR, "[": {}}}
+    new = {**obj(others=False, a=STR, b=INT), **X_ANY}
+    assert problems({**old, **X_ANY}, {**new, "properties": {"a": STR, "x-b": INT}}) == [
+        "x-b: anything cannot be read as integer"
+    ]
+    assert problems(old, new) == [
+        "b: string cannot be read as integer",
+        "b: anything cannot be read as integer",
+    ]

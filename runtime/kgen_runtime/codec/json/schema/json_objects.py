@@ -9,6 +9,7 @@ from typing import Any
 from ....errors import SchemaError
 from .json_documents import SchemaSpot
 from .json_parts import SchemaPart
+from .json_patterns import literal_start
 
 _ALL_NAMES = frozenset({"", "^", ".*", "^.*$", "^.*", ".*$", ".+", "^.+$", "^.+", ".+$", "^(.*)$"})
 """Patterns that every name matches, but for the empty one. No pattern is ever executed."""
@@ -21,12 +22,14 @@ class ObjectShape:
     """An object: what is known of its properties by name, and of the others.
 
     `fields` has every property that is named, with its schemas. `extras` are the types of the others, each
-    with its schemas: a value is of one of them.
+    with its schemas: a value is of one of them. `prefixes` are what their names begin with, if that is known
+    of all of them.
     """
 
     fields: dict[str, list[SchemaSpot]] = field(default_factory=dict)
     required: dict[str, None] = field(default_factory=dict)
     extras: list[list[SchemaSpot]] = field(default_factory=list)
+    prefixes: tuple[str, ...] = ()
     is_closed: bool = False
     is_record: bool = False
     untyped: list[tuple[SchemaSpot, str]] = field(default_factory=list)
@@ -73,7 +76,7 @@ def _add_required(shape: ObjectShape, part: SchemaPart) -> None:
 def _add_others(shape: ObjectShape, parts: Sequence[SchemaPart]) -> None:
     """What is said of properties without a name; and of those that another part names."""
     typed: list[SchemaSpot] = []  # of additionalProperties, all of which apply
-    patterned: list[SchemaSpot] = []
+    patterned: dict[SchemaSpot, str] = {}  # and its pattern
     is_open_beside = False  # beside what patterns name
     for part in parts:
         keyword = _others_keyword(part)
@@ -81,7 +84,7 @@ def _add_others(shape: ObjectShape, parts: Sequence[SchemaPart]) -> None:
         own = part.keywords.get("properties", {}) if keyword == "additionalProperties" else shape.fields
         unnamed = [name for name in shape.fields if name not in own]
         patterns = _patterns(part)
-        patterned += patterns.values()
+        patterned |= {spot: pattern for pattern, spot in patterns.items()}
         covers_all = bool(_ALL_NAMES & patterns.keys())
         if patterns and not covers_all:  # which names these are
             shape.untyped.append((part.spot, "patternProperties"))
@@ -98,6 +101,9 @@ def _add_others(shape: ObjectShape, parts: Sequence[SchemaPart]) -> None:
         return
     shape.is_record = shape.is_record or (shape.is_closed and not patterned)
     shape.extras = [[spot] for spot in patterned] + ([typed] if typed and not shape.is_closed else [])
+    starts = [literal_start(pattern) for pattern in patterned.values()]
+    if shape.is_closed and all(starts):
+        shape.prefixes = tuple(dict.fromkeys(starts))
 
 
 def _others_keyword(part: SchemaPart) -> str:

@@ -295,7 +295,9 @@ class _SchemaParser:
         fields = tuple(self._property(place, name, spots, shape) for name, spots in shape.fields.items())
         extra = self._extra(parts, shape, 0)
         is_closed = shape.is_closed and extra is None
-        return JsonObject(place, fields, self._title(parts), extra, is_closed, self._doc(parts))
+        return JsonObject(
+            place, fields, self._title(parts), extra, is_closed, self._doc(parts), shape.prefixes
+        )
 
     def _property(self, place: str, name: str, spots: list[SchemaSpot], shape: ObjectShape) -> Property:
         entries = [SchemaPart(spot) for spot in spots]

@@ -143,7 +143,8 @@ class JsonObject:
     """An object with named properties.
 
     `extra` is the type of properties without a name here, if the schema gives one (kept in the attribute
-    `extra`); with None they are dropped. `closed`: the schema refuses them.
+    `extra`); with None they are dropped. `closed`: the schema refuses them. `prefixes`: if not empty, the
+    names of those begin with one of them. The codec does not look at that.
     """
 
     name: str  # the place of its definition
@@ -152,6 +153,7 @@ class JsonObject:
     extra: Node | None = None
     closed: bool = False
     doc: str | None = None
+    prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
