@@ -36,7 +36,7 @@ READABLE = [
     ({**obj(others=False, a=STR), **X_ANY}, {**obj(others=False, a=STR, b=INT), **X_ANY}),
     (
         {**obj(others=False, a=STR), "patternProperties": {"^x-": {}, "^y[a-z]+$": STR}},
-        {**obj(others=False, a=STR, b=INT, yes=STR), **X_ANY},
+        {**obj(others=False, a=STR, b=INT, zip=INT), **X_ANY},
     ),
     (obj(a=STR), obj(a=STR, b=STR)),  # of an open object too: producers write what their schema names
     (obj(a=STR, b=STR), obj(a=STR)),
@@ -160,7 +160,4 @@ def test_properties_of_a_pattern_may_have_had_the_name_of_a_new_one() -> None:
     assert problems({**old, **X_ANY}, {**new, "properties": {"a": STR, "x-b": INT}}) == [
         "x-b: anything cannot be read as integer"
     ]
-    assert problems(old, new) == [
-        "b: string cannot be read as integer",
-        "b: anything cannot be read as integer",
-    ]
+    assert problems(old, new) == ["b: anything cannot be read as integer"]
