@@ -38,7 +38,7 @@ class LetterSize:
         the original alone is too large, nothing is left out: the sender and the broker decide.
         """
         out = make(failure)
-        if record_size(out) <= self._most:
+        if _at_most(out) <= self._most or record_size(out) <= self._most:
             return out
         alone = out._replace(headers=[*failure.original.headers])
         if record_size(alone) > self._most:
@@ -59,6 +59,14 @@ class LetterSize:
             known = _ANY if compresses(self._kafka) else self._kafka.topic_settings(self._topic).batch_limit
             self._limit = known or _USUAL
         return self._limit
+
+
+def _at_most(out: Outgoing) -> int:
+    """No less than `record_size`, and found in a tenth of the time: nearly all letters are far smaller than
+    their topic takes.
+    """
+    texts = sum(len(name) + len(value or b"") for name, value in out.headers or ())
+    return 100 + 10 * len(out.headers or ()) + 4 * texts + len(out.key or b"") + len(out.value or b"")
 
 
 def _without_traceback(failure: Failure, over: int) -> Failure:

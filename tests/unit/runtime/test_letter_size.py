@@ -21,6 +21,7 @@ from kgen_runtime.producer.outgoing import Outgoing
 from kgen_runtime.producer.record_size import record_size
 from kgen_runtime.routing.dead_letter_headers import PROFILES
 from kgen_runtime.routing.letter_headers import read_letter
+from kgen_runtime.routing.letter_size import _at_most
 
 from .conftest import Broker, raw
 
@@ -119,6 +120,18 @@ def test_what_is_compressed_is_left_to_the_broker() -> None:
 def test_a_broker_that_does_not_report_its_limit_has_the_usual_one() -> None:
     made = failed(1_048_588 - 2_500)
     assert size_of(letter("kgen", made, limit=None)) <= 1_048_588
+
+
+@given(
+    key=st.none() | st.binary(max_size=300),
+    value=st.none() | st.binary(max_size=300),
+    headers=st.lists(st.tuples(st.text(max_size=200), st.none() | st.binary(max_size=200))),
+)
+def test_what_is_found_quickly_is_no_less_than_the_size(
+    key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]
+) -> None:
+    out = Outgoing("dlq", value, key, -1, 0, [*headers], False)
+    assert _at_most(out) >= record_size(out)
 
 
 @given(
