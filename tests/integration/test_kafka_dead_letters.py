@@ -79,6 +79,8 @@ def test_a_topic_that_is_created_has_room_for_headers(kafka: AnyBroker, new_topi
     assert found is not None
     assert found.partitions == 3
     assert here.topic_settings(letters).batch_limit == LIMIT + 65_536
+    assert here.topic_settings(letters).kept_ms is None
+    assert here.topic_settings(source).kept_ms == 604_800_000
     testing.run(flow)
     written = read_all(kafka.bootstrap, letters)
     assert len(written) == len(payloads())

@@ -42,13 +42,15 @@ log.addFilter(OncePer(10))
 
 
 class BrokerTopicSettings(NamedTuple):
-    """Of a topic: the largest batch in bytes (`max.message.bytes`; None where the broker does not say), and
-    whether it is compacted (`cleanup.policy`), so that messages need a key.
+    """Of a topic: the largest batch in bytes (`max.message.bytes`; None where the broker does not say),
+    whether it is compacted (`cleanup.policy`), so that messages need a key, and for how many milliseconds
+    after its own timestamp it keeps a message (`retention.ms`; None: for ever, by another clock, or unknown).
     """
 
     known: bool = False
     batch_limit: int | None = None
     compacted: bool = False
+    kept_ms: int | None = None
 
 
 class BrokerAddress(NamedTuple):
@@ -215,6 +217,7 @@ class Kafka:
             known=True,
             batch_limit=None if limit is None else int(limit.value),
             compacted=policy is not None and "compact" in str(policy.value),
+            kept_ms=_kept_ms({name: str(each.value) for name, each in found.items()}),
         )
 
     def find_topic(self, topic: str) -> TopicFound | None:
@@ -336,6 +339,13 @@ def options_of_env() -> dict[str, str]:
         for name, value in os.environ.items()
         if name.startswith(_PREFIX)
     }
+
+
+def _kept_ms(settings: Mapping[str, str]) -> int | None:
+    kept = settings.get("retention.ms", "-1")
+    by_own_time = settings.get("message.timestamp.type") == "CreateTime"
+    deletes = "delete" in settings.get("cleanup.policy", "")
+    return int(kept) if deletes and by_own_time and kept.isdigit() else None
 
 
 def _names(operations: Any) -> frozenset[str] | None:

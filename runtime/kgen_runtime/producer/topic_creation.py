@@ -42,7 +42,11 @@ def wanted_topic(flow: Dataflow, spec: DeliverySpec[Any]) -> NewTopic | None:
             limit = max(limit, source.kafka.topic_settings(source.topic.name).batch_limit or 0)
     if not partitions:
         return None
-    config = {"max.message.bytes": str(min(limit + HEADERS_ROOM, _LARGEST))} if limit else {}
+    # A letter has the timestamp of its original, by which the broker deletes: what was old when it failed
+    # would be gone at once.
+    config = {"retention.ms": "-1"}
+    if limit:
+        config["max.message.bytes"] = str(min(limit + HEADERS_ROOM, _LARGEST))
     return NewTopic(partitions, config=config)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Final, Literal, TypeAlias
 
 from bytewax.dataflow import Stream
@@ -19,6 +20,7 @@ from ..producer.producer_options import largest_message
 from ..producer.sender import Delivery, DeliverySpec, Place, place_of
 from ..producer.validation import check_headers
 from .dead_letter_headers import PREFIXES, PROFILES, Profile
+from .letter_age import LetterAge
 from .letter_size import LetterSize
 from .policy import Policy, consume, count
 from .redaction import Redact
@@ -81,15 +83,20 @@ class DeadLetter(Policy):
         route = up.stream_id.rsplit(".", 2)[0]  # without the output of the step that merges the streams
 
         def encode() -> Callable[[Failure], Outgoing]:
-            size = LetterSize(self.kafka, self.topic)
+            settings = cache(lambda: self.kafka.topic_settings(self.topic))
+            size = LetterSize(self.kafka, self.topic, settings)
+            age = LetterAge(self.topic, settings)
+            redacted = (lambda failure: failure) if self.redact is None else self.redact.of(flow)
 
             def make(failure: Failure) -> Outgoing:
                 return _dead_letter(failure, self.topic, profile, prefix)
 
-            if self.redact is None:
-                return lambda failure: size.fitted(failure, make)
-            redacted = self.redact.of(flow)
-            return lambda failure: size.fitted(redacted(failure), make)
+            def written(failure: Failure) -> Outgoing:
+                failure = redacted(failure)
+                age.look_at(failure)
+                return size.fitted(failure, make)
+
+            return written
 
         def refused(failure: Failure, error: Exception) -> None:
             check_failure(failure, f"{route}.{step_id}")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ..kafka.connection import Kafka
+from ..kafka.connection import BrokerTopicSettings, Kafka
 from ..messages import Failure
 from ..producer.outgoing import Outgoing
 from ..producer.producer_options import compresses
@@ -27,9 +27,10 @@ _SHORTEST: Final = 200
 class LetterSize:
     """Shortens the texts of letters that are larger than their topic takes. Belongs to one worker."""
 
-    def __init__(self, kafka: Kafka, topic: str) -> None:
+    def __init__(self, kafka: Kafka, topic: str, settings: Callable[[], BrokerTopicSettings]) -> None:
         self._kafka = kafka
         self._topic = topic
+        self._settings = settings
         self._limit: int | None = None
 
     def fitted(self, failure: Failure, make: Callable[[Failure], Outgoing]) -> Outgoing:
@@ -56,13 +57,12 @@ class LetterSize:
     def _most(self) -> int:
         """Bytes, as a batch of its own; asked for once. Of what is compressed the broker decides."""
         if self._limit is None:
-            known = _ANY if compresses(self._kafka) else self._kafka.topic_settings(self._topic).batch_limit
-            self._limit = known or _USUAL
+            self._limit = _ANY if compresses(self._kafka) else self._settings().batch_limit or _USUAL
         return self._limit
 
 
 def _at_most(out: Outgoing) -> int:
-    """No less than `record_size`, and found in a tenth of the time: nearly all letters are far smaller than
+    """At least `record_size`, and found in a tenth of the time: nearly all letters are far smaller than
     their topic takes.
     """
     texts = sum(len(name) + len(value or b"") for name, value in out.headers or ())

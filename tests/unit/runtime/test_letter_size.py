@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.flow.failures import failure
-from kgen_runtime.kafka.connection import BrokerTopicSettings
+from kgen_runtime.kafka.connection import BrokerTopicSettings, _kept_ms
 from kgen_runtime.producer.outgoing import Outgoing
 from kgen_runtime.producer.record_size import record_size
 from kgen_runtime.routing.dead_letter_headers import PROFILES
@@ -127,7 +127,7 @@ def test_a_broker_that_does_not_report_its_limit_has_the_usual_one() -> None:
     value=st.none() | st.binary(max_size=300),
     headers=st.lists(st.tuples(st.text(max_size=200), st.none() | st.binary(max_size=200))),
 )
-def test_what_is_found_quickly_is_no_less_than_the_size(
+def test_what_is_found_quickly_is_at_least_the_size(
     key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]
 ) -> None:
     out = Outgoing("dlq", value, key, -1, 0, [*headers], False)
@@ -145,3 +145,37 @@ def test_a_letter_fits_wherever_its_original_does(size: int, message: str, profi
     made = failed(size, message)
     if original_size(made) <= limit:
         assert size_of(letter(profile, made, limit)) <= limit
+
+
+@pytest.mark.parametrize(("kept", "warned"), [(3_600_000, 1), (None, 0), (10**15, 0)])
+def test_letters_that_are_older_than_their_topic_keeps_are_warned_of_once(
+    kept: int | None, warned: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka = Broker()
+    kafka.settings["dlq"] = BrokerTopicSettings(kept_ms=kept)
+    flow = Dataflow("flow")
+    up: Stream[rt.Failure] = op.input("in", flow, TestingSource([failed(1)] * 3))
+    rt.route("errs", up, policy=rt.DeadLetter("dlq", kafka))
+    testing.run(flow)
+    assert len(kafka.produced["dlq"]) == 3
+    assert caplog.text.count("retention.ms=-1") == warned
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({}, 604_800_000),
+        ({"retention.ms": "-1"}, None),
+        ({"message.timestamp.type": "LogAppendTime"}, None),
+        ({"cleanup.policy": "compact"}, None),
+        ({"cleanup.policy": "compact,delete"}, 604_800_000),
+    ],
+)
+def test_how_long_a_topic_keeps_a_message(settings: dict[str, str], kept: int | None) -> None:
+    usual = {
+        "retention.ms": "604800000",
+        "message.timestamp.type": "CreateTime",
+        "cleanup.policy": "delete",
+    }
+    assert _kept_ms({**usual, **settings}) == kept
+    assert _kept_ms({}) is None

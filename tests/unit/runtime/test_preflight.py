@@ -171,7 +171,9 @@ def test_a_topic_for_dead_letters_is_created_as_what_is_read(orders: Topic) -> N
     seen = [each.what for each in preflight.examine(dead_letters(kafka, orders))]
     assert seen[1:] == ["will be created, with 3 partition(s)"]
     preflight.prepare(dead_letters(kafka, orders))
-    assert kafka.made == [("dlq", rt.NewTopic(3, config={"max.message.bytes": str(20_000 + 65_536)}))]
+    assert kafka.made == [
+        ("dlq", rt.NewTopic(3, config={"retention.ms": "-1", "max.message.bytes": str(20_000 + 65_536)}))
+    ]
     preflight.prepare(dead_letters(kafka, orders))
     assert len(kafka.made) == 1
 
@@ -225,7 +227,7 @@ def test_a_flow_that_reads_with_something_else_leaves_the_topic_to_the_broker() 
 def test_other_runners_create_it_too(orders: Topic) -> None:
     kafka = Broker({orders: [raw(b"\xff")]}, dlq=None)
     testing.run(dead_letters(kafka, orders))
-    assert kafka.made == [("dlq", rt.NewTopic(3))]
+    assert kafka.made == [("dlq", rt.NewTopic(3, config={"retention.ms": "-1"}))]
     assert len(kafka.dead_letters) == 1
 
 
