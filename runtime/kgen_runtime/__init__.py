@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from .routing.failure_log import Log
     from .routing.policy import Policy
     from .routing.redaction import Redact
+    from .routing.retry_policy import Retry
     from .routing.route import check, route
     from .serde import (
         AvroSerde,
@@ -133,6 +134,7 @@ __all__ = [
     "RegistryUnavailable",
     "Reject",
     "ResolutionError",
+    "Retry",
     "RulesError",
     "SchemaError",
     "SchemaStore",
@@ -189,6 +191,7 @@ _NAMES: Final = {
     ".routing.failure_log": "Log",
     ".routing.policy": "Policy",
     ".routing.redaction": "Redact",
+    ".routing.retry_policy": "Retry",
     ".consumer.bounds": "Start Stop",
     ".recovery.folder": "Recovery",
     ".serde": (

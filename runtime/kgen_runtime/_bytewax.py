@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -77,6 +78,30 @@ def late_steps(flow: Dataflow) -> Iterator[Operator]:
 def replace_mapper(step: Operator, mapper: Callable[[list[Any]], Any]) -> None:
     """What a step does with a batch is read when the flow runs: until then it can be another."""
     object.__setattr__(step, "mapper", mapper)  # the step is frozen
+
+
+def spliced(stream: Any, build: Callable[[Any], Any]) -> None:
+    """Put steps behind a stream of a step that is built, ahead of those inside that step which read it:
+    `build` adds them, and gives what these read from now on.
+
+    Bytewax builds the steps in their order, so the new ones stand where the stream comes from. `stream` is as
+    it was inside the step.
+    """
+    scope = stream._scope
+    at = next(i for i, step in enumerate(scope.substeps) if stream.stream_id in outputs(step)) + 1
+    new: list[Operator] = []
+    made = build(stream._with_scope(replace(scope, substeps=new)))
+    for step in scope.substeps[at:]:
+        for each in (step, *walk(step)):
+            _redirect(each, stream.stream_id, made.stream_id)
+    scope.substeps[at:at] = new
+
+
+def _redirect(step: Operator, old: str, new: str) -> None:
+    for name in step.ups_names:
+        port = getattr(step, name)
+        if getattr(port, "stream_id", None) == old:
+            object.__setattr__(step, name, replace(port, stream_id=new))  # the step is frozen
 
 
 # The recovery folder: SQLite files, each with all tables and a part of the rows. `parts` says which file of

@@ -18,6 +18,7 @@ KgenError                  what, where, hint; what the command line prints
 ├── RefusedError           a message that its topic does not take
 │   └── OversizeError      it is larger than the topic, or the producer, takes
 ├── Reject                 raised in a step by the user's code: this message is not to go on
+├── ParkedError            an earlier message of its key is a dead letter, and it follows
 ├── LateError              a message came after its window of event time had closed
 ├── DeliveryError          a message could not be delivered to the broker
 └── RecoveryError          the recovery folder cannot be used
@@ -181,6 +182,10 @@ class OversizeError(RefusedError):
 
 class Reject(KgenError):  # noqa: N818 - what a user raises, not what went wrong
     """Raise it in a function given to a step: the message goes to the step's `errs`, for this reason."""
+
+
+class ParkedError(KgenError):
+    """An earlier message of its key is a dead letter, and it follows: see `rt.DeadLetter`."""
 
 
 class LateError(KgenError):

@@ -10,6 +10,7 @@ from typing import Final, Generic, NoReturn, TypeAlias, TypeVar
 from bytewax.inputs import StatefulSourcePartition
 
 from ..errors import RegistryUnavailable, SourceError
+from ..flow.input_hold import INPUT
 from ..flow.split import Batch
 from ..messages import Message
 from ..metrics import PartitionCounts, gap, waiting
@@ -71,6 +72,9 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._commit()
         if STOP.requested:
             return self._leave(STOP.way)
+        if INPUT.held:
+            self._sleep(_IDLE[1])
+            return []
         if self._reader.later(self._partition):
             return self._wait_for_turn()
         self._worker.check_partitions()

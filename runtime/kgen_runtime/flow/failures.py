@@ -34,6 +34,8 @@ MAX_PROBLEMS: Final = 4_000
 MAX_TRACEBACK: Final = 4_000
 MAX_PATH: Final = 300
 
+_TRANSIENT: Final = (RegistryUnavailable, DeliveryError)
+
 _STAGES: Final[tuple[tuple[type[Exception], Stage], ...]] = (
     (FramingError, Stage.FRAMING),
     (UnknownSchema, Stage.UNKNOWN_SCHEMA),
@@ -67,7 +69,7 @@ def failure(
     position = getattr(error, "position", None) if isinstance(error, DecodeError) else None
     return Failure(
         stage=stage,
-        transient=any(isinstance(each, (RegistryUnavailable, DeliveryError)) for each in (error, cause)),
+        transient=is_transient(error),
         error_class=name,
         message=_message(error, cause),
         fingerprint=fingerprint(stage, name, schema_id, _place(error) if place is None else place),
@@ -85,6 +87,11 @@ def failure(
         cause_class=class_name(cause),
         first_seen=time.time_ns() // 1_000_000,
     )
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether it may pass, and is not the message's fault; also where it is the cause of another error."""
+    return any(isinstance(each, _TRANSIENT) for each in (error, root_cause(error)))
 
 
 def root_cause(error: BaseException) -> BaseException:

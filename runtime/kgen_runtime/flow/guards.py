@@ -2,17 +2,18 @@
 
 A step has one `Guard`, made when the step is built. All code of the user's runs through it, so that what a
 policy adds (another attempt, keys whose messages are parked) has one place. Without such a policy a batch
-costs no more than a loop: hooks are looked at once a batch, not once a message.
+costs no more than a loop: whether there is one is looked at once a batch, not once a message.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from bytewax.dataflow import Stream
@@ -20,15 +21,16 @@ from bytewax.inputs import AbortExecution
 
 from ..messages import Failure, Stage
 from ..metrics import filtered
-from .failures import code_place, failure
+from .failures import code_place, failure, is_transient
 from .provenance import origin_of
+from .retry import retry_until_available
 from .split import Batch
 
 X = TypeVar("X")
 Y = TypeVar("Y")
 
 LEFT_OUT: Final[Any] = object()
-"""What a function given to `Guard.batch` returns for an item of which nothing goes on, where None can be an
+"""What the work on an item returns for an item of which nothing goes on, where None can be an
 item.
 """
 
@@ -37,35 +39,63 @@ _OURS: Final = f"{Path(__file__).parents[1]}{os.sep}"
 _guards: WeakValueDictionary[str, Guard] = WeakValueDictionary()
 
 
-class Guard:
-    """Runs the user's code of one step. One per step and process; workers share it."""
+@dataclass(frozen=True)
+class ItemWork:
+    """What a step does with each of its items.
 
-    def __init__(self, step_id: str) -> None:
-        self.step_id = step_id
-        self.watched = False
-        """Whether a policy takes part: then each item goes through `call`."""
+    `act` gives what goes on, or with `many` a list of it, or `left_out`: then the item is done with.
+    `function` is what the user gave to the step. `check` raises of an item that the step cannot work on: this
+    stops the flow.
+    """
 
-    def feeds(self, errs: Stream[Failure]) -> None:
-        """This is the guard of the step whose failures are in `errs`. A flow built again under the same name
-        replaces the one before.
-        """
-        _guards[errs.stream_id] = self
+    act: Callable[[Any], Any]
+    function: object
+    many: bool = False
+    left_out: object = None
+    part: str | None = None
+    check: Callable[[object, str], None] | None = None
 
-    def parked(self, key: bytes | str | None) -> str | None:
-        """The fingerprint of the failure that parked a key, None where it is not parked."""
-        return None
+
+class Keeper(Protocol):
+    """What policies add to a step, where they do."""
+
+    def batch(self, items: list[Any]) -> Batch[Any]:
+        """As `Guard.batch`; some items may be kept for later."""
+
+    def call(self, act: Callable[[X], Y], item: X) -> Y:
+        """`act` on an item. Raises what becomes the failure."""
 
     def failed(self, item: object, failed: Failure) -> Failure:
         """What goes to `errs` for an item that failed."""
-        return failed
 
-    def call(self, act: Callable[[X], Y], item: X) -> Y:
-        """`act` on an item, where a policy takes part. Raises what becomes the failure."""
-        return act(item)
+
+class Guard:
+    """Runs the user's code of one step. One per step and process; workers share it.
+
+    `work` and `batches`, the stream in which its batches go to the step that takes them apart, are there for
+    a step whose items are worked on one by one, which may be done later.
+    """
+
+    def __init__(self, step_id: str, work: ItemWork | None = None) -> None:
+        self.step_id = step_id
+        self.work = work
+        self.batches: Stream[Batch[Any]] | None = None
+        self.keeper: Keeper | None = None
+
+    def feeds(self, errs: Stream[Failure], batches: Stream[Batch[Any]] | None = None) -> None:
+        """This is the guard of the step whose failures are in `errs`. A flow built again under the same name
+        replaces the one before.
+        """
+        self.batches = batches
+        _guards[errs.stream_id] = self
+
+    def failed(self, item: object, failed: Failure) -> Failure:
+        """What goes to `errs` for an item that failed."""
+        return failed if self.keeper is None else self.keeper.failed(item, failed)
 
     def run(self, act: Callable[[X], Y]) -> Callable[[X], Y]:
         """`act` as it has to be called: by itself if no policy takes part."""
-        return partial(self.call, act) if self.watched else act
+        return act if self.keeper is None else partial(self.keeper.call, act)
 
     def failure(
         self,
@@ -101,31 +131,24 @@ class Guard:
             ),
         )
 
-    def batch(
-        self,
-        items: list[X],
-        act: Callable[[X], Any],
-        function: object,
-        *,
-        many: bool = False,
-        left_out: object = None,
-        part: str | None = None,
-        check: Callable[[object, str], None] | None = None,
-    ) -> Batch[Any]:
-        """`act` on each item, in order: what it gives, or with `many` what is in the lists that it gives, and
-        the failures of the items for which it raised.
+    def batch(self, items: list[Any]) -> Batch[Any]:
+        """The step's work on each item, in order: what goes on, and the failures of those for which it
+        raised.
 
-        An item for which it gives `left_out` is done with, and counted as filtered. `function` is what the
-        user gave to the step. `check` raises of an item that the step cannot work on: this stops the flow.
+        An item that fails because the registry or the broker is unavailable holds up the worker until it
+        passes: see `retry_until_available`.
         """
-        oks: list[Any] = []
-        errs: list[Failure] = []
-        emit = oks.extend if many else oks.append
-        one, left, gone = self.run(act), iter(items), 0
+        if self.keeper is not None:
+            return self.keeper.batch(items)
+        assert self.work is not None
+        act, left_out = self.work.act, self.work.left_out
+        batch: Batch[Any] = Batch([], [])
+        emit = batch.oks.extend if self.work.many else batch.oks.append
+        left, gone = iter(items), 0
         while True:
             try:  # around the loop: entered once, and again after a failure
                 for item in left:
-                    made = one(item)
+                    made = act(item)
                     if made is not left_out:
                         emit(made)
                     else:
@@ -134,11 +157,41 @@ class Guard:
             except AbortExecution:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-                if check is not None:
-                    check(item, self.step_id)
-                errs.append(self.failure(item, error, function, part=part))
+                gone += self.after(item, error, batch)
         filtered(self.step_id, gone)
-        return Batch(oks, errs)
+        return batch
+
+    def after(self, item: Any, error: Exception, batch: Batch[Any]) -> int:
+        """The work on an item raised: its failure, or what comes of it once what is unavailable answers.
+        Whether it was left out then.
+        """
+        assert self.work is not None
+        if self.work.check is not None:
+            self.work.check(item, self.step_id)
+        if is_transient(error):
+            try:
+                made = retry_until_available(self.step_id, partial(self.work.act, item))
+            except AbortExecution:
+                raise
+            except Exception as other:
+                if is_transient(other):
+                    raise  # the flow is asked to stop
+                error = other
+            else:
+                return self.emit(made, batch)
+        batch.errs.append(self.failure(item, error, self.work.function, part=self.work.part))
+        return 0
+
+    def emit(self, made: Any, batch: Batch[Any]) -> int:
+        """Add what the work on an item gave. Whether the item is left out."""
+        assert self.work is not None
+        if made is self.work.left_out:
+            return 1
+        if self.work.many:
+            batch.oks.extend(made)
+        else:
+            batch.oks.append(made)
+        return 0
 
 
 def _from_last_of_ours(traceback: TracebackType | None) -> TracebackType | None:

@@ -34,6 +34,14 @@ def origin_of(item: object) -> ItemOrigin:
     return ItemOrigin(original_of(found), found.key_schema_id, found.value_schema_id)
 
 
+def key_of(item: object) -> tuple[str, bytes] | None:
+    """The topic of an item's message and its key in bytes: items of one such pair are kept in order. None if
+    the message has no key.
+    """
+    original = origin_of(item).original
+    return None if original.key is None else (original.topic, original.key)
+
+
 def _message_in(item: object, depth: int) -> Message[Any, Any] | RawMessage | None:
     if isinstance(item, (Message, RawMessage)):
         return item

@@ -20,7 +20,8 @@ from ..metrics import messages_read
 from ..reporting.printable import bounded, escaped
 from ..steps.wire_steps import deserialize
 from ..stop import STOP
-from .policy import Policy, pass_on
+from .policy import Policy, joined_wishes, pass_on
+from .step_keeper import StepWishes
 
 MOST_WINDOW: Final = 10_000_000
 _MOST_SHOWN: Final = 5
@@ -73,6 +74,10 @@ class Breaker(Policy):
         _check_counted(up.flow())
         watch = explaining(step_id, self._watch, check_failure)
         pass_on(self._then, op.flat_map_batch(step_id, up, watch))
+
+    def wishes(self) -> StepWishes:
+        """Those of `then`."""
+        return joined_wishes(self._then)
 
     def _watch(self, failures: list[Failure]) -> list[Failure]:
         with self._lock:

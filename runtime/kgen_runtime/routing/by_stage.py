@@ -11,7 +11,8 @@ from bytewax.dataflow import Stream
 from ..errors import FlowError
 from ..flow.argument_checks import check_failure, check_policies, checked, explaining, shown
 from ..messages import Failure, Stage
-from .policy import Policies, Policy, pass_on
+from .policy import Policies, Policy, joined_wishes, pass_on
+from .step_keeper import StepWishes
 
 REST: Final = "*"
 _STAGES: Final = tuple(stage.value for stage in Stage)
@@ -54,6 +55,19 @@ class ByStage(Policy):
             name = f"{step_id}_{'rest' if stages[0] == REST else stages[0]}"
             picked = explaining(name, self._picker(stages), check_failure)
             pass_on(self._policies[stages[0]], op.flat_map_batch(name, up, picked))
+
+    def wishes(self) -> StepWishes:
+        """Those of the policy for `process`: the other stages are not code that can be tried again."""
+        here = Stage.PROCESS.value if Stage.PROCESS.value in self._policies else REST
+        for stage, policies in self._policies.items():
+            if stage not in (here, REST) and joined_wishes(policies).rule is not None:
+                raise FlowError(
+                    f"rt.ByStage: what fails in {stage} cannot be tried again",
+                    hint="rt.Retry is for the stage process, where code of yours runs.",
+                )
+        wishes = [joined_wishes(policies) for policies in self._policies.values()]
+        parking = next((each.parking for each in wishes if each.parking is not None), None)
+        return StepWishes(joined_wishes(self._policies[here]).rule, parking)
 
     def _picker(self, names: list[str]) -> Callable[[list[Failure]], list[Failure]]:
         rest = [stage for stage in _STAGES if stage not in self._policies] if REST in names else []

@@ -22,6 +22,7 @@ from ..recovery.folder import hold_for_bytewaxs_runner
 from ..reporting.call_site import failed_line, step_line
 from ..reporting.printable import bounded
 from ..reporting.progress import PROGRESS
+from .step_keeper import StepWishes
 
 X = TypeVar("X")
 
@@ -62,6 +63,10 @@ class Policy:
         """
         raise NotImplementedError
 
+    def wishes(self) -> StepWishes:
+        """What it asks of the steps that feed the route; nothing by default."""
+        return StepWishes()
+
     def _counted(self, failures: list[Failure]) -> None:
         count(self, failures)
         self.handle(failures)
@@ -77,6 +82,19 @@ def build_all(policies: Sequence[Policy], up: Stream[Failure]) -> None:
         pass_on(policies, up)
     finally:
         _step_names.reset(token)
+
+
+def joined_wishes(policies: Sequence[Policy]) -> StepWishes:
+    """Of policies that each get every failure. Raises `FlowError` if two of them contradict each other."""
+    wishes = [each.wishes() for each in policies]
+    rules = [each.rule for each in wishes if each.rule is not None]
+    if len(rules) > 1:
+        raise FlowError(
+            "two rt.Retry for the same failures", hint="One is enough: it may have several then=."
+        )
+    return StepWishes(
+        rules[0] if rules else None, next((each.parking for each in wishes if each.parking is not None), None)
+    )
 
 
 def pass_on(policies: Sequence[Policy], up: Stream[Failure]) -> None:

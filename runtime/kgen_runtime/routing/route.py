@@ -14,6 +14,7 @@ from .._bytewax import inputs, late_streams, operator_class, walk
 from ..consumer.source import source
 from ..errors import FlowError
 from ..flow.argument_checks import check_policies, checked
+from ..flow.guards import Guard, guard_of
 from ..messages import Failure
 from ..producer.eligibility import check_flow
 from ..producer.sink import sink
@@ -23,7 +24,8 @@ from ..steps.lateness import late
 from ..steps.value_steps import map_value
 from ..steps.wire_steps import deserialize, serialize
 from .fix_lines import UnreadStream, fix_for
-from .policy import Policy, build_all
+from .policy import Policy, build_all, joined_wishes
+from .step_keeper import StepKeeper, StepWishes
 
 _PORTS: Final[dict[Any, str]] = {
     operator_class(step): port
@@ -51,7 +53,27 @@ def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy
     """
     note_step(step_id)
     policies: list[Policy] = check_policies(policy, "rt.route: policy=")
+    _arm([guard for each in errs if (guard := guard_of(each)) is not None], errs[0].flow(), policies)
     build_all(policies, op.merge("merge", *errs))
+
+
+def _arm(guards: Sequence[Guard], flow: Dataflow, policies: Sequence[Policy]) -> None:
+    """Have the steps that feed the route do their part of the policies."""
+    wishes = joined_wishes(policies)
+    if wishes.rule is not None and not guards:
+        raise FlowError(
+            "rt.Retry: no step that feeds the route can be tried again",
+            hint="Pass the .errs of rt.map, rt.map_value, … themselves, not what another step made of them.",
+        )
+    if wishes == StepWishes():
+        return
+    for guard in guards:
+        if guard.keeper is not None:
+            raise FlowError(
+                f"rt.route: another route has an rt.Retry or park_key=True for step {guard.step_id}",
+                hint="Give one of them alone the failures of this step.",
+            )
+        guard.keeper = StepKeeper(guard, flow, wishes)
 
 
 @checked

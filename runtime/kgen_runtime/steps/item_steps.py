@@ -14,8 +14,8 @@ import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 
 from ..flow.argument_checks import check_function, checked
-from ..flow.guards import LEFT_OUT, Guard, WrongReturn
-from ..flow.split import Batch, Split, split
+from ..flow.guards import LEFT_OUT, Guard, ItemWork, WrongReturn
+from ..flow.split import Split, split
 from ..reporting.call_site import note_step
 
 X = TypeVar("X")
@@ -124,11 +124,8 @@ def _step(
     left_out: object = None,
 ) -> Split[Any]:
     """The steps inside each of these: `items` runs the function, `split` takes its batches apart."""
-    guard = Guard(step_id)
-
-    def acted(items: list[X]) -> list[Batch[Any]]:
-        return [guard.batch(items, act, function, many=many, left_out=left_out)]
-
-    made: Split[Any] = split("split", op.flat_map_batch("items", up, acted))
-    guard.feeds(made.errs)
+    guard = Guard(step_id, ItemWork(act, function, many=many, left_out=left_out))
+    batches = op.flat_map_batch("items", up, lambda items: [guard.batch(items)])
+    made: Split[Any] = split("split", batches)
+    guard.feeds(made.errs, batches)
     return made

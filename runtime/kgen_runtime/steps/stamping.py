@@ -18,8 +18,8 @@ from bytewax.operators import KeyedStream
 from bytewax.operators.windowing import Clock, EventClock, Windower
 
 from ..flow.argument_checks import check_keyed
-from ..flow.guards import Guard, WrongReturn
-from ..flow.split import Batch, Split, split
+from ..flow.guards import Guard, ItemWork, WrongReturn
+from ..flow.split import Split, split
 
 Stamp = Callable[[Any], Any]
 
@@ -101,7 +101,5 @@ def _acted(
     guard: Guard,
     check: Callable[[object, str], None] | None,
 ) -> Split[Any]:
-    def acted(items: list[Any]) -> list[Batch[Any]]:
-        return [guard.batch(items, one, function, check=check)]
-
-    return split("split", op.flat_map_batch("items", up, acted))
+    guard.work = ItemWork(one, function, check=check)
+    return split("split", op.flat_map_batch("items", up, lambda items: [guard.batch(items)]))

@@ -8,8 +8,8 @@ import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 
 from ..flow.argument_checks import check_function, check_message, checked
-from ..flow.guards import Guard
-from ..flow.split import Batch, Split, split
+from ..flow.guards import Guard, ItemWork
+from ..flow.split import Split, split
 from ..messages import TOMBSTONE, Message, Tombstone
 from ..reporting.call_site import note_step
 
@@ -34,7 +34,6 @@ def map_value(
 
     note_step(step_id)
     check_function("rt.map_value", "f", f)
-    guard = Guard(step_id)
 
     def act(message: Message[K, V]) -> Message[K, W] | None:
         if message.value is None:
@@ -44,9 +43,8 @@ def map_value(
             return message.tombstone()
         return None if value is None else message.with_value(value)
 
-    def mapped(messages: list[Message[K, V]]) -> list[Batch[Message[K, W]]]:
-        return [guard.batch(messages, act, f, part="value", check=check_message)]
-
-    made: Split[Message[K, W]] = split("split", op.flat_map_batch("map", up, mapped))
-    guard.feeds(made.errs)
+    guard = Guard(step_id, ItemWork(act, f, part="value", check=check_message))
+    batches = op.flat_map_batch("map", up, lambda messages: [guard.batch(messages)])
+    made: Split[Message[K, W]] = split("split", batches)
+    guard.feeds(made.errs, batches)
     return made

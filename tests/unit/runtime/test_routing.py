@@ -194,10 +194,10 @@ def test_check_names_every_step_whose_failures_nobody_reads(
     read = rt.source("read", flow, orders, kafka)
     handled = rt.map_value("handle", read.oks, str.upper)
     errs = rt.sink("out", handled.oks, out, kafka)
-    with pytest.raises(rt.FlowError, match=r"flow\.read, flow\.handle, flow\.out"):
+    with pytest.raises(rt.FlowError, match=r"flow\.read .*, flow\.handle .*, flow\.out "):
         rt.check(flow)
     rt.route("errs", read.errs, errs, policy=rt.Log())
-    with pytest.raises(rt.FlowError, match=r"of flow\.handle\n") as caught:
+    with pytest.raises(rt.FlowError, match=r"of flow\.handle \(") as caught:
         rt.check(flow)
     assert "rt.route" in str(caught.value)
     op.inspect("show", handled.errs)

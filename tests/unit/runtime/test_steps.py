@@ -93,12 +93,23 @@ def test_failures_at_the_same_place_have_the_same_fingerprint() -> None:
     assert other.fingerprint != errs[0].fingerprint
 
 
-def test_a_registry_that_is_unavailable_is_a_transient_failure() -> None:
-    def ask(value: str) -> str:
-        raise rt.RegistryUnavailable("away")
+@pytest.mark.parametrize("error", [rt.RegistryUnavailable("out"), rt.DeliveryError("out")])
+@pytest.mark.parametrize("then", ["fine", "bad"])
+def test_a_registry_or_broker_that_is_unavailable_is_waited_for(
+    error: Exception, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "_LEAST", 0)
+    answers = [error] * 3
 
-    _, (err,) = through(rt.map_value, [message("v")], ask)
-    assert err.transient
+    def ask(value: str) -> str:
+        if value == then and answers:
+            raise answers.pop()
+        return refuse(value)
+
+    oks, errs = through(rt.map_value, [message("a"), message(then), message("b")], ask)
+    assert [ok.value for ok in oks] == [refuse(v) for v in ("a", then, "b") if v != "bad"]
+    assert [err.error_class for err in errs] == ["KeyError"] * (then == "bad")
+    assert not answers
 
 
 def test_deserialize_takes_what_other_sources_give(orders: Orders) -> None:

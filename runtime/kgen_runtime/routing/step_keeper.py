@@ -1,0 +1,180 @@
+"""What policies add to a step that runs code of the user's: further attempts, and parked keys."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any, Callable, TypeVar  # noqa: UP035 - as elsewhere in flows
+
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import AbortExecution
+
+from ..flow.guards import Guard
+from ..flow.provenance import key_of
+from ..flow.retry import pause
+from ..flow.split import Batch
+from ..messages import Failure
+from ..metrics import filtered
+from ..producer.eligibility import delivers_exactly_once
+from ..reporting.progress import PROGRESS
+from ..state.current_folder import recovery_folder
+from ..stop import STOP
+from .key_queues import Attempt, KeptItem, RetryRule
+from .parked_keys import PARKED_BY, ParkedKeys, parked_failure
+from .retry_gate import KeptBatch, RetryGate, RetryGates, RetryRoom, State, insert
+
+X = TypeVar("X")
+Y = TypeVar("Y")
+
+
+@dataclass(frozen=True)
+class StepWishes:
+    """What the policies of a route ask of the steps that feed it."""
+
+    rule: RetryRule | None = None
+    parking: ParkedKeys | None = None
+
+
+class StepKeeper:
+    """Of one step; workers share it."""
+
+    def __init__(self, guard: Guard, flow: Dataflow, wishes: StepWishes) -> None:
+        self._guard = guard
+        self._flow = flow
+        self._rule = wishes.rule
+        self._parks = wishes.parking is not None
+        self._parking = wishes.parking or ParkedKeys()  # in which nothing is parked
+        self._rooms: dict[int, RetryRoom] = {}
+        self._local = threading.local()
+        if self._rule is not None and guard.batches is not None:
+            insert(guard.batches, RetryGates(self._gate))
+
+    @functools.cached_property
+    def _in_place(self) -> bool:
+        """Attempts are made where the item failed, and its worker waits. Asked when the flow is complete."""
+        return self._rule is None or self._guard.batches is None or delivers_exactly_once(self._flow)
+
+    def batch(self, items: list[Any]) -> Batch[Any]:
+        """See `Keeper`."""
+        batch: Batch[Any] = Batch([], [])
+        room = None if self._in_place else self._room()
+        busy, kept, gone = room is not None and room.busy, False, 0
+        first = room is not None and room.main is None and recovery_folder() is not None
+        gates: set[str] = set()
+        for item in items:
+            key = key_of(item) if busy or first or self._parking.any else None
+            if self._is_parked(item, key, batch):
+                continue
+            if busy and key is not None and room is not None and (holder := room.holder(key)) is not None:
+                holder[0].put(key, KeptItem(item))
+                gates.add(holder[1])
+                kept = True
+            elif first and room is not None:
+                # Others of its key may wait since the last run: then their gate is loaded before it is woken.
+                room.queues.put(key, KeptItem(item))
+                busy = kept = True
+            elif room is None:
+                gone += self._work_in_place(item, batch)
+            elif self._work(item, batch) is not None:
+                room.queues.failed(key_of(item), KeptItem(item), 1)
+                busy = kept = True
+        filtered(self._guard.step_id, gone)
+        if room is None or not kept:
+            return batch
+        room.watch()
+        return KeptBatch(batch, room.gates(gates))
+
+    def call(self, act: Callable[[X], Y], item: X) -> Y:
+        """`act`, tried again in its place as the rule says. Raises the last error."""
+        attempts, first = 1, 0
+        while True:
+            try:
+                return act(item)
+            except AbortExecution:
+                raise
+            except Exception as error:  # whatever the user's code raises
+                first = first or time.time_ns() // 1_000_000
+                self._local.attempts = attempts, first
+                if self._rule is None or not self._rule.again(error, attempts):
+                    raise
+                self._count_retry()
+                with PROGRESS.waiting(f"the next attempt (step {self._guard.step_id})"):
+                    pause(self._rule.pause(attempts))
+                if STOP.requested:
+                    STOP.stuck()
+                    raise
+            attempts += 1
+
+    def failed(self, item: object, failed: Failure) -> Failure:
+        """With the attempts that were made; its key is parked from now on."""
+        attempts, first = getattr(self._local, "attempts", (1, failed.first_seen))
+        self._local.attempts = 1, failed.first_seen
+        if PARKED_BY not in failed.attributes and not failed.transient and self._parks:
+            self._parking.park(key_of(item), failed.fingerprint)
+        return replace(failed, attempts=attempts, first_seen=first or failed.first_seen)
+
+    def _gate(self, state: State | None) -> RetryGate:
+        return RetryGate(self._room(), self._attempt, state)
+
+    def _room(self) -> RetryRoom:
+        """This thread's, in this run."""
+        thread = threading.get_ident()
+        room = self._rooms.get(thread)
+        if room is None or room.over:
+            assert self._rule is not None
+            room = self._rooms[thread] = RetryRoom(self._guard.step_id, self._rule)
+        return room
+
+    def _attempt(self, batch: Batch[Any]) -> Attempt:
+        def attempt(kept: KeptItem) -> Exception | None:
+            if self._is_parked(kept.item, key_of(kept.item), batch):
+                return None
+            return self._work(kept.item, batch, kept)
+
+        return attempt
+
+    def _is_parked(self, item: object, key: Hashable | None, batch: Batch[Any]) -> bool:
+        by = self._parking.by(key)
+        if by is None:
+            return False
+        batch.errs.append(parked_failure(item, by, self._guard.step_id))
+        return True
+
+    def _work(self, item: Any, batch: Batch[Any], kept: KeptItem | None = None) -> Exception | None:
+        """One attempt. The error after which there is to be another one."""
+        work, rule = self._guard.work, self._rule
+        assert work is not None
+        assert rule is not None
+        try:
+            made = work.act(item)
+        except AbortExecution:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+            attempts = 1 if kept is None else kept.attempts + 1
+            if work.check is not None:
+                work.check(item, self._guard.step_id)
+            if rule.again(error, attempts):
+                self._count_retry()
+                return error
+            self._local.attempts = attempts, 0 if kept is None else kept.first_failed
+            batch.errs.append(self._guard.failure(item, error, work.function, part=work.part))
+        else:
+            filtered(self._guard.step_id, self._guard.emit(made, batch))
+        return None
+
+    def _work_in_place(self, item: Any, batch: Batch[Any]) -> int:
+        work = self._guard.work
+        assert work is not None
+        try:
+            made = self.call(work.act, item)
+        except AbortExecution:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+            return self._guard.after(item, error, batch)
+        return self._guard.emit(made, batch)
+
+    def _count_retry(self) -> None:
+        PROGRESS.retried(f"by step {self._guard.step_id}")
