@@ -688,12 +688,36 @@ def test_a_message_that_does_not_name_its_input_stops_the_flow(orders: Topic, ou
     [
         (lambda up: op.key_rm("rm", counted(up)), "flow.count"),
         (lambda up: op.redistribute("spread", up), "flow.spread"),
+        (lambda up: op.key_rm("rm", kept(up)), "flow.keep"),
     ],
-    ids=["stateful", "exchange"],
+    ids=["stateful", "exchange", "rt.stateful_map"],
 )
 def test_steps_that_cannot_be_held_are_refused(orders: Topic, out: Topic, steps: Steps, named: str) -> None:
     with pytest.raises(rt.FlowError, match=rf"cannot deliver exactly once.*{named}"):
         build(testing.Memory({orders: []}), orders, out, steps)
+
+
+def kept(up: Stream[Text]) -> Any:
+    keyed = rt.key_on("key", up, lambda message: message.key or "")
+    made = rt.stateful_map("keep", keyed.oks, lambda state, message: (message, message))
+    rt.route("kept_errs", keyed.errs, made.errs, policy=rt.Crash())
+    return made.oks
+
+
+def test_the_steps_on_single_items_hold(orders: Topic, out: Topic) -> None:
+    def steps(up: Stream[Text]) -> Stream[Text]:
+        good = rt.filter("filter", up, lambda message: message.value != "v1")
+        made = rt.map("map", good.oks, lambda message: message.with_value(f"{message.value}!"))
+        each = rt.flat_map("flat_map", made.oks, lambda message: [message])
+        same = rt.filter_map("filter_map", each.oks, lambda message: message)
+        keyed = rt.key_on("key", same.oks, lambda message: message.key or "")
+        errs = (good.errs, made.errs, each.errs, same.errs, keyed.errs)
+        rt.route("steps", *errs, policy=rt.Crash())
+        return op.key_rm("rm", keyed.oks)
+
+    kafka = testing.Memory({orders: texts(3)})
+    testing.run(build(kafka, orders, out, steps))
+    assert values(kafka) == [b"v0!", b"v2!"]
 
 
 def test_stateful_steps_beside_the_sink_are_fine(orders: Topic, out: Topic) -> None:

@@ -53,11 +53,13 @@ STEPS = """
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
 import bytewax.operators as op
 import kgen_runtime as rt
 from bytewax.dataflow import Stream
-from typing_extensions import assert_type
+from bytewax.operators import windowing as win
+from typing_extensions import TypeAlias, assert_type
 
 
 @dataclass
@@ -65,7 +67,14 @@ class Order:
     id: int
 
 
+@dataclass
+class Total:
+    amount: int = 0
+
+
+MESSAGE: TypeAlias = rt.Message[str, Order]
 Up = Stream[rt.Message[str, Order]]
+NUMBERS: TypeAlias = Stream[rt.Message[str, int]]
 
 
 def always(order: Order) -> int:
@@ -89,6 +98,64 @@ def build(up: Up) -> None:
 
 def deleted(message: rt.Message[str, int]) -> rt.Message[str, Order]:
     return message.with_value(Order(message.value)) if message.value else message.tombstone()
+
+
+Keyed = Stream[tuple[str, rt.Message[str, Order]]]
+EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
+CLOCK: win.EventClock[rt.Message[str, Order]] = win.EventClock(lambda m: EPOCH, timedelta(0))
+WINDOWER = win.SessionWindower(gap=timedelta(1))
+
+
+def add(total: Total, message: rt.Message[str, Order]) -> Total:
+    return total
+
+
+def merge(one: Total, other: Total) -> Total:
+    return one
+
+
+def items(up: Up) -> Keyed:
+    assert_type(rt.map("a", up, lambda m: m.value.id if m.value else None).oks, Stream[int])
+    assert_type(rt.map("b", up, lambda m: m).oks, Up)
+    assert_type(rt.map("c", up, lambda m: m.with_value(1) if m.value else None).oks, NUMBERS)
+    assert_type(rt.filter_map("d", up, lambda m: m.value), rt.Split[Order])
+    assert_type(rt.flat_map("e", up, lambda m: [m.partition, m.offset]).oks, Stream["int | None"])
+    assert_type(rt.filter("f", up, lambda m: m.value is not None), rt.Split[rt.Message[str, Order]])
+    rt.filter("g", up, lambda m: m.offset)  # type: ignore[arg-type, return-value]
+    rt.key_on("h", up, lambda m: m.offset)  # type: ignore[arg-type, return-value]
+    keyed = rt.key_on("i", up, lambda m: m.key or "")
+    return assert_type(keyed.oks, Keyed)
+
+
+def count(state: Total | None, message: rt.Message[str, Order]) -> tuple[Total | None, int]:
+    return state, 1
+
+
+def maybe(state: int | None, message: rt.Message[str, Order]) -> tuple[int, str | None]:
+    return state or 0, None
+
+
+def state(keyed: Keyed) -> None:
+    assert_type(rt.stateful_map("a", keyed, count).oks, Stream[tuple[str, int]])
+    assert_type(rt.stateful_map("b", keyed, maybe).oks, Stream[tuple[str, str]])
+    last = rt.stateful_map("c", keyed, lambda kept, m: (m, m.offset or 0))
+    assert_type(last.errs, Stream[rt.Failure])  # of a lambda with a state mypy infers no more, as of Bytewax's
+    many = rt.stateful_flat_map("d", keyed, lambda kept, m: (m, [m.offset]))
+    assert_type(many.errs, Stream[rt.Failure])
+    folded = rt.windowing.fold_window("e", keyed, CLOCK, WINDOWER, Total, add, merge)
+    assert_type(folded.down, Stream[tuple[str, tuple[int, Total]]])
+    assert_type(folded.late, Stream[tuple[str, tuple[int, rt.Message[str, Order]]]])
+    assert_type(rt.late("late", folded.late), Stream[rt.Failure])
+    first = rt.windowing.min_window("f", keyed, CLOCK, WINDOWER, by=lambda m: m.offset or 0)
+    assert_type(first.down, Stream[tuple[str, tuple[int, rt.Message[str, Order]]]])
+    each = rt.windowing.collect_window("g", keyed, CLOCK, WINDOWER)
+    assert_type(each.down, Stream[tuple[str, tuple[int, list[rt.Message[str, Order]]]]])
+    sets = rt.windowing.collect_window("h", keyed, CLOCK, WINDOWER, into=set)
+    assert_type(sets.down, Stream[tuple[str, tuple[int, set[rt.Message[str, Order]]]]])
+    both = rt.windowing.join_window("i", CLOCK, WINDOWER, keyed, keyed, emit_mode="complete")
+    assert_type(both.down, Stream[tuple[str, tuple[int, tuple[MESSAGE, MESSAGE]]]])
+    left = rt.windowing.join_window("j", CLOCK, WINDOWER, keyed, keyed)
+    assert_type(left.down, Stream[tuple[str, tuple[int, tuple[MESSAGE | None, MESSAGE | None]]]])
 
 
 def unnoticed(message: rt.Message[str, int]) -> rt.Message[str, int]:

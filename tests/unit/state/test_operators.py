@@ -70,6 +70,10 @@ def ordered(message):
     return message.offset
 
 
+def keep(state, message):
+    return [*(state or ()), Kept(message)], repr(state)
+
+
 def both(one, two):
     return min(one, two, key=ordered)
 
@@ -84,7 +88,12 @@ def build(kafka, cut=0):
     early = op.filter_value("early", up, lambda m: m.offset < 100)
     late = op.filter_value("late", up, lambda m: m.offset >= 100)
     found = make(up, early, late)
-    if isinstance(found, win.WindowOut):
+    if isinstance(found, rt.Split):
+        rt.route("s_errs", found.errs, policy=rt.Crash())
+        found = found.oks
+    if isinstance(found, rt.windowing.WindowSplit):
+        rt.route("w_errs", found.errs, policy=rt.Crash())
+    if isinstance(found, (win.WindowOut, rt.windowing.WindowSplit)):
         rt.route("too_late", rt.late("late_in", found.late), policy=rt.Crash())
         found = found.down
     op.inspect("show", found, lambda step, item: OUT.append(repr(item)))
@@ -124,6 +133,12 @@ STEPS = {
         f"{by.lower()} {name}": text.format(by=by)
         for name, text in WINDOWS.items()
         for by in ("TUMBLING", "SLIDING", "SESSION")
+    },
+    "rt.stateful_map": 'rt.stateful_map("s", up, keep)',
+    **{
+        f"rt.windowing {by.lower()} {name}": text.format(by=by).replace("win.", "rt.windowing.", 1)
+        for name, text in WINDOWS.items()
+        for by in ("TUMBLING", "SESSION")
     },
 }
 
