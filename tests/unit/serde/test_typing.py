@@ -139,7 +139,7 @@ def state(keyed: Keyed) -> None:
     assert_type(rt.stateful_map("a", keyed, count).oks, Stream[tuple[str, int]])
     assert_type(rt.stateful_map("b", keyed, maybe).oks, Stream[tuple[str, str]])
     last = rt.stateful_map("c", keyed, lambda kept, m: (m, m.offset or 0))
-    assert_type(last.errs, Stream[rt.Failure])  # of a lambda with a state mypy infers no more, as of Bytewax's
+    assert_type(last.errs, Stream[rt.Failure])  # mypy infers no more of a lambda, as of Bytewax's
     many = rt.stateful_flat_map("d", keyed, lambda kept, m: (m, [m.offset]))
     assert_type(many.errs, Stream[rt.Failure])
     folded = rt.windowing.fold_window("e", keyed, CLOCK, WINDOWER, Total, add, merge)
