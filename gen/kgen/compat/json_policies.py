@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Policy: TypeAlias = Literal["STRICT", "LENIENT"]
+POLICIES: tuple[Policy, ...] = ("STRICT", "LENIENT")
 
 
 def _words(text: str) -> frozenset[str]:

@@ -10,6 +10,7 @@ from kgen_runtime.codec.avro.schema.tree import Schema
 
 from ..compat import levels
 from ..compat.json_levels import JsonText, json_both_ways
+from ..compat.json_policies import Policy
 from .schema_request import Draft, ReferencedText
 
 
@@ -23,23 +24,29 @@ class Earlier:
 
 
 def violations(
-    level: str, draft: Draft, referenced: Sequence[ReferencedText], earlier: Sequence[Earlier]
+    level: str,
+    draft: Draft,
+    referenced: Sequence[ReferencedText],
+    earlier: Sequence[Earlier],
+    policy: Policy = "STRICT",
 ) -> list[str]:
     """Why `draft` may not follow `earlier` (ascending) at this compatibility level; empty where it may. It
-    is as `kgen.compat` decides, of the newest version that stands in the way; of JSON Schemas by the policy
-    STRICT. Protobuf is not compared.
+    is as `kgen.compat` decides, of the newest version that stands in the way; of JSON Schemas by `policy`.
+    Protobuf is not compared.
     """
     for old in reversed(levels.held_against(level, earlier)):
-        if found := _against(level, draft, referenced, old):
+        if found := _against(level, draft, referenced, old, policy):
             return [*found, f"{{oldSchemaVersion: {old.version}}}", f"{{compatibility: '{level}'}}"]
     return []
 
 
-def _against(level: str, draft: Draft, referenced: Sequence[ReferencedText], old: Earlier) -> list[str]:
+def _against(
+    level: str, draft: Draft, referenced: Sequence[ReferencedText], old: Earlier, policy: Policy
+) -> list[str]:
     if draft.type != old.draft.type:
         return ["{errorType:'SCHEMA_TYPE', description:'Incompatible because of different schema type'}"]
     if draft.type == "JSON":
-        both = json_both_ways(level, _json(old.draft, old.referenced), _json(draft, referenced))
+        both = json_both_ways(level, _json(old.draft, old.referenced), _json(draft, referenced), policy)
     elif draft.type == "AVRO":
         both = levels.at(level, _avro(old.draft, old.referenced), _avro(draft, referenced))
     else:

@@ -1,4 +1,4 @@
-"""Compatibility levels and modes: set for a subject, for a context, or for all."""
+"""Compatibility levels, policies and modes: set for a subject, for a context, or for all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Scoped:
 
     def __init__(self, values: tuple[str, ...], default: str) -> None:
         self._allowed = values
-        self._default = default
+        self.default = default
         self._values = {GLOBAL: default}
 
     def valid(self, value: object) -> str | None:
@@ -37,5 +37,5 @@ class Scoped:
     def reset(self, subject: str) -> str | None:
         """Take a subject's own setting away, and the global one back to its default. The old value."""
         old = self._values.pop(subject, None)
-        self._values.setdefault(GLOBAL, self._default)
+        self._values.setdefault(GLOBAL, self.default)
         return old

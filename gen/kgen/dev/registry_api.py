@@ -17,7 +17,7 @@ from kgen_runtime.serde.subject_names import qualified
 
 from . import api_errors
 from .api_errors import Problem
-from .compat_settings import GLOBAL
+from .compat_settings import GLOBAL, Scoped
 from .registry_store import Store, Version
 from .schema_request import TYPES, Draft, draft_of
 
@@ -67,7 +67,6 @@ _UNSUPPORTED_CONFIG = (
     "alias",
     "normalize",
     "compatibilityGroup",
-    "compatibilityPolicy",
     "validateFields",
     "validateNames",
     "validateRules",
@@ -245,29 +244,55 @@ def _compatible(r: ApiRequest) -> Any:
 @_route("GET", "/config", "/config/*")
 def _config(r: ApiRequest) -> Any:
     subject = qualified(r.subject)
-    level = r.store.levels.in_scope(subject) if r.flag("defaultToGlobal") else r.store.levels.own(subject)
+    in_scope = r.flag("defaultToGlobal")
+    level, policy = (it.in_scope(subject) if in_scope else it.own(subject) for it in _config_of(r))
     if level is None:
         raise api_errors.no_subject_compatibility(subject)
-    return {"compatibilityLevel": level}
+    return _named("compatibilityLevel", level, policy)
 
 
 @_route("PUT", "/config", "/config/*")
 def _set_config(r: ApiRequest) -> Any:
     if unsupported := [name for name in _UNSUPPORTED_CONFIG if r.field(name) not in (None, False)]:
         raise api_errors.not_permitted(f"The development registry does not support {', '.join(unsupported)}")
-    level = r.store.levels.valid(r.field("compatibility"))
-    if level is None:
+    # What the request does not name stays as it is.
+    for setting, name in zip(_config_of(r), ("compatibility", "compatibilityPolicy")):
+        if r.field(name) is not None and setting.valid(r.field(name)) is None:
+            raise _invalid(name, r.field(name))
+    if all(r.field(name) is None for name in ("compatibility", "compatibilityPolicy")):
         raise api_errors.invalid_compatibility()
-    r.store.levels.set(qualified(r.subject), level)
-    return {"compatibility": level}
+    subject = qualified(r.subject)
+    for setting, name in zip(_config_of(r), ("compatibility", "compatibilityPolicy")):
+        if value := setting.valid(r.field(name)):
+            setting.set(subject, value)
+    if r.store.levels.own(subject) is None:  # theirs has the server's level then, not that of all subjects
+        r.store.levels.set(subject, r.store.levels.default)
+    return _named("compatibility", *(setting.own(subject) for setting in _config_of(r)))
 
 
 @_route("DELETE", "/config", "/config/*")
 def _reset_config(r: ApiRequest) -> Any:
-    level = r.store.levels.reset(qualified(r.subject))
+    level, policy = [setting.reset(qualified(r.subject)) for setting in _config_of(r)]
     if level is None:
         raise api_errors.subject_not_found(r.subject)
-    return {"compatibilityLevel": level}
+    return _named("compatibilityLevel", level, policy)
+
+
+def _config_of(r: ApiRequest) -> tuple[Scoped, Scoped]:
+    return r.store.levels, r.store.policies
+
+
+def _invalid(name: str, value: Any) -> Problem:
+    if name == "compatibility":
+        return api_errors.invalid_compatibility()
+    # Theirs takes a word that it does not know for none.
+    return api_errors.not_permitted(f"The development registry does not support {name} {value}")
+
+
+def _named(level_name: str, level: str | None, policy: str | None) -> dict[str, str]:
+    """A config as theirs shows it, without what is not set."""
+    found = {level_name: level, "compatibilityPolicy": policy}
+    return {name: value for name, value in found.items() if value}
 
 
 @_route("GET", "/mode", "/mode/*")

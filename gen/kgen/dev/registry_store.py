@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 from kgen_runtime.serde.subject_names import context_of, plain, qualified, sibling
 
+from ..compat.json_levels import policy_of
+from ..compat.json_policies import POLICIES
 from ..compat.levels import LEVELS
 from ..model.subjects import Reference
 from . import api_errors
@@ -42,6 +44,7 @@ class Store:
         self._subjects: dict[str, dict[int, Version]] = {}
         self._ids: dict[str, int] = {}  # the highest id each context ever gave
         self.levels = Scoped(LEVELS, "BACKWARD")
+        self.policies = Scoped(POLICIES, "")  # of JSON Schemas
         self.modes = Scoped(MODES, "READWRITE")
 
     # Reading
@@ -266,7 +269,8 @@ class Store:
         self, subject: str, draft: Draft, texts: list[ReferencedText], against: list[Version]
     ) -> list[str]:
         earlier = [Earlier(v.number, v.draft, self._texts(subject, v.draft)) for v in against]
-        return violations(self.levels.in_scope(subject), draft, texts, earlier)
+        policy = policy_of(self.policies.in_scope(subject))
+        return violations(self.levels.in_scope(subject), draft, texts, earlier, policy)
 
     def _next(self, subject: str) -> int:
         return max(self._subjects.get(subject, {}), default=0) + 1
@@ -319,7 +323,7 @@ class Store:
 
     def _forget(self, subject: str) -> None:
         del self._subjects[subject]
-        for setting in (self.levels, self.modes):
+        for setting in (self.levels, self.policies, self.modes):
             setting.reset(subject)
 
 

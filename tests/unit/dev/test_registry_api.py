@@ -590,3 +590,31 @@ def test_json_schemas_follow_each_other_by_the_rules_of_open_and_closed_objects(
     assert api.fails("POST", "/subjects/open/versions", posted(opened, schemaType="JSON")) == 409
     _, answer = api.call("POST", "/subjects/open/versions", posted(opened, schemaType="JSON"))
     assert "location:'#/properties/b'" in answer["message"]
+
+
+def test_the_policy_of_json_schemas_is_a_part_of_the_config(api: Api) -> None:
+    text, number = {"type": "string"}, {"type": "number"}
+    api.register("open", {"type": "object", "properties": {"a": text}}, schemaType="JSON")
+    wider = posted({"type": "object", "properties": {"a": text, "b": number}}, schemaType="JSON")
+    assert api.call("PUT", "/config", {"compatibilityPolicy": "lenient"}) == (
+        200, {"compatibility": "BACKWARD", "compatibilityPolicy": "LENIENT"},
+    )  # fmt: skip
+    assert api.get("/config") == {"compatibilityLevel": "BACKWARD", "compatibilityPolicy": "LENIENT"}
+    assert api.call("PUT", "/config/open", {"compatibilityPolicy": "STRICT"})[0] == 200
+    assert api.get("/config/open") == {"compatibilityLevel": "BACKWARD", "compatibilityPolicy": "STRICT"}
+    assert api.fails("POST", "/subjects/open/versions", wider) == 409
+    # What a request does not name stays as it was.
+    assert api.call("PUT", "/config/open", {"compatibility": "FULL"}) == (
+        200, {"compatibility": "FULL", "compatibilityPolicy": "STRICT"},
+    )  # fmt: skip
+    assert api.call("DELETE", "/config/open") == (
+        200, {"compatibilityLevel": "FULL", "compatibilityPolicy": "STRICT"},
+    )  # fmt: skip
+    assert api.call("POST", "/compatibility/subjects/open/versions/latest", wider)[1] == {
+        "is_compatible": True
+    }
+    assert api.call("POST", "/subjects/open/versions", wider)[0] == 200
+    assert api.fails("PUT", "/config", {"compatibilityPolicy": "LOGICAL"}) == 42205
+    assert api.fails("PUT", "/config", {}) == 42203
+    assert api.call("DELETE", "/config")[0] == 200
+    assert api.get("/config") == {"compatibilityLevel": "BACKWARD"}
