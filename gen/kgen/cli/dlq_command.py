@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json as json_texts
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
 from typing import Annotated, Any, Final
 
 import typer
 
-from kgen_runtime.flow.failures import shown_class
-
-from ..actions import dlq_list, dlq_replay
-from ..actions.brokers_in_force import kafka_in_force
-from ..dlq.letter_groups import LetterGroup
+from ..actions import dlq_list, dlq_replay, dlq_show
+from ..actions.brokers_in_force import kafka_in_force, opened_kafka
 from . import dlq_options as options
-from . import shared_options
+from . import dlq_text, shared_options
 from .console import Console
 from .dlq_report_command import report
 
 HELP: Final = "Look into dead letters and put them back."
-
-_REASON: Final = 100  # characters
 
 
 def list_letters(
@@ -66,7 +60,7 @@ def list_letters(
         + (f", of {found.read:,} there" if found.read != found.fitting else "")
     )
     for group in shown:
-        for line in _group_lines(group):
+        for line in dlq_text.group_lines(group):
             console.line(line)
     if len(shown) < len(found.groups):
         console.line(f"and {_counted(len(found.groups) - len(shown), 'more fingerprint')}")
@@ -74,44 +68,42 @@ def list_letters(
         console.line(f"and {found.rest:,} letters of yet more fingerprints")
 
 
-def _group_lines(group: LetterGroup) -> list[str]:
-    partition, offset = group.sample
-    about = [
-        f"{shown_class(group.error_class)}: {group.message}" if group.error_class else group.message,
-    ]
-    places = [
-        f"schema {group.schema_id}" if group.schema_id is not None else "",
-        f"topic {group.topic}" if group.topic else "",
-        f"field {group.path}" if group.path else "",
-        f"step {group.step}" if group.step else "",
-        f"at {group.place}" if group.place else "",
-    ]
-    return [
-        "",
-        f"{group.fingerprint}  {group.count:>9,}  {group.stage or 'no error headers':<14}"
-        f"  {shown_time(group.first)} to {shown_time(group.last)}  sample {partition}:{offset}",
-        *(f"  {_cut(line)}" for line in about if line),
-        *([f"  {', '.join(each for each in places if each)}"] if any(places) else []),
-    ]
-
-
-def shown_time(milliseconds: int | None) -> str:
-    """A time for people, in UTC; `-` if there is none, the number if no calendar has it."""
-    if milliseconds is None:
-        return "-"
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return str(milliseconds)
-
-
-def _cut(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _REASON else f"{flat[: _REASON - 1]}…"
-
-
 def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def show(
+    topic: options.Topic,
+    fingerprint: options.Fingerprints = None,
+    stage: options.Stages = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.Keys = None,
+    offset: Annotated[
+        str | None, typer.Option("--offset", metavar="P:O", help="The one at this partition and offset.")
+    ] = None,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=1000, help="How many.")] = 1,
+    brokers: options.Brokers = None,
+    registry: shared_options.Registry = None,
+    out: shared_options.Out = None,
+    json: shared_options.Json = False,
+    quiet: shared_options.Quiet = False,
+    no_color: shared_options.NoColor = False,
+) -> None:
+    """Show dead letters whole: headers, bytes, and the decoded fields up to the bad byte."""
+    console = Console(json, quiet, not no_color)
+    wanted = options.letter_filter(fingerprint, stage, since, until, key)
+    at = None if offset is None else options.place_of(offset)
+    workspace = shared_options.workspace(out, console)
+    with opened_kafka(workspace, brokers, registry) as kafka:
+        found = []
+        for each in dlq_show.shown(kafka, topic, wanted, workspace.root, at, count, workspace.progress):
+            found.append(each)
+            for line in dlq_text.letter_lines(topic, each):
+                console.line(line)
+    console.data({"version": 1, "topic": topic, "letters": [dlq_show.letter_json(each) for each in found]})
+    if not found:
+        console.line(f"no dead letter in {topic}" + (f" at {offset}" if offset else " that fits"))
 
 
 def replay(
@@ -208,4 +200,9 @@ def _replay_lines(order: dlq_replay.ReplayOrder, totals: dlq_replay.ReplayTotals
         yield "  more letters are left: the same command again goes on"
 
 
-COMMANDS: Final[dict[str, Callable[..., Any]]] = {"list": list_letters, "replay": replay, "report": report}
+COMMANDS: Final[dict[str, Callable[..., Any]]] = {
+    "list": list_letters,
+    "show": show,
+    "replay": replay,
+    "report": report,
+}

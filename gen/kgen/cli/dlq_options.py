@@ -75,3 +75,15 @@ def checked_name(name: str) -> str:
         hint = "letters, digits, '.', '_' and '-', 100 at most"
         raise ConfigError(f"not a name for a replay: {name[:80]!r}", where="--name", hint=hint)
     return name
+
+
+def place_of(text: str) -> tuple[int, int]:
+    """A partition and an offset. Raises `ConfigError`."""
+    found = re.fullmatch(r"(\d{1,9}):(\d{1,18})", text)
+    if found is None:
+        raise ConfigError(
+            f"not a partition and an offset: {text[:80]!r}",
+            where="--offset",
+            hint="--offset 0:17, as `list` has it",
+        )
+    return int(found[1]), int(found[2])

@@ -4,6 +4,8 @@ letters.py             the letters of a topic, to its ends as of the start
 letter_filter.py       which of them a command is about
 letter_groups.py       counted by fingerprint, in bounded memory
 letter_brief.py        the few things about a letter that a replay needs
+letter_schemas.py      the schema that a letter's payload names
+partial_decode.py      the fields of a payload up to the byte that is wrong
 replayed_record.py     what a letter becomes when it is put back
 replay_targets.py      the topics that letters are put back to
 replay_positions.py    which letters were put back, by filter

@@ -39,6 +39,10 @@ _WAIT: Final = 0.1
 """Seconds for a batch to fill: also bounds what large messages bring beyond `_BATCH_BYTES`."""
 _PATIENCE: Final = 60.0
 """Seconds without a message, an end or an answer of the broker after which reading fails."""
+_EARLY: Final = 5.0
+"""The same where the broker reported ends that come before those it gave when it was asked, as brokers were
+seen to do just after a write.
+"""
 _READ: Final = "letters read"
 
 
@@ -60,6 +64,9 @@ class LetterReader:
     def __init__(self, kafka: Kafka, topic: str, progress: ProgressCallback = silent) -> None:
         self.topic = topic
         self._progress = progress
+        self._reading: set[int] = set()
+        self._early: set[int] = set()
+        self._ends: dict[int, int] = {}
         self._consumer: Consumer = open_consumer(kafka, None)
         try:
             self.ranges = [self._range(number) for number in partitions(self._consumer, topic)]
@@ -74,10 +81,12 @@ class LetterReader:
         """The numbers of the partitions."""
         return [each.partition for each in self.ranges]
 
-    def begin_at(self, starts: Mapping[int, int]) -> None:
+    def begin_at(self, starts: Mapping[int, int], *, alone: bool = False) -> None:
         """Read each partition from an offset on; what is absent or not there any more begins with the first
-        letter.
+        letter. With `alone` the partitions that are absent are not read.
         """
+        if alone:
+            self.ranges = [each for each in self.ranges if each.partition in starts]
         self.ranges = [
             replace(each, first=max(each.first, starts.get(each.partition, 0))) for each in self.ranges
         ]
@@ -91,8 +100,9 @@ class LetterReader:
     def batches(self) -> Iterator[Sequence[Message]]:
         """The letters, those of each partition in order, some at a time. Raises `SourceError`."""
         total = sum(max(each.end - each.first, 0) for each in self.ranges)
-        reading = {each.partition for each in self.ranges}
-        ends: dict[int, int] = {}
+        reading = self._reading = {each.partition for each in self.ranges}
+        self._early = {each.partition for each in self.ranges if each.first >= each.end}
+        self._ends = {}
         most, done, quiet_since = 100, 0, time.monotonic()
         self._consumer.assign(
             [TopicPartition(self.topic, each.partition, each.first) for each in self.ranges]
@@ -100,7 +110,7 @@ class LetterReader:
         ask_for_token(self._consumer)
         while reading:
             found = self._consumer.consume(most, _WAIT)
-            batch = self._kept(found, reading, ends)
+            batch = self._kept(found)
             if batch:
                 count, size = len(batch), sum(map(_size, batch))
                 yield batch
@@ -109,6 +119,8 @@ class LetterReader:
                 most = max(1, min(_MOST, 1 + _BATCH_BYTES * count // (1 + size)))
             if found:
                 quiet_since = time.monotonic()
+            elif self._early >= reading and time.monotonic() - quiet_since > _EARLY:
+                return
             elif time.monotonic() - quiet_since > _PATIENCE:
                 raise SourceError(
                     f"no letters came for {_PATIENCE:g} s",
@@ -119,38 +131,46 @@ class LetterReader:
     def _range(self, partition: int) -> LetterRange:
         return LetterRange(partition, *watermarks(self._consumer, self.topic, partition))
 
-    def _kept(self, found: Sequence[Message], reading: set[int], ends: dict[int, int]) -> list[Message]:
+    def _kept(self, found: Sequence[Message]) -> list[Message]:
         """The letters among them that were there at the start; partitions that are at their ends leave
-        `reading`.
+        `_reading`.
         """
         batch: list[Message] = []
-        append = batch.append
+        append, ends = batch.append, self._ends
         for message in found:
             partition: Any = message.partition()
             if message.error() is not None:
-                self._on_event(message, reading)
+                self._on_event(message)
                 continue
             end = ends.get(partition)
             if end is None:
-                # As of the first fetch, which says it better than asking beforehand: some brokers list an
-                # older end.
                 end = ends[partition] = self._end(partition)
             offset: Any = message.offset()
             if offset < end:
                 append(message)
             if offset + 1 >= end:
-                reading.discard(partition)
+                self._reading.discard(partition)
         return batch
 
     def _end(self, partition: int) -> int:
+        """As of the first fetch, which says it better than asking beforehand: some brokers list an older
+        end.
+        """
         known = self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), cached=True)
-        return int(known[1]) if known else 0
+        return max(self._listed_end(partition), known[1] if known else 0)
 
-    def _on_event(self, message: Message, reading: set[int]) -> None:
+    def _listed_end(self, partition: int) -> int:
+        return next(each.end for each in self.ranges if each.partition == partition)
+
+    def _on_event(self, message: Message) -> None:
         error = message.error()
         assert error is not None
         if error.code() == KafkaError._PARTITION_EOF:
-            reading.discard(message.partition() or 0)
+            partition = message.partition() or 0
+            if (message.offset() or 0) >= self._listed_end(partition):
+                self._reading.discard(partition)
+            else:
+                self._early.add(partition)
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # retention deleted the first ones meanwhile
             partition = message.partition() or 0
             low, _ = watermarks(self._consumer, self.topic, partition)
@@ -165,13 +185,16 @@ def read_letters(
     filters: LetterFilter | None = None,
     limit: int | None = None,
     progress: ProgressCallback = silent,
+    at: tuple[int, int] | None = None,
 ) -> Iterator[tuple[RawMessage, Letter]]:
     """The letters that fit, as they stand on the broker and as their headers say, from the beginning of the
-    topic to its ends as of the start; at most `limit`. Those of a partition come in order. Raises
-    `SourceError`.
+    topic to its ends as of the start; at most `limit`. Those of a partition come in order. With `at` only
+    those of that partition, from that offset on. Raises `SourceError`.
     """
     wanted, left = filters or LetterFilter(), limit
     with LetterReader(kafka, topic, progress) as reader:
+        if at is not None:
+            reader.begin_at({at[0]: at[1]}, alone=True)
         for batch in reader.batches():
             for message in batch:
                 if left == 0:
