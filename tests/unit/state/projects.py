@@ -16,6 +16,7 @@ import pytest
 from kgen.model import Settings, build
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
 from kgen.render import render
+from kgen_runtime.codec.ranges import OutOfRangeChoice
 from kgen_runtime.state import homes, restorers
 
 PACKAGE = "shopstate"
@@ -52,9 +53,15 @@ def snapshot(subjects: Mapping[str, Versions]) -> Snapshot:
     return Snapshot("http://registry", tuple(made))
 
 
-def write(folder: Path, subjects: Mapping[str, Versions], package: str = PACKAGE) -> None:
+def write(
+    folder: Path,
+    subjects: Mapping[str, Versions],
+    package: str = PACKAGE,
+    out_of_range: OutOfRangeChoice = "error",
+) -> None:
     """Render the project of these subjects into a folder."""
-    for path, text in render(build(snapshot(subjects), Settings(package, "0.1.0"))).items():
+    settings = Settings(package, "0.1.0", out_of_range=out_of_range)
+    for path, text in render(build(snapshot(subjects), settings)).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
@@ -62,12 +69,17 @@ def write(folder: Path, subjects: Mapping[str, Versions], package: str = PACKAGE
 
 @contextmanager
 def project(
-    folder: Path, subjects: Mapping[str, Versions], package: str = PACKAGE, **files: str
+    folder: Path,
+    subjects: Mapping[str, Versions],
+    package: str = PACKAGE,
+    *,
+    out_of_range: OutOfRangeChoice = "error",
+    **files: str,
 ) -> Iterator[ModuleType]:
     """A process that has this project: its package. `files` are modules of the user's, by their names."""
     for old in folder.rglob("*.py"):
         old.unlink()
-    write(folder, subjects, package)
+    write(folder, subjects, package, out_of_range)
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:

@@ -24,6 +24,7 @@ KEPT: dict[str, tuple[Any, set[str]]] = {
     "tombstone": (rt.TOMBSTONE, {"kgen_runtime.messages.Tombstone"}),
     "branch": (rt.of_branch(3, "long"), {"kgen_runtime.codec.branches.of_branch"}),
     "duration": (rt.Duration(1, 2, 3), {"kgen_runtime.codec.values.Duration"}),
+    "out of range": (rt.OutOfRange(1, "date"), {"kgen_runtime.codec.values.OutOfRange"}),
     "nanoseconds": (rt.TimestampNanos(5), {"kgen_runtime.codec.values.TimestampNanos"}),
     "local nanoseconds": (rt.LocalTimestampNanos(5), {"kgen_runtime.codec.values.LocalTimestampNanos"}),
     "error": (
