@@ -65,8 +65,8 @@ class Keeper(Protocol):
     def call(self, act: Callable[[X], Y], item: X) -> Y:
         """`act` on an item. Raises what becomes the failure."""
 
-    def failed(self, item: object, failed: Failure) -> Failure:
-        """What goes to `errs` for an item that failed."""
+    def failed(self, item: object, error: Exception, failed: Failure) -> Failure:
+        """What goes to `errs` for an item that failed with this error."""
 
 
 class Guard:
@@ -89,9 +89,9 @@ class Guard:
         self.batches = batches
         _guards[errs.stream_id] = self
 
-    def failed(self, item: object, failed: Failure) -> Failure:
-        """What goes to `errs` for an item that failed."""
-        return failed if self.keeper is None else self.keeper.failed(item, failed)
+    def failed(self, item: object, error: Exception, failed: Failure) -> Failure:
+        """What goes to `errs` for an item that failed with this error."""
+        return failed if self.keeper is None else self.keeper.failed(item, error, failed)
 
     def run(self, act: Callable[[X], Y]) -> Callable[[X], Y]:
         """`act` as it has to be called: by itself if no policy takes part."""
@@ -117,6 +117,7 @@ class Guard:
             error.__traceback__ = traceback
         return self.failed(
             item,
+            error,
             failure(
                 error,
                 origin.original,

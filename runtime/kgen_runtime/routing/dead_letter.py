@@ -22,8 +22,10 @@ from ..producer.validation import check_headers
 from .dead_letter_headers import PREFIXES, PROFILES, Profile
 from .letter_age import LetterAge
 from .letter_size import LetterSize
+from .parked_keys import ParkedKeys
 from .policy import Policy, consume, count
 from .redaction import Redact
+from .step_keeper import StepWishes
 
 HeaderProfile: TypeAlias = Literal["kgen", "connect", "streams", "spring"]
 _DLQ_MAX_BYTES: Final = 100_000_000
@@ -44,7 +46,17 @@ class DeadLetter(Policy):
     which a worker's step gave them. Delivery: as of `rt.sink`; if `delivery` is None, exactly once in a flow
     with a sink that is, else at least once. An epoch is not committed before its dead letters are on the
     broker, and one that cannot be written stops the flow. Failures that may pass (registry or broker
-    unavailable) are not the message's fault: they stop the flow too.
+    unavailable) are not the message's fault: steps wait until they have, and one that comes here all the same
+    stops the flow.
+
+    `park_key`: later messages of a key of which one is a dead letter follow it, unprocessed, so that a replay
+    brings them back in order. Each has the fingerprint of the failure that parked the key, and a header
+    `parked-by` (in kgen's form). Steps that run code of the user's and feed the route park at once; where the
+    first failure was another step's (decoding, the sink), what was on its way passes. A message without a key
+    parks nothing. Each process remembers its keys, 100,000 at most, in memory: a key is free again with the
+    next run of the flow, and when a replayed message of it comes (`kgen dlq replay`), which is tried. So
+    outputs depend on more than single inputs: with exactly once, a message that was parked before a crash may
+    be an output after it.
     """
 
     name = "dead_letter"
@@ -59,6 +71,7 @@ class DeadLetter(Policy):
         delivery: Delivery | None = None,
         create: bool | int | NewTopic | None = True,
         redact: Redact | None = None,
+        park_key: bool = False,
     ) -> None:
         if headers not in PROFILES:
             raise FlowError(f"invalid headers={headers!r}", hint=f"Use one of {', '.join(PROFILES)}.")
@@ -73,6 +86,7 @@ class DeadLetter(Policy):
         self.headers = headers
         self.delivery = delivery
         self.redact = redact
+        self._parking = ParkedKeys() if park_key else None
         self.create_as_source = create is True
         self.create = None if isinstance(create, bool) else new_topic(create)
 
@@ -122,8 +136,14 @@ class DeadLetter(Policy):
             f"{step_id}_end", unsent, lambda _: None
         )  # nothing comes; Bytewax wants a flow to have an output
 
+    def wishes(self) -> StepWishes:
+        """With `park_key`, that later messages of a parked key fail."""
+        return StepWishes(parking=self._parking)
+
     def _sent(self, failures: Sequence[Failure]) -> None:
         count(self, failures, self.topic)
+        if self._parking is not None:
+            self._parking.follow(failures)
 
 
 def _dead_letter(failure: Failure, topic: str, profile: Profile, prefix: str) -> Outgoing:

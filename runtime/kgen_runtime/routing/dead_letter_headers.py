@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from ..messages import Failure, Headers, RawMessage, Stage
+from .parked_keys import PARKED_BY
 
 Profile: TypeAlias = Callable[[Failure, RawMessage], Headers]
 
@@ -45,6 +46,7 @@ def kgen(failure: Failure, raw: RawMessage) -> Headers:
             "cause-class": failure.cause_class if failure.cause_class != failure.error_class else None,
             "first-seen": failure.first_seen or None,
             "attempts": failure.attempts,
+            PARKED_BY: failure.attributes.get(PARKED_BY),
             "traceback": failure.traceback,
         },
     )

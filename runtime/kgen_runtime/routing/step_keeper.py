@@ -6,12 +6,15 @@ import functools
 import threading
 import time
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Callable, TypeVar  # noqa: UP035 - as elsewhere in flows
+from typing import Any, Callable, Final, TypeVar  # noqa: UP035 - as elsewhere in flows
 
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import AbortExecution
 
+from ..errors import ParkedError
+from ..flow.failures import is_transient
 from ..flow.guards import Guard
 from ..flow.provenance import key_of
 from ..flow.retry import pause
@@ -23,8 +26,11 @@ from ..reporting.progress import PROGRESS
 from ..state.current_folder import recovery_folder
 from ..stop import STOP
 from .key_queues import Attempt, KeptItem, RetryRule
-from .parked_keys import PARKED_BY, ParkedKeys, parked_failure
+from .parked_keys import ParkedKeys, as_parked, is_replayed, parked_error, parked_failure
 from .retry_gate import KeptBatch, RetryGate, RetryGates, RetryRoom, State, insert
+
+_NOTE: Final = "_kgen_attempts"
+"""The attribute of an error: in which attempt it was raised, and when the first one failed (ms)."""
 
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -47,8 +53,8 @@ class StepKeeper:
         self._rule = wishes.rule
         self._parks = wishes.parking is not None
         self._parking = wishes.parking or ParkedKeys()  # in which nothing is parked
+        self._parking.keepers.add(guard.step_id)
         self._rooms: dict[int, RetryRoom] = {}
-        self._local = threading.local()
         if self._rule is not None and guard.batches is not None:
             insert(guard.batches, RetryGates(self._gate))
 
@@ -88,17 +94,21 @@ class StepKeeper:
         return KeptBatch(batch, room.gates(gates))
 
     def call(self, act: Callable[[X], Y], item: X) -> Y:
-        """`act`, tried again in its place as the rule says. Raises the last error."""
+        """`act`, tried again in its place as the rule says. Raises the last error, attempts noted."""
+        if self._parking.any and self._parked_by(item, key_of(item)) is not None:
+            raise parked_error()
         attempts, first = 1, 0
         while True:
             try:
                 return act(item)
             except AbortExecution:
                 raise
-            except Exception as error:  # whatever the user's code raises
+            except Exception as error:
                 first = first or time.time_ns() // 1_000_000
-                self._local.attempts = attempts, first
+                _note(error, attempts, first)
                 if self._rule is None or not self._rule.again(error, attempts):
+                    if self._parks and not is_transient(error):
+                        self._parking.park(key_of(item), "")  # its failure may be made some steps later
                     raise
                 self._count_retry()
                 with PROGRESS.waiting(f"the next attempt (step {self._guard.step_id})"):
@@ -108,12 +118,13 @@ class StepKeeper:
                     raise
             attempts += 1
 
-    def failed(self, item: object, failed: Failure) -> Failure:
+    def failed(self, item: object, error: Exception, failed: Failure) -> Failure:
         """With the attempts that were made; its key is parked from now on."""
-        attempts, first = getattr(self._local, "attempts", (1, failed.first_seen))
-        self._local.attempts = 1, failed.first_seen
-        if PARKED_BY not in failed.attributes and not failed.transient and self._parks:
+        if isinstance(error, ParkedError):
+            return as_parked(failed, self._parking.by(key_of(item)) or "")
+        if not failed.transient and self._parks:
             self._parking.park(key_of(item), failed.fingerprint)
+        attempts, first = getattr(error, _NOTE, (1, 0))
         return replace(failed, attempts=attempts, first_seen=first or failed.first_seen)
 
     def _gate(self, state: State | None) -> RetryGate:
@@ -137,11 +148,17 @@ class StepKeeper:
         return attempt
 
     def _is_parked(self, item: object, key: Hashable | None, batch: Batch[Any]) -> bool:
+        by = self._parked_by(item, key)
+        if by is not None:
+            batch.errs.append(parked_failure(item, by, self._guard.step_id))
+        return by is not None
+
+    def _parked_by(self, item: object, key: Hashable | None) -> str | None:
         by = self._parking.by(key)
-        if by is None:
-            return False
-        batch.errs.append(parked_failure(item, by, self._guard.step_id))
-        return True
+        if by is None or key is None or not is_replayed(item):
+            return by
+        self._parking.release(key)  # should it fail, the key is parked again
+        return None
 
     def _work(self, item: Any, batch: Batch[Any], kept: KeptItem | None = None) -> Exception | None:
         """One attempt. The error after which there is to be another one."""
@@ -159,7 +176,7 @@ class StepKeeper:
             if rule.again(error, attempts):
                 self._count_retry()
                 return error
-            self._local.attempts = attempts, 0 if kept is None else kept.first_failed
+            _note(error, attempts, 0 if kept is None else kept.first_failed)
             batch.errs.append(self._guard.failure(item, error, work.function, part=work.part))
         else:
             filtered(self._guard.step_id, self._guard.emit(made, batch))
@@ -178,3 +195,8 @@ class StepKeeper:
 
     def _count_retry(self) -> None:
         PROGRESS.retried(f"by step {self._guard.step_id}")
+
+
+def _note(error: Exception, attempts: int, first: int) -> None:
+    with suppress(AttributeError):  # an exception of the user's may take no attributes
+        setattr(error, _NOTE, (attempts, first))

@@ -17,7 +17,7 @@ from typing import Any
 
 import bytewax.operators as op
 import pytest
-from bytewax.dataflow import Dataflow
+from bytewax.dataflow import Dataflow, Stream, operator
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.operators import windowing
@@ -440,3 +440,24 @@ def test_bytewaxs_runner_leaves_its_arguments_in_a_variable_of_its_main(folder: 
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
     said = json.loads(done.stdout.splitlines()[0])
     assert said == ["bytewax.run", str(folder) if kept else None, None]
+
+
+def test_steps_can_be_put_into_a_step_that_is_built() -> None:
+    """They run between the step whose stream they take and those inside it that read this stream."""
+    inner: list[Stream[int]] = []
+
+    @operator
+    def doubled(step_id: str, up: Stream[int]) -> Stream[int]:
+        made = op.map("double", up, lambda item: 2 * item)
+        inner.append(made)
+        return op.merge("both", op.map("one", made, lambda item: item + 1), op.filter("two", made, bool))
+
+    flow = Dataflow("flow")
+    out: list[int] = []
+    stream = doubled("doubled", op.input("in", flow, TestingSource([1, 2])))
+    op.output("out", stream, TestingSink(out))
+    _bytewax.spliced(inner[0], lambda up: op.map("put_in", up, lambda item: 100 * item))
+    ids = [step.step_id for step in _bytewax.core_steps(flow)]
+    assert ids.index("flow.doubled.double.flat_map_batch") < ids.index("flow.doubled.put_in.flat_map_batch")
+    run_main(flow)
+    assert sorted(out) == [200, 201, 400, 401]

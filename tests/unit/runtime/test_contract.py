@@ -17,7 +17,9 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.consumer.kafka_source import KafkaSource
 from kgen_runtime.producer import delivery
+from kgen_runtime.routing.key_queues import RetryRule
 from kgen_runtime.routing.policy import _End
+from kgen_runtime.routing.retry_gate import RetryGate, RetryRoom
 
 
 def step_ids(steps: list[Operator]) -> Iterator[str]:
@@ -69,6 +71,24 @@ def test_step_ids_of_windows() -> None:
     names = ("fold", "reduce", "collect", "count", "max", "min")
     stateful = {f"flow.{name}.window.stateful_batch" for name in names}
     assert stateful | {"flow.join.join.window.stateful_batch"} <= set(step_ids(flow.substeps))
+
+
+def test_step_ids_with_a_retry(orders: rt.Topic[str, str]) -> None:
+    kafka = testing.Memory()
+    flow = Dataflow("flow")
+    read = rt.source("read", flow, orders, kafka)
+    handled = rt.map_value("handle", read.oks, str.upper)
+    mapped = rt.map("map", handled.oks, lambda message: message)
+    policy = rt.Retry(then=rt.Breaker(0.1, then=rt.DeadLetter("a", kafka)))
+    rt.route("errs", read.errs, handled.errs, mapped.errs, policy=policy)
+    stateful = {"flow.handle.retry", "flow.map.retry", "flow.errs.dead_letter.gate"}
+    assert stateful <= set(step_ids(flow.substeps))
+
+
+def test_what_a_retry_keeps_in_recovery_stores() -> None:
+    room = RetryRoom("s", RetryRule(3, 1.0, 1.0, 0.0, (TimeoutError,)))
+    gate = RetryGate(room, lambda batch: lambda kept: None, ("007", [("item", 1, 5.0, 4000)]))
+    assert gate.snapshot() == ("007", [("item", 1, 5.0, 4000)])
 
 
 def test_partition_keys(orders: rt.Topic[str, str]) -> None:
