@@ -63,11 +63,13 @@ def with_pydantic(project: Project, library: Library) -> Project:
 
 def _wanted(project: Project, module: Module, library: Library) -> Iterator[_Wanted]:
     taken = {it.name for it in project.modules}
-    versions = {source.subject: source.version for source in module.sources}
     for role in _ROLES if module.topic else ():
         serde: SerdeDef = getattr(module.topic, role)
         group = _json_serde(serde.serde)
-        unit = library.unit((serde.subject, versions[serde.subject])) if group else None
+        own = [it for it in module.sources if it.subject == serde.subject]
+        units = [library.unit((it.subject, it.version)) for it in own]
+        # Of a subject that changed its type one unit is of Avro.
+        unit = next((it for it in reversed(units) if it.version.type == "JSON"), None)
         if group and unit and unit.classes:
             name = f"{module.name}_models" if role == "value" else f"{module.name}_key_models"
             name = next(it for it in names.numbered(name) if it not in taken)
