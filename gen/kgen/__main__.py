@@ -4,32 +4,37 @@ before looking for it.
 
 from __future__ import annotations
 
-import os
+# Ctrl-C before `main` leaves a traceback: nothing else is imported before.
 import sys
 
-from kgen_runtime.reporting import std_streams
-
 from . import __version__, install
-from .project.interrupts import INTERRUPTED, CtrlC
 
+_INTERRUPTED = 130  # the exit code
 _NEEDED = ("typer", "jinja2", "tomlkit")
 
 
 def main() -> None:
     """Run the command line, or say which extra it needs."""
-    ctrl_c = CtrlC()
+    end = None
     try:
+        from .project.interrupts import CtrlC
+
+        ctrl_c = CtrlC()
         ctrl_c.take()
-        std_streams.prepare()
+        end = ctrl_c.end
         code = _run()
     except KeyboardInterrupt:  # while it loads, which takes a second on a slow machine, or ends
         sys.stderr.write("interrupted\n")
-        code = INTERRUPTED
-    ctrl_c.end()
+        code = _INTERRUPTED
+    if end is not None:
+        end()
     sys.exit(code)
 
 
 def _run() -> int:
+    from kgen_runtime.reporting import std_streams
+
+    std_streams.prepare()
     if sys.argv[1:] == ["--version"] and _write_version():
         return 0
     if not _is_installed():
@@ -42,6 +47,8 @@ def _run() -> int:
 
 def _write_version() -> bool:
     """Without loading what takes its time. False if stdout is full: the command line says so."""
+    import os
+
     try:
         return os.write(1, f"kgen {__version__}\n".encode()) > 0
     except OSError:

@@ -200,6 +200,12 @@ class RecoveryError(KgenError):
     """The recovery folder cannot be used."""
 
 
+def named_text(name: str, message: object) -> str:
+    """An error by its class, with what it says if it says something: `KeyError: 'a'`, `KeyboardInterrupt`."""
+    text = str(message)
+    return f"{name}: {text}" if text else name
+
+
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     """An error and those it was raised from or because of, the outermost first.
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from kgen_runtime.errors import named_text
 from kgen_runtime.flow.missing_bytewax import NEWEST_FOR_BYTEWAX, bytewax_missing, explain_missing
 from kgen_runtime.reporting.call_site import failed_line
 
@@ -73,7 +74,8 @@ def _flow(name: str) -> Iterator[Finding]:
         return
     except Exception as e:  # noqa: BLE001 - any module of the user's may fail in any way
         line = failed_line("".join(traceback.format_exception(e)))
-        what = f"{name} cannot be imported: {type(e).__name__}: {e}" + (f" (at {line})" if line else "")
+        why = named_text(type(e).__name__, e)
+        what = f"{name} cannot be imported: {why}" + (f" (at {line})" if line else "")
         yield Finding("flow", "error", what, f"python -m kgen_runtime.run {name} shows the whole traceback")
         return
     yield Finding("flow", "ok", f"{name} ({flow.flow_id})")

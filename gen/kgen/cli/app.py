@@ -21,6 +21,7 @@ from typing import Any, Final, cast
 import typer
 from typer.core import TyperGroup
 
+from kgen_runtime.errors import named_text
 from kgen_runtime.reporting import std_streams
 
 from .. import __version__
@@ -166,7 +167,7 @@ def _usage(error: Any, arguments: Sequence[str]) -> int:
 
 
 def _bug(error: Exception, arguments: Sequence[str]) -> int:
-    found = KgenError(f"unexpected {type(error).__name__}: {error}", hint=_REPORT)
+    found = KgenError(f"unexpected {named_text(type(error).__name__, error)}", hint=_REPORT)
     found.__cause__ = error
     _report_error(found, arguments)
     return ERROR

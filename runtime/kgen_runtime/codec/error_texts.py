@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ..errors import named_text
+
 T = TypeVar("T")
 
 _LISTED = 10
@@ -19,7 +21,7 @@ def listed(items: Sequence[T], name: Callable[[T], str] = str) -> str:
 
 def refusal_text(error: Exception) -> str:
     """What the code of a value or a class raised, in a message."""
-    return f"the value was refused: {type(error).__name__}: {shown(error)}"
+    return f"the value was refused: {named_text(type(error).__name__, shown(error))}"
 
 
 def shown(value: object) -> str:

@@ -21,6 +21,7 @@ from ..errors import (
     UnknownSchema,
     ValidationError,
     causes,
+    named_text,
 )
 from ..messages import Failure, Message, RawMessage, Stage
 from ..metrics import failed
@@ -178,7 +179,7 @@ def _message(error: BaseException, cause: BaseException) -> str:
     text = bounded(_text(error), MAX_PROBLEMS if getattr(error, "problems", ()) else MAX_MESSAGE)
     if cause is error:
         return text
-    below = f" (caused by {class_name(cause)}: {_text(cause)})"
+    below = f" (caused by {named_text(class_name(cause), _text(cause))})"
     return bounded(text, MAX_MESSAGE // 2) + bounded(below, MAX_MESSAGE // 2)
 
 

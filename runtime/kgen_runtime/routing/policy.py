@@ -13,7 +13,7 @@ from bytewax.dataflow import Stream, operator
 from bytewax.inputs import AbortExecution
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from ..errors import FlowError, KgenError, ProcessingError
+from ..errors import FlowError, KgenError, ProcessingError, named_text
 from ..flow.argument_checks import check_failure, explaining
 from ..flow.failures import MAX_TRACEBACK, class_name, shown_class
 from ..messages import Failure
@@ -137,7 +137,7 @@ def _policy_error(step_id: str, error: Exception) -> ProcessingError:
     lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     line = failed_line(lines) or step_line(step_id)
     made = ProcessingError(
-        f"a policy raised {class_name(error)}: {error}",
+        f"a policy raised {named_text(class_name(error), error)}",
         where=f"{line}, step {step_id}" if line else f"step {step_id}",
         hint="Nothing of this epoch is committed. A policy has to take every failure that it is given.",
     )

@@ -21,7 +21,7 @@ from bytewax.errors import BytewaxRuntimeError
 from bytewax.recovery import InconsistentPartitionsError, MissingPartitionsError, NoPartitionsError
 
 from .._bytewax import is_panic, noting, step_named
-from ..errors import KgenError, ProcessingError, causes
+from ..errors import KgenError, ProcessingError, causes, named_text
 from ..flow.failures import class_name
 from ..recovery.folder import explained
 from ..reporting.call_site import failed_line
@@ -68,7 +68,11 @@ def report_error(error: BaseException, control: ProcessEnd | None = None) -> Non
     root = chain[-1]
     found = "".join(traceback.format_exception(type(root), root, root.__traceback__))
     step = next((f"step {named}" for cause in chain if (named := step_named(cause))), None)
-    _write(KgenError(f"{class_name(root)}: {root}", where=step or failed_line(found) or None), control, found)
+    _write(
+        KgenError(named_text(class_name(root), root), where=step or failed_line(found) or None),
+        control,
+        found,
+    )
 
 
 def _lost_output(cause: BaseException) -> KgenError | None:

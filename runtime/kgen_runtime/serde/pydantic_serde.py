@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..codec.json.json_pointers import json_pointer
-from ..errors import ConfigError, DecodeError, EncodeError, KgenError
+from ..errors import ConfigError, DecodeError, EncodeError, KgenError, named_text
 from ..reporting.printable import printable
 from .encoded_null import Null
 from .json_serde import Framing, JsonSerde
@@ -139,7 +139,7 @@ def _decode_error(error: Exception, data: bytes) -> DecodeError:
     import pydantic
 
     if not isinstance(error, pydantic.ValidationError):
-        return DecodeError(printable(f"{type(error).__name__}: {error}", _CHARACTERS))
+        return DecodeError(printable(named_text(type(error).__name__, error), _CHARACTERS))
     count = error.error_count()
     if count > _COUNTED:
         return DecodeError(f"{count} problems, too many to list")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .._bytewax import loaded_rows, partition_files, resume_epoch, write_row
-from ..errors import KgenError, RecoveryError
+from ..errors import KgenError, RecoveryError, named_text
 from ..reporting.printable import bounded, escaped
 from . import notes
 from .loading import load
@@ -125,7 +125,7 @@ def _again(data: bytes, where: str) -> bytes | None:
     except RecoveryError as error:
         raise RecoveryError(error.what, where=where, hint=error.hint or HINT) from None
     except Exception as error:  # noqa: BLE001 - whatever the code of the user's classes raises
-        why = bounded(escaped(f"{type(error).__name__}: {error}"), _MOST_TEXT)
+        why = bounded(escaped(named_text(type(error).__name__, error)), _MOST_TEXT)
         raise RecoveryError(f"kept state cannot be loaded: {why}", where=where, hint=_DAMAGED) from None
 
 

@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from ..errors import FlowError
+from ..errors import FlowError, named_text
 from ..messages import Failure, Message, RawMessage
 
 S = TypeVar("S")
@@ -51,7 +51,7 @@ class StateCopy:
                 self.made = self.of(state)
             except Exception as error:
                 raise KeptStateError(
-                    f"kept state cannot be copied: {type(error).__name__}: {error}",
+                    f"kept state cannot be copied: {named_text(type(error).__name__, error)}",
                     hint="State has to be of data that copy.deepcopy can copy and pickle can store.",
                 ) from error
 

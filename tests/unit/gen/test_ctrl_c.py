@@ -171,6 +171,31 @@ def test_it_ends_the_look_up_of_a_brokers_name(tmp_path: Path) -> None:
     assert (process.returncode, err) == (130, "interrupted\n")
 
 
+# Presses when the first module of the command is looked for.
+LOADING = """
+import os, signal, sys
+class Presses:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+from kgen.__main__ import main
+sys.meta_path.insert(0, Presses())
+sys.modules.pop(sys.argv[1], None)
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["kgen.project.interrupts", "kgen_runtime.reporting.std_streams", "kgen.cli.app"]
+)
+def test_nothing_that_loads_leaves_a_traceback(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING, module], capture_output=True, text=True, timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 # Presses again as soon as the first one acts, and all through what follows, also as the interpreter ends.
 PRESSING = """
 import os, signal, sys

@@ -12,6 +12,7 @@ import pytest
 import kgen_runtime as rt
 from kgen_runtime.consumer.columns import from_messages
 from kgen_runtime.consumer.decoding import BatchDecoder
+from kgen_runtime.errors import named_text
 from kgen_runtime.flow.failures import MAX_MESSAGE, failure, root_cause
 
 from .conftest import raw
@@ -214,3 +215,8 @@ def test_path_and_position_arrive_from_a_batch_of_json() -> None:
 @dataclass
 class OnlyId:
     id: int
+
+
+def test_an_error_that_says_nothing_is_its_name() -> None:
+    assert named_text("KeyboardInterrupt", KeyboardInterrupt()) == "KeyboardInterrupt"
+    assert named_text("KeyError", KeyError("sku")) == "KeyError: 'sku'"
