@@ -104,10 +104,10 @@ class LetterReader:
         self._early = {each.partition for each in self.ranges if each.first >= each.end}
         self._ends = {}
         most, done, quiet_since = 100, 0, time.monotonic()
+        ask_for_token(self._consumer)  # before there is a message that it could take
         self._consumer.assign(
             [TopicPartition(self.topic, each.partition, each.first) for each in self.ranges]
         )
-        ask_for_token(self._consumer)
         while reading:
             found = self._consumer.consume(most, _WAIT)
             batch = self._kept(found)
