@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-import traceback as tb
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final
 
@@ -92,7 +92,9 @@ def failure(
 
 def is_transient(error: BaseException) -> bool:
     """Whether it may pass, and is not the message's fault; also where it is the cause of another error."""
-    return any(isinstance(each, _TRANSIENT) for each in (error, root_cause(error)))
+    if isinstance(error, _TRANSIENT):
+        return True
+    return error.__cause__ is not None and isinstance(root_cause(error), _TRANSIENT)
 
 
 def root_cause(error: BaseException) -> BaseException:
@@ -100,6 +102,8 @@ def root_cause(error: BaseException) -> BaseException:
     themselves, and an error that was merely being handled is not a cause: neither is looked behind.
     """
     root = error
+    if error.__cause__ is None:  # most errors: those of a flow come by the thousand
+        return root
     for cause in causes(error):
         if cause is not error and cause is not root.__cause__:
             break
@@ -125,6 +129,7 @@ def shown_class(name: str) -> str:
     return name.removeprefix(f"{KgenError.__module__}.")
 
 
+@lru_cache(maxsize=1_000)
 def fingerprint(stage: Stage, error_class: str, schema_id: int | None, place: str) -> str:
     """16 hex digits that are the same for failures of the same kind at the same place."""
     text = "\0".join((stage.value, error_class, str(schema_id), place))
@@ -136,13 +141,20 @@ def code_place(error: BaseException, function: object) -> str:
     in the file.
     """
     code = getattr(function, "__code__", None)
-    frames = list(tb.walk_tb(error.__traceback__))
-    own = [frame for frame in frames if code is not None and frame[0].f_code.co_filename == code.co_filename]
-    if not own and not frames:
+    file = None if code is None else code.co_filename
+    own = last = None
+    at = error.__traceback__
+    while at is not None:
+        last = at
+        if at.tb_frame.f_code.co_filename == file:
+            own = at
+        at = at.tb_next
+    found = own or last
+    if found is None:
         return ""
-    frame, line = (own or frames)[-1]
+    frame = found.tb_frame
     name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
-    return f"{frame.f_globals.get('__name__', '')}.{name}+{line - frame.f_code.co_firstlineno}"
+    return f"{frame.f_globals.get('__name__', '')}.{name}+{found.tb_lineno - frame.f_code.co_firstlineno}"
 
 
 def original_of(message: Message[Any, Any]) -> RawMessage:
@@ -203,6 +215,8 @@ def _place(error: BaseException) -> str:
     # Which item of an array or key of a map it was is chance: orders[17].price and orders[3].price are one
     # kind of failure, and so are /orders/17/price and /orders/3/price.
     path = _path(error)
+    if not path:
+        return ""
     return re.sub(r"/[0-9]+(?=/|$)", "/0", path) if path[:1] == "/" else re.sub(r"\[[^]]*\]", "[]", path)
 
 

@@ -25,7 +25,7 @@ def origin_of(item: object) -> ItemOrigin:
     Keyed streams and windows put messages into tuples: the first one there counts. Of an item without any,
     what can be said: its `repr`, and of a keyed one the key.
     """
-    found = _message_in(item, _DEPTH)
+    found = item if type(item) is Message else _message_in(item, _DEPTH)
     if isinstance(found, RawMessage):
         return ItemOrigin(found)
     if found is None:

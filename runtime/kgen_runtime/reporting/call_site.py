@@ -7,8 +7,8 @@ import os
 import re
 import sys
 import sysconfig
+from functools import lru_cache
 from pathlib import Path
-from traceback import walk_tb
 from types import FrameType, TracebackType
 from typing import Final
 
@@ -62,11 +62,14 @@ def failed_line(traceback: str) -> str:
 
 def raised_line(traceback: TracebackType | None) -> str:
     """As `failed_line`, of the traceback itself."""
-    frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(traceback)]
     for folders in (_LIBRARIES, _CALLED_BY_USERS):
-        for file, line in reversed(frames):
-            if not _is_of(file, folders):
-                return shown_line(file, line)
+        found, at = None, traceback
+        while at is not None:
+            if not _is_of(at.tb_frame.f_code.co_filename, folders):
+                found = at
+            at = at.tb_next
+        if found is not None:
+            return shown_line(found.tb_frame.f_code.co_filename, found.tb_lineno)
     return ""
 
 
@@ -75,6 +78,7 @@ def wrong_argument(what: str, hint: str) -> FlowError:
     return FlowError(what, where=users_line(), hint=hint)
 
 
+@lru_cache(maxsize=1_000)
 def _is_of(file: str, folders: tuple[str, ...]) -> bool:
     return file.startswith(folders) or file.startswith("<")
 

@@ -26,6 +26,8 @@ def traceback_text(error: BaseException, traceback: TracebackType | None) -> str
     """The text of an error with this traceback, and of those that led to it, as `traceback.format_exception`
     gives it, though without its short form for recursion.
     """
+    if error.__cause__ is None and error.__context__ is None and not isinstance(error, _GROUPS):
+        return _own_text(error, traceback)
     chain = list(causes(error))
     if any(isinstance(each, _GROUPS) for each in chain):
         return "".join(tb.format_exception(type(error), error, traceback))
