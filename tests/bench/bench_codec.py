@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import fastavro
@@ -23,6 +22,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.schema.parser import parse
+from tests.bench.bench_classes import Place, Status
 from tests.bench.harness import Result, contest
 from tests.unit.codec.schemas import classes
 
@@ -32,18 +32,6 @@ HEADER = 5  # of Confluent's framing: a zero and the schema's id
 
 def record(name: str, *fields: tuple[str, Any]) -> dict[str, Any]:
     return {"type": "record", "name": name, "fields": [{"name": key, "type": kind} for key, kind in fields]}
-
-
-class Status(Enum):
-    NEW = "NEW"
-    PAID = "PAID"
-    SHIPPED = "SHIPPED"
-
-
-@dataclass(slots=True, kw_only=True)
-class Place:
-    latitude: float
-    longitude: float
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,8 +7,9 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
-from enum import Enum
 from typing import Any
+
+from tests.bench.bench_classes import Place, Status
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,6 @@ def _object(title: str, required: dict[str, Any], **optional: Any) -> dict[str, 
 
 
 _STRING, _NUMBER, _INTEGER = {"type": "string"}, {"type": "number"}, {"type": "integer"}
-
-
-class Status(Enum):
-    NEW = "NEW"
-    PAID = "PAID"
-    SHIPPED = "SHIPPED"
-
-
-@dataclass(slots=True, kw_only=True)
-class Place:
-    latitude: float
-    longitude: float
 
 
 @dataclass(slots=True, kw_only=True)
