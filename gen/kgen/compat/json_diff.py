@@ -6,7 +6,7 @@ Types are followed from place to place. A change's path is the place of a type, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +46,14 @@ class JsonDiff:
         self._names = JsonNames(old, _ROOT), JsonNames(new, _ROOT)
 
     def changes(self) -> Iterator[Change]:
-        """All of them, without texts: in the order of the new schema, what is gone last."""
+        """All of them, without texts: in the order of the new schema, what is gone last. The types in a
+        property that is new come with it.
+        """
+        found = tuple(self._changes())
+        whole = {it.path for it in found if it.kind == "field added"}
+        yield from (it for it in found if it.kind != "type added" or not _at_or_below(it.path, whole))
+
+    def _changes(self) -> Iterator[Change]:
         back = {new: old for old, new in self.pairs.items()}
         if self._differ(self.old.root, self.new.root):
             yield Change("root", "", self._text(self.old.root, old=True), self._text(self.new.root))
@@ -175,6 +182,11 @@ def _symbols(old: StringEnum, new: StringEnum) -> Iterator[Change]:
     kept, now = ([s for s in a.symbols if s in b.symbols] for a, b in ((old, new), (new, old)))
     if kept != now:
         yield Change("symbols reordered", new.name, kept, now)
+
+
+def _at_or_below(place: str, others: Collection[str]) -> bool:
+    steps = place.split("/")
+    return any("/".join(steps[:count]) in others for count in range(1, len(steps) + 1))
 
 
 def _place(where: str) -> str:

@@ -161,3 +161,21 @@ def test_properties_of_a_pattern_may_have_had_the_name_of_a_new_one() -> None:
         "x-b: anything cannot be read as integer"
     ]
     assert problems(old, new) == ["b: anything cannot be read as integer"]
+
+
+def test_a_new_property_is_listed_once_with_the_types_in_it() -> None:
+    old = obj(a=STR, b=obj(title="B", c=STR))
+    new = obj(
+        a=STR,
+        b=obj(title="B", c=STR),
+        to=obj(title="Address", at=obj(title="Place", x=INT)),
+        z={"$ref": "#/$defs/Z"},
+    )
+    new["$defs"] = {"Z": obj(title="Z", w=STR)}
+    changes = schema_diff(*(parse_json_schema(json.dumps(it)) for it in (old, new)))
+    assert [(it.kind, it.path) for it in changes] == [
+        ("field added", "#/properties/to"), ("field added", "#/properties/z"), ("type added", "#/$defs/Z"),
+    ]  # fmt: skip
+    # What is gone is said of each type: flows may keep state of it.
+    gone = schema_diff(*(parse_json_schema(json.dumps(it)) for it in (new, old)))
+    assert ("type removed", "#/properties/to/properties/at") in [(it.kind, it.path) for it in gone]
