@@ -12,16 +12,11 @@ from ..codec.json.schema.json_bundle import SchemaBundle, bundle_schema
 from ..errors import ConfigError, SchemaError, SchemaProblem, ValidationError
 from ..reporting.printable import printable
 from .json_values import form_for, value_reader
+from .problem_texts import MOST_OF_PROBLEM, MOST_PROBLEMS, problems_text
 from .schemas import WriterSchema
 
 if TYPE_CHECKING:
     import jsonschema_rs
-
-MOST_PROBLEMS: Final = 50
-"""How many problems of a message are given."""
-_TEXT: Final = 3_500
-"""Characters of all of them together, and of one."""
-_PROBLEM: Final = 200
 
 # Work is a message's bytes times the schemas that are applied to a value of its depth and those in it
 # together. jsonschema-rs makes some 50 thousand problems a second, all of them before it gives the first;
@@ -63,7 +58,7 @@ class JsonValidator:
             value = self._read(payload[offset:])
             return None if self._validator.is_valid(value) else self._error(*self._problems(payload, value))
         except (ValueError, StopIteration, RecursionError) as error:
-            return self._error([], printable(f"cannot be validated: {error}", _PROBLEM))
+            return self._error([], printable(f"cannot be validated: {error}", MOST_OF_PROBLEM))
 
     def errors_of(self, value: Any) -> list[jsonschema_rs.ValidationError]:
         """All that is wrong with a value; the first if it is too large or too deep for that, or nothing."""
@@ -73,8 +68,8 @@ class JsonValidator:
         found = [self._first_error(value)] if work > _ALL_PROBLEMS else self._validator.iter_errors(value)
         return [error for error in found if error is not None]
 
-    def _problems(self, payload: bytes, value: Any) -> tuple[list[SchemaProblem], str]:
-        """Those that are given, and what is to be said of the rest."""
+    def _problems(self, payload: bytes, value: Any) -> tuple[list[SchemaProblem], int | str]:
+        """Those that are given, and how many more there are, or what there is to say of them."""
         work = len(payload) * self._bundle.work_at(_depth(value))
         if work > _ONE_PROBLEM:
             return [], _NO_PROBLEM
@@ -83,8 +78,7 @@ class JsonValidator:
             return [_problem(error)] if error else [], _ONE_ALONE
         found = self._validator.iter_errors(value)
         problems = [_problem(error) for error in islice(found, MOST_PROBLEMS)]
-        more = sum(1 for _ in found)
-        return problems, f"and {more} more" if more else ""
+        return problems, sum(1 for _ in found)
 
     def _first_error(self, value: Any) -> jsonschema_rs.ValidationError | None:
         import jsonschema_rs
@@ -95,23 +89,14 @@ class JsonValidator:
             return error
         return None
 
-    def _error(self, problems: list[SchemaProblem], rest: str) -> ValidationError:
-        shown: list[str] = []
-        room = _TEXT
-        for problem in problems:
-            text = f"{problem.path}: {problem.what}" if problem.path else problem.what
-            room -= len(text) + 2
-            if room < 0:
-                rest = "and more"
-                break
-            shown.append(text)
-        text = "; ".join([*shown, rest] if rest else shown)
+    def _error(self, problems: list[SchemaProblem], rest: int | str) -> ValidationError:
+        text = problems_text(problems, rest)
         return ValidationError(f"not valid by {self._title}: {text}", problems=tuple(problems))
 
 
 def _problem(error: jsonschema_rs.ValidationError) -> SchemaProblem:
     pointer = json_pointer(error.instance_path[::-1])
-    return SchemaProblem(printable(pointer, _PROBLEM), printable(error.message, _PROBLEM))
+    return SchemaProblem(printable(pointer, MOST_OF_PROBLEM), printable(error.message, MOST_OF_PROBLEM))
 
 
 @lru_cache(maxsize=256)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..codec.json.json_pointers import json_pointer
-from ..errors import ConfigError, DecodeError, EncodeError, KgenError, named_text
+from ..errors import ConfigError, DecodeError, EncodeError, KgenError, SchemaProblem, named_text
 from ..reporting.printable import printable
 from .encoded_null import Null
 from .json_serde import Framing, JsonSerde
+from .problem_texts import MOST_OF_PROBLEM, MOST_PROBLEMS, problems_text
 from .schemas import Schemas
 
 if TYPE_CHECKING:
@@ -21,11 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_PROBLEMS: Final = 50
-"""How many problems of a message are given."""
 _COUNTED: Final = 1_000  # problems from where on pydantic would take long to list them
-_CHARACTERS: Final = 200  # of one
-_PROBLEM_TEXT: Final = 3_500  # of all together
 
 
 def require_pydantic() -> None:
@@ -128,7 +125,7 @@ class _PydanticWriter:
             return prefix + self._dump(value, by_alias=True, exclude_unset=True, warnings="error")
         except Exception as error:  # a serializer of the user may raise anything
             text = " ".join(str(error).split())
-            raise EncodeError(printable(f"pydantic cannot write it: {text}", _CHARACTERS)) from error
+            raise EncodeError(printable(f"pydantic cannot write it: {text}", MOST_OF_PROBLEM)) from error
 
     def pack(self, value: Any) -> bytes | None:
         """See `Writer.pack`."""
@@ -139,25 +136,19 @@ def _decode_error(error: Exception, data: bytes) -> DecodeError:
     import pydantic
 
     if not isinstance(error, pydantic.ValidationError):
-        return DecodeError(printable(named_text(type(error).__name__, error), _CHARACTERS))
+        return DecodeError(printable(named_text(type(error).__name__, error), MOST_OF_PROBLEM))
     count = error.error_count()
     if count > _COUNTED:
         return DecodeError(f"{count} problems, too many to list")
     details = error.errors(include_url=False, include_context=False, include_input=False)
     message = _json(data)
-    pointers = [printable(_pointer(detail, message), _CHARACTERS) for detail in details[:MOST_PROBLEMS]]
-    texts = [printable(detail["msg"], _CHARACTERS) for detail in details[:MOST_PROBLEMS]]
+    problems = [
+        SchemaProblem(*(printable(it, MOST_OF_PROBLEM) for it in (_pointer(detail, message), detail["msg"])))
+        for detail in details[:MOST_PROBLEMS]
+    ]
     if count == 1:
-        return DecodeError(texts[0], path=pointers[0])
-    shown: list[str] = []
-    room = _PROBLEM_TEXT
-    for pointer, text in zip(pointers, texts):
-        shown.append(f"{pointer or 'the message'}: {text}")
-        room -= len(shown[-1])
-        if room < 0:
-            break
-    more = f"; and {count - len(shown)} more" if count > len(shown) else ""
-    return DecodeError(f"{count} problems: {'; '.join(shown)}{more}")
+        return DecodeError(problems[0].what, path=problems[0].path)
+    return DecodeError(f"{count} problems: {problems_text(problems, count - len(problems))}")
 
 
 def _json(data: bytes) -> Any:

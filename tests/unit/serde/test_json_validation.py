@@ -29,8 +29,9 @@ from kgen_runtime.messages import RawMessage, Stage
 from kgen_runtime.routing.dead_letter_headers import connect, kgen
 from kgen_runtime.serde import JsonSerde, Schemas, SchemaStore, WriterSchema
 from kgen_runtime.serde.framing import id_prefix
-from kgen_runtime.serde.json_validation import MOST_PROBLEMS, JsonValidator, json_validator
+from kgen_runtime.serde.json_validation import JsonValidator, json_validator
 from kgen_runtime.serde.json_values import form_for, value_reader
+from kgen_runtime.serde.problem_texts import MOST_PROBLEMS
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
