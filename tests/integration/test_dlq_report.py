@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from tests import browser
 from tests.integration import letters
 
@@ -120,6 +121,25 @@ def test_letters_of_ten_megabytes_and_many_fingerprints(
     written = report(capsys, topic)
     assert (written["fingerprints"], written["shown"][0], written["samples"]) == (3_001, "f" * 16, 20)
     assert (tmp_path / "r.html").stat().st_size < 200_000
+
+
+CLICK = {"type": "record", "name": "Click", "fields": [{"name": n, "type": "string"} for n in ("page", "by")]}
+
+
+def test_a_letter_is_decoded_up_to_the_byte_at_fault(
+    dev: Dev, topic: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    url = f"{dev.registry}/subjects/{topic}-value/versions"
+    number = requests.post(url, json={"schema": json.dumps(CLICK)}, timeout=10).json()["id"]
+    payload = b"\x00" + number.to_bytes(4, "big") + b"\x06</p\x7f"
+    letters.write(dev.brokers, topic, [(b"k", payload, letters.kgen(path=b"by", position=b"9"))])
+    report(capsys, topic, "--registry", dev.registry)
+    text = (tmp_path / "r.html").read_text()
+    assert f"schema {number}, of the registry" in text
+    assert "page = &#34;&lt;/p&#34;" in text
+    assert "<mark>byte 9, by: a length is negative</mark>" in text
+    report(capsys, topic, "--registry", "http://127.0.0.1:9")
+    assert "not decoded: " in (tmp_path / "r.html").read_text()
 
 
 @pytest.mark.parametrize("target", [".", "absent/r.html"])

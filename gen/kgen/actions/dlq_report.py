@@ -9,20 +9,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from kgen_runtime.kafka.connection import Kafka
-from kgen_runtime.routing.letter_headers import read_letter
+from kgen_runtime.messages import RawMessage
+from kgen_runtime.routing.letter_headers import Letter, read_letter
 
 from .. import __version__
 from ..dlq.letter_filter import LetterFilter
 from ..dlq.letter_groups import LetterGroups
 from ..dlq.letter_samples import letters_at
 from ..dlq.letters import LetterReader
-from ..dlq.report_page import MOST_KINDS, ReportData, html
+from ..dlq.report_page import MOST_KINDS, ReportData, TextBlock, TextLine, html
 from ..dlq.timeline import Timeline
 from ..errors import ConfigError
 from ..progress_callback import ProgressCallback, silent
+from . import dlq_show
 
 TOP: Final = 20
 """Fingerprints on the page, if no other number is asked for."""
+_FIELDS: Final = 60
+"""Fields of a letter."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ def written(
     topic: str,
     wanted: LetterFilter,
     path: Path,
+    root: Path,
     *,
     asked: str = "",
     top: int = TOP,
@@ -64,8 +69,9 @@ def written(
     progress: ProgressCallback = silent,
 ) -> WrittenReport:
     """Read the whole topic and write the page, all of it or nothing. `asked` is the filter in words, `top` is
-    how many fingerprints are shown, `samples` whether with a letter each. Raises `ConfigError` if the file
-    cannot be written, `SourceError` if the topic cannot be read.
+    how many fingerprints are shown, `samples` whether with a letter each, decoded by the
+    schemas of the project in `root` and of the registry behind `kafka`. Raises `ConfigError` if the file
+    cannot be written, `SourceError` if the topic cannot be read, `LockError` for a damaged project.
     """
     target = _target(path)
     timeline = Timeline()
@@ -77,6 +83,12 @@ def written(
     every = groups.groups()
     shown = every[: min(top, MOST_KINDS)]
     letters = letters_at(kafka, topic, [group.sample for group in shown]) if samples else {}
+    schemas = dlq_show.schemas_in_force(kafka, root)
+    views = {
+        group.fingerprint: dlq_show.shown_letter(raw, _letter(raw), schemas)
+        for group in shown
+        if (raw := letters.get(group.sample)) is not None
+    }
     found = ReportData(
         topic=topic,
         partitions=partitions,
@@ -88,12 +100,8 @@ def written(
         last=max((group.last for group in every if group.last is not None), default=None),
         groups=shown,
         timeline=timeline,
-        samples={
-            group.fingerprint: (raw, read_letter(raw.key, raw.value, raw.headers, raw.timestamp))
-            for group in shown
-            if (raw := letters.get(group.sample)) is not None
-        },
-        decoded={},
+        samples={fingerprint: (view.raw, view.letter) for fingerprint, view in views.items()},
+        decoded={fingerprint: _decoded(view) for fingerprint, view in views.items()},
         asked=asked,
         made=time.time_ns() // 1_000_000,
         version=__version__,
@@ -101,6 +109,31 @@ def written(
     page = html(found).encode()
     _write(target, page)
     return WrittenReport(path, len(page), len(shown), found)
+
+
+def _letter(raw: RawMessage) -> Letter:
+    return read_letter(raw.key, raw.value, raw.headers, raw.timestamp)
+
+
+def _decoded(view: dlq_show.ShownLetter) -> TextBlock:
+    """The fields of a letter, the last ones before the byte at fault, which is marked."""
+    title = f"The {view.part}, decoded"
+    if view.decoded is None:
+        return TextBlock(title, f"not decoded: {view.why}")
+    fields, at_fault = view.decoded.fields, view.letter.path
+    kept = fields[-_FIELDS:] if view.decoded.what else fields[:_FIELDS]
+    lines = [
+        TextLine(f"{each.path or 'value'} = {each.text}", bool(at_fault) and each.path == at_fault)
+        for each in kept
+    ]
+    if view.decoded.what:
+        place = f"byte {view.decoded.position}" + (f", {view.decoded.path}" if view.decoded.path else "")
+        lines.append(TextLine(f"{place}: {view.decoded.what}", marked=True))
+    elif len(kept) < len(fields) or view.decoded.more:
+        lines.append(TextLine("… and more"))
+    if kept and kept[0] is not fields[0]:
+        lines.insert(0, TextLine(f"… {len(fields) - len(kept):,} fields before"))
+    return TextBlock(title, f"schema {view.schema}", tuple(lines))
 
 
 def _target(path: Path) -> Path:

@@ -52,15 +52,21 @@ def shown(
     """The first letters that fit, `limit` at most; or the one `at` a partition and offset. Raises
     `SourceError`, and `LockError` for a damaged project.
     """
-    locked = lockfile.load(root)
-    schemas = LetterSchemas(None if locked is None else locked.snapshot, kafka.store.registry)
+    schemas = schemas_in_force(kafka, root)
     for raw, letter in read_letters(kafka, topic, wanted, limit, progress, at):
         if at is not None and (raw.partition, raw.offset) != at:
             return
-        yield _shown(raw, letter, schemas)
+        yield shown_letter(raw, letter, schemas)
 
 
-def _shown(raw: RawMessage, letter: Letter, schemas: LetterSchemas) -> ShownLetter:
+def schemas_in_force(kafka: Kafka, root: Path) -> LetterSchemas:
+    """Those of the project's kgen.lock and of the registry behind `kafka`. Raises `LockError`."""
+    locked = lockfile.load(root)
+    return LetterSchemas(None if locked is None else locked.snapshot, kafka.store.registry)
+
+
+def shown_letter(raw: RawMessage, letter: Letter, schemas: LetterSchemas) -> ShownLetter:
+    """A letter, decoded as far as its bytes allow. Raises nothing."""
     part: Literal["key", "value"] = "key" if letter.part == "key" else "value"
     payload = raw.key if part == "key" else raw.value
     if payload is None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..actions import dlq_report
-from ..actions.brokers_in_force import kafka_in_force
+from ..actions.brokers_in_force import opened_kafka
 from ..dlq.report_page import MOST_KINDS
 from . import dlq_options as options
 from . import shared_options
@@ -34,6 +34,7 @@ def report(
     until: options.Until = None,
     key: options.Keys = None,
     brokers: options.Brokers = None,
+    registry: shared_options.Registry = None,
     out: shared_options.Out = None,
     json: shared_options.Json = False,
     quiet: shared_options.Quiet = False,
@@ -46,16 +47,18 @@ def report(
     wanted = options.letter_filter(fingerprint, stage, since, until, key)
     workspace = shared_options.workspace(out, console)
     given = {"--fingerprint": fingerprint, "--stage": stage, "--key": key, "--since": since, "--until": until}
-    written = dlq_report.written(
-        kafka_in_force(workspace, brokers),
-        topic,
-        wanted,
-        html,
-        asked=" ".join(f"{name} {text}" for name, texts in given.items() for text in _each(texts)),
-        top=top,
-        samples=samples,
-        progress=workspace.progress,
-    )
+    with opened_kafka(workspace, brokers, registry) as kafka:
+        written = dlq_report.written(
+            kafka,
+            topic,
+            wanted,
+            html,
+            workspace.root,
+            asked=" ".join(f"{name} {text}" for name, texts in given.items() for text in _each(texts)),
+            top=top,
+            samples=samples,
+            progress=workspace.progress,
+        )
     found = written.found
     console.line(
         f"{html}: {found.fitting:,} dead letters, {written.shown:,} of {found.fingerprints:,} fingerprints, "

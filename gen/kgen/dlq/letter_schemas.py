@@ -8,6 +8,7 @@ from typing import Literal
 
 from kgen_runtime.codec.avro.schema.tree import Schema
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
+from kgen_runtime.errors import RegistryUnavailable
 from kgen_runtime.messages import Headers
 from kgen_runtime.serde import remote
 from kgen_runtime.serde.framing import GUID_SIZE, ID_SIZE, SchemaKey, split
@@ -39,6 +40,7 @@ class LetterSchemas:
         self._library = None if snapshot is None else Library(snapshot)
         self._versions = [] if snapshot is None else [v for s in snapshot.subjects for v in s.versions]
         self._registry = registry
+        self._unavailable: RegistryUnavailable | None = None
         self._known: dict[tuple[SchemaKey, str], Schema | JsonSchema | None] = {}
 
     def find(self, payload: bytes, headers: Headers, part: Part, topic: str | None) -> PayloadSchema:
@@ -51,6 +53,8 @@ class LetterSchemas:
         if version is not None and self._library is not None:
             unit = self._library.unit((version.subject, version.version))
             return PayloadSchema(unit.schema, f"{version.subject} v{version.version}, of kgen.lock", begins)
+        if self._unavailable is not None:
+            raise self._unavailable
         if self._registry is None:
             raise UnknownSchema(
                 f"schema {key} is not in kgen.lock, and no registry is set",
@@ -58,7 +62,11 @@ class LetterSchemas:
             )
         known = (key, part)
         if known not in self._known:
-            self._known[known] = _of_registry(self._registry, key, subject)
+            try:
+                self._known[known] = _of_registry(self._registry, key, subject)
+            except RegistryUnavailable as error:
+                self._unavailable = error  # not asked again, and waited for, for each letter
+                raise
         return PayloadSchema(self._known[known], f"schema {key}, of the registry", begins)
 
     def _locked(self, key: SchemaKey, subject: str) -> SchemaVersion | None:
