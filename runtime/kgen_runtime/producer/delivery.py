@@ -30,7 +30,7 @@ from .at_least_once import AtLeastOnce
 from .eligibility import check_flow, is_exactly_once
 from .exactly_once import ExactlyOnce
 from .sender import DeliverySpec, EpochSender
-from .topic_creation import create_missing
+from .topic_creation import create_if_asked
 
 X = TypeVar("X")
 
@@ -102,7 +102,7 @@ class DeliveryStep(Generic[X]):
         sender = self._senders.get(thread)
         if sender is None or sender.over:
             keep_thread_state()
-            create_missing(self._flow, self._spec)  # for runners other than kgen's, which has done it
+            create_if_asked(self._flow, self._spec)  # for runners other than kgen's, which has done it
             kind = self._kind()
             sender = kind(self._step_id, self._spec, lambda: self._senders.pop(thread, None))
             self._senders[thread] = sender

@@ -68,6 +68,16 @@ def create_missing(flow: Dataflow, spec: DeliverySpec[Any]) -> None:
         log.info("topic %s created, with %s partition(s)", spec.topic, new.partitions)
 
 
+def create_if_asked(flow: Dataflow, spec: DeliverySpec[Any]) -> None:
+    """The same while a flow runs: what the broker does not do, or not now, is logged. Producing waits for
+    brokers, and fails with its own error if the topic stays absent.
+    """
+    try:
+        create_missing(flow, spec)
+    except KafkaException as error:
+        log.warning("topic %s: it could not be created: %s", spec.topic, error.args[0].str())
+
+
 def _is_absent(spec: DeliverySpec[Any]) -> bool:
     try:
         return spec.kafka.find_topic(spec.topic) is None

@@ -224,6 +224,16 @@ def test_a_flow_that_reads_with_something_else_leaves_the_topic_to_the_broker() 
         preflight.prepare(flow)
 
 
+def test_a_broker_that_does_not_answer_while_the_flow_runs_is_waited_for_as_by_every_sink(
+    orders: Topic, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the producer, which has its own time and error."""
+    kafka = Broker({orders: [raw(b"\xff")]}, dlq=int(KafkaError._TIMED_OUT))
+    testing.run(dead_letters(kafka, orders))
+    assert len(kafka.dead_letters) == 1
+    assert "topic dlq: it could not be created" in caplog.text
+
+
 def test_other_runners_create_it_too(orders: Topic) -> None:
     kafka = Broker({orders: [raw(b"\xff")]}, dlq=None)
     testing.run(dead_letters(kafka, orders))
