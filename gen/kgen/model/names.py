@@ -264,7 +264,8 @@ def _free_member(name: str, is_taken: Callable[[str], bool], natural: Callable[[
 
 def free(name: str, taken: Iterable[str]) -> str:
     """`name`, or with as many underscores after it as make it new."""
-    taken = set(taken)
+    if not isinstance(taken, set | frozenset | dict):  # which a call for each of many names copies each time
+        taken = set(taken)
     while name in taken:
         name += "_"
     return name
