@@ -11,7 +11,7 @@ registry holds. These are there. They are always counted: without the endpoint n
     kgen_refused_messages_total{topic}                    those that producer or broker refused for themselves
     kgen_failures_total{topic, stage, schema_id}          failures, of messages of that topic
     kgen_handled_failures_total{policy, stage}            what `rt.route` did with them
-    kgen_filtered_messages_total{step}                    left out by `rt.map_value`
+    kgen_filtered_messages_total{step}                    left out by a step
     kgen_gaps_total{topic}                                positions gone from the broker and passed over
     kgen_epochs_total{topic, partition}                   snapshots of the source: epochs closed
     kgen_lag_messages{topic, partition}                   the end of the partition, less what was read
