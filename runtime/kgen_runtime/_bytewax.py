@@ -104,6 +104,21 @@ def _redirect(step: Operator, old: str, new: str) -> None:
             object.__setattr__(step, name, replace(port, stream_id=new))  # the step is frozen
 
 
+def step_sinks(flow: Dataflow) -> Iterator[tuple[Operator, Any]]:
+    """The steps that write to a sink, with that."""
+    return ((step, sink) for step in core_steps(flow) if (sink := getattr(step, "sink", None)) is not None)
+
+
+def step_sources(flow: Dataflow) -> Iterator[tuple[Operator, Any]]:
+    """The steps that read from a source, with that."""
+    return ((step, each) for step in core_steps(flow) if (each := getattr(step, "source", None)) is not None)
+
+
+def replace_sink(step: Operator, sink: Any) -> None:
+    """As `replace_mapper`."""
+    object.__setattr__(step, "sink", sink)
+
+
 # The recovery folder: SQLite files, each with all tables and a part of the rows. `parts` says which file of
 # how many this is; `exs` from what an execution resumed, and its number of workers; `fronts` the first epoch
 # that a worker of it has not ended; `snaps` the pickled state of a step and key after an epoch, NULL if

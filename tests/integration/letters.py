@@ -109,8 +109,7 @@ FOREIGN: Final[dict[str, Callable[[str], Headers]]] = {
 
 def write(brokers: str, topic: str, letters: Iterable[Sent], partitions: int = 1, **config: Any) -> None:
     """Produce letters, dealt out to the partitions in turn; their times are `TIME` and one ms more each."""
-    # In one batch, if they are few: of two the local broker was seen to give the second alone (1 in 500).
-    config = {"linger_ms": 100, **config}
+    config = {"linger_ms": 20, **config}
     settings = {name.replace("_", "."): value for name, value in config.items()}
     producer = Producer({"bootstrap.servers": brokers, "log_level": 2, **settings})
     failed: list[object] = []

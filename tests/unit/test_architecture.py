@@ -76,6 +76,10 @@ LATE = {
         "kgen.project.interrupts",
         "kgen_runtime.reporting.std_streams",
     },
+    "kgen.actions.dlq_check": {  # they need Bytewax, the rest of the command does not
+        "kgen_runtime.runner.flow_import",
+        "kgen_runtime.testing.trial_runs",
+    },
     "kgen.actions.doctor": {  # it reports what cannot be imported
         "kgen_runtime.codec",
         "kgen_runtime.kafka.connection",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from ..actions import dlq_list, dlq_replay, dlq_show
+from ..actions import dlq_check, dlq_list, dlq_replay, dlq_show
 from ..actions.brokers_in_force import kafka_in_force, opened_kafka
 from . import dlq_options as options
 from . import dlq_text, shared_options
@@ -104,6 +104,44 @@ def show(
     console.data({"version": 1, "topic": topic, "letters": [dlq_show.letter_json(each) for each in found]})
     if not found:
         console.line(f"no dead letter in {topic}" + (f" at {offset}" if offset else " that fits"))
+
+
+def check(
+    topic: options.Topic,
+    flow: Annotated[
+        str,
+        typer.Argument(
+            metavar="[MODULE:FLOW]", help="The flow: letters of its topics pass through it, in memory."
+        ),
+    ] = "",
+    fingerprint: options.Fingerprints = None,
+    stage: options.Stages = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    key: options.Keys = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="At most so many.", show_default="all")
+    ] = None,
+    brokers: options.Brokers = None,
+    registry: shared_options.Registry = None,
+    out: shared_options.Out = None,
+    json: shared_options.Json = False,
+    quiet: shared_options.Quiet = False,
+    no_color: shared_options.NoColor = False,
+) -> None:
+    """Say how many dead letters would pass now, with today's code and schemas. Sends nothing."""
+    console = Console(json, quiet, not no_color)
+    wanted = options.letter_filter(fingerprint, stage, since, until, key)
+    workspace = shared_options.workspace(out, console)
+    with opened_kafka(workspace, brokers, registry) as kafka:
+        found = dlq_check.check(
+            kafka, topic, wanted, workspace.root, flow, limit, console.say, workspace.progress
+        )
+    head = dlq_check.checked_json(topic, flow, found)
+    groups = sorted(found.groups.values(), key=lambda group: (-group.count, group.fingerprint))
+    console.stream(head, "groups", (json_texts.dumps(dlq_check.checked_group_json(each)) for each in groups))
+    for line in dlq_text.checked_lines(head, groups):
+        console.line(line)
 
 
 def replay(
@@ -203,6 +241,7 @@ def _replay_lines(order: dlq_replay.ReplayOrder, totals: dlq_replay.ReplayTotals
 COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     "list": list_letters,
     "show": show,
+    "check": check,
     "replay": replay,
     "report": report,
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Final
+from typing import Any, Final
 
 from kgen_runtime.flow.failures import shown_class
 
+from ..actions.dlq_check import CheckedGroup
 from ..actions.dlq_show import ShownLetter
 from ..dlq.letter_groups import LetterGroup
 from ..dlq.partial_decode import PartialDecode
@@ -18,6 +19,7 @@ _BYTES: Final = 512
 """Of a value that are shown: the first ones, or those around the byte at fault."""
 _FIELDS: Final = 80
 """Fields that are shown, the last ones before the byte at fault."""
+_GROUPS: Final = 50
 _HEADER: Final = 200  # characters
 
 
@@ -41,6 +43,27 @@ def group_lines(group: LetterGroup) -> list[str]:
         *(f"  {_cut(line)}" for line in about if line),
         *([f"  {', '.join(each for each in places if each)}"] if any(places) else []),
     ]
+
+
+def checked_lines(totals: Mapping[str, Any], groups: Sequence[CheckedGroup]) -> Iterator[str]:
+    """What `kgen dlq check` says."""
+    if not totals["letters"]:
+        yield f"no dead letters in {totals['topic']} that fit"
+        return
+    yield f"{'fingerprint':<16}  {'stage':<14} {'letters':>9} {'pass':>9} {'fail':>9} {'not known':>9}"
+    for each in groups[:_GROUPS]:
+        yield (
+            f"{each.fingerprint:<16}  {each.stage:<14} {each.count:>9,} {each.passing:>9,} "
+            f"{each.failing:>9,} {each.unknown:>9,}"
+        )
+        if each.reason:
+            yield f"  {_cut(each.reason)}"
+    if len(groups) > _GROUPS:
+        yield f"and {len(groups) - _GROUPS:,} more"
+    yield (
+        f"{totals['pass']:,} of {totals['letters']:,} would pass now, {totals['fail']:,} would fail"
+        + (f", {totals['unknown']:,} cannot be tried" if totals["unknown"] else "")
+    )
 
 
 def shown_time(milliseconds: int | None) -> str:

@@ -5,6 +5,7 @@ letter_filter.py       which of them a command is about
 letter_groups.py       counted by fingerprint, in bounded memory
 letter_brief.py        the few things about a letter that a replay needs
 letter_schemas.py      the schema that a letter's payload names
+letter_topics.py       the topics of the project's generated package
 partial_decode.py      the fields of a payload up to the byte that is wrong
 replayed_record.py     what a letter becomes when it is put back
 replay_targets.py      the topics that letters are put back to

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from kgen_runtime._librdkafka import ask_for_token
 from kgen_runtime.consumer.broker_answers import (
     PASSING,
     AbsentTopicError,
@@ -104,7 +103,6 @@ class LetterReader:
         self._early = {each.partition for each in self.ranges if each.first >= each.end}
         self._ends = {}
         most, done, quiet_since = 100, 0, time.monotonic()
-        ask_for_token(self._consumer)  # before there is a message that it could take
         self._consumer.assign(
             [TopicPartition(self.topic, each.partition, each.first) for each in self.ranges]
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Callable, Final, TypeAlias, TypeVar  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
 
@@ -27,8 +28,26 @@ from .step_keeper import StepWishes
 X = TypeVar("X")
 
 
+_trial: Final[ContextVar[Policy | None]] = ContextVar("kgen_trial", default=None)
+"""What every route that is being built gets instead of its policies."""
 _step_names: Final[ContextVar[Counter[str]]] = ContextVar("kgen_step_names")
 """How often each name of a policy was given to a step, in the route that is being built."""
+
+
+@contextmanager
+def instead_of_policies(policy: Policy) -> Iterator[None]:
+    """While entered, every `route` that is built has this policy alone."""
+    token = _trial.set(policy)
+    try:
+        yield
+    finally:
+        _trial.reset(token)
+
+
+def policies_in_force(given: list[Policy]) -> list[Policy]:
+    """Those that a route was given, unless there is another `instead_of_policies`."""
+    instead = _trial.get()
+    return given if instead is None else [instead]
 
 
 class Policy:

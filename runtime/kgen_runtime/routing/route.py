@@ -24,7 +24,7 @@ from ..steps.lateness import late
 from ..steps.value_steps import map_value
 from ..steps.wire_steps import deserialize, serialize
 from .fix_lines import UnreadStream, fix_for
-from .policy import Policy, build_all, joined_wishes
+from .policy import Policy, build_all, joined_wishes, policies_in_force
 from .step_keeper import StepKeeper, StepWishes
 
 _PORTS: Final[dict[Any, str]] = {
@@ -52,7 +52,7 @@ def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy
     Raises `FlowError` without a stream or a policy.
     """
     note_step(step_id)
-    policies: list[Policy] = check_policies(policy, "rt.route: policy=")
+    policies: list[Policy] = policies_in_force(check_policies(policy, "rt.route: policy="))
     _arm([guard for each in errs if (guard := guard_of(each)) is not None], errs[0].flow(), policies)
     build_all(policies, op.merge("merge", *errs))
 

@@ -22,6 +22,35 @@ _HINT_FOLDER: Final = "Is the name right? Run it in the folder that holds its pa
 _FORM: Final = "python -m kgen_runtime.run package.module:name"
 
 
+def load_builder(name: str) -> Callable[[Any], Any]:
+    """The function that makes the flow of that name on a given broker: itself, or `build` beside it. Raises
+    as `load` does.
+    """
+    module_name, _, attribute = name.partition(":")
+    module = _module(name)
+    found = _attribute(module, module_name, attribute or "flow")
+    for each in (found, getattr(module, "build", None)):
+        if callable(each) and not isinstance(each, Dataflow) and _parameters(each) == 1:
+            made: Callable[[Any], Any] = each
+            return made
+    raise ConfigError(
+        f"{module_name} has no function that makes the flow on a given broker",
+        where=module.__file__,
+        hint="def build(kafka: rt.Kafka) -> Dataflow, as in generated flows; or name it: MODULE:FUNCTION.",
+    )
+
+
+def _parameters(function: Callable[..., Any]) -> int:
+    """How many arguments it needs; -1 where that cannot be found out."""
+    try:
+        return sum(
+            each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+            for each in inspect.signature(function).parameters.values()
+        )
+    except (TypeError, ValueError):
+        return -1
+
+
 def load(name: str) -> Dataflow:
     """The flow called `package.module:attribute` or `path/to/file.py:attribute`; without a colon, the
     attribute is `flow`.
@@ -29,13 +58,9 @@ def load(name: str) -> Dataflow:
     Raises `ConfigError`, also where the module or one that it imports is not Python or cannot be imported;
     anything else that the user's code raises while it is imported goes through.
     """
-    module_name, colon, attribute = name.partition(":")
-    if module_name.startswith(".") or not module_name:
-        raise ConfigError(f"{name!r} does not begin with the name of a module", hint=_FORM)
-    if colon and not attribute:
-        raise ConfigError(f"{name!r} names no flow after the colon", hint=f"{module_name}:flow, for example.")
+    module_name, _, attribute = name.partition(":")
     attribute = attribute or "flow"
-    found = _attribute(_imported(_importable(module_name)), module_name, attribute)
+    found = _attribute(_module(name), module_name, attribute)
     if not isinstance(found, Dataflow) and callable(found):
         _check_call(found, module_name, attribute)
         found = found()
@@ -46,6 +71,16 @@ def load(name: str) -> Dataflow:
             hint=_FORM,
         )
     return found
+
+
+def _module(name: str) -> ModuleType:
+    """The module that a name begins with."""
+    module_name, colon, attribute = name.partition(":")
+    if module_name.startswith(".") or not module_name:
+        raise ConfigError(f"{name!r} does not begin with the name of a module", hint=_FORM)
+    if colon and not attribute:
+        raise ConfigError(f"{name!r} names no flow after the colon", hint=f"{module_name}:flow, for example.")
+    return _imported(_importable(module_name))
 
 
 def _attribute(module: ModuleType, module_name: str, attribute: str) -> Any:

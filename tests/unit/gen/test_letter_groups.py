@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kgen.dlq.letter_filter import LetterFilter, time_of
 from kgen.dlq.letter_groups import LetterGroups
+from kgen.dlq.letters import LetterReader
 from kgen_runtime.routing.letter_headers import read_letter
 
 Headers = list[tuple[str, bytes | None]]
@@ -40,6 +43,12 @@ class FakeMessage:
 
     def offset(self) -> int:
         return self.at
+
+    def error(self) -> None:
+        return None
+
+    def __len__(self) -> int:
+        return 0
 
 
 fingerprints = st.sampled_from([b"0" * 16, b"1" * 16, b"NOT-ONE", b"", None, b"\xff" * 16])
@@ -133,3 +142,46 @@ def test_a_letter_whose_headers_have_names_that_are_not_text_is_counted() -> Non
     groups = LetterGroups(LetterFilter())
     groups.add([Unreadable([])])
     assert [group.profile for group in groups.groups()] == [None]
+
+
+def test_a_reader_takes_messages_in_one_way_alone() -> None:
+    """What `poll` gives is gone for `consume`: one that polled after its assignment lost the first letter,
+    now and then.
+    """
+    consumer = FakeConsumer()
+    reader = LetterReader(cast(Any, FakeKafka(consumer)), "t")
+    assert [message.offset() for batch in reader.batches() for message in batch] == [0, 1, 2]
+
+
+class FakeConsumer:
+    """Three messages of one partition, there as soon as it is assigned."""
+
+    def __init__(self) -> None:
+        self.waiting: list[FakeMessage] = []
+
+    def assign(self, _: object) -> None:
+        self.waiting = [FakeMessage([], at=number) for number in range(3)]
+
+    def consume(self, most: int, _: float) -> list[FakeMessage]:
+        found, self.waiting = self.waiting[:most], self.waiting[most:]
+        return found
+
+    def poll(self, _: float) -> FakeMessage | None:
+        return self.waiting.pop(0) if self.waiting else None
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        return SimpleNamespace(topics={topic: SimpleNamespace(error=None, partitions={0: None})})
+
+    def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
+        return 0, 3
+
+
+@dataclass
+class FakeKafka:
+    """Makes that consumer."""
+
+    made: FakeConsumer
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def consumer(self, _: object) -> FakeConsumer:
+        return self.made
