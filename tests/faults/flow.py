@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import bytewax.operators as op
+import requests
 from bytewax.dataflow import Dataflow, Stream
 
 import kgen_runtime as rt
-from tests.faults.shape import Shape
+from tests.faults.shape import AGAIN, RAISES, WRONG, Shape
 
 
 def build(shape: Shape, kafka: rt.Kafka) -> Dataflow:
     """The dataflow of that shape."""
     flow = Dataflow("faults")
     read = _read(shape, flow, kafka)
-    handled = rt.map_value("handle", read.oks, str.strip)
+    handled = rt.map_value("handle", read.oks, _step(shape))
     stream = handled.oks
     for step in range(shape.steps):
         stream = op.map(f"step{step}", stream, lambda message: message)
@@ -45,8 +48,54 @@ def known_schemas() -> rt.Schemas:
     return rt.Schemas("faults-value", (rt.WriterSchema(version=1, id=1, text='"string"'),))
 
 
+def _step(shape: Shape) -> Any:
+    if shape.registry:
+        return partial(ask, shape.registry)
+    return handle if shape.poison else str.strip
+
+
+_seen: set[str] = set()
+
+
+def handle(value: str) -> Any:
+    """Fails for some."""
+    last = int(value) % 100
+    if last == RAISES:
+        raise ValueError(f"no {value}")
+    if last == AGAIN and value not in _seen:
+        _seen.add(value)
+        raise ConnectionError("try again")
+    return 5 if last == WRONG else value
+
+
+def ask(url: str, value: str) -> str:
+    """Of a registry, for one in a thousand."""
+    if int(value) % 1000 == 0:
+        try:
+            requests.get(f"{url}/subjects", timeout=5).raise_for_status()
+        except requests.RequestException as error:
+            raise rt.RegistryUnavailable("no answer") from error
+    return value
+
+
+def _quick(then: Any) -> rt.Retry:
+    return rt.Retry(3, timedelta(milliseconds=1), then=then)
+
+
+POLICIES: dict[str, Any] = {
+    "dead-letter": lambda letters: letters,
+    "drop": lambda letters: (rt.Log(), rt.ByStage({"process": _quick(rt.Drop()), "*": rt.Drop()})),
+    "retry": _quick,
+    "composed": lambda letters: rt.ByStage(
+        {"process": rt.Breaker(0.9, then=_quick(letters)), "*": (letters, rt.Log())}
+    ),
+}
+
+
 def _policy(shape: Shape, kafka: rt.Kafka) -> Any:
-    return rt.Crash() if shape.dead_letters is None else rt.DeadLetter(shape.dead_letters, kafka)
+    if shape.dead_letters is None:
+        return rt.Crash()
+    return POLICIES[shape.policy](rt.DeadLetter(shape.dead_letters, kafka))
 
 
 flow = build(Shape.from_env(), rt.Kafka.from_env())

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 
 ENV = "KGEN_FAULT_SHAPE"
 
+RAISES, WRONG, AGAIN = 27, 37, 47
+"""The last two digits of numbers that fail: always in a step, in the sink, and the first time in a step."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
@@ -28,6 +31,12 @@ class Shape:
     """The topic of a `rt.DeadLetter`; `rt.Crash()` where it is None."""
     avro: bool = False
     """Values are Avro strings, framed with schema ids."""
+    policy: str = "dead-letter"
+    """One of `flow.POLICIES`, where there are dead letters."""
+    poison: bool = False
+    """The steps fail for some messages: see `flow.handle`."""
+    registry: str = ""
+    """The URL of one that the step asks about one value in a thousand."""
 
     def env(self) -> Mapping[str, str]:
         """For the process that runs the flow."""
