@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,8 @@ from tests.kafka.processes import free_port, wait_for
 pytestmark = pytest.mark.kafka
 
 TOTAL = 20_000
+OUTAGE = 30.0
+"""Seconds."""
 KNOWN, NEWER, NOBODYS = 1, 2, 77  # schema ids; the flow was generated from the first
 
 
@@ -90,6 +93,30 @@ def test_unknown_schemas_wait_for_the_registry(flow: Flow, registry: Registry, a
     send(flow.bootstrap, flow.shape.source, framed(range(half, TOTAL), NEWER))
     wait_for(lambda: "waits for the registry" in run.text(), "the flow to wait", explain=run.tail)
     assert flow.count() == half
+    registry.start()
+    flow.reached(TOTAL, run)
+    run.terminate()
+    assert run.wait() == 0, run.tail()
+    found = flow.account(range(TOTAL))
+    assert (found.lost, found.repeated, _dead(flow)) == ([], {}, set())
+
+
+@pytest.mark.parametrize("policy", ["dead-letter", "retry"])
+def test_half_a_minute_without_a_registry_that_source_and_step_ask(
+    flow: Flow, registry: Registry, policy: str
+) -> None:
+    """No dead letter comes of it, and the flow catches up. With a retry only the keys that ask wait."""
+    half = TOTAL // 2
+    registry.stop()
+    send(flow.bootstrap, flow.shape.source, framed(range(half), KNOWN))
+    run = flow.start(registry=registry.url, policy=policy)
+    began = time.monotonic()
+    if policy == "retry":
+        flow.reached(half - half // 1000, run)
+    send(flow.bootstrap, flow.shape.source, framed(range(half, TOTAL), NEWER))
+    wait_for(lambda: time.monotonic() - began > OUTAGE, "the outage to last", explain=run.tail)
+    assert run.process.poll() is None, run.tail()
+    assert flow.count() <= half
     registry.start()
     flow.reached(TOTAL, run)
     run.terminate()
