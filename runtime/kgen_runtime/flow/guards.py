@@ -94,8 +94,19 @@ class Guard:
         return failed if self.keeper is None else self.keeper.failed(item, error, failed)
 
     def run(self, act: Callable[[X], Y]) -> Callable[[X], Y]:
-        """`act` as it has to be called: by itself if no policy takes part."""
-        return act if self.keeper is None else partial(self.keeper.call, act)
+        """`act` as it has to be called by a step that keeps state: what is unavailable is waited for."""
+        if self.keeper is not None:
+            return partial(self.keeper.call, act)
+
+        def patient(item: X) -> Y:
+            try:
+                return act(item)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+            return retry_until_available(self.step_id, partial(act, item))
+
+        return patient
 
     def failure(
         self,

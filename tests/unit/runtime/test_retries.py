@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import kgen_runtime as rt
 from kgen_runtime import testing
+from kgen_runtime.flow import retry
 from kgen_runtime.flow.input_hold import INPUT
 from kgen_runtime.routing import retry_gate
 from kgen_runtime.routing.key_queues import KeptItem, KeyQueues, RetryRule
@@ -354,3 +355,27 @@ def test_queues_give_each_key_in_order_and_nothing_before_it_is_due(items: list[
     for number, times in tried.items():
         gaps = [after - before for before, after in itertools.pairwise(times)]
         assert all(gap >= rule.pause(n + 1) for n, gap in enumerate(gaps)), (number, gaps)
+
+
+@pytest.mark.parametrize("error", [rt.RegistryUnavailable("out"), rt.DeliveryError("out")])
+def test_a_step_with_state_waits_for_what_is_unavailable(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "_LEAST", 0)
+    answers = [error] * 3
+    kafka = testing.Memory({ORDERS: inputs(10)})
+    flow = Dataflow("flow")
+    read = rt.source("in", flow, ORDERS, kafka)
+    keyed = op.key_on("key", read.oks, lambda message: str(message.key))
+
+    def count(state: int | None, message: rt.Message[str, str]) -> Any:
+        if message.value == "7" and answers:
+            raise answers.pop()
+        return (state or 0) + 1, message.with_value(str((state or 0) + 1))
+
+    kept = rt.stateful_map("count", keyed, count)
+    errs = rt.sink("out", op.map("unkey", kept.oks, lambda pair: pair[1]), OUT, kafka)
+    rt.route("errs", read.errs, kept.errs, errs, policy=rt.DeadLetter("dlq", kafka))
+    testing.run(rt.check(flow))
+    assert sorted(values(kafka, "out")) == ["1"] * 5 + ["2"] * 5
+    assert values(kafka, "dlq") == []
