@@ -162,6 +162,7 @@ def _with_default(found: dict[str, Any], value: Mapping[str, Any]) -> dict[str, 
         return found
     if "enum" in found:
         fits = any(default == each and type(default) is type(each) for each in found["enum"])
+        fits = fits and (not _types(found) or _fits(default, {"type": found["type"]}))
     elif isinstance(default, list):
         inner = found.get("items") if "array" in _types(found) else None
         simple = isinstance(inner, dict) and not {"format", "enum", "$ref"} & inner.keys()

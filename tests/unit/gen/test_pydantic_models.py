@@ -159,3 +159,12 @@ def test_the_setting() -> None:
         config.parse('[models]\njson = "attrs"')
     with pytest.raises(ConfigError, match=r"unknown setting models\.avro"):
         config.parse('[models]\navro = "pydantic"')
+
+
+def test_a_default_of_another_type_than_the_property_is_left_out() -> None:
+    symbols = {"enum": ["a", "b"], "default": "a"}
+    found = whole(
+        {"properties": {"x": {"type": "array", **symbols}, "y": {"type": "string", **symbols}, "z": symbols}}
+    )
+    assert "default" not in found["properties"]["x"]
+    assert [found["properties"][name]["default"] for name in "yz"] == ["a", "a"]
