@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.inputs import AbortExecution
 
+from ..flow.failures import is_transient
 from ..flow.guards import Guard
+from ..flow.retry import retry_until_available
 from ..flow.split import Split
 from ..messages import Failure
 from .state_copies import KeptStateError
@@ -29,23 +33,47 @@ class FailedValue:
     function: object
 
 
+def failed_or_later(
+    guard: Guard, act: Callable[[Any], Any], value: Any, error: Exception, function: object
+) -> Any:
+    """What comes of a value for which `act` raised: the `FailedValue`, or if the registry or the broker was
+    unavailable, what `act` gives once they answer; that holds up the worker (`retry_until_available`).
+    """
+    if is_transient(error):
+        try:
+            return retry_until_available(guard.step_id, partial(act, value))
+        except PASSES:
+            raise
+        except Exception as other:
+            if is_transient(other):
+                raise  # the flow is asked to stop
+            error = other
+    return FailedValue(value, error, function)
+
+
+@dataclass(slots=True)
+class KeyBatch:
+    """What came of the values of one key in a batch."""
+
+    oks: list[Any]
+    failed: list[FailedValue]
+
+
 @operator
-def parted(step_id: str, up: Stream[tuple[str, Any]], guard: Guard) -> Split[tuple[str, Any]]:
+def parted(step_id: str, up: Stream[tuple[str, KeyBatch]], guard: Guard) -> Split[tuple[str, Any]]:
     """Values with their keys, and the failures of those that failed."""
 
-    def failures(items: list[tuple[str, Any]]) -> list[Failure]:
+    def values(items: list[tuple[str, KeyBatch]]) -> list[tuple[str, Any]]:
+        return [(key, value) for key, batch in items for value in batch.oks]
+
+    def failures(items: list[tuple[str, KeyBatch]]) -> list[Failure]:
         return [
             guard.failure((key, each.value), each.error, each.function)
-            for key, each in items
-            if type(each) is FailedValue
+            for key, batch in items
+            for each in batch.failed
         ]
 
-    return Split(
-        op.flat_map_batch(
-            "oks", up, lambda items: [each for each in items if type(each[1]) is not FailedValue]
-        ),
-        op.flat_map_batch("errs", up, failures),
-    )
+    return Split(op.flat_map_batch("oks", up, values), op.flat_map_batch("errs", up, failures))
 
 
 @operator

@@ -14,7 +14,7 @@ from ..flow.guards import Guard, WrongReturn
 from ..flow.split import Split
 from ..metrics import filtered
 from ..reporting.call_site import note_step
-from .failed_values import PASSES, FailedValue, parted
+from .failed_values import PASSES, FailedValue, KeyBatch, failed_or_later, parted
 from .kept_state import KeptState
 
 V = TypeVar("V")
@@ -79,8 +79,8 @@ def stateful_flat_map(
 STEPS: Final[list[Any]] = [stateful_map, stateful_flat_map]
 
 
-class StatefulMapLogic(StatefulBatchLogic[V, Any, S]):
-    """The state of one key. What it gives for a value that failed is a `FailedValue`."""
+class StatefulMapLogic(StatefulBatchLogic[V, KeyBatch, S]):
+    """The state of one key."""
 
     def __init__(
         self,
@@ -93,25 +93,31 @@ class StatefulMapLogic(StatefulBatchLogic[V, Any, S]):
         self._state = KeptState(state, change)
         self._mapper = mapper
 
-    def on_batch(self, values: list[V]) -> tuple[list[Any], bool]:
+    def on_batch(self, values: list[V]) -> tuple[list[KeyBatch], bool]:
         """By value, in order. Without state in the end the key is forgotten."""
-        out: list[Any] = []
+        batch = KeyBatch([], [])
         act, left, gone = self._guard.run(self._state.apply), iter(values), 0
         while True:
             try:
                 for value in left:
                     made = act(value)
                     if made:
-                        out += made
+                        batch.oks += made
                     else:
                         gone += 1
                 break
             except PASSES:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-                out.append(FailedValue(value, error, self._mapper))
+                made = failed_or_later(self._guard, act, value, error, self._mapper)
+                if isinstance(made, FailedValue):
+                    batch.failed.append(made)
+                elif made:
+                    batch.oks += made
+                else:
+                    gone += 1
         filtered(self._guard.step_id, gone)
-        return out, self._state.value is None
+        return [batch], self._state.value is None
 
     def snapshot(self) -> S:
         """A copy of the state."""

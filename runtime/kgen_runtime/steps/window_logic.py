@@ -10,7 +10,7 @@ from typing import Any, Final
 from bytewax.operators.windowing import WindowLogic
 
 from ..flow.guards import Guard
-from .failed_values import PASSES, FailedValue
+from .failed_values import PASSES, FailedValue, failed_or_later
 from .kept_state import KeptState, ReplacedState
 
 
@@ -50,6 +50,7 @@ class GuardedWindowLogic(WindowLogic[Any, Any, Any]):
         def change(state: Any, value: Any) -> tuple[Any, None]:
             return how.fold(state, value), None
 
+        self._guard = guard
         self._how = how
         self._state = (ReplacedState if how.replaces else KeptState)(
             UNSET if state is None else state, change
@@ -65,7 +66,8 @@ class GuardedWindowLogic(WindowLogic[Any, Any, Any]):
         except PASSES:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-            return (FailedValue(item, error, self._how.folder),)
+            made = failed_or_later(self._guard, self._apply, item, error, self._how.folder)
+            return (made,) if isinstance(made, FailedValue) else ()
         return ()
 
     def on_merge(self, original: Any) -> tuple[Any, ...]:

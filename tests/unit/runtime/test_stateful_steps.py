@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.errors import causes
+from kgen_runtime.flow import retry
 from kgen_runtime.flow.guards import guard_of
 from kgen_runtime.steps.kept_state import LARGE, KeptState
 from kgen_runtime.steps.state_copies import KeptStateError
@@ -157,6 +158,39 @@ def test_async_functions_are_refused() -> None:
     up = op.input("in", flow, TestingSource([("a", 1)]))
     with pytest.raises(rt.FlowError, match=r"rt\.stateful_map: mapper is async"):
         rt.stateful_map("step", up, mapper)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_what_is_unavailable_holds_the_message_until_it_answers(
+    flat: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "_LEAST", 0.0)
+    answers = [rt.RegistryUnavailable("down"), rt.RegistryUnavailable("down")]
+
+    def asks(state: list[int] | None, value: int) -> Any:
+        state = state or []
+        state.append(value)
+        if value == 2 and answers:
+            raise answers.pop()
+        return state, [tuple(state)] if flat else tuple(state)
+
+    step = rt.stateful_flat_map if flat else rt.stateful_map
+    oks, errs = through(step, [("a", v) for v in (1, 2, 3)], asks)
+    assert (oks, errs) == ([("a", (1,)), ("a", (1, 2)), ("a", (1, 2, 3))], [])
+    assert not answers
+
+
+def test_what_answers_with_a_refusal_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "_LEAST", 0.0)
+    answers: list[Exception] = [ValueError("refused"), rt.RegistryUnavailable("down")]
+
+    def asks(state: Any, value: int) -> Any:
+        if answers:
+            raise answers.pop()
+        return value, value
+
+    oks, (err,) = through(rt.stateful_map, [("a", 1), ("a", 2)], asks)
+    assert (oks, err.message) == ([("a", 2)], "refused")
 
 
 def test_the_guard() -> None:
