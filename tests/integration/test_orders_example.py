@@ -22,13 +22,15 @@ def test_the_demo_loses_nothing_though_its_flow_is_killed_and_its_schema_moves_o
     done = _python(ORDERS / "demo.py", "--orders", "3000", "--folder", folder, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "killed (SIGKILL)" in done.stdout
-    first, shipments, second = _books(done.stdout)
+    first, shipments, replayed, second = _books(done.stdout)
     assert (first[0], second[0]) == (3008, 3008 + 20 + 2 * 752)
     assert shipments[0] == 303
-    for (read, out, filtered, dead), poison in ((first, 8), (shipments, 3), (second, 8)):
+    assert (replayed[0], replayed[1]) == (304, shipments[1] + 1)
+    for (read, out, filtered, dead), poison in ((first, 8), (shipments, 3), (replayed, 3), (second, 8)):
         assert read == out + filtered + dead
         assert dead == poison
     assert "0 deliveries lost or with another content than was sent" in done.stdout
+    _check_put_back(done.stdout)
     _check_fixed(folder, done.stdout)
     assert max(map(len, done.stdout.splitlines())) <= 80
 
@@ -36,6 +38,13 @@ def test_the_demo_loses_nothing_though_its_flow_is_killed_and_its_schema_moves_o
 def _books(stdout: str) -> list[tuple[int, ...]]:
     books = re.findall(r"in ([\d,]+) = out ([\d,]+) \+ filtered ([\d,]+) \+ dead-lettered (\d+)", stdout)
     return [tuple(int(number.replace(",", "")) for number in each) for each in books]
+
+
+def _check_put_back(stdout: str) -> None:
+    """One dead letter was looked at, passes the fixed flow, and was put back once."""
+    assert "3 dead letters of 3 fingerprints in shipments.dlq" in stdout
+    assert "    1 of 3 would pass now, 2 would fail\n" in stdout
+    assert "    + 1 sent to shipments\n    the same command again: nothing is left to send\n" in stdout
 
 
 def _check_fixed(folder: Path, stdout: str) -> None:

@@ -50,6 +50,10 @@ class Project:
         """Run `kgen diff`; what it printed."""
         return self._python("kgen", "diff", subject, "--registry", self._registry, "--no-color")
 
+    def dlq(self, *arguments: str) -> list[str]:
+        """Run `kgen dlq`; the lines that it printed."""
+        return self._python("kgen", "dlq", *arguments, "--no-color").splitlines()
+
     def test(self) -> str:
         """Run the project's own tests; what pytest said in the end."""
         return self._python("pytest", "-q", "-p", "no:cacheprovider", "tests").splitlines()[-1]
@@ -57,6 +61,13 @@ class Project:
     def read(self, path: Path) -> str:
         """The text of a file of the project."""
         return (self.folder / path).read_text("utf-8")
+
+    def line_of(self, path: Path, text: str) -> int:
+        """The number of the first line with a text. Raises `Stuck`."""
+        for number, line in enumerate(self.read(path).splitlines(), 1):
+            if text in line:
+                return number
+        raise Stuck(f"there is no {text} in {path}")
 
     def fix(self, path: Path, line: int, old: str, new: str) -> tuple[str, str]:
         """Edit one line, as its author would; the line before and after."""

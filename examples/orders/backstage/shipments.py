@@ -13,6 +13,7 @@ from kgen.dev.seed import Registered
 from kgen_runtime import RawMessage
 from kgen_runtime.serde.framing import id_prefix
 
+from . import replay
 from .data import START
 from .project import Project
 from .screen import say, title
@@ -24,7 +25,7 @@ RECOVERY = ("-r", ".recovery-shipments", "-s", "1")
 POISON: dict[str, dict[str, Any]] = {
     "decode": {"weight_kg": "heavy"},
     "validate": {"weight_kg": -2.5},
-    "process": {"status": "delivered", "signed_by": None},
+    "process": {"status": "delivered", "signed_by": None, "weight_kg": 1.5},
 }
 
 
@@ -37,10 +38,19 @@ def play(dev: Dev, project: Project, registered: list[Registered], number: int) 
     bad = [{**_shipment(number + place), **change} for place, change in enumerate(POISON.values())]
     topics.write(dev.brokers, "shipments", [_message(schema, each) for each in (*good, *bad)])
     wanted = {each["shipment_id"]: _sent(each) for each in good if each["status"] == "delivered"}
+    _run(dev, project, len(wanted))
+    if not _balanced(dev, wanted):
+        return False
+    replay.play(project)
+    left = bad[-1]  # at the door
+    _run(dev, project, len(wanted) + 1)
+    return _balanced(dev, {**wanted, left["shipment_id"]: _sent(left)})
+
+
+def _run(dev: Dev, project: Project, deliveries: int) -> None:
     with project.running("shipments", RECOVERY) as flow:
-        flow.until(lambda: _settled(dev, len(wanted)), "the last shipment")
+        flow.until(lambda: _settled(dev, deliveries), "the last shipment")
         flow.stop()
-    return _balanced(dev, wanted)
 
 
 def _shipment(number: int) -> dict[str, Any]:
