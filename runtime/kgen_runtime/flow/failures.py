@@ -197,7 +197,9 @@ def _message(error: BaseException, cause: BaseException) -> str:
 
 def _text(error: BaseException) -> str:
     if isinstance(error, KgenError):
-        return f"{error.what} (at {error.where})" if error.where else error.what
+        text = f"{error.what} (at {error.where})" if error.where else error.what
+        # A setting may take such messages, and the reader of a dead letter needs its name.
+        return f"{text}. {error.hint}" if isinstance(error, DecodeError) and error.hint else text
     try:
         return str(error) or type(error).__name__
     except Exception:  # noqa: BLE001 - the user's own __str__

@@ -17,7 +17,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgen_runtime import OutOfRange, of_branch
@@ -90,6 +90,7 @@ def in_range(name: str, number: int) -> bool:
 
 @ENGINES
 @pytest.mark.parametrize("schema", NUMBERS, ids=lambda it: it["logicalType"])
+@settings(deadline=None)
 @given(data=st.data())
 def test_every_number_is_a_value_or_kept_and_written_back_as_it_came(
     engine: Any, schema: dict[str, Any], data: st.DataObject
@@ -119,6 +120,7 @@ def test_every_number_is_a_value_or_kept_and_written_back_as_it_came(
 
 @ENGINES
 @pytest.mark.parametrize("schema", [DECIMAL, FIXED_DECIMAL], ids=["bytes", "fixed"])
+@settings(deadline=None)
 @given(number=st.integers(-(2**63), 2**63 - 1) | st.integers(-100_001, 100_001), padding=st.integers(0, 9))
 def test_a_decimal_over_its_precision_keeps_its_bytes(
     engine: Any, schema: dict[str, Any], number: int, padding: int

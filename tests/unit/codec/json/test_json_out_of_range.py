@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgen_runtime import OutOfRange
@@ -108,6 +108,7 @@ def test_what_is_wrong_stays_an_error(engine: Any, format_: str, text: str) -> N
 
 
 @ENGINES
+@settings(deadline=None)
 @given(
     year=st.integers(-20_000, 20_000),
     month=st.integers(1, 12),
