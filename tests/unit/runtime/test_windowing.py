@@ -422,7 +422,7 @@ def test_windows_are_bytewaxs_where_nothing_fails(
 @pytest.mark.parametrize("emit", ["complete", "final", "running"])
 @settings(max_examples=25)
 @given(items=VALUES)
-def test_joins_are_bytewaxs_where_nothing_fails(insert: str, emit: str, items: list[Item], wait: int) -> None:
+def test_joins_are_bytewaxs_where_nothing_fails(insert: str, emit: str, items: list[Item]) -> None:
     # Which side comes first is not promised, and would decide what is late: nothing is.
     ticks = clock(wait=61)
     step = join({"insert_mode": insert, "emit_mode": emit})
