@@ -889,7 +889,7 @@ INVALID = [
     ({"type": "enum", "name": "E", "symbols": ["A"]}, "", "A"),
     ({"type": "record", "name": "S", "fields": [{"name": "x", "type": "int"}]}, {}, {"x": 1}),
     ("bytes", 0, b"a"),
-    (logical("int", "date"), 2**31 - 1, dt.date(2026, 1, 2)),
+    (logical("string", "uuid"), "x", UUID(int=1)),
 ]
 
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from kgen_runtime import OutOfRange, of_branch
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.schema.parser import parse
-from kgen_runtime.errors import ConfigError, DecodeError, EncodeError, ResolutionError
+from kgen_runtime.errors import ConfigError, DecodeError, EncodeError
 
 EPOCH = dt.datetime(1970, 1, 1)
 INFINITY = 2**63 - 1
@@ -299,11 +299,24 @@ def test_a_default_may_be_out_of_range(engine: Any) -> None:
     ]
     reader = {"type": "record", "name": "R", "fields": fields}
     schemas = parse('{"type": "record", "name": "R", "fields": []}'), parse(json.dumps(reader))
-    with pytest.raises(ResolutionError, match="the default cannot be read: the date 2932897"):
-        make_reader(*schemas, engine=engine)
+    with pytest.raises(DecodeError, match="the date 2932897") as caught:
+        make_reader(*schemas, engine=engine).decode(b"")
+    assert (caught.value.path, 'out_of_range = "raw"' in (caught.value.hint or "")) == ("a", True)
     made = make_reader(*schemas, out_of_range="raw", engine=engine).decode(b"")
     assert made == {"a": OutOfRange(YEAR_10000, "date"), "b": [OutOfRange(b"\x7f\x7f\x7f", "decimal", 2)]}
     assert writes(engine, reader)({}) == writes(engine, reader)(made)
+
+
+def test_a_default_out_of_range_fails_only_what_needs_it(engine: Any) -> None:
+    def record(*fields: Any) -> Any:
+        return {"type": "record", "name": "R", "fields": list(fields)}
+
+    field = {"name": "a", "type": logical("date", "int"), "default": YEAR_10000}
+    pair = parse(json.dumps(["null", record()])), parse(json.dumps(["null", record(field)]))
+    reader = make_reader(*pair, engine=engine)
+    assert reader.decode(b"\0") is None
+    with pytest.raises(DecodeError, match="the date 2932897"):
+        reader.decode(b"\2")
 
 
 def test_another_choice_is_refused() -> None:

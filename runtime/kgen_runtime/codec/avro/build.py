@@ -12,6 +12,7 @@ from uuid import UUID
 
 from ...errors import DecodeError, ResolutionError, SchemaError
 from ..error_texts import listed
+from ..ranges import HINT as OUT_OF_RANGE_HINT
 from ..values import Duration, OutOfRange
 from .bind import bind, bind_made
 from .resolution.read_plan import (
@@ -108,6 +109,8 @@ class ReaderBuilder:
         try:
             value = default.probe()
         except DecodeError as error:
+            if error.hint == OUT_OF_RANGE_HINT:
+                return  # the messages that need it have this error, and no others
             raise ResolutionError(f"the default cannot be read: {error.what}", where=where) from error
         if isinstance(value, _IMMUTABLE):
             default.hold(value)
