@@ -38,6 +38,10 @@ def key_of(item: object) -> tuple[str, bytes] | None:
     """The topic of an item's message and its key in bytes: items of one such pair are kept in order. None if
     the message has no key.
     """
+    found = item if isinstance(item, Message) else _message_in(item, _DEPTH)
+    if isinstance(found, Message) and (origin := found.origin) is not None:
+        key = origin[0] if isinstance(origin, tuple) else origin.key()
+        return None if key is None else (found.topic or "", key)
     original = origin_of(item).original
     return None if original.key is None else (original.topic, original.key)
 

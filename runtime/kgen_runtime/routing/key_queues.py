@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 import time
 from collections import deque
@@ -60,6 +61,7 @@ class KeyQueues:
     rule: RetryRule
     clock: Callable[[], float] = time.time
     _queues: dict[Hashable, deque[KeptItem]] = field(default_factory=dict)
+    _due: list[tuple[float, int, Hashable]] = field(default_factory=list)  # a heap: of each queue its first
     _done: set[Hashable] = field(default_factory=set)
     _numbers: int = 0
     count: int = 0
@@ -84,25 +86,34 @@ class KeyQueues:
         if key is None:
             self._numbers += 1
             key = (_ALONE, self._numbers)
-        self._queues.setdefault(key, deque()).append(kept)
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = deque()
+            self._expect(key, kept.due)
+        queue.append(kept)
         self.count += 1
+
+    def _expect(self, key: Hashable, due: float) -> None:
+        self._numbers += 1  # keys may not be comparable
+        heapq.heappush(self._due, (due, self._numbers, key))
 
     def put_first(self, kept: list[tuple[Hashable | None, KeptItem]]) -> None:
         """What waited when the last run ended: it goes ahead of what has come meanwhile."""
-        since, self._queues = self._queues, {}
-        for key, each in kept:
+        since, self._queues, self._due, self.count = self._queues, {}, [], 0
+        for key, each in (*kept, *((key, each) for key, queue in since.items() for each in queue)):
             self.put(key, each)
-        for key, queue in since.items():
-            self._queues.setdefault(key, deque()).extend(queue)
 
     @property
     def due(self) -> float | None:
         """When the next attempt is due; None if nothing waits."""
-        return min((queue[0].due for queue in self._queues.values()), default=None)
+        return self._due[0][0] if self._due else None
 
     def run(self, attempt: Attempt, *, at_once: bool = False) -> None:
         """Try what is due (with `at_once` everything, and again until it is done with or unavailable)."""
-        for key in [key for key, queue in self._queues.items() if at_once or queue[0].due <= self.clock()]:
+        keys: list[Hashable] = []
+        while self._due and (at_once or self._due[0][0] <= self.clock()):
+            keys.append(heapq.heappop(self._due)[2])
+        for key in keys:
             queue = self._queues[key]
             while queue and (at_once or queue[0].due <= self.clock()):
                 error = attempt(queue[0])
@@ -113,7 +124,9 @@ class KeyQueues:
                         continue
                     break
                 self.count -= 1
-            if not queue:
+            if queue:
+                self._expect(key, queue[0].due)
+            else:
                 del self._queues[key]
                 self._done.add(key)
 

@@ -74,9 +74,11 @@ class RetryRoom:
         """A gate was built on this thread. Whether it is the main one."""
         if self.main is None:
             self._main = ref(gate)
-        elif self.main is not gate and all(other() is not gate for other in self._others):
-            self._others.append(ref(gate))
         return self.main is gate
+
+    def join(self, gate: RetryGate) -> None:
+        """A gate that is not the main one has items of the last run."""
+        self._others = [other for other in self._others if other() is not None] + [ref(gate)]
 
     @property
     def busy(self) -> bool:
@@ -133,6 +135,7 @@ class RetryGate(StatefulBatchLogic[str, "Batch[Any]", State]):
         self._main = self._room.adopt(self)
         if not self._main:
             self.queues = KeyQueues(self._room.queues.rule)
+            self._room.join(self)
         self.queues.put_first([(key_of(each.item), each) for each in kept])
 
     def on_batch(self, values: list[str]) -> tuple[list[Batch[Any]], bool]:

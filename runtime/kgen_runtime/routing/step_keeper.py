@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Final, TypeVar  # noqa: UP035 - as elsewhere in flows
@@ -29,6 +29,7 @@ from .key_queues import Attempt, KeptItem, RetryRule
 from .parked_keys import ParkedKeys, as_parked, is_replayed, parked_error, parked_failure
 from .retry_gate import KeptBatch, RetryGate, RetryGates, RetryRoom, State, insert
 
+_NONE: Final[Any] = object()
 _NOTE: Final = "_kgen_attempts"
 """The attribute of an error: in which attempt it was raised, and when the first one failed (ms)."""
 
@@ -67,31 +68,67 @@ class StepKeeper:
         """See `Keeper`."""
         batch: Batch[Any] = Batch([], [])
         room = None if self._in_place else self._room()
-        busy, kept, gone = room is not None and room.busy, False, 0
-        first = room is not None and room.main is None and recovery_folder() is not None
-        gates: set[str] = set()
-        for item in items:
-            key = key_of(item) if busy or first or self._parking.any else None
+        left, gates = iter(items), set[str]()
+        if not (self._parking.any or (room is not None and (room.busy or _may_wait_from_before(room)))):
+            if room is None:
+                self._plain(left, batch)
+            elif (item := self._all_fine(left, batch)) is not _NONE:
+                room.queues.failed(key_of(item), KeptItem(item), 1)
+                gates.add("")
+        for item in left:
+            key = key_of(item)
             if self._is_parked(item, key, batch):
                 continue
-            if busy and key is not None and room is not None and (holder := room.holder(key)) is not None:
+            if room is None:
+                filtered(self._guard.step_id, self._work_in_place(item, batch))
+            elif key is not None and (holder := room.holder(key)) is not None:
                 holder[0].put(key, KeptItem(item))
                 gates.add(holder[1])
-                kept = True
-            elif first and room is not None:
-                # Others of its key may wait since the last run: then their gate is loaded before it is woken.
+            elif _may_wait_from_before(room):
                 room.queues.put(key, KeptItem(item))
-                busy = kept = True
-            elif room is None:
-                gone += self._work_in_place(item, batch)
+                gates.add("")
             elif self._work(item, batch) is not None:
-                room.queues.failed(key_of(item), KeptItem(item), 1)
-                busy = kept = True
-        filtered(self._guard.step_id, gone)
-        if room is None or not kept:
+                room.queues.failed(key, KeptItem(item), 1)
+                gates.add("")
+        if room is None or not gates:
             return batch
         room.watch()
-        return KeptBatch(batch, room.gates(gates))
+        return KeptBatch(batch, room.gates(gates - {""}))
+
+    def _plain(self, items: Iterator[Any], batch: Batch[Any]) -> None:
+        """Work on items in their place until a key is parked."""
+        gone = 0
+        for item in items:
+            gone += self._work_in_place(item, batch)
+            if self._parking.any:
+                break
+        filtered(self._guard.step_id, gone)
+
+    def _all_fine(self, items: Iterator[Any], batch: Batch[Any]) -> Any:
+        """Work on items until one is to be tried again: which. As fast as without a policy."""
+        work = self._guard.work
+        assert work is not None
+        act, left_out, gone = work.act, work.left_out, 0
+        emit = batch.oks.extend if work.many else batch.oks.append
+        item, waiting = None, _NONE
+        while waiting is _NONE:
+            try:
+                for item in items:
+                    made = act(item)
+                    if made is not left_out:
+                        emit(made)
+                    else:
+                        gone += 1
+                break
+            except AbortExecution:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+                if self._after(item, error, batch, None) is not None:
+                    waiting = item
+                elif self._parking.any:
+                    break
+        filtered(self._guard.step_id, gone)
+        return waiting
 
     def call(self, act: Callable[[X], Y], item: X) -> Y:
         """`act`, tried again in its place as the rule says. Raises the last error, attempts noted."""
@@ -162,24 +199,32 @@ class StepKeeper:
 
     def _work(self, item: Any, batch: Batch[Any], kept: KeptItem | None = None) -> Exception | None:
         """One attempt. The error after which there is to be another one."""
-        work, rule = self._guard.work, self._rule
+        work = self._guard.work
         assert work is not None
-        assert rule is not None
         try:
             made = work.act(item)
         except AbortExecution:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-            attempts = 1 if kept is None else kept.attempts + 1
-            if work.check is not None:
-                work.check(item, self._guard.step_id)
-            if rule.again(error, attempts):
-                self._count_retry()
-                return error
-            _note(error, attempts, 0 if kept is None else kept.first_failed)
-            batch.errs.append(self._guard.failure(item, error, work.function, part=work.part))
-        else:
-            filtered(self._guard.step_id, self._guard.emit(made, batch))
+            return self._after(item, error, batch, kept)
+        filtered(self._guard.step_id, self._guard.emit(made, batch))
+        return None
+
+    def _after(
+        self, item: Any, error: Exception, batch: Batch[Any], kept: KeptItem | None
+    ) -> Exception | None:
+        """An attempt failed: the error, if there is to be another one."""
+        work, rule = self._guard.work, self._rule
+        assert work is not None
+        assert rule is not None
+        attempts = 1 if kept is None else kept.attempts + 1
+        if work.check is not None:
+            work.check(item, self._guard.step_id)
+        if rule.again(error, attempts):
+            self._count_retry()
+            return error
+        _note(error, attempts, 0 if kept is None else kept.first_failed)
+        batch.errs.append(self._guard.failure(item, error, work.function, part=work.part))
         return None
 
     def _work_in_place(self, item: Any, batch: Batch[Any]) -> int:
@@ -200,3 +245,10 @@ class StepKeeper:
 def _note(error: Exception, attempts: int, first: int) -> None:
     with suppress(AttributeError):  # an exception of the user's may take no attributes
         setattr(error, _NOTE, (attempts, first))
+
+
+def _may_wait_from_before(room: RetryRoom) -> bool:
+    """Whether items may wait since the last run, of which this thread does not know yet: gates with state are
+    loaded before they are woken.
+    """
+    return room.main is None and recovery_folder() is not None
