@@ -13,7 +13,7 @@ from bytewax.dataflow import Dataflow, Stream
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.inputs import AbortExecution
 from bytewax.testing import TestingSink, TestingSource
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
@@ -274,11 +274,13 @@ def of_bytewax(step: Any, items: list[Any], function: Any) -> list[Any]:
     return out
 
 
+@settings(max_examples=50, deadline=None)
 @given(ITEMS, answers(st.integers() | st.text(max_size=2)))
 def test_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.map, items, made.__getitem__) == (of_bytewax(op.map, items, made.__getitem__), [])
 
 
+@settings(max_examples=50, deadline=None)
 @given(ITEMS, answers(st.integers() | st.none()))
 def test_filter_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.filter_map, items, made.__getitem__) == (
@@ -287,6 +289,7 @@ def test_filter_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list
     )
 
 
+@settings(max_examples=50, deadline=None)
 @given(ITEMS, answers(st.lists(st.integers() | st.none())))
 def test_flat_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.flat_map, items, made.__getitem__) == (
@@ -295,11 +298,13 @@ def test_flat_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[A
     )
 
 
+@settings(max_examples=50, deadline=None)
 @given(ITEMS, answers(st.booleans()))
 def test_filter_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.filter, items, made.__getitem__) == (of_bytewax(op.filter, items, made.__getitem__), [])
 
 
+@settings(max_examples=50, deadline=None)
 @given(ITEMS, answers(st.text(max_size=3)))
 def test_key_on_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.key_on, items, made.__getitem__) == (of_bytewax(op.key_on, items, made.__getitem__), [])

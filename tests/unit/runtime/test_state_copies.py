@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kgen_runtime as rt
@@ -121,6 +121,7 @@ def shape(found: list[Any]) -> list[int]:
     return [first.setdefault(id(each), n) for n, each in enumerate(found)]
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_a_copy_is_equal_and_shares_nothing_that_can_be_changed(value: Any) -> None:
     made, judge = StateCopy(value).made, copy.deepcopy(value)
