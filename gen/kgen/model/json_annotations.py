@@ -164,15 +164,23 @@ def _single_note(node: Node) -> str | None:
 
 
 def _placed(branches: Sequence[Node], path: Path) -> Iterator[tuple[Node, Path]]:
-    """Branches, each with the path that what is inside of it has."""
+    """Branches, each with the path that what is inside of it has: the first list the union's own, which was
+    the first map's where no list is.
+    """
     kinds = Counter(_KINDS[type(it)] for it in branches if type(it) in _KINDS)
     seen: Counter[str] = Counter()
     for branch in branches:
         kind = _KINDS.get(type(branch), "")
         inner = path
-        if kind and len(kinds) + kinds[kind] > 2:  # their paths would be the same
+        if kind:
             at = str(seen[kind]) if seen[kind] else ""
             inner = path.below(f"{kind}{at}", f"|{kind.lower()}{at}")
+            if kind == "List" and not at:
+                inner = replace(inner, keys=path.keys, former=path.former).formerly(*inner.keys)
+            elif kind == "Map" and not at and not kinds["List"]:
+                inner = inner.formerly(*path.keys)
+            if kinds.total() == 1:
+                inner = replace(inner, name=path.name)
             seen[kind] += 1
         yield branch, inner
 

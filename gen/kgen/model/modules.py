@@ -179,7 +179,9 @@ class ModuleBuilder:
     def _alias(self, draft: ModuleDraft, path: Path) -> str:
         subject = path.subject
         owners = [(subject, key) for key in path.keys]
-        name = draft.scope.keep(owners[0]) or draft.scope.take(_alias_names(draft, path), owners)
+        former = [(subject, key) for key in path.former]
+        name = draft.scope.keep(owners[0]) or next(filter(None, map(draft.scope.hand_over, former)), None)
+        name = name or draft.scope.take(_alias_names(draft, path), owners)
         draft.aliases[owners[0]] = name
         return name
 

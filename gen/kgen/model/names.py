@@ -320,6 +320,13 @@ class NameScope:
         self._taken.add(name)
         return name
 
+    def hand_over(self, owner: Owner) -> str | None:
+        """As `keep`, for another owner: this one has had the name."""
+        name = self.keep(owner)
+        if name is not None:
+            del self._given[owner]
+        return name
+
     def take(self, candidates: Iterable[str], owners: Collection[Owner] = ()) -> str:
         """The first of the candidates that is free, and was never given to another than `owners` (the last of
         them with a number where none is).

@@ -24,6 +24,7 @@ _MODULES = {
     **dict.fromkeys(("Any", "Literal", "NoReturn", "Union"), ("typing", "typing")),
 }
 """Name -> the module it comes from, and what that is called where the name itself is taken."""
+_MOST_FORMER = 8  # keys of a path
 _MOST_ALTERNATIVES = 200  # with `|` between them: pyright parses 256 levels
 
 
@@ -65,12 +66,14 @@ class Imports:
 class Path:
     """Where a union stands, to name it: `name` is what it would be called, `keys` are its path in the schema
     of the subject (`full.Name:field`, with `[]` for its items and `{}` for a map's) and those that it had
-    before. No two unions of a module have one path: the name stays with the first key.
+    before. No two unions of a module have one path: the name stays with the first key. `former` are keys that
+    it may have in a lock, whose name goes to the first key then.
     """
 
     name: str
     subject: str = ""
     keys: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
 
     def item(self) -> Path:
         """The path of its items."""
@@ -81,11 +84,16 @@ class Path:
         name.
         """
         found = self.below("Item", "{}")
-        return replace(found, keys=(*found.keys, *self.item().keys)) if alone else found
+        return found.formerly(*self.item().keys) if alone else found
 
     def below(self, word: str, key: str) -> Path:
         """The path of what is inside."""
-        return Path(f"{self.name}{word}", self.subject, tuple(f"{it}{key}" for it in self.keys))
+        keys, former = (tuple(f"{it}{key}" for it in some) for some in (self.keys, self.former))
+        return Path(f"{self.name}{word}", self.subject, keys, former)
+
+    def formerly(self, *former: str) -> Path:
+        """The path with more of `former`; there are bounded many, for each level has ways of its own."""
+        return replace(self, former=(*self.former, *former)[:_MOST_FORMER])
 
 
 class ModuleTypes:

@@ -132,3 +132,66 @@ def test_keys_of_properties_are_read_back(one: str, other: str) -> None:
     assert wire_of(key_of(one)) == one
     assert (key_of(one) == key_of(other)) == (one == other)
     assert not {"/", ":", "[", "|"} & {*key_of(one)}
+
+
+JSON_LIST = {"type": "array", "items": {"type": ["string", "integer", "boolean"]}}
+JSON_MAP = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+
+
+def json_field(*branches: Any, number: int = 1) -> SchemaVersion:
+    schema = {"title": "Order", "type": "object", "properties": {"f": {"oneOf": branches}}}
+    return SchemaVersion("orders-value", number, number, "JSON", json.dumps(schema), ())
+
+
+@pytest.mark.parametrize(("first", "second"), [(JSON_LIST, JSON_MAP), (JSON_MAP, JSON_LIST)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_json_items_keep_their_alias_when_a_list_or_map_joins_them_and_when_it_leaves(
+    first: Any, second: Any, turned: bool
+) -> None:
+    project = orders()
+    [(name, types)] = aliases(project.pull(snapshot(json_field(first)))).items()
+    both = [second, first] if turned else [first, second]
+    versions = [json_field(first), json_field(*both, number=2)]
+    found = aliases(project.pull(snapshot(*versions)))
+    assert (name, found[name]) == ("OrderFItem", types)
+    assert len(found) == 2
+    [(joined, its)] = found.items() - {(name, types)}
+    versions.append(json_field(second, number=3))
+    assert aliases(project.pull(snapshot(*versions))) == {joined: its}
+    versions.append(json_field(*both, number=4))
+    assert aliases(project.pull(snapshot(*versions))) == found
+
+
+def test_json_items_keep_their_aliases_with_a_lock_that_has_a_key_for_each_kind() -> None:
+    """So it was where a list and a map stand together; where one stands alone, the key was that of items."""
+    for branches, keys in (
+        ([JSON_LIST, JSON_MAP], {"f[]": "f|list[]"}),
+        ([JSON_MAP], {"f|map[]": "f[]"}),
+    ):
+        model = orders().pull(snapshot(json_field(*branches)))
+        classes = {
+            identity: {
+                subject: {
+                    next((key.replace(a, b) for a, b in keys.items() if key.endswith(a)), key): f"Old{name}"
+                    for key, name in names.items()
+                }
+                for subject, names in subjects.items()
+            }
+            for identity, subjects in model.names.classes.items()
+        }
+        old = Project_(names=type(model.names)(model.names.modules, model.names.versions, classes, {}))
+        found = aliases(old.pull(snapshot(json_field(*branches))))
+        assert found == {f"Old{name}": types for name, types in aliases(model).items()}
+        assert aliases(old.pull(snapshot(json_field(*branches)))) == found
+
+
+def test_lists_and_maps_inside_of_each_other_have_a_bounded_number_of_keys() -> None:
+    """In Avro each map inside of a map doubled it."""
+    inner: Any = {"type": ["string", "integer", "boolean"]}
+    avro: Any = LONG
+    for depth in range(40):
+        inner = {"type": "object", "additionalProperties": inner}
+        inner = {"type": "array", "items": inner} if depth % 2 else inner
+        avro = {"type": "map", "values": avro}
+    assert len(aliases(orders().pull(snapshot(json_field(inner))))) == 1
+    assert len(aliases(orders().pull(snapshot(field(avro))))) == 1
