@@ -1,9 +1,5 @@
 """The command line: wires the commands, and turns every way they can end into an exit code and at most
-three lines.
-
-Exit codes: 0 done; 1 something would change; 2 error; 3 a merge conflict was left; 4 incompatible change
-refused; 130 interrupted; 141 the
-reader of stdout went away.
+three lines (`exit_codes.py`).
 """
 
 from __future__ import annotations
@@ -26,10 +22,9 @@ from kgen_runtime.reporting import std_streams
 
 from .. import __version__
 from ..errors import IncompatibleError, KgenError, PullInterruptedError, RulesError
-from ..project.interrupts import INTERRUPTED
 from .console import safe
+from .exit_codes import BROKEN_PIPE, ERROR, INCOMPATIBLE, INTERRUPTED
 
-ERROR, INCOMPATIBLE, BROKEN_PIPE = 2, 4, 141
 _CODES: dict[type[KgenError], int] = {
     IncompatibleError: INCOMPATIBLE,
     RulesError: INCOMPATIBLE,

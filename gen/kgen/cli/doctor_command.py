@@ -10,6 +10,7 @@ import typer
 from ..actions import doctor
 from . import shared_options
 from .console import Console
+from .exit_codes import ERROR
 
 _MARKS = {"ok": "ok", "warning": "--", "error": "!!"}
 
@@ -40,4 +41,4 @@ def command(
     well = all(f.state != "error" for f in findings)
     console.data({"version": 1, "ok": well, "findings": [asdict(f) for f in findings]})
     if not well:
-        raise typer.Exit(2)
+        raise typer.Exit(ERROR)

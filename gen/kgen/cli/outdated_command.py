@@ -11,6 +11,7 @@ from ..actions.inputs import Flags
 from ..listing import title
 from . import shared_options
 from .console import Console
+from .exit_codes import WOULD_CHANGE
 
 
 def command(
@@ -33,7 +34,7 @@ def command(
         console.line("everything is up to date")
     console.data({"version": 1, "subjects": [asdict(n) for n in found]})
     if found:
-        raise typer.Exit(1)
+        raise typer.Exit(WOULD_CHANGE)
 
 
 def _line(newer: outdated.Newer) -> str:

@@ -17,6 +17,7 @@ from ..model.project import package_folder
 from ..planning import plan, report
 from . import shared_options
 from .console import Console
+from .exit_codes import CONFLICT, WOULD_CHANGE
 
 _HEALED = {
     "forward": "an earlier pull was interrupted; it was finished first",
@@ -108,14 +109,14 @@ def _finish(console: Console, options: pull.PullOptions, result: pull.Result, ch
     if options.locked and result.lock_changes:
         console.say("error: kgen.lock is not up to date, and --locked forbids to change it")
         console.say("  hint: run `kgen pull`, and commit what it writes")
-        raise typer.Exit(1)
+        raise typer.Exit(WOULD_CHANGE)
     if check and (made.changes or made.conflicts):
-        raise typer.Exit(1)
+        raise typer.Exit(WOULD_CHANGE)
     if made.conflicts and not options.dry:
         shown = " ".join(f.path for f in made.conflicts[:_SHOWN])
         more = " …" if len(made.conflicts) > _SHOWN else ""
         console.say(f"conflicts in {len(made.conflicts)} file(s); once solved: kgen resolve {shown}{more}")
-        raise typer.Exit(3)
+        raise typer.Exit(CONFLICT)
     _next(console, made, result.written)
 
 

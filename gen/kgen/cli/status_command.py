@@ -10,6 +10,7 @@ from ..actions import status
 from ..project import mutex
 from . import shared_options
 from .console import Console
+from .exit_codes import WOULD_CHANGE
 
 
 def command(
@@ -35,4 +36,4 @@ def command(
     files = [asdict(e) for e in entries]
     console.data({"version": 1, "clean": not entries, "files": files, "notes": list(found.notes)})
     if entries:
-        raise typer.Exit(1)
+        raise typer.Exit(WOULD_CHANGE)

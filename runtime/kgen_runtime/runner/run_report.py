@@ -193,8 +193,9 @@ class RunReport:
             _say("waited", f"no longer waiting for {whom} ({seconds:g} s)", whom=whom, seconds=seconds)
 
     def _say_totals(self, counted: Figures) -> None:
-        by_policy = Counter({name: sum(group.count for group in PROGRESS.counts(name)) for name in _NAMES})
-        letters, dropped, logged = (by_policy[name] for name in _NAMES)
+        letters, dropped, logged = (
+            sum(group.count for group in PROGRESS.counts(name)) for name in ("dead_letter", "drop", "log")
+        )
         letters -= PROGRESS.passed[True]
         totals = {
             "read": counted.read.total(),

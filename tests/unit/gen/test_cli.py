@@ -209,7 +209,7 @@ from kgen_runtime import testing
 
 class Broker(testing.Memory):
     def find_topic(self, topic):
-        return None if topic == "orders.dlq" else super().find_topic(topic)
+        return None if topic.endswith(".dlq") else super().find_topic(topic)
 
     def creates_topics(self):
         return False
@@ -219,7 +219,8 @@ orders, out = (rt.Topic(name, key=rt.StringSerde(), value=rt.StringSerde()) for 
 flow = Dataflow("orders")
 read = rt.source("orders", flow, orders, kafka)
 unsent = rt.sink("out", read.oks, out, kafka)
-rt.route("errs", read.errs, unsent, policy=rt.DeadLetter("orders.dlq", kafka))
+rt.route("errs", read.errs, policy=rt.DeadLetter("orders.dlq", kafka))
+rt.route("unsent", unsent, policy=rt.DeadLetter("out.dlq", kafka, create=False))
 """
 
 
@@ -234,7 +235,8 @@ def test_doctor_looks_at_what_a_flow_reads_and_writes(capsys, tmp_path, monkeypa
     assert [each[:3] for each in findings[at + 1 :]] == [
         ["topic orders", "ok", "read, 1 partition(s) (step orders.orders)"],
         ["topic out", "ok", "written, 1 partition(s) (step orders.out)"],
-        ["topic orders.dlq", "error", "the topic is not on the broker (step orders.errs.dead_letter)"],
+        ["topic orders.dlq", "ok", "will be created, with 1 partition(s) (step orders.errs.dead_letter)"],
+        ["topic out.dlq", "error", "the topic is not on the broker (step orders.unsent.dead_letter)"],
     ]
     for name, expected in (
         ("unfinished:flow", "ZeroDivisionError: division by zero (at unfinished.py:1)"),
