@@ -178,12 +178,3 @@ def test_letters_one_by_one(dev: Dev, topic: str) -> None:
     wanted = LetterFilter(keys=(b"k",))
     some = [raw.offset for raw, _ in reading.read_letters(Kafka(dev.brokers), topic, wanted, limit=2)]
     assert some == [0, 1]
-
-
-def test_no_letter_is_lost_where_the_consumer_is_asked_for_a_token(
-    dev: Dev, topic: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That polls the consumer: what a poll takes, no batch has."""
-    letters.write(dev.brokers, topic, [(b"k", b"v", letters.kgen(offset=n)) for n in range(3)], 1)
-    monkeypatch.setattr(reading, "ask_for_token", lambda consumer: consumer.poll(3))
-    assert listed(capsys, topic)["letters"] == 3
