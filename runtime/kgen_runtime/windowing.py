@@ -152,7 +152,7 @@ def collect_window(
     up: KeyedStream[Any],
     clock: Clock[Any, Any],
     windower: Windower[Any],
-    into: type[Any] = list,
+    into: Any = list,
     ordered: bool = True,
 ) -> WindowSplit[Any, Any]:
     """`windowing.collect_window` with `errs`: the values of a window in a list, set or dict.

@@ -7,10 +7,9 @@ raises stops the flow. So it is asked for in a step before, which passes on the 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Callable, Final  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
 
 import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
