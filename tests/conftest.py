@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.kafka.tansu import LACKS
+
+settings.register_profile("kgen", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("kgen")
 
 if TYPE_CHECKING:
     from kgen.dev import Dev
