@@ -234,7 +234,15 @@ def _plan(
             *new_schemas.notes(old, after, keeps_raw=settings.out_of_range == "raw"),
         ),
         topic_changes(modules.old, modules.new, settings.topics, _tables(project)),
-        impact_of.uses(request.root, files, modules, known, project.fullnames, merged=merged),
+        impact_of.uses(
+            request.root,
+            files,
+            modules,
+            known,
+            project.fullnames,
+            merged=merged,
+            pydantic=project.model_generator is not None,
+        ),
     )
     return Prepared(made, old, new, before, after)
 

@@ -18,6 +18,7 @@ Part: TypeAlias = Literal["key", "value", "name"]
 
 _BOTH = "rt.EitherSerde"
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
+_KIND_OF = {"rt.JsonSerde": "dataclass", "rt.PydanticSerde": "pydantic model"}
 _FORMAT_OF = {serde: name for name, (_, serde) in FORMATS.items()}
 
 
@@ -76,6 +77,8 @@ def _changes(
     for role in (r for r in ROLES if r in old and r in new):
         if _differs(old[role], new[role]):
             before, after = _shown(old[role]), _shown(new[role])
+            if before == after:  # the same type by name, as another kind of class
+                before, after = _with_kind(old[role], before), _with_kind(new[role], after)
             chosen = getattr(settings, role) is not None
             notes = _notes(table, role, old[role], new[role], chosen)
             text = "; ".join([f"{role} of {title(topic)}: {before} -> {after}", *notes])
@@ -96,6 +99,11 @@ def _shown(half: Half) -> str:
     plain = {name: kind for name, (kind, _) in FORMATS.items()}
     ambiguous = format_ and list(plain.values()).count(plain[format_]) > 1
     return f"{type_} ({format_})" if ambiguous else type_
+
+
+def _with_kind(half: Half, shown: str) -> str:
+    kind = _KIND_OF.get(half.serde)
+    return f"{shown} ({kind})" if kind else shown
 
 
 def _notes(table: str, role: str, old: Half, new: Half, chosen: bool) -> Iterator[str]:

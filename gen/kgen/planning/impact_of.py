@@ -31,11 +31,13 @@ def uses(
     present: Collection[str],
     *,
     merged: bool,
+    pydantic: bool = False,
 ) -> tuple[Use, ...]:
     """The lines that use what changes, and those that keep state of it, as the plan writes the files: what a
     merge corrects is not among them. With `merged` they are numbered as in these, else as on disk.
 
-    `changes` are those of each subject, `present` the full names of the types that have classes now.
+    `changes` are those of each subject, `present` the full names of the types that have classes now;
+    `pydantic`: those of JSON Schemas are pydantic models.
     """
     every = [change for found in changes.values() for change in found.changes]
     affected = generated_changes(modules.old, modules.new, _renames(every))
@@ -44,7 +46,7 @@ def uses(
     owned = {a.path: a.content if merged or a.op in _MERGED else None for a in actions if a.kind == "owned"}
     files = dict(_files(root, owned))
     sources = {path: module.sources.keys() for path, module in {**modules.new, **modules.old}.items()}
-    kept = keeping(files, sources, changes, present)
+    kept = keeping(files, sources, changes, present, pydantic=pydantic)
     found = {*impact(affected, modules.old_texts, files, modules.new_texts), *kept}
     return tuple(sorted(found if merged else _as_on_disk(root, found, owned)))
 

@@ -25,10 +25,14 @@ _MATTER = frozenset(
 _READ = "changes: it is read as old messages are"
 _PLAIN = "changes: what was kept of it stays as it is"
 _BY_NAME = "changes: what was kept of it has what is still there, and defaults for the rest"
+_AS_IT_WAS = "changes: what was kept of it is loaded as it was, without what came since"
+_NOT_FOUND = "is gone: the run ends at one that was kept"
 _GONE = "is gone: the flow will not start with one that was kept by itself"
 
 
-def fates(change: SchemaChange, present: Collection[str]) -> Iterator[tuple[str, str]]:
+def fates(
+    change: SchemaChange, present: Collection[str], *, pydantic: bool = False
+) -> Iterator[tuple[str, str]]:
     """Each type that is read otherwise now, by the short name that its class has in most schemas, and what
     becomes of what was kept of it. `present` are the full names of all types that have classes now.
     """
@@ -36,7 +40,7 @@ def fates(change: SchemaChange, present: Collection[str]) -> Iterator[tuple[str,
         return
     old, new = change.schemas
     if not isinstance(old, Schema) or not isinstance(new, Schema):
-        yield from _plain_fates(change, old, new)
+        yield from _plain_fates(change, old, new, pydantic=pydantic and isinstance(new, JsonSchema))
         return
     back = {after: before for before, after in type_pairs(old, new).items()}
     near = {short(name) for name in new.names}  # in another subject a short name says nothing
@@ -49,12 +53,17 @@ def fates(change: SchemaChange, present: Collection[str]) -> Iterator[tuple[str,
             yield short(name), _READ if name in present or short(name) in near else _GONE
 
 
-def _plain_fates(change: SchemaChange, old: AnySchema, new: AnySchema) -> Iterator[tuple[str, str]]:
+def _plain_fates(
+    change: SchemaChange, old: AnySchema, new: AnySchema, *, pydantic: bool
+) -> Iterator[tuple[str, str]]:
     """Of types of JSON Schemas, and of a subject whose schemas changed their language."""
     names = [JsonNames(it, "the value") if isinstance(it, JsonSchema) else None for it in (new, old)]
     for place in sorted({c.owner for c in change.changes if c.kind in _MATTER}):
         known = (it.natural(place) for it in names if it is not None and place in it.schema.names)
-        yield next(known, "the value"), _BY_NAME if place else _PLAIN
+        fate = _BY_NAME if place else _PLAIN
+        if place and pydantic:
+            fate = _AS_IT_WAS if place in new.names else _NOT_FOUND
+        yield next(known, "the value"), fate
 
 
 def matter(changes: Iterable[Change]) -> bool:

@@ -61,10 +61,13 @@ def keeping(
     generated: Mapping[str, Collection[str]],
     changes: Mapping[str, SchemaChange],
     present: Collection[str],
+    *,
+    pydantic: bool = False,
 ) -> tuple[Use, ...]:
     """A use for each stateful step and what becomes of its state. `files` are the user's, `{relative path:
     text}`, `generated` has the subjects that each generated module is made from, by path, `changes` what
-    changed in each subject, `present` the full names of the types that have classes now.
+    changed in each subject, `present` the full names of the types that have classes now; `pydantic`: those of
+    JSON Schemas are pydantic models.
     """
     changed = {subject for subject, change in changes.items() if matter(change.changes)}
     sources = {_dotted(path): changed.intersection(subjects) for path, subjects in generated.items()}
@@ -73,7 +76,7 @@ def keeping(
     known = {found.name: found for found in _read(files)}
     near = {each.name: _near(each, known, sources) for each in known.values() if each.steps}
     wanted = set().union(*near.values())
-    fate = {subject: frozenset(fates(changes[subject], present)) for subject in wanted}
+    fate = {subject: frozenset(fates(changes[subject], present, pydantic=pydantic)) for subject in wanted}
     return tuple(sorted(use for name, found in near.items() for use in _uses(known[name], found, fate)))
 
 

@@ -101,5 +101,26 @@ def test_there_and_back(project: Path, kgen: Any) -> None:
     settings.write_text(settings.read_text().replace('"pydantic"', '"dataclasses"'))
     code, out, err = kgen("pull")
     assert code == 0, (out, err)
+    assert "~ value of orders: Order (pydantic model) -> Order (dataclass)\n" in out
+    assert "~ key of orders: Key (pydantic model) -> Key (dataclass)\n" in out
     assert not (project / "streams/_generated/orders_models.py").exists()
     assert "datamodel_code_generator" not in (project / "kgen.lock").read_text()
+
+
+KEEPS = """
+
+def keep(stream: op.KeyedStream[orders.Order]) -> None:
+    op.collect("last", stream, timeout=TIMEOUT, max_size=3)
+"""
+
+
+def test_the_plan_says_that_pydantic_objects_are_kept_as_they_are(
+    project: Path, registry: Any, kgen: Any
+) -> None:
+    flow = project / "streams/flows/orders.py"
+    flow.write_text(flow.read_text() + "\n\nfrom bytewax import operators as op\n" + KEEPS)
+    registry.add("orders-value", order(more=STRING), kind="JSON")
+    code, out, err = kgen("pull")
+    assert code == 0, err
+    changes = "Order, which changes: what was kept of it is loaded as it was, without what came since"
+    assert f"step last keeps state of {changes}\n" in out
