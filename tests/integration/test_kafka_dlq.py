@@ -169,6 +169,16 @@ def test_a_topic_that_takes_less_than_a_letter_has(
     assert (found.lost, found.repeated) == ([], {})
 
 
+def test_a_topic_that_keeps_messages_for_less_time_than_letters_are_old(
+    kafka: AnyBroker, new_topic: NewTopic, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, topic = new_topic("orders", retention_ms=86_400_000), new_topic("dlq", retention_ms=-1)
+    letters.write(kafka.bootstrap, topic, [(b"k", b"v", own(target, n, partition=b"0")) for n in range(3)])
+    assert app.run(["dlq", "replay", topic, "--brokers", kafka.bootstrap]) == 0
+    err = capsys.readouterr().err
+    assert err.count(f"warning: topic {target} keeps messages for 1 days (retention.ms)") == 1
+
+
 @pytest.fixture
 def guarded(kafka_here: None, tmp_path: Path) -> Iterator[KafkaBroker]:
     with KafkaCluster(tmp_path, settings=GUARDED) as cluster:
@@ -194,9 +204,11 @@ def test_the_least_rights(
             err = capsys.readouterr().err
             assert '"pw"' not in err
             assert code in (0, 2)
+            seen.append(err)
             return text in err if text else code == 0
 
-        wait_for(found, text or "all rights")
+        seen: list[str] = []
+        wait_for(found, text or "all rights", seconds=60, explain=lambda: seen[-1])
 
     refused("error: the broker refuses to let it be read")
     allow(guarded.bootstrap, "TOPIC", "dlq", "READ")

@@ -144,6 +144,8 @@ class _Replay:
         self._others: dict[int, list[tuple[int, LetterFilter]]] = {}
         self._reached: dict[int, int] = {}
         self._partitions = 1
+        self._now = 0
+        self._warned: set[str] = set()
         self._began = self._started = time.monotonic()
         self._in_transaction = self._bytes = self._handled = 0
 
@@ -170,6 +172,7 @@ class _Replay:
     def _batch(self, messages: Sequence[Any]) -> bool:
         """Whether the limit has let all of them pass."""
         order, totals, limit = self._order, self._totals, self._order.limit
+        self._now = time.time_ns() // 1_000_000
         every = order.wanted.empty and not any(self._others.values())
         for message in messages:
             if limit is not None and self._handled >= limit:
@@ -249,9 +252,11 @@ class _Replay:
         if quarantined:  # as it stands
             sent, number, timestamp = list(headers), message.partition(), timestamp_of(message)
         else:
-            now = time.time_ns() // 1_000_000
-            sent = replayed_headers(headers, letter.fingerprint, letter.replays, now)
+            sent = replayed_headers(headers, letter.fingerprint, letter.replays, self._now)
             number, timestamp = letter.partition if topic == letter.topic else None, letter.timestamp
+        kept = target.kept_ms
+        if kept is not None and timestamp is not None and timestamp < self._now - kept:
+            self._warn(topic, kept)
         partition = number if number is not None and 0 <= number < target.partitions else -1
         value: Any = message.value()
         out = Outgoing(topic, value, key, partition, max(timestamp or 0, 0), sent, False)
@@ -265,6 +270,15 @@ class _Replay:
                 f"--fingerprint '!{letter.fingerprint}'.",
             ) from None
         return out, target.limit
+
+    def _warn(self, topic: str, kept: int) -> None:
+        """Once for each topic."""
+        if topic not in self._warned:
+            self._warned.add(topic)
+            self._say(
+                f"warning: topic {topic} keeps messages for {kept / 86_400_000:g} days (retention.ms) and "
+                "letters are older: they may be deleted before they are read"
+            )
 
     def _make_quarantine(self, place: str) -> None:
         name = self._order.quarantine

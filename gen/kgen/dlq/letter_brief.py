@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from kgen_runtime.messages import Headers
 from kgen_runtime.routing.letter_headers import KGEN, REPLAY_COUNT, read_letter
@@ -11,11 +11,17 @@ from kgen_runtime.routing.letter_headers import KGEN, REPLAY_COUNT, read_letter
 from .letter_filter import time_of
 
 _FINGERPRINT_FORM: Final = re.compile(rb"[0-9a-f]{16}\Z")
-_MOST_TEXTS: Final = 10_000
+_MOST_KINDS: Final = 200_000
+_TEXT: Final = 300
+"""Bytes of a stage or topic that is kept."""
 _LONGEST: Final = 19
 """Digits of the numbers that are read here."""
 _FINGERPRINT, _STAGE, _TOPIC = f"{KGEN}fingerprint", f"{KGEN}stage", f"{KGEN}topic"
 _PARTITION, _TIMESTAMP, _FIRST_SEEN = f"{KGEN}partition", f"{KGEN}timestamp", f"{KGEN}first-seen"
+
+
+_Kind: TypeAlias = "tuple[bytes | None, bytes | None, bytes | None, bytes | None]"
+"""Fingerprint, stage, topic and partition, as headers have them."""
 
 
 class LetterBrief(NamedTuple):
@@ -34,7 +40,7 @@ class BriefReader:
     """Reads what is needed of letters, one after the other."""
 
     def __init__(self) -> None:
-        self._texts: dict[bytes, str] = {}
+        self._kinds: dict[_Kind, tuple[str, str, str, int | None]] = {}
 
     def read(self, key: bytes | None, headers: Headers, timestamp: int | None) -> LetterBrief:
         """The same as of `read_letter`: kgen's own headers, if they are the last ones and all as kgen writes
@@ -42,21 +48,22 @@ class BriefReader:
         """
         if headers and headers[-1][0].startswith(KGEN):
             found = dict(headers)
-            fingerprint, stage, topic = found.get(_FINGERPRINT), found.get(_STAGE), found.get(_TOPIC)
-            if fingerprint and stage and topic and _FINGERPRINT_FORM.match(fingerprint):
-                numbers = (found.get(_PARTITION), found.get(_TIMESTAMP), found.get(_FIRST_SEEN))
-                count = found.get(REPLAY_COUNT)
-                if all(map(_is_number, numbers)) and _is_number(count):
-                    partition, original, seen = (None if n is None else int(n) for n in numbers)
-                    return LetterBrief(
-                        self._text(fingerprint),
-                        self._text(stage),
-                        self._text(topic),
-                        partition,
-                        timestamp if original is None else original,
-                        0 if count is None else int(count),
-                        timestamp if seen is None else seen,
-                    )
+            get = found.get
+            kind = get(_FINGERPRINT), get(_STAGE), get(_TOPIC), get(_PARTITION)
+            known = self._kinds.get(kind) or self._kind(kind)
+            original, seen, count = get(_TIMESTAMP), get(_FIRST_SEEN), get(REPLAY_COUNT)
+            if (
+                known is not None
+                and (original is None or (original.isdigit() and len(original) < _LONGEST))
+                and (seen is None or (seen.isdigit() and len(seen) < _LONGEST))
+                and (count is None or (count.isdigit() and len(count) < _LONGEST))
+            ):
+                return LetterBrief(
+                    *known,
+                    timestamp if original is None else int(original),
+                    0 if count is None else int(count),
+                    timestamp if seen is None else int(seen),
+                )
         letter = read_letter(key, None, headers, timestamp)
         return LetterBrief(
             letter.fingerprint,
@@ -68,14 +75,21 @@ class BriefReader:
             time_of(letter, timestamp),
         )
 
-    def _text(self, data: bytes) -> str:
-        known = self._texts.get(data)
-        if known is None:
-            known = data.decode(errors="backslashreplace")
-            if len(self._texts) < _MOST_TEXTS and len(data) <= 300:
-                self._texts[data] = known
-        return known
+    def _kind(self, kind: _Kind) -> tuple[str, str, str, int | None] | None:
+        """What many letters share; None if it is not as kgen writes it."""
+        fingerprint, stage, topic, partition = kind
+        if not (fingerprint and stage and topic and _FINGERPRINT_FORM.match(fingerprint)):
+            return None
+        if partition is not None and not (partition.isdigit() and len(partition) < _LONGEST):
+            return None
+        if max(len(stage), len(topic)) > _TEXT:
+            return None
+        number = None if partition is None else int(partition)
+        found = fingerprint.decode(), _text(stage), _text(topic), number
+        if len(self._kinds) < _MOST_KINDS:
+            self._kinds[kind] = found
+        return found
 
 
-def _is_number(value: bytes | None) -> bool:
-    return value is None or (value.isdigit() and len(value) < _LONGEST)
+def _text(data: bytes) -> str:
+    return data.decode(errors="backslashreplace")

@@ -173,6 +173,8 @@ class LetterReader:
             partition = message.partition() or 0
             low, _ = watermarks(self._consumer, self.topic, partition)
             self._consumer.seek(TopicPartition(self.topic, partition, low))
+        elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return  # nothing is committed, so no group is needed
         elif error.code() not in PASSING and not error.retriable():
             raise topic_unreadable_error(self.topic, error, message.partition())
 

@@ -22,12 +22,15 @@ _SURELY: Final = 65_536
 
 @dataclass(frozen=True)
 class ReplayTarget:
-    """A topic to send to: its partitions, the largest batch it takes, whether messages need a key."""
+    """A topic to send to: its partitions, the largest batch it takes, whether messages need a key, and for
+    how many milliseconds after their timestamps it keeps them (None: for ever, or not known).
+    """
 
     topic: str
     partitions: int
     limit: int = _NO_LIMIT
     compacted: bool = False
+    kept_ms: int | None = None
 
     def check(self, out: Outgoing) -> None:
         """Raises `RefusedError` for a message that it does not take."""
@@ -82,7 +85,9 @@ class ReplayTargets:
                 "--fingerprint '!HEX'.",
             )
         settings = self._kafka.topic_settings(topic)
-        return ReplayTarget(topic, partitions, settings.batch_limit or _NO_LIMIT, settings.compacted)
+        return ReplayTarget(
+            topic, partitions, settings.batch_limit or _NO_LIMIT, settings.compacted, settings.kept_ms
+        )
 
     def _partitions(self, topic: str, letter: str) -> int | None:
         where = f"topic {topic}, for {letter}"

@@ -9,8 +9,25 @@ from kgen_runtime.routing.letter_headers import REPLAY_COUNT, REPLAY_HISTORY, or
 
 _MOST_ROUNDS: Final = 20
 """Rounds that the history has: the last ones."""
+_MOST_NAMES: Final = 10_000
 _LONGEST: Final = 60
 """Bytes of one of them: what is longer was not written by a replay."""
+
+
+class _HeaderKinds(dict[str, str]):
+    """What becomes of headers by their names, which are few: `kept`, `history` or `dropped`."""
+
+    def __missing__(self, name: str) -> str:
+        if name == REPLAY_HISTORY:
+            kind = "history"
+        else:
+            kind = "kept" if name != REPLAY_COUNT and original_headers(((name, None),)) else "dropped"
+        if len(self) < _MOST_NAMES:
+            self[name] = kind
+        return kind
+
+
+_KINDS: Final = _HeaderKinds()
 
 
 def replayed_headers(
@@ -21,12 +38,16 @@ def replayed_headers(
     """
     history = b""
     kept: list[tuple[str, str | bytes | None]] = []
-    for header in original_headers(headers):
-        name, value = header
-        if name == REPLAY_HISTORY:
-            history = value or b""
-        elif name != REPLAY_COUNT:
+    for header in headers:
+        kind = _KINDS[header[0]]
+        if kind == "kept":
             kept.append(header)
+        elif kind == "history":
+            history = header[1] or b""
+    if not history:
+        kept.append((REPLAY_COUNT, b"%d" % (replays + 1)))
+        kept.append((REPLAY_HISTORY, f"{fingerprint}@{now}".encode()[:_LONGEST]))
+        return kept
     rounds = [
         each for each in history[-2 * _MOST_ROUNDS * _LONGEST :].split(b",") if 0 < len(each) <= _LONGEST
     ]
