@@ -35,6 +35,11 @@ MAX_CAUSES: Final = 100
 class KgenError(Exception):
     """An error that a user can act on: what happened, where, and a hint of what to do."""
 
+    # Also of a subclass of the user's whose `__init__` does not call this one.
+    what: str = ""
+    where: str | None = None
+    hint: str | None = None
+
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
         super().__init__(what)
         self.what = what
@@ -42,7 +47,7 @@ class KgenError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        lines = [self.what]
+        lines = [str(self.what) or super().__str__()]  # users raise `rt.Reject(5)` too
         if self.where:
             lines.append(f"  at {self.where}")
         if self.hint:

@@ -188,7 +188,8 @@ def _as_text(name: object) -> str:
 
 
 def _message(error: BaseException, cause: BaseException) -> str:
-    text = bounded(_text(error), MAX_PROBLEMS if getattr(error, "problems", ()) else MAX_MESSAGE)
+    several = isinstance(error, KgenError) and bool(getattr(error, "problems", None))
+    text = bounded(_text(error), MAX_PROBLEMS if several else MAX_MESSAGE)
     if cause is error:
         return text
     below = f" (caused by {named_text(class_name(cause), _text(cause))})"
@@ -196,12 +197,14 @@ def _message(error: BaseException, cause: BaseException) -> str:
 
 
 def _text(error: BaseException) -> str:
-    if isinstance(error, KgenError):
-        text = f"{error.what} (at {error.where})" if error.where else error.what
+    try:
+        if not isinstance(error, KgenError):
+            return str(error) or type(error).__name__
+        text = str(error.what) or Exception.__str__(error) or type(error).__name__
+        if error.where:
+            text = f"{text} (at {error.where})"
         # A setting may take such messages, and the reader of a dead letter needs its name.
         return f"{text}. {error.hint}" if isinstance(error, DecodeError) and error.hint else text
-    try:
-        return str(error) or type(error).__name__
     except Exception:  # noqa: BLE001 - the user's own __str__
         return f"{type(error).__name__}, whose __str__ raises"
 

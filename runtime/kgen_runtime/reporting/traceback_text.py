@@ -60,9 +60,12 @@ def _place(at: TracebackType) -> str:
 
 
 def _last_line(error: BaseException) -> str:
-    if isinstance(error, _WITH_ADVICE) or hasattr(error, "__notes__"):
-        of_it = tb.TracebackException(type(error), error, error.__traceback__, lookup_lines=False)
-        return "".join(of_it.format_exception_only())
+    try:
+        if isinstance(error, _WITH_ADVICE) or hasattr(error, "__notes__"):
+            of_it = tb.TracebackException(type(error), error, error.__traceback__, lookup_lines=False)
+            return "".join(of_it.format_exception_only())
+    except Exception:  # noqa: BLE001, S110 - the user's own __getattr__
+        pass
     kind = type(error)
     name = (
         kind.__qualname__
@@ -72,5 +75,5 @@ def _last_line(error: BaseException) -> str:
     try:
         text = str(error)
     except Exception:  # noqa: BLE001 - the user's own __str__
-        return "".join(tb.format_exception_only(kind, error))
+        text = "<exception str() failed>"  # as Python says it
     return f"{name}: {text}\n" if text else f"{name}\n"

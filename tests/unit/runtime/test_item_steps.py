@@ -308,3 +308,42 @@ def test_filter_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any
 @given(ITEMS, answers(st.text(max_size=3)))
 def test_key_on_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.key_on, items, made.__getitem__) == (of_bytewax(op.key_on, items, made.__getitem__), [])
+
+
+class Delegates(Exception):
+    """Looks everything up in a part that it does not have."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.response, name)
+
+
+class NoStock(rt.Reject):
+    def __init__(self, sku: str) -> None:
+        self.sku = sku
+
+
+class MuteObject:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (lambda: rt.Reject(5), "5"),  # type: ignore[arg-type]
+        (lambda: rt.Reject(""), "Reject"),
+        (lambda: rt.Reject(MuteObject()), "Reject, whose __str__ raises"),  # type: ignore[arg-type]
+        (lambda: NoStock("sku-1"), "sku-1"),
+        (lambda: Delegates("no response"), "no response"),
+    ],
+    ids=["number", "empty", "mute", "own __init__", "__getattr__"],
+)
+def test_an_error_of_any_make_becomes_a_failure(error: Callable[[], Exception], text: str) -> None:
+    def fails(item: Any) -> Any:
+        if item.value == "bad":
+            raise error()
+        return item
+
+    oks, errs = through(rt.map, [message("bad"), message("good")], fails)
+    assert values(oks) == ["good"]
+    assert [each.message for each in errs] == [text]
