@@ -28,6 +28,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "boolean": (bool,),
     "null": (type(None),),
 }
+_JSON_TYPES: Final = {**_TYPES, "array": (list,), "object": (dict,)}
 
 
 def one_schema(text: str, references: Mapping[str, str]) -> dict[str, Any]:
@@ -141,15 +142,17 @@ def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
         found["pattern"] = value["pattern"]
     if value.get("format") in _FORMATS and types in ("string", ["string", "null"], ["null", "string"]):
         found["format"] = value["format"]
-    if isinstance(value.get("enum"), list) and value["enum"]:
-        found["enum"] = [_exact(each) for each in value["enum"]]
-    if "const" in value:
-        found["const"] = _exact(value["const"])
+    if isinstance(value.get("nullable"), bool):
+        found["nullable"] = value["nullable"]
+    if isinstance(value.get("enum"), list):
+        symbols = [it for each in value["enum"] if _is_of_type(it := _exact(each), found)]
+        if symbols:
+            found["enum"] = symbols
+    if "const" in value and _is_of_type(constant := _exact(value["const"]), found):
+        found["const"] = constant
     required = value.get("required")
     if isinstance(required, list):
         found["required"] = [name for name in required if isinstance(name, str)]
-    if isinstance(value.get("nullable"), bool):
-        found["nullable"] = value["nullable"]
     return found
 
 
@@ -176,6 +179,16 @@ def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
     if isinstance(value, list | dict) or "const" in schema or "pattern" in schema:
         return False
     return any(type(value) in _TYPES.get(name, ()) for name in _types(schema))
+
+
+def _is_of_type(value: Any, schema: Mapping[str, Any]) -> bool:
+    """Whether a value may have the schema's type; what has another one would be a type that no default or
+    value fits.
+    """
+    types = _types(schema)
+    fits = type(value) is float and value.is_integer() and "integer" in types
+    fits = fits or (value is None and schema.get("nullable") is True)
+    return not types or fits or any(type(value) in _JSON_TYPES.get(name, ()) for name in types)
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:

@@ -82,6 +82,26 @@ def test_a_default_is_kept_if_it_is_of_the_type(schema: dict[str, Any], kept: bo
 
 
 @pytest.mark.parametrize(
+    ("schema", "kept"),
+    [
+        ({"type": "string", "const": ["list"]}, {}),
+        ({"type": "string", "const": "list"}, {"const": "list"}),
+        ({"type": ["string", "array"], "const": ["list"]}, {"const": ["list"]}),
+        ({"type": "boolean", "const": 1}, {}),
+        ({"type": "number", "const": 1}, {"const": 1}),
+        ({"type": "integer", "enum": ["1", True, 2]}, {"enum": [2]}),
+        ({"type": "string", "enum": [1, None]}, {}),
+        ({"type": "string", "enum": ["a", None], "nullable": True}, {"enum": ["a", None]}),
+        ({"enum": [1, None, "a"]}, {"enum": [1, None, "a"]}),
+    ],
+)
+def test_constants_of_another_type_are_left_out(schema: dict[str, Any], kept: dict[str, Any]) -> None:
+    """Of a list for a string the generator wrote `list[str] = None`, which type checkers refuse."""
+    found = whole({"type": "object", "properties": {"a": schema}})["properties"]["a"]
+    assert {name: found[name] for name in ("const", "enum") if name in found} == kept
+
+
+@pytest.mark.parametrize(
     ("pattern", "kept"), [("^a+$", True), ("(?=a)a", False), (r"(a)\1", False), ("(", False)]
 )
 def test_a_pattern_is_kept_if_it_cannot_backtrack(pattern: str, kept: bool) -> None:
