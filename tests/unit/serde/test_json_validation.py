@@ -116,6 +116,15 @@ def test_a_version_that_cannot_be_used_fails_its_own_messages() -> None:
         decode(JsonSerde[Any](Schemas("s", (odd,)), {}, validate=True))
 
 
+def test_required_as_draft_3_has_it_counts_for_nothing() -> None:
+    """Jackson's generator writes it, without `$schema`; the validator refused the whole schema."""
+    properties = {"id": {"type": "integer", "required": True, "maximum": 5}, "required": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": ["id"]}
+    assert pointers(schema, '{"id": 5, "required": "a"}') == []
+    assert pointers(schema, '{"id": 6, "required": 1}') == ["/id", "/required"]
+    assert pointers(schema, '{"required": "a"}') == [""]
+
+
 def test_what_is_written_is_valid() -> None:
     for serde in (SERDE, BARE):
         encoder: Any = serde.encoder(SchemaStore(None), "value")

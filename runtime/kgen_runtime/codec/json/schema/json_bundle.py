@@ -104,6 +104,8 @@ class _Copier:
         for keyword in ("$id", "id"):
             if isinstance(keywords.get(keyword), str) and not keywords[keyword].startswith("#"):
                 del keywords[keyword]
+        if isinstance(keywords.get("required"), bool):
+            del keywords["required"]  # draft 3's, which Jackson writes: a validator would refuse the schema
         if spot.pointer == spot.resource.pointer:
             draft = _draft(spot.resource)
             keywords["$schema"] = _DIALECTS[draft]
