@@ -18,6 +18,7 @@ from ..errors import ConfigError
 _NO_LIMIT: Final = 1 << 40
 _SURELY: Final = 65_536
 """Bytes of headers that are looked at where a message is checked for its size."""
+_ELSEWHERE: Final = "Send it to another one (--to TOPIC), or leave such letters out: --fingerprint '!HEX'."
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,7 @@ class ReplayTargets:
             raise ConfigError(
                 "the topic to send to is not on the broker",
                 where=f"topic {topic}, for {letter}",
-                hint="Create it, send to another one (--to TOPIC), or leave such letters out: "
-                "--fingerprint '!HEX'.",
+                hint=f"Create it. {_ELSEWHERE}",
             )
         settings = self._kafka.topic_settings(topic)
         return ReplayTarget(
@@ -95,11 +95,13 @@ class ReplayTargets:
             found = self._kafka.find_topic(topic)
         except KafkaException as error:
             reason: KafkaError = error.args[0]
-            rights = (
-                "Give the user DESCRIBE and WRITE on the topic." if reason.code() in DENIED else "Try again."
-            )
+            hint = "Try again."
+            if reason.code() in DENIED:
+                hint = "Give the user DESCRIBE and WRITE on the topic."
+            elif reason.code() == KafkaError.TOPIC_EXCEPTION:  # letters of others may name anything
+                hint = _ELSEWHERE
             raise ConfigError(
-                f"the broker does not show the topic to send to: {reason.str()}", where=where, hint=rights
+                f"the broker does not show the topic to send to: {reason.str()}", where=where, hint=hint
             ) from None
         if found is not None and found.allowed is not None and "WRITE" not in found.allowed:
             raise ConfigError(

@@ -97,6 +97,8 @@ def topic_unreadable_error(topic: str, error: KafkaError, partition: int | None 
     hint = None
     if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
         hint = "Give the user READ on the topic."
+    elif error.code() == KafkaError.TOPIC_EXCEPTION:
+        hint = "Names of topics are 1 to 249 letters, digits, '.', '_' and '-'."
     return SourceError(f"the broker refuses to let it be read: {error.str()}", where=where, hint=hint)
 
 

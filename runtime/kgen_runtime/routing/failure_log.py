@@ -6,7 +6,9 @@ import logging
 import threading
 from typing import Final
 
+from ..flow.argument_checks import shown
 from ..messages import Failure
+from ..reporting.call_site import wrong_argument
 from .policy import Policy, described
 
 log = logging.getLogger("kgen_runtime.errs")
@@ -26,11 +28,17 @@ class Log(Policy):
     Ordering: messages that did not fail keep theirs. Delivery: the message is not written anywhere, so it is
     lost but for this line; after a crash failures of the last epoch are counted again. Together with another
     policy, `(rt.Log(), rt.DeadLetter(...))`, it says what that one puts aside.
+
+    Raises `FlowError` for a level that is not one of `logging`'s numbers.
     """
 
     name = "log"
 
     def __init__(self, level: int = logging.ERROR) -> None:
+        if isinstance(level, bool) or not isinstance(level, int):
+            raise wrong_argument(
+                f"rt.Log: invalid level={shown(level)}: expected a number", "logging.WARNING, for example."
+            )
         self._level = level
         self._lock = threading.Lock()
         self._counts: dict[str, int] = {}

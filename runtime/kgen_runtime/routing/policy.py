@@ -15,13 +15,13 @@ from bytewax.inputs import AbortExecution
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from ..errors import FlowError, KgenError, ProcessingError, named_text
-from ..flow.argument_checks import check_failure, explaining
+from ..flow.argument_checks import check_failure, check_function, explaining
 from ..flow.failures import MAX_TRACEBACK, class_name, shown_class
 from ..messages import Failure
 from ..metrics import handled
 from ..recovery.folder import hold_for_bytewaxs_runner
 from ..reporting.call_site import failed_line, step_line
-from ..reporting.printable import bounded
+from ..reporting.printable import bounded, escaped
 from ..reporting.progress import PROGRESS
 from .step_keeper import StepWishes
 
@@ -129,6 +129,7 @@ def pass_on(policies: Sequence[Policy], up: Stream[Failure]) -> None:
             raise FlowError(
                 f"policy {name} does nothing", hint=f"Give {name} a method handle(self, failures)."
             )
+        check_function(f"policy {type(each).__name__}", "handle", each.handle)
         names[each.name] += 1
         number = names[each.name]
         each.build(each.name if number == 1 else f"{each.name}_{number}", up)
@@ -141,14 +142,17 @@ def count(policy: Policy, failures: Sequence[Failure], target: str = "") -> None
 
 
 def described(failure: Failure, more: str = "") -> str:
-    """One line on a failure, with `more` at its end, and its traceback where there is one."""
+    """One line on a failure, with `more` at its end, and its traceback where there is one. Texts of others
+    can neither drive a terminal nor look like lines of the log.
+    """
     raw = failure.original
     at = f"{raw.topic or 'made in the flow'}" + (
         f"/{raw.partition} offset {raw.offset}" if raw.offset is not None else ""
     )
     why = f"{shown_class(failure.error_class)}: {failure.message}{more}"
-    text = f"{failure.step} {failure.stage.value} {at}: {why}"
-    return f"{text}\n{failure.traceback}" if failure.traceback else text
+    text = escaped(f"{failure.step} {failure.stage.value} {at}: {why}")
+    below = "\n".join(map(escaped, failure.traceback.split("\n")))
+    return f"{text}\n{below}" if below else text
 
 
 def _policy_error(step_id: str, error: Exception) -> ProcessingError:

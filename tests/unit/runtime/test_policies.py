@@ -201,3 +201,31 @@ def test_wrapping_a_policy_changes_nothing_of_what_the_recovery_store_is_keyed_b
     letters = rt.DeadLetter("a", kafka), rt.DeadLetter("b", kafka)
     wrapped = rt.ByStage({"decode": letters[0], "*": rt.ByStage({"*": letters[1]})})
     assert gates(wrapped) == gates(letters)
+
+
+class Awaited(rt.Policy):
+    async def handle(self, failures: list[rt.Failure]) -> None:  # type: ignore[override]
+        raise AssertionError("nothing awaits it")
+
+
+def test_a_policy_that_nothing_would_await_is_refused() -> None:
+    with pytest.raises(rt.FlowError, match="policy Awaited: handle is async"):
+        build(Awaited(), [])
+
+
+@pytest.mark.parametrize("level", ["info", None, True, 1.5])
+def test_a_level_that_logging_does_not_take_is_refused_at_once(level: Any) -> None:
+    with pytest.raises(rt.FlowError, match=r"rt\.Log: invalid level=") as caught:
+        rt.Log(level)
+    assert caught.value.hint
+    assert "test_policies.py" in str(caught.value.where)
+
+
+def test_a_message_of_others_cannot_pass_for_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    forged = "\x1b[2J\nERROR forged\r\x9b31m"
+    made = replace(failed(), message=forged, traceback=f'Traceback\n  File "x", line 1\nValueError: {forged}')
+    routed(rt.Log(), [made])
+    (line, *below) = caplog.messages[0].split("\n")
+    assert r"ValueError: \x1b[2J\nERROR forged\r\x9b31m" in line
+    assert below[:2] == ["Traceback", '  File "x", line 1']
+    assert all(each.isprintable() for each in [line, *below])
