@@ -23,6 +23,7 @@ import kgen_runtime as rt
 from kgen_runtime.codec import json_value_reader
 from kgen_runtime.codec.json.number_forms import NumberForm, fraction_of
 from kgen_runtime.codec.json.schema.json_bundle import SchemaBundle, bundle_schema
+from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.errors import ConfigError, DecodeError, EncodeError, SchemaError, ValidationError
 from kgen_runtime.flow.failures import failure
 from kgen_runtime.messages import RawMessage, Stage
@@ -123,6 +124,8 @@ def test_required_as_draft_3_has_it_counts_for_nothing() -> None:
     assert pointers(schema, '{"id": 5, "required": "a"}') == []
     assert pointers(schema, '{"id": 6, "required": 1}') == ["/id", "/required"]
     assert pointers(schema, '{"required": "a"}') == [""]
+    untyped = parse_json_schema(json.dumps(schema)).untyped  # what the plan says that validation enforces
+    assert [it.keyword for it in untyped] == ["maximum"]
 
 
 def test_what_is_written_is_valid() -> None:

@@ -64,9 +64,8 @@ def _add_fields(shape: ObjectShape, part: SchemaPart) -> None:
 
 def _add_required(shape: ObjectShape, part: SchemaPart) -> None:
     required = part.keywords.get("required", [])
-    if isinstance(required, bool):  # of a property, in draft 3
-        shape.untyped.append((part.spot, "required"))
-        return
+    if isinstance(required, bool):
+        return  # of a property, in draft 3: validation leaves it out, too
     if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
         raise SchemaError("required must be a list of names", where=f"{part.spot.where}/required")
     shape.is_record = shape.is_record or bool(required)
