@@ -117,7 +117,7 @@ def test_what_people_see(dev: Dev, topic: str, capsys: pytest.CaptureFixture[str
     letters.write(dev.brokers, topic, [(b"k", b"v", bad)])
     assert app.run(["dlq", "list", topic]) == 0
     out = capsys.readouterr().out
-    assert f"1 dead letters of 1 fingerprint in {topic}" in out
+    assert f"1 dead letter of 1 fingerprint in {topic}" in out
     assert "00aa00aa00aa00aa          1  decode" in out
     assert "DecodeError: \\x1b[2Jcleared the screen" in out
     assert "schema 12, topic a\\x07b, field lines[3].price" in out

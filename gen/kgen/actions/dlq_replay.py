@@ -88,7 +88,9 @@ def replay(
     """
     if topic in (order.to, order.quarantine):
         raise ConfigError(
-            "the letters would go to the topic they are read from", where=f"topic {topic}", hint="--to TOPIC"
+            "the letters would go to the topic they are read from",
+            where=f"topic {topic}",
+            hint=f"Name another one: {'--to' if topic == order.to else '--quarantine'} TOPIC.",
         )
     # The topic is looked at first: if it is absent, no other replay is to be fenced.
     with LetterReader(kafka, topic, progress) as reader:

@@ -56,7 +56,7 @@ def list_letters(
         console.line(f"no dead letters in {topic}" + (f" that fit, of {found.read:,}" if found.read else ""))
         return
     console.line(
-        f"{found.fitting:,} dead letters of {_counted(len(found.groups), 'fingerprint')} in {topic}"
+        f"{_counted(found.fitting, 'dead letter')} of {_counted(len(found.groups), 'fingerprint')} in {topic}"
         + (f", of {found.read:,} there" if found.read != found.fitting else "")
     )
     for group in shown:

@@ -92,8 +92,8 @@ def letter_lines(topic: str, shown: ShownLetter) -> Iterator[str]:
     if letter.cause_class not in ("", letter.error_class):
         yield f"  cause        {_cut(letter.cause_class)}"
     counts = [f"first {shown_time(letter.first_seen)}"] if letter.first_seen is not None else []
-    counts += [f"{letter.attempts} attempts"] if letter.attempts is not None else []
-    counts += [f"replayed {letter.replays} times"] if letter.replays else []
+    counts += [f"attempts: {letter.attempts}"] if letter.attempts is not None else []
+    counts += [f"replays: {letter.replays}"] if letter.replays else []
     yield f"  fingerprint  {', '.join([letter.fingerprint, *counts])}"
     if letter.topic:
         place = "".join(

@@ -123,6 +123,11 @@ def _imported(module: str) -> ModuleType:
         if not error.filename or error.filename.startswith("<"):
             raise  # of text that the user's code compiles
         raise _not_python(error, error.filename) from error
+    except SystemExit as error:  # a script: its exit would look like the end of the flow
+        where = failed_line("".join(traceback.format_exception(error))) or None
+        hint = 'Put that line under: if __name__ == "__main__":'
+        said = f": {error.code}" if isinstance(error.code, str) else ""
+        raise ConfigError(f"{module} exits while it is imported{said}", where=where, hint=hint) from error
 
 
 def _not_python(error: SyntaxError, file: str) -> ConfigError:

@@ -116,6 +116,8 @@ def test_a_colon_without_a_name_is_refused(module: str) -> None:
         ("import os\nflow = = 1\n", 2, "not valid Python: invalid syntax"),
         ("x = 1\nimport no_such_library\n", 2, "cannot be imported: No module named 'no_such_library'"),
         ("from os import no_such_name\n", 1, "cannot import name 'no_such_name' from 'os'"),
+        ("import sys\nsys.exit(0)\n", 2, "exits while it is imported"),
+        ("x = 1\nraise SystemExit('no brokers')\n", 2, "exits while it is imported: no brokers"),
     ],
 )
 @pytest.mark.parametrize("nested", [False, True])
