@@ -97,16 +97,19 @@ def filter_map(step_id: str, up: Stream[X], mapper: Callable[[X], Y | None]) -> 
 def key_on(step_id: str, up: Stream[X], key: Callable[[X], str]) -> Split[tuple[str, X]]:
     """`op.key_on` with `errs`: a keyed stream, for the steps that keep state of each key.
 
-    What `key` raises, and an item for which it returns something else than a `str`, goes to `errs`.
+    What `key` raises, and an item for which it returns something else than a `str`, or one that is not
+    Unicode (a lone surrogate, as JSON's "\\ud800" gives), goes to `errs`: Bytewax would stop at it.
     """
     note_step(step_id)
     check_function("rt.key_on", "key", key)
 
     def act(item: X) -> tuple[str, X]:
         made = key(item)
-        if isinstance(made, str):
-            return made, item
-        raise WrongReturn(key, "a str", made)
+        if not isinstance(made, str):
+            raise WrongReturn(key, "a str", made)
+        if not made.isascii():
+            made.encode()  # raises
+        return made, item
 
     return _step(step_id, up, act, key)
 

@@ -347,3 +347,27 @@ def test_an_error_of_any_make_becomes_a_failure(error: Callable[[], Exception], 
     oks, errs = through(rt.map, [message("bad"), message("good")], fails)
     assert values(oks) == ["good"]
     assert [each.message for each in errs] == [text]
+
+
+def test_a_key_that_no_step_with_state_could_take_goes_to_errs() -> None:
+    """JSON has such texts, and one of them would stop the flow at the next step, in each run again."""
+    bad: Any = rt.Message("k", "\ud800", "orders", 1, 2, 3)
+    counts: list[Any] = []
+    flow = Dataflow("flow")
+    keyed = rt.key_on(
+        "key", op.input("in", flow, TestingSource([bad, message("\u00e9"), message("a")])), _value
+    )
+    errs: list[rt.Failure] = []
+    op.output("errs", keyed.errs, TestingSink(errs))
+    op.output("counts", op.count_final("count", op.map("pair", keyed.oks, _first), str), TestingSink(counts))
+    testing.run(rt.check(flow))
+    assert sorted(counts) == [("a", 1), ("\u00e9", 1)]
+    assert [each.error_class for each in errs] == ["UnicodeEncodeError"]
+
+
+def _value(item: Any) -> str:
+    return str(item.value)
+
+
+def _first(pair: tuple[str, Any]) -> str:
+    return pair[0]
