@@ -213,5 +213,7 @@ def _wrong_item(item: object, step_id: str, wanted: str, hint: str) -> FlowError
 
 
 def _form(signature: inspect.Signature) -> str:
-    parameters = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+    parameters = [
+        each.replace(annotation=each.empty) for each in signature.parameters.values() if each.name != "self"
+    ]
     return str(signature.replace(parameters=parameters, return_annotation=signature.empty))

@@ -45,7 +45,7 @@ def stateful_map(
         try:
             kept, given = made
         except (TypeError, ValueError):
-            raise WrongReturn(mapper, "a tuple of state and value", made) from None
+            raise WrongReturn(mapper, "a pair of state and value", made) from None
         return kept, None if given is None else [given]
 
     return _stateful(step_id, up, change, mapper)
@@ -70,7 +70,7 @@ def stateful_flat_map(
             kept, given = made
             each = None if given is None else iter(given)
         except (TypeError, ValueError):
-            raise WrongReturn(mapper, "a tuple of state and values", made) from None
+            raise WrongReturn(mapper, "a pair of state and values", made) from None
         return kept, None if each is None else list(each)
 
     return _stateful(step_id, up, change, mapper)

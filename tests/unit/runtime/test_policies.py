@@ -229,3 +229,9 @@ def test_a_message_of_others_cannot_pass_for_lines_of_the_log(caplog: pytest.Log
     assert r"ValueError: \x1b[2J\nERROR forged\r\x9b31m" in line
     assert below[:2] == ["Traceback", '  File "x", line 1']
     assert all(each.isprintable() for each in [line, *below])
+
+
+def test_the_form_of_a_policy_is_as_it_is_called() -> None:
+    with pytest.raises(rt.FlowError, match="missing a required argument: 'then'") as caught:
+        rt.Retry(2)  # type: ignore[call-arg]
+    assert str(caught.value.hint).startswith("It is rt.Retry(attempts=5, ")

@@ -338,3 +338,8 @@ def test_a_function_that_takes_a_message_only_once_is_named() -> None:
     kept.apply(1)
     with pytest.raises(KeptStateError, match="failed for a message that it had taken"):
         kept.apply(-1)
+
+
+def test_a_tuple_of_another_size_is_not_the_pair_that_is_wanted() -> None:
+    _, (err,) = through(rt.stateful_map, [("k", message(1))], lambda state, value: (1, 2, 3))
+    assert err.message.endswith("returned tuple, not a pair of state and value")
