@@ -22,9 +22,9 @@ from ..dlq.replayed_record import replayed_headers
 from ..errors import ConfigError
 from ..progress_callback import ProgressCallback, silent
 
-_EVERY: Final = 2.0
+_EVERY: Final = 5.0
 """Seconds, at most, of a transaction."""
-_MOST: Final = 50_000
+_MOST: Final = 200_000
 _MOST_BYTES: Final = 64 << 20
 """Letters and bytes of a transaction."""
 
