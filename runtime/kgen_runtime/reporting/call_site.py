@@ -16,8 +16,11 @@ from ..errors import FlowError
 
 _HERE: Final = str(Path(__file__).parents[1])
 _BYTEWAX: Final = importlib.util.find_spec("bytewax")
+_COMPILED: Final = os.path.join("runtime", "kgen_runtime")  # noqa: PTH118 - a prefix of texts
+"""Where Cython, in its frames, says that the native codec is: below the folder that it was built in."""
 _CALLED_BY_USERS: Final = tuple(
-    f"{folder}{os.sep}" for folder in (_HERE, *((_BYTEWAX and _BYTEWAX.submodule_search_locations) or ()))
+    f"{folder}{os.sep}"
+    for folder in (_HERE, _COMPILED, *((_BYTEWAX and _BYTEWAX.submodule_search_locations) or ()))
 )
 _LIBRARIES: Final = (
     *_CALLED_BY_USERS,
