@@ -22,8 +22,8 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.schema.parser import parse
-from tests.bench.bench_classes import Place, Status
 from tests.bench.harness import Result, contest
+from tests.bench.model_classes import Place, Status
 from tests.unit.codec.schemas import classes
 
 MESSAGES = 1000

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
-from tests.bench.bench_classes import Place, Status
+from tests.bench.model_classes import Place, Status
 
 
 @dataclass(frozen=True)

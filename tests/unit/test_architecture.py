@@ -202,3 +202,11 @@ def test_one_module_knows_the_insides_of_librdkafka() -> None:
     paths = modules("runtime")
     found = [path.name for path in paths if LIBRDKAFKA_INSIDES.search(path.read_text("utf-8"))]
     assert found == ["_librdkafka.py"]
+
+
+def test_each_bench_can_be_run() -> None:
+    benches = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
+    assert benches
+    for path in benches:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert "run" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, path.name
