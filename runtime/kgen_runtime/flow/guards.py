@@ -8,7 +8,7 @@ costs no more than a loop: whether there is one is looked at once a batch, not o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -94,19 +94,30 @@ class Guard:
         return failed if self.keeper is None else self.keeper.failed(item, error, failed)
 
     def run(self, act: Callable[[X], Y]) -> Callable[[X], Y]:
-        """`act` as it has to be called by a step that keeps state: what is unavailable is waited for."""
-        if self.keeper is not None:
-            return partial(self.keeper.call, act)
+        """`act` as it has to be called by a step that keeps state. What it raises is for `later`."""
+        return act if self.keeper is None else partial(self.keeper.call, act)
 
-        def patient(item: X) -> Y:
-            try:
-                return act(item)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-            return retry_until_available(self.step_id, partial(act, item))
-
-        return patient
+    def later(
+        self,
+        act: Callable[[Any], Any],
+        item: Any,
+        error: Exception,
+        passes: type[BaseException] | tuple[type[BaseException], ...] = AbortExecution,
+    ) -> tuple[Any, Exception | None]:
+        """What comes of an item for which `act` raised: the error that makes it a failure, or if the registry
+        or the broker was unavailable, what `act` gives once they answer; that holds up the worker
+        (`retry_until_available`). Raises `passes`, and the error if the flow is asked to stop.
+        """
+        if not is_transient(error):
+            return None, error
+        try:
+            return retry_until_available(self.step_id, partial(act, item)), None
+        except passes:
+            raise
+        except Exception as other:
+            if is_transient(other):
+                raise  # the flow is asked to stop
+            return None, other
 
     def failure(
         self,
@@ -153,25 +164,37 @@ class Guard:
         if self.keeper is not None:
             return self.keeper.batch(items)
         assert self.work is not None
-        act, left_out = self.work.act, self.work.left_out
         batch: Batch[Any] = Batch([], [])
-        emit = batch.oks.extend if self.work.many else batch.oks.append
         left, gone = iter(items), 0
         while True:
-            try:  # around the loop: entered once, and again after a failure
-                for item in left:
-                    made = act(item)
-                    if made is not left_out:
-                        emit(made)
-                    else:
-                        gone += 1
+            more, item, error = self.until_failure(left, batch)
+            gone += more
+            if error is None:
                 break
-            except AbortExecution:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-                gone += self.after(item, error, batch)
+            gone += self.after(item, error, batch)
         filtered(self.step_id, gone)
         return batch
+
+    def until_failure(self, items: Iterator[Any], batch: Batch[Any]) -> tuple[int, Any, Exception | None]:
+        """The step's work on items until it raises for one: how many were left out before, that item, and the
+        error; None if it raised for none.
+        """
+        assert self.work is not None
+        act, left_out, gone = self.work.act, self.work.left_out, 0
+        emit = batch.oks.extend if self.work.many else batch.oks.append
+        item = None
+        try:  # around the loop: entered once, and again after a failure
+            for item in items:
+                made = act(item)
+                if made is not left_out:
+                    emit(made)
+                else:
+                    gone += 1
+        except AbortExecution:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+            return gone, item, error
+        return gone, None, None
 
     def after(self, item: Any, error: Exception, batch: Batch[Any]) -> int:
         """The work on an item raised: its failure, or what comes of it once what is unavailable answers.
@@ -180,18 +203,10 @@ class Guard:
         assert self.work is not None
         if self.work.check is not None:
             self.work.check(item, self.step_id)
-        if is_transient(error):
-            try:
-                made = retry_until_available(self.step_id, partial(self.work.act, item))
-            except AbortExecution:
-                raise
-            except Exception as other:
-                if is_transient(other):
-                    raise  # the flow is asked to stop
-                error = other
-            else:
-                return self.emit(made, batch)
-        batch.errs.append(self.failure(item, error, self.work.function, part=self.work.part))
+        made, own = self.later(self.work.act, item, error)
+        if own is None:
+            return self.emit(made, batch)
+        batch.errs.append(self.failure(item, own, self.work.function, part=self.work.part))
         return 0
 
     def emit(self, made: Any, batch: Batch[Any]) -> int:

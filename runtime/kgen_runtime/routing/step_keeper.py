@@ -106,27 +106,16 @@ class StepKeeper:
 
     def _all_fine(self, items: Iterator[Any], batch: Batch[Any]) -> Any:
         """Work on items until one is to be tried again: which. As fast as without a policy."""
-        work = self._guard.work
-        assert work is not None
-        act, left_out, gone = work.act, work.left_out, 0
-        emit = batch.oks.extend if work.many else batch.oks.append
-        item, waiting = None, _NONE
+        gone, waiting = 0, _NONE
         while waiting is _NONE:
-            try:
-                for item in items:
-                    made = act(item)
-                    if made is not left_out:
-                        emit(made)
-                    else:
-                        gone += 1
+            more, item, error = self._guard.until_failure(items, batch)
+            gone += more
+            if error is None:
                 break
-            except AbortExecution:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-                if self._after(item, error, batch, None) is not None:
-                    waiting = item
-                elif self._parking.any:
-                    break
+            if self._after(item, error, batch, None) is not None:
+                waiting = item
+            elif self._parking.any:
+                break
         filtered(self._guard.step_id, gone)
         return waiting
 

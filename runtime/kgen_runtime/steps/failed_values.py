@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 from bytewax.inputs import AbortExecution
 
-from ..flow.failures import is_transient
 from ..flow.guards import Guard
-from ..flow.retry import retry_until_available
 from ..flow.split import Split
 from ..messages import Failure
 from .state_copies import KeptStateError
@@ -36,19 +33,9 @@ class FailedValue:
 def failed_or_later(
     guard: Guard, act: Callable[[Any], Any], value: Any, error: Exception, function: object
 ) -> Any:
-    """What comes of a value for which `act` raised: the `FailedValue`, or if the registry or the broker was
-    unavailable, what `act` gives once they answer; that holds up the worker (`retry_until_available`).
-    """
-    if is_transient(error):
-        try:
-            return retry_until_available(guard.step_id, partial(act, value))
-        except PASSES:
-            raise
-        except Exception as other:
-            if is_transient(other):
-                raise  # the flow is asked to stop
-            error = other
-    return FailedValue(value, error, function)
+    """What comes of a value for which `act` raised: the `FailedValue`, or what `Guard.later` gives of it."""
+    made, own = guard.later(act, value, error, PASSES)
+    return made if own is None else FailedValue(value, own, function)
 
 
 @dataclass(slots=True)
