@@ -1,4 +1,4 @@
-"""Lists and names for people: long ones are cut."""
+"""Lists, names and counts for people: long ones are cut."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def title(name: str) -> str:
 def is_long(name: str) -> bool:
     """Whether `title` cuts the name."""
     return len(name) > _LONGEST
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 letter`, `2,000 letters`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -10,6 +10,7 @@ import typer
 
 from ..actions import dlq_check, dlq_list, dlq_replay, dlq_show
 from ..actions.brokers_in_force import kafka_in_force, opened_kafka
+from ..listing import counted
 from . import dlq_options as options
 from . import dlq_text, shared_options
 from .console import Console
@@ -56,20 +57,16 @@ def list_letters(
         console.line(f"no dead letters in {topic}" + (f" that fit, of {found.read:,}" if found.read else ""))
         return
     console.line(
-        f"{_counted(found.fitting, 'dead letter')} of {_counted(len(found.groups), 'fingerprint')} in {topic}"
+        f"{counted(found.fitting, 'dead letter')} of {counted(len(found.groups), 'fingerprint')} in {topic}"
         + (f", of {found.read:,} there" if found.read != found.fitting else "")
     )
     for group in shown:
         for line in dlq_text.group_lines(group):
             console.line(line)
     if len(shown) < len(found.groups):
-        console.line(f"and {_counted(len(found.groups) - len(shown), 'more fingerprint')}")
+        console.line(f"and {counted(len(found.groups) - len(shown), 'more fingerprint')}")
     if found.rest:
         console.line(f"and {found.rest:,} letters of yet more fingerprints")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def show(
@@ -223,11 +220,11 @@ def _sent(totals: dlq_replay.ReplayTotals) -> str:
 
 def _replay_lines(order: dlq_replay.ReplayOrder, totals: dlq_replay.ReplayTotals) -> Iterator[str]:
     would = "would be " if order.dry_run else ""
-    yield f"{_counted(totals.read, 'letter')} read, {totals.matched:,} to put back"
+    yield f"{counted(totals.read, 'letter')} read, {totals.matched:,} to put back"
     for topic, count in totals.sent.most_common():
         yield f"+ {count:,} {would}sent to {topic}"
     if totals.quarantined:
-        rounds = _counted(order.rounds, "round")
+        rounds = counted(order.rounds, "round")
         yield f"! {totals.quarantined:,} {would}put into {order.quarantine}, after {rounds}"
     if totals.earlier:
         yield f"  {totals.earlier:,} left out: an earlier replay sent them"

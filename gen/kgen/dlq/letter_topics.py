@@ -14,8 +14,8 @@ from ..errors import ConfigError
 
 
 def project_topics(root: Path, package: str) -> dict[str, Topic[Any, Any]]:
-    """The topics of the generated modules, by name; none where there is no package. Raises `ConfigError` if
-    it cannot be imported.
+    """The topics of the generated modules, by name; without a package an empty mapping. Raises `ConfigError`
+    if it cannot be imported.
     """
     folder = root.resolve().joinpath(*package.split("."), "_generated")
     if not folder.is_dir():

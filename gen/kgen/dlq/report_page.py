@@ -22,6 +22,7 @@ from kgen_runtime.messages import RawMessage
 from kgen_runtime.reporting.printable import escaped
 from kgen_runtime.routing.letter_headers import Letter
 
+from ..listing import counted
 from .letter_groups import LetterGroup
 from .timeline import OTHER, STAGES, Histogram, Timeline, shown_instant
 from .timeline_chart import HEIGHT, Chart, drawn, time_form
@@ -219,7 +220,7 @@ def _dump(value: bytes) -> Iterator[str]:
 
 
 def _about(found: ReportData) -> str:
-    read = f"{found.read:,} letters in {_counted(found.partitions, 'partition')}"
+    read = f"{found.read:,} letters in {counted(found.partitions, 'partition')}"
     asked = f", {found.fitting:,} of them with {short(found.asked, 1_000)}" if found.asked else ""
     return f"{read}{asked}, read {shown_instant(found.made)} UTC."
 
@@ -256,7 +257,7 @@ def _kinds_note(found: ReportData, shown: int) -> str:
         return "By fingerprint: what failed in the same way at the same place."
     letters = sum(group.count for group in found.groups)
     return (
-        f"The {_counted(shown, 'most frequent fingerprint')}, {letters:,} letters; "
+        f"The {counted(shown, 'most frequent fingerprint')}, {letters:,} letters; "
         f"{found.fitting - letters:,} are of others. `kgen dlq list` shows all."
     )
 
@@ -347,10 +348,6 @@ def instant(time: int | None) -> str:
         return shown_instant(time)
     except (ValueError, OverflowError):
         return str(time)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 @lru_cache(maxsize=1)

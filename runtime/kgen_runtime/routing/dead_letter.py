@@ -154,7 +154,7 @@ def _dead_letter(failure: Failure, topic: str, profile: Profile, prefix: str) ->
             hint="This may pass and is not a reason for a dead letter: start the flow again.",
         )
     raw = failure.original
-    # Without those of an earlier round of the same letter, which say what is no longer so.
+    # Without those of an earlier round of the same letter, which are out of date.
     kept = (header for header in raw.headers if not header[0].startswith(prefix))
     headers: list[tuple[str, str | bytes | None]] = [*kept, *profile(failure, raw)]
     check_headers(headers)

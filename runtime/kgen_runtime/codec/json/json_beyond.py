@@ -57,7 +57,7 @@ def time(text: str) -> str | None:
 
 
 def _offset(match: re.Match[str]) -> int | None:
-    """Minutes; None if there is no such offset."""
+    """Minutes; None if it is not an offset."""
     if not match[6]:
         return 0
     hours, minutes = int(match[7]), int(match[8])
