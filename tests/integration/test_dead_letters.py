@@ -57,7 +57,7 @@ def put_aside(source: str, kafka: rt.Kafka, policy: rt.Policy) -> Dataflow:
 
 def letter_of(message: Message) -> Any:
     headers: Any = message.headers() or ()
-    return read_letter(message.key(), message.value(), headers, message.timestamp()[1])
+    return read_letter(headers, message.timestamp()[1])
 
 
 def test_the_topic_is_created_as_what_is_read_and_keeps_the_order_of_a_key(dev: Dev, topics: Topics) -> None:

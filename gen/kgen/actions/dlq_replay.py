@@ -185,7 +185,7 @@ class _Replay:
             except UnicodeDecodeError:
                 headers = None
             key, timestamp = message.key(), timestamp_of(message)
-            letter = self._briefs.read(key, headers or (), timestamp)
+            letter = self._briefs.read(headers or (), timestamp)
             totals.read += 1
             if every or self._is_wanted(letter, key, partition, offset):
                 totals.matched += 1

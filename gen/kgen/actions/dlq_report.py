@@ -112,7 +112,7 @@ def written(
 
 
 def _letter(raw: RawMessage) -> Letter:
-    return read_letter(raw.key, raw.value, raw.headers, raw.timestamp)
+    return read_letter(raw.headers, raw.timestamp)
 
 
 def _decoded(view: dlq_show.ShownLetter) -> TextBlock:

@@ -42,7 +42,7 @@ class BriefReader:
     def __init__(self) -> None:
         self._kinds: dict[_Kind, tuple[str, str, str, int | None]] = {}
 
-    def read(self, key: bytes | None, headers: Headers, timestamp: int | None) -> LetterBrief:
+    def read(self, headers: Headers, timestamp: int | None) -> LetterBrief:
         """The same as of `read_letter`: kgen's own headers, if they are the last ones and all as kgen writes
         them, are looked up without reading the rest.
         """
@@ -64,7 +64,7 @@ class BriefReader:
                     0 if count is None else int(count),
                     timestamp if seen is None else int(seen),
                 )
-        letter = read_letter(key, None, headers, timestamp)
+        letter = read_letter(headers, timestamp)
         return LetterBrief(
             letter.fingerprint,
             letter.stage,

@@ -132,7 +132,7 @@ class LetterGroups:
     def _add_any(self, message: Any, headers: Headers) -> tuple[Letter, LetterGroup | None]:
         """The letter, and the group that it is counted in, if there is one."""
         key, timestamp = message.key(), timestamp_of(message)
-        letter = read_letter(key, None, headers, timestamp)
+        letter = read_letter(headers, timestamp)
         time = time_of(letter, timestamp)
         if not self._wanted.fits(letter, key, time):
             return letter, None

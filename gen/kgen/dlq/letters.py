@@ -200,7 +200,7 @@ def read_letters(
                 if left == 0:
                     return
                 raw = raw_message(message, topic)
-                letter = read_letter(raw.key, raw.value, raw.headers, raw.timestamp)
+                letter = read_letter(raw.headers, raw.timestamp)
                 if wanted.fits(letter, raw.key, time_of(letter, raw.timestamp)):
                     yield raw, letter
                     left = None if left is None else left - 1

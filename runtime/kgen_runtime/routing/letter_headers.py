@@ -102,9 +102,9 @@ class Letter:
     replays: int = 0
 
 
-def read_letter(key: bytes | None, value: bytes | None, headers: Headers, timestamp: int | None) -> Letter:
-    """What the headers of a letter say; key, value and timestamp are the letter's own. Never raises: a
-    header that is broken counts as absent.
+def read_letter(headers: Headers, timestamp: int | None) -> Letter:
+    """What the headers of a letter say; the timestamp is the letter's own. Never raises: a header that is
+    broken counts as absent.
     """
     get = dict(headers).get
     profile = profile_of(headers)

@@ -101,7 +101,7 @@ def test_groups_are_those_of_letters_read_whole(given: list[Headers], wanted: Le
     counts: Counter[str] = Counter()
     times: dict[str, list[int]] = {}
     for message in messages:
-        letter = read_letter(b"k", None, tuple(message.given), 1_000)
+        letter = read_letter(tuple(message.given), 1_000)
         time = time_of(letter, 1_000)
         if wanted.fits(letter, b"k", time):
             counts[letter.fingerprint] += 1

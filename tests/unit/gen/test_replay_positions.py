@@ -114,8 +114,8 @@ def test_what_is_read_in_brief_is_what_is_read_whole(
     headers: list[tuple[str, bytes | None]], timestamp: int | None
 ) -> None:
     given_headers = tuple(headers)
-    brief = BriefReader().read(None, given_headers, timestamp)
-    letter = read_letter(None, None, given_headers, timestamp)
+    brief = BriefReader().read(given_headers, timestamp)
+    letter = read_letter(given_headers, timestamp)
     assert (brief.fingerprint, brief.stage, brief.topic) == (letter.fingerprint, letter.stage, letter.topic)
     assert (brief.partition, brief.timestamp, brief.replays) == (
         letter.partition,

@@ -61,7 +61,7 @@ def test_the_original_is_there_byte_for_byte(profile: str, bad: str) -> None:
     (letter,) = letters(profile, failed(original))
     assert (letter.key, letter.value) == (original.key, original.value)
     assert letter.headers[: len(original.headers)] == original.headers
-    read = read_letter(letter.key, letter.value, letter.headers, letter.timestamp)
+    read = read_letter(letter.headers, letter.timestamp)
     assert (read.profile, read.message) == (profile, "no good")
     assert (read.topic or "", read.offset) == (original.topic, original.offset)
 

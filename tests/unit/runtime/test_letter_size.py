@@ -64,7 +64,7 @@ def original_size(made: rt.Failure) -> int:
 
 
 def read(written: rt.RawMessage) -> Any:
-    return read_letter(written.key, written.value, written.headers, written.timestamp)
+    return read_letter(written.headers, written.timestamp)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
