@@ -58,7 +58,7 @@ def project_urls() -> dict[str, str]:
     url = f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"
     return {
         "Source": url,
-        "Documentation": f"{url}/tree/main/docs",
+        "Documentation": f"{url}/blob/main/docs/index.md",
         "Changelog": f"{url}/blob/main/CHANGELOG.md",
         "Issues": f"{url}/issues",
     }

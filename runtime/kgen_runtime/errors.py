@@ -146,7 +146,7 @@ class SchemaProblem(NamedTuple):
 
 class ValidationError(SerdeError):
     """The payload decodes, but is not what its JSON Schema allows: `problems` are all that it has, up to the
-    bounds in docs/json.md.
+    bounds in docs/reference/json.md.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ registry holds. These are there. They are always counted: without the endpoint n
 
 What is counted for every batch costs two additions: each worker has cells of its own, which are summed up
 when somebody asks. Schema ids come from messages, which anyone may have written: past `MOST_IDS` of a topic
-the label is `other`. docs/metrics.md explains how to read them.
+the label is `other`. docs/reference/metrics.md explains how to read them.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ from kgen.cli.app import _COMMANDS, app
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMISES = "".join(
-    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("guarantees.md", "local-broker.md")
+    (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for name in ("explanation/guarantees.md", "reference/local-broker.md")
 )
 
 
@@ -32,7 +33,9 @@ def registered() -> set[str]:
     return {f.name + suffix.get(f.type, "") for f in families}
 
 
-@pytest.mark.parametrize("text", [(ROOT / "docs" / "metrics.md").read_text(), kgen_runtime.metrics.__doc__])
+@pytest.mark.parametrize(
+    "text", [(ROOT / "docs" / "reference" / "metrics.md").read_text(), kgen_runtime.metrics.__doc__]
+)
 def test_every_metric_is_documented(text: str) -> None:
     assert set(re.findall(r"\bkgen_[a-z_]+(?=`? \||\{)", text)) == registered()
 
@@ -49,11 +52,11 @@ def _flags(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 
 
 FLAGS = list(_flags(typer.main.get_command(app)))
-COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+COMMAND_LINE = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
 
 
 def _sections() -> dict[tuple[str, ...], str]:
-    """What docs/command-line.md has of each command, by its words; of none: what holds for all."""
+    """What docs/reference/command-line.md has of each command, by its words; of none: what holds for all."""
     found: dict[tuple[str, ...], str] = defaultdict(str)
     for section in re.split(r"^(?=#+ )", COMMAND_LINE, flags=re.MULTILINE):
         heading = re.match(r"#+ kgen ((?:[a-z]+ ?)+)$", section.partition("\n")[0])
@@ -69,7 +72,7 @@ def test_every_flag_is_documented_with_its_command(path: tuple[str, ...], flag: 
     """Or with the command that it is a part of, or with what holds for all."""
     text = "".join(SECTIONS.get(path[:end], "") for end in range(len(path) + 1))
     assert re.search(rf"`(kgen )?([^`\n]* )?{flag}(?![\w-])[^`\n]*`", text), (
-        f"docs/command-line.md lacks {flag}"
+        f"docs/reference/command-line.md lacks {flag}"
     )
 
 
@@ -77,7 +80,7 @@ def test_every_flag_in_the_docs_is_one() -> None:
     assert set(re.findall(r"`(?:kgen [^`]*)?(--[a-z-]+)", COMMAND_LINE)) <= {flag for _, flag in FLAGS}
 
 
-@pytest.mark.parametrize("file", ["README.md", "docs/command-line.md"])
+@pytest.mark.parametrize("file", ["README.md", "docs/reference/command-line.md"])
 def test_every_command_is_documented(file: str) -> None:
     named = set(re.findall(r"`(?:kgen )?(\w+)\b[^`]*`", (ROOT / file).read_text(encoding="utf-8")))
     assert not set(_COMMANDS) - named

@@ -38,7 +38,7 @@ def texts_of(path: Path) -> Iterator[str]:
 PATHS = [
     *(path for folder in ("gen", "runtime") for path in (ROOT / folder).rglob("*.py")),
     *(path for path in (ROOT / "templates").rglob("*.j2") if ".css" not in path.suffixes),
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
     ROOT / "README.md",
 ]
 TEXTS = [(str(path.relative_to(ROOT)), text) for path in PATHS for text in texts_of(path)]
@@ -153,15 +153,18 @@ def test_pages_and_their_sections_that_are_named_exist() -> None:
     def is_page(page: str) -> bool:
         return (ROOT / page).is_file()
 
-    check(named(r"\b(docs/[\w-]+\.md)"), is_page, 3)
-    links = named(r"\]\(((?:docs/)?[\w-]+\.md)?#([\w-]+)\)")
-    found = {(page or path.removeprefix("docs/"), section): path for (page, section), path in links.items()}
-    check(found, has_section, 5)  # type: ignore[arg-type]
+    check(named(r"(?<![\w/])(docs/[\w/-]+\.md)"), is_page, 3)
+    found = {
+        (str((ROOT / path).parent / page if page else ROOT / path), *section): path
+        for path, text in TEXTS
+        if path.endswith(".md")
+        for page, *section in re.findall(r"\]\(([\w./-]+\.md)?#([\w-]+)\)", text)
+    }
+    check(found, has_section, 5)
 
 
 def has_section(page: str, section: str) -> bool:
-    path = ROOT / page if (ROOT / page).is_file() else ROOT / "docs" / page
-    heads = re.findall(r"(?m)^#+ (.*)$", path.read_text(encoding="utf-8"))
+    heads = re.findall(r"(?m)^#+ (.*)$", Path(page).read_text(encoding="utf-8"))
     return section in {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 

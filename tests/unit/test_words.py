@@ -129,7 +129,7 @@ def test_what_only_looks_like_one_is_not(text: str) -> None:
 
 
 def _sources() -> Iterator[Path]:
-    yield from sorted((ROOT / "docs").glob("*.md"))
+    yield from sorted((ROOT / "docs").rglob("*.md"))
     yield from sorted((ROOT / "examples").glob("*/*.md"))
     for package in (*PACKAGES, "examples", "scripts"):
         for suffix in ("py", "pyx", "pxi", "j2"):

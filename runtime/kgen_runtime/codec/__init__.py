@@ -166,7 +166,7 @@ def make_json_reader(
     out_of_range: OutOfRangeChoice = "error",
     engine: EngineName | None = None,
 ) -> Reader:
-    """A reader of JSON messages of `schema`: see docs/json.md.
+    """A reader of JSON messages of `schema`: see docs/reference/json.md.
 
     `classes` maps places of definition (as in `JsonSchema.names`) to dataclasses and Enum classes; a
     dataclass field whose name is not the property's has `metadata={"json": "<name>"}`, the one that takes

@@ -40,7 +40,7 @@ class DeadLetter(Policy):
     message. `create`: a topic that is absent is created when the flow starts, with as many partitions as the
     topic that the flow reads (of several, the most) and room for the headers; a number or `rt.NewTopic` says
     otherwise, and with False it is not created. `redact`: what the headers do not show of the error's texts,
-    see `rt.Redact`. docs/dead-letters.md says more.
+    see `rt.Redact`. docs/reference/dead-letters.md says more.
 
     Ordering: letters of one key are in one partition, chosen by the key as Java's clients do, in the order in
     which a worker's step gave them. Delivery: as of `rt.sink`; if `delivery` is None, exactly once in a flow

@@ -2,7 +2,7 @@
 Streams' (KIP-1034) and Spring Kafka's.
 
 A form of another system has each header that the system itself always writes, of the type that it has there;
-docs/dead-letters.md has the tables and their sources. `letter_headers` reads them.
+docs/reference/dead-letters.md has the tables and their sources. `letter_headers` reads them.
 """
 
 from __future__ import annotations

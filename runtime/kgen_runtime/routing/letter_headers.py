@@ -3,7 +3,7 @@
 
 Read are kgen's own headers, those of Kafka Connect (KIP-298), Kafka Streams (KIP-1034) and Spring Kafka, and
 those of Confluent's data contracts (`__rule.*`). Where a header is there twice the last one counts, as for
-those systems' own readers. docs/dead-letters.md has the tables and their sources.
+those systems' own readers. docs/reference/dead-letters.md has the tables and their sources.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _LOOKS_LIKE_JSON: Final = 'It looks like JSON without a schema id: JsonSerde(...
 
 
 class JsonSerde(Serde[T]):
-    """Values of the latest of `schemas`, a JSON Schema, written by any version: see docs/json.md.
+    """Values of the latest of `schemas`, a JSON Schema, written by any version: see docs/reference/json.md.
 
     `classes` has the class of every object and enum of that schema, by the place of its definition. The
     payload says itself what it is: the registry is not asked for the schema that wrote it, so a new one stops

@@ -40,7 +40,7 @@ def require_pydantic() -> None:
 
 
 class PydanticSerde(JsonSerde[T]):
-    """Values of a pydantic model for the latest of `schemas`, a JSON Schema; see docs/json.md.
+    """Values of a pydantic model for the latest of `schemas`, a JSON Schema; see docs/reference/json.md.
 
     `model` is the class of the whole message. Messages are validated by pydantic, not by kgen's codec: with
     `strict` as JSON has its types (`"1"` is not an integer, nor is `1.0`), without as pydantic converts them.

@@ -1,4 +1,4 @@
-"""The code in docs/policies.md runs, and the page names all policies."""
+"""The code in docs/reference/policies.md runs, and the page names all policies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.messages import Stage
 
-PAGE = (Path(__file__).parents[3] / "docs" / "policies.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "policies.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""The code of docs/steps.md, run: it prints what the page says."""
+"""The code of docs/reference/steps.md, run: it prints what the page says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "steps.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "steps.md").read_text(encoding="utf-8")
 
 
 def test_the_code_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,5 +16,5 @@ def test_the_code_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) 
     assert len(blocks) == PAGE.count("```python")
     names: dict[str, Any] = {"__name__": "steps_page"}
     for code, said in blocks:
-        exec(compile(code, "docs/steps.md", "exec"), names)
+        exec(compile(code, "docs/reference/steps.md", "exec"), names)
         assert sorted(capsys.readouterr().out.splitlines()) == sorted(said.splitlines())

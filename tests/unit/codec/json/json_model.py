@@ -1,4 +1,4 @@
-"""What docs/json.md says of reading, once more and as plainly as it goes: a second opinion on the engines.
+"""What docs/reference/json.md says of reading, as plainly as it goes: a second opinion on the engines.
 
 It stands on `json.loads` and reads its result by the tree, with no thought of speed.
 """

@@ -1,6 +1,6 @@
 """What is JSON and what is not: cases as in JSONTestSuite, written here.
 
-RFC 8259 lets readers choose in some; those are marked, and docs/json.md says what the codec does.
+RFC 8259 lets readers choose in some; those are marked, and docs/reference/json.md says what the codec does.
 """
 
 from __future__ import annotations

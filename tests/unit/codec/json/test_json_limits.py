@@ -1,4 +1,4 @@
-"""Hostile messages and values: bounded in time, memory and depth (docs/json.md, Limits)."""
+"""Hostile messages and values: bounded in time, memory and depth (docs/reference/json.md, Limits)."""
 
 from __future__ import annotations
 

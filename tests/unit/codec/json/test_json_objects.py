@@ -1,4 +1,4 @@
-"""Objects of JSON messages: absence, null, defaults, unknown properties, classes (docs/json.md)."""
+"""Objects of JSON messages: absence, null, defaults, unknown properties, classes (docs/reference/json.md)."""
 
 from __future__ import annotations
 

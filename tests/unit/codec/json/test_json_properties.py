@@ -1,4 +1,4 @@
-"""Both engines against a plain model of docs/json.md on top of `json.loads`, and against each other."""
+"""Both engines against a plain model of docs/reference/json.md on `json.loads`, and against each other."""
 
 from __future__ import annotations
 

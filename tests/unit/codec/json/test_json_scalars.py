@@ -1,4 +1,4 @@
-"""Scalars and formats of JSON messages: what is read, what is written, what is refused (docs/json.md)."""
+"""Scalars and formats of JSON messages: what is read, written and refused (docs/reference/json.md)."""
 
 from __future__ import annotations
 

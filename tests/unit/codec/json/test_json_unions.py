@@ -1,4 +1,4 @@
-"""Unions of JSON messages: which branch a value is read and written as (docs/json.md, Unions)."""
+"""Unions of JSON messages: which branch a value is read and written as (docs/reference/json.md, Unions)."""
 
 from __future__ import annotations
 
