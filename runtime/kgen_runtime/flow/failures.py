@@ -59,33 +59,38 @@ def failure(
     key_schema_id: int | None = None,
     value_schema_id: int | None = None,
     place: str | None = None,
+    line: str | None = None,
     attributes: dict[str, Any] | None = None,
 ) -> Failure:
-    """What became of `original`, counted. `stage` and `place` (of the code, for the fingerprint) are found
-    from the error where they are not given.
+    """What became of `original`, counted. `stage`, `place` (of the code, for the fingerprint) and `line` (of
+    the user's that raised) are found from the error where they are not given.
     """
     stage = stage or stage_of(error)
     failed(original.topic, stage.value, schema_id)
     name, cause = class_name(error), root_cause(error)
-    position = getattr(error, "position", None) if isinstance(error, DecodeError) else None
+    cause_name = name if cause is error else class_name(cause)
+    path, position = "", None
+    if isinstance(error, KgenError):
+        path = _path(error)
+        position = error.position if isinstance(error, DecodeError) else None
     return Failure(
         stage=stage,
         transient=is_transient(error),
         error_class=name,
         message=_message(error, cause),
-        fingerprint=fingerprint(stage, name, schema_id, _place(error) if place is None else place),
+        fingerprint=fingerprint(stage, name, schema_id, _place(path) if place is None else place),
         original=original,
         traceback=_traceback(error),
         step=step,
         part=part,
         schema_id=schema_id,
         attributes=attributes or {},
-        path=bounded(_path(error), MAX_PATH),
+        path=bounded(path, MAX_PATH),
         position=position if position is not None and position >= 0 else None,
         key_schema_id=key_schema_id,
         value_schema_id=value_schema_id,
-        place=raised_line(error.__traceback__) or step_line(step),
-        cause_class=class_name(cause),
+        place=(raised_line(error.__traceback__) if line is None else line) or step_line(step),
+        cause_class=cause_name,
         first_seen=time.time_ns() // 1_000_000,
     )
 
@@ -134,27 +139,6 @@ def fingerprint(stage: Stage, error_class: str, schema_id: int | None, place: st
     """16 hex digits that are the same for failures of the same kind at the same place."""
     text = "\0".join((stage.value, error_class, str(schema_id), place))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def code_place(error: BaseException, function: object) -> str:
-    """Where the user's code failed: `module.function+2` is two lines below its `def`, wherever that stands
-    in the file.
-    """
-    code = getattr(function, "__code__", None)
-    file = None if code is None else code.co_filename
-    own = last = None
-    at = error.__traceback__
-    while at is not None:
-        last = at
-        if at.tb_frame.f_code.co_filename == file:
-            own = at
-        at = at.tb_next
-    found = own or last
-    if found is None:
-        return ""
-    frame = found.tb_frame
-    name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
-    return f"{frame.f_globals.get('__name__', '')}.{name}+{found.tb_lineno - frame.f_code.co_firstlineno}"
 
 
 def original_of(message: Message[Any, Any]) -> RawMessage:
@@ -216,10 +200,9 @@ def _path(error: BaseException) -> str:
     return error.path if isinstance(error, (DecodeError, EncodeError)) else ""
 
 
-def _place(error: BaseException) -> str:
+def _place(path: str) -> str:
     # Which item of an array or key of a map it was is chance: orders[17].price and orders[3].price are one
     # kind of failure, and so are /orders/17/price and /orders/3/price.
-    path = _path(error)
     if not path:
         return ""
     return re.sub(r"/[0-9]+(?=/|$)", "/0", path) if path[:1] == "/" else re.sub(r"\[[^]]*\]", "[]", path)

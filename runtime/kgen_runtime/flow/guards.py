@@ -21,8 +21,9 @@ from bytewax.inputs import AbortExecution
 
 from ..messages import Failure, Stage
 from ..metrics import filtered
-from .failures import code_place, failure, is_transient
+from .failures import failure, is_transient
 from .provenance import origin_of
+from .raised_at import raised_at
 from .retry import retry_until_available
 from .split import Batch
 
@@ -132,10 +133,10 @@ class Guard:
         origin = origin_of(item)
         traceback = _from_last_of_ours(error.__traceback__)
         if isinstance(error, WrongReturn) or traceback is None or traceback.tb_next is None:
-            place = _whole(function)  # no line of the user's code is at fault
+            place, line = _whole(function), ""  # no line of the user's code is at fault
             error.__traceback__ = None
         else:
-            place = code_place(error, function)
+            place, line, _ = raised_at(traceback, function)
             error.__traceback__ = traceback
         return self.failed(
             item,
@@ -150,6 +151,7 @@ class Guard:
                 key_schema_id=origin.key_schema_id,
                 value_schema_id=origin.value_schema_id,
                 place=place,
+                line=line,
                 attributes=attributes,
             ),
         )

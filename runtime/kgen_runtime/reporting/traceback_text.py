@@ -19,7 +19,8 @@ _GROUPS: Final[Any] = getattr(builtins, "BaseExceptionGroup", ())  # not on Pyth
 _WITH_ADVICE: Final = (AttributeError, NameError, ImportError, SyntaxError)
 """Python shows more of these than their text."""
 
-_places: dict[tuple[CodeType, int], str] = {}
+_places: dict[tuple[int, int], tuple[str, CodeType]] = {}
+"""By the id of the code, which is held: to hash code takes as long as all of it is."""
 
 
 def traceback_text(error: BaseException, traceback: TracebackType | None) -> str:
@@ -50,13 +51,14 @@ def _own_text(error: BaseException, traceback: TracebackType | None) -> str:
 
 
 def _place(at: TracebackType) -> str:
-    key = (at.tb_frame.f_code, at.tb_lasti)
-    text = _places.get(key)
-    if text is None:
+    code = at.tb_frame.f_code
+    key = (id(code), at.tb_lasti)
+    known = _places.get(key)
+    if known is None:
         if len(_places) >= _MOST_PLACES:  # code that is made while the flow runs
             _places.clear()
-        text = _places[key] = "".join(tb.extract_tb(at, limit=1).format())
-    return text
+        known = _places[key] = ("".join(tb.extract_tb(at, limit=1).format()), code)
+    return known[0]
 
 
 def _last_line(error: BaseException) -> str:
