@@ -69,7 +69,7 @@ def _files(project: Project, progress: ProgressCallback) -> dict[str, str]:
         files[f"{package}/_generated/_schemas.py"] = _generated(project, (), schemas)
     for done, module in enumerate(project.modules, 1):
         files[f"{package}/_generated/{module.name}.py"] = _generated(project, module.sources, _module(module))
-        if module.topic:
+        if module.topic and module.topic.flow:
             files[f"{package}/flows/{module.name}.py"] = _flow(project, module, module.topic)
             files[f"tests/test_{module.name}.py"] = _test(project, module, module.topic)
         progress(done, len(project.modules), "modules rendered")

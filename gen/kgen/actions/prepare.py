@@ -21,6 +21,7 @@ from ..model.project import Project
 from ..model.subject_filter import fits, wanted
 from ..model.subjects import Snapshot
 from ..planning import impact_of, new_schemas, plan, reading, subject_changes, user_files
+from ..planning.dropped_flows import dropped_flows
 from ..planning.generated_modules import generated
 from ..planning.reading import Reading
 from ..progress_callback import ProgressCallback
@@ -273,7 +274,8 @@ def _wanted(
     )
     # A clone without `.kgen/base`, say: what that would hold is what the lock gave.
     earlier = render.render(held.project) if lost and held.project else {}
-    return plan.Wanted(new, rendered, kinds, settled.config.package, settled.text, earlier)
+    dropped = tuple(dropped_flows(project))
+    return plan.Wanted(new, rendered, kinds, settled.config.package, settled.text, earlier, dropped)
 
 
 def _models(

@@ -19,6 +19,7 @@ _STATES: Mapping[plan.Op, State] = {
     "merge": "stale",
     "remove": "orphan",
     "orphan": "orphan",
+    "release": "orphan",
     "refuse": "edited",
     "conflict": "conflict",
 }

@@ -24,6 +24,10 @@ _HEALED = {
     "back": "an earlier pull was interrupted; it was rolled back first",
 }
 _SHOWN = 3  # paths in a line
+_WITHOUT_FLOW = (
+    "each topic has a flow and a test; one that needs none, as you only write it: "
+    '[topics."NAME"] flow = false in kgen.toml, then kgen pull'
+)
 
 
 def command(
@@ -128,6 +132,7 @@ def _next(console: Console, made: plan.Plan, written: bool) -> None:
     if written and flows and any(f.path == "kgen.lock" and f.op == "add" for f in made.files):
         module = flows[0].rpartition("/")[2].removesuffix(".py")
         console.say(f"next: {render.run_command(made.package, module)}")
+        console.say(_WITHOUT_FLOW)
 
 
 def _exclusive(**flags: bool) -> None:

@@ -232,7 +232,7 @@ class ModuleBuilder:
         value_type = FORMATS[plain][0] if plain else f"{draft.name}.{value.type}"
         parameter = "value" if plain else names.parameter(str(value.type), draft.name)
         versions = max(map(self._texts.versions, plan.subjects.values()), default=1)
-        return TopicDef(plan.topic, key, value, value_type, parameter, versions)
+        return TopicDef(plan.topic, key, value, value_type, parameter, versions, plan.flow)
 
     def _serde(self, draft: ModuleDraft, types: ModuleTypes, plan: TopicPlan, role: str) -> SerdeDef:
         if role in plan.formats:

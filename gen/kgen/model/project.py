@@ -90,8 +90,8 @@ class SerdeDef:
 
 @dataclass(frozen=True)
 class TopicDef:
-    """A topic with its flow. `value_type` is the value's type as the flow writes it, `parameter` a name for
-    one value, `versions` how many versions its key or value has.
+    """A topic. `value_type` is the value's type as a flow writes it, `parameter` a name for one value,
+    `versions` how many versions its key or value has, `flow` whether it has a flow and a test of its own.
     """
 
     name: str
@@ -100,6 +100,7 @@ class TopicDef:
     value_type: str
     parameter: str
     versions: int
+    flow: bool = True
 
 
 @dataclass(frozen=True)

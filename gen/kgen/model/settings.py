@@ -20,7 +20,7 @@ class TopicSettings:
 
     `context` is the registry context whose subjects those are (`.staging`, `.` for the default one), `topic`
     the topic's name where the table is another one of it. `validate`: whether what has a JSON Schema is
-    checked against it, at reading and at writing.
+    checked against it, at reading and at writing. `flow`: whether a flow and its test are generated.
     """
 
     key: str | None = None
@@ -29,6 +29,7 @@ class TopicSettings:
     context: str | None = None
     topic: str | None = None
     validate: bool = False
+    flow: bool = True
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class TopicPlan:
     formats: Mapping[str, str] = field(default_factory=dict)
     also: Mapping[str, str] = field(default_factory=dict)  # formats that are read beside the subject's
     validate: bool = False
+    flow: bool = True
 
 
 def usable(snapshot: Snapshot, library: Library) -> Usable:
@@ -202,7 +203,7 @@ def _plan(
         else:
             raise _unknown(name, role, word)
     also = {r: w for r, w in settings.also.items() if r in subjects}
-    return TopicPlan(name, topic, context, subjects, formats, also, settings.validate)
+    return TopicPlan(name, topic, context, subjects, formats, also, settings.validate, settings.flow)
 
 
 def _unknown(topic: str, role: str, word: str) -> ConfigError:

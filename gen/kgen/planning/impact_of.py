@@ -44,7 +44,8 @@ def uses(
     if not affected and not every:
         return ()
     owned = {a.path: a.content if merged or a.op in _MERGED else None for a in actions if a.kind == "owned"}
-    files = dict(_files(root, owned))
+    gone = {a.path for a in actions if a.op == "remove"}
+    files = {path: text for path, text in _files(root, owned) if path not in gone}
     sources = {path: module.sources.keys() for path, module in {**modules.new, **modules.old}.items()}
     kept = keeping(files, sources, changes, present, pydantic=pydantic)
     found = {*impact(affected, modules.old_texts, files, modules.new_texts), *kept}

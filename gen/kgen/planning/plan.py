@@ -17,9 +17,10 @@ from ..project import config, generated_files, paths
 from ..project import lockfile as lock
 from ..project.config import ConflictMode
 from ..project.transaction import Write
-from . import user_files
+from . import dropped_flows, user_files
+from .dropped_flows import DroppedFlow
 
-Op: TypeAlias = Literal["add", "change", "remove", "keep", "merge", "conflict", "refuse", "orphan"]
+Op: TypeAlias = Literal["add", "change", "remove", "keep", "merge", "conflict", "refuse", "orphan", "release"]
 Kind: TypeAlias = Literal["config", "lock", "schema", "generated", "owned", "internal"]
 
 
@@ -102,6 +103,7 @@ class Wanted:
     package: str
     config_text: str | None = None  # None: kgen.toml stays as it is
     earlier: Mapping[str, str] = field(default_factory=dict)  # the render of the old lock, if it is needed
+    dropped: tuple[DroppedFlow, ...] = ()  # flows that kgen.toml no longer asks for
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ def files(root: Path, wanted: Wanted, old: lock.Locked | None, options: Options)
             _generated(found, path, text.encode())
         else:
             _owned(found, path, text, options, wanted.earlier.get(path))
+    for flow in wanted.dropped:
+        _dropped(found, flow)
     _orphans(found, wanted)
     return tuple(sorted(found.actions, key=lambda f: f.path))
 
@@ -214,6 +218,18 @@ def _internal(found: _Files, path: str, content: bytes | None) -> None:
         found.add(path, content, "internal")
 
 
+def _dropped(found: _Files, flow: DroppedFlow) -> None:
+    decided = dropped_flows.decide(found.root, flow)
+    for file in decided:
+        if file.outcome == "remove":
+            found.add(file.path, None, "owned", reason=file.reason)
+        else:
+            found.keep(file.path, "owned", file.outcome, file.reason)
+    if not any(file.outcome == "orphan" for file in decided):
+        for path in flow.paths:
+            _internal(found, user_files.base_path(path), None)
+
+
 def _orphans(found: _Files, wanted: Wanted) -> None:
     """Files made from what is gone: generated ones go, unless they were edited; what users own stays."""
     bases = list(_bases(found.root))
@@ -224,8 +240,9 @@ def _orphans(found: _Files, wanted: Wanted) -> None:
         for path in generated_files.existing(found.root, folder):
             if path not in wanted.rendered:
                 _orphan_generated(found, path, why)
+    known = {*wanted.rendered, *(path for flow in wanted.dropped for path in flow.paths)}
     for path in bases:
-        if path not in wanted.rendered:
+        if path not in known:
             _orphan_base(found, path)
 
 

@@ -56,14 +56,16 @@ _SYMBOLS = {"add": "+", "change": "~", "merge": "~", "remove": "-", "skip": "!"}
 def _shown(plan: Plan) -> list[FileAction]:
     """The files to speak of: what kgen keeps for itself only where nothing else changes."""
     shown = [f for f in plan.files if f.kind != "internal"]
-    return shown if any(f.op in _SYMBOLS for f in shown) else list(plan.files)
+    return shown if any(f.op in (*_SYMBOLS, "release") for f in shown) else list(plan.files)
 
 
 def _notable(action: FileAction, removed: bool) -> bool:
     """What needs the user's eye. What was left behind by a subject is reported once, when that goes."""
     if action.op == "orphan":
         return removed
-    return action.op in ("conflict", "refuse") or (action.op in ("keep", "merge") and bool(action.reason))
+    return action.op in ("conflict", "refuse", "release") or (
+        action.op in ("keep", "merge") and bool(action.reason)
+    )
 
 
 def lines(plan: Plan, *, files: bool = False) -> Iterator[str]:

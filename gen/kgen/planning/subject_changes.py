@@ -25,6 +25,8 @@ _VERBS = {
     ("owned", "merge"): "merged",
     ("owned", "conflict"): "in conflict",
     ("owned", "orphan"): "left: yours",
+    ("owned", "release"): "left: yours",
+    ("owned", "remove"): "removed",
 }
 
 

@@ -185,9 +185,10 @@ def _topics(table: Mapping[str, Any]) -> dict[str, TopicSettings]:
 
 def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
     where = f"topics.{topic}."
-    _known(table, {"key", "value", "context", "topic", "validate"}, where)
+    _known(table, {"key", "value", "context", "topic", "validate", "flow"}, where)
     validate = _get(table, "validate", bool, False, where)
-    table = {name: word for name, word in table.items() if name != "validate"}
+    flow = _get(table, "flow", bool, True, where)
+    table = {name: word for name, word in table.items() if name not in ("validate", "flow")}
     both = {
         role: _both(words, f"{where}{role}")
         for role, words in table.items()
@@ -203,7 +204,7 @@ def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
         )
     named = {role: word if role == "context" else qualified(word) for role, word in chosen.items()}
     also = {role: words[1] for role, words in both.items()}
-    return TopicSettings(**named, also=also, validate=validate)
+    return TopicSettings(**named, also=also, validate=validate, flow=flow)
 
 
 def _both(words: Sequence[Any], name: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from kgen.cli import app
+from kgen.cli.pull_command import _WITHOUT_FLOW
 
 ORDER = {"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}
 CLICK = {"type": "record", "name": "web.Click", "fields": [{"name": "url", "type": "string"}]}
@@ -23,6 +24,7 @@ def project(registry, tmp_path, capsys):
     assert app.run(pull) == 0
     assert capsys.readouterr().err.endswith(
         "next: python -m kgen_runtime.run acme.streams.flows.clicks:flow --recovery .recovery\n"
+        f"{_WITHOUT_FLOW}\n"
     )
     return tmp_path
 
