@@ -99,7 +99,7 @@ def test_deleted_files_stay_deleted_and_nothing_is_said(project, kgen):
     assert kgen("pull", "--check")[0] == 0
 
 
-def test_line_ends_are_no_edit(project, kgen):
+def test_other_line_ends_do_not_count_as_an_edit(project, kgen):
     for path in (project / FLOW, project / TEST):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     turn(project, False)
