@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         VendoredVersion,
         WriterSchema,
     )
+    from .standalone.topic_reader import read
     from .steps.item_steps import filter, filter_map, flat_map, key_on, map  # noqa: A004 - as Bytewax's
     from .steps.lateness import late
     from .steps.stateful_steps import stateful_flat_map, stateful_map
@@ -167,6 +168,7 @@ __all__ = [
     "map",
     "map_value",
     "of_branch",
+    "read",
     "route",
     "serialize",
     "sink",
@@ -202,6 +204,7 @@ _NAMES: Final = {
     ".producer.sink": "sink",
     ".consumer.source": "source",
     ".flow.split": "Split",
+    ".standalone.topic_reader": "read",
     ".steps.item_steps": "filter filter_map flat_map key_on map",
     ".steps.lateness": "late",
     ".steps.stateful_steps": "stateful_flat_map stateful_map",

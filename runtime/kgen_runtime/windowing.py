@@ -34,10 +34,11 @@ from bytewax.operators import JoinEmitMode, JoinInsertMode, KeyedStream, windowi
 from bytewax.operators.windowing import Clock, Windower, WindowMetadata
 
 from .errors import FlowError
-from .flow.argument_checks import check_function, checked, shown
+from .flow.argument_checks import check_function, checked
 from .flow.guards import Guard
 from .messages import Failure
 from .reporting.call_site import note_step
+from .reporting.shown_argument import shown
 from .steps.failed_values import parted_by_window
 from .steps.stamping import Stamp, clock_of_stamped, is_stamped, keyed, stamp, stamped, value_of
 from .steps.window_logic import UNSET, GuardedWindowLogic, WindowFold

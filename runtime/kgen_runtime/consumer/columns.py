@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
-
-from bytewax.connectors.kafka import KafkaSourceMessage
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..codec import arrival_functions
 from ..errors import FramingError
 from ..messages import Consumed, Headers, Origin, RawMessage
+
+if TYPE_CHECKING:
+    from bytewax.connectors.kafka import KafkaSourceMessage
 
 _COLUMNS: Final = arrival_functions().columns
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import compress
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..codec import make_rows
 from ..errors import KgenError
+from ..flow.batch import Batch
 from ..flow.failures import failure
-from ..flow.split import Batch
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka
 from ..messages import Failure, Message
@@ -19,6 +19,13 @@ from .columns import Columns
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+class Undecodable(NamedTuple):
+    """Why a message can never be decoded, and which part of it; None where that is not known."""
+
+    error: KgenError
+    part: Role | None
 
 
 class BatchDecoder(Generic[K, V]):
@@ -35,6 +42,19 @@ class BatchDecoder(Generic[K, V]):
         """Typed messages, and failures for those that can never be decoded.
 
         Raises `RegistryUnavailable`: nothing is lost, call again with the same batch.
+        """
+        messages, undecodable = self.decode_all(rows)
+        if not undecodable:
+            return Batch(messages, [])
+        good = [index not in undecodable for index in range(len(rows))]
+        return Batch(
+            list(compress(messages, good)),
+            [self.failure(messages[index], undecodable[index]) for index in sorted(undecodable)],
+        )
+
+    def decode_all(self, rows: Columns) -> tuple[list[Message[K, V]], dict[int, Undecodable]]:
+        """A message for each row, and by index why some can never be decoded: the part that failed is None
+        there. Raises as `decode` does.
         """
         keys = self._key.decode_many(rows.keys, rows.headers)
         values = self._value.decode_many(rows.values, rows.headers)
@@ -57,47 +77,38 @@ class BatchDecoder(Generic[K, V]):
         )
         if not (keys.errors or values.errors or rows.unreadable):
             self._counts.add(values.schema_ids, rows.keys, rows.values)
-            return Batch(messages, [])
-        failures = self._failures(messages, rows, keys.errors, values.errors)
-        good = [index not in failures for index in range(len(rows))]
+            return messages, {}
+        undecodable = _undecodable(rows, keys.errors, values.errors)
+        good = [index not in undecodable for index in range(len(rows))]
         self._counts.add(
             list(compress(values.schema_ids, good)),
             list(compress(rows.keys, good)),
             list(compress(rows.values, good)),
         )
-        return Batch(list(compress(messages, good)), [failures[index] for index in sorted(failures)])
+        return messages, undecodable
 
-    def _failures(
-        self,
-        messages: Sequence[Message[Any, Any]],
-        rows: Columns,
-        key_errors: Mapping[int, KgenError],
-        value_errors: Mapping[int, KgenError],
-    ) -> dict[int, Failure]:
-        """By index; of a message of which both parts failed it is the key's."""
-        failures: dict[int, Failure] = {}
-        for index, each in rows.unreadable.items():
-            failures[index] = self._failure(messages[index], each.error, None, None)
-        for index, error in key_errors.items():
-            message = messages[index]
-            failures[index] = self._failure(message, error, "key", message.key_schema_id)
-        for index, error in value_errors.items():
-            if index not in key_errors:  # a failure is counted when it is made
-                message = messages[index]
-                failures[index] = self._failure(message, error, "value", message.value_schema_id)
-        return failures
-
-    def _failure(
-        self, message: Message[Any, Any], error: KgenError, part: Role | None, schema_id: int | None
-    ) -> Failure:
+    def failure(self, message: Message[Any, Any], why: Undecodable) -> Failure:
+        """What becomes of a message that cannot be decoded; counted, so to be made once of each."""
         raw = message.raw()
         assert raw is not None
+        schema_ids = {"key": message.key_schema_id, "value": message.value_schema_id}
         return failure(
-            error,
+            why.error,
             raw,
             step=self._step_id,
-            part=part,
-            schema_id=schema_id,
+            part=why.part,
+            schema_id=None if why.part is None else schema_ids[why.part],
             key_schema_id=message.key_schema_id,
             value_schema_id=message.value_schema_id,
         )
+
+
+def _undecodable(
+    rows: Columns, key_errors: Mapping[int, KgenError], value_errors: Mapping[int, KgenError]
+) -> dict[int, Undecodable]:
+    """By index; of a message of which both parts failed it is the key's."""
+    return {
+        **{index: Undecodable(each.error, None) for index, each in rows.unreadable.items()},
+        **{index: Undecodable(error, "value") for index, error in value_errors.items()},
+        **{index: Undecodable(error, "key") for index, error in key_errors.items()},
+    }

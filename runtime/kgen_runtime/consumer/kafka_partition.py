@@ -10,8 +10,8 @@ from typing import Final, Generic, NoReturn, TypeAlias, TypeVar
 from bytewax.inputs import StatefulSourcePartition
 
 from ..errors import RegistryUnavailable, SourceError
+from ..flow.batch import Batch
 from ..flow.input_hold import INPUT
-from ..flow.split import Batch
 from ..messages import Message
 from ..metrics import PartitionCounts, gap, waiting
 from ..reporting.progress import PROGRESS

@@ -9,7 +9,7 @@ from typing import TypeVar
 from bytewax.inputs import FixedPartitionedSource
 
 from .._bytewax import keep_thread_state
-from ..flow.split import Batch
+from ..flow.batch import Batch
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka
 from ..messages import Message

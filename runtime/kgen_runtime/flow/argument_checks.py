@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import Any, Final, TypeVar, cast
 
 from bytewax.connectors.kafka import KafkaSourceMessage
@@ -17,6 +16,7 @@ from ..errors import ConfigError, FlowError
 from ..kafka.connection import Kafka
 from ..messages import Failure, Message, RawMessage
 from ..reporting.call_site import step_line, users_line
+from ..reporting.shown_argument import last_name, shown
 from .split import Split
 from .topic import Topic
 
@@ -141,18 +141,6 @@ def check_failure(failure: object, step_id: str) -> None:
         raise _wrong_item(failure, step_id, "an rt.Failure", str(_KINDS["errs"][1]))
 
 
-def shown(value: object) -> str:
-    """What was given, short: it may be a whole message."""
-    if isinstance(value, ModuleType):
-        return f"the module {value.__name__}"
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    if isinstance(value, (str, int, float, type(None))) and len(repr(value)) <= 60:
-        return repr(value)
-    kind = type(value)
-    return f"{'an' if kind.__name__[:1].lower() in 'aeiou' else 'a'} {kind.__name__}"
-
-
 def _check_arguments(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> None:
     try:
         given = signature.bind(*args, **kwargs).arguments
@@ -194,13 +182,8 @@ def _check_kind(name: str, argument: str, value: object) -> None:
     elif kind is Stream and isinstance(getattr(value, "down", None), Stream):
         hint = f"It has several streams: pass .{'errs' if argument == 'errs' else 'down'} of it."
     elif argument == "topic" and isinstance(getattr(value, "topic", None), Topic):
-        hint = f"Pass its topic: {_last_name(value)}.topic."
+        hint = f"Pass its topic: {last_name(value)}.topic."
     raise FlowError(f"{name}: {argument} is {shown(value)}, not a {kind.__name__}", hint=hint)
-
-
-def _last_name(value: object) -> str:
-    name = str(getattr(value, "__name__", type(value).__name__))
-    return name.rpartition(".")[2]
 
 
 def _wrong_item(item: object, step_id: str, wanted: str, hint: str) -> FlowError:

@@ -21,11 +21,11 @@ from bytewax.inputs import AbortExecution
 
 from ..messages import Failure, Stage
 from ..metrics import filtered
+from .batch import Batch
 from .failures import failure, is_transient
 from .provenance import origin_of
 from .raised_at import raised_at
 from .retry import retry_until_available
-from .split import Batch
 
 X = TypeVar("X")
 Y = TypeVar("Y")

@@ -9,6 +9,7 @@ import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 
 from ..messages import Failure
+from .batch import Batch
 
 X = TypeVar("X")
 
@@ -21,16 +22,6 @@ class Split(Generic[X]):
 
     oks: Stream[X]
     errs: Stream[Failure]
-
-
-@dataclass(slots=True)
-class Batch(Generic[X]):
-    """The results of one batch. One object per batch passes between steps, because Bytewax's cost is per
-    item.
-    """
-
-    oks: list[X]
-    errs: list[Failure]
 
 
 @operator

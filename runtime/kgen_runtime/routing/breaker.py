@@ -13,11 +13,12 @@ from bytewax.dataflow import Dataflow, Stream
 from .._bytewax import operator_class, walk
 from ..consumer.source import source
 from ..errors import FlowError, ProcessingError
-from ..flow.argument_checks import check_failure, check_policies, checked, explaining, shown
+from ..flow.argument_checks import check_failure, check_policies, checked, explaining
 from ..flow.failures import shown_class
 from ..messages import Failure
 from ..metrics import messages_read
 from ..reporting.printable import bounded, escaped
+from ..reporting.shown_argument import shown
 from ..steps.wire_steps import deserialize
 from ..stop import STOP
 from .policy import Policy, joined_wishes, pass_on

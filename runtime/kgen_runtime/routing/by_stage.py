@@ -9,8 +9,9 @@ import bytewax.operators as op
 from bytewax.dataflow import Stream
 
 from ..errors import FlowError
-from ..flow.argument_checks import check_failure, check_policies, checked, explaining, shown
+from ..flow.argument_checks import check_failure, check_policies, checked, explaining
 from ..messages import Failure, Stage
+from ..reporting.shown_argument import shown
 from .policy import Policies, Policy, joined_wishes, pass_on
 from .step_keeper import StepWishes
 

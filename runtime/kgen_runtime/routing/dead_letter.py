@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from bytewax.dataflow import Stream
 
 from ..errors import DeliveryError, FlowError
-from ..flow.argument_checks import check_failure, checked, shown
+from ..flow.argument_checks import check_failure, checked
 from ..flow.failures import shown_class
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka, NewTopic, new_topic
@@ -19,6 +19,7 @@ from ..producer.outgoing import Outgoing
 from ..producer.producer_options import largest_message
 from ..producer.sender import Delivery, DeliverySpec, Place, place_of
 from ..producer.validation import check_headers
+from ..reporting.shown_argument import shown
 from .dead_letter_headers import PREFIXES, PROFILES, Profile
 from .letter_age import LetterAge
 from .letter_size import LetterSize

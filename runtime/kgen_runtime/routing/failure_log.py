@@ -6,9 +6,9 @@ import logging
 import threading
 from typing import Final
 
-from ..flow.argument_checks import shown
 from ..messages import Failure
 from ..reporting.call_site import wrong_argument
+from ..reporting.shown_argument import shown
 from .policy import Policy, described
 
 log = logging.getLogger("kgen_runtime.errs")

@@ -24,10 +24,10 @@ from bytewax.operators import StatefulBatchLogic
 
 from .._bytewax import keep_thread_state, spliced
 from ..errors import ProcessingError
+from ..flow.batch import Batch
 from ..flow.input_hold import INPUT
 from ..flow.provenance import key_of
 from ..flow.retry import pause
-from ..flow.split import Batch
 from ..producer.delivery import GATES
 from ..producer.eligibility import IdleGate
 from ..reporting.progress import PROGRESS

@@ -11,8 +11,9 @@ from typing import Any, Final
 from bytewax.dataflow import Stream
 
 from ..errors import FlowError
-from ..flow.argument_checks import check_policies, checked, shown
+from ..flow.argument_checks import check_policies, checked
 from ..messages import Failure
+from ..reporting.shown_argument import shown
 from .key_queues import RetryRule
 from .policy import Policy, joined_wishes, pass_on
 from .step_keeper import StepWishes

@@ -14,11 +14,11 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import AbortExecution
 
 from ..errors import ParkedError
+from ..flow.batch import Batch
 from ..flow.failures import is_transient
 from ..flow.guards import Guard
 from ..flow.provenance import key_of
 from ..flow.retry import pause
-from ..flow.split import Batch
 from ..messages import Failure
 from ..metrics import filtered
 from ..producer.eligibility import delivers_exactly_once

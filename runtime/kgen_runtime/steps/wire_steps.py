@@ -12,10 +12,11 @@ from ..consumer.columns import from_messages
 from ..consumer.decoding import BatchDecoder
 from ..errors import EncodeError
 from ..flow.argument_checks import check_consumed, check_message, checked, explaining
+from ..flow.batch import Batch
 from ..flow.failures import failure, original_of
 from ..flow.per_thread import PerThread
 from ..flow.retry import retry_until_available
-from ..flow.split import Batch, Split, split
+from ..flow.split import Split, split
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka
 from ..messages import Failure, Message, RawMessage, Stage

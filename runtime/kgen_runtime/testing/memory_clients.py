@@ -76,7 +76,9 @@ class MemoryConsumer:
         self._assigned: dict[tuple[str, int], int] = {}
         self._paused: set[tuple[str, int]] = set()
 
-    def list_topics(self, topic: str, timeout: float) -> SimpleNamespace:
+    def list_topics(self, topic: str | None = None, timeout: float = 0) -> SimpleNamespace:
+        if topic is None:
+            return SimpleNamespace(topics=self._topics)
         partitions = self._topics.get(topic)
         error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART) if partitions is None else None
         return SimpleNamespace(topics={topic: SimpleNamespace(error=error, partitions=partitions)})

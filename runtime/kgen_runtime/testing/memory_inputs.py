@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from ..errors import ConfigError, KgenError
-from ..flow.argument_checks import shown
 from ..flow.topic import Topic
 from ..messages import Message, RawMessage
+from ..reporting.shown_argument import shown
 from ..serde.base import Encoder
 from ..serde.schema_store import SchemaStore
 

@@ -11,9 +11,10 @@ from ..codec import make_writer
 from ..codec.avro.resolution.resolve import check
 from ..codec.avro.sample_values import sample
 from ..errors import ConfigError
-from ..flow.argument_checks import checked, shown
+from ..flow.argument_checks import checked
 from ..flow.topic import Topic
 from ..messages import RawMessage
+from ..reporting.shown_argument import shown
 from ..serde.avro_serde import AvroSerde
 from ..serde.base import Role, Serde
 from ..serde.either import EitherSerde

@@ -13,7 +13,7 @@ import pytest
 import kgen_runtime as rt
 from kgen_runtime.consumer.columns import from_consumed, from_messages
 from kgen_runtime.consumer.decoding import BatchDecoder
-from kgen_runtime.flow.split import Batch
+from kgen_runtime.flow.batch import Batch
 
 HEADERS: rt.Headers = (("a", b"1"), ("a", None))
 RAW = rt.RawMessage(

@@ -1,0 +1,9 @@
+"""Reading and writing topics in scripts and notebooks, without a dataflow and without Bytewax.
+
+| module | holds |
+|---|---|
+| `topic_reader.py` | `rt.read`: typed messages |
+| `topic_rows.py` | the raw messages behind it, in batches of one partition |
+| `call_checks.py` | wrong arguments, reported at the user's line |
+| `announced_wait.py` | a wait that says what it waits for |
+"""
