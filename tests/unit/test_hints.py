@@ -145,8 +145,6 @@ def test_tables_of_kgen_toml_that_are_named_are_taken() -> None:
         return True
 
     check(named(r"(?:`|of kgen\.toml, |in kgen\.toml: ?)\[([a-z_]+)[\].]"), is_taken, 2)
-    for block in re.findall(r"(?ms)^```toml\n(.*?)^```", "".join(text for _, text in TEXTS)):
-        config.parse(block)
 
 
 def test_pages_and_their_sections_that_are_named_exist() -> None:
