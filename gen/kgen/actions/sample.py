@@ -1,4 +1,4 @@
-"""Sample messages of a subject as JSON: of Avro in its own encoding (see `kgen.actions.avro_json`)."""
+"""Sample messages of a subject as JSON: of Avro in its own encoding (see `codec.avro.json_encoding`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from kgen_runtime.codec import make_json_writer, make_writer
+from kgen_runtime.codec.avro.json_encoding import to_json
 from kgen_runtime.codec.avro.sample_values import sample
 from kgen_runtime.codec.json.json_samples import sample_payload
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
@@ -19,7 +20,6 @@ from ..model.library import Library, ParsedVersion
 from ..model.subject_filter import fits, is_pattern
 from ..model.subjects import Snapshot, Subject
 from ..project import lockfile
-from .avro_json import to_json
 from .inputs import Flags, Workspace, settle
 from .registry_in_force import read_registry
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from kgen_runtime.codec.avro.json_encoding import dumps
 from kgen_runtime.serde.subject_names import qualified
 
-from ..actions import avro_json, sample
+from ..actions import sample
 from . import shared_options
 from .console import Console
 
@@ -31,7 +32,7 @@ def command(
     """
     console = Console(json, quiet, not no_color)
     unit = sample.find(shared_options.workspace(out, console), registry, qualified(subject), version)
-    lines = map(avro_json.dumps, sample.samples(unit, count, seed))
+    lines = map(dumps, sample.samples(unit, count, seed))
     if json:
         console.stream({"version": 1, "subject": unit.version.subject}, "samples", lines)
     elif not quiet:

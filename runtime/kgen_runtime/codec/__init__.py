@@ -240,7 +240,16 @@ def arrival_functions(*, engine: EngineName | None = None) -> ArrivalFunctions:
 def has_native() -> bool:
     """Whether the native engine was compiled."""
     try:
-        for part in ("reader", "writer", "rows", "json_reader", "json_writer", "payloads", "arrivals"):
+        for part in (
+            "reader",
+            "writer",
+            "rows",
+            "json_reader",
+            "json_writer",
+            "payloads",
+            "arrivals",
+            "avro_json",
+        ):
             importlib.import_module(f".native._{part}", __name__)
     except ImportError:
         return False

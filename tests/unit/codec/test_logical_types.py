@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 import kgen_runtime as rt
-from kgen.actions.avro_json import dumps, to_json
 from kgen.model.default_expr import Defaults
 from kgen.model.type_writer import ModuleTypes, Path
 from kgen.model.types import Types
 from kgen.pycode.expr import flat
 from kgen_runtime.codec import make_reader, make_writer
+from kgen_runtime.codec.avro.json_encoding import dumps, to_json
 from kgen_runtime.codec.avro.resolution.resolve import _UNITS
 from kgen_runtime.codec.avro.sample_values import sample
 from kgen_runtime.codec.avro.schema.parser import _LOGICAL, _LOGICAL_SIZE, parse
