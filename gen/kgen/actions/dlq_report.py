@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,9 @@ from ..dlq.letter_samples import letters_at
 from ..dlq.letters import LetterReader
 from ..dlq.report_page import MOST_KINDS, ReportData, TextBlock, TextLine, html
 from ..dlq.timeline import Timeline
-from ..errors import ConfigError
 from ..progress_callback import ProgressCallback, silent
 from . import dlq_show
+from .whole_file import target_file, write_file
 
 TOP: Final = 20
 """Fingerprints on the page, if no other number is asked for."""
@@ -73,7 +72,7 @@ def written(
     schemas of the project in `root` and of the registry behind `kafka`. Raises `ConfigError` if the file
     cannot be written, `SourceError` if the topic cannot be read, `LockError` for a damaged project.
     """
-    target = _target(path)
+    target = target_file(path, "--html", "report.html")
     timeline = Timeline()
     groups = LetterGroups(wanted, on_letter=timeline.add)
     with LetterReader(kafka, topic, progress=progress) as reader:
@@ -107,7 +106,7 @@ def written(
         version=__version__,
     )
     page = html(found).encode()
-    _write(target, page)
+    write_file(target, page, "--html")
     return WrittenReport(path, len(page), len(shown), found)
 
 
@@ -134,26 +133,3 @@ def _decoded(view: dlq_show.ShownLetter) -> TextBlock:
     if kept and kept[0] is not fields[0]:
         lines.insert(0, TextLine(f"… {len(fields) - len(kept):,} fields before"))
     return TextBlock(title, f"schema {view.schema}", tuple(lines))
-
-
-def _target(path: Path) -> Path:
-    """The file itself, where links lead to one. Raises `ConfigError` if it cannot be one."""
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise ConfigError(f"{path} is not a file", where="--html", hint="--html report.html, for example")
-    if not target.parent.is_dir():
-        raise ConfigError(f"{target.parent} is not a folder", where="--html", hint="create it first")
-    return target
-
-
-def _write(target: Path, page: bytes) -> None:
-    """All of it or nothing. Raises `ConfigError`."""
-    new = target.with_name(f".{target.name[:100]}.{os.getpid()}.new")
-    try:
-        new.write_bytes(page)
-        new.replace(target)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise ConfigError(
-            f"{target} cannot be written: {error.strerror}", where="--html", hint="another file or folder?"
-        ) from error

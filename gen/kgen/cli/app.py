@@ -36,7 +36,18 @@ _REPORT = "this is a bug in kgen; KGEN_DEBUG=1 shows the traceback: please repor
 
 # Each is the function `command` of the module `<name>_command`, or its functions `COMMANDS` by name; the
 # module is imported when it is asked for.
-_COMMANDS: Final = ("pull", "diff", "status", "outdated", "resolve", "sample", "doctor", "dev", "dlq")
+_COMMANDS: Final = (
+    "pull",
+    "diff",
+    "status",
+    "outdated",
+    "resolve",
+    "sample",
+    "catalog",
+    "doctor",
+    "dev",
+    "dlq",
+)
 
 
 class _Commands(TyperGroup):

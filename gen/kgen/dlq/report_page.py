@@ -11,10 +11,8 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
-import jinja2
 from markupsafe import Markup
 
 from kgen_runtime.flow.failures import shown_class
@@ -22,6 +20,7 @@ from kgen_runtime.messages import RawMessage
 from kgen_runtime.reporting.printable import escaped
 from kgen_runtime.routing.letter_headers import Letter
 
+from ..html_environment import html_environment
 from ..listing import counted
 from .letter_groups import LetterGroup
 from .timeline import OTHER, STAGES, Histogram, Timeline, shown_instant
@@ -147,7 +146,7 @@ class ReportPage:
 
 def html(found: ReportData) -> str:
     """The page as text."""
-    environment = _environment()
+    environment = html_environment()
     style = environment.get_template("letters_report.css.j2").render(stages=STAGES)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("letters_report.html.j2").render(
@@ -348,15 +347,3 @@ def instant(time: int | None) -> str:
         return shown_instant(time)
     except (ValueError, OverflowError):
         return str(time)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("kgen_templates", ""),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )

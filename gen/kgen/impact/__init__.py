@@ -14,6 +14,9 @@ something that changed is reported as "perhaps".
     calls of others     outside_calls, outer_call, outside_holders; what they give, by their names, is in
                         builtin_calls, stdlib_calls, step_calls and container_methods
     what was found      uses
+
+What the catalog shows of a project that does not change is found with the same means: project_reading has the
+lines that use each field (field_uses) and the topics that flows read and write (flow_topics).
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ class ProjectIndex:
         return self._plain(module, node, local, depth)
 
     def _plain(self, module: str, node: ast.expr, local: Lookup | None, depth: int) -> Kind:
-        alias = self._aliased(module, node)
+        alias = self.assignment(module, node)
         if alias:
             return self._of_alias(*alias, local, depth)
         found = self.value(module, node, local)
@@ -212,7 +212,7 @@ class ProjectIndex:
             return found if is_opaque(found.name) else None
         return found if isinstance(found, Instance) else None  # a type variable's bound
 
-    def _aliased(self, module: str, node: ast.expr) -> tuple[str, ast.expr] | None:
+    def assignment(self, module: str, node: ast.expr) -> tuple[str, ast.expr] | None:
         """The module and the value of a name that is assigned, followed through imports."""
         for _ in range(_DEPTH):
             if isinstance(node, ast.Attribute):

@@ -85,7 +85,7 @@ def _renames(changes: Iterable[Change]) -> dict[str, str]:
 
 def _files(root: Path, planned: Mapping[str, bytes | None]) -> Iterator[tuple[str, str]]:
     """The project's own Python files."""
-    for path in _python_files(root, frozenset(planned)):
+    for path in python_files(root, frozenset(planned)):
         content = planned.get(path)
         yield path, _text(content if content is not None else paths.read(root, path))
     for path, content in planned.items():
@@ -93,8 +93,10 @@ def _files(root: Path, planned: Mapping[str, bytes | None]) -> Iterator[tuple[st
             yield path, _text(content)
 
 
-def _python_files(root: Path, owned: frozenset[str]) -> Iterator[str]:
-    """Links to files are followed where the user put one in the place of a file that kgen wrote."""
+def python_files(root: Path, owned: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The relative paths of the project's own Python files, but for folders of environments and builds.
+
+    Links to files are followed where the user put one in the place of a file that kgen wrote."""
     left = _MOST_FILES
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(f for f in folders if _is_source(Path(folder, f)))
