@@ -7,7 +7,8 @@ KgenError
 │   └── EditedError      a generated file was edited by hand
 ├── SubjectError         subjects that are asked for cannot be read
 ├── IncompatibleError    a new version cannot read what earlier ones wrote
-└── PullInterruptedError  Ctrl-C ended a pull; says what is on the disk
+├── PullInterruptedError  Ctrl-C ended a pull; says what is on the disk
+└── PushInterruptedError  Ctrl-C ended a push; says what is registered
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ __all__ = [
     "LockError",
     "OutputError",
     "PullInterruptedError",
+    "PushInterruptedError",
     "RegistryError",
     "RegistryUnavailable",
     "RulesError",
@@ -61,3 +63,7 @@ class IncompatibleError(KgenError):
 
 class PullInterruptedError(KgenError):
     """Ctrl-C ended a pull; says what is on the disk."""
+
+
+class PushInterruptedError(KgenError):
+    """Ctrl-C ended a push; says what is registered."""

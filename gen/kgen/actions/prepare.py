@@ -115,6 +115,20 @@ def prepare(request: PlanRequest) -> Prepared:
         return prepare_locked(request, ahead, merged=False)
 
 
+def prepare_as_if(workspace: Workspace, snapshot: Snapshot) -> Prepared:
+    """The plan of a pull from a registry that holds `snapshot`: what it would do to the project, which has a
+    lock. Asks no registry and writes nothing. Raises `KgenError`.
+    """
+    _refuse_interrupted(workspace.root)
+    with mutex.shared(workspace.root, workspace.say):
+        request = PlanRequest(workspace)
+        settled, old = settle(workspace.root, request.flags, frozen=True), lock.load(workspace.root)
+        if old is None:
+            raise lock.absent(workspace.root)
+        found = Reading(snapshot, old.deleted, (), ())
+        return _plan(request, settled, found, old, _library(old), merged=False)
+
+
 def prepare_locked(request: PlanRequest, ahead: Ahead | None = None, *, merged: bool) -> Prepared:
     """The same under a lock that the caller holds. With `merged`, the user's lines have the numbers that they
     get, else those that they have. Raises `KgenError`.

@@ -21,7 +21,13 @@ from kgen_runtime.errors import named_text
 from kgen_runtime.reporting import std_streams
 
 from .. import __version__
-from ..errors import IncompatibleError, KgenError, PullInterruptedError, RulesError
+from ..errors import (
+    IncompatibleError,
+    KgenError,
+    PullInterruptedError,
+    PushInterruptedError,
+    RulesError,
+)
 from .console import safe
 from .exit_codes import BROKEN_PIPE, ERROR, INCOMPATIBLE, INTERRUPTED
 
@@ -29,6 +35,7 @@ _CODES: dict[type[KgenError], int] = {
     IncompatibleError: INCOMPATIBLE,
     RulesError: INCOMPATIBLE,
     PullInterruptedError: INTERRUPTED,
+    PushInterruptedError: INTERRUPTED,
 }
 # Typer brings its own copy of click or uses the one there is, as its version has it.
 _Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -41,6 +48,8 @@ _COMMANDS: Final = (
     "diff",
     "status",
     "outdated",
+    "check",
+    "push",
     "resolve",
     "sample",
     "catalog",
@@ -147,7 +156,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _report_error(error: KgenError, arguments: Sequence[str]) -> None:
-    kind = "interrupted" if isinstance(error, PullInterruptedError) else "error"
+    kind = "interrupted" if isinstance(error, (PullInterruptedError, PushInterruptedError)) else "error"
     typer.echo(f"{kind}: {safe(error.what)}", err=True)
     if error.where:
         typer.echo(f"  at {safe(error.where)}", err=True)

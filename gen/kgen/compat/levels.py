@@ -16,20 +16,11 @@ from kgen_runtime.codec.avro.schema.tree import Schema
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 from kgen_runtime.errors import ResolutionError
 
+from ..model.settings import LEVELS as LEVELS
 from ..model.trees import AnySchema
 from .json_reading import json_unreadable
 
 _TRANSITIVE = "_TRANSITIVE"
-LEVELS = (
-    "NONE",
-    "BACKWARD",
-    "BACKWARD_TRANSITIVE",
-    "FORWARD",
-    "FORWARD_TRANSITIVE",
-    "FULL",
-    "FULL_TRANSITIVE",
-)
-
 Version = TypeVar("Version")
 
 

@@ -116,12 +116,12 @@ def subject_diff(
     pair, other = (was.name, before), (now.name, after)
     first, second = old.unit(pair).schema, new.unit(other).schema
     moved = moved_references(old, pair, new, other)
-    verdict = _verdict(new, now, after)
+    verdict = level_verdict(new, now, after)
     found, both = schema_diff(first, second), both_ways(first, second)
     return SubjectDiff(now.name, before, after, found, moved, both, verdict)
 
 
-def _verdict(library: Library, subject: Subject, version: int) -> LevelCheck | None:
+def level_verdict(library: Library, subject: Subject, version: int) -> LevelCheck | None:
     """Whether a registry would take the version after those before it; None without a level or any before."""
     earlier = [(subject.name, it.version) for it in subject.versions if it.version < version]
     # One that does not parse was never read.

@@ -107,7 +107,8 @@ def folder_name(subject: str) -> str:
 
 
 def _unsafe(name: str) -> bool:
-    return name.endswith(".") or _DEVICES.match(name) is not None
+    # `schemas/own/` has the files of schemas that the project registers itself.
+    return name.endswith(".") or _DEVICES.match(name) is not None or name == "own"
 
 
 def module_name(name: str) -> str:

@@ -41,3 +41,15 @@ class Settings:
     topics: Mapping[str, TopicSettings] = field(default_factory=dict)
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
     out_of_range: OutOfRangeChoice = "error"  # what is read of a date or decimal that Python has no value for
+
+
+LEVELS = (
+    "NONE",
+    "BACKWARD",
+    "BACKWARD_TRANSITIVE",
+    "FORWARD",
+    "FORWARD_TRANSITIVE",
+    "FULL",
+    "FULL_TRANSITIVE",
+)
+"""The levels of compatibility that registries know."""

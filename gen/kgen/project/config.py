@@ -22,7 +22,7 @@ from kgen_runtime.serde.rules import OnRules
 from kgen_runtime.serde.subject_names import DEFAULT, qualified
 
 from ..errors import ConfigError
-from ..model.settings import JsonModels, TopicSettings
+from ..model.settings import LEVELS, JsonModels, TopicSettings
 from ..model.topic_plans import BESIDE, ROLES
 
 NAME = "kgen.toml"
@@ -57,6 +57,14 @@ class Registry:
 
 
 @dataclass(frozen=True)
+class OwnSubject:
+    """What `kgen push` sets for a subject beside its schema: None or empty where it leaves that alone."""
+
+    compatibility: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)  # properties
+
+
+@dataclass(frozen=True)
 class Config:
     """What kgen.toml says."""
 
@@ -70,6 +78,7 @@ class Config:
     json_models: JsonModels = "dataclasses"
     out_of_range: OutOfRangeChoice = "error"
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
+    own: Mapping[str, OwnSubject] = field(default_factory=dict)
     brokers: str = ""  # host:port,host:port; for commands that read and write topics
 
 
@@ -111,7 +120,7 @@ def _config(data: Mapping[str, Any]) -> Config:
     _known(
         data,
         {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics", "rules", "models"}
-        | {"kafka"},
+        | {"kafka", "own"},
         "",
     )
     subjects = _get(data, "subjects", list, ["*"])
@@ -131,6 +140,7 @@ def _config(data: Mapping[str, Any]) -> Config:
         json_models=_json_models(models.get("json", "dataclasses")),
         out_of_range=_out_of_range(models.get("out_of_range", "error")),
         ignore_rules=_ignore_rules(data.get("rules", {})),
+        own=_own(_get(data, "own", dict, {})),
         brokers=_brokers(_get(data, "kafka", dict, {})),
     )
 
@@ -242,6 +252,23 @@ def _out_of_range(word: Any) -> OutOfRangeChoice:
         raise ConfigError('models.out_of_range must be "error" or "raw"', where=NAME)
     found: OutOfRangeChoice = word
     return found
+
+
+def _own(table: Mapping[str, Any]) -> dict[str, OwnSubject]:
+    found = {name: _own_subject(name, _get(table, name, dict, {}, "own.")) for name in table}
+    return _by_one_name(found, "own")
+
+
+def _own_subject(subject: str, table: Mapping[str, Any]) -> OwnSubject:
+    where = f"own.{json.dumps(subject, ensure_ascii=False)}."
+    _known(table, {"compatibility", "metadata"}, where)
+    level, metadata = table.get("compatibility"), _get(table, "metadata", dict, {}, where)
+    if level is not None and level not in LEVELS:
+        raise ConfigError(f"{where}compatibility must be one of {', '.join(LEVELS)}", where=NAME)
+    if not all(isinstance(value, str) and value for value in metadata.values()):
+        hint = 'metadata = { owner = "team-orders" }'
+        raise ConfigError(f"{where}metadata must be a table of texts", where=NAME, hint=hint)
+    return OwnSubject(level, metadata)
 
 
 def _brokers(table: Mapping[str, Any]) -> str:

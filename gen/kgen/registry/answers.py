@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from kgen_runtime.reporting.printable import printable
@@ -20,6 +22,27 @@ MAX_VERSIONS = 100_000
 MAX_REFERENCES = 1_000  # of one schema
 MAX_NAME = 4_096  # characters of a subject's or reference's name
 MAX_TEXT = 4 << 20  # characters of a schema
+_MESSAGES = 50  # of a verdict
+_MESSAGE = 400  # characters of each
+
+
+@dataclass(frozen=True)
+class KnownSchema:
+    """What a registry knows a schema as. Some leave out the version; `properties` are those of its
+    metadata.
+    """
+
+    id: int
+    version: int | None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CompatibilityAnswer:
+    """Whether a schema may follow, and why not, in the registry's words."""
+
+    compatible: bool
+    messages: tuple[str, ...] = ()
 
 
 def subject_names(answer: Any) -> list[str]:
@@ -75,6 +98,37 @@ def compatibility(answer: Any) -> str | None:
         return None
     level = answer.get("compatibilityLevel") or answer.get("compatibility")
     return level if isinstance(level, str) and level.replace("_", "").isalpha() and len(level) < 40 else None
+
+
+def registered(answer: Any, subject: str) -> KnownSchema:
+    """What a look-up or a registration of a schema answered."""
+    where = f"{subject}, registered schema"
+    if not isinstance(answer, dict):
+        raise _odd(where, "not an object")
+    if not same(subject, answer.get("subject")):
+        raise _odd(where, f"the subject {printable(str(answer.get('subject')), 100)}")
+    version = answer.get("version")
+    metadata = answer.get("metadata")
+    properties = metadata.get("properties") if isinstance(metadata, dict) else None
+    texts = properties.items() if isinstance(properties, dict) else ()
+    return KnownSchema(
+        _number(answer.get("id"), "id", where),
+        None if version is None else _version(version, where),
+        {str(name): value for name, value in texts if isinstance(value, str)},
+    )
+
+
+def compatibility_answer(answer: Any, subject: str) -> CompatibilityAnswer:
+    """What a compatibility check answered. The texts of the schemas themselves are left out of the
+    messages.
+    """
+    verdict = answer.get("is_compatible") if isinstance(answer, dict) else None
+    if not isinstance(verdict, bool):
+        raise _odd(f"{subject}, compatibility", "no verdict")
+    messages = answer.get("messages")
+    texts = [m for m in (messages if isinstance(messages, list) else ()) if isinstance(m, str)]
+    shown = [printable(m, _MESSAGE) for m in texts if not m.startswith("{oldSchema:")]
+    return CompatibilityAnswer(verdict, tuple(shown[:_MESSAGES]))
 
 
 def _reference(answer: Any, parent: str, where: str) -> Reference:

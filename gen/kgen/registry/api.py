@@ -26,6 +26,11 @@ class Http(Protocol):
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         """The parsed JSON of the answer. Raises `RegistryError` and its kinds."""
 
+    def request(
+        self, method: str, path: str, *, json: Any = None, params: Mapping[str, str | int] | None = None
+    ) -> Any:
+        """The same of any request with a body."""
+
 
 _BUSY = (None, 408, 429, 502, 503, 504)  # None: no answer at all
 
@@ -35,6 +40,12 @@ def concerns_all(error: RegistryError) -> bool:
     busy), not about what was asked for.
     """
     return error.status == 401 or (isinstance(error, RegistryUnavailable) and error.status in _BUSY)
+
+
+def is_absent(error: RegistryError) -> bool:
+    """Whether a registry does not know what it was asked: it has no such endpoint."""
+    no_route = error.status == 404 and error.error_code in (None, 404)
+    return (no_route and not isinstance(error, UnknownSchema)) or error.status in (405, 501)
 
 
 class Api:
@@ -99,6 +110,43 @@ class Api:
         own = self._of_config(f"/config/{quote(subject, safe='')}", answers.compatibility_policy)
         return own or self._of_config("/config", answers.compatibility_policy)
 
+    def lookup(
+        self, schema: SchemaVersion, metadata: Mapping[str, str] | None = None, *, normalize: bool = False
+    ) -> answers.KnownSchema | None:
+        """What the registry knows a schema as, in its subject; None if it does not know it. Raises
+        `RegistryError`.
+        """
+        try:
+            found = self._http.request(
+                "POST", _path(schema.subject), json=_body(schema, metadata), params=_normalize(normalize)
+            )
+        except UnknownSchema:
+            return None
+        return answers.registered(found, schema.subject)
+
+    def compatible(self, schema: SchemaVersion, version: int | None = None) -> answers.CompatibilityAnswer:
+        """Whether a schema may follow `version` of its subject; None: those that the level of the subject
+        asks for. Raises `RegistryError` (see `is_absent`).
+        """
+        path = f"/compatibility{_path(schema.subject)}/versions" + (f"/{version}" if version else "")
+        found = self._http.request("POST", path, json=_body(schema, None), params={"verbose": "true"})
+        return answers.compatibility_answer(found, schema.subject)
+
+    def register(
+        self, schema: SchemaVersion, metadata: Mapping[str, str] | None = None, *, normalize: bool = False
+    ) -> answers.KnownSchema:
+        """Register a schema as the next version of its subject, or get the one that it is. Raises
+        `RegistryError`.
+        """
+        path = f"{_path(schema.subject)}/versions"
+        found = self._http.request("POST", path, json=_body(schema, metadata), params=_normalize(normalize))
+        return answers.registered(found, schema.subject)
+
+    def set_compatibility(self, subject: str, level: str) -> None:
+        """Set the level of a subject. Raises `RegistryError`."""
+        path = f"/config/{quote(subject, safe='')}"
+        self._http.request("PUT", path, json={"compatibility": level})
+
     def _level(self, path: str) -> str | None:
         return self._of_config(path, answers.compatibility)
 
@@ -114,3 +162,18 @@ class Api:
 
 def _path(subject: str) -> str:
     return f"/subjects/{quote(subject, safe='')}"
+
+
+def _normalize(normalize: bool) -> dict[str, str | int] | None:
+    return {"normalize": "true"} if normalize else None
+
+
+def _body(schema: SchemaVersion, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """A schema as registries take it; without what they have defaults for, which some do not know."""
+    references = [{"name": r.name, "subject": r.subject, "version": r.version} for r in schema.references]
+    return {
+        "schema": schema.text,
+        **({"schemaType": schema.type} if schema.type != "AVRO" else {}),
+        **({"references": references} if references else {}),
+        **({"metadata": {"properties": dict(metadata)}} if metadata else {}),
+    }

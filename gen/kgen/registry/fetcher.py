@@ -74,11 +74,12 @@ def fetch(
     all_versions: bool = True,
     progress: ProgressCallback | None = None,
     locked: Mapping[str, int] | None = None,
+    may_be_new: bool = False,
 ) -> Fetched:
     """Read the subjects that match `globs` (see `model.subject_filter`), up to their pinned version, and all
     they refer to. The result does not depend on timing. `locked` are the newest versions that the project
     holds: whether one of these subjects is gone is asked once more, as the list may be of a part of the
-    registry.
+    registry. If they `may_be_new`, it is not an error that no subject matches.
 
     Raises:
         RegistryError: the registry cannot be reached, answers nonsense, gives one id to two schemas, or holds
@@ -88,7 +89,7 @@ def fetch(
     held = dict(locked or {})
     names, unlisted = _names(api, globs)
     wanted = [n for n in names if patterns.wanted(n, globs)]
-    if not wanted:
+    if not wanted and not may_be_new:
         raise _none_matches(api, globs)
     absent = [n for n in sorted(held.keys() - set(names)) if patterns.wanted(n, globs)]
     default = api.default_compatibility()
@@ -96,7 +97,7 @@ def fetch(
     read = reader.read_unlisted if unlisted else reader.read
     jobs = [partial(read, n) for n in wanted] + [partial(reader.read_unlisted, n) for n in absent]
     results = [r for r in concurrently(jobs, progress) if r is not None]
-    if not results:
+    if not results and not may_be_new:
         raise _none_matches(api, globs)
     _refuse_nothing(results)
     results = reader.read_earlier(results, progress)
