@@ -15,11 +15,11 @@ import jinja2
 
 from .errors import SchemaError
 from .model.names import import_key
-from .model.project import FieldDef, Import, Module, Project, SerdeDef, Source, Symbol, TopicDef
+from .model.project import FieldDef, FlowDef, Import, Module, Project, SerdeDef, Source, Symbol, TopicDef
 from .model.subject_filter import excluding
 from .progress_callback import ProgressCallback, silent
 from .pycode import deflate, quote
-from .pycode.expr import Expr, Group, alternatives, call, dict_of, flat, layout, list_of
+from .pycode.expr import Alternatives, Expr, Group, alternatives, call, dict_of, flat, layout, list_of
 
 _WIDTH = 88  # what ruff and black take without configuration
 _COMMENTED = len("    # ")
@@ -71,8 +71,11 @@ def _files(project: Project, progress: ProgressCallback) -> dict[str, str]:
         files[f"{package}/_generated/{module.name}.py"] = _generated(project, module.sources, _module(module))
         if module.topic and module.topic.flow:
             files[f"{package}/flows/{module.name}.py"] = _flow(project, module, module.topic)
-            files[f"tests/test_{module.name}.py"] = _test(project, module, module.topic)
+            files[f"tests/test_{module.name}.py"] = _test(project, module.name, module.name, module.topic)
         progress(done, len(project.modules), "modules rendered")
+    for flow in project.flows:
+        files[f"{package}/flows/{flow.name}.py"] = _own_flow(project, flow)
+        files[f"tests/test_{flow.name}.py"] = _test(project, flow.name, flow.source, flow.source_topic)
     return dict(sorted(files.items()))
 
 
@@ -131,14 +134,16 @@ def _imports(module: Module) -> Iterable[str]:
         plain = [item.name for item in items if item.local == item.name]
         lines = [(item.name, [f"{item.name} as {item.local}"]) for item in items if item.local != item.name]
         lines += [(plain[0], plain)] if plain else []
-        yield from (_from(source, names) for _, names in sorted(lines, key=lambda it: import_key(it[0])))
+        yield from (
+            _from(f".{source}", names) for _, names in sorted(lines, key=lambda it: import_key(it[0]))
+        )
 
 
 def _from(source: str, names: list[str]) -> str:
-    line = f"from .{source} import {', '.join(names)}"
+    line = f"from {source} import {', '.join(names)}"
     if len(line) <= _WIDTH:
         return line
-    return f"from .{source} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
+    return f"from {source} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
 
 
 def _flow(project: Project, module: Module, topic: TopicDef) -> str:
@@ -185,19 +190,80 @@ def _run_line(command: str) -> str:
     return line if len(line) + len('"""') * 2 <= _WIDTH else f"Run:\n    {command}"
 
 
-def _test(project: Project, module: Module, topic: TopicDef) -> str:
+def _own_flow(project: Project, flow: FlowDef) -> str:
+    read, written = flow.source_topic, flow.target_topic
+    doc = (
+        f"Dataflow from the topic `{quote.inline(read.name)}` to `{quote.inline(written.name)}`. "
+        "Yours to edit: `kgen pull` merges schema changes into it."
+        f"\n\n{_run_line(run_command(project.package, flow.name))}"
+    )
+    policy = call("rt.DeadLetter", quote.string(f"{read.name}.dlq"), "kafka")
+    rekeys = flow.keys[0] != flow.keys[1]
+    before, after = (_generic("rt.Message", key, written.value_type) for key in flow.keys)
+    errs = ["read.errs", "handled.errs", *([f"{flow.keyed}.errs"] if rekeys else [])]
+    noun = flow.parameter.replace("_", " ")
+    handled = "handled"
+    if flow.nullable:  # type checkers would take a value that is None for one that is left out
+        split = layout(_generic("rt.Split", before), 4, len("handled: "), len(" = rt.map_value("), _WIDTH)
+        handled = f"handled: {split}"
+    return _fill(
+        "own_flow.py",
+        doc=doc,
+        flow=flow,
+        stdlib=[f"from {module} import {name}" for module, name in flow.stdlib],
+        generated=_from(".._generated", sorted((flow.source, flow.target), key=import_key)),
+        handle=_signature(
+            "handle", (f"{flow.parameter}: ", read.value_type), Alternatives((written.value_type, "None"))
+        ),
+        handle_doc=f"Your logic, one {noun} at a time: what to write of it. None leaves the message out; "
+        "what it raises goes to `errs` with the message.",
+        rekey=_signature(flow.rekey, ("message: ", before), after) if rekeys else "",
+        rekey_doc="The key to write a message with, which is of another type than the one it was read "
+        "with. None: without a key.",
+        read=call("rt.source", quote.string(flow.source), "flow", f"{flow.source}.topic", "kafka"),
+        handled=f"{handled} = ",
+        map_value=call("rt.map_value", '"handle"', "read.oks", "handle"),
+        rekeyed=call("rt.map", quote.string("rekey"), "handled.oks", flow.rekey),
+        route=call("rt.route", '"errs"', *errs, policy=policy),
+        sink=call(
+            "rt.sink",
+            '"out"',
+            f"{flow.keyed if rekeys else 'handled'}.oks",
+            f"{flow.target}.topic",
+            "kafka",
+        ),
+        out_route=call("rt.route", '"out_errs"', flow.unsent, policy=policy),
+    )
+
+
+def _generic(name: str, *arguments: Expr) -> Group:
+    return Group(f"{name}[", tuple(("", each) for each in arguments), "]")
+
+
+def _signature(name: str, parameter: tuple[str, Expr], returned: Expr) -> str:
+    """The head of a function of one parameter."""
+    line = flat(Group(f"def {name}(", (parameter,), f") -> {flat(returned)}:"))
+    if len(line) <= _WIDTH:
+        return line
+    closing = f") -> {layout(returned, 0, len(') -> '), len(':'), _WIDTH)}:"
+    return layout(Group(f"def {name}(", (parameter,), closing), 0, _WIDTH)
+
+
+def _test(project: Project, flow: str, module: str, topic: TopicDef) -> str:
     doc = (
         f"Runs the flow of the topic `{quote.inline(topic.name)}` on sample messages of every known "
         "schema version. "
         "Yours to edit: `kgen pull` merges schema changes into it."
     )
-    name = f"{module.name}.topic"
+    name = f"{module}.topic"
     samples = dict_of([(name, call("testing.samples", name, n=str(_samples(topic))))])
     return _fill(
         "test.py",
         doc=doc,
-        package=project.package,
-        module=module.name,
+        imports=[
+            _from(f"{project.package}._generated", [module]),
+            _from(f"{project.package}.flows.{flow}", ["build"]),
+        ],
         memory=call("testing.Memory", samples),
     )
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 W = TypeVar("W")
+J = TypeVar("J")
 F = TypeVar("F", bound=Callable[..., Any])
 
 Headers: TypeAlias = "tuple[tuple[str, bytes | None], ...]"
@@ -119,17 +120,23 @@ class Message(Generic[K, V]):
                 "with_value(None) would write a tombstone: use message.tombstone() to write one, "
                 "or leave the message out"
             )
-        return self._with(value)
+        return self._made(self.key, value)
+
+    def with_key(self, key: J | None) -> Message[J, V]:
+        """The same message (value, headers, provenance, original bytes) with another key; None: without
+        one.
+        """
+        return self._made(key, self.value)
 
     def tombstone(self) -> Message[K, W]:
         """The same message (key, headers, provenance, original bytes) without a value: written to a topic, it
         deletes what is there of its key. It fits into a stream of messages with any type of value.
         """
-        return self._with(None)
+        return self._made(self.key, None)
 
-    def _with(self, value: W | None) -> Message[K, W]:
+    def _made(self, key: J | None, value: W | None) -> Message[J, W]:
         return Message(
-            self.key,
+            key,
             value,
             self.topic,
             self.partition,

@@ -26,6 +26,7 @@ import pytest
 from kgen.errors import KgenError, SchemaError
 from kgen.model import Names, Project, Settings, TopicSettings, build
 from kgen.model.library import Library
+from kgen.model.settings import FlowSettings
 from kgen.model.subjects import Reference, SchemaVersion, Snapshot, Subject
 from kgen.project.generated_files import state
 from kgen.render import kind, render
@@ -46,7 +47,8 @@ needs_bytewax = pytest.mark.skipif(
 def project_of(case: Path, package: str = "streams") -> Project:
     data = json.loads((case / "case.json").read_text(encoding="utf-8"))
     topics = {topic: TopicSettings(**words) for topic, words in data.get("topics", {}).items()}
-    settings = Settings(package, "0.1.0", topics, out_of_range=data.get("out_of_range", "error"))
+    flows = {name: FlowSettings(*words) for name, words in data.get("flows", {}).items()}
+    settings = Settings(package, "0.1.0", topics, flows=flows, out_of_range=data.get("out_of_range", "error"))
     before: Library | None = None
     names = Names(by_subject=data.get("locked", {}))
     for pulled in data.get("earlier", []):  # the versions of pulls before this one: [["address", 1], …]

@@ -54,6 +54,7 @@ class HeldModel:
             __version__,
             settings.topics,
             settings.ignore_rules,
+            settings.flows,
             settings.out_of_range,
         )
         project = build(snapshot, wanted, self.lock.names if self.lock else None, self.library)

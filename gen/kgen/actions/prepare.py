@@ -288,7 +288,7 @@ def _wanted(
     )
     # A clone without `.kgen/base`, say: what that would hold is what the lock gave.
     earlier = render.render(held.project) if lost and held.project else {}
-    dropped = tuple(dropped_flows(project))
+    dropped = tuple(dropped_flows(root, project, settled.config.flows))
     return plan.Wanted(new, rendered, kinds, settled.config.package, settled.text, earlier, dropped)
 
 

@@ -56,6 +56,7 @@ _COMMANDS: Final = (
     "doctor",
     "dev",
     "dlq",
+    "new",
 )
 
 

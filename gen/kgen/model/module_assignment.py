@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -39,8 +39,16 @@ class ModuleAssignment:
         return found
 
 
-def find(library: Library, readable: Usable, topics: Iterable[TopicPlan], before: Before) -> ModuleAssignment:
-    """Finds a module for every pulled subject and everything that it refers to. What has one keeps it."""
+def find(
+    library: Library,
+    readable: Usable,
+    topics: Iterable[TopicPlan],
+    before: Before,
+    flows: Collection[str] = (),
+) -> ModuleAssignment:
+    """Finds a module for every pulled subject and everything that it refers to. What has one keeps it.
+    `flows` are names that other flows have: no new topic with a flow gets such a one.
+    """
     plans = {f"topic:{plan.name}": plan for plan in topics}
     latest = {name: versions[-1].version for name, versions in readable.versions.items()}
     read = {subject for plan in plans.values() for subject in plan.subjects.values()}
@@ -53,7 +61,11 @@ def find(library: Library, readable: Usable, topics: Iterable[TopicPlan], before
         graph = _graph(units, module_of, plans, primary, other)
         try:
             order = tuple(TopologicalSorter(graph).static_order())
-            modules = names.module_names({it: _wanted(it) for it in order}, before.names.modules)
+            modules = names.module_names(
+                {it: _wanted(it) for it in order},
+                before.names.modules,
+                lambda it, name: name in flows and it in plans and plans[it].flow,
+            )
             return ModuleAssignment(order, module_of, modules, primary, units, other)
         except CycleError as error:
             # Key and value of a topic share a module, which may close a circle that the schemas do not have:

@@ -134,11 +134,16 @@ def _reserved_module(name: str) -> bool:
     return taken or name == "none" or _unsafe(name)
 
 
-def module_names(wanted: Mapping[str, str], locked: Mapping[str, str] | None = None) -> dict[str, str]:
+def module_names(
+    wanted: Mapping[str, str],
+    locked: Mapping[str, str] | None = None,
+    is_taken: Callable[[str, str], bool] = lambda identity, name: False,
+) -> dict[str, str]:
     """A module for each identity in `wanted` (identity -> the module it would like), no module twice.
 
     What has a name in `locked` keeps it, also where it is not wanted (it may come back). Then what is called
-    exactly as its module comes first, then order of identity; what comes late gets a hash of its identity.
+    exactly as its module comes first, then order of identity; what comes late, or finds its name taken by
+    another file (`is_taken`), gets a hash of its identity.
     """
     names: dict[str, str] = {}
     for identity, name in sorted((locked or {}).items()):
@@ -147,7 +152,9 @@ def module_names(wanted: Mapping[str, str], locked: Mapping[str, str] | None = N
     late = wanted.keys() - names.keys()
     for identity in sorted(late, key=lambda it: (it.partition(":")[2] != wanted[it], it)):
         hashed = (f"{wanted[identity]}_{digest(identity, length)}" for length in range(6, 65))
-        names[identity] = next(n for n in (wanted[identity], *hashed) if n not in names.values())
+        names[identity] = next(
+            n for n in (wanted[identity], *hashed) if n not in names.values() and not is_taken(identity, n)
+        )
     return names
 
 

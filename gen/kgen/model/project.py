@@ -104,6 +104,29 @@ class TopicDef:
 
 
 @dataclass(frozen=True)
+class FlowDef:
+    """A flow from one topic to another. `source` and `target` are their modules, `subjects` those that these
+    are made of. `keys` are the types of the keys on either side as the flow writes them, `stdlib` what it
+    imports for them, as pairs of module and name. `nullable`: None is a value of what is written. The rest
+    are names in the flow.
+    """
+
+    name: str
+    source: str
+    source_topic: TopicDef
+    target: str
+    target_topic: TopicDef
+    subjects: tuple[str, ...]
+    parameter: str
+    keys: tuple[str, str]
+    nullable: bool
+    stdlib: tuple[tuple[str, str], ...]
+    rekey: str
+    keyed: str
+    unsent: str
+
+
+@dataclass(frozen=True)
 class Source:
     """A subject's version that a module is made from."""
 
@@ -171,6 +194,7 @@ class Project:
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()
     model_generator: str | None = None
+    flows: tuple[FlowDef, ...] = ()
 
     @property
     def folder(self) -> str:

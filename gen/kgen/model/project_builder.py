@@ -8,6 +8,7 @@ from .given import Before, History, Names
 from .library import Library
 from .members import Members
 from .modules import ModuleBuilder
+from .own_flows import own_flows, unmade_flows
 from .project import Module, Project
 from .settings import Settings
 from .subjects import Snapshot
@@ -32,7 +33,7 @@ def build(
     before, library = Before(given or Names(), known), known.of(snapshot)
     readable = topics_of.usable(snapshot, library)
     plans = topics_of.plan_topics(readable, settings)
-    assignment = module_assignment.find(library, readable, plans, before)
+    assignment = module_assignment.find(library, readable, plans, before, settings.flows)
     texts = Texts(library, readable, plans, assignment.of, settings.ignore_rules)
     now = History(library)
     members = Members(assignment.units, now, before)
@@ -40,6 +41,7 @@ def build(
     builder = ModuleBuilder(library, assignment, plans, texts, members, now, before, keeps_raw=keeps)
     modules = [builder.module(identity) for identity in assignment.order]
     kept = tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name))
+    topics = {plan.name: assignment.names[f"topic:{plan.name}"] for plan in plans}
     return Project(
         package=settings.package,
         kgen_version=settings.kgen_version,
@@ -47,7 +49,12 @@ def build(
         schemas=texts.all(),
         names=builder.names({it.name for it in kept}),
         skipped=(*readable.skipped, *topics_of.left_out(readable, settings)),
-        notes=(*topics_of.contexts(readable, plans), *unused(readable, settings, plans)),
+        notes=(
+            *topics_of.contexts(readable, plans),
+            *unused(readable, settings, plans),
+            *unmade_flows(kept, topics, settings),
+        ),
+        flows=own_flows(kept, topics, settings),
     )
 
 

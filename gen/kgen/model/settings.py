@@ -33,6 +33,16 @@ class TopicSettings:
 
 
 @dataclass(frozen=True)
+class FlowSettings:
+    """A flow that `kgen.toml` asks for: the topic that it reads and the one that it writes, by their names in
+    kgen.toml or on the broker.
+    """
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the model takes from the configuration."""
 
@@ -40,6 +50,7 @@ class Settings:
     kgen_version: str
     topics: Mapping[str, TopicSettings] = field(default_factory=dict)
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
+    flows: Mapping[str, FlowSettings] = field(default_factory=dict)
     out_of_range: OutOfRangeChoice = "error"  # what is read of a date or decimal that Python has no value for
 
 

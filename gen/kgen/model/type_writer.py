@@ -24,6 +24,13 @@ _MODULES = {
     **dict.fromkeys(("Any", "Literal", "NoReturn", "Union"), ("typing", "typing")),
 }
 """Name -> the module it comes from, and what that is called where the name itself is taken."""
+
+
+def module_of(name: str) -> str | None:
+    """The module of the standard library that generated modules import a name from."""
+    return _MODULES[name][0] if name in _MODULES else None
+
+
 _MOST_FORMER = 8  # keys of a path
 _MOST_ALTERNATIVES = 200  # with `|` between them: pyright parses 256 levels
 

@@ -7,7 +7,7 @@ its test. Files as kgen wrote them go; edited ones stay, and are the user's alon
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,12 +36,18 @@ class DroppedFile:
     reason: str
 
 
-def dropped_flows(project: Project) -> Iterator[DroppedFlow]:
-    """The flows of topics that have none by kgen.toml."""
+def dropped_flows(root: Path, project: Project, named: Collection[str]) -> Iterator[DroppedFlow]:
+    """The flows of topics that have none by kgen.toml, and those that were `named` there once."""
     for module in project.modules:
         if module.topic and not module.topic.flow:
             why = f"flow = false for the topic {json.dumps(module.topic.name, ensure_ascii=False)}"
-            yield DroppedFlow(flow_paths(project.folder, module.name), why)
+            if module.name not in named:
+                yield DroppedFlow(flow_paths(project.folder, module.name), why)
+    known = {*named, *project.names.modules.values(), "__init__"}
+    for base in sorted((root / user_files.base_path(f"{project.folder}/flows")).glob("*.py")):
+        if base.stem not in known:
+            why = f"kgen.toml has no table [flows.{base.stem}] any longer"
+            yield DroppedFlow(flow_paths(project.folder, base.stem), why)
 
 
 def flow_paths(folder: str, name: str) -> tuple[str, str]:

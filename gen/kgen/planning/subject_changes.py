@@ -13,6 +13,7 @@ from ..listing import listed, title
 from ..model.project import Project
 from ..model.subjects import Skipped, Subject
 from ..project.lockfile import Locked, text_hash
+from .dropped_flows import flow_paths
 from .plan import FileAction, SubjectChange
 
 _VERBS = {
@@ -143,6 +144,9 @@ def _made_from(project: Project) -> Iterator[tuple[str, list[str]]]:
         yield f"{project.folder}/_generated/{module.name}.py", subjects
         yield f"{project.folder}/flows/{module.name}.py", subjects
         yield f"tests/test_{module.name}.py", subjects
+    for flow in project.flows:
+        for path in flow_paths(project.folder, flow.name):
+            yield path, sorted(flow.subjects)
 
 
 def _noun(path: str) -> str:

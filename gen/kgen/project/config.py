@@ -22,7 +22,8 @@ from kgen_runtime.serde.rules import OnRules
 from kgen_runtime.serde.subject_names import DEFAULT, qualified
 
 from ..errors import ConfigError
-from ..model.settings import LEVELS, JsonModels, TopicSettings
+from ..model.own_flows import flow_name
+from ..model.settings import LEVELS, FlowSettings, JsonModels, TopicSettings
 from ..model.topic_plans import BESIDE, ROLES
 
 NAME = "kgen.toml"
@@ -75,6 +76,7 @@ class Config:
     conflict: ConflictMode = "file"
     pins: Mapping[str, int] = field(default_factory=dict)
     topics: Mapping[str, TopicSettings] = field(default_factory=dict)
+    flows: Mapping[str, FlowSettings] = field(default_factory=dict)
     json_models: JsonModels = "dataclasses"
     out_of_range: OutOfRangeChoice = "error"
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
@@ -120,7 +122,7 @@ def _config(data: Mapping[str, Any]) -> Config:
     _known(
         data,
         {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics", "rules", "models"}
-        | {"kafka", "own"},
+        | {"kafka", "own", "flows"},
         "",
     )
     subjects = _get(data, "subjects", list, ["*"])
@@ -137,6 +139,7 @@ def _config(data: Mapping[str, Any]) -> Config:
         conflict="inline" if conflict == "inline" else "file",
         pins=_pins(_get(data, "pins", dict, {})),
         topics=_topics(_get(data, "topics", dict, {})),
+        flows=_flows(_get(data, "flows", dict, {})),
         json_models=_json_models(models.get("json", "dataclasses")),
         out_of_range=_out_of_range(models.get("out_of_range", "error")),
         ignore_rules=_ignore_rules(data.get("rules", {})),
@@ -215,6 +218,24 @@ def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
     named = {role: word if role == "context" else qualified(word) for role, word in chosen.items()}
     also = {role: words[1] for role, words in both.items()}
     return TopicSettings(**named, also=also, validate=validate, flow=flow)
+
+
+def _flows(table: Mapping[str, Any]) -> dict[str, FlowSettings]:
+    found = {}
+    for name in table:
+        try:
+            flow_name(name)
+        except ConfigError as e:
+            raise ConfigError(e.what, where=f"{NAME}, flows", hint=e.hint) from None
+        where = f"flows.{name}."
+        words = _get(table, name, dict, {}, "flows.")
+        _known(words, {"from", "to"}, where)
+        source, target = (_get(words, key, str, "", where) for key in ("from", "to"))
+        if not source or not target or source == target:
+            hint = f'[flows.{name}] from = "orders", to = "invoices"'
+            raise ConfigError(f"{where}from and {where}to must be two topics", where=NAME, hint=hint)
+        found[name] = FlowSettings(source, target)
+    return found
 
 
 def _both(words: Sequence[Any], name: str) -> tuple[str, str]:
@@ -383,4 +404,17 @@ def with_subjects(text: str, globs: Iterable[str]) -> str:
     doc = tomlkit.parse(text)
     subjects: Any = doc["subjects"]
     subjects.extend(added)
+    return tomlkit.dumps(doc)
+
+
+def with_flow(text: str, name: str, flow: FlowSettings) -> str:
+    """`text` of a kgen.toml, with a table `[flows.NAME]` at its end; everything else as it stands."""
+    table = tomlkit.table()
+    table.add("from", flow.source)
+    table.add("to", flow.target)
+    doc = tomlkit.parse(text)
+    flows: Any = doc.get("flows")
+    if flows is None:
+        doc["flows"] = flows = tomlkit.table(is_super_table=True)
+    flows[name] = table
     return tomlkit.dumps(doc)
