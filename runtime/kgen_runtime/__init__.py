@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         WriterSchema,
     )
     from .standalone.topic_reader import read
+    from .standalone.topic_writer import Writer
     from .steps.item_steps import filter, filter_map, flat_map, key_on, map  # noqa: A004 - as Bytewax's
     from .steps.lateness import late
     from .steps.stateful_steps import stateful_flat_map, stateful_map
@@ -157,6 +158,7 @@ __all__ = [
     "VendoredSchemas",
     "VendoredSubject",
     "VendoredVersion",
+    "Writer",
     "WriterSchema",
     "check",
     "deserialize",
@@ -205,6 +207,7 @@ _NAMES: Final = {
     ".consumer.source": "source",
     ".flow.split": "Split",
     ".standalone.topic_reader": "read",
+    ".standalone.topic_writer": "Writer",
     ".steps.item_steps": "filter filter_map flat_map key_on map",
     ".steps.lateness": "late",
     ".steps.stateful_steps": "stateful_flat_map stateful_map",

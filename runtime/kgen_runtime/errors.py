@@ -198,7 +198,12 @@ class LateError(KgenError):
 
 
 class DeliveryError(KgenError):
-    """A message could not be delivered to the broker."""
+    """A message could not be delivered to the broker.
+
+    `undelivered` has the messages that did not arrive (`rt.RawMessage`), where an `rt.Writer` raises it.
+    """
+
+    undelivered: tuple[Any, ...] = ()
 
 
 class RecoveryError(KgenError):

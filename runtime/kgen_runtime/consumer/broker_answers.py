@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -11,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from .._librdkafka import NOT_CONNECTED, ask_for_token
 from ..errors import SourceError
-from ..reporting.printable import printable
+from ..kafka.similar_topics import similar_topics
 from ..reporting.progress import PROGRESS
 
 R = TypeVar("R")
@@ -50,18 +49,10 @@ def partitions(consumer: Consumer, topic: str) -> list[int]:
     try:
         return asked(listed, topic)
     except AbsentTopicError as error:
-        near = _near_names(consumer, topic)
+        near = similar_topics(consumer, topic)
         if near:
             error.hint = f"There are topics of a similar name: {', '.join(near)}."
         raise
-
-
-def _near_names(consumer: Consumer, topic: str) -> list[str]:
-    try:
-        names = list(consumer.list_topics(timeout=TIMEOUT).topics)
-    except KafkaException:
-        return []
-    return [printable(name) for name in difflib.get_close_matches(topic, names)]
 
 
 def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from ..serde.registry.url import shown
 from ..serde.schema_store import SchemaStore
 from .log_throttle import OncePer
 from .options import CONSUMER_ONLY, OURS, PRODUCER_ONLY, SHOWN, option_name
+from .similar_topics import similar_topics
 
 _PREFIX: Final = "KGEN_KAFKA_"
 _ASKING: Final = 10.0
@@ -235,6 +236,10 @@ class Kafka:
                 return None
             raise
         return TopicFound(len(found.partitions), _names(found.authorized_operations))
+
+    def similar_topics(self, topic: str) -> list[str]:
+        """The names of topics that are like this one, fit for a terminal."""
+        return similar_topics(self._admin(), topic)
 
     def broker_count(self) -> int:
         """How many brokers the cluster has. Raises `KafkaException`."""

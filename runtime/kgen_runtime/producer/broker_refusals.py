@@ -84,7 +84,7 @@ def is_permanent(error: KafkaError, chosen: bool) -> bool:
     return error.code() in _PERMANENT or (chosen and error.code() in _NO_SUCH_PLACE)
 
 
-def hint(error: KafkaError | None) -> str:
-    """What a user can do about a lost message."""
+def hint(error: KafkaError | None, otherwise: str = _NOT_COMMITTED) -> str:
+    """What a user can do about a lost message; `otherwise`, if the error does not say."""
     code = None if error is None else error.code()
-    return next((text for codes, text in _HINTS if code in codes), _NOT_COMMITTED)
+    return next((text for codes, text in _HINTS if code in codes), otherwise)

@@ -108,6 +108,10 @@ class Memory(Kafka):
         """Topics are there as soon as they are written to."""
         return TopicFound(len(self._topics.get(topic, (0,))))
 
+    def similar_topics(self, topic: str) -> list[str]:
+        """None: see `find_topic`."""
+        return []
+
     def broker_count(self) -> int:
         """One."""
         return 1
