@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         VendoredVersion,
         WriterSchema,
     )
+    from .standalone.plain_values import to_dict, to_json
     from .standalone.topic_reader import read
     from .standalone.topic_writer import Writer
     from .steps.item_steps import filter, filter_map, flat_map, key_on, map  # noqa: A004 - as Bytewax's
@@ -177,6 +178,8 @@ __all__ = [
     "source",
     "stateful_flat_map",
     "stateful_map",
+    "to_dict",
+    "to_json",
     "windowing",
 ]
 
@@ -206,6 +209,7 @@ _NAMES: Final = {
     ".producer.sink": "sink",
     ".consumer.source": "source",
     ".flow.split": "Split",
+    ".standalone.plain_values": "to_dict to_json",
     ".standalone.topic_reader": "read",
     ".standalone.topic_writer": "Writer",
     ".steps.item_steps": "filter filter_map flat_map key_on map",

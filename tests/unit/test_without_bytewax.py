@@ -67,7 +67,8 @@ def test_a_module_is_imported_without_bytewax(blocked: dict[str, str], module: s
 
 
 @pytest.mark.parametrize(
-    "name", ["AvroSerde", "Kafka", "Message", "Topic", "of_branch", "read", "Writer", "DecodeError"]
+    "name",
+    ["AvroSerde", "Kafka", "Message", "Topic", "of_branch", "read", "Writer", "to_json", "DecodeError"],
 )
 def test_a_public_name_that_needs_no_dataflow_is_there(blocked: dict[str, str], name: str) -> None:
     assert out_of(blocked, f"import kgen_runtime as rt; print(rt.{name}.__name__)") == name

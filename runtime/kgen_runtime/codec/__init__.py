@@ -46,7 +46,7 @@ class Reader(Protocol):
         """
 
 
-class Writer(Protocol):
+class ValueWriter(Protocol):
     """Turns values into messages: Avro binary, or JSON."""
 
     def encode(self, value: Any, prefix: bytes = b"") -> bytes:
@@ -142,7 +142,7 @@ def make_reader(
 
 def make_writer(
     schema: Schema, classes: Mapping[str, type[Any]] | None = None, *, engine: EngineName | None = None
-) -> Writer:
+) -> ValueWriter:
     """A writer of values of `schema`: objects of `classes` (as in `make_reader`), or dicts and strings.
 
     A union takes the branch that the value was read from (`branches.of_branch`), else the first one that
@@ -154,7 +154,7 @@ def make_writer(
     """
     _announce()
     nodes = _nodes(engine, "writer")
-    made: Writer = nodes.NodeWriter(WriterBuilder(nodes, schema, classes or {}).root())
+    made: ValueWriter = nodes.NodeWriter(WriterBuilder(nodes, schema, classes or {}).root())
     return made
 
 
@@ -187,14 +187,14 @@ def make_json_reader(
 
 def make_json_writer(
     schema: JsonSchema, classes: Mapping[str, type[Any]] | None = None, *, engine: EngineName | None = None
-) -> Writer:
+) -> ValueWriter:
     """A writer of JSON messages of `schema`: of objects of `classes` (as in `make_json_reader`), or dicts.
 
     Raises `SchemaError` if a class does not fit.
     """
     _announce()
     nodes = _nodes(engine, "json_writer")
-    made: Writer = nodes.JsonNodeWriter(JsonWriterBuilder(nodes, schema, classes or {}).root())
+    made: ValueWriter = nodes.JsonNodeWriter(JsonWriterBuilder(nodes, schema, classes or {}).root())
     return made
 
 

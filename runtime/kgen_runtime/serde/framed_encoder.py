@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from ..codec import Writer
+from ..codec import ValueWriter
 from .framing import id_prefix
 from .schema_store import SchemaStore
 from .schemas import Schemas
@@ -15,7 +15,7 @@ T = TypeVar("T")
 class FramedEncoder(Generic[T]):
     """Writes with the id that the registry has for the latest of `schemas`; see `Encoder`."""
 
-    def __init__(self, writer: Writer, schemas: Schemas, store: SchemaStore) -> None:
+    def __init__(self, writer: ValueWriter, schemas: Schemas, store: SchemaStore) -> None:
         self._writer = writer
         self._schemas = schemas
         self._store = store

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from unittest import SkipTest
 
-from ..codec import Reader, Writer, make_json_reader, make_json_writer
+from ..codec import Reader, ValueWriter, make_json_reader, make_json_writer
 from ..codec.json.json_samples import sample_json
 from ..codec.json.schema.json_tree import JsonSchema
 from ..errors import ConfigError, DecodeError, EncodeError, KgenError, SchemaError, ValidationError
@@ -71,7 +71,7 @@ class _PayloadMaker:
     def __init__(self, version: WriterSchema, serde: JsonSerde[Any], rng: random.Random) -> None:
         self._schema: JsonSchema = version.parse_json()
         self._rng = rng
-        self._writer: Writer = make_json_writer(self._schema)
+        self._writer: ValueWriter = make_json_writer(self._schema)
         self._reader: Reader = make_json_reader(self._schema)
         self._validator = _validator(version, serde)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
-from ..codec import Reader, Writer, make_json_reader, make_json_writer
+from ..codec import Reader, ValueWriter, make_json_reader, make_json_writer
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..codec.json.schema.json_tree import takes_null
 from ..codec.ranges import OutOfRangeChoice, keeps_raw
@@ -90,7 +90,7 @@ class JsonSerde(Serde[T]):
         schema = self.schemas.latest.parse_json()
         return make_json_reader(schema, self.classes, out_of_range=self.out_of_range)
 
-    def make_writer(self) -> Writer:
+    def make_writer(self) -> ValueWriter:
         """What writes values of the latest schema. Raises `SchemaError`."""
         return make_json_writer(self.schemas.latest.parse_json(), self.classes)
 
@@ -190,12 +190,12 @@ class _JsonDecoder(Generic[T]):
 class _ValidatedWriter:
     """A writer whose payloads are valid."""
 
-    def __init__(self, writer: Writer, validator: JsonValidator) -> None:
+    def __init__(self, writer: ValueWriter, validator: JsonValidator) -> None:
         self._writer = writer
         self._check = validator.check
 
     def encode(self, value: Any, prefix: bytes = b"") -> bytes:
-        """See `Writer.encode`."""
+        """See `ValueWriter.encode`."""
         payload = self._writer.encode(value, prefix)
         invalid = self._check(payload, len(prefix))
         if invalid is not None:
@@ -204,14 +204,14 @@ class _ValidatedWriter:
         return payload
 
     def pack(self, value: Any) -> bytes | None:
-        """See `Writer.pack`."""
+        """See `ValueWriter.pack`."""
         return self._writer.pack(value)
 
 
 class _BareEncoder(Generic[T]):
     """Writes JSON without a schema id."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: ValueWriter) -> None:
         self._writer = writer
 
     def encode(self, value: T | None) -> bytes | None:

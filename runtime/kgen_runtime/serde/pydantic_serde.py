@@ -110,14 +110,14 @@ class _PydanticReader:
 
 
 class _PydanticWriter:
-    """See `Writer`."""
+    """See `ValueWriter`."""
 
     def __init__(self, adapter: pydantic.TypeAdapter[Any], model: type[Any]) -> None:
         self._dump = adapter.serializer.to_json
         self._model = model
 
     def encode(self, value: Any, prefix: bytes = b"") -> bytes:
-        """See `Writer.encode`."""
+        """See `ValueWriter.encode`."""
         if not isinstance(value, self._model):
             raise EncodeError(f"expected a {self._model.__name__}, not a {type(value).__name__}")
         try:
@@ -128,7 +128,7 @@ class _PydanticWriter:
             raise EncodeError(printable(f"pydantic cannot write it: {text}", MOST_OF_PROBLEM)) from error
 
     def pack(self, value: Any) -> bytes | None:
-        """See `Writer.pack`."""
+        """See `ValueWriter.pack`."""
         return None
 
 

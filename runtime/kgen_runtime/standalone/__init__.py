@@ -6,6 +6,7 @@
 | `topic_writer.py` | `rt.Writer`: what it takes |
 | `writer_deliveries.py` | what became of what it sent |
 | `topic_rows.py` | the raw messages behind it, in batches of one partition |
+| `plain_values.py` | `rt.to_dict`, `rt.to_json` |
 | `call_checks.py` | wrong arguments, reported at the user's line |
 | `announced_wait.py` | a wait that says what it waits for |
 """

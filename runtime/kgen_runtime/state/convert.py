@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
-from ..codec import Reader, Writer, make_reader, make_writer
+from ..codec import Reader, ValueWriter, make_reader, make_writer
 from ..codec.avro.resolution.read_plan import Default, Step
 from ..codec.avro.resolution.resolve import resolve
 from ..codec.avro.schema.tree import Array, Map, Node, Primitive, Record, Ref, Schema, Union
@@ -127,7 +127,7 @@ class Scalar:
         self._same = written.root == read.root and not _names_of(written.root)
 
     @cached_property
-    def _codec(self) -> tuple[Writer, Reader] | None:
+    def _codec(self) -> tuple[ValueWriter, Reader] | None:
         try:
             return make_writer(self._written), make_reader(self._written, self._read, out_of_range="raw")
         except ResolutionError:

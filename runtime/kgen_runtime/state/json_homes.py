@@ -11,6 +11,7 @@ from ..codec.json.json_bind import Absence, bind_object
 from ..codec.json.schema.json_tree import (
     JsonObject,
     JsonRef,
+    JsonSchema,
     JsonUnion,
     Node,
     Property,
@@ -34,7 +35,12 @@ class JsonBinding:
         self.schemas = schemas
         self.place = place
         self.cls = cls
-        self._classes = classes
+        self.classes = classes
+
+    @cached_property
+    def schema(self) -> JsonSchema:
+        """The whole schema. Raises `SchemaError`."""
+        return self.schemas.latest.parse_json()
 
     @cached_property
     def mark(self) -> str:
@@ -66,9 +72,9 @@ class JsonBinding:
         branches = node.branches if isinstance(node, JsonUnion) else (node,)
         places = [each.name for each in branches if isinstance(each, JsonRef)]
         return tuple(
-            self._classes[place]
+            self.classes[place]
             for place in places
-            if isinstance(names[place], StringEnum) and place in self._classes
+            if isinstance(names[place], StringEnum) and place in self.classes
         )
 
 

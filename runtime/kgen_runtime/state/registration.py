@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..serde.schemas import Schemas
 
 
+_bindings: dict[type[Any], Binding | JsonBinding] = {}
+
+
 def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
     """The classes of a subject: their objects are pickled as `kgen_runtime.state` says from now on.
 
@@ -25,13 +28,21 @@ def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
     """
     if schemas.latest.type == "JSON":
         for place, cls in classes.items():
+            _bindings.setdefault(cls, json_binding := JsonBinding(schemas, place, cls, classes))
             if _takes_part(cls):
-                install_json(JsonBinding(schemas, place, cls, classes))
+                install_json(json_binding)
         return
     home = homes.add(schemas, classes) if classes else None
     for name, cls in classes.items() if home else ():
-        if home and _takes_part(cls):
-            install(Binding(home, name, cls))
+        if home:
+            _bindings.setdefault(cls, binding := Binding(home, name, cls))
+            if _takes_part(cls):
+                install(binding)
+
+
+def binding_of(cls: type[Any]) -> Binding | JsonBinding | None:
+    """The type of a schema that a class stands for; None for a class that no subject has."""
+    return _bindings.get(cls)
 
 
 def _takes_part(cls: type[Any]) -> bool:

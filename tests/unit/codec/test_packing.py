@@ -1,4 +1,4 @@
-"""What `Writer.pack` takes: only what comes back as the very same value."""
+"""What `ValueWriter.pack` takes: only what comes back as the very same value."""
 
 from __future__ import annotations
 

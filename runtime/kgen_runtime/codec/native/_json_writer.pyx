@@ -75,7 +75,7 @@ def json_scalar_writer(str kind, scale):
 
 
 cdef class JsonNodeWriter:
-    """Encodes with a tree of nodes. Its methods are those of `codec.Writer`."""
+    """Encodes with a tree of nodes. Its methods are those of `codec.ValueWriter`."""
 
     cdef JsonWriterNode root
 
@@ -110,5 +110,5 @@ cdef class JsonNodeWriter:
             raise
 
     def pack(self, value):
-        """See `codec.Writer.pack`."""
+        """See `codec.ValueWriter.pack`."""
         return None

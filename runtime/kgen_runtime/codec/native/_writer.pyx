@@ -71,7 +71,7 @@ def scalar(str kind, Py_ssize_t size, precision, scale):
 
 
 cdef class NodeWriter:
-    """Encodes with a tree of nodes. Its methods are those of `codec.Writer`."""
+    """Encodes with a tree of nodes. Its methods are those of `codec.ValueWriter`."""
 
     cdef WriterNode root
 
@@ -101,7 +101,7 @@ cdef class NodeWriter:
                 PyMem_Free(out.data)
 
     def pack(self, value):
-        """See `codec.Writer.pack`."""
+        """See `codec.ValueWriter.pack`."""
         cdef Exact held
         held.depth = DEPTH
         held.items = 0

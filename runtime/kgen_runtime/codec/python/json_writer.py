@@ -351,7 +351,7 @@ def write_entries(out: JsonOut, entries: Iterable[tuple[Any, Any]], node: JsonWr
 
 
 class JsonNodeWriter:
-    """Encodes with a tree of nodes. Its methods are those of `codec.Writer`."""
+    """Encodes with a tree of nodes. Its methods are those of `codec.ValueWriter`."""
 
     def __init__(self, root: JsonWriterNode) -> None:
         self._root = root
@@ -366,7 +366,7 @@ class JsonNodeWriter:
         return bytes(out.data)
 
     def pack(self, value: Any) -> bytes | None:
-        """See `codec.Writer.pack`."""
+        """See `codec.ValueWriter.pack`."""
         return None
 
     def _write(self, out: JsonOut, value: Any) -> None:

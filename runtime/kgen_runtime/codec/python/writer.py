@@ -727,7 +727,7 @@ def scalar(kind: str, size: int, precision: int, scale: int) -> LeafNode:
 
 
 class NodeWriter:
-    """Encodes with a tree of nodes. Its methods are those of `codec.Writer`."""
+    """Encodes with a tree of nodes. Its methods are those of `codec.ValueWriter`."""
 
     def __init__(self, root: WriterNode) -> None:
         self._root = root
@@ -742,7 +742,7 @@ class NodeWriter:
         return bytes(out.data)
 
     def pack(self, value: Any) -> bytes | None:
-        """See `codec.Writer.pack`."""
+        """See `codec.ValueWriter.pack`."""
         return None
 
     def _write(self, out: Out, value: Any) -> None:
