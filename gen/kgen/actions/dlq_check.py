@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from kgen_runtime.errors import KgenError, RegistryUnavailable
-from kgen_runtime.flow.failures import class_name
+from kgen_runtime.flow.failures import class_name, shown_class
 from kgen_runtime.flow.missing_bytewax import explain_missing
 from kgen_runtime.flow.topic import Topic
 from kgen_runtime.kafka.connection import Kafka
@@ -196,7 +196,7 @@ class _FlowTrial:
             if raw.offset is None or raw.topic not in letters:
                 checked.unplaced += 1
             else:
-                failed.setdefault((raw.topic, raw.offset), f"{failure.error_class}: {failure.message}")
+                failed.setdefault((raw.topic, raw.offset), f"{shown_class(failure.error_class)}: {failure.message}")
         for name, several in letters.items():
             for number, letter in enumerate(several):
                 reason = failed.get((name, number))
@@ -232,7 +232,7 @@ def _original(raw: RawMessage, letter: Letter, number: int) -> RawMessage:
 
 def _reason(error: BaseException) -> str:
     text = error.what if isinstance(error, KgenError) else str(error)
-    return f"{class_name(error)}: {text}"
+    return f"{shown_class(class_name(error))}: {text}"
 
 
 def checked_json(topic: str, flow: str, checked: Checked) -> dict[str, Any]:
