@@ -47,14 +47,35 @@ def operator_class(function: Callable[..., Any]) -> type[Any]:
     return found
 
 
+def steps_of(whole: Dataflow | Operator) -> list[Operator]:
+    """The steps that a flow, or another step, consists of, without those inside them."""
+    return list(whole.substeps)
+
+
+def input_ports(step: Operator) -> dict[str, list[str]]:
+    """The ids of the streams that go into a step, by the name of the argument."""
+    return {name: list(getattr(step, name).stream_ids.values()) for name in step.ups_names}
+
+
+def output_ports(step: Operator) -> dict[str, list[str]]:
+    """The ids of the streams that come out of a step, by the name of the output."""
+    return {name: list(getattr(step, name).stream_ids.values()) for name in step.dwn_names}
+
+
 def inputs(step: Operator) -> list[str]:
     """The ids of the streams that go into a step."""
-    return [stream for name in step.ups_names for stream in getattr(step, name).stream_ids.values()]
+    return [stream for streams in input_ports(step).values() for stream in streams]
 
 
 def outputs(step: Operator) -> list[str]:
     """The ids of the streams that come out of a step."""
-    return [stream for name in step.dwn_names for stream in getattr(step, name).stream_ids.values()]
+    return [stream for streams in output_ports(step).values() for stream in streams]
+
+
+def arguments(step: Operator) -> dict[str, Any]:
+    """What a step was given, other than streams: by the names of its operator's parameters."""
+    others = {*step.ups_names, *step.dwn_names, "step_name", "step_id", "substeps", "flow"}
+    return {name: value for name, value in vars(step).items() if name not in others}
 
 
 def late_streams(flow: Dataflow, clock: type[Any]) -> dict[str, str]:

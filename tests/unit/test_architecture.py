@@ -83,10 +83,13 @@ LATE = {
     "kgen.actions.doctor": {  # it reports what cannot be imported
         "kgen_runtime.codec",
         "kgen_runtime.kafka.connection",
-        "kgen_runtime.routing.route",
-        "kgen_runtime.runner.flow_import",
         "kgen_runtime.runner.preflight",
     },
+    "kgen.actions.graph": {"kgen.graph.pictures"},  # it needs Bytewax
+    "kgen.actions.loaded_flow": {
+        "kgen_runtime.routing.route",
+        "kgen_runtime.runner.flow_import",
+    },  # these, too
     "kgen.cli.dev_command": {"kgen.dev"},  # an extra that may not be installed
 }
 """Modules that functions import late, and why."""

@@ -196,7 +196,9 @@ class _FlowTrial:
             if raw.offset is None or raw.topic not in letters:
                 checked.unplaced += 1
             else:
-                failed.setdefault((raw.topic, raw.offset), f"{shown_class(failure.error_class)}: {failure.message}")
+                failed.setdefault(
+                    (raw.topic, raw.offset), f"{shown_class(failure.error_class)}: {failure.message}"
+                )
         for name, several in letters.items():
             for number, letter in enumerate(several):
                 reason = failed.get((name, number))

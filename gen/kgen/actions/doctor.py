@@ -7,15 +7,12 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from kgen_runtime.errors import named_text
-from kgen_runtime.flow.missing_bytewax import NEWEST_FOR_BYTEWAX, bytewax_missing, explain_missing
-from kgen_runtime.reporting.call_site import failed_line
+from kgen_runtime.flow.missing_bytewax import NEWEST_FOR_BYTEWAX, bytewax_missing
 
 from .. import __version__, install, registry
 from ..errors import KgenError, RegistryError
@@ -25,6 +22,7 @@ from ..model.settings import Settings
 from ..model.unused_settings import unused
 from ..project import config, lockfile
 from . import inputs, registry_in_force
+from .loaded_flow import loaded_flow
 
 State: TypeAlias = Literal["ok", "warning", "error"]
 
@@ -58,26 +56,18 @@ def examine(
     yield _guarded("project", lambda: _project(root))
     yield from _settings(root)
     if flow:
-        yield from _flow(flow)
+        yield from _flow(root, flow)
 
 
-def _flow(name: str) -> Iterator[Finding]:
+def _flow(root: Path, name: str) -> Iterator[Finding]:
     """As its run would find it. The flow's module is imported."""
     try:
-        with explain_missing(name):
-            from kgen_runtime.routing.route import check
-            from kgen_runtime.runner import preflight
-            from kgen_runtime.runner.flow_import import load
-        flow = check(load(name))
+        flow = loaded_flow(name, root)
     except KgenError as e:
         yield _failed("flow", e)
         return
-    except Exception as e:  # noqa: BLE001 - any module of the user's may fail in any way
-        line = failed_line("".join(traceback.format_exception(e)))
-        why = named_text(type(e).__name__, e)
-        what = f"{name} cannot be imported: {why}" + (f" (at {line})" if line else "")
-        yield Finding("flow", "error", what, f"python -m kgen_runtime.run {name} shows the whole traceback")
-        return
+    from kgen_runtime.runner import preflight  # with the flow Bytewax is there
+
     yield Finding("flow", "ok", f"{name} ({flow.flow_id})")
     try:
         for each in preflight.examine(flow):

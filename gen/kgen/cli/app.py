@@ -53,6 +53,7 @@ _COMMANDS: Final = (
     "resolve",
     "sample",
     "catalog",
+    "graph",
     "doctor",
     "dev",
     "dlq",
