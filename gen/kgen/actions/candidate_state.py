@@ -131,7 +131,7 @@ def _newest_of(old: Locked | None) -> Iterator[SchemaVersion]:
 
 def _given(found: Mapping[str, Sequence[Target]], api: Api) -> Iterator[SchemaVersion]:
     """The versions that `.references.json` files name. Raises `RegistryError`."""
-    named = {(t.subject, t.version) for every in found.values() for t in every if t.version}
+    named = {(t.subject, t.version) for every in found.values() for t in every if t.version and t.version > 0}
     for subject, version in sorted(named):
         yield api.schema(subject, version)
 

@@ -147,22 +147,33 @@ def _references(
     """References to other files follow these. Those to other subjects stay as they are registered while the
     text does, else they are to the newest version.
     """
-    registered = {r.name: r for r in latest.references} if latest else {}
+    registered = {(r.name, r.subject): r for r in latest.references} if latest else {}
     same_text = latest is not None and normal_hash(latest.text) == normal_hash(file.text)
-    if same_text and {(t.name, t.subject) for t in targets} <= {
-        (r.name, r.subject) for r in registered.values()
-    }:
-        wanted = {t.name: t.version for t in targets}
-        for reference in registered.values():
-            own = done.get(reference.subject)
-            number = wanted.get(reference.name) or (own.version.version if own else reference.version)
+    named = {(t.name, t.subject): t for t in targets}
+    if same_text and named.keys() <= registered.keys():
+        for key, reference in registered.items():
+            target = named.get(key) or Target(reference.name, reference.subject)
+            keeps = target.version is None and _stays(reference, state, done)
+            number = reference.version if keeps else _number(file, target, state, done)
             yield replace(reference, version=number)
         return
     for target in targets:
-        yield Reference(target.name, target.subject, target.version or _number(file, target, state, done))
+        yield Reference(target.name, target.subject, _number(file, target, state, done))
+
+
+def _stays(reference: Reference, state: RegisteredState, done: Mapping[str, Candidate]) -> bool:
+    """Whether a registered reference is to what it is to be: with metadata, versions may be one schema."""
+    own = done.get(reference.subject)
+    if own is None:
+        return True
+    subjects = (s for s in state.snapshot.subjects if s.name == reference.subject)
+    versions = (v for s in subjects for v in s.versions if v.version == reference.version)
+    return any(_same(own.version, version) for version in versions)
 
 
 def _number(file: SchemaFile, target: Target, state: RegisteredState, done: Mapping[str, Candidate]) -> int:
+    if target.version and target.version > 0:
+        return target.version
     if target.subject in done:
         return done[target.subject].version.version
     if target.subject in state.newest:

@@ -10,14 +10,14 @@ from kgen_runtime.serde.subject_names import context_of, plain
 
 from ..errors import ConfigError
 from ..model.subjects import SchemaType, SchemaVersion
-from .schema_files import SchemaFile
+from .schema_files import NEWEST, SchemaFile
 from .used_names import NamesInSchema, Use, names_in
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a file refers to under a name. `version` is that of the file beside it; None: which one it is,
-    follows from what is registered.
+    """What a file refers to under a name. `version` is that of the file beside it, or `NEWEST`; None: which
+    one it is follows from what is registered.
     """
 
     name: str
@@ -70,7 +70,7 @@ def in_order(files: Sequence[SchemaFile], found: Mapping[str, Sequence[Target]])
 def _of(file: SchemaFile, names: NamesInSchema, finder: _Finder) -> Iterator[Target]:
     given = {r.name: r for r in file.references or ()}
     for reference in given.values():
-        yield Target(reference.name, reference.subject, reference.version if reference.version > 0 else None)
+        yield Target(reference.name, reference.subject, max(reference.version, NEWEST) or NEWEST)
     for use in names.uses:
         if not given.keys() & set(use):
             target = finder.find(file, use)
