@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.parsed import nodes, parsed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,7 +22,7 @@ def modules(folder: str) -> list[Path]:
 
 def test_only_the_command_line_prints() -> None:
     def prints(path: Path) -> bool:
-        calls = (n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call))
+        calls = (n.func for n in nodes(path) if isinstance(n, ast.Call))
         return any(isinstance(f, ast.Name) and f.id == "print" for f in calls)
 
     assert {p.name for p in modules("gen/kgen") if prints(p)} <= {"app.py", "__main__.py"}
@@ -39,15 +41,22 @@ def named(tree: str) -> dict[str, Path]:
     return found
 
 
+@cache
+def imports(path: Path, late: bool) -> tuple[ast.AST, ...]:
+    """The import statements of a file; with `late`, those in functions."""
+    every = nodes(path)
+    inside = (n for n in every if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))) if late else ()
+    looked_at = {id(n): n for outer in inside for n in ast.walk(outer)}.values() if late else every
+    return tuple(n for n in looked_at if isinstance(n, (ast.Import, ast.ImportFrom)))
+
+
 def imported(name: str, path: Path, known: dict[str, Path], *, late: bool = False) -> set[str]:
     """The modules that one imports, wherever that stands: in functions and for types alone too. With `late`,
     those that functions import.
     """
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     found: set[str] = set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    functions = (n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
-    for node in (n for outer in (functions if late else [tree]) for n in ast.walk(outer)):
+    for node in imports(path, late):
         if isinstance(node, ast.ImportFrom):
             up = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*up, *([node.module] if node.module else [])])
@@ -119,7 +128,7 @@ def test_no_two_classes_have_one_name() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for tree in TREES:
         for name, path in named(tree).items():
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in nodes(path):
                 if isinstance(node, ast.ClassDef):
                     places[node.name].append(name)
     assert not {name: found for name, found in places.items() if len(found) > 1}
@@ -134,7 +143,7 @@ def test_no_name_of_a_package_hides_a_module_in_it(tree: str) -> None:
             inside = {other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == name}
             taken = {
                 alias.asname or alias.name
-                for node in ast.parse(path.read_text(encoding="utf-8")).body
+                for node in parsed(path).body
                 if isinstance(node, ast.ImportFrom) and node.module
                 for alias in node.names
                 if f"{name}.{node.module}.{alias.name}" not in known
@@ -152,7 +161,7 @@ def test_every_folder_of_modules_is_a_package() -> None:
 def defined(path: Path) -> set[str]:
     """The names at a module's top."""
     found: set[str] = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parsed(path).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -211,5 +220,5 @@ def test_each_bench_can_be_run() -> None:
     benches = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
     assert benches
     for path in benches:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path)
         assert "run" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, path.name

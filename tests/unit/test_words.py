@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.parsed import nodes
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("runtime/kgen_runtime", "gen/kgen", "templates/kgen_templates")
@@ -42,8 +43,6 @@ NAMES = {
     *("around_the_run", "tell", "_tell", "_told", "_hear", "_lose", "_broken", "_abandon"),
 }
 
-PROSE_NOT_CLEAN: frozenset[str] = frozenset({})
-"""Folders whose docstrings and comments still have such words. A folder that is clean leaves this list."""
 _WORD = re.compile("|".join(rf"(?:(?<!\w)(?:{each})(?!\w))" for each in WORDS), re.I)
 
 
@@ -51,7 +50,6 @@ def test_no_text_has_a_word_of_the_list() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{line}: {word}"
         for path in _sources()
-        if _folder(path) not in PROSE_NOT_CLEAN
         for line, text in _texts(path)
         for word in _WORD.findall(text)
     }
@@ -63,7 +61,7 @@ def test_no_variable_has_a_word_of_the_list() -> None:
         f"{path.relative_to(ROOT)}:{name}"
         for path in _sources()
         if path.suffix == ".py"
-        for name in _variables(ast.parse(path.read_text(encoding="utf-8")))
+        for name in _variables(nodes(path))
         if _WORD.search(name.replace("_", " "))
     }
     assert found == set()
@@ -84,7 +82,7 @@ def test_options_that_the_user_may_set_otherwise_are_defaults_and_the_others_ove
     found = {
         f"{path.relative_to(ROOT)}:{node.name}({argument.arg})"
         for path in sorted((ROOT / "runtime").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef)
         for argument in (*node.args.args, *node.args.kwonlyargs)
         if argument.arg in ("extra", "extras")
@@ -92,17 +90,12 @@ def test_options_that_the_user_may_set_otherwise_are_defaults_and_the_others_ove
     assert found == set()
 
 
-def test_a_folder_that_is_clean_is_not_listed_as_one_that_is_not() -> None:
-    unclean = {_folder(path) for path in _sources() if any(_WORD.search(text) for _, text in _texts(path))}
-    assert unclean >= PROSE_NOT_CLEAN
-
-
 def test_no_class_or_function_has_a_name_of_the_list() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{node.name}"
         for path in _sources()
         if path.suffix == ".py"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name in NAMES
     }
     assert found == set()
@@ -136,8 +129,8 @@ def _sources() -> Iterator[Path]:
             yield from sorted((ROOT / package).rglob(f"*.{suffix}"))
 
 
-def _variables(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _variables(tree: tuple[ast.AST, ...]) -> Iterator[str]:
+    for node in tree:
         if isinstance(node, ast.arg):
             yield node.arg
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -146,15 +139,11 @@ def _variables(tree: ast.Module) -> Iterator[str]:
             yield node.attr
 
 
-def _folder(path: Path) -> str:
-    return "/".join(path.relative_to(ROOT).parts[:3])
-
-
 def _texts(path: Path) -> Iterator[tuple[int, str]]:
     """The comments and strings of a module; the comments of Cython; else all lines, less what is code."""
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes(path):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.lineno, " ".join(node.value.split())
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
