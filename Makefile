@@ -11,7 +11,7 @@ VERSIONED = tests/golden tests/unit/codec tests/unit/model tests/unit/runtime te
 PORTABLE = tests/golden tests/unit/codec tests/unit/serde tests/unit/model tests/unit/merge tests/unit/diff tests/unit/gen tests/unit/test_without_bytewax.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-wheel test-portable bench fuzz sanitize test-kafka test-version test-histories faults format clean
+.PHONY: help demo test check docs test-wheel test-portable bench fuzz sanitize test-kafka test-version test-histories faults format clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,7 +26,10 @@ demo: $(STAMP) ## kgen's main job on a local broker and registry, start to end
 test: $(STAMP) ## the tests, on one Python, with the local broker and registry; on 3.12 with a floor for the share of lines that they run
 	COVERAGE_CORE=sysmon $(PYTEST) $(COVERAGE) -m "not kafka and not histories"
 
-check: $(STAMP) ## ruff, mypy --strict, pyright on what is generated, import directions, workflows; warnings are errors
+docs: $(STAMP) ## the documentation as a site, in build/docs; a broken link is an error
+	$(RUN) -m sphinx -q -W --keep-going -d build/doctrees docs build/docs
+
+check: $(STAMP) docs ## ruff, mypy --strict, pyright on what is generated, import directions, the site, workflows; warnings are errors
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy

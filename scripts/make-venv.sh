@@ -8,7 +8,7 @@ python=$2
 [ -n "$python" ] || exit 1
 shift 2
 project=
-[ $# -gt 0 ] || { project='.[all]'; set -- test check; }
+[ $# -gt 0 ] || { project='.[all]'; set -- test check docs; }
 for group; do set -- "$@" --group "$group"; shift; done
 if command -v uv >/dev/null 2>&1; then
     UV_PROJECT_ENVIRONMENT=$venv exec uv sync -q --locked --inexact --python "$python" --all-extras "$@"

@@ -22,6 +22,18 @@ PROMISES = "".join(
 )
 
 
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_page_has_a_line_in_the_index_of_its_folder(page: Path) -> None:
+    folder, target = page.parent, page.name
+    if target == "index.md":
+        folder, target = folder.parent, f"{folder.name}/index.md"
+    if page != ROOT / "docs" / "index.md":
+        assert f"]({target}): " in (folder / "index.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(("file", "test"), re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PROMISES))
 def test_every_promise_names_a_test_that_exists(file: str, test: str) -> None:
     assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
