@@ -22,6 +22,7 @@ class Prepared:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
+        self._registries: dict[str, str] = {}
         self._pages = contextlib.ExitStack()
 
     def project(self, name: str, folder: Path) -> Dev:
@@ -35,7 +36,11 @@ class Prepared:
             pulled.mkdir()
             command = [sys.executable, "-m", "kgen", "pull", "--registry", dev.registry]
             subprocess.run(command, cwd=pulled, check=True, capture_output=True)
+            self._registries[name] = dev.registry
         shutil.copytree(pulled, folder, dirs_exist_ok=True)
+        for path in (folder / "kgen.toml", folder / "kgen.lock"):
+            text = path.read_text(encoding="utf-8").replace(self._registries[name], dev.registry)
+            path.write_text(text, encoding="utf-8")
         return dev
 
     def close(self) -> None:

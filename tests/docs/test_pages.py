@@ -31,15 +31,14 @@ _not_run: Counter[str] = Counter()
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("pulled")
+def pulled(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return Prepared(tmp_path_factory.mktemp("pulled"))
 
 
 @pytest.fixture
-def prepared(cache: Path) -> Iterator[Prepared]:
-    prepared = Prepared(cache)
-    yield prepared
-    prepared.close()
+def prepared(pulled: Prepared) -> Iterator[Prepared]:
+    yield pulled
+    pulled.close()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
