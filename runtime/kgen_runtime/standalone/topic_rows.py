@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from .._librdkafka import run_apart
 from ..consumer.bounds import (
     Bound,
     Start,
@@ -88,12 +89,14 @@ class TopicRows:
         self._left: list[_PartitionProgress] = []
         self._closed = False
         self._wait = 0.0
-        try:
-            with announced(f"the Kafka brokers to answer (topic {topic})"):
-                self._begin(chosen)
-        except BaseException:
-            self.close()
-            raise
+        with announced(f"the Kafka brokers to answer (topic {topic})"):
+            # Apart: librdkafka's calls do not end for a Ctrl-C. The client is not to be closed under them.
+            begun = run_apart(self._begin, chosen)
+            try:
+                begun.result()
+            except BaseException:
+                begun.add_done_callback(lambda _: self.close())
+                raise
 
     def _begin(self, chosen: list[int] | None) -> None:
         consumer = self._reader.consumer

@@ -10,6 +10,7 @@ import pytest
 
 import kgen_runtime as rt
 from kgen_runtime import testing
+from kgen_runtime.testing.memory_clients import MemoryConsumer
 
 TEXTS = rt.Topic("texts", key=rt.StringSerde(), value=rt.StringSerde())
 INTS = rt.Topic("texts", key=rt.StringSerde(), value=rt.IntSerde())
@@ -133,6 +134,43 @@ def test_two_readings_do_not_disturb_each_other() -> None:
     pairs = list(zip(rt.read(TEXTS, kafka), rt.read(TEXTS, kafka)))
     assert len(pairs) == 30
     assert all(left == right for left, right in pairs)
+
+
+def test_a_broker_that_gives_nothing_is_waited_for_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kgen_runtime.standalone.topic_rows._PATIENCE", 0.01)
+    monkeypatch.setattr(MemoryConsumer, "consume", lambda *_: [])
+    with pytest.raises(
+        rt.SourceError, match=r"no message came for 0\.01 s, and offset 0 is to follow"
+    ) as raised:
+        values(memory(*THREE))
+    assert raised.value.where == "topic texts, partition 0"
+
+
+def test_what_is_waited_for_is_logged_and_a_ctrl_c_ends_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def sleep(seconds: float) -> None:
+        if "waiting" in caplog.text:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("kgen_runtime.standalone.topic_rows._LONG", 0.0)
+    monkeypatch.setattr("kgen_runtime.standalone.topic_rows.time.sleep", sleep)
+    reading = rt.read(TEXTS, memory(raw(b"a")), stop={0: 5})
+    assert next(reading).value == "a"
+    with pytest.raises(KeyboardInterrupt):
+        next(reading)
+    assert "topic texts, partition 0: waiting at the end of the topic for offset 1" in caplog.text
+    assert list(reading) == []
+
+
+def test_the_first_message_may_be_gone_before_it_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka = memory(raw(b"a", offset=3), raw(b"b", offset=4))
+    found = MemoryConsumer.get_watermark_offsets
+    answers = iter([(0, 5)])
+    monkeypatch.setattr(
+        MemoryConsumer, "get_watermark_offsets", lambda *args, **more: next(answers, found(*args, **more))
+    )
+    assert values(kafka) == ["a", "b"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -14,10 +14,11 @@ GENERATED = """
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
+from typing import Any, Union
 
 from typing_extensions import TypeAlias, assert_type
 
+import kgen_runtime
 from kgen_runtime import serde as rt
 from kgen_runtime.flow.topic import Topic
 
@@ -46,6 +47,18 @@ assert_type(raw, Topic[bytes, Value])
 assert_type(topic.value.deserializer(b""), "Order | None")
 assert_type(topic.value.encoder(rt.SchemaStore(None), "value").encode(Order(1)), "bytes | None")
 topic.value.encoder(rt.SchemaStore(None), "value").encode("no")  # type: ignore[arg-type]
+
+kafka = kgen_runtime.Kafka("host:9092")
+for message in kgen_runtime.read(topic, kafka, stop=None, limit=5):
+    assert_type(message.key, "str | None")
+    assert_type(message.value, "Order | None")
+with kgen_runtime.Writer(topic, kafka) as writer:
+    assert_type(writer, "kgen_runtime.Writer[str, Order]")
+    writer.send(Order(1), key="k", headers={"name": b"value"}, timestamp=5)
+    writer.send("no")  # type: ignore[arg-type]
+    writer.send(Order(1), key=5)  # type: ignore[arg-type]
+assert_type(kgen_runtime.to_dict(Order(1)), "dict[str, Any]")
+assert_type(kgen_runtime.to_json(Order(1)), str)
 """
 
 
