@@ -66,7 +66,9 @@ def read(
     decoder = BatchDecoder(_STEP, topic, kafka)
     size = batch_size if not limit else min(batch_size, limit)
     rows = TopicRows(topic.name, kafka, start=start, stop=stop, partitions=partitions, batch_size=size)
-    return _messages(rows, decoder, limit, on_failure)
+    messages = _messages(rows, decoder, limit, on_failure)
+    next(messages)  # from here on closing it, or letting go of it, closes the consumer
+    return messages
 
 
 def _messages(
@@ -75,8 +77,10 @@ def _messages(
     limit: int | None,
     on_failure: Callable[[Failure], None] | None,
 ) -> Generator[Message[K, V], None, None]:
+    """The first one is for the function that makes it, to be inside of the `try`."""
     left = limit
     try:
+        yield Message()
         if left == 0:
             return
         for each in rows.batches():

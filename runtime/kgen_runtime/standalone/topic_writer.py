@@ -103,13 +103,15 @@ class Writer(Generic[K, V]):
         """
         check_same_process(_NAME, self._owner)
         with self._lock:
-            count = self._deliveries.under_way
-            if not count:
-                return self._deliveries.finish()
-            with announced(
-                f"the Kafka brokers to acknowledge {count:,} message(s) (topic {self.topic.name})"
-            ):
-                return self._deliveries.finish()
+            if not self._closed:
+                self._finish()
+
+    def _finish(self) -> None:
+        count = self._deliveries.under_way
+        if not count:
+            return self._deliveries.finish()
+        with announced(f"the Kafka brokers to acknowledge {count:,} message(s) (topic {self.topic.name})"):
+            return self._deliveries.finish()
 
     def close(self) -> None:
         """`flush`, and nothing can be sent any more. May be called again."""
@@ -119,7 +121,10 @@ class Writer(Generic[K, V]):
             self._closed = True
             self._forgotten.detach()
             if os.getpid() == self._owner:
-                self.flush()
+                try:
+                    self._finish()
+                finally:
+                    self._deliveries.release()
 
     def __enter__(self) -> Writer[K, V]:
         return self

@@ -44,6 +44,7 @@ class WriterDeliveries(AtLeastOnce[Outgoing]):
         super().__init__(f"rt.Writer of topic {topic}", spec, lambda: None)
         self.undelivered: list[Undelivered] = []
         self._refused_now: Exception | None = None
+        self._said: set[int] = set()
 
     def send_one(self, out: Outgoing) -> None:
         """Queue a message; waits where the queue is full. Raises `OversizeError` or `RefusedError` if it is
@@ -58,12 +59,18 @@ class WriterDeliveries(AtLeastOnce[Outgoing]):
     def finish(self) -> None:
         """Wait until every message was acknowledged. Raises `DeliveryError` that names those that failed."""
         self.settle()
+        self._said.clear()
         self.raise_undelivered()
 
     def raise_undelivered(self) -> None:
         """Raises `DeliveryError` if messages did not arrive, once for each of them."""
         if self.undelivered:
             raise self._error(f"{len(self.undelivered):,} message(s) were not delivered")
+
+    def release(self) -> None:
+        """Let go of the clients, which refer to this: they would stay until garbage collection."""
+        del self._producer
+        self._single = None
 
     @property
     def under_way(self) -> int:
@@ -93,6 +100,13 @@ class WriterDeliveries(AtLeastOnce[Outgoing]):
             self._poll(self._single)
         self._lost.clear()
         raise self._error(what, error, advice)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            super()._on_error(error)
+        elif error.code() not in self._said:  # librdkafka tries again for ever, and says so each time
+            self._said.add(error.code())
+            log.warning("%s: %s", self.step_id, error.str())
 
     def _route_failure(self, item: Outgoing, error: KafkaError, *, by_broker: bool = True) -> None:
         reason = self._limits.refused if by_broker else self._limits.refused_here

@@ -127,6 +127,8 @@ def test_leaving_early_closes_the_consumer(monkeypatch: pytest.MonkeyPatch) -> N
     reading.close()
     assert len(closed) == 2
     assert list(reading) == []
+    rt.read(TEXTS, kafka).close()
+    assert len(closed) == 3
 
 
 def test_two_readings_do_not_disturb_each_other() -> None:

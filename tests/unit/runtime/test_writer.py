@@ -75,6 +75,7 @@ def test_a_closed_writer_takes_nothing() -> None:
     writer = rt.Writer(TEXTS, testing.Memory())
     writer.close()
     writer.close()
+    writer.flush()
     with pytest.raises(rt.FlowError, match="is closed"):
         writer.send("a")
 
