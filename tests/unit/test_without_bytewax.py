@@ -15,6 +15,7 @@ import pytest
 
 import kgen_runtime as rt
 from kgen.cli.app import _COMMANDS
+from kgen.dev import Dev
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDERS = ROOT / "examples" / "orders"
@@ -83,6 +84,27 @@ data = orders.key.encoder(store, "key").encode("o-1")
 print(orders.topic.name, orders.key.decoder(store, "key").decode_many([data]).values)
 """
     assert out_of(blocked, code) == "orders ['o-1']"
+
+
+def test_a_value_becomes_json(blocked: dict[str, str]) -> None:
+    code = """
+import kgen_runtime as rt
+from shop._generated import address
+print(rt.to_json(address.Address(street="a", city="b", country="DE")))
+"""
+    assert json.loads(out_of(blocked, code))["city"] == "b"
+
+
+@pytest.mark.broker
+def test_a_topic_is_written_and_read(blocked: dict[str, str], dev: Dev) -> None:
+    code = """
+import kgen_runtime as rt
+topic = rt.Topic("without-bytewax", key=rt.StringSerde(), value=rt.IntSerde())
+with rt.Writer(topic, rt.Kafka.from_env(), create=1) as writer:
+    writer.send(7, key="k")
+print([message.value for message in rt.read(topic, rt.Kafka.from_env())])
+"""
+    assert out_of({**blocked, "KGEN_BROKERS": dev.brokers}, code) == "[7]"
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
