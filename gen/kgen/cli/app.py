@@ -52,6 +52,7 @@ _COMMANDS: Final = (
     "push",
     "resolve",
     "sample",
+    "cat",
     "catalog",
     "graph",
     "doctor",

@@ -86,5 +86,9 @@ class Console:
             typer.echo("\r" + " " * _CLEARED + "\r", err=True, nl=False)
             self._shown = False
 
+    def has_colors(self) -> bool:
+        """Whether stdout shows colours."""
+        return self._colors(sys.stdout)
+
     def _colors(self, stream: Any) -> bool:
         return self.color and "NO_COLOR" not in os.environ and bool(stream.isatty())

@@ -7,9 +7,10 @@ from typing import Final
 from ..project.interrupts import INTERRUPTED
 
 WOULD_CHANGE: Final = 1
+FOUND: Final = 1
 ERROR: Final = 2
 CONFLICT: Final = 3
 INCOMPATIBLE: Final = 4
 BROKEN_PIPE: Final = 141
 
-__all__ = ["BROKEN_PIPE", "CONFLICT", "ERROR", "INCOMPATIBLE", "INTERRUPTED", "WOULD_CHANGE"]
+__all__ = ["BROKEN_PIPE", "CONFLICT", "ERROR", "FOUND", "INCOMPATIBLE", "INTERRUPTED", "WOULD_CHANGE"]

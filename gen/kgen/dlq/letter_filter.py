@@ -13,7 +13,7 @@ from ..errors import ConfigError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_AGE: Final = re.compile(r"(\d{1,9})([smhd])")
+_AGE: Final = re.compile(r"(\d{1,9})([smhd])(?: ago)?")
 _HEX: Final = "0x"
 
 
@@ -108,7 +108,7 @@ def key_of(text: str) -> bytes:
 
 def millis_of(text: str, option: str, now: datetime | None = None) -> int:
     """A time as the command line gives it, in ms since the epoch: ISO 8601 (UTC unless it says otherwise), or
-    an age such as `30m`, `2h` or `7d`. Raises `ConfigError`.
+    an age such as `30m`, `2h ago` or `7d`. Raises `ConfigError`.
     """
     age = _AGE.fullmatch(text)
     try:

@@ -1,0 +1,11 @@
+"""The data of topics, for `kgen cat`, `kgen produce` and `kgen topics`.
+
+- `topic_range`: where reading begins and ends, from the words of the command line;
+- `topic_ends`: where partitions end;
+- `part_formats`: how keys and values are read, a class for each way: with the project's code, with the schema
+  that a payload names, or as a plain format;
+- `message_views`: messages as lines of JSON, and as records of Python's values;
+- `message_filter`: the expression of `--where`;
+- `record_fields`: the columns of records, for tables and CSV; `cells`: their texts;
+- `line_inputs`: lines of JSON as messages that are checked, for `kgen produce`.
+"""
