@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from glob import escape
 
 from ..candidates.placed import Candidate, Placed, RegisteredState, place
 from ..candidates.reference_targets import Known, Target, foreign, in_order, targets
@@ -16,7 +15,7 @@ from ..model.subjects import SchemaVersion, Snapshot, Subject
 from ..project.config import Config
 from ..project.lockfile import Locked
 from ..registry.api import Api, concerns_all, is_absent
-from ..registry.fetcher import Fetched, fetch
+from ..registry.fetcher import Fetched, fetch_named
 from ..registry.references import resolve
 from .inputs import Workspace
 
@@ -49,8 +48,7 @@ def of_registry(
     """The files against what the registry holds now. Raises `KgenError`."""
     _check_texts(files)
     names = [file.subject for file in files]
-    held = dict.fromkeys(names, 0)  # so that those which are not listed are asked for one by one
-    fetched = fetch(api, list(map(escape, names)), locked=held, may_be_new=True, progress=workspace.progress)
+    fetched = fetch_named(api, names, workspace.progress)
     probed: dict[str, SchemaVersion | None] = {}
 
     def probe(subject: str) -> SchemaVersion | None:

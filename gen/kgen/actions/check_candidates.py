@@ -47,7 +47,7 @@ def run(workspace: Workspace, flags: Flags, options: CheckOptions) -> CheckRepor
     every = [*given, *_beside(root, given)]
     settled = _settled(root, flags, offline=options.frozen or old is not None)
     state, verdicts, url, why = _compared(workspace, settled, every, old, options)
-    asked = {file.subject for file in given}
+    asked = _with_users(state.placed, {file.subject for file in given})
     files = tuple(
         _checked(state, candidate, verdicts.get(candidate.subject, RegistryVerdict(None, reason=why)))
         for candidate in state.placed.candidates
@@ -59,6 +59,15 @@ def run(workspace: Workspace, flags: Flags, options: CheckOptions) -> CheckRepor
     ]
     topics, uses, more = _reached(workspace, old, state.placed, [f.candidate for f in files])
     return CheckReport(files, url, uses, topics, (*notes, *more))
+
+
+def _with_users(placed: Placed, subjects: set[str]) -> set[str]:
+    """The subjects, and those that change with them: what refers to a new version is a new version too."""
+    found = set(subjects)
+    for candidate in placed.candidates:  # each after what it refers to
+        if candidate.waits_for and found & {r.subject for r in candidate.version.references}:
+            found.add(candidate.subject)
+    return found
 
 
 def _locked(root: Path) -> tuple[Locked | None, list[str]]:

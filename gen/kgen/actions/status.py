@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from ..candidates.schema_files import own_files
+from ..errors import KgenError
 from ..planning import plan
 from ..project import lockfile, transaction
 from .inputs import Workspace
@@ -55,7 +57,23 @@ def drift(workspace: Workspace) -> ProjectDrift:
         what = "a pull was interrupted: run `kgen pull` to finish or roll back"
         return ProjectDrift((Entry(lockfile.NAME, "stale", what),))
     made = prepare(PlanRequest(workspace, options=PlanOptions(frozen=True))).plan
-    return ProjectDrift(tuple(_entries(made)), made.notes)
+    return ProjectDrift(tuple(_entries(made)), (*made.notes, *_own(workspace)))
+
+
+def _own(workspace: Workspace) -> Iterator[str]:
+    """The files of `schemas/own/` that are not what was pulled last."""
+    locked = lockfile.load(workspace.root)
+    try:
+        files = own_files(workspace.root)
+    except KgenError as error:
+        yield f"{error.what}: {error.where}"
+        return
+    for file in files:
+        subject = locked.subject(file.subject) if locked else None
+        if subject is None:
+            yield f"{file.shown} is not among what was pulled: `kgen push` and `kgen pull`"
+        elif lockfile.normal_hash(file.text) != lockfile.normal_hash(subject.latest.text):
+            yield f"{file.shown} differs from {file.subject} v{subject.latest.version}: `kgen push`"
 
 
 def _entries(made: plan.Plan) -> Iterator[Entry]:

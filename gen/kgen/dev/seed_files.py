@@ -18,17 +18,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from kgen_runtime.errors import ConfigError
 from kgen_runtime.serde.subject_names import qualified
 
+from ..candidates.used_names import NamesInSchema, names_in
 from ..model.subjects import Reference, SchemaType
 
 _TYPES: dict[str, SchemaType] = {".avsc": "AVRO", ".json": "JSON", ".proto": "PROTOBUF"}
-_NAMED = ("record", "error", "enum", "fixed")
-_PRIMITIVE = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
 _SIDECAR = ".references.json"
 
 
@@ -86,9 +84,8 @@ def _references(schema: SeedSchema, found: Sequence[SeedSchema]) -> tuple[Refere
         return _from_sidecar(sidecar)
     if schema.type != "AVRO":
         return ()
-    defined, used = _names_in(schema)
-    providers = {name: _provider(name, schema, found) for name in sorted(used - defined)}
-    return tuple(Reference(name, p.subject, p.version) for name, p in providers.items() if p)
+    providers = {name: _provider(name, schema, found) for use in _names(schema).uses for name in use[:1]}
+    return tuple(Reference(name, p.subject, p.version) for name, p in sorted(providers.items()) if p)
 
 
 def _from_sidecar(path: Path) -> tuple[Reference, ...]:
@@ -105,41 +102,18 @@ def _from_sidecar(path: Path) -> tuple[Reference, ...]:
 
 def _provider(name: str, schema: SeedSchema, found: Sequence[SeedSchema]) -> SeedSchema | None:
     others = [s for s in found if s.type == "AVRO" and s.subject != schema.subject]
-    holders = [s for s in others if name in _names_in(s)[0]]
+    holders = [s for s in others if name in _names(s).defined]
     same = [s for s in holders if s.version == schema.version]
     return max(same or holders, key=lambda s: s.version, default=None)
 
 
-def _names_in(schema: SeedSchema) -> tuple[set[str], set[str]]:
+def _names(schema: SeedSchema) -> NamesInSchema:
     """The full names that an Avro schema defines, and those that it uses."""
-    defined: set[str] = set()
-    used: set[str] = set()
     try:
-        _walk(json.loads(schema.text), "", defined, used)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
+        json.loads(schema.text)
+    except (ValueError, RecursionError) as e:
         raise ConfigError(f"this is not an Avro schema: {e!r}", where=str(schema.path)) from None
-    return defined, used
-
-
-def _walk(node: Any, namespace: str, defined: set[str], used: set[str]) -> None:
-    if isinstance(node, str):
-        if node not in _PRIMITIVE:
-            used.add(_full(node, namespace))
-    elif isinstance(node, list):
-        for branch in node:
-            _walk(branch, namespace, defined, used)
-    elif node["type"] in _NAMED:
-        name = _full(node["name"], node.get("namespace", namespace))
-        defined.add(name)
-        for field in node.get("fields", ()):
-            _walk(field["type"], name.rpartition(".")[0], defined, used)
-    else:
-        inner = {"array": "items", "map": "values"}.get(str(node["type"]), "type")
-        _walk(node[inner], namespace, defined, used)
-
-
-def _full(name: str, namespace: str) -> str:
-    return name if "." in name or not namespace else f"{namespace}.{name}"
+    return names_in("AVRO", schema.text)
 
 
 def _ordered(schemas: list[SeedSchema], folder: Path) -> list[SeedSchema]:

@@ -74,12 +74,11 @@ def fetch(
     all_versions: bool = True,
     progress: ProgressCallback | None = None,
     locked: Mapping[str, int] | None = None,
-    may_be_new: bool = False,
 ) -> Fetched:
     """Read the subjects that match `globs` (see `model.subject_filter`), up to their pinned version, and all
     they refer to. The result does not depend on timing. `locked` are the newest versions that the project
     holds: whether one of these subjects is gone is asked once more, as the list may be of a part of the
-    registry. If they `may_be_new`, it is not an error that no subject matches.
+    registry.
 
     Raises:
         RegistryError: the registry cannot be reached, answers nonsense, gives one id to two schemas, or holds
@@ -89,7 +88,7 @@ def fetch(
     held = dict(locked or {})
     names, unlisted = _names(api, globs)
     wanted = [n for n in names if patterns.wanted(n, globs)]
-    if not wanted and not may_be_new:
+    if not wanted:
         raise _none_matches(api, globs)
     absent = [n for n in sorted(held.keys() - set(names)) if patterns.wanted(n, globs)]
     default = api.default_compatibility()
@@ -97,20 +96,45 @@ def fetch(
     read = reader.read_unlisted if unlisted else reader.read
     jobs = [partial(read, n) for n in wanted] + [partial(reader.read_unlisted, n) for n in absent]
     results = [r for r in concurrently(jobs, progress) if r is not None]
-    if not results and not may_be_new:
+    if not results:
         raise _none_matches(api, globs)
     _refuse_nothing(results)
-    results = reader.read_earlier(results, progress)
+    unmatched = _unmatched(
+        globs, {*names, *absent}, {*wanted} - {r.name for r in results} if unlisted else set()
+    )
+    return _fetched(reader, results, unmatched, progress)
+
+
+def fetch_named(api: Api, names: Sequence[str], progress: ProgressCallback | None = None) -> Fetched:
+    """Read those of the subjects that there are, with all versions, and all they refer to; the others are not
+    in the result. Raises `RegistryError`.
+    """
+    try:
+        api.subjects()  # what has no list of them is not a registry, and its 404 means nothing
+    except RegistryError as error:
+        if error.status not in (401, 403):
+            raise
+    reader = _Reader(api, {}, {}, api.default_compatibility(), all_versions=True)
+    jobs = [partial(reader.read_unlisted, name) for name in sorted(set(names))]
+    results = [r for r in concurrently(jobs, progress) if r is not None]
+    _refuse_nothing(results)
+    return _fetched(reader, results, (), progress)
+
+
+def _fetched(
+    reader: _Reader,
+    results: Sequence[_Read],
+    unmatched: tuple[str, ...],
+    progress: ProgressCallback | None,
+) -> Fetched:
+    """The subjects with their earlier versions and all they refer to."""
+    api, results = reader.api, reader.read_earlier(results, progress)
     subjects = tuple(r.subject for r in sorted(results, key=lambda r: r.name) if r.subject)
     referenced, subjects, unread = resolve(subjects, api.schema, lambda calls: concurrently(calls, None))
     refuse_shared([v for s in subjects for v in s.versions] + list(referenced))
     skipped = tuple(s for r in results for s in r.skipped)
-    return Fetched(
-        Snapshot(api.url, subjects, referenced, skipped),
-        {r.name: r.live for r in results},
-        _unmatched(globs, {*names, *absent}, {*wanted} - {r.name for r in results} if unlisted else set()),
-        unread,
-    )
+    live = {r.name: r.live for r in results}
+    return Fetched(Snapshot(api.url, subjects, referenced, skipped), live, unmatched, unread)
 
 
 def _names(api: Api, globs: Sequence[str]) -> tuple[Sequence[str], bool]:

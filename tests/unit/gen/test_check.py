@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.scripted import Answer, Request
 
 from kgen.candidates.schema_positions import placed
@@ -298,6 +300,31 @@ def test_json_schemas_are_compared_both_ways(tmp_path: Path, registry: StoreRegi
     assert "new reads v1: no: #/properties/a" in out or "new reads v1: no: a" in out
 
 
+def test_what_refers_to_a_file_that_changes_is_shown_too(
+    project: Path, registry: StoreRegistry, kgen: Kgen
+) -> None:
+    item = {"type": "enum", "name": "Item", "namespace": "shop", "symbols": ["A", "B"]}
+    folder = project / "schemas" / "own"
+    written(folder, "item.avsc", item)
+    written(folder, "pair-value.avsc", {**order("id"), "fields": [{"name": "a", "type": "shop.Item"}]})
+    written(folder, "z.avsc", order("id"))
+    assert kgen("push")[0] == 0
+    code, out, _ = kgen("check", written(folder, "item.avsc", {**item, "symbols": ["A"]}))
+    assert code == 4
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("~")] == ["item", "pair-value"]
+
+
+def test_status_names_own_files_that_are_not_what_was_pulled(project: Path, kgen: Kgen) -> None:
+    path = written(project / "schemas" / "own", "note.avsc", order("id"))
+    assert "schemas/own/note.avsc is not among what was pulled" in kgen("status")[2]
+    assert (kgen("push")[0], kgen("pull")[0]) == (0, 0)
+    assert kgen("status")[::2] == (0, "")
+    written(Path(path).parent, "note.avsc", order("id", more=""))
+    code, _, err = kgen("status")
+    assert code == 0
+    assert err == "schemas/own/note.avsc differs from note v1: `kgen push`\n"
+
+
 def test_quiet_prints_nothing_and_the_exit_code_says_it(project: Path, kgen: Kgen) -> None:
     path = written(project, "orders-value.avsc", order("id", "coupon", "extra"))
     assert kgen("check", path, "--quiet") == (4, "", "")
@@ -358,6 +385,31 @@ def test_the_names_that_a_json_schema_uses() -> None:
         }
     )
     assert names_in("JSON", text).uses == (("b.json",),)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def pointers(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    yield above, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from pointers(inner, f"{above}/{str(key).replace('~', '~0').replace('/', '~1')}")
+
+
+@given(values, st.sampled_from([None, 1]))
+def test_a_value_begins_where_its_position_says(value: Any, indent: int | None) -> None:
+    text = json.dumps(value, indent=indent)
+    for pointer, inner in pointers(value):
+        if pointer.endswith("/"):
+            continue  # the empty name: parsers write the whole so
+        line, column = map(int, placed(text, pointer).split(":"))
+        rest = "\n".join(text.split("\n")[line - 1 :])[column - 1 :]
+        assert json.JSONDecoder().raw_decode(rest)[0] == inner
 
 
 def test_check_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
