@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from ..candidates.placed import Candidate, Placed, RegisteredState, place
@@ -61,7 +61,7 @@ def of_registry(
     found = targets(files, Known(latest, held_versions, probe))
     newest = {name: version for name in sorted(foreign(files, found)) if (version := probe(name))}
     unread = {s.subject: s.reason for s in fetched.snapshot.skipped if s.cause != "earlier"}
-    more = [*newest.values(), *_given(found, api)]
+    more = [*newest.values(), *_given(found, foreign(files, found), api)]
     snapshot = _complete(fetched, more, api, old if unread else None)
     state = RegisteredState(snapshot, newest, fetched.live)
     default = api.default_compatibility() if len(latest) < len(files) else None
@@ -127,9 +127,14 @@ def _newest_of(old: Locked | None) -> Iterator[SchemaVersion]:
         yield from reversed(old.snapshot.referenced)
 
 
-def _given(found: Mapping[str, Sequence[Target]], api: Api) -> Iterator[SchemaVersion]:
-    """The versions that `.references.json` files name. Raises `RegistryError`."""
-    named = {(t.subject, t.version) for every in found.values() for t in every if t.version and t.version > 0}
+def _given(found: Mapping[str, Sequence[Target]], names: Set[str], api: Api) -> Iterator[SchemaVersion]:
+    """The versions of these subjects that `.references.json` files name. Raises `RegistryError`."""
+    named = {
+        (t.subject, t.version)
+        for every in found.values()
+        for t in every
+        if t.version and t.version > 0 and t.subject in names
+    }
     for subject, version in sorted(named):
         yield api.schema(subject, version)
 

@@ -82,8 +82,8 @@ def run(workspace: Workspace, flags: Flags, options: PushOptions, show: Show, re
         raise ConfigError(f"there are no schemas in {FOLDER}", where=str(workspace.root.resolve()), hint=hint)
     settled = settle(workspace.root, flags, frozen=True)
     if not settled.url.value:
-        hint = '[registry] url = "http://localhost:8081"'
-        raise ConfigError("no registry is set", where=config.NAME, hint=hint)
+        hint = 'kgen push --registry URL, KGEN_REGISTRY_URL, or [registry] url = "URL" in kgen.toml'
+        raise ConfigError("no registry is set", where=str(workspace.root.resolve()), hint=hint)
     with opened(settled.config.registry, settled.url, workspace) as api:
         old, notes = _locked(workspace)
         state = of_registry(files, settled.config, old, api, workspace, normalize=options.normalize)
@@ -241,14 +241,10 @@ def _register(api: Api, item: PushItem, done: _Done, options: PushOptions, repor
 def _exact(candidate: Candidate, numbers: Mapping[str, int]) -> SchemaVersion:
     """With references to the versions that others got, which may not be those that were expected."""
     references = tuple(
-        replace(r, version=numbers[r.subject]) if _is_awaited(candidate, r.subject, numbers) else r
+        replace(r, version=numbers[r.subject]) if f"{r.subject} v{r.version}" in candidate.waits_for else r
         for r in candidate.version.references
     )
     return replace(candidate.version, references=references)
-
-
-def _is_awaited(candidate: Candidate, subject: str, numbers: Mapping[str, int]) -> bool:
-    return subject in numbers and any(name.startswith(f"{subject} v") for name in candidate.waits_for)
 
 
 def _number(api: Api, version: SchemaVersion, options: PushOptions) -> int:

@@ -104,7 +104,8 @@ def _candidate(
     references = tuple(_references(file, targets, latest, state, done))
     next_number = max(live, default=0) + 1
     version = SchemaVersion(file.subject, next_number, id_, file.type, file.text, references)
-    waits = [r for r in references if r.subject in done and not done[r.subject].registered]
+    new = {it.pair for it in done.values() if not it.registered}
+    waits = [r for r in references if (r.subject, r.version) in new]
     newest = max(live, default=None)
     if waits:
         shown = tuple(f"{r.subject} v{r.version}" for r in waits)

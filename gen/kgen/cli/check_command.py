@@ -19,7 +19,7 @@ from .exit_codes import INCOMPATIBLE
 
 def command(
     file: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Schemas: .avsc, .json, or folders of them.")
+        list[Path], typer.Argument(metavar="FILE", help="Schemas: .avsc, .json, or folders of them.")
     ],
     subject: Annotated[
         str | None,

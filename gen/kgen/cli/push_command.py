@@ -11,6 +11,7 @@ from ..actions.inputs import Flags
 from ..actions.push import PushOptions
 from ..candidates.push_plan import PushPlan
 from ..errors import ConfigError
+from ..project import config
 from . import shared_options
 from .console import Console
 from .exit_codes import WOULD_CHANGE
@@ -60,4 +61,5 @@ def command(
     if check and found.changes:
         raise typer.Exit(WOULD_CHANGE)
     if found.pushed and found.numbers:
-        console.say("next: kgen pull")
+        has_toml = (workspace.root / config.NAME).exists()
+        console.say("next: kgen pull" + ("" if has_toml else f" --registry {found.registry}"))

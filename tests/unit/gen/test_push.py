@@ -400,6 +400,33 @@ def test_names_that_files_cannot_have_are_encoded_and_contexts_are_kept(
     assert kgen("push")[:2] == (0, "nothing to register\n")
 
 
+def test_a_reference_to_an_earlier_version_of_a_file_stays_that(
+    registry: StoreRegistry, own: Callable[..., Path], kgen: Kgen
+) -> None:
+    money = record("Money", cents="long")
+    own("money", money)
+    path = own("price", record("Price", of="Money"))
+    path.with_name("price.references.json").write_text(
+        '[{"name": "shop.Money", "subject": "money", "version": 1}]'
+    )
+    assert kgen("push")[0] == 0
+    own("money", with_default(money, "note", "string", ""))
+    code, out, _ = kgen("push")
+    assert code == 0
+    assert "= price v1" in out
+    assert len(registry.versions("price")) == 1
+
+
+def test_without_a_project_the_next_line_has_the_registry(
+    registry: StoreRegistry, own: Callable[..., Path], kgen: Kgen, tmp_path: Path
+) -> None:
+    own("money", record("Money", cents="long"))
+    (tmp_path / "p" / "kgen.toml").unlink()
+    assert "kgen push --registry URL" in kgen("push")[2]
+    code, _, err = kgen("push", "--registry", registry.url)
+    assert (code, err) == (0, f"next: kgen pull --registry {registry.url}\n")
+
+
 def test_the_json_form(registry: StoreRegistry, own: Callable[..., Path], kgen: Kgen) -> None:
     own("money", record("Money", cents="long"))
     code, out, _ = kgen("push", "--json")
