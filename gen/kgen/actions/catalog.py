@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..catalog.assembly import assembled
+from ..catalog.asyncapi import as_json, as_yaml, asyncapi
 from ..catalog.entries import Catalog
 from ..catalog.site import MANIFEST, site
-from ..errors import OutputError
+from ..errors import ConfigError, OutputError
 from ..impact.project_reading import project_reading
 from ..model.library import Library
 from ..planning.impact_of import python_files
 from ..project import lockfile, mutex, paths, transaction
 from .held_model import HeldModel
 from .inputs import Flags, Workspace, settle
+from .whole_file import target_file, write_file
 from .whole_folder import target_folder, write_folder
+
+_FORMS = {".yaml": as_yaml, ".yml": as_yaml, ".json": as_json}
 
 
 @dataclass(frozen=True)
@@ -43,22 +48,38 @@ class WrittenCatalog:
         }
 
 
-def written(workspace: Workspace, html: Path | None) -> WrittenCatalog:
-    """Write the site into the folder `html`: all of it or nothing. Asks no registry. Raises `ConfigError` if
-    the folder holds anything but an earlier catalog, or cannot be written, `LockError` if the project has no
-    lock or a damaged one.
+def written(workspace: Workspace, html: Path | None, document: Path | None) -> WrittenCatalog:
+    """Write the site into the folder `html` and the AsyncAPI document into the file `document`, each all or
+    nothing. Asks no registry. Raises `ConfigError` if the folder holds anything but an earlier catalog, or
+    if either cannot be written, `LockError` if the project has no lock or a damaged one.
     """
     folder = target_folder(html, MANIFEST, "--html") if html else None
-    catalog = read_catalog(workspace)
-    if folder is None:
-        return WrittenCatalog(catalog)
-    files = {name: text.encode() for name, text in site(catalog, workspace.progress).items()}
-    write_folder(folder, files, "--html", workspace.progress)
-    return WrittenCatalog(catalog, html, len(files), sum(map(len, files.values())))
+    written_as = _form(document) if document else as_json
+    file = target_file(document, "--asyncapi", "asyncapi.yaml") if document else None
+    catalog, library = read_catalog(workspace)
+    files: dict[str, bytes] = {}
+    text = written_as(asyncapi(catalog, library)) if file else ""
+    if folder:
+        files = {name: content.encode() for name, content in site(catalog, workspace.progress).items()}
+        write_folder(folder, files, "--html", workspace.progress)
+    if file:
+        write_file(file, text.encode(), "--asyncapi")
+    return WrittenCatalog(catalog, html, len(files), sum(map(len, files.values())), document)
 
 
-def read_catalog(workspace: Workspace) -> Catalog:
-    """The catalog of a project, by its lock, kgen.toml and Python files. Raises `KgenError`."""
+def _form(document: Path) -> Callable[[Mapping[str, Any]], str]:
+    """How the document is written, by the end of its file's name."""
+    suffix = document.suffix.lower()
+    if suffix not in _FORMS:
+        what = f"{document} says neither YAML nor JSON"
+        raise ConfigError(what, where="--asyncapi", hint="end its name with .yaml, .yml or .json")
+    return _FORMS[suffix]
+
+
+def read_catalog(workspace: Workspace) -> tuple[Catalog, Library]:
+    """The catalog of a project, by its lock, kgen.toml and Python files, and the schemas of its lock. Raises
+    `KgenError`.
+    """
     root = workspace.root
     with mutex.shared(root, workspace.say):
         if transaction.interrupted(root):
@@ -78,7 +99,7 @@ def read_catalog(workspace: Workspace) -> Catalog:
         texts = {path: _text(paths.read(root, path)) for path in generated}
         own = {path: _text(paths.read(root, path)) for path in python_files(root)}
     reading = project_reading({path: text for path, text in texts.items() if text}, own)
-    return assembled(
+    catalog = assembled(
         locked,
         library,
         project,
@@ -87,6 +108,7 @@ def read_catalog(workspace: Workspace) -> Catalog:
         version=__version__,
         progress=workspace.progress,
     )
+    return catalog, library
 
 
 def _text(content: bytes | None) -> str:

@@ -82,7 +82,6 @@ def assembled(
         reading.flows,
         tuple(_notes(entries, reading)),
         brokers,
-        {pair: found.text for pair, found in library.versions.items()},
     )
 
 

@@ -126,7 +126,11 @@ def _property(node: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 
 
 def _json_extras(node: Mapping[str, Any]) -> Extras:
-    constraints = [f"{key} {_text(node[key])}" for key in _CONSTRAINTS if node.get(key) not in (None, False)]
+    constraints = [
+        f"{key} {_text(node[key])}"
+        for key in _CONSTRAINTS
+        if node.get(key) is not None and node[key] is not False
+    ]
     return Extras(_tags(node), tuple(constraints), tuple(_properties(node, _JSON)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -206,7 +206,6 @@ class Catalog:
     flows: tuple[FlowOutline, ...]
     notes: tuple[str, ...] = ()
     brokers: str = ""
-    texts: Mapping[Pair, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def by_name(self) -> Mapping[str, SubjectEntry]:

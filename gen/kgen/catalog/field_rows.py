@@ -65,7 +65,7 @@ class _Rows:
         """The fields of all records that a type holds."""
         for name, path in self._records(node, at.path):
             record = self._schema.names[name]
-            if isinstance(record, RECORDS) and name not in at.above:
+            if isinstance(record, RECORDS) and name not in at.above and not self._left_out(name):
                 self._seen.add(name)
                 yield from self._of_record(record, _Nesting(path, at.depth, (*at.above, name)))
 
@@ -74,23 +74,24 @@ class _Rows:
             row = self._row(record, item, at)
             names = [name for name, _ in self._records(item.type, "")]
             around = next((name for name in names if name in at.above), "")
-            again = next((name for name in names if name in self._seen and self._many(name)), "")
+            again = next(filter(self._left_out, names), "")
             self._count += 1
             if around:
                 row = replace(row, same_as=around, recursive=True)
             elif names and (again or at.depth >= _DEPTH):
                 row = replace(row, same_as=again or names[0])
             yield row
-            if not row.same_as or (around and len(names) > 1):
+            if at.depth < _DEPTH:
                 yield from self._below(item.type, _Nesting(row.path, at.depth + 1, at.above))
         if isinstance(record, json_tree.JsonObject) and record.extra is not None:
             more = json_tree.Property("{}", record.extra, doc="Every other property.")
             yield replace(self._row(record, more, at), path=f"{at.path}{{}}")
 
-    def _many(self, name: str) -> bool:
+    def _left_out(self, name: str) -> bool:
+        """Whether the fields of a type stand above, and there are too many rows to show them again."""
         named = self._schema.names[name]
         size = len(named.fields) if isinstance(named, RECORDS) else 0
-        return self._count + size > _REPEATED
+        return name in self._seen and self._count + size > _REPEATED
 
     def _row(self, record: AnyRecord, item: avro.Field | json_tree.Property, at: _Nesting) -> FieldRow:
         path = f"{at.path}.{item.name}" if at.path else item.name

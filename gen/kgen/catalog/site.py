@@ -452,7 +452,7 @@ def _row(row: FieldRow, anchor: str, names: set[str], home: str) -> _RowView:
     default = [("default", row.default)] if row.default is not None else []
     note = ""
     if row.same_as:
-        note = "The fields of the type that this field is in:" if row.recursive else "Fields as at the first"
+        note = "Recursive: its fields are those of" if row.recursive else "Its fields are those of the first"
     shown = next((word.text for word in row.words if word.names == row.same_as), row.same_as)
     return _RowView(
         anchor=anchor,

@@ -17,6 +17,10 @@ def command(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="DIR", help="Write a site into this folder.")
     ] = None,
+    asyncapi: Annotated[
+        Path | None,
+        typer.Option("--asyncapi", metavar="FILE", help="Write an AsyncAPI 3 document: .yaml or .json."),
+    ] = None,
     out: shared_options.Out = None,
     json: shared_options.Json = False,
     quiet: shared_options.Quiet = False,
@@ -26,13 +30,16 @@ def command(
     that read and write them, the lines of code that use each field. From kgen.lock and the code alone.
     """
     console = Console(json, quiet, not no_color)
-    if html is None:
+    if html is None and asyncapi is None:
         raise ConfigError("nothing is asked for", where="kgen catalog", hint="kgen catalog --html catalog")
     workspace = shared_options.workspace(out, console)
-    written = catalog.written(workspace, html)
+    written = catalog.written(workspace, html, asyncapi)
     found = written.catalog.as_json()
     for note in written.catalog.notes:
         console.say(note)
     numbers = ", ".join(f"{found[name]:,} {name}" for name in ("subjects", "fields", "topics", "flows"))
-    console.line(f"{html}: {numbers}; {written.files:,} files, {written.size:,} bytes")
+    if html:
+        console.line(f"{html}: {numbers}; {written.files:,} files, {written.size:,} bytes")
+    if asyncapi:
+        console.line(f"{asyncapi}: {numbers}")
     console.data(written.as_json())
