@@ -13,7 +13,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
@@ -39,11 +39,15 @@ class TimestampOrder:
     - `wait`: how long a partition that has been read to its end holds the others up, once it is behind them,
     before it counts again with its next message (`max.task.idle.ms` of Kafka Streams).
 
-    The partitions of all workers of a process are aligned with each other; other processes are not.
+    The partitions of all workers of a process are aligned with each other; other processes are not. Sources
+    of a flow that are given the same object are aligned with each other too, as a join of a backlog needs.
     """
 
     lead: timedelta = timedelta(seconds=1)
     wait: timedelta = timedelta(seconds=1)
+    _sources: AlignedSources = field(
+        default_factory=lambda: AlignedSources(), init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         for name in ("lead", "wait"):
@@ -203,7 +207,8 @@ def check_align(align: object) -> None:
 
 
 class Workers:
-    """How far the workers of this process are in one topic, which they read in threads of their own.
+    """How far the workers of this process are in a topic, or in several that are aligned with each other.
+    They read in threads of their own; a worker counts once for each topic.
 
     `expected` partitions will be read, as far as that is known here: in a cluster others have some of them,
     so those that do not appear are waited for no longer than a partition at its end.
@@ -215,10 +220,22 @@ class Workers:
         self._missing = expected
         self._wait = wait
         self._since: float | None = None
+        self._begun = False
+
+    @property
+    def over(self) -> bool:
+        """They have read what there was, or were stopped."""
+        return self._begun and not self._far
+
+    def expect(self, partitions: int) -> None:
+        """So many more are to be read."""
+        with self._lock:
+            self._missing += partitions
 
     def begin(self, worker: object) -> None:
         """One more worker reads; it is to report soon how far it is."""
         with self._lock:
+            self._begun = True
             self._far[worker] = (-math.inf, time.monotonic())
 
     def joined(self) -> None:
@@ -255,10 +272,33 @@ class Workers:
         return now - self._since < self._wait
 
 
-def workers_of(align: Align, partitions: int) -> Workers | None:
+class AlignedSources:
+    """What the workers of sources share that advance together. In every run of the flow each worker lists
+    the partitions of each source before it reads any.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._workers: Workers | None = None
+        self._listed: set[object] = set()
+
+    def workers(self, source: object, partitions: int, wait: float) -> Workers:
+        """Those of this run. `source` is to read so many partitions."""
+        with self._lock:
+            if self._workers is None or self._workers.over:
+                self._workers, self._listed = Workers(0, wait), set()
+            if source not in self._listed:
+                self._listed.add(source)
+                self._workers.expect(partitions)
+            return self._workers
+
+
+def workers_of(align: Align, source: object, partitions: int) -> Workers | None:
     """What the workers of this process share; None where they need not know of each other."""
-    order = order_of(align)
-    return Workers(partitions, order.wait) if isinstance(order, ByTimestamp) else None
+    if align == "messages":
+        return None
+    order = align if isinstance(align, TimestampOrder) else TimestampOrder()
+    return order._sources.workers(source, partitions, order.wait.total_seconds())
 
 
 class Turns:

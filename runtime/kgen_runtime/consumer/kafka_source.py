@@ -99,7 +99,7 @@ class KafkaSource(FixedPartitionedSource[Batch[Message[K, V]], State]):
         self.topic_id = self.kafka.topic_id(self.topic.name)
         self._resumed = False
         if not self._workers:  # all workers list, and then build
-            self.workers = workers_of(self.align, len(self.partitions))
+            self.workers = workers_of(self.align, self, len(self.partitions))
         STOP.list()
         return [f"{self.topic.name}/{partition}" for partition in self.partitions]
 

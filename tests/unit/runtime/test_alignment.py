@@ -210,6 +210,53 @@ def test_a_flow_of_two_workers_reads_all(orders: Orders) -> None:
     assert sorted(each.timestamp or 0 for each in oks) == [1000 + 10 * n for n in range(4_000)]
 
 
+def merged(small: Orders, large: Orders, runs: int, *aligns: rt.Align) -> list[list[rt.Message[str, str]]]:
+    """What a flow reads of two topics of the same hour, one with ten times as many messages as the other."""
+    hours = {small: dealt(2, 400, step=9_000), large: dealt(3, 4_000, step=900)}
+    found: list[rt.Message[str, str]] = []
+    flow = Dataflow("flow")
+    splits = [
+        rt.source(topic.name, flow, topic, testing.Memory({topic: hours[topic]}), align=align)
+        for topic, align in zip((small, large), aligns)
+    ]
+    rt.route("errs", *(split.errs for split in splits), policy=rt.Crash())
+    op.output("oks", op.merge("all", *(split.oks for split in splits)), TestingSink(found))
+    lists = []
+    for _ in range(runs):
+        testing.run(flow)
+        lists.append(found.copy())
+        found.clear()
+    return lists
+
+
+def test_sources_with_the_same_object_are_aligned_with_each_other_in_each_run(orders: Orders) -> None:
+    other = rt.Topic("others", key=orders.key, value=orders.value)
+    together = rt.TimestampOrder(lead=timedelta(seconds=60))
+    for read_ in merged(other, orders, 2, together, together):
+        assert len(read_) == 4_400
+        assert largest_step_back(read_) <= 2 * 60_000
+
+
+def test_sources_with_equal_objects_are_not(orders: Orders) -> None:
+    other = rt.Topic("others", key=orders.key, value=orders.value)
+    lead = timedelta(seconds=60)
+    (read_,) = merged(other, orders, 1, rt.TimestampOrder(lead), rt.TimestampOrder(lead))
+    assert largest_step_back(read_) > 10 * 60_000
+
+
+def test_two_workers_read_all_of_two_topics_that_are_aligned(orders: Orders) -> None:
+    other = rt.Topic("others", key=orders.key, value=orders.value)
+    together, oks = rt.TimestampOrder(lead=timedelta(seconds=60)), []
+    kafka = testing.Memory({orders: dealt(4, 2_000, step=900), other: dealt(2, 200, step=9_000)})
+    flow = Dataflow("flow")
+    for topic in (orders, other):
+        split = rt.source(topic.name, flow, topic, kafka, align=together)
+        rt.route(f"{topic.name}_errs", split.errs, policy=rt.Crash())
+        op.output(f"{topic.name}_oks", split.oks, TestingSink(oks))
+    cluster_main(flow, [], 0, worker_count_per_proc=2)
+    assert len(oks) == 2_200
+
+
 @pytest.mark.parametrize("align", ["offset", None, timedelta(1)])
 def test_an_order_that_is_not_known_is_refused(orders: Orders, align: Any) -> None:
     with pytest.raises(rt.FlowError, match="invalid align="):
