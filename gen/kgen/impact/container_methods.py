@@ -28,6 +28,8 @@ def method(analysis: Analysis, scope: Scope, node: ast.AST, owner: Kind, name: s
     """What a method of a container, a string or a message gives."""
     call = Call(analysis, scope, node, name, given)
     if isinstance(owner, MessageKind):
+        if name == "with_key":
+            return MessageKind(call.arg(0, "key"), owner.value, value_of=owner.value_of)
         return MessageKind(owner.key, call.arg(0, "value"), owner.key_of) if name == "with_value" else SCALAR
     if isinstance(owner, Text):
         return (

@@ -165,6 +165,10 @@ class Kafka:
             )
         return self._brokers
 
+    def is_same_cluster(self, other: Kafka) -> bool:
+        """Whether both have the same bootstrap brokers, or none yet: a flow is built without."""
+        return set(self._brokers) == set(other._brokers)
+
     @property
     def addresses(self) -> tuple[BrokerAddress, ...]:
         """Where the bootstrap brokers are. Raises `ConfigError` if there are none."""

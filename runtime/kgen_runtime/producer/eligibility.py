@@ -120,7 +120,7 @@ def _check_source(step_id: str, step: Operator, source: object, kafka: Kafka) ->
         raise _refused(
             step_id, f"step {step.step_id} is not an rt.source, so the input that was read is unknown"
         )
-    if source.kafka is not kafka and set(source.kafka.brokers) != set(kafka.brokers):
+    if not source.kafka.is_same_cluster(kafka):
         raise _refused(step_id, f"step {step.step_id} reads from other brokers than this writes to")
 
 

@@ -478,6 +478,15 @@ def test_dead_letters_are_written_once_too(orders: Topic, out: Topic) -> None:
     assert values(kafka) == [b"v0", b"v1", b"v2", b"v4"]
 
 
+def test_a_flow_with_dead_letters_is_built_without_a_broker(orders: Topic, out: Topic) -> None:
+    """Its module is imported by its tests, and there `KGEN_BROKERS` is not set."""
+    kafka, flow = rt.Kafka(), Dataflow("flow")
+    read = rt.source("read", flow, orders, kafka)
+    unsent = rt.sink("out", read.oks, out, kafka, delivery="exactly-once")
+    rt.route("errs", read.errs, unsent, policy=rt.DeadLetter("dlq", kafka))
+    assert rt.check(flow) is flow
+
+
 def test_failures_of_a_sink_that_delivers_at_least_once_come_too_late(orders: Topic, out: Topic) -> None:
     kafka = testing.Memory({orders: texts(5)})
     policy = rt.DeadLetter("dlq", kafka, delivery="exactly-once")

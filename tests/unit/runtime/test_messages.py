@@ -66,6 +66,15 @@ def test_another_value_keeps_the_rest(message: rt.Message[str, str]) -> None:
     assert dataclasses.replace(changed, value="v") == message  # type: ignore[arg-type]
 
 
+def test_another_key_keeps_the_rest(message: rt.Message[str, str]) -> None:
+    changed = message.with_key(7)
+    assert (changed.key, changed.value, changed.headers) == (7, message.value, message.headers)
+    assert changed.raw() == message.raw()
+    assert message.key == "k"
+    assert dataclasses.replace(changed, key="k") == message  # type: ignore[arg-type]
+    assert message.tombstone().with_key(7) == changed.tombstone()
+
+
 def test_a_tombstone_keeps_the_rest_and_is_made_by_name_alone(message: rt.Message[str, str]) -> None:
     gone: rt.Message[str, str] = message.tombstone()
     assert gone == dataclasses.replace(message, value=None)
