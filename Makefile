@@ -1,6 +1,7 @@
 # Each target makes its own virtual environment when there is none. PYTHON=… picks the interpreter, VENV=… the folder.
 PYTHON ?= $(shell sh scripts/find-python.sh)
 VENV ?= .venv
+EXAMPLE ?= orders
 RUN = $(VENV)/bin/python
 STAMP = $(VENV)/.kgen-installed
 SOURCES = pyproject.toml uv.lock setup.py scripts/make-venv.sh scripts/empty-venv.sh $(wildcard runtime/kgen_runtime/codec/native/*.pyx runtime/kgen_runtime/codec/native/*.pxi runtime/kgen_runtime/codec/native/*.h)
@@ -8,6 +9,8 @@ PYTEST = $(RUN) -m pytest -p no:cacheprovider
 # Lines are counted where that costs next to nothing: CPython 3.12 and later have a monitor for it.
 COVERAGE = $(shell $(RUN) -c 'import sys; sys.version_info >= (3, 12) and print("--cov --cov-report=")')
 VERSIONED = tests/golden tests/unit/codec tests/unit/model tests/unit/runtime tests/unit/serde tests/unit/state tests/integration
+# Each is a project with a demo.py of its own, so mypy checks each by itself; orders is among its `files` in pyproject.toml.
+EXAMPLES = $(filter-out examples/orders,$(patsubst %/kgen.toml,%,$(wildcard examples/*/kgen.toml)))
 PORTABLE = tests/golden tests/unit/codec tests/unit/serde tests/unit/model tests/unit/merge tests/unit/diff tests/unit/gen tests/unit/test_without_bytewax.py
 
 .DEFAULT_GOAL := help
@@ -20,8 +23,8 @@ $(STAMP): $(SOURCES)
 	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)"
 	@touch $@
 
-demo: $(STAMP) ## kgen's main job on a local broker and registry, start to end
-	@$(RUN) examples/orders/demo.py
+demo: $(STAMP) ## kgen's main job on a local broker and registry, start to end; EXAMPLE=clickstream plays another of examples/
+	@$(RUN) examples/$(EXAMPLE)/demo.py
 
 test: $(STAMP) ## the tests, on one Python, with the local broker and registry; on 3.12 with a floor for the share of lines that they run
 	COVERAGE_CORE=sysmon $(PYTEST) $(COVERAGE) -m "not kafka and not histories"
@@ -34,6 +37,7 @@ check: $(STAMP) docs ## ruff, mypy --strict, pyright on what is generated, impor
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(RUN) -m mypy tests
+	for each in $(EXAMPLES); do $(RUN) -m mypy $$each || exit 1; done
 	$(VENV)/bin/basedpyright --pythonpath $(RUN) --project pyproject.toml --warnings
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -9,7 +9,7 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 sh scripts/empty-venv.sh "$place/venv" "$python"
 "$place/venv/bin/python" -m pip install -q --disable-pip-version-check "$(echo build/dist/*.whl)[gen,dev,json]" pytest
-cp -R examples/orders "$place/orders"
+cp -R examples "$place/examples"
 cd "$place"
 "$place/venv/bin/python" -c '
 import sys, kgen, kgen_runtime
@@ -24,4 +24,4 @@ urls = [url.partition(", ")[0] for url in metadata("kgen-streams").get_all("Proj
 wanted = ["Source", "Documentation", "Changelog", "Issues"] if os.environ["GITHUB_REPOSITORY"] else []
 assert urls == wanted, f"project URLs in the wheel: {urls}, expected: {wanted}"'
 "$place/venv/bin/kgen" --version
-"$place/venv/bin/python" "$place/orders/demo.py" --folder "$place/demo"
+"$place/venv/bin/python" "$place/examples/orders/demo.py" --folder "$place/demo"

@@ -14,8 +14,11 @@ import kgen.dev
 from kgen.dev import Dev
 from kgen_runtime.errors import KgenError
 
-from backstage import first, second, shipments
-from backstage.project import HERE, Project, Stuck
+sys.path.append(str(Path(__file__).parents[1]))  # for what the examples share
+
+from acts import first, second, shipments
+from acts.paths import HERE
+from backstage.project import Project, Stuck
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _play(dev: Dev, folder: Path, orders: int) -> bool:
     """Both acts, and what comes between; whether the totals balance at the end of each."""
-    project = Project(folder, dev)
+    project = Project(HERE, folder, dev)
     registered = first.open_shop(dev)
     writer, books = first.play(dev, project, registered, orders)
     return (

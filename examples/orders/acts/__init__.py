@@ -1,0 +1,1 @@
+"""What the demo needs around the flow: its acts, the messages, the totals."""
