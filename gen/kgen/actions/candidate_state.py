@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..candidates.placed import Candidate, Placed, RegisteredState, place
 from ..candidates.reference_targets import Known, Target, foreign, in_order, targets
 from ..candidates.schema_files import SchemaFile
 from ..candidates.schema_positions import check_json
-from ..candidates.verdicts import DEFAULT_LEVEL, LevelInForce
+from ..candidates.verdicts import DEFAULT_LEVEL, LevelInForce, RegistryVerdict, ask
 from ..errors import RegistryError, UnknownSchema
 from ..model.subjects import SchemaVersion, Snapshot, Subject
 from ..project.config import Config
 from ..project.lockfile import Locked
 from ..registry.api import Api, concerns_all, is_absent
-from ..registry.fetcher import Fetched, fetch_named
+from ..registry.fetcher import Fetched, concurrently, fetch_named
 from ..registry.references import resolve
 from .inputs import Workspace
 
@@ -92,6 +93,20 @@ def of_lock(files: Sequence[SchemaFile], settings: Config, old: Locked) -> Candi
     levels = {n: subjects[n].compatibility if n in subjects else None for n in names}
     in_force = {name: _level(settings, name, level, "kgen.lock") for name, level in levels.items()}
     return CandidateState(placed, in_force, live)
+
+
+def registry_verdicts(api: Api, state: CandidateState, workspace: Workspace) -> dict[str, RegistryVerdict]:
+    """By subject, what the registry says of each file, several at a time. Raises `RegistryError`."""
+    candidates = state.placed.candidates
+    jobs = [
+        partial(ask, api, it, state.levels[it.subject].registry, state.live.get(it.subject, ()))
+        for it in candidates
+    ]
+
+    def progress(done: int, total: int) -> None:
+        workspace.progress(done, total, "schemas checked")
+
+    return dict(zip((it.subject for it in candidates), concurrently(jobs, progress)))
 
 
 def _check_texts(files: Iterable[SchemaFile]) -> None:

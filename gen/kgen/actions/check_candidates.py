@@ -9,7 +9,7 @@ from pathlib import Path
 from ..candidates.check_report import CheckedFile, CheckReport
 from ..candidates.placed import Candidate, Placed
 from ..candidates.schema_files import SchemaFile, given_files, is_in, own_files
-from ..candidates.verdicts import RegistryVerdict, ask, changes_of, verdict_of
+from ..candidates.verdicts import RegistryVerdict, changes_of, verdict_of
 from ..compat.topic_diff import TopicChange
 from ..errors import ConfigError, KgenError, LockError, RegistryError
 from ..impact import Use
@@ -17,8 +17,8 @@ from ..model.subjects import Snapshot, Subject
 from ..project import config
 from ..project import lockfile as lock
 from ..project.lockfile import Locked
-from ..registry.api import Api, concerns_all
-from .candidate_state import CandidateState, of_lock, of_registry
+from ..registry.api import concerns_all
+from .candidate_state import CandidateState, of_lock, of_registry, registry_verdicts
 from .inputs import Flags, Settled, Workspace, settle
 from .prepare import prepare_as_if
 from .registry_in_force import opened
@@ -116,7 +116,7 @@ def _compared(
         try:
             with opened(settled.config.registry, settled.url, workspace) as api:
                 state = of_registry(files, settled.config, old, api, workspace)
-                return state, _verdicts(api, state), api.url, ""
+                return state, registry_verdicts(api, state, workspace), api.url, ""
         except RegistryError as error:
             if old is None or not (concerns_all(error) or error.status == 403):
                 raise
@@ -124,15 +124,6 @@ def _compared(
     if old is None:
         raise lock.absent(workspace.root)
     return of_lock(files, settled.config, old), {}, None, why
-
-
-def _verdicts(api: Api, state: CandidateState) -> dict[str, RegistryVerdict]:
-    found = {}
-    for candidate in state.placed.candidates:
-        name = candidate.subject
-        level = state.levels[name]
-        found[name] = ask(api, candidate, level.registry, state.live.get(name, ()))
-    return found
 
 
 def _checked(state: CandidateState, candidate: Candidate, registry: RegistryVerdict) -> CheckedFile:

@@ -28,7 +28,7 @@ from ..project import lockfile as lock
 from ..project.config import Config
 from ..registry.answers import KnownSchema
 from ..registry.api import Api, is_absent
-from .candidate_state import CandidateState, of_registry
+from .candidate_state import CandidateState, of_registry, registry_verdicts
 from .inputs import Flags, Workspace, settle
 from .registry_in_force import opened
 
@@ -87,7 +87,8 @@ def run(workspace: Workspace, flags: Flags, options: PushOptions, show: Show, re
     with opened(settled.config.registry, settled.url, workspace) as api:
         old, notes = _locked(workspace)
         state = of_registry(files, settled.config, old, api, workspace, normalize=options.normalize)
-        items, more = _items(api, state, settled.config, options)
+        verdicts = registry_verdicts(api, state, workspace)
+        items, more = _items(api, state, verdicts, settled.config, options)
         has_toml = config.read_text(workspace.root) is not None
         notes += [*state.notes, *more, *_remarks(items, settled.config, has_toml=has_toml)]
         plan = PushPlan(api.url, tuple(items), tuple(notes))
@@ -106,15 +107,16 @@ def _locked(workspace: Workspace) -> tuple[lock.Locked | None, list[str]]:
 
 
 def _items(
-    api: Api, state: CandidateState, settings: Config, options: PushOptions
+    api: Api,
+    state: CandidateState,
+    verdicts: Mapping[str, RegistryVerdict],
+    settings: Config,
+    options: PushOptions,
 ) -> tuple[list[PushItem], list[str]]:
     items, notes = [], []
     for candidate in state.placed.candidates:
         name = candidate.subject
-        level = state.levels[name]
-        verdict = verdict_of(
-            state.placed, candidate, level, ask(api, candidate, level.registry, state.live.get(name, ()))
-        )
+        verdict = verdict_of(state.placed, candidate, state.levels[name], verdicts[name])
         own = settings.own.get(name)
         item = PushItem(candidate, verdict, changes_of(state.placed, candidate))
         if own and own.metadata:
