@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         WriterSchema,
     )
     from .standalone.plain_values import to_dict, to_json
+    from .standalone.table import read_table
     from .standalone.topic_reader import read
     from .standalone.topic_writer import Writer
     from .steps.item_steps import filter, filter_map, flat_map, key_on, map  # noqa: A004 - as Bytewax's
@@ -172,6 +173,7 @@ __all__ = [
     "map_value",
     "of_branch",
     "read",
+    "read_table",
     "route",
     "serialize",
     "sink",
@@ -210,6 +212,7 @@ _NAMES: Final = {
     ".consumer.source": "source",
     ".flow.split": "Split",
     ".standalone.plain_values": "to_dict to_json",
+    ".standalone.table": "read_table",
     ".standalone.topic_reader": "read",
     ".standalone.topic_writer": "Writer",
     ".steps.item_steps": "filter filter_map flat_map key_on map",

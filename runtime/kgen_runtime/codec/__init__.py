@@ -15,8 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final, Literal, Protocol, TypeAlias, cast, get_args
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DecodeError
 from .avro.build import ReaderBuilder, WriterBuilder
+from .avro.column_build import ColumnReaderBuilder, RecordText, make_column
+from .avro.column_layout import Layout
 from .avro.resolution.resolve import resolve
 from .avro.schema.tree import Schema
 from .decoded import Decoded
@@ -43,6 +45,33 @@ class Reader(Protocol):
     def decode_many(self, batch: Sequence[bytes], offset: int = 0) -> Decoded:
         """One value for each payload, in order, and the `DecodeError` of each that does not decode (not
         raised), which refers to no frame.
+        """
+
+
+class ColumnBuffers(Protocol):
+    """A column that rows are appended to, with the columns inside of it: buffers as Arrow lays them out."""
+
+    @property
+    def length(self) -> int:
+        """How many rows there are."""
+
+    def take(self) -> tuple[int, int, list[Any], list[Any]]:
+        """The length, how many are null, the buffers (the first is of validity bits, or None if none is
+        null) and the same of the columns inside. The column begins again, with no rows.
+        """
+
+
+class Appender(Protocol):
+    """Appends what one writer schema wrote to the columns of the reader's."""
+
+    def append(
+        self, payloads: list[bytes | None], begin: int, end: int, offset: int, room: int
+    ) -> tuple[int, int, dict[int, DecodeError]]:
+        """A row for each payload from `begin` to before `end`, whose value begins at `offset`; None is a row
+        that is null. Stops early after the row with which they have taken `room` bytes, about.
+
+        Gives the index of the first payload that was not looked at, the bytes, and the error of each that
+        does not decode, by index: that has no row.
         """
 
 
@@ -156,6 +185,46 @@ def make_writer(
     nodes = _nodes(engine, "writer")
     made: ValueWriter = nodes.NodeWriter(WriterBuilder(nodes, schema, classes or {}).root())
     return made
+
+
+def make_columns(layout: Layout, *, engine: EngineName | None = None) -> ColumnBuffers:
+    """The columns of a layout, without rows."""
+    made: ColumnBuffers = make_column(_column_nodes(engine), layout)
+    return made
+
+
+def make_appender(
+    writer: Schema,
+    reader: Schema,
+    layout: Layout,
+    columns: ColumnBuffers,
+    record_text: RecordText,
+    *,
+    max_depth: int = MAX_DEPTH,
+    trailing: Trailing = "refuse",
+    null_error: Callable[[], DecodeError] | None = None,
+    engine: EngineName | None = None,
+) -> Appender:
+    """What appends values that `writer` wrote, as `reader` sees them, to `columns`, which are of the layout
+    of `reader` (`avro.column_layout.layout_of`) and of the same engine.
+
+    `record_text` makes JSON text of the binary of records that are text in their column. `null_error`: the
+    error of a value that is null; without it that is a row as a missing payload is. Raises as `make_reader`.
+    """
+    _check_depth(max_depth)
+    _announce()
+    nodes = _column_nodes(engine)
+    resolution = resolve(writer, reader)
+    builder = ColumnReaderBuilder(
+        nodes, _nodes(engine, "reader"), _nodes(engine, "writer"), resolution, reader, record_text
+    )
+    root = builder.root(layout, columns)
+    made: Appender = nodes.RowAppender(root, columns, max_depth, trailing == "refuse", null_error)
+    return made
+
+
+def _column_nodes(engine: EngineName | None) -> ModuleType:
+    return _nodes(engine, "reader" if (engine or ENGINE) == "native" else "column_nodes")
 
 
 def make_json_reader(

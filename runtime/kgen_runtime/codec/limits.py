@@ -25,6 +25,12 @@ ten new lists that are empty by default, take 11. So a payload takes up to some 
 where records become slotted dataclasses, up to some 1,200 times where they become dicts.
 """
 
+CELLS = 1 << 20
+CELLS_PER_BYTE = 64
+"""How many places of columns one message may fill without a byte of its own for each: the fields of a record
+that is null, the branches of a union that are not there, defaults. A place takes some 8 bytes.
+"""
+
 DECIMAL_BYTES = 4096
 """How long the number of a big-decimal may be: Python makes decimals of long numbers in quadratic time."""
 

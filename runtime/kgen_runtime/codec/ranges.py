@@ -71,11 +71,36 @@ def number_outside(kind: str, keeps: bool) -> Callable[[int], OutOfRange[int]]:
 
 
 def _beyond(kind: str, number: int) -> BeyondError:
-    if kind.endswith("-as-nanos"):
-        unit = _UNITS[kind.split("-")[-3]]
-        what = f"the timestamp {number} ({unit} since 1970-01-01) does not fit 64 bits of nanoseconds"
+    before, _, wanted = kind.partition("-as-")
+    if wanted:
+        unit = _UNITS[before.rpartition("-")[2]]
+        what = f"the timestamp {number} ({unit} since 1970-01-01) does not fit 64 bits of {_UNITS[wanted]}"
         return BeyondError(what, None)
     return BeyondError(beyond_number(kind, number))
+
+
+def column_outside(kind: str) -> Callable[[int], None]:
+    """The same for a number that a column has no place for: of a time that no day has, or of a timestamp
+    (`timestamp-millis-as-nanos`) that does not fit its unit. The function raises `BeyondError`, with no hint.
+    """
+
+    def refuse(number: int) -> None:
+        raise BeyondError(_beyond(kind, number).what, None)
+
+    return refuse
+
+
+def column_decimal_outside(precision: int, scale: int) -> Callable[[bytes], None]:
+    """The same for the bytes of a decimal with more digits than its column has."""
+    outside = decimal_outside(precision, scale, False)
+
+    def refuse(data: bytes) -> None:
+        try:
+            outside(data)
+        except BeyondError as error:
+            raise BeyondError(error.what, None) from None
+
+    return refuse
 
 
 def beyond_number(kind: str, number: int) -> str:

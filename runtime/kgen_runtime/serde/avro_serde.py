@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ..codec import Reader, Trailing, make_reader, make_writer
@@ -27,6 +27,7 @@ from .schema_store import SchemaStore, Written
 from .schemas import Schemas
 
 T = TypeVar("T")
+M = TypeVar("M")
 
 Classes: TypeAlias = Mapping[str, type[Any]]
 
@@ -85,30 +86,25 @@ class AvroSerde(Serde[T]):
 
 class _AvroDecoder(Generic[T]):
     def __init__(self, serde: AvroSerde[T], store: SchemaStore, role: Role) -> None:
-        self._schemas = serde.schemas
         self._classes = serde.classes
         self._trailing = serde.trailing
         self._out_of_range = serde.out_of_range
-        self._store = store
         self._role = role
         self._header = HEADERS[role]
         self._latest = serde.schemas.latest.parse()
-        self._refuses_null = serde.null == "refuse" and _takes_null(self._latest)
-        self._readers: dict[SchemaKey, tuple[Reader | KgenError, int | None]] = {}
-        self._recheck_at: float | None = None
+        self._refuses_null = serde.null == "refuse" and takes_null(self._latest)
+        self._readers = WriterCache(serde.schemas, store, self._make_reader)
 
     def decode_many(
         self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
     ) -> DecodedBatch:
         """See `Decoder.decode_many`."""
-        if self._recheck_at is not None and self._store.clock() >= self._recheck_at:
-            self._readers.clear()
-            self._recheck_at = None
+        self._readers.forget_old()
         carried = tagged(headers, self._header)
         key = None if carried else only_id(payloads)
         if key is None:
             return self._decode_groups(payloads, carried)
-        reader, id_ = self._reader(key)
+        reader, id_ = self._readers.find(key)
         values, errors = self._decode(reader, payloads, ID_SIZE)
         return DecodedBatch(values, [id_] * len(payloads), errors)
 
@@ -119,7 +115,7 @@ class _AvroDecoder(Generic[T]):
         ids: list[int | None] = [None] * len(payloads)
         errors: dict[int, KgenError] = {}
         for (key, offset), where in by_schema(payloads, carried, self._role, errors):
-            reader, id_ = self._reader(key)
+            reader, id_ = self._readers.find(key)
             decoded = self._decode(reader, [payloads[i] for i in where], offset)
             for i, value in zip(where, decoded.values):
                 values[i] = value
@@ -134,20 +130,49 @@ class _AvroDecoder(Generic[T]):
         decoded = reader.decode_many(payloads, offset)
         return without_null(decoded, "AvroSerde") if self._refuses_null else decoded
 
-    def _reader(self, key: SchemaKey) -> tuple[Reader | KgenError, int | None]:
-        found = self._readers.get(key)
+    def _make_reader(self, written: Written) -> Reader:
+        return make_reader(
+            written.schema,
+            self._latest,
+            self._classes,
+            trailing=self._trailing,
+            out_of_range=self._out_of_range,
+        )
+
+
+class WriterCache(Generic[M]):
+    """What was made for each schema that wrote a message of a subject, until the store's answers are to be
+    asked for again. `make` may raise `ResolutionError`, which is remembered too.
+    """
+
+    def __init__(self, schemas: Schemas, store: SchemaStore, make: Callable[[Written], M]) -> None:
+        self._schemas = schemas
+        self._store = store
+        self._make = make
+        self._made: dict[SchemaKey, tuple[M | KgenError, int | None]] = {}
+        self._recheck_at: float | None = None
+
+    def forget_old(self) -> None:
+        """Forget all, if it is time to ask again."""
+        if self._recheck_at is not None and self._store.clock() >= self._recheck_at:
+            self._made.clear()
+            self._recheck_at = None
+
+    def find(self, key: SchemaKey) -> tuple[M | KgenError, int | None]:
+        """What was made for a schema, or its error, and its id. Raises `RegistryUnavailable`."""
+        found = self._made.get(key)
         return found if found is not None else self._find(key)
 
-    def _find(self, key: SchemaKey) -> tuple[Reader | KgenError, int | None]:
+    def _find(self, key: SchemaKey) -> tuple[M | KgenError, int | None]:
         try:
             written = self._written(key)
         except (UnknownSchema, ResolutionError, RulesError) as error:
             # Not kept here: the store remembers, and forgets in time. A copy has no traceback that holds the
             # batch.
             return copy.copy(error), key if isinstance(key, int) else None
-        if len(self._readers) >= _MAX_READERS:
-            self._readers.clear()
-        found = self._readers[key] = (self._resolve(written, key), written.id)
+        if len(self._made) >= _MAX_READERS:
+            self._made.clear()
+        found = self._made[key] = (self._resolve(written, key), written.id)
         if written.until is not None:
             self._recheck_at = min(written.until, self._recheck_at or written.until)
         return found
@@ -157,15 +182,9 @@ class _AvroDecoder(Generic[T]):
             return self._store.writer(self._schemas, key)
         return self._store.writer_by_guid(self._schemas, key)
 
-    def _resolve(self, written: Written, key: SchemaKey) -> Reader | KgenError:
+    def _resolve(self, written: Written, key: SchemaKey) -> M | KgenError:
         try:
-            return make_reader(
-                written.schema,
-                self._latest,
-                self._classes,
-                trailing=self._trailing,
-                out_of_range=self._out_of_range,
-            )
+            return self._make(written)
         except ResolutionError as error:
             kind = "id" if isinstance(key, int) else "GUID"
             subject = f"{self._schemas.subject} version {self._schemas.latest.version}"
@@ -177,6 +196,7 @@ class _AvroDecoder(Generic[T]):
             )
 
 
-def _takes_null(schema: Schema) -> bool:
+def takes_null(schema: Schema) -> bool:
+    """Whether null is a value of the schema."""
     root = schema.root
     return "null" in map(branch_name, root.branches if isinstance(root, Union) else (root,))

@@ -25,5 +25,10 @@ def without_null(decoded: Decoded, serde: str) -> Decoded:
     nulls = [i for i, value in enumerate(values) if value is None and i not in errors]
     if not nulls:
         return decoded
+    return Decoded(values, {**errors, **{i: null_refused(serde) for i in nulls}})
+
+
+def null_refused(serde: str) -> DecodeError:
+    """The error of a payload whose value is null."""
     hint = f'{serde}(..., null="tombstone") in place of the serde of the topic takes it for one.'
-    return Decoded(values, {**errors, **{i: DecodeError(_IS_NULL, hint=hint) for i in nulls}})
+    return DecodeError(_IS_NULL, hint=hint)

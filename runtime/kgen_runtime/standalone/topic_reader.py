@@ -59,7 +59,7 @@ def read(
     not known here and the registry does not answer.
     """
     check_topic_and_kafka(_STEP, topic, kafka)
-    _check_limit(limit)
+    check_limit(limit)
     check_batch_size(batch_size)
     if on_failure is not None and not callable(on_failure):
         raise FlowError(f"{_STEP}: on_failure is {shown(on_failure)}, not a function")
@@ -94,7 +94,7 @@ def _messages(
                     if why is None:
                         yield message
                     elif on_failure is None:
-                        raise _located(why, message)
+                        raise located(why, message)
                     else:
                         on_failure(decoder.failure(message, why))
             if left is not None:
@@ -116,7 +116,8 @@ def _decoded(
         raise
 
 
-def _located(why: Undecodable, message: Message[Any, Any]) -> KgenError:
+def located(why: Undecodable, message: Message[Any, Any]) -> KgenError:
+    """The error of a message that cannot be decoded, with where that is."""
     error = copy.copy(why.error)  # the decoder may keep its own
     places = (
         f"topic {message.topic}",
@@ -129,6 +130,7 @@ def _located(why: Undecodable, message: Message[Any, Any]) -> KgenError:
     return error
 
 
-def _check_limit(limit: object) -> None:
+def check_limit(limit: object) -> None:
+    """Raises `FlowError`."""
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
         raise FlowError(f"invalid limit={limit!r}", hint="Pass a number of messages, or None for all.")

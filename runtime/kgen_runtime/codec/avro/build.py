@@ -79,9 +79,9 @@ class ReaderBuilder:
         self._unsettled: list[tuple[str, str, Any]] = []
         self._defaults: dict[Default, tuple[str, Any, int]] = {}
 
-    def root(self) -> Any:
-        """The node for the root of the plan, with all that it needs."""
-        root = self._node(self._resolution.root)
+    def root(self, plan: Plan | None = None) -> Any:
+        """The node for the root of the plan, or for another part of it, with all that it needs."""
+        root = self._node(self._resolution.root if plan is None else plan)
         while self._waiting:  # not recursion: a chain of records may be as long as the schema's text
             key = self._waiting.pop()
             self._fill(self._records[key], self._resolution.bodies[key])
@@ -156,7 +156,7 @@ class ReaderBuilder:
             return self._engine.scalar(kind, False, plan.size, *_digits(plan.logical), self._keeps)
         cls = self._classes.get(plan.name)
         values = plan.symbols if cls is None else _members(cls, plan.name, plan.symbols)
-        return self._engine.EnumNode(values, _reasons(plan))
+        return self._engine.EnumNode(values, reasons_of(plan))
 
     def _record(self, key: Key) -> Any:
         if key not in self._records:
@@ -243,7 +243,7 @@ class WriterBuilder:
         return self._engine.RecordWriterNode(record.name, cls, binding.attributes, binding.plain)
 
 
-def _reasons(plan: EnumValue) -> tuple[str | None, ...]:
+def reasons_of(plan: EnumValue) -> tuple[str | None, ...]:
     """Why a symbol has no match, by its place; empty where each has one."""
     if not plan.lost:
         return ()

@@ -87,6 +87,28 @@ KGEN_STATIC int kgen_is_text(PyObject *text, const unsigned char *bytes, Py_ssiz
     return PyUnicode_GET_LENGTH(text) == size && memcmp(PyUnicode_1BYTE_DATA(text), bytes, (size_t)size) == 0;
 }
 
+/* Whether these bytes are what Python takes for UTF-8: no overlong form, no surrogate, nothing past U+10FFFF. */
+KGEN_STATIC int kgen_is_utf8(const unsigned char *at, Py_ssize_t size) {
+    const unsigned char *end = at + size;
+    unsigned long long word;
+    while (at < end) {
+        if (end - at >= 8) {
+            memcpy(&word, at, 8);
+            if (!(word & 0x8080808080808080ULL)) { at += 8; continue; }
+        }
+        unsigned first = at[0];
+        if (first < 0x80) { at += 1; continue; }
+        int more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
+        if (first < 0xC2 || first > 0xF4 || end - at <= more) return 0;
+        unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+        unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+        if (at[1] < low || at[1] > high) return 0;
+        for (int i = 2; i <= more; i++) if ((at[i] & 0xC0) != 0x80) return 0;
+        at += more + 1;
+    }
+    return 1;
+}
+
 /* For the writer. */
 
 /* Year, month, day to days since 1970-01-01 (Howard Hinnant's days_from_civil). */

@@ -23,7 +23,7 @@ from .. import reasons
 from ..branches import of_branch
 from ..decoded import Decoded
 from ..decimals import EXACT as EXACT_CONTEXT, TooLongError, bound, number_size
-from ..limits import DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
+from ..limits import CELLS, CELLS_PER_BYTE, DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE, MAX_DEPTH
 from ..ranges import BeyondError, decimal_outside, number_outside
 from ..error_texts import refusal_text
 from ..field_paths import field_path
@@ -34,6 +34,8 @@ include "reader_cursor.pxi"
 include "reader_leaves.pxi"
 include "reader_containers.pxi"
 include "reader_records.pxi"
+include "column_buffers.pxi"
+include "column_nodes.pxi"
 
 
 def scalar(str kind, bint narrow, Py_ssize_t size, precision, scale, bint keeps=False):

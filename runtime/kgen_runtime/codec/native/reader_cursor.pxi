@@ -15,6 +15,9 @@ cdef extern from "_native.h":
     PyObject *PyFloat_FromDouble(double value) noexcept
     PyObject *PyBytes_New "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) noexcept
     PyObject *PyList_New(Py_ssize_t size) noexcept
+    PyObject *PyList_GET_ITEM(PyObject *items, Py_ssize_t index) noexcept
+    void PyErr_Fetch(PyObject **kind, PyObject **value, PyObject **traceback) noexcept
+    void PyErr_Restore(PyObject *kind, PyObject *value, PyObject *traceback) noexcept
     void PyList_SET_ITEM(PyObject *items, Py_ssize_t index, PyObject *item) noexcept
     void PyObject_GC_UnTrack(PyObject *items) noexcept
     void PyObject_GC_Track(PyObject *items) noexcept
@@ -85,6 +88,8 @@ ctypedef struct Cursor:
     PyObject *what
     PyObject *path
     PyObject *error  # the one of the payload, or NULL
+    const uint8_t *start  # these are for columns alone
+    Py_ssize_t cells
 
 
 cdef inline PyObject *bad(Cursor *c, object what) noexcept:

@@ -554,7 +554,7 @@ def _nanos(cls: type[int], unit: int) -> Callable[[int], int]:
     return make
 
 
-def _single(number: int) -> float:
+def single_of_int(number: int) -> float:
     """The nearest float of 32 bits. By way of the nearest double it would be rounded twice."""
     spare = max(abs(number).bit_length() - 53, 0)
     whole = abs(number) >> spare
@@ -602,7 +602,7 @@ def _big_decimal(data: bytes) -> Decimal:
 
 
 _NUMBERS: dict[str, Callable[[int], Any]] = {
-    "integer-as-float": _single,
+    "integer-as-float": single_of_int,
     "integer-as-double": float,
     "date": _date,
     "time-millis": _time(1000),

@@ -30,8 +30,9 @@ class Value:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FixedValue:
-    """A fixed of `size` bytes; `branch` as in `Value`."""
+    """A fixed of `size` bytes, which the reader calls `name`; `branch` as in `Value`."""
 
+    name: str
     size: int
     logical: Logical | None
     branch: str = ""

@@ -369,9 +369,9 @@ def _fixed(mode: Mode, writer: Fixed, reader: Fixed) -> Plan:
     if writer.size != reader.size:
         return Never(f"{writer.name} of {writer.size} bytes cannot be read as one of {reader.size}")
     if mode == "skip":
-        return FixedValue(writer.size, None)
+        return FixedValue(reader.name, writer.size, None)
     return _logicals_differ(writer.logical, reader.logical) or FixedValue(
-        writer.size, _widest(writer.logical, reader.logical)
+        reader.name, writer.size, _widest(writer.logical, reader.logical)
     )
 
 

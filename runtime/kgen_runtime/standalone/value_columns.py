@@ -1,0 +1,94 @@
+"""Keys or values of a topic as arrays of Arrow, by what reads them; imported only where pyarrow is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import pyarrow as pa
+
+from ..errors import KgenError
+from ..messages import Headers
+from ..serde.avro_columns import AvroColumns
+from ..serde.avro_serde import AvroSerde
+from ..serde.base import Role, Serde
+from ..serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
+from ..serde.schema_store import SchemaStore
+from .arrow_arrays import arrow_array, arrow_type
+
+
+class ValueColumns(Protocol):
+    """Keys or values on their way into arrays."""
+
+    @property
+    def names(self) -> Sequence[str] | None:
+        """The fields, of records; None of other values."""
+
+    @property
+    def type(self) -> pa.DataType:
+        """The type of the arrays: of records a struct."""
+
+    def append(
+        self, payloads: list[bytes | None], headers: Sequence[Headers], begin: int, end: int, room: int
+    ) -> tuple[int, int, dict[int, KgenError]]:
+        """As `AvroColumns.append`."""
+
+    def take(self) -> pa.Array:
+        """The rows so far."""
+
+
+def value_columns(
+    serde: Serde[Any], store: SchemaStore, role: Role, fields: Sequence[str] | None = None
+) -> ValueColumns:
+    """For what a serde reads; of records only those fields, where they are given."""
+    if isinstance(serde, AvroSerde):
+        return _OfAvro(AvroColumns(serde, store, role, fields))
+    kind = next((made for known, made in _PLAIN.items() if isinstance(serde, known)), pa.string())
+    return _OfPlain(serde, store, role, kind)
+
+
+_PLAIN: Final[Mapping[type[Serde[Any]], pa.DataType]] = {
+    StringSerde: pa.string(),
+    BytesSerde: pa.binary(),
+    IntSerde: pa.int32(),
+    LongSerde: pa.int64(),
+    DoubleSerde: pa.float64(),
+    NoneSerde: pa.null(),
+}
+
+
+class _OfAvro:
+    """What Avro's bytes become without an object each."""
+
+    def __init__(self, columns: AvroColumns) -> None:
+        self._columns = columns
+        self.append = columns.append
+        self.type = arrow_type(columns.layout)
+        self.names = columns.layout.names if columns.layout.shape == "record" else None
+
+    def take(self) -> pa.Array:
+        return arrow_array(self._columns.layout, self._columns.take())
+
+
+class _OfPlain:
+    """What a serde makes objects of: numbers and texts as they are, all else as JSON text."""
+
+    names = None
+
+    def __init__(self, serde: Serde[Any], store: SchemaStore, role: Role, kind: pa.DataType) -> None:
+        self._decoder = serde.decoder(store, role)
+        self._values: list[Any] = []
+        self.type = kind
+
+    def append(
+        self, payloads: list[bytes | None], headers: Sequence[Headers], begin: int, end: int, room: int
+    ) -> tuple[int, int, dict[int, KgenError]]:
+        part = payloads[begin:end]
+        values, _, errors = self._decoder.decode_many(part, headers[begin:end])
+        self._values += [value for at, value in enumerate(values) if at not in errors]
+        used = sum(len(payload) for payload in part if payload is not None)
+        return end, used, {begin + at: error for at, error in errors.items()}
+
+    def take(self) -> pa.Array:
+        values, self._values = self._values, []
+        return pa.array(values, self.type)
