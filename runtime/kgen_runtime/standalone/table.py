@@ -20,6 +20,7 @@ from ..serde.framing import split
 from .call_checks import check_topic_and_kafka, errors_at_users_line
 from .topic_reader import check_limit, located
 from .topic_rows import TopicRows, Until
+from .value_columns import value_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _NAME: Final = "rt.read_table"
 _META: Final = ("_key", "_partition", "_offset", "_timestamp", "_tombstone")
 _VALUE: Final = "value"
-"""The column of values that are no records."""
+"""The column of values that are not records."""
 _ROWS: Final = 65_536
 _BYTES: Final = 64 << 20
 """How large a record batch may get, about: far from the 2 GiB that a column of text may have."""
@@ -51,7 +52,7 @@ def read_table(
     """Read a topic into a table of Arrow (extra `arrow`): a row for each message, without an object for it.
 
     A column for each field of the value, by its name in the schema, records inside as structs: the types are
-    in docs/reference/arrow.md. A value that is no record is the column `value`. Then come `_key`,
+    in docs/reference/arrow.md. A value that is not a record is the column `value`. Then come `_key`,
     `_partition` (int32), `_offset` (int64), `_timestamp` (ms, UTC) and `_tombstone`, which is true where the
     message has no value: then all fields are null. If a field has such a name, the column has one more
     underscore in front. All columns may have nulls. Rows of a partition are in the order of their offsets;
@@ -123,8 +124,6 @@ class RecordBatches:
         if on_failure is not None and not callable(on_failure):
             raise FlowError(f"{function}: on_failure is {shown(on_failure)}, not a function")
         _require_pyarrow(function)
-        from .value_columns import value_columns
-
         self._topic = topic
         self._function = function
         self._on_failure = on_failure

@@ -1,12 +1,11 @@
-"""Keys or values of a topic as arrays of Arrow, by what reads them; imported only where pyarrow is there."""
+"""Keys or values of a topic as arrays of Arrow, by what reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
-import pyarrow as pa
-
+from ..codec.avro.column_layout import Layout
 from ..errors import KgenError
 from ..messages import Headers
 from ..serde.avro_columns import AvroColumns
@@ -15,6 +14,10 @@ from ..serde.base import Role, Serde
 from ..serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from ..serde.schema_store import SchemaStore
 from .arrow_arrays import arrow_array, arrow_type
+from .plain_values import to_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class ValueColumns(Protocol):
@@ -43,18 +46,30 @@ def value_columns(
     """For what a serde reads; of records only those fields, where they are given."""
     if isinstance(serde, AvroSerde):
         return _OfAvro(AvroColumns(serde, store, role, fields))
-    kind = next((made for known, made in _PLAIN.items() if isinstance(serde, known)), pa.string())
+    kind = _plain_type(serde)
+    if kind is None:
+        return _OfPlain(serde, store, role, arrow_type(Layout("json")), _json_text(serde))
     return _OfPlain(serde, store, role, kind)
 
 
-_PLAIN: Final[Mapping[type[Serde[Any]], pa.DataType]] = {
-    StringSerde: pa.string(),
-    BytesSerde: pa.binary(),
-    IntSerde: pa.int32(),
-    LongSerde: pa.int64(),
-    DoubleSerde: pa.float64(),
-    NoneSerde: pa.null(),
-}
+def _json_text(serde: Serde[Any]) -> Callable[[Any], Any]:
+    of = serde if hasattr(serde, "schemas") else None
+    return lambda value: None if value is None else to_json(value, serde=of)
+
+
+def _plain_type(serde: Serde[Any]) -> pa.DataType | None:
+    """Of what a serde without a schema reads; None of other serdes."""
+    import pyarrow as pa
+
+    types = {
+        StringSerde: pa.string(),
+        BytesSerde: pa.binary(),
+        IntSerde: pa.int32(),
+        LongSerde: pa.int64(),
+        DoubleSerde: pa.float64(),
+        NoneSerde: pa.null(),
+    }
+    return next((made for known, made in types.items() if isinstance(serde, known)), None)
 
 
 class _OfAvro:
@@ -75,7 +90,15 @@ class _OfPlain:
 
     names = None
 
-    def __init__(self, serde: Serde[Any], store: SchemaStore, role: Role, kind: pa.DataType) -> None:
+    def __init__(
+        self,
+        serde: Serde[Any],
+        store: SchemaStore,
+        role: Role,
+        kind: pa.DataType,
+        made: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._made = made
         self._decoder = serde.decoder(store, role)
         self._values: list[Any] = []
         self.type = kind
@@ -90,5 +113,7 @@ class _OfPlain:
         return end, used, {begin + at: error for at, error in errors.items()}
 
     def take(self) -> pa.Array:
+        import pyarrow as pa
+
         values, self._values = self._values, []
-        return pa.array(values, self.type)
+        return pa.array(values if self._made is None else map(self._made, values), self.type)

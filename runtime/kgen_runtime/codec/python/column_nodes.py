@@ -35,11 +35,11 @@ class ColumnCursor(Cursor):
         self.cells -= cost
 
 
-class Column:
+class ColumnBase:
     """What all columns have: their length, and which of their values are null."""
 
     cells = 1
-    children: tuple[Column, ...] = ()
+    children: tuple[ColumnBase, ...] = ()
 
     def __init__(self) -> None:
         self.valid = bytearray()
@@ -90,7 +90,7 @@ def _bits(flags: bytearray) -> bytes:
 _DIGITS: Final = bytes.maketrans(b"\0\1", b"01")
 
 
-class NullColumn(Column):
+class NullColumn(ColumnBase):
     """Nothing but nulls."""
 
     def take(self) -> tuple[int, int, list[Any], list[Any]]:
@@ -100,7 +100,7 @@ class NullColumn(Column):
         return length, length, [None], []
 
 
-class BooleanColumn(Column):
+class BooleanColumn(ColumnBase):
     """A bit each."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class BooleanColumn(Column):
         return [_bits(data)]
 
 
-class WidthColumn(Column):
+class WidthColumn(ColumnBase):
     """`width` bytes each."""
 
     def __init__(self, width: int) -> None:
@@ -158,7 +158,7 @@ class WidthColumn(Column):
         return [data]
 
 
-class OffsetColumn(Column):
+class OffsetColumn(ColumnBase):
     """What has a begin and an end each in something else."""
 
     def __init__(self) -> None:
@@ -210,7 +210,7 @@ class TextColumn(OffsetColumn):
 class ListColumn(OffsetColumn):
     """Lists, or the entries of maps: runs of the children's values, which are all of one length."""
 
-    def __init__(self, *children: Column) -> None:
+    def __init__(self, *children: ColumnBase) -> None:
         super().__init__()
         self.children = children
 
@@ -232,10 +232,10 @@ class ListColumn(OffsetColumn):
         return [self.take_offsets()]
 
 
-class StructColumn(Column):
+class StructColumn(ColumnBase):
     """A value of each child."""
 
-    def __init__(self, *children: Column) -> None:
+    def __init__(self, *children: ColumnBase) -> None:
         super().__init__()
         self.children = children
         self.cells = 1 + sum(child.cells for child in children)
@@ -275,7 +275,7 @@ class NeverPut(ColumnNode):
 class NullPut(ColumnNode):
     """A null in a column of any kind."""
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: ColumnBase) -> None:
         self.column = column
 
     def put(self, c: ColumnCursor) -> None:
@@ -635,7 +635,7 @@ class RowAppender:
     def __init__(
         self,
         root: ColumnNode,
-        column: Column,
+        column: ColumnBase,
         max_depth: int,
         whole: bool,
         null_error: Callable[[], DecodeError] | None,
