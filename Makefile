@@ -69,6 +69,7 @@ bench: $(STAMP) ## speed against the peers, in one run, as ratios
 
 fuzz: $(STAMP) ## a million damaged payloads through the codec: values or DecodeError, nothing else
 	$(RUN) -m tests.faults.fuzz_codec 1000000
+	$(RUN) -m tests.faults.fuzz_columns 100000
 
 sanitize: $(STAMP) ## the codec's tests on a build with gcc's address and undefined-behaviour sanitizers
 	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" sanitize

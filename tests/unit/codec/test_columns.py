@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.faults.fuzz_columns import column_targets, fuzz_columns
 from tests.unit.codec.schemas import Json, codec_context, schemas, stripped, values
 from tests.unit.codec.test_differential import fast_write
 
@@ -403,6 +404,11 @@ def test_a_schema_of_too_many_columns_is_refused() -> None:
 def test_text_that_is_not_utf_8(engine: Any, data: bytes) -> None:
     filled = Filled("string", engine=engine)
     assert list(filled.append(fast_write("bytes", data))) == [0]
+
+
+@pytest.mark.parametrize("target", column_targets(), ids=lambda target: target.name)
+def test_damage_gives_the_same_rows_and_errors_in_both_engines(target: Any) -> None:
+    assert 0 < fuzz_columns(target, 150, seed=3) < 150
 
 
 @QUICK
