@@ -6,6 +6,7 @@ from __future__ import annotations
 
 # Ctrl-C before `main` leaves a traceback: nothing else is imported before.
 import sys
+from typing import NoReturn
 
 from . import __version__, install
 
@@ -16,6 +17,15 @@ _NEEDED = ("typer", "jinja2", "tomlkit")
 def main() -> None:
     """Run the command line, or say which extra it needs."""
     end = None
+    arguments = sys.argv[1:]
+    if arguments[:2] == ["help", "run"]:
+        arguments = ["run", "--help"]
+    if arguments[:1] == ["__complete"]:  # the scripts of `kgen completion` ask, at each press of the key
+        from .project import known_names
+
+        sys.exit(known_names.write(arguments[1:]))
+    if arguments[:1] == ["run"]:
+        _run_flow(arguments[1:])
     try:
         from .project.interrupts import CtrlC
 
@@ -35,7 +45,7 @@ def _run() -> int:
     from kgen_runtime.reporting import std_streams
 
     std_streams.prepare()
-    if sys.argv[1:] == ["--version"] and _write_version():
+    if sys.argv[1:] in (["--version"], ["-V"]) and _write_version():
         return 0
     if not _is_installed():
         return 2
@@ -43,6 +53,19 @@ def _run() -> int:
     from .cli.app import run
 
     return run()
+
+
+def _run_flow(arguments: list[str]) -> NoReturn:
+    """`kgen run`: the runner's own command line, which needs the base install alone and handles signals
+    itself.
+    """
+    from kgen_runtime.runner import early_signals
+
+    early_signals.begin()
+    sys.argv = ["kgen run", *arguments]
+    from kgen_runtime.run import main as run
+
+    sys.exit(run())
 
 
 def _write_version() -> bool:

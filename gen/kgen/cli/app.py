@@ -59,6 +59,9 @@ _COMMANDS: Final = (
     "dev",
     "dlq",
     "new",
+    "run",
+    "completion",
+    "help",
 )
 
 
@@ -79,7 +82,7 @@ def _load(name: str) -> Any:
     inner = getattr(module, "COMMANDS", None)
     if inner is None:
         alone = typer.Typer(**_SETTINGS)
-        alone.command(name)(module.command)
+        alone.command(name, **getattr(module, "SETTINGS", {}))(module.command)
         return typer.main.get_command(alone)
     group = typer.Typer(name=name, **_SETTINGS)
     group.callback(help=module.HELP, invoke_without_command=True)(_help)
@@ -118,7 +121,7 @@ def _version(value: bool) -> None:
 def _main(
     context: typer.Context,
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version."
+        False, "--version", "-V", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
     """Typed Bytewax dataflows from a Kafka schema registry."""

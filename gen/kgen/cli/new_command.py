@@ -6,11 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
-from .. import render
 from ..actions import new_flow
 from ..errors import ConfigError
 from . import shared_options
 from .console import Console
+from .next_line import run_line
 
 HELP: Final = "Write something new into the project."
 
@@ -36,7 +36,8 @@ def flow(
     """
     console = Console(json, quiet, not no_color)
     wanted = new_flow.FlowRequest(_one("--from", source), _one("--to", target), name)
-    made = new_flow.write(shared_options.workspace(out, console), wanted, dry=dry_run)
+    workspace = shared_options.workspace(out, console)
+    made = new_flow.write(workspace, wanted, dry=dry_run)
     for path in made.files:
         console.line(f"{'~' if path == 'kgen.toml' else '+'} {path}")
     console.data(
@@ -51,7 +52,7 @@ def flow(
     )
     if dry_run:
         return
-    console.say(f"next: edit {made.files[1]}, then {render.run_command(made.package, made.name)}")
+    console.say(f"next: edit {made.files[1]}, then {run_line(workspace.root, made.package, made.name)}")
     if made.reader is not None:
         console.say(
             f"the topic {made.topics.target} has a flow that reads it, flows/{made.reader}.py; if it needs "

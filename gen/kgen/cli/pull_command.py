@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from kgen_runtime.serde.subject_names import qualified
 
-from .. import render
 from ..actions import pull
 from ..actions.inputs import Flags
 from ..actions.prepare import PlanOptions, PlanRequest
@@ -18,6 +18,7 @@ from ..planning import plan, report
 from . import shared_options
 from .console import Console
 from .exit_codes import CONFLICT, WOULD_CHANGE
+from .next_line import run_line
 
 _HEALED = {
     "forward": "an earlier pull was interrupted; it was finished first",
@@ -93,7 +94,7 @@ def command(
         console.data({**report.as_json(result.plan), "written": result.written})
 
     result = pull.run(PlanRequest(workspace, flags, wanted), options, show)
-    _finish(console, options, result, check)
+    _finish(console, workspace.root, options, result, check)
 
 
 def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
@@ -106,7 +107,9 @@ def _show(console: Console, made: plan.Plan, *, files: bool) -> None:
         console.line(line)
 
 
-def _finish(console: Console, options: pull.PullOptions, result: pull.Result, check: bool) -> None:
+def _finish(
+    console: Console, root: Path, options: pull.PullOptions, result: pull.Result, check: bool
+) -> None:
     made = result.plan
     if options.dry:
         pull.refuse(made, strict=options.strict)
@@ -121,17 +124,17 @@ def _finish(console: Console, options: pull.PullOptions, result: pull.Result, ch
         more = " …" if len(made.conflicts) > _SHOWN else ""
         console.say(f"conflicts in {len(made.conflicts)} file(s); once solved: kgen resolve {shown}{more}")
         raise typer.Exit(CONFLICT)
-    _next(console, made, result.written)
+    _next(console, root, made, result.written)
 
 
-def _next(console: Console, made: plan.Plan, written: bool) -> None:
+def _next(console: Console, root: Path, made: plan.Plan, written: bool) -> None:
     """After a first pull, how to run what was written."""
     folder = f"{package_folder(made.package)}/flows/"
     flows = [f.path for f in made.having("add") if f.path.startswith(folder)]
     flows = [f for f in flows if not f.endswith("__init__.py")]
     if written and flows and any(f.path == "kgen.lock" and f.op == "add" for f in made.files):
         module = flows[0].rpartition("/")[2].removesuffix(".py")
-        console.say(f"next: {render.run_command(made.package, module)}")
+        console.say(f"next: {run_line(root, made.package, module)}")
         console.say(_WITHOUT_FLOW)
 
 

@@ -25,8 +25,9 @@ from ..errors import ConfigError
 from ..model.own_flows import flow_name
 from ..model.settings import LEVELS, FlowSettings, JsonModels, TopicSettings
 from ..model.topic_plans import BESIDE, ROLES
+from . import root
 
-NAME = "kgen.toml"
+NAME = root.NAME
 DEFAULT_PACKAGE = "streams"
 
 ConflictMode: TypeAlias = Literal["file", "inline"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import config
+NAME = "kgen.toml"
 
 
 def find(start: Path) -> Path | None:
@@ -14,7 +14,7 @@ def find(start: Path) -> Path | None:
     Not above a repository, nor above a folder that has another owner: what others put into `/tmp`, say, is
     not this user's project.
     """
-    return next((folder for folder in _within(start) if (folder / config.NAME).is_file()), None)
+    return next((folder for folder in _within(start) if (folder / NAME).is_file()), None)
 
 
 def _within(start: Path) -> Iterator[Path]:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,13 @@ from .log_format import FORMATS
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _PORTS: Final = range(1, 65_536)
+KGEN_RUN: Final = "kgen run"
 _LONGEST: Final = timedelta(days=365)
+
+
+def is_kgen_run() -> bool:
+    """Whether the runner was started by that command, and not by its module."""
+    return sys.argv[:1] == [KGEN_RUN]
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -30,6 +37,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.addresses is not None:
         _check_place(parser, args.process_id, args.addresses.split(";"))
     return args
+
+
+def options() -> Iterator[tuple[Sequence[str], str, bool]]:
+    """The flags that the help lists: their names, what they do, and whether a value follows."""
+    for action in _parser()._actions:
+        if action.option_strings and action.help != argparse.SUPPRESS:
+            yield action.option_strings, action.help or "", action.nargs != 0
 
 
 def _check_place(parser: argparse.ArgumentParser, index: int, addresses: Sequence[str]) -> None:
@@ -55,7 +69,7 @@ def is_port(text: str) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m kgen_runtime.run",
+        prog=KGEN_RUN if is_kgen_run() else "python -m kgen_runtime.run",
         description="Run a dataflow.",
         epilog="Exit codes: 0 ended or stopped cleanly, 2 error, 65 too much failed, 75 start it again, "
         "130 interrupted.",

@@ -31,8 +31,12 @@ def hold_back(held: bool) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK if held else signal.SIG_UNBLOCK, SIGNALS)
 
 
-# The streams as early: what is opened while the runner loads may not take their numbers.
+def begin() -> None:
+    """The runner is about to be loaded."""
+    hold_back(True)
+    std_streams.prepare()  # what is opened while it loads may not take their numbers
+
+
 # As Python looks for the module to run, `-m` stands where its path will be.
 if sys.argv[:1] == ["-m"] and "kgen_runtime.run" in sys.orig_argv:
-    hold_back(True)
-    std_streams.prepare()
+    begin()

@@ -14,7 +14,8 @@ try:
     with explain_missing("kgen_runtime.run"):
         import bytewax.dataflow  # noqa: F401
 except ConfigError as error:
-    if getattr(sys.modules["__main__"].__spec__, "name", None) != "kgen_runtime.run":
+    is_module = getattr(sys.modules["__main__"].__spec__, "name", None) == "kgen_runtime.run"
+    if not is_module and not arguments.is_kgen_run():
         raise
     args = arguments.parse(None)
     log_format.configure(args.log_format, args.log_level, args.process_id)

@@ -140,7 +140,8 @@ class ProcessShutdown:
     def _follow_signals(self) -> None:
         while number := self._signals.get():
             if not STOP.requested:
-                log.info("%s: stopping", signal.Signals(number).name)
+                name = signal.Signals(number).name
+                log.info("%s: stopping; %s", name, waiting_for(name, self._epoch if self._drain else None))
             STOP.request()
 
     def _follow_commands(self, control: ProcessEnd) -> None:
@@ -280,6 +281,20 @@ class SignalPipe:
                     return
                 if number[0] in SIGNALS and STOP.state is ShutdownState.STARTING:
                     STOP.request()
+
+
+def waiting_for(signal_name: str, epoch: timedelta | None) -> str:
+    """What a stop waits for, and what a second signal does. `epoch`: its interval; None without recovery."""
+    if epoch is None:
+        return (
+            f"waiting until what was read is written; a second {signal_name} ends it at once, and what waits "
+            "then is not written"
+        )
+    return (
+        f"waiting until what was read is durable: an epoch, {epoch.total_seconds():g} s, and at most "
+        f"{DRAIN_TIME.total_seconds():g} s more; a second {signal_name} ends it at once, and the next run "
+        "repeats the last epoch"
+    )
 
 
 def exit_code() -> int:

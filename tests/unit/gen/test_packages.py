@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from kgen.cli import app
+from kgen.cli.next_line import run_line
 from kgen.cli.pull_command import _WITHOUT_FLOW
 
 ORDER = {"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}
@@ -23,8 +24,7 @@ def project(registry, tmp_path, capsys):
     pull = ["pull", "--registry", registry.url, "--package", "acme.streams", "--out", str(tmp_path)]
     assert app.run(pull) == 0
     assert capsys.readouterr().err.endswith(
-        "next: python -m kgen_runtime.run acme.streams.flows.clicks:flow --recovery .recovery\n"
-        f"{_WITHOUT_FLOW}\n"
+        f"next: {run_line(tmp_path, 'acme.streams', 'clicks')}\n{_WITHOUT_FLOW}\n"
     )
     return tmp_path
 

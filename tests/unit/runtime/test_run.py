@@ -568,6 +568,8 @@ def test_a_second_signal_interrupts(tmp_path: Path, args: list[str]) -> None:
         assert process.stderr is not None
         for line in process.stderr:
             if "SIGTERM: stopping" in line:
+                assert "a second SIGTERM ends it at once" in line
+                assert ("the next run repeats the last epoch" in line) == bool(args)
                 break
         process.terminate()
         process.communicate(timeout=30)
