@@ -83,7 +83,10 @@ LATE = {
     "kgen.__main__": {  # where a Ctrl-C at start leaves no traceback
         "kgen.cli.app",
         "kgen.project.interrupts",
+        "kgen.project.known_names",
         "kgen_runtime.reporting.std_streams",
+        "kgen_runtime.run",
+        "kgen_runtime.runner.early_signals",
     },
     "kgen.actions.dlq_check": {  # they need Bytewax, the rest of the command does not
         "kgen_runtime.runner.flow_import",
@@ -99,6 +102,7 @@ LATE = {
         "kgen_runtime.routing.route",
         "kgen_runtime.runner.flow_import",
     },  # these, too
+    "kgen.cli.run_command": {"kgen_runtime.run"},  # it needs Bytewax
     "kgen.cli.dev_command": {"kgen.dev"},  # an extra that may not be installed
 }
 """Modules that functions import late, and why."""

@@ -11,6 +11,10 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 import typer.main
 
+from kgen_runtime.runner.arguments import options
+
+from .app import _COMMANDS, app
+
 Shell: TypeAlias = Literal["bash", "zsh", "fish"]
 
 _KINDS = {
@@ -50,8 +54,6 @@ class Place:
 
 def script(shell: Shell) -> str:
     """The text to be sourced by that shell."""
-    from .app import app
-
     places = list(_places(typer.main.get_command(app), ()))
     return _fish(places) if shell == "fish" else _bash(places, shell)
 
@@ -73,21 +75,13 @@ def _places(command: Any, path: tuple[str, ...]) -> Iterator[Place]:
     if path == ("run",):
         place.flags, place.takes, place.arguments = *_runner_flags(), Values(kind="flows")
     if path == ("help",):
-        place.arguments = Values(tuple(_top_level(context)))
+        place.arguments = Values(_COMMANDS)
     yield place
     for name, each in found.items():
         yield from _places(each, (*path, name))
 
 
-def _top_level(context: Any) -> tuple[str, ...]:
-    from .app import _COMMANDS
-
-    return _COMMANDS
-
-
 def _runner_flags() -> tuple[dict[str, str], dict[str, Values | None]]:
-    from kgen_runtime.runner.arguments import options
-
     flags = {flag: text for names, text, _ in options() for flag in names}
     takes = {flag: Values() if valued else None for names, _, valued in options() for flag in names}
     return flags, takes

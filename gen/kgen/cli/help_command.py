@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from .app import run
+
 
 def command(
     words: Annotated[
@@ -13,6 +15,4 @@ def command(
     ] = None,
 ) -> int:
     """Show the help of a command, as COMMAND --help does; without one, the list of commands."""
-    from .app import run
-
     return run([*(words or ()), "--help"])
