@@ -40,7 +40,7 @@ class Values:
 
 
 @dataclass
-class Place:
+class CompletedCommand:
     """A command: the words that lead to it, its sub-commands and flags (with their help), what each flag
     takes (None: nothing), and what its arguments do.
     """
@@ -58,9 +58,9 @@ def script(shell: Shell) -> str:
     return _fish(places) if shell == "fish" else _bash(places, shell)
 
 
-def _places(command: Any, path: tuple[str, ...]) -> Iterator[Place]:
+def _places(command: Any, path: tuple[str, ...]) -> Iterator[CompletedCommand]:
     context = command.context_class(command)
-    place = Place(path)
+    place = CompletedCommand(path)
     for param in command.get_params(context):
         values = _values(param, path)
         if param.param_type_name == "argument":
@@ -146,7 +146,7 @@ _kgen() {{
 """
 
 
-def _bash(places: list[Place], shell: Shell) -> str:
+def _bash(places: list[CompletedCommand], shell: Shell) -> str:
     def case(pattern: str, act: str) -> str:
         return f"            {shlex.quote(pattern)}) {act} ;;"
 
@@ -187,7 +187,7 @@ def _bash(places: list[Place], shell: Shell) -> str:
 # ----------------------------------------------------------------------------------------------------- fish
 
 
-def _fish(places: list[Place]) -> str:
+def _fish(places: list[CompletedCommand]) -> str:
     lines = [
         "# fish completion for kgen. Written by `kgen completion fish`; write it again after an upgrade.",
         "function __kgen_names; command kgen __complete $argv 2>/dev/null; end",
