@@ -10,8 +10,8 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.warnings import InformationOnly
 
-# Of editable installs: folders named as the packages could hide them. They lie in gen/, runtime/ and templates/,
-# which nothing hides.
+# Of editable installs: folders named as the packages could hide them. There are none: they lie in gen/,
+# runtime/ and templates/.
 warnings.simplefilter("ignore", InformationOnly)
 
 # `KGEN_SANITIZE=1` builds for gcc's sanitizers, which must be loaded before Python: see `make sanitize`.
