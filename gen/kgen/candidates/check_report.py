@@ -61,7 +61,7 @@ class CheckedFile:
             )
             return
         if self.state == "new":
-            yield f"+ {name} v1 ({level})  {it.file.shown}"
+            yield f"+ {name} v1 ({level}, a new subject)  {it.file.shown}"
             return
         yield f"~ {name} v{it.newest} -> v{number} ({level})  {it.file.shown}"
         if self.diff:

@@ -203,7 +203,7 @@ def test_several_files_that_refer_to_one_another(tmp_path: Path, project: Path, 
     written(folder, "item.avsc", item)
     code, out, _ = kgen("check", pair)  # the other one is beside it
     assert code == 0
-    assert out.splitlines()[0].startswith("+ pair-value v1 (BACKWARD)")
+    assert out.splitlines()[0].startswith("+ pair-value v1 (BACKWARD, a new subject)")
     code, out, _ = kgen("check", str(folder), "--json")
     assert code == 0
     found = json.loads(out)
