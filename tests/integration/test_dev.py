@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 
 from kgen.dev import Broker, BrokerError, Dev, RegistryServer, serve, up
 from kgen.dev.seed import SAMPLES, seed
+from kgen.dev.seed_watch import SeedWatch
 from kgen.dev.topics import create, read
 from kgen_runtime.codec import make_json_reader, make_reader
 from kgen_runtime.codec.avro.schema.parser import parse
@@ -306,3 +309,113 @@ def _eventually(holds: Callable[[], bool], seconds: float = 20.0) -> None:
     while not holds():
         assert time.monotonic() < end, "not in time"
         time.sleep(0.02)
+
+
+def test_a_subject_of_no_topic_is_named(dev: Dev, tmp_path: Path) -> None:
+    _seed_folder(tmp_path)
+    (tmp_path / "seed.lone.avsc").write_text('{"type": "record", "name": "Lone", "fields": []}')
+    seeded = seed(dev.brokers, dev.registry, tmp_path)
+    assert seeded.without_topic == ("seed.lone",), "seed.address is referred to"
+    assert any("seed.lone" in line and "makes no topic" in line for line in seeded.lines())
+
+
+def test_progress_of_many_seeds(dev: Dev, tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"seed.many{number}-value.avsc").write_text('"string"')
+    seen: list[tuple[int, int, str]] = []
+    seed(dev.brokers, dev.registry, tmp_path, lambda done, total, what="": seen.append((done, total, what)))
+    assert seen[:5] == [(number, 5, "schemas registered") for number in range(5)]
+    assert seen[5:] == [(number, 5, "topics filled") for number in range(5)]
+
+
+def test_what_changes_in_the_folder_is_registered_and_produced(dev: Dev, tmp_path: Path) -> None:
+    """`--watch`: a new version, one that is refused, its correction, a new file, and one that goes."""
+    file = tmp_path / "seed.watched-value.avsc"
+    fields = [{"name": "id", "type": "string"}]
+
+    def write(*more: object) -> None:
+        new = file.with_suffix(".new")
+        new.write_text(json.dumps({"type": "record", "name": "W", "fields": [*fields, *more]}))
+        new.replace(file)
+
+    write()
+    notes: list[str] = []
+    changes = queue.Queue[str]()
+    noted = threading.Condition()
+
+    def note(text: str) -> None:
+        with noted:
+            notes.append(text)
+            noted.notify_all()
+
+    def wait_for(text: str) -> None:
+        with noted:
+            assert noted.wait_for(lambda: any(text in each for each in notes), 30), notes
+
+    watch = SeedWatch(dev.brokers, dev.registry, tmp_path, note, lambda: changes.put("pull"))
+    seeded = seed(dev.brokers, dev.registry, tmp_path)
+    stop = threading.Event()
+    thread = threading.Thread(target=watch.run, args=(seeded, stop))
+    thread.start()
+    try:
+        write({"name": "size", "type": "int", "default": 0})
+        changes.get(timeout=30)
+        wait_for(f"produced {SAMPLES} messages to seed.watched")
+        write({"name": "must", "type": "int"})
+        wait_for("error: ")
+        write(
+            {"name": "size", "type": "int", "default": 0}, {"name": "unit", "type": "string", "default": ""}
+        )
+        changes.get(timeout=30)
+        (tmp_path / "seed.other-value.avsc").write_text('"string"')
+        changes.get(timeout=30)
+        wait_for("registered seed.other-value, 1 version")
+        (tmp_path / "seed.other-value.avsc").unlink()
+        wait_for("seed.other-value.avsc is gone: the registry keeps what was registered")
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not thread.is_alive()
+    assert changes.empty()
+    versions = requests.get(f"{dev.registry}/subjects/seed.watched-value/versions", timeout=10).json()
+    assert versions == [1, 2, 3]
+    ids = Counter(int.from_bytes((m.value or b"")[1:5], "big") for m in read(dev.brokers, "seed.watched"))
+    assert list(ids.values()) == [SAMPLES] * 3, "of each version, once"
+
+
+def test_watching_pulls_into_the_project(tmp_path: Path) -> None:
+    """As a user runs it: the first pull comes by itself, and the next one after a change."""
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    file = seeds / "watched-value.avsc"
+    file.write_text('{"type": "record", "name": "W", "fields": []}')
+    command = [
+        sys.executable,
+        "-m",
+        "kgen",
+        "dev",
+        "--seed",
+        str(seeds),
+        "--watch",
+        "--out",
+        str(tmp_path / "p"),
+    ]
+    with subprocess.Popen(
+        [*command, "--broker-port", "0", "--registry-port", "0"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            lines = iter(process.stderr.readline, "")
+            assert any("added, 0 changed" in line for line in lines)
+            file.write_text(
+                '{"type": "record", "name": "W", "fields": [{"name": "n", "type": "int", "default": 1}]}'
+            )
+            assert any("0 added, 1 changed" in line for line in lines)
+            assert "n: int = 1" in (tmp_path / "p" / "streams" / "_generated" / "watched.py").read_text()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+    assert process.returncode == 0

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +15,7 @@ import typer
 from .. import install
 from ..errors import ConfigError
 from . import shared_options
-from .console import safe
+from .console import Console, safe
 
 
 def command(
@@ -29,6 +33,14 @@ def command(
             metavar="DIR", help="Schemas to register and messages to produce.", exists=True, file_okay=False
         ),
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Register what changes in DIR, make messages of it, and run kgen pull each time.",
+        ),
+    ] = False,
+    out: shared_options.Out = None,
     json: shared_options.Json = False,
     quiet: shared_options.Quiet = False,
     no_color: shared_options.NoColor = False,
@@ -42,4 +54,31 @@ def command(
         if not quiet:
             typer.echo(safe(text), err=True)
 
-    serve(broker_port, registry_port, seed, as_json=json, out=typer.echo, note=note)
+    if watch and seed is None:
+        raise ConfigError("--watch needs a folder", hint="kgen dev --seed DIR --watch")
+    console = Console(json, quiet, not no_color)
+    root = shared_options.project(out, console) if watch else Path()
+    serve(
+        broker_port,
+        registry_port,
+        seed,
+        as_json=json,
+        out=typer.echo,
+        note=note,
+        progress=console.progress,
+        changed=partial(_pull, root, note) if watch else None,
+    )
+
+
+def _pull(root: Path, note: Callable[[str], None], registry: str) -> None:
+    """Into the project, in a process of its own: whatever becomes of it, broker and registry go on."""
+    note(f"kgen pull --registry {registry}")
+    command = [sys.executable, "-m", "kgen", "pull", "--registry", registry, "--out", str(root)]
+    with subprocess.Popen(  # noqa: S603 - a fixed command
+        command, stdout=sys.stderr, stdin=subprocess.DEVNULL
+    ) as process:
+        try:
+            process.wait()
+        except BaseException:
+            process.terminate()
+            raise

@@ -8,13 +8,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from ..progress_callback import ProgressCallback, silent
 from .broker import Broker, is_free
 from .registry_server import RegistryServer
-from .seed import Seeded, seed
+from .seed import seed
+from .seed_watch import SeedWatch
 
 BROKER_PORT: Final = 9092
 REGISTRY_PORT: Final = 8081
@@ -52,23 +55,34 @@ def serve(
     as_json: bool = False,
     out: Callable[[str], None],
     note: Callable[[str], None],
+    progress: ProgressCallback = silent,
+    changed: Callable[[str], None] | None = None,
 ) -> None:
     """Run both until SIGINT or SIGTERM, then stop both and return.
 
     `out` gets the data (what belongs on stdout: the URLs and export lines, or with `as_json` one line
     `{"brokers": …, "registry": …}`), once both answer and the seed is in; `note` gets progress (stderr). This
-    is all of `kgen dev`; it runs in the main thread. Raises as `up` and `seed` do.
+    is all of `kgen dev`; it runs in the main thread. Raises as `up` and `seed` do. With `changed` the seed
+    folder is watched: it is called with the registry's URL now and after each change.
     A port that is None is the usual one (`BROKER_PORT`, `REGISTRY_PORT`) if it is free.
     """
     broker_port = _usual(broker_port, BROKER_PORT, "broker", note)
     registry_port = _usual(registry_port, REGISTRY_PORT, "registry", note)
     with _stop_signals() as stop, up(broker_port, registry_port) as dev:
+        watch = None
         if seed_dir is not None:
-            _note_seeded(seed(dev.brokers, dev.registry, seed_dir), note)
+            if changed is not None:
+                watch = SeedWatch(dev.brokers, dev.registry, seed_dir, note, partial(changed, dev.registry))
+            seeded = seed(dev.brokers, dev.registry, seed_dir, progress)
+            for line in seeded.lines():
+                note(line)
         for line in _json_line(dev) if as_json else _lines(dev):
             out(line)
         if not as_json:
             note("Everything is in memory. Ctrl-C stops both.")
+        if watch is not None and changed is not None:
+            changed(dev.registry)
+            watch.run(seeded, stop)
         stop.wait()
 
 
@@ -112,8 +126,3 @@ def _json_line(dev: Dev) -> list[str]:
 def _lines(dev: Dev) -> list[str]:
     exports = [f"export {name}={value}" for name, value in dev.env.items()]
     return [f"broker    {dev.brokers}", f"registry  {dev.registry}", "", *exports]
-
-
-def _note_seeded(seeded: Seeded, note: Callable[[str], None]) -> None:
-    for line in seeded.lines():
-        note(line)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 from urllib.parse import quote
 
 from kgen_runtime.codec import make_json_writer, make_writer
@@ -21,26 +22,42 @@ from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.registry.client import RegistryClient
 
 from ..model.subjects import Reference
+from ..progress_callback import ProgressCallback, silent
 from ..registry import Access, Setting, connected
 from . import topics
+from .related_values import RelatedValues
 from .schema_request import ReferencedText
 from .seed_files import SeedSchema, load
 
 PARTITIONS = 3
 SAMPLES = 100  # messages for each topic, its versions in turn
 
+_Maker: TypeAlias = "Callable[[RelatedValues], bytes]"
+
 
 @dataclass(frozen=True)
 class Seeded:
-    """What was done: versions by subject, messages by topic, and topics without messages with the reason."""
+    """What was done: versions by subject, messages by topic, and topics without messages with the reason;
+    `without_topic` are subjects of no topic, to which no other refers. `ids` are those of all the schemas in
+    the folder.
+    """
 
     versions: dict[str, int]
     messages: dict[str, int]
     empty: dict[str, str]
+    without_topic: tuple[str, ...] = ()
+    ids: frozenset[int] = frozenset()
 
     def lines(self) -> list[str]:
         """For people to read."""
-        schemas = [f"registered {name}, {n} version{'s' * (n > 1)}" for name, n in self.versions.items()]
+        schemas = [
+            f"registered {name}, {n} version{'s' * (n > 1)}"
+            + (
+                ", which makes no topic: its name does not end in -key or -value"
+                * (name in self.without_topic)
+            )
+            for name, n in self.versions.items()
+        ]
         produced = [f"produced {n} messages to {topic}" for topic, n in self.messages.items()]
         return schemas + produced + [f"no messages in {topic}: {why}" for topic, why in self.empty.items()]
 
@@ -65,27 +82,41 @@ class Registered:
         return parse_json_schema(self.schema.text, dict(self.referenced))
 
 
-def seed(brokers: str, registry: str, folder: Path) -> Seeded:
+def seed(
+    brokers: str,
+    registry: str,
+    folder: Path,
+    progress: ProgressCallback = silent,
+    known: frozenset[int] = frozenset(),
+) -> Seeded:
     """Register every schema in `folder`, make a topic for each `<topic>-key` and `<topic>-value`, and produce
-    sample messages to those with an Avro or JSON value. The folder's layout: `kgen.dev.seed_files`.
+    sample messages to those with an Avro or JSON value. The folder's layout: `kgen.dev.seed_files`. What has
+    an id in `known` was there before: it is not counted, and gets no messages.
 
     Raises `ConfigError` if the folder does not hold what it should, `RegistryError` where the registry
     refuses a schema.
     """
-    done = register(registry, folder)
-    names = list(dict.fromkeys(filter(None, (_topic_of(r.schema.subject) for r in done))))
+    done = register(registry, folder, progress)
+    new = [each for each in done if each.id not in known]
+    names = list(dict.fromkeys(filter(None, (_topic_of(r.schema.subject) for r in new))))
     topics.create(brokers, dict.fromkeys(names, PARTITIONS))
-    return _produce_all(brokers, names, done)
+    messages, empty = _produce_all(brokers, names, done, new, progress)
+    used = {reference.subject for r in done for reference in r.schema.references}
+    versions = Counter(sorted(r.schema.subject for r in new))
+    unused = tuple(name for name in versions if _topic_of(name) is None and name not in used)
+    return Seeded(dict(versions), messages, empty, unused, frozenset(each.id for each in done))
 
 
-def register(registry: str, folder: Path) -> list[Registered]:
+def register(registry: str, folder: Path, progress: ProgressCallback = silent) -> list[Registered]:
     """Register every schema in `folder` with the registry at this URL, in dependency order.
 
     Raises as `seed` does.
     """
     done: dict[tuple[str, int], Registered] = {}
     with connected(Access(Setting(registry))) as client:
-        for schema in load(folder):
+        schemas = load(folder)
+        for number, schema in enumerate(schemas):
+            progress(number, len(schemas), "schemas registered")
             done[schema.subject, schema.version] = _register(client, schema, done)
     return list(done.values())
 
@@ -119,12 +150,20 @@ def _topic_of(subject: str) -> str | None:
     return topic if topic and part in ("key", "value") else None
 
 
-def _produce_all(brokers: str, names: Sequence[str], done: Sequence[Registered]) -> Seeded:
+def _produce_all(
+    brokers: str,
+    names: Sequence[str],
+    done: Sequence[Registered],
+    new: Sequence[Registered],
+    progress: ProgressCallback,
+) -> tuple[dict[str, int], dict[str, str]]:
+    """How many messages each topic got, and why others got none."""
     messages: dict[str, int] = {}
     empty: dict[str, str] = {}
-    for topic in names:
+    for number, topic in enumerate(names):
+        progress(number, len(names), "topics filled")
         try:
-            payloads = _payloads(topic, done)
+            payloads = _payloads(topic, done, new)
         except SchemaError as e:
             payloads, empty[topic] = [], e.what
         if payloads:
@@ -132,27 +171,37 @@ def _produce_all(brokers: str, names: Sequence[str], done: Sequence[Registered])
             messages[topic] = len(payloads)
         else:
             empty.setdefault(topic, "samples are generated for Avro and JSON values only")
-    subjects = [r.schema.subject for r in done]
-    return Seeded({name: subjects.count(name) for name in sorted(set(subjects))}, messages, empty)
+    return messages, empty
 
 
-def _payloads(topic: str, done: Sequence[Registered]) -> list[topics.KeyValue]:
-    """Keys and values, framed; the same ones every time."""
+def _payloads(topic: str, done: Sequence[Registered], new: Sequence[Registered]) -> list[topics.KeyValue]:
+    """Keys and values, framed; the same ones every time. See `related_values` for how they fit together. The
+    values are of the new versions, if there are some.
+    """
     rng = random.Random(topic)  # noqa: S311 - made-up data
-    known = [r for r in done if r.schema.type in ("AVRO", "JSON")]
-    keys = [_maker(r, rng) for r in known if r.schema.subject == f"{topic}-key"]
-    values = [_maker(r, rng) for r in known if r.schema.subject == f"{topic}-value"]
-    if not values:
+    keys = [_maker(r, rng) for r in done if _is_sampled(r, f"{topic}-key")]
+    values = [r for r in done if _is_sampled(r, f"{topic}-value")]
+    makers = [_maker(r, rng) for r in ([r for r in values if r in new] or values)]
+    if not makers:
         return []
-    return [(keys[-1]() if keys else None, values[i % len(values)]()) for i in range(SAMPLES)]
+    return [_message(RelatedValues(topic, i), keys, makers[i % len(makers)]) for i in range(SAMPLES)]
 
 
-def _maker(registered: Registered, rng: random.Random) -> Any:
+def _is_sampled(registered: Registered, subject: str) -> bool:
+    return registered.schema.subject == subject and registered.schema.type in ("AVRO", "JSON")
+
+
+def _message(choice: RelatedValues, keys: Sequence[_Maker], value: _Maker) -> topics.KeyValue:
+    made = value(choice)  # the key may be a part of it
+    return keys[-1](choice) if keys else None, made
+
+
+def _maker(registered: Registered, rng: random.Random) -> _Maker:
     prefix = id_prefix(registered.id)
     if registered.schema.type == "JSON":
         json_schema = registered.parse_json()
         encode = make_json_writer(json_schema).encode
-        return lambda: sample_payload(json_schema, encode, rng, prefix)
+        return lambda choice: sample_payload(json_schema, encode, rng, prefix, choice)
     schema = registered.parse()
     writer = make_writer(schema)
-    return lambda: writer.encode(sample(schema, rng), prefix)
+    return lambda choice: writer.encode(sample(schema, rng, choice=choice), prefix)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...errors import SchemaError
 from ..branches import of_branch
+from ..sample_choice import SampleChoice, free
 from ..sample_times import sample_moment, sample_time
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
 from .schema.tree import (
@@ -39,15 +40,17 @@ _DEPTH = 6  # of records, arrays and maps, from where on the shortest way out is
 _NO_END = math.inf
 
 
-def sample(schema: Schema, rng: random.Random, classes: Classes | None = None) -> Any:
-    """A value that `make_writer(schema, classes)` writes.
+def sample(
+    schema: Schema, rng: random.Random, classes: Classes | None = None, choice: SampleChoice = free
+) -> Any:
+    """A value that `make_writer(schema, classes)` writes. `choice` may choose its parts.
 
     Records and enums are of their class where `classes` has one, else dicts and strings. Of a union as a
     whole, null is taken only where there is nothing else: a message that is null is not read. Draws from
     `rng` alone. Raises `SchemaError` if the schema has no finite value (a record that must hold itself,
     or a union or enum of nothing).
     """
-    maker, root = _Maker(schema, rng, classes or {}), _without_null(schema.root)
+    maker, root = _Maker(schema, rng, classes or {}, choice), _without_null(schema.root)
     if maker.height(root) == _NO_END:
         root = schema.root
     if maker.height(root) == _NO_END:
@@ -63,7 +66,9 @@ def _without_null(root: Node) -> Node:
 
 
 class _Maker:
-    def __init__(self, schema: Schema, rng: random.Random, classes: Classes) -> None:
+    def __init__(self, schema: Schema, rng: random.Random, classes: Classes, choice: SampleChoice) -> None:
+        self._choice = choice
+        self._owner = ""
         self._names = schema.names
         self._rng = rng
         self._classes = classes
@@ -77,9 +82,11 @@ class _Maker:
         """A value of `node`, which stands in a field called `name`."""
         match node:
             case Primitive(type, None):
-                return _PLAIN[type](self._rng, name)
+                chosen = self._choice(type, self._owner, name)
+                return _PLAIN[type](self._rng, name) if chosen is None else chosen
             case Primitive(_, Logical() as logical):
-                return _logical(self._rng, logical, None)
+                chosen = self._choice(logical.name, self._owner, name)
+                return _logical(self._rng, logical, None) if chosen is None else chosen
             case Ref(full_name):
                 return self._named(self._names[full_name], depth)
             case Array(items):
@@ -117,7 +124,11 @@ class _Maker:
                 return _logical(self._rng, logical, size)
 
     def _record(self, record: Record, depth: int) -> Any:
-        values = {field.name: self.make(field.type, field.name, depth) for field in record.fields}
+        around, values = self._owner, {}
+        for field in record.fields:
+            self._owner = record.name
+            values[field.name] = self.make(field.type, field.name, depth)
+        self._owner = around
         cls = self._classes.get(record.name)
         if cls is None:
             return values

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ...errors import EncodeError, SchemaError
+from ..sample_choice import SampleChoice, free
 from ..sample_times import sample_moment, sample_time
 from ..values import Duration
 from .schema.json_tree import (
@@ -41,16 +42,19 @@ _NO_END: Final = math.inf
 
 
 def sample_json(
-    schema: JsonSchema, rng: random.Random, classes: Mapping[str, type[Any]] | None = None
+    schema: JsonSchema,
+    rng: random.Random,
+    classes: Mapping[str, type[Any]] | None = None,
+    choice: SampleChoice = free,
 ) -> Any:
-    """A value that `make_json_writer(schema, classes)` writes.
+    """A value that `make_json_writer(schema, classes)` writes. `choice` may choose its parts.
 
     Objects and enums are of their class where `classes` has one, else dicts and strings. Of a union as a
     whole, null is taken only where there is nothing else. Draws from `rng` alone. It is of the types, and may
     break what validation alone enforces (`JsonSchema.untyped`). Raises `SchemaError` if the schema has no
     finite value: an object that must hold itself, or one of no type.
     """
-    maker, root = _JsonMaker(schema, rng, classes or {}), _without_null(schema.root)
+    maker, root = _JsonMaker(schema, rng, classes or {}, choice), _without_null(schema.root)
     if maker.height(root) == _NO_END:
         root = schema.root
     if maker.height(root) == _NO_END:
@@ -59,7 +63,11 @@ def sample_json(
 
 
 def sample_payload(
-    schema: JsonSchema, encode: Callable[[Any, bytes], bytes], rng: random.Random, prefix: bytes = b""
+    schema: JsonSchema,
+    encode: Callable[[Any, bytes], bytes],
+    rng: random.Random,
+    prefix: bytes = b"",
+    choice: SampleChoice = free,
 ) -> bytes:
     """A sample value behind a prefix, as the `encode` of `make_json_writer(schema)` writes it.
 
@@ -68,7 +76,7 @@ def sample_payload(
     """
     for left in reversed(range(_TRIES)):
         try:
-            return encode(sample_json(schema, rng), prefix)
+            return encode(sample_json(schema, rng, choice=choice), prefix)
         except EncodeError as error:
             if not left:
                 what = f"no samples can be generated: {error.what}"
@@ -82,7 +90,15 @@ def _without_null(root: Node) -> Node:
 
 
 class _JsonMaker:
-    def __init__(self, schema: JsonSchema, rng: random.Random, classes: Mapping[str, type[Any]]) -> None:
+    def __init__(
+        self,
+        schema: JsonSchema,
+        rng: random.Random,
+        classes: Mapping[str, type[Any]],
+        choice: SampleChoice,
+    ) -> None:
+        self._choice = choice
+        self._owner = ""
         self._names = schema.names
         self._rng = rng
         self._classes = classes
@@ -112,8 +128,9 @@ class _JsonMaker:
                 return {f"{name}-{i}": self.make(values, name, depth + 1) for i in range(length)}
             case Constant(values):
                 return self._rng.choice(values)
-            case JsonScalar():
-                return _scalar(self._rng, node, name)
+            case JsonScalar(type, format):
+                chosen = self._choice(format or type, self._owner, name)
+                return _scalar(self._rng, node, name) if chosen is None else chosen
             case Anything():
                 return _PLAIN[self._rng.choice(("string", "integer", "boolean"))](self._rng, name)
             case Nothing():
@@ -140,11 +157,12 @@ class _JsonMaker:
 
     def _object(self, record: JsonObject, depth: int) -> Any:
         self._left -= len(record.fields) // 8  # also what is absent has its place in an object of a class
-        values = {
-            each.name: self.make(each.type, each.name, depth)
-            for each in record.fields
-            if each.required or self._is_present(each, depth)
-        }
+        around, values = self._owner, {}
+        for each in record.fields:
+            if each.required or self._is_present(each, depth):
+                self._owner = record.title or record.name.rpartition("/")[2].strip("#")
+                values[each.name] = self.make(each.type, each.name, depth)
+        self._owner = around
         extra = {} if record.extra is None else self.make(JsonMap(record.extra), "other", depth)
         extra = {name: value for name, value in extra.items() if name not in values}
         cls = self._classes.get(record.name)

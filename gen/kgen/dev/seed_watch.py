@@ -1,0 +1,79 @@
+"""`kgen dev --watch`: what changes in the seed folder is registered and gets messages."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from kgen_runtime.errors import KgenError
+
+from .seed import Seeded, seed
+
+_PAUSE: Final = 0.5
+"""Seconds between looks: a file that is being written is the same twice before it is read."""
+_MOST_FILES: Final = 20_000
+
+
+class SeedWatch:
+    """Looks at a folder as it was when this was made, until `stop` is set. `changed` is called after each
+    change that was registered.
+    """
+
+    def __init__(
+        self,
+        brokers: str,
+        registry: str,
+        folder: Path,
+        note: Callable[[str], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._brokers = brokers
+        self._registry = registry
+        self._folder = folder
+        self._note = note
+        self._changed = changed
+        self._seen = self._files()
+
+    def run(self, seeded: Seeded, stop: threading.Event) -> None:
+        """From what was seeded, until `stop`. What is wrong in the folder is noted, and looked at again when
+        it changes.
+        """
+        self._known = seeded.ids
+        before = self._seen
+        while not stop.wait(_PAUSE):
+            now = self._files()
+            if now != self._seen and now == before:
+                self._take(now)
+                self._seen = now
+            before = now
+
+    def _files(self) -> dict[Path, tuple[int, int]]:
+        found: dict[Path, tuple[int, int]] = {}
+        try:
+            for path in sorted(self._folder.rglob("*"))[:_MOST_FILES]:
+                status = path.stat()
+                found[path] = (status.st_mtime_ns, status.st_size)
+        except OSError:
+            pass  # it goes while it is looked at: the next look is another
+        return found
+
+    def _take(self, now: dict[Path, tuple[int, int]]) -> None:
+        for path in [path for path in self._seen if path not in now and path.suffix]:
+            self._note(f"{path} is gone: the registry keeps what was registered")
+        try:
+            seeded = seed(self._brokers, self._registry, self._folder, known=self._known)
+        except KgenError as error:
+            self._note(f"error: {error.what}")
+            if error.where:
+                self._note(f"  at {error.where}")
+            if error.hint:
+                self._note(f"  hint: {error.hint}")
+            return
+        new = seeded.ids - self._known
+        self._known |= seeded.ids
+        if new:
+            for line in seeded.lines():
+                self._note(line)
+            self._changed()
