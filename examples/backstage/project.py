@@ -123,7 +123,7 @@ class Running:
                 raise self._stuck(f"the flow ended with {self._process.returncode}")
             if time.monotonic() > end:
                 raise self._stuck(f"{what}: not within {seconds:g} s")
-            time.sleep(0.25)
+            time.sleep(0.4)
 
     def finish(self, seconds: float = 120) -> None:
         """Wait until it ends by itself. Raises `Stuck` if it ends with an error or takes too long."""

@@ -28,7 +28,7 @@ def play(stage: Stage) -> bool:
     stage.produce(clicks.topic, [rt.Message(click.visitor_id, click) for click in day])
     say(f"{len(day):,} clicks of {VISITORS} visitors")
 
-    title("the flow makes sessions of them: python -m kgen_runtime.run web.flows.clicks:backfill")
+    title("the flow makes sessions: python -m kgen_runtime.run web.flows.clicks:backfill")
     with stage.project.running("web.flows.clicks:backfill", ()) as flow:
         flow.finish()
     made = [m.value for m in stage.read(sessions.topic) if m.value is not None]

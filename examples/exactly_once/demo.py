@@ -35,7 +35,8 @@ def play(stage: Stage) -> bool:
     title("the flow books transfers exactly once; it is killed on the way")
     if not stage.apache:
         say("kgen dev's broker shows what was aborted: the flow is stopped, not killed")
-    sent = data.transfers(PORTION * (2 * KILLS + 1))
+    rounds = KILLS if stage.apache else 1
+    sent = data.transfers(PORTION * (2 * rounds + 1))
     portions = [sent[begin : begin + PORTION] for begin in range(0, len(sent), PORTION)]
     for first, second in zip(portions[:-1:2], portions[1::2]):
         with stage.project.running(FLOW, OPTIONS) as flow:
