@@ -42,7 +42,8 @@ check: $(STAMP) docs ## ruff, mypy --strict, pyright on what is generated, impor
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(VENV)/bin/zizmor --offline --no-progress --quiet .github
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(VENV)/bin/zizmor --offline --no-progress --quiet .github action.yml
 
 test-wheel: $(STAMP) ## the built wheel, in a clean environment outside the clone: pulls, and runs a flow
 	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" wheel

@@ -36,14 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _play(dev: Dev, folder: Path, orders: int) -> bool:
-    """Both acts, and what comes between; whether the totals balance at the end of each."""
+    """Both acts on orders, and the one on shipments; whether the totals balance at the end of each."""
     project = Project(HERE, folder, dev)
     registered = first.open_shop(dev)
     writer, books = first.play(dev, project, registered, orders)
     return (
         books.balanced
-        and shipments.play(dev, project, registered, orders // 10)
         and second.play(dev, project, writer, books)
+        and shipments.play(dev, project, registered, orders // 10)
     )
 
 

@@ -22,7 +22,7 @@ def test_the_demo_loses_nothing_though_its_flow_is_killed_and_its_schema_moves_o
     done = _python(ORDERS / "demo.py", "--orders", "3000", "--folder", folder, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "killed (SIGKILL)" in done.stdout
-    first, shipments, replayed, second = _books(done.stdout)
+    first, second, shipments, replayed = _books(done.stdout)
     assert (first[0], second[0]) == (3008, 3008 + 20 + 2 * 752)
     assert shipments[0] == 303
     assert (replayed[0], replayed[1]) == (304, shipments[1] + 1)

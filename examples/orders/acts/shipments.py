@@ -1,4 +1,4 @@
-"""Between the acts: the topic whose values are JSON, through its own flow, with totals of its own."""
+"""The third act: the topic whose values are JSON, through its own flow, with totals of its own."""
 
 from __future__ import annotations
 

@@ -61,6 +61,7 @@ _COMMANDS: Final = (
     "new",
     "run",
     "completion",
+    "schema",
     "help",
 )
 
