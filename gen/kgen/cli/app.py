@@ -53,6 +53,7 @@ _COMMANDS: Final = (
     "resolve",
     "sample",
     "cat",
+    "produce",
     "catalog",
     "graph",
     "doctor",
