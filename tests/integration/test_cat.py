@@ -209,7 +209,10 @@ def test_csv_has_a_column_for_each_field(payments: Payments, capsys: Capture, tm
 def test_plain_formats(payments: Payments, capsys: Capture) -> None:
     payments.write((b"\x00" * 7 + b"\x05", b"\xff\x00"), (b"\x00" * 8, b'{"a": [1.50]}'))
     out, _ = run(capsys, "cat", payments.topic, "--key-format", "long", "--value-format", "bytes")
-    assert [(each["key"], each["value"]["hex"][:4]) for each in lines(out)] == [(5, "ff00"), (0, "7b22")]
+    assert [(each["key"], each["value"]) for each in lines(out)] == [
+        (5, {"hex": "ff00"}),
+        (0, '{"a": [1.50]}'),
+    ]
     out, err = run(capsys, "cat", payments.topic, "--key-format", "none", "--value-format", "json", code=1)
     assert '"value": {"a": [1.50]}' in out or "error" in out
     out, err = run(capsys, "cat", payments.topic, code=1)

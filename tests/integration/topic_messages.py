@@ -82,7 +82,9 @@ class Payments:
 
     def project(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """A project in `folder` that knows the topic, its keys as text."""
-        toml = f'package = "made"\nsubjects = ["{self.topic}-*"]\n\n[registry]\nurl = "{self.dev.registry}"\n'
+        package = self.topic.replace("-", "_")  # this process imports one of each name
+        head = f'package = "{package}"\nsubjects = ["{self.topic}-*"]\n\n'
+        toml = f'{head}[registry]\nurl = "{self.dev.registry}"\n'
         (folder / "kgen.toml").write_text(toml + f'\n[topics.{self.topic}]\nkey = "string"\n')
         run(capsys, "pull", "--out", str(folder))
 

@@ -88,6 +88,11 @@ LATE = {
         "kgen_runtime.run",
         "kgen_runtime.runner.early_signals",
     },
+    "kgen.actions.topic_list": {  # what of it needs Bytewax
+        "kgen_runtime.consumer.source",
+        "kgen_runtime.recovery.stored_offsets",
+        "kgen_runtime.runner.flow_import",
+    },
     "kgen.actions.dlq_check": {  # they need Bytewax, the rest of the command does not
         "kgen_runtime.runner.flow_import",
         "kgen_runtime.testing.trial_runs",

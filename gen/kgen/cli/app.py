@@ -54,6 +54,7 @@ _COMMANDS: Final = (
     "sample",
     "cat",
     "produce",
+    "topics",
     "catalog",
     "graph",
     "doctor",

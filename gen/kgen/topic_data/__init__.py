@@ -7,5 +7,6 @@
 - `message_views`: messages as lines of JSON, and as records of Python's values;
 - `message_filter`: the expression of `--where`;
 - `record_fields`: the columns of records, for tables and CSV; `cells`: their texts;
-- `line_inputs`: lines of JSON as messages that are checked, for `kgen produce`.
+- `line_inputs`: lines of JSON as messages, for `kgen produce`; `part_inputs` checks and writes their parts;
+- `topic_facts`: what brokers, registry and project know of topics, for `kgen topics`.
 """

@@ -114,7 +114,7 @@ def with_attributes(value: Any) -> Any:
 
 
 class PlainFormat(PartFormat):
-    """A format without a schema. Bytes are `{"hex": "00ff"}`."""
+    """A format without a schema. Bytes are text, `{"hex": "00ff"}` if they are not UTF-8."""
 
     def __init__(self, serde: Serde[Any], store: SchemaStore, role: Role) -> None:
         self._decoder = serde.decoder(store, role)
@@ -131,7 +131,20 @@ class PlainFormat(PartFormat):
         """See the base."""
         return self._decoder.decode_many(payloads, headers)
 
-    records = values
+    def records(self, payloads: Payloads, headers: Sequence[Headers]) -> DecodedBatch:
+        """See the base."""
+        found = self.values(payloads, headers)
+        return found._replace(values=[_text_of(value) for value in found.values])
+
+
+def _text_of(value: Any) -> Any:
+    """Bytes as text, if they are; all else as it is."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def plain_text(value: Any) -> str:
@@ -141,7 +154,8 @@ def plain_text(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, bytes):
-        return f'{{"hex": "{value.hex()}"}}'
+        text = _text_of(value)
+        return quoted(text) if isinstance(text, str) else f'{{"hex": "{value.hex()}"}}'
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return {"nan": '"NaN"', "inf": '"Infinity"'}.get(str(value), '"-Infinity"')
     return json.dumps(value)

@@ -94,17 +94,22 @@ class PlainInput(PartInput):
         if self._none:
             raise EncodeError("the topic has none: expected null")
         if self._bytes:
-            return _hex(value)
+            return _raw(value)
         return self._encoder.encode(float(value) if isinstance(value, Decimal) else value)
 
 
-def _hex(value: Any) -> bytes:
+def _raw(value: Any) -> bytes:
+    if isinstance(value, str):
+        try:
+            return value.encode()
+        except UnicodeEncodeError:
+            raise EncodeError("the text has half of a surrogate pair") from None
     if isinstance(value, dict) and value.keys() == {"hex"} and isinstance(value["hex"], str):
         try:
             return bytes.fromhex(value["hex"])
         except ValueError:
             raise EncodeError("not hexadecimal digits", path="/hex") from None
-    raise EncodeError("expected bytes", hint='Bytes are written as {"hex": "00ff"}.')
+    raise EncodeError("expected bytes", hint='Bytes are written as text, or as {"hex": "00ff"}.')
 
 
 class GuessedInput(PartInput):
@@ -112,10 +117,10 @@ class GuessedInput(PartInput):
 
     def encode(self, value: Any) -> bytes | None:
         """See the base."""
-        if value is None or isinstance(value, str):
-            return None if value is None else value.encode(errors="backslashreplace")
-        if isinstance(value, dict) and value.keys() == {"hex"}:
-            return _hex(value)
+        if value is None:
+            return None
+        if isinstance(value, str) or (isinstance(value, dict) and value.keys() == {"hex"}):
+            return _raw(value)
         raise EncodeError(
             "nothing says how such a key is written: it is not text, and there is no schema for it",
             hint="--key-format long, int, double or json",

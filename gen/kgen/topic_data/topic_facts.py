@@ -1,0 +1,171 @@
+"""What brokers, registry and project know of topics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from confluent_kafka import Consumer, TopicPartition
+
+from kgen_runtime.consumer.broker_answers import asked, watermarks
+from kgen_runtime.errors import KgenError, RegistryError, RegistryUnavailable, SourceError
+from kgen_runtime.reporting.printable import printable
+from kgen_runtime.serde.registry.client import RegistryClient
+
+from ..model.subjects import Snapshot
+from ..progress_callback import ProgressCallback, silent
+from ..project.config import Config
+from .topic_ends import Place, fetched_ends
+
+_LONGEST = 100
+"""Characters of a type's name."""
+
+
+@dataclass
+class TopicFacts:
+    """A topic: how many partitions the broker has of it (None: it is not there), the first offset and the one
+    after the last of each, and what its keys and values are, as text for people: `string`, `Avro
+    shop.Payment`; empty if nobody says. `positions` are the offsets of a group or flow by partition.
+    """
+
+    name: str
+    partitions: int | None = None
+    ends: dict[int, tuple[int, int]] = field(default_factory=dict)
+    key: str = ""
+    value: str = ""
+    subjects: tuple[str, ...] = ()
+    in_project: bool = False
+    positions: dict[int, int] | None = None
+    error: str = ""
+
+    @property
+    def messages(self) -> int | None:
+        """At most so many: compacted topics and transactions have offsets without messages."""
+        return None if self.partitions is None else sum(high - low for low, high in self.ends.values())
+
+    @property
+    def lag(self) -> int | None:
+        """Offsets that a group or flow has not read; None if it has no position in the topic."""
+        if not self.positions:
+            return None
+        return sum(
+            max(0, high - max(low, self.positions.get(number, low)))
+            for number, (low, high) in self.ends.items()
+        )
+
+
+def broker_topics(
+    consumer: Consumer, names: Sequence[str], progress: ProgressCallback = silent
+) -> dict[str, TopicFacts]:
+    """The topics of the broker, without its own (`__`...) unless they are among `names`; those alone, if some
+    are given. Raises `SourceError`.
+    """
+    known = asked(lambda seconds: consumer.list_topics(timeout=seconds).topics, "all")
+    found: dict[str, TopicFacts] = {}
+    listed: dict[Place, tuple[int, int]] = {}
+    wanted = sorted(name for name in known if name in names or not (names or name.startswith("__")))
+    for number, name in enumerate(wanted):
+        facts = found[name] = TopicFacts(name, len(known[name].partitions))
+        try:
+            for partition in sorted(known[name].partitions):
+                listed[name, partition] = watermarks(consumer, name, partition)
+        except SourceError as error:
+            facts.error = error.what
+        progress(number + 1, len(wanted), "topics read")
+    for (name, partition), ends in fetched_ends(consumer, listed).items():
+        found[name].ends[partition] = ends
+    return found
+
+
+def add_positions(consumer: Consumer, topics: Iterable[TopicFacts], group: str) -> None:
+    """Add what a group has committed; `consumer` is of that group. Raises `SourceError`."""
+    each = [TopicPartition(one.name, number) for one in topics for number in one.ends]
+    committed = asked(lambda seconds: consumer.committed(each, timeout=seconds), f"group {group}")
+    by_name = {one.name: one for one in topics}
+    for place in committed:
+        facts = by_name[place.topic]
+        facts.positions = facts.positions or {}
+        if place.offset >= 0:
+            facts.positions[place.partition] = place.offset
+
+
+def add_project(topics: dict[str, TopicFacts], settings: Config, snapshot: Snapshot) -> None:
+    """Add what the project says of its topics; those that the broker has not are added."""
+    for subject in snapshot.subjects:
+        topic, role = _of_subject(subject.name)
+        if role is None:
+            continue
+        facts = topics.setdefault(topic, TopicFacts(topic))
+        facts.in_project = True
+        facts.subjects = (*facts.subjects, subject.name)
+        latest = subject.latest
+        setattr(facts, role, _type_text(latest.type, latest.text))
+    for name, plan in settings.topics.items():
+        facts = topics.get(getattr(plan, "topic", None) or name) or topics.get(name) or TopicFacts(name)
+        key = getattr(plan, "key", None)
+        if isinstance(key, str) and key and not facts.key:
+            facts.key = key
+
+
+def add_registry(
+    topics: dict[str, TopicFacts],
+    registry: RegistryClient,
+    names: Sequence[str],
+    progress: ProgressCallback = silent,
+) -> None:
+    """Add what the registry has of topics that the project does not know. Raises `RegistryError`."""
+    listed = registry.get("/subjects")
+    if not isinstance(listed, list):
+        raise RegistryError("the answer is not a list of subjects", hint="Check the registry's URL.")
+    known = {subject for facts in topics.values() for subject in facts.subjects}
+    left = sorted(each for each in listed if isinstance(each, str) and each not in known)
+    for number, subject in enumerate(left):
+        topic, role = _of_subject(subject)
+        if role is None or (names and topic not in names):
+            continue
+        facts = topics.setdefault(topic, TopicFacts(topic))
+        facts.subjects = (*facts.subjects, subject)
+        setattr(facts, role, _registered_type(registry, subject))
+        progress(number + 1, len(left), "subjects read")
+
+
+def _registered_type(registry: RegistryClient, subject: str) -> str:
+    try:
+        answer = registry.get(f"/subjects/{quote(subject, safe='')}/versions/latest")
+    except RegistryUnavailable:
+        raise
+    except KgenError as error:
+        return f"not readable: {printable(error.what, _LONGEST)}"
+    if not isinstance(answer, dict):
+        return "not readable"
+    return _type_text(str(answer.get("schemaType") or "AVRO"), str(answer.get("schema")))
+
+
+def _of_subject(subject: str) -> tuple[str, str | None]:
+    for role in ("key", "value"):
+        if subject.endswith(f"-{role}") and not subject.startswith(":."):
+            return subject.removesuffix(f"-{role}"), role
+    return subject, None
+
+
+def _type_text(kind: str, text: str) -> str:
+    shown = {"AVRO": "Avro", "JSON": "JSON", "PROTOBUF": "Protobuf"}.get(kind, printable(kind, 20))
+    try:
+        schema = json.loads(text)
+    except (ValueError, RecursionError):
+        return shown
+    if isinstance(schema, str):
+        return f"{shown} {printable(schema, _LONGEST)}"
+    if isinstance(schema, list):
+        return f"{shown} union"
+    if not isinstance(schema, Mapping):
+        return shown
+    name = schema.get("title") if kind == "JSON" else schema.get("name") or schema.get("type")
+    space = schema.get("namespace")
+    if not isinstance(name, str):
+        return shown
+    if kind == "AVRO" and isinstance(space, str) and space and "." not in name:
+        name = f"{space}.{name}"
+    return f"{shown} {printable(name, _LONGEST)}"

@@ -1,0 +1,141 @@
+"""`kgen topics`, on the local broker, with schemas of the local registry and of a project."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from tests.integration.topic_messages import Payments, lines, run
+
+if TYPE_CHECKING:
+    from kgen.dev import Dev
+
+pytestmark = pytest.mark.broker
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def payments(dev: Dev, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Payments:
+    monkeypatch.setenv("KGEN_BROKERS", dev.brokers)
+    monkeypatch.setenv("KGEN_REGISTRY_URL", dev.registry)
+    monkeypatch.chdir(tmp_path)
+    made = Payments(dev, partitions=2)
+    for number in range(3):
+        made.write((b"%d" % number, b"x"))
+    return made
+
+
+def topics(capsys: Capture, *arguments: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run(capsys, "topics", *arguments, "--json")[0])["topics"]
+    return found
+
+
+def test_the_json_form(payments: Payments, capsys: Capture) -> None:
+    [found] = topics(capsys, payments.topic)
+    assert found == {
+        "topic": payments.topic,
+        "on_broker": True,
+        "in_project": False,
+        "partitions": 2,
+        "messages": 3,
+        "key": None,
+        "value": "Avro shop.Payment",
+        "subjects": [f"{payments.topic}-value"],
+        "lag": None,
+        "offsets": [
+            {"partition": 0, "first": 0, "end": 3, "position": None},
+            {"partition": 1, "first": 0, "end": 0, "position": None},
+        ],
+        "error": None,
+    }
+
+
+def test_topics_without_subjects_and_subjects_without_topics(payments: Payments, capsys: Capture) -> None:
+    lost = f"{payments.topic}-lost"
+    payments.register("string", f"{lost}-value")
+    found = {each["topic"]: each for each in topics(capsys)}
+    assert (found[lost]["on_broker"], found[lost]["partitions"], found[lost]["messages"]) == (
+        False,
+        None,
+        None,
+    )
+    out, _ = run(capsys, "topics", payments.topic, lost)
+    assert f"topic is not on the broker:\n    {lost}-value: key no subject, value Avro string" in out
+
+
+def test_a_project_knows_formats(payments: Payments, capsys: Capture, tmp_path: Path) -> None:
+    payments.project(tmp_path, capsys)
+    [found] = topics(capsys, payments.topic)
+    assert (found["in_project"], found["key"], found["value"]) == (True, "string", "Avro shop.Payment")
+
+
+def test_the_lag_of_a_group(payments: Payments, capsys: Capture) -> None:
+    group = f"{payments.topic}-readers"
+    consumer = Consumer({"bootstrap.servers": payments.dev.brokers, "group.id": group})
+    consumer.commit(offsets=[TopicPartition(payments.topic, 0, 1)], asynchronous=False)
+    consumer.close()
+    [found] = topics(capsys, payments.topic, "--group", group)
+    assert (found["lag"], found["offsets"][0]["position"]) == (2, 1)
+    out, _ = run(capsys, "topics", payments.topic, "--group", group)
+    assert out.splitlines()[0].split() == ["topic", "partitions", "messages", "lag"]
+    assert out.splitlines()[1].split() == [payments.topic, "2", "3", "2"]
+    [found] = topics(capsys, payments.topic, "--group", f"{group}-none")
+    assert found["lag"] is None
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_tables_fit_the_terminal(
+    payments: Payments, capsys: Capture, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    out, _ = run(capsys, "topics", payments.topic)
+    assert max(map(len, out.splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--group", "g", "--recovery", "x"], "exclude each other"),
+        (["--flow", "m:flow"], "--recovery DIR"),
+        (["--recovery", "absent"], "no recovery partitions"),
+        (["--group", ""], "the name of the group is empty"),
+    ],
+)
+def test_invalid_arguments_are_refused(
+    payments: Payments, capsys: Capture, arguments: list[str], words: str
+) -> None:
+    if "--recovery" in arguments:
+        pytest.importorskip("bytewax")
+    _, err = run(capsys, "topics", payments.topic, *arguments, code=2)
+    assert words in err
+
+
+def test_names_that_nobody_knows(payments: Payments, capsys: Capture) -> None:
+    _, err = run(capsys, "topics", payments.topic[:-1], code=2)
+    assert "no topic and no subject is called" in err
+    assert payments.topic in err
+
+
+def test_the_lag_of_a_flow(payments: Payments, capsys: Capture, tmp_path: Path) -> None:
+    pytest.importorskip("bytewax")
+    import bytewax.operators as op
+    from bytewax.dataflow import Dataflow
+    from bytewax.testing import TestingSink, run_main
+
+    import kgen_runtime as rt
+    from kgen_runtime.recovery.folder import Recovery
+
+    kafka = rt.Kafka(payments.dev.brokers)
+    topic = rt.Topic(payments.topic, key=rt.BytesSerde(), value=rt.BytesSerde())
+    flow = Dataflow("lagging")
+    read = rt.source("payments", flow, topic, kafka, stop={0: 2, 1: 0})
+    rt.route("errs", read.errs, policy=rt.Crash())
+    op.output("out", read.oks, TestingSink([]))
+    run_main(flow, recovery_config=Recovery(tmp_path / "recovery", partitions=1).config())
+    [found] = topics(capsys, payments.topic, "--recovery", str(tmp_path / "recovery"))
+    assert (found["lag"], found["offsets"][0]["position"]) == (1, 2)
+    assert len(lines(run(capsys, "cat", payments.topic)[0])) == 3
