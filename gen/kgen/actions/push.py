@@ -194,7 +194,7 @@ def _applied(api: Api, plan: PushPlan, options: PushOptions, report: Report) -> 
     except KeyboardInterrupt as error:
         raise PushInterruptedError(
             done.registered(),
-            hint=f"{current.candidate.subject} was under way; `kgen push` goes on from there",
+            hint=f"{current.candidate.subject} was under way and may be registered; `kgen push` goes on",
         ) from error
     except KgenError as error:
         raise _halted(error, plan, current, done) from None
