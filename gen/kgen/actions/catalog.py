@@ -16,6 +16,7 @@ from ..errors import ConfigError, OutputError
 from ..impact.project_reading import project_reading
 from ..model.library import Library
 from ..planning.impact_of import python_files
+from ..planning.user_files import base_path
 from ..project import lockfile, mutex, paths, transaction
 from .held_model import HeldModel
 from .inputs import Flags, Workspace, settle
@@ -98,7 +99,8 @@ def read_catalog(workspace: Workspace) -> tuple[Catalog, Library]:
         }
         texts = {path: _text(paths.read(root, path)) for path in generated}
         own = {path: _text(paths.read(root, path)) for path in python_files(root)}
-    reading = project_reading({path: text for path, text in texts.items() if text}, own)
+        untouched = [path for path, text in own.items() if text == _text(paths.read(root, base_path(path)))]
+    reading = project_reading({path: text for path, text in texts.items() if text}, own, untouched)
     catalog = assembled(
         locked,
         library,

@@ -263,23 +263,24 @@ def _topics(project: Project, flows: Sequence[FlowOutline]) -> tuple[TopicEntry,
     generated = f"{project.package}._generated."
     made = {generated + module.name: _topic(module) for module in project.modules if module.topic}
     found: dict[tuple[str, str], TopicEntry] = {(it.name, it.module): it for it in made.values() if it}
+    firsts = {key[0]: key for key in sorted(found, reverse=True)}
     for flow in flows:
         for call in flow.calls:
             if call.topic:
-                key = _key(call, made, found)
+                key = _key(call, made, firsts)
                 entry = found.get(key) or _named(call, made)
                 found[key] = _with_use(entry, TopicUse(flow, call))
     return tuple(found[key] for key in sorted(found))
 
 
 def _key(
-    call: TopicCall, made: Mapping[str, TopicEntry | None], found: Mapping[tuple[str, str], TopicEntry]
+    call: TopicCall, made: Mapping[str, TopicEntry | None], firsts: Mapping[str, tuple[str, str]]
 ) -> tuple[str, str]:
     """Which entry a call is of: that of the module that it names, else the first one of the topic's name."""
     module = made.get(call.value)
     if module and module.name == call.topic:
         return module.name, module.module
-    return next((key for key in sorted(found) if key[0] == call.topic), (call.topic, ""))
+    return firsts.get(call.topic, (call.topic, ""))
 
 
 def _named(call: TopicCall, made: Mapping[str, TopicEntry | None]) -> TopicEntry:

@@ -7,9 +7,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 import yaml
@@ -85,6 +86,10 @@ class _Document:
     _messages: dict[str, Any] = field(default_factory=dict)
     _channels: dict[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def _counts(self) -> Mapping[str, int]:
+        return Counter(topic.name for topic in self.catalog.topics)
+
     def made(self) -> dict[str, Any]:
         """All of it."""
         for topic in self.catalog.topics:
@@ -129,7 +134,7 @@ class _Document:
         return plain
 
     def _channel_id(self, topic: TopicEntry) -> str:
-        shared = sum(it.name == topic.name for it in self.catalog.topics) > 1 and topic.module
+        shared = self._counts[topic.name] > 1 and topic.module
         return self._id("channel", f"{topic.name}.{topic.module}" if shared else topic.name)
 
     # ---------------------------------------------------------------------- channels
@@ -147,7 +152,10 @@ class _Document:
         subject = self.catalog.by_name.get(value.subject)
         if subject is None and value.format not in _FORMATS:
             return ""
-        name = self._id("message", topic.name if topic.value.format else value.subject)
+        plain = (
+            value.subject if topic.module and value.subject else f"{topic.name}.{value.subject}".rstrip(".")
+        )
+        name = self._id("message", plain)
         shared = self._messages.get(name)
         made = {**self._described(value, subject), "bindings": {"kafka": self._key(topic.key)}}
         if shared is not None and shared != made:  # of another topic, with another key

@@ -13,6 +13,7 @@ from .declared_extras import full_name
 _NAMED: Final = ("record", "error", "enum", "fixed")
 _PRIMITIVES: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 _VALUES: Final = frozenset({"const", "enum", "default", "examples", "example"})
+_LIMITS: Final = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 _KEYED: Final = frozenset(
     {"properties", "patternProperties", "definitions", "$defs", "dependentSchemas", "dependencies"}
 )
@@ -129,7 +130,7 @@ def _linked(node: Any, target: Target) -> Any:
     if not isinstance(node, dict):
         return node
     made: dict[str, Any] = {}
-    for key, value in node.items():
+    for key, value in _of_draft_7(node).items():
         if key == "$ref" and isinstance(value, str):
             made[key] = _reference(value, target)
         elif key in ("$id", "id", "$anchor", "$dynamicAnchor") and isinstance(value, str):
@@ -140,6 +141,19 @@ def _linked(node: Any, target: Target) -> Any:
             made[key] = {name: _linked(each, target) for name, each in value.items()}
         else:
             made[key] = _linked(value, target)
+    return made
+
+
+def _of_draft_7(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema without what earlier drafts say otherwise: booleans that turn a limit or a property."""
+    if not any(isinstance(node.get(key), bool) for key in ("required", *_LIMITS.values())):
+        return node
+    made = {key: value for key, value in node.items() if key != "required" or not isinstance(value, bool)}
+    for limit, turned in _LIMITS.items():
+        if isinstance(made.get(turned), bool):
+            excluded = made.pop(turned)
+            if excluded and limit in made:
+                made[turned] = made.pop(limit)
     return made
 
 

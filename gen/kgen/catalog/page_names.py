@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -21,10 +22,13 @@ def subject_page(name: str, page: int = 1) -> str:
     return f"subjects/{folder_name(name)}{f'~p{page}' if page > 1 else ''}.html"
 
 
-def topic_page(topic: TopicEntry, topics: Iterable[TopicEntry]) -> str:
-    """The page of a topic; of several modules of one topic each has its own."""
-    shared = sum(it.name == topic.name for it in topics) > 1 and topic.module
-    return f"topics/{folder_name(f'{topic.name} {topic.module}' if shared else topic.name)}.html"
+def topic_pages(topics: Iterable[TopicEntry]) -> list[str]:
+    """The pages of topics, in their order; of several modules of one topic each has its own."""
+    known = list(topics)
+    counts = Counter(topic.name for topic in known)
+    shared = (counts[it.name] > 1 and it.module for it in known)
+    names = (f"{it.name} {module}" if module else it.name for it, module in zip(known, shared))
+    return [f"topics/{folder_name(name)}.html" for name in names]
 
 
 def pages_of(subject: SubjectEntry) -> int:

@@ -14,7 +14,7 @@ from .page_names import (
     field_anchors,
     natural_field_anchor,
     subject_page,
-    topic_page,
+    topic_pages,
     type_anchor,
 )
 
@@ -26,8 +26,8 @@ def search_index(catalog: Catalog) -> str:
     is empty at the end; a line is a row of its pages.
     """
     others: list[list[str]] = []
-    for topic in catalog.topics:
-        others.append(["topic", visible(topic.name), topic_page(topic, catalog.topics)])
+    for topic, page in zip(catalog.topics, topic_pages(catalog.topics)):
+        others.append(["topic", visible(topic.name), page])
     for number, flow in enumerate(catalog.flows, 1):
         if flow.name:
             others.append(["flow", visible(flow.name), f"flows.html#flow{number}"])

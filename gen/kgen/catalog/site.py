@@ -35,7 +35,7 @@ from .page_names import (
     field_anchors,
     pages_of,
     subject_page,
-    topic_page,
+    topic_pages,
     type_anchor,
     type_anchor_of,
 )
@@ -76,8 +76,8 @@ def _files(catalog: Catalog, progress: ProgressCallback) -> Iterator[tuple[str, 
     yield "topics.html", pages.topics()
     yield "flows.html", pages.flows()
     yield "tags.html", pages.tags()
-    for topic in catalog.topics:
-        yield pages.topic_pages[topic], pages.topic(topic)
+    for topic, page in pages.topics_and_pages:
+        yield page, pages.topic(topic)
     for done, subject in enumerate(catalog.subjects, 1):
         yield from pages.subject(subject)
         progress(done, len(catalog.subjects), "pages written")
@@ -209,13 +209,20 @@ class _PageView:
 @dataclass
 class _Pages:
     catalog: Catalog
-    topic_pages: dict[TopicEntry, str] = field(default_factory=dict)
-    _by_topic: dict[str, TopicEntry] = field(default_factory=dict)
+    topics_and_pages: list[tuple[TopicEntry, str]] = field(init=False)
+    _pages_by_topic: dict[str, str] = field(default_factory=dict)
+    _by_subject: dict[str, list[tuple[str, TopicEntry, str]]] = field(default_factory=dict)
+    _numbers: dict[tuple[str, int, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for topic in self.catalog.topics:
-            self.topic_pages[topic] = topic_page(topic, self.catalog.topics)
-            self._by_topic.setdefault(topic.name, topic)
+        self.topics_and_pages = list(zip(self.catalog.topics, topic_pages(self.catalog.topics)))
+        for topic, page in self.topics_and_pages:
+            self._pages_by_topic.setdefault(topic.name, page)
+            for role, half in (("key", topic.key), ("value", topic.value)):
+                if half.subject:
+                    self._by_subject.setdefault(half.subject, []).append((role, topic, page))
+        for number, flow in enumerate(self.catalog.flows, 1):
+            self._numbers[flow.path, flow.line, flow.name] = number
 
     def _fill(self, template: str, section: str, base: str = "", **values: Any) -> str:
         return _template(template).render(
@@ -251,7 +258,7 @@ class _Pages:
                 "readers": _flow_names(use.flow for use in topic.readers),
                 "writers": _flow_names(use.flow for use in (*topic.writers, *topic.dead_letters)),
             }
-            for topic, page in self.topic_pages.items()
+            for topic, page in self.topics_and_pages
         ]
         return self._fill("catalog_topics.html", "Topics", topics=rows)
 
@@ -299,7 +306,7 @@ class _Pages:
         )
 
     def _number(self, flow: FlowOutline) -> int:
-        return self.catalog.flows.index(flow) + 1
+        return self._numbers[flow.path, flow.line, flow.name]
 
     def _half(self, half: TopicHalf, base: str) -> Mapping[str, str]:
         subject = self.catalog.by_name.get(half.subject)
@@ -331,8 +338,8 @@ class _Pages:
         )
 
     def _call(self, call: TopicCall, base: str) -> _Link:
-        topic = self._by_topic.get(call.topic)
-        return _Link(call.topic, base + self.topic_pages[topic] if topic else "", call.line)
+        page = self._pages_by_topic.get(call.topic)
+        return _Link(call.topic, base + page if page else "", call.line)
 
     # ---------------------------------------------------------------------- a subject
 
@@ -384,18 +391,10 @@ class _Pages:
             yield subject_page(subject.name, number), content
 
     def _topics_of(self, subject: SubjectEntry) -> Iterator[Mapping[str, str]]:
-        for topic, page in self.topic_pages.items():
-            for role, half in (("key", topic.key), ("value", topic.value)):
-                if half.subject == subject.name:
-                    readers, writers = (
-                        _flow_names(use.flow for use in uses) for uses in (topic.readers, topic.writers)
-                    )
-                    said = [
-                        f"{verb} {', '.join(names)}"
-                        for verb, names in (("read by", readers), ("written by", writers))
-                        if names
-                    ]
-                    yield {"role": role, "name": topic.name, "href": f"../{page}", "flows": "; ".join(said)}
+        for role, topic, page in self._by_subject.get(subject.name, ()):
+            both = (("read by", topic.readers), ("written by", topic.writers))
+            said = [f"{verb} {', '.join(_flow_names(it.flow for it in uses))}" for verb, uses in both if uses]
+            yield {"role": role, "name": topic.name, "href": f"../{page}", "flows": "; ".join(said)}
 
     def _type(self, subject: SubjectEntry, it: TypeRow) -> _TypeView:
         origin = it.origin[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from . import _reaching, _texts
@@ -26,18 +26,22 @@ class ProjectReading:
     unreadable: tuple[tuple[str, int], ...]
 
 
-def project_reading(generated: Mapping[str, str], files: Mapping[str, str]) -> ProjectReading:
+def project_reading(
+    generated: Mapping[str, str], files: Mapping[str, str], untouched: Collection[str] = ()
+) -> ProjectReading:
     """Read a project. `generated` are its generated modules, `files` its other Python files, both
     `{relative path: text}`. Nothing is imported or run. Tests count among the lines that use a field, not
-    among the flows.
+    among the flows. `untouched` are the files that are as kgen wrote them: they use no field.
     """
+    idle = {path for path in untouched if _is_test(path)}
+    files = {path: text for path, text in files.items() if path not in idle}
     broken = FoundUses([])
     made = _texts(generated, broken)
     own = _texts(files, broken)
     index = ProjectIndex({text.name: text for text in (*made.values(), *own.values())})
     names = {text.name for text in made.values()}
     reaching = _reaching(set(names), index)
-    wanted = [own[path] for path in sorted(own) if own[path].name in reaching]
+    wanted = [own[path] for path in sorted(own.keys() - set(untouched)) if own[path].name in reaching]
     flows = (own[path] for path in sorted(own) if not _is_test(path))
     return ProjectReading(
         field_uses(index, names, wanted) if names else {},
