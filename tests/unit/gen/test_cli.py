@@ -130,12 +130,11 @@ def test_progress_is_for_terminals_after_a_while_and_leaves_the_data_alone(
 ):
     record = {"type": "record", "name": "A", "fields": []}
     registry.add("a-value", record)
-    bars = {"\r", "["}
     monkeypatch.setattr(console, "_PATIENCE", 0)
     monkeypatch.setattr(console, "_PAUSE", 0)
     pull = ["pull", "--json", "--registry", registry.url, "--out"]
     assert app.run([*pull, str(tmp_path / "no terminal")]) == 0
-    assert not bars & {*capsys.readouterr().err}
+    assert "\r" not in capsys.readouterr().err
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert app.run([*pull, str(tmp_path / "quiet"), "--quiet"]) == 0
     assert capsys.readouterr().err == ""
