@@ -245,6 +245,22 @@ def test_values_of_ten_megabytes(payments: Payments, dev: Dev, capsys: Capture) 
     assert len(out) < 2_000
 
 
+def test_parquet_has_typed_columns(payments: Payments, capsys: Capture, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    payments.project(tmp_path, capsys)
+    payments.write(
+        (b"a", payments.framed(exact(PAY))), (b"b", payments.framed(LESS)), (b"c", None), (b"d", b"?")
+    )
+    _, err = run(capsys, "cat", payments.topic, "-o", "payments.parquet", code=1)
+    table = parquet.read_table("payments.parquet")
+    assert table.column("id").to_pylist() == [1, 2, None]
+    assert table.column("_key").to_pylist() == ["a", "b", "c"]
+    assert table.column("_tombstone").to_pylist() == [False, False, True]
+    assert "1 message could not be read and have no row; the first at 0:3" in err
+    _, err = run(capsys, "cat", payments.topic, "-o", "p.parquet", "--where", "True", code=2)
+    assert "do not go with Parquet" in err
+
+
 def process(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "kgen", "cat", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)

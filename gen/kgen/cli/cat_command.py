@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Annotated, Any, Final, Literal, TypeAlias
 
@@ -14,6 +14,7 @@ import typer
 
 from ..actions.brokers_in_force import opened_kafka
 from ..actions.cat import CatOrder, opened_messages
+from ..actions.parquet_file import ParquetTotals, write_parquet
 from ..errors import ConfigError
 from ..listing import counted
 from ..topic_data.message_views import MessageViews
@@ -111,6 +112,12 @@ def command(
     workspace = shared_options.workspace(out, console)
     with ExitStack() as stack:
         kafka = stack.enter_context(opened_kafka(workspace, brokers, registry))
+        if chosen == "parquet" and output is not None:
+            written = ParquetTotals()
+            with _replaced(output) as aside:
+                write_parquet(kafka, order, workspace.root, aside, written)
+            _report_parquet(written, console, output)
+            return
         views, found = stack.enter_context(opened_messages(kafka, order, workspace.root))
         try:
             _write(views, chosen, output, console, None if follow else found.count, order)
@@ -171,19 +178,47 @@ def _opened(output: Path | None, follow: bool) -> Iterator[IO[str]]:
     if output is None:
         yield sys.stdout
         return
-    aside = output if follow else output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        with aside.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        if not follow:
+    with (
+        _file_errors(output),
+        nullcontext(output) if follow else _replaced(output) as aside,
+        aside.open("w", encoding="utf-8", newline="") as file,
+    ):
+        yield file
+
+
+@contextmanager
+def _replaced(output: Path) -> Iterator[Path]:
+    """A file aside that takes the place of `output` at the end."""
+    aside = output.with_name(f".{output.name}.{os.getpid()}.part")
+    with _file_errors(output):
+        try:
+            yield aside
             aside.replace(output)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _file_errors(output: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigError(
-            f"the file cannot be written: {error.strerror}", where=str(output), hint="Name another one."
+            f"the file cannot be written: {error.strerror or error}",
+            where=str(output),
+            hint="Name another one.",
         ) from error
-    finally:
-        if not follow:
-            aside.unlink(missing_ok=True)
+
+
+def _report_parquet(written: ParquetTotals, console: Console, output: Path) -> None:
+    console.say(f"{counted(written.rows, 'row')} in {output}")
+    if written.first is not None:
+        first = written.first
+        console.say(
+            f"{counted(written.bad, 'message')} could not be read and have no row; the first at "
+            f"{first.original.partition}:{first.original.offset}: {first.error_class}: {first.message}"
+        )
+        raise typer.Exit(FOUND)
 
 
 def _colored(line: str, console: Console) -> str:
