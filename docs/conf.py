@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import kgen
+import kgen_runtime
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -64,7 +66,7 @@ _COMMENTS = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _OUTSIDE = re.compile(r"\[([^\]]*)\]\(((?:\.\./)+)((?!\.\.)[^)#\s]+)([^)\s]*)\)")
-_NAMES = re.compile(r"^- ((?:`rt\.\w+`(?:, )?)+):", re.MULTILINE)
+_NAMES = re.compile(r"^- ((?:`rt\.\w+`(?:, )?)+):")
 
 
 def _repository() -> str | None:
@@ -80,7 +82,37 @@ def _read(app: Sphinx, name: str, text: list[str]) -> None:
     if name.rpartition("/")[2] == "index":
         pages = "\n".join(_LINKS.findall(page))
         page += f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
+    if name == "reference/python":
+        page = _described(page)
     text[0] = page
+
+
+def _described(page: str) -> str:
+    """The page of Python names: below the list of a section, what the docstrings say of its names."""
+    lines, waiting = [], []
+    for line in [*page.splitlines(), "## end"]:
+        listed = _NAMES.match(line)
+        if waiting and not listed and line.startswith("## "):
+            lines += ["", *map(_directive, waiting), ""]
+            waiting = []
+        if listed:
+            waiting += re.findall(r"`rt\.(\w+)`", listed[1])
+        lines.append(line)
+    return "\n".join(lines[:-1])
+
+
+def _directive(name: str) -> str:
+    """What describes a name of the runtime from its docstring."""
+    value = getattr(kgen_runtime, name)
+    if isinstance(value, ModuleType):
+        kind, options = "automodule", "   :members:\n"
+    elif isinstance(value, type):
+        kind, options = "autoclass", "   :members:\n"
+    elif callable(value) and hasattr(value, "__code__"):
+        kind, options = "autofunction", ""
+    else:
+        kind, options = "autodata", "   :no-value:\n"
+    return f"```{{eval-rst}}\n.. {kind}:: kgen_runtime.{name}\n{options}```"
 
 
 def _outside(page: str, title: str, up: str, path: str, section: str) -> str:
@@ -92,8 +124,17 @@ def _outside(page: str, title: str, up: str, path: str, section: str) -> str:
 
 
 def _docstring(app: Sphinx, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
-    """Docstrings have code in single backticks, which reStructuredText would take apart."""
-    lines[:] = [re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line) for line in lines]
+    """Docstrings have code in single backticks, and lists without an empty line before them, not indented."""
+    text: list[str] = []
+    item = False
+    for line in lines:
+        begins = line.startswith("- ")
+        if begins and not item and text and text[-1]:
+            text.append("")
+        item = begins or (item and bool(line))
+        indent = "  " if item and not begins and line[:1] != " " else ""
+        text.append(indent + re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line))
+    lines[:] = text
 
 
 def setup(app: Sphinx) -> None:

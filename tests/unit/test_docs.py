@@ -12,13 +12,17 @@ import pytest
 import typer.main
 from prometheus_client import REGISTRY
 
+import kgen.dev
+import kgen.errors
+import kgen_runtime as rt
+import kgen_runtime.errors
 import kgen_runtime.metrics
 from kgen.cli.app import _COMMANDS, app
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMISES = "".join(
     (ROOT / "docs" / name).read_text(encoding="utf-8")
-    for name in ("explanation/guarantees.md", "reference/local-broker.md")
+    for name in ("explanation/guarantees-proofs.md", "reference/running.md", "reference/local-broker.md")
 )
 
 
@@ -37,6 +41,42 @@ def test_every_page_has_a_line_in_the_index_of_its_folder(page: Path) -> None:
 @pytest.mark.parametrize(("file", "test"), re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PROMISES))
 def test_every_promise_names_a_test_that_exists(file: str, test: str) -> None:
     assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def test_every_public_name_has_a_line() -> None:
+    named = re.findall(r"`rt\.(\w+)`", "".join(_lists(REFERENCE / "python.md")))
+    assert sorted(named) == sorted(rt.__all__)
+
+
+def test_every_error_has_its_cause_and_its_cure() -> None:
+    rows = "".join(line for line in _lines(REFERENCE / "errors.md") if line.startswith("| `"))
+    named = re.findall(r"(?m)^\| `(?:rt\.)?(\w+)`", rows)
+    classes = {
+        name
+        for module in (kgen_runtime.errors, kgen.errors, kgen.dev)
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, rt.KgenError)
+    }
+    assert sorted(named) == sorted(classes)
+
+
+def test_every_variable_of_the_environment_has_a_row() -> None:
+    named = "".join(line for line in _lines(REFERENCE / "environment.md") if line.startswith("| `"))
+    sources = [path for folder in ("gen", "runtime") for path in (ROOT / folder).rglob("*.py")]
+    code = "".join(path.read_text(encoding="utf-8") for path in sources)
+    read = set(re.findall(r"\bKGEN_(?!KAFKA_)[A-Z_]*[A-Z]\b", code)) - {"KGEN_REGISTRY"}  # a prefix
+    assert read <= set(re.findall(r"`(\w+)`", named))
+
+
+def _lines(page: Path) -> list[str]:
+    return page.read_text(encoding="utf-8").splitlines(keepends=True)
+
+
+def _lists(page: Path) -> list[str]:
+    return [line.partition(":")[0] for line in _lines(page) if line.startswith("- `rt.")]
 
 
 def registered() -> set[str]:

@@ -62,7 +62,7 @@ _HINTS: Final[Sequence[tuple[frozenset[int], str]]] = (
         "The broker has forgotten the transactional id (transactional.id.expiration.ms): start the flow "
         "again.",
     ),
-    (DENIED, "docs/explanation/guarantees.md lists the rights that a flow needs."),
+    (DENIED, "docs/reference/running.md lists the rights that a flow needs."),
     (
         frozenset({KafkaError.INVALID_RECORD}),
         "Is the topic compacted (cleanup.policy)? It then takes no message without a key. Allow the flow to "

@@ -35,7 +35,7 @@ _SILENCE: Final = 2.0
 _ASKED: Final = "the topics that the flow writes to are checked"
 _NOT_ASKED: Final = "not checked: the broker does not answer"
 _SETTINGS: Final = "Are KGEN_BROKERS and the security settings right?"
-_RIGHTS: Final = "docs/explanation/guarantees.md lists the rights that a flow needs."
+_RIGHTS: Final = "docs/reference/running.md lists the rights that a flow needs."
 _ABSENT: Final = "Create the topic first, fix its name, or have it created: create=PARTITIONS."
 _READ_ABSENT: Final = "Is the name right? Create the topic first."
 _KEYS: Final = "Give the topic's messages a key (rt.Topic(key=...)), or the topic cleanup.policy=delete."
