@@ -17,9 +17,10 @@ from .prepared import Prepared
 
 pytestmark = pytest.mark.broker
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 REASONS = {
     "installs from the package index",
+    "a test of its own runs it",
     "what a run printed that took long, or failed in part",
     "what a run printed whose state is of weeks ago",
     "shows what only you have: a cluster, an address, a password",
