@@ -38,10 +38,15 @@ _SIMPLE: Final[Mapping[str, Callable[[Any], Any]]] = {
 }
 
 
-def arrow_type(layout: Layout) -> pa.DataType:
-    """The type of a column. All that stands in others may be null, so that a null may have nulls inside."""
+def arrow_type(layout: Layout, *, listed: bool = False) -> pa.DataType:
+    """The type of a column. All that stands in others may be null, so that a null may have nulls inside.
+
+    `listed`: of the items of a list or map, where pandas has no use for bytes of one size.
+    """
     import pyarrow as pa
 
+    if listed and layout.shape in ("fixed", "uuid"):
+        return pa.binary()
     if layout.shape in _SIMPLE:
         made: pa.DataType = _SIMPLE[layout.shape](pa)
         return made
@@ -50,7 +55,8 @@ def arrow_type(layout: Layout) -> pa.DataType:
     if layout.shape == "decimal":
         kind = pa.decimal128 if layout.width == 16 else pa.decimal256
         return kind(layout.precision, layout.scale)
-    children = [arrow_type(child) for child in layout.children]
+    lists = layout.shape in ("list", "map")
+    children = [arrow_type(child, listed=lists) for child in layout.children]
     if layout.shape == "list":
         return pa.list_(children[0])
     if layout.shape == "map":
@@ -72,11 +78,18 @@ def arrow_array(layout: Layout, taken: tuple[int, int, list[Any], list[Any]]) ->
         parts = [_plain(pa.uint32(), part) for part in inner]
         return pa.Array.from_buffers(kind, length, buffers, nulls, children=parts)
     if layout.shape == "map":
-        keys, values = _plain(pa.string(), inner[0]), arrow_array(layout.children[0], inner[1])
+        keys, values = _plain(pa.string(), inner[0]), _listed(layout.children[0], inner[1])
         entries = pa.StructArray.from_arrays([keys, values], fields=[kind.key_field, kind.item_field])
         return pa.Array.from_buffers(kind, length, buffers, nulls, children=[entries])
-    children = [arrow_array(child, part) for child, part in zip(layout.children, inner)]
+    made = _listed if layout.shape == "list" else arrow_array
+    children = [made(child, part) for child, part in zip(layout.children, inner)]
     return pa.Array.from_buffers(kind, length, buffers, nulls, children=children or None)
+
+
+def _listed(layout: Layout, taken: tuple[int, int, list[Any], list[Any]]) -> pa.Array:
+    made = arrow_array(layout, taken)
+    wanted = arrow_type(layout, listed=True)
+    return made if made.type == wanted else made.cast(wanted)
 
 
 def _plain(kind: pa.DataType, taken: tuple[int, int, list[Any], list[Any]]) -> pa.Array:
