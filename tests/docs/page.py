@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from typing import Any
 from unittest import SkipTest
 
 import tomlkit
+import yaml
 from sybil import Document, Example, Region
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown.lexers import DirectiveInHTMLCommentLexer, FencedCodeBlockLexer
@@ -49,7 +51,6 @@ class Page:
         """Run its blocks. Raises `SybilFailure` with the line of a block that is wrong, or what it raised."""
         document = Document.parse(str(self.path), SkipParser(), self._comments, self._blocks)
         document.namespace["__name__"] = self.path.stem.replace("-", "_")
-        modules = set(sys.modules)
         try:
             for example in document.examples():
                 try:
@@ -59,9 +60,13 @@ class Page:
                     self._next = {}
         finally:
             self.console.close()
-            for name in set(sys.modules) - modules:
-                if str(self.console.folder) in str(getattr(sys.modules[name], "__file__", "")):
-                    del sys.modules[name]
+            self._forget()
+
+    def _forget(self) -> None:
+        """Code of the page's project is imported again: a command may have changed it."""
+        for name, module in list(sys.modules.items()):
+            if str(self.console.folder) in str(getattr(module, "__file__", "")):
+                del sys.modules[name]
 
     def _comments(self, document: Document) -> Iterator[Region]:
         for region in DirectiveInHTMLCommentLexer(_DIRECTIVES)(document):
@@ -96,7 +101,9 @@ class Page:
         options, self._next = self._next, {}
         evaluate = getattr(self, f"_{language}", None)
         if evaluate is None:
-            return f"{language or 'no language'}: blocks are python, console, toml, json, diff or text"
+            return (
+                f"{language or 'no language'}: blocks are python, console, sh, toml, yaml, json, diff or text"
+            )
         try:
             return evaluate(example, options)
         except AssertionError as e:
@@ -150,6 +157,17 @@ class Page:
             exit_code=int(options.get("exit", 0)),
             keeps_running="keeps-running" in options,
         )
+        self._forget()
+        return None
+
+    def _sh(self, example: Example, options: dict[str, str]) -> str | None:
+        """Commands for a reader to adapt: their syntax; options are held by the tests of hints."""
+        done = subprocess.run(["bash", "-n", "-c", example.parsed], capture_output=True, text=True)
+        return done.stderr or None
+
+    def _yaml(self, example: Example, options: dict[str, str]) -> str | None:
+        yaml.safe_load(example.parsed)
+        self._file(options, example.parsed)
         return None
 
     def _toml(self, example: Example, options: dict[str, str]) -> str | None:
