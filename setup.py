@@ -70,4 +70,9 @@ def project_urls() -> dict[str, str]:
     }
 
 
-setup(ext_modules=extensions(), project_urls=project_urls())
+# A compiler for each core: they are few large files.
+setup(
+    ext_modules=extensions(),
+    project_urls=project_urls(),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
+)

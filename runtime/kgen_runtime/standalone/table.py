@@ -266,11 +266,13 @@ class RecordBatches:
         if self._key is not None:
             arrays["_key"] = pending.kept(self._key.take(), pending.key_lacks)
         made = []
+        # Not its fields as they stand: below a null they may have empty values.
+        fields = {} if self._value.names is None else dict(zip(self._value.names, value.flatten()))
         for each in self._chosen:
             if each.meta is not None:
                 made.append(arrays[each.meta])
             else:
-                made.append(value if self._value.names is None else value.field(each.name))
+                made.append(value if self._value.names is None else fields[each.name])
         return pa.RecordBatch.from_arrays(made, schema=self.schema)
 
 

@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..codec.avro.column_layout import Layout
-from ..errors import KgenError
+from ..errors import DecodeError, EncodeError, KgenError
 from ..messages import Headers
 from ..serde.avro_columns import AvroColumns
 from ..serde.avro_serde import AvroSerde
 from ..serde.base import Role, Serde
+from ..serde.json_serde import JsonSerde
 from ..serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
+from ..serde.pydantic_serde import PydanticSerde
 from ..serde.schema_store import SchemaStore
 from .arrow_arrays import arrow_array, arrow_type
+from .json_columns import json_column
 from .plain_values import to_json
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ def value_columns(
     """For what a serde reads; of records only those fields, where they are given."""
     if isinstance(serde, AvroSerde):
         return _OfAvro(AvroColumns(serde, store, role, fields))
+    if isinstance(serde, JsonSerde):
+        return _OfJson(serde, store, role, fields)
     kind = _plain_type(serde)
     if kind is None:
         return _OfPlain(serde, store, role, arrow_type(Layout("json")), _json_text(serde))
@@ -83,6 +88,49 @@ class _OfAvro:
 
     def take(self) -> pa.Array:
         return arrow_array(self._columns.layout, self._columns.take())
+
+
+class _OfJson:
+    """What JSON becomes by way of dicts: as the codec reads it, whatever the classes of the topic are."""
+
+    def __init__(
+        self, serde: JsonSerde[Any], store: SchemaStore, role: Role, fields: Sequence[str] | None
+    ) -> None:
+        plain: JsonSerde[Any] = JsonSerde(
+            serde.schemas, {}, framing=serde.framing, null=serde.null, validate=serde.validate
+        )
+        self._decoder = plain.decoder(store, role)
+        self._model = serde.decoder(store, role) if isinstance(serde, PydanticSerde) else None
+        import pyarrow as pa
+
+        column = json_column(serde.schemas.latest.parse_json(), fields)
+        self.type = column.type
+        self._made = column.made
+        self.names = [field.name for field in column.type] if pa.types.is_struct(column.type) else None
+        self._values: list[Any] = []
+
+    def append(
+        self, payloads: list[bytes | None], headers: Sequence[Headers], begin: int, end: int, room: int
+    ) -> tuple[int, int, dict[int, KgenError]]:
+        part, heads = payloads[begin:end], headers[begin:end]
+        values, _, found = self._decoder.decode_many(part, heads)
+        errors = dict(found)
+        if self._model is not None:  # what the model refuses, a validator of the user's perhaps
+            errors.update(self._model.decode_many(part, heads).errors)
+        for at, value in enumerate(values):
+            if at not in errors:
+                try:
+                    self._values.append(self._made(value))
+                except (DecodeError, EncodeError) as error:
+                    errors[at] = error
+        used = sum(len(payload) for payload in part if payload is not None)
+        return end, used, {begin + at: error for at, error in errors.items()}
+
+    def take(self) -> pa.Array:
+        import pyarrow as pa
+
+        values, self._values = self._values, []
+        return pa.array(values, self.type)
 
 
 class _OfPlain:

@@ -249,3 +249,104 @@ def test_an_encoded_null_is_what_the_serde_takes_it_for() -> None:
         else:
             table = rt.read_table(topic, memory)
             assert (table["id"].to_pylist(), table["_tombstone"].to_pylist()) == (["a", None], rows)
+
+
+SHIPMENT = {
+    "title": "Shipment",
+    "type": "object",
+    "required": ["id", "n"],
+    "properties": {
+        "id": {"type": "string"},
+        "n": {"type": "integer"},
+        "kg": {"type": ["number", "null"]},
+        "kind": {"enum": ["air", "sea"]},
+        "at": {"type": "string", "format": "date-time"},
+        "day": {"type": "string", "format": "date"},
+        "who": {"type": "string", "format": "uuid"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "sizes": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "to": {"$ref": "#/definitions/To"},
+        "either": {"oneOf": [{"type": "string"}, {"type": "integer"}]},
+        "any": {},
+        "next": {"$ref": "#"},
+    },
+    "definitions": {
+        "To": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "additionalProperties": {"type": "integer"},
+        }
+    },
+}
+SHIPMENTS = rt.Schemas("shipments-value", (rt.WriterSchema(1, 3, json.dumps(SHIPMENT), type="JSON"),))
+
+
+def shipments(*values: Any, **options: Any) -> tuple[rt.Topic[Any, Any], testing.Memory]:
+    serde: rt.JsonSerde[Any] = rt.JsonSerde(SHIPMENTS, {}, **options)
+    topic: rt.Topic[Any, Any] = rt.Topic("shipments", key=rt.StringSerde(), value=serde)
+    payloads = [None if each is None else b"\0\0\0\0\x03" + json.dumps(each).encode() for each in values]
+    messages = [rt.RawMessage(key=b"k", value=each, topic="shipments", partition=0) for each in payloads]
+    return topic, testing.Memory({topic: messages})
+
+
+def test_json_has_a_column_for_each_property() -> None:
+    whole = {
+        "id": "a", "n": 1, "kg": 2.5, "kind": "air", "at": "2026-01-02T03:04:05Z", "day": "2026-01-02",
+        "who": "00000000-0000-0000-0000-000000000007", "tags": ["x", "y"], "sizes": {"l": 3},
+        "to": {"city": "Köln", "floor": 4}, "either": 5, "any": {"deep": [1.5, None]},
+        "next": {"id": "b", "n": 2},
+    }  # fmt: skip
+    table = rt.read_table(*shipments(whole, None, {"id": "c", "n": 3}))
+    assert table.column_names == [*SHIPMENT["properties"], *META]
+    first, gone, last = table.to_pylist()
+    assert {name: first[name] for name in ("id", "n", "kg", "kind", "tags")} == {
+        name: whole[name] for name in ("id", "n", "kg", "kind", "tags")
+    }
+    assert first["at"] == dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.timezone.utc)
+    assert first["day"] == dt.date(2026, 1, 2)
+    assert first["who"] == b"\0" * 15 + b"\7"
+    assert first["sizes"] == [("l", 3)]
+    assert first["to"] == {"city": "Köln", "_others": '{"floor":4}'}
+    texts = {name: json.loads(first[name]) for name in ("either", "any", "next")}
+    assert texts == {name: whole[name] for name in texts}
+    assert gone["_tombstone"]
+    assert set(gone.values()) == {None, "k", 0, 1}
+    assert (last["id"], last["kg"], last["to"]) == ("c", None, None)
+    assert str(table.schema.field("to").type) == "struct<city: string, _others: string>"
+
+
+def test_chosen_columns_of_json() -> None:
+    topic, memory = shipments({"id": "a", "n": 1, "kg": 2})
+    table = rt.read_table(topic, memory, columns=["kg", "id", "_offset"])
+    assert table.to_pylist() == [{"kg": 2.0, "id": "a", "_offset": 0}]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"id": "a", "n": 1 << 70}, "64 bits"),
+        ({"id": "\ud800", "n": 1}, "surrogate"),
+        ({"id": "a", "n": 1, "sizes": {"\ud800": 1}}, "surrogate"),
+        ({"id": "a"}, "n"),
+    ],
+)
+def test_json_that_fits_no_column_is_a_failure_of_its_own(value: Any, message: str) -> None:
+    topic, memory = shipments({"id": "x", "n": 0}, value, {"id": "y", "n": 2})
+    failures: list[rt.Failure] = []
+    table = rt.read_table(topic, memory, on_failure=failures.append)
+    assert table["id"].to_pylist() == ["x", "y"]
+    (failure,) = failures
+    assert message in failure.message
+    with pytest.raises(rt.DecodeError, match="partition 0, offset 1"):
+        rt.read_table(topic, memory)
+
+
+def test_models_of_pydantic_are_read_into_the_same_columns() -> None:
+    pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed")
+    model = pydantic.create_model("Shipment", id=(str, ...), n=(int, pydantic.Field(ge=0)))
+    topic, memory = shipments({"id": "a", "n": 1}, {"id": "b", "n": -1})
+    serde: rt.PydanticSerde[Any] = rt.PydanticSerde(SHIPMENTS, model)
+    failures: list[rt.Failure] = []
+    table = rt.read_table(rt.Topic("shipments", topic.key, serde), memory, on_failure=failures.append)
+    assert table["id"].to_pylist() == ["a"]
+    assert [failure.stage.value for failure in failures] == ["decode"]
