@@ -371,3 +371,32 @@ def _value(item: Any) -> str:
 
 def _first(pair: tuple[str, Any]) -> str:
     return pair[0]
+
+
+def test_order_is_kept_around_one_that_has_to_wait() -> None:
+    """What is unavailable holds up the worker: the item passes in its place, or fails in it."""
+    tried: list[str] = []
+
+    def waits(item: rt.Message[str, str]) -> rt.Message[str, str]:
+        text = item.value or ""
+        tried.append(text)
+        if text.startswith("bad"):
+            raise ValueError(text)
+        if text.startswith("later") and tried.count(text) == 1:
+            raise rt.RegistryUnavailable("the registry restarts")
+        if text == "later bad":
+            raise ValueError(text)
+        return item
+
+    texts = ["a", "bad 1", "later", "b", "bad 2", "later bad", "bad 3", "c"]
+    items = [message(text, offset) for offset, text in enumerate(texts)]
+    oks: list[Any] = []
+    errs: list[rt.Failure] = []
+    flow = Dataflow("flow")
+    split = rt.map("step", op.input("in", flow, TestingSource(items, len(items))), waits)
+    op.output("oks", split.oks, TestingSink(oks))
+    op.output("errs", split.errs, TestingSink(errs))
+    testing.run(rt.check(flow))
+    assert values(oks) == ["a", "later", "b", "c"]
+    assert [failure.message for failure in errs] == ["bad 1", "bad 2", "later bad", "bad 3"]
+    assert list(dict.fromkeys(tried)) == texts
