@@ -60,7 +60,8 @@ def check(things: dict[tuple[str, ...], str], exists: Callable[..., bool], least
 
 
 def is_option(command: str, option: str) -> bool:
-    return command in app._COMMANDS and option in options_of(command)
+    others = RUNNER if command == "run" else set()  # which it hands over
+    return command in app._COMMANDS and option in {*options_of(command), *others, "-h", "--help"}
 
 
 def options_of(command: str) -> set[str]:
@@ -79,6 +80,7 @@ OTHERS = {
     "--recovery-directory", "--snapshot-interval", "--workers-per-process",  # of bytewax.run
     "--advertised-listener-url", "--broker-port", "--cluster-id", "--listener-url", "--silent",
     "--storage-engine",  # of the local broker's program
+    "--no-cache-dir",  # of pip
     "--theirs",  # of git
     "--ulimit",  # of docker
 }  # fmt: skip
@@ -93,7 +95,7 @@ def test_options_that_are_named_are_options_of_their_command() -> None:
     commands = "|".join(app._COMMANDS)
     found: dict[tuple[str, ...], str] = {}
     for (command, rest), path in named(rf"\bkgen ({commands})((?: [^`\n;,]*)?)").items():
-        for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", rest.partition("kgen")[0]):
+        for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", re.split(r"kgen|python|[|&#]", rest)[0]):
             found.setdefault((command, option), path)
     check(found, is_option, 8)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from kgen_runtime.reporting.printable import escaped
 
+from ..html_environment import html_environment
 from .flow_graph import FlowEdge, FlowGraph, FlowNode
 from .layers import BoxSize, Key, Placement, chains, place
 
@@ -18,34 +19,6 @@ _LONGEST: Final = 48
 _TIP: Final = 6.0
 _NAME, _ABOUT, _TYPE = 8.1, 6.7, 6.7
 """Pixels a character, of the fonts below."""
-
-_STYLE: Final = """
-svg { --paper: #fff; --ink: #0f172a; --faint: #475569; --line: #64748b; --errs: #dc2626;
-  --step: #f8fafc; --step-line: #94a3b8; --topic: #dbeafe; --topic-line: #2563eb;
-  --letters: #fee2e2; --letters-line: #dc2626; --route: #fef3c7; --route-line: #d97706;
-  --outside: #ede9fe; --outside-line: #7c3aed; background: var(--paper); }
-@media (prefers-color-scheme: dark) {
-  svg { --paper: #0f172a; --ink: #f1f5f9; --faint: #cbd5e1; --line: #94a3b8; --errs: #f87171;
-    --step: #1e293b; --step-line: #64748b; --topic: #172554; --topic-line: #60a5fa;
-    --letters: #450a0a; --letters-line: #f87171; --route: #451a03; --route-line: #f59e0b;
-    --outside: #2e1065; --outside-line: #a78bfa; }
-}
-text { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  text-anchor: middle; dominant-baseline: central; fill: var(--ink); }
-.name { font-size: 13.5px; font-weight: 600; }
-.about, .type { font-size: 11px; fill: var(--faint); }
-.paper { fill: var(--paper); opacity: .85; }
-.edge { fill: none; stroke: var(--line); stroke-width: 1.5; }
-.edge.errs, .edge.late { stroke: var(--errs); stroke-dasharray: 5 4; }
-.tip { fill: var(--line); }
-.tip.errs, .tip.late, .type.errs, .type.late { fill: var(--errs); }
-.box { stroke-width: 1.5; }
-.box.step { fill: var(--step); stroke: var(--step-line); }
-.box.topic { fill: var(--topic); stroke: var(--topic-line); }
-.box.letters { fill: var(--letters); stroke: var(--letters-line); }
-.box.route { fill: var(--route); stroke: var(--route-line); }
-.box.outside { fill: var(--outside); stroke: var(--outside-line); }
-"""
 
 
 def svg(graph: FlowGraph) -> str:
@@ -68,7 +41,8 @@ def _lines(graph: FlowGraph) -> Iterator[str]:
     )
     yield f'<title id="title">The dataflow {_safe(graph.name)}</title>'
     yield f'<desc id="desc">{_safe(_description(graph))}</desc>'
-    yield f"<style>{_STYLE}</style>"
+    style = html_environment().get_template("graph.css.j2").render()
+    yield f"<style>\n{style}\n</style>"
     yield f'<g transform="translate({_MARGIN:.0f} {_MARGIN:.0f})">'
     for edge, way in zip(graph.edges, ways):
         yield from _edge(edge, [start for start, _ in way] + [way[-1][1]], placed, boxes)
