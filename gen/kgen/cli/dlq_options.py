@@ -8,6 +8,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from kgen_runtime.reporting.printable import printable
+
 from ..dlq.letter_filter import LetterFilter, key_of, millis_of
 from ..errors import ConfigError
 
@@ -54,6 +56,13 @@ def letter_filter(
         if any(not each.strip("!") for each in given or ()):
             raise ConfigError(
                 f"{name} is empty", where=name, hint="`kgen dlq list TOPIC` shows those there are"
+            )
+    for each in fingerprints or ():
+        if not re.fullmatch(r"!?[0-9A-Fa-f]{1,16}", each):
+            raise ConfigError(
+                f"not a fingerprint: {printable(each, 80)}",
+                where="--fingerprint",
+                hint="Up to 16 hexadecimal digits, as `kgen dlq list TOPIC` shows them.",
             )
     found = LetterFilter(
         fingerprints=tuple(each.lower() for each in fingerprints or ()),

@@ -119,3 +119,17 @@ def test_options_that_fit_nothing_are_errors() -> None:
         letter_filter(None, None, "2026-01-02", "2026-01-01", None)
     with pytest.raises(ConfigError, match="--fingerprint is empty"):
         letter_filter(["!"], None, None, None, None)
+
+
+@pytest.mark.parametrize("text", ["ConnectionError:", "xyz", "!!ab", "0123456789abcdef0", "ab cd", "\x1b[2J"])
+def test_what_is_not_a_fingerprint_is_refused(text: str) -> None:
+    """It would fit no letter, which looks as if there were none."""
+    with pytest.raises(ConfigError, match="not a fingerprint") as caught:
+        letter_filter([text], None, None, None, None)
+    assert caught.value.where == "--fingerprint"
+    assert "\x1b" not in str(caught.value)
+
+
+def test_fingerprints_may_be_cut_and_in_capitals() -> None:
+    found = letter_filter(["AB12", "!0123456789abcdef"], None, None, None, None)
+    assert found.fingerprints == ("ab12", "!0123456789abcdef")
