@@ -46,7 +46,7 @@ from .control_channel import (
 from .early_signals import handled, hold_back
 from .error_report import CutOffError
 from .log_format import write_line
-from .shutdown import BROKEN_OFF, DONE, DRAIN_TIME, FAILED, INTERRUPTED, RESTART
+from .shutdown import BROKEN_OFF, DONE, DRAIN_TIME, FAILED, INTERRUPTED, RESTART, waiting_for
 
 _LOOK_EVERY: Final = 0.02
 _PATIENCE: Final = 5.0
@@ -125,6 +125,7 @@ class ClusterWatch:
         self._end_at: float | None = None
         self._members = members
         self._signals = signals
+        self._asked = False
         self._drained: set[int] = set()
         self._cut_off: set[int] = set()
         self._cut_off_at: float | None = None
@@ -153,8 +154,15 @@ class ClusterWatch:
             if len(self._signals) > 1:
                 return INTERRUPTED
             if self._signals:
-                self._enter(ClusterState.STOPPING)
+                self._stop(signal.Signals(self._signals[0]).name)
             time.sleep(_LOOK_EVERY)
+
+    def _stop(self, signal_name: str) -> None:
+        if not self._asked:
+            self._asked = True
+            epoch = None if self._drain_time is None else self._drain_time - DRAIN_TIME
+            log.info("%s: stopping all processes; %s", signal_name, waiting_for(signal_name, epoch))
+        self._enter(ClusterState.STOPPING)
 
     def _check_patience(self, codes: Sequence[int | None]) -> None:
         assert self._cut_off_at is not None

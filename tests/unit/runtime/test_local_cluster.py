@@ -254,3 +254,20 @@ def test_an_error_that_the_cluster_cannot_take_is_reported_by_the_process(
     name = "orders" * (MOST if why == "long" else 1)
     report_error(ConfigError(f"no schema for {name}", hint="Pull it."), cluster.ends[0])
     assert len(errors(capsys.readouterr().err)) == 1
+
+
+@pytest.mark.parametrize(
+    ("drain_time", "says"), [(None, "is written"), (timedelta(seconds=40), "an epoch, 10 s")]
+)
+def test_a_signal_is_answered_once_with_what_is_waited_for(
+    drain_time: timedelta | None, says: str, caplog: pytest.LogCaptureFixture, new_cluster: NewCluster
+) -> None:
+    children = [Child(None, None, None, DONE), Child(None, None, None, DONE)]
+    cluster = new_cluster(*children, drain_time=drain_time)
+    cluster.signals.append(signal.SIGINT)
+    with caplog.at_level("INFO"):
+        assert cluster.watch.run() == DONE
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("SIGINT: stopping all processes; waiting until what was read ")
+    assert says in line
+    assert "a second SIGINT ends it at once" in line
