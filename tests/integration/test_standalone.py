@@ -93,8 +93,14 @@ def test_a_topic_is_created_for_a_writer(kafka: rt.Kafka) -> None:
     assert [m.value for m in rt.read(topic, kafka)] == ["a"]
 
 
-def test_a_partition_that_is_not_there_is_named(kafka: rt.Kafka, topic: rt.Topic[str, str]) -> None:
+@pytest.mark.parametrize("known", [False, True], ids=["the broker says it", "the client knows it"])
+def test_a_partition_that_is_not_there_is_named(
+    kafka: rt.Kafka, topic: rt.Topic[str, str], known: bool
+) -> None:
     writer = rt.Writer(topic, kafka)
+    if known:
+        writer.send("first")
+        writer.flush()
     writer.send("a", key="k", partition=9)
     with pytest.raises(rt.DeliveryError, match=r"the message with key b'k', partition 9, 1 bytes") as raised:
         writer.close()

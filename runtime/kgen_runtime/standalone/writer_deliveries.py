@@ -116,10 +116,10 @@ class WriterDeliveries(AtLeastOnce[Outgoing]):
         advice = found.hint if isinstance(found, KgenError) else hint(error, _TRY_AGAIN)
         if error.code() == KafkaError._UNKNOWN_PARTITION and item.partition >= 0:
             advice = "Does the topic have that partition? Without partition= the key chooses one."
-        if by_broker:
+        if by_broker or not own:  # librdkafka may know it at once, or learn it from the broker
             self.undelivered.append(Undelivered(item, why, advice))
         else:
-            self._reject(item, found if own else DeliveryError(why, where=self.step_id, hint=advice))
+            self._reject(item, found)
 
     def _reject(self, item: Outgoing, error: Exception) -> None:
         if isinstance(error, OversizeError):
