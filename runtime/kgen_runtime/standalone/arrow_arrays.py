@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..codec.avro.column_layout import Layout
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 DURATION: Final = ("months", "days", "millis")
 

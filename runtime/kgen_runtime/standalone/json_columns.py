@@ -27,7 +27,7 @@ from ..errors import DecodeError
 from .arrow_arrays import DURATION
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 Made: TypeAlias = "Callable[[Any], Any]"
 """What Arrow takes for a value as the codec gives it, None for None."""

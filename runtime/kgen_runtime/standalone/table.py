@@ -23,7 +23,7 @@ from .topic_rows import TopicRows, Until
 from .value_columns import value_columns
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 
 _NAME: Final = "rt.read_table"

@@ -20,7 +20,7 @@ from .json_columns import json_column
 from .plain_values import to_json
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 
 class ValueColumns(Protocol):
