@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from decimal import Decimal
 from typing import Any
@@ -143,6 +144,8 @@ def as_json(schema: Schema, node: Node, plain: Any) -> Any:
     logical = None if isinstance(named, Enum) else named.logical
     if logical is not None and logical.name in ("decimal", "big-decimal"):
         return float(make_reader(Schema(node, schema.names)).decode(framed(node, named, plain)))
+    if isinstance(plain, float) and not math.isfinite(plain):
+        return "NaN" if math.isnan(plain) else "Infinity" if plain > 0 else "-Infinity"
     return plain.decode("latin-1") if isinstance(plain, bytes) else plain
 
 
