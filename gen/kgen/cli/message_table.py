@@ -6,7 +6,6 @@ import itertools
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timezone
 from typing import Any, Final
 
 from kgen_runtime.codec.avro.schema.tree import Schema
@@ -20,6 +19,7 @@ from ..topic_data.record_fields import (
     flat_fields,
 )
 from .console import safe
+from .dlq_text import shown_time
 
 _LEAST: Final = 20
 """Columns of a terminal that are taken for granted."""
@@ -84,7 +84,7 @@ class MessageTable:
         texts = [_text(cell) for cell in cells]
         if message.value is None:
             texts = ["(tombstone)", *texts[1:]]
-        return [_at(message), _time(message.timestamp), _text(message.key), *texts], rest
+        return [_at(message), shown_time(message.timestamp), _text(message.key), *texts], rest
 
     def _row(self, message: MessageRecord) -> Iterator[str]:
         cells, rest = self._cells(message)
@@ -97,7 +97,7 @@ class MessageTable:
         return "  ".join(_padded(self._fit(cell, width), width) for cell, width in zip(cells, self._widths))
 
     def _block(self, message: MessageRecord) -> Iterator[str]:
-        yield self._fit(f"{_at(message)}  {_time(message.timestamp)}", self._width)
+        yield self._fit(f"{_at(message)}  {shown_time(message.timestamp)}", self._width)
         if message.size[0] is not None:
             yield self._fit(f"  key = {_text(message.key)}", self._width)
         if message.value is None:
@@ -118,7 +118,7 @@ class MessageTable:
             f"{part} {'null' if size is None else f'{size:,} bytes'}"
             for part, size in zip(("key", "value"), message.size)
         )
-        texts = [f"{_at(message)} {_time(message.timestamp)}: {message.bad.text}", f"({sizes})"]
+        texts = [f"{_at(message)} {shown_time(message.timestamp)}: {message.bad.text}", f"({sizes})"]
         if message.bad.error.hint:
             texts.append(f"hint: {message.bad.error.hint}")
         for number, text in enumerate(texts):
@@ -169,16 +169,6 @@ def _text(value: Any) -> str:
 
 def _at(message: MessageRecord) -> str:
     return f"{message.partition}:{message.offset}"
-
-
-def _time(milliseconds: int | None) -> str:
-    if milliseconds is None:
-        return "-"
-    try:
-        time = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        return str(milliseconds)
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _padded(text: str, width: int) -> str:
