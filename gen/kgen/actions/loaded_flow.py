@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from kgen_runtime.flow.missing_bytewax import explain_missing
 from kgen_runtime.reporting.call_site import failed_line
 
 from ..errors import ConfigError, KgenError
+from ..project.import_path import make_importable
 
 if TYPE_CHECKING:
     from bytewax.dataflow import Dataflow
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 def loaded_flow(name: str, root: Path) -> Dataflow:
     """The flow `package.module:name` of a project, checked as its run checks it. Raises `KgenError` alone."""
-    if str(root.resolve()) not in sys.path:
-        sys.path.insert(0, str(root.resolve()))
+    make_importable(root)
     try:
         with explain_missing(name):
             from kgen_runtime.routing.route import check

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import sys
 from pathlib import Path
 from typing import Any
 
 from kgen_runtime.flow.topic import Topic
 
 from ..errors import ConfigError
+from ..project.import_path import make_importable
 
 
 def project_topics(root: Path, package: str) -> dict[str, Topic[Any, Any]]:
@@ -20,8 +20,7 @@ def project_topics(root: Path, package: str) -> dict[str, Topic[Any, Any]]:
     folder = root.resolve().joinpath(*package.split("."), "_generated")
     if not folder.is_dir():
         return {}
-    if str(root.resolve()) not in sys.path:
-        sys.path.insert(0, str(root.resolve()))
+    make_importable(root)
     name = f"{package}._generated"
     found: dict[str, Topic[Any, Any]] = {}
     for each in pkgutil.iter_modules([str(folder)]):
