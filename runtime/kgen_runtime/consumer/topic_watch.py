@@ -68,10 +68,12 @@ class TopicWatch:
         self._look_at = time.monotonic() + every
         self._state = WatchState.WATCHING
         self._count = known
-        self._error: SourceError | None = None
+        self._error: Exception | None = None
 
     def check(self) -> int | None:
-        """The number of partitions if it has changed. Raises `SourceError` if the topic is gone."""
+        """The number of partitions if it has changed. Raises `SourceError` if the topic is gone, and what a
+        look at it raised.
+        """
         if self._state is WatchState.WATCHING:
             if time.monotonic() >= self._look_at:
                 self._look_at = time.monotonic() + self._every
@@ -86,11 +88,12 @@ class TopicWatch:
         return None
 
     def _look(self) -> None:
-        found = WatchState.WATCHING
         try:
             found = self._find()
-        finally:
-            self._move(found)
+        except Exception as error:  # noqa: BLE001 - any: nobody reads the errors of a thread
+            self._error = error
+            found = WatchState.GONE
+        self._move(found)
 
     def _find(self) -> WatchState:
         try:

@@ -704,7 +704,7 @@ class Growing(testing.Memory):
     def consumer(self, overrides: Any) -> Any:
         consumer: Any = super().consumer(overrides)
         if hasattr(self, "listed"):
-            consumer.list_topics = lambda topic, timeout: self.listed
+            consumer.list_topics = lambda topic=None, timeout=-1: self.listed
         return consumer
 
 
@@ -758,6 +758,16 @@ def test_a_topic_that_is_gone_fails_after_a_second_look(
     part.next_batch()
     kafka.become(0)
     with pytest.raises(rt.SourceError, match="not on the broker"):
+        until_raised(part)
+
+
+def test_a_look_at_the_partitions_that_breaks_fails_the_source(orders: Orders) -> None:
+    """It runs in a thread of its own, whose errors nobody reads."""
+    kafka = Growing(orders)
+    part = partition(kafka, orders, batch_size=1)
+    part.next_batch()
+    kafka.listed = SimpleNamespace(topics={"orders": None})
+    with pytest.raises(AttributeError):
         until_raised(part)
 
 
