@@ -41,7 +41,18 @@ from .flow.missing_bytewax import explain_missing
 if TYPE_CHECKING:
     from . import windowing
     from .codec.branches import of_branch
-    from .codec.values import ABSENT, Absent, Duration, LocalTimestampNanos, OutOfRange, TimestampNanos
+    from .codec.values import (
+        ABSENT,
+        Absent,
+        AnyMessage,
+        Duration,
+        LocalTimestampNanos,
+        NanosDatetime,
+        NanosTimedelta,
+        OpenEnum,
+        OutOfRange,
+        TimestampNanos,
+    )
     from .consumer.alignment import Align, TimestampOrder
     from .consumer.bounds import Start, Stop
     from .consumer.source import source
@@ -95,6 +106,7 @@ __all__ = [
     "TOMBSTONE",
     "Absent",
     "Align",
+    "AnyMessage",
     "AvroSerde",
     "Breaker",
     "ByStage",
@@ -122,8 +134,11 @@ __all__ = [
     "Log",
     "LongSerde",
     "Message",
+    "NanosDatetime",
+    "NanosTimedelta",
     "NewTopic",
     "NoneSerde",
+    "OpenEnum",
     "OutOfRange",
     "OversizeError",
     "Policy",
@@ -189,7 +204,10 @@ __all__ = [
 _NAMES: Final = {
     ".consumer.alignment": "Align TimestampOrder",
     ".codec.branches": "of_branch",
-    ".codec.values": "ABSENT Absent Duration LocalTimestampNanos OutOfRange TimestampNanos",
+    ".codec.values": (
+        "ABSENT Absent AnyMessage Duration LocalTimestampNanos NanosDatetime NanosTimedelta OpenEnum "
+        "OutOfRange TimestampNanos"
+    ),
     ".routing.route": "check route",
     ".messages": "TOMBSTONE Failure Headers Message RawMessage Stage Tombstone",
     ".routing.breaker": "Breaker",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -98,6 +99,84 @@ class LocalTimestampNanos(_NanosBase):
         if moment.utcoffset() is not None:
             raise ValueError("a local timestamp needs a datetime without a time zone")
         return cls._from(moment - _EPOCH)
+
+
+class NanosDatetime(dt.datetime):
+    """An instant of a `google.protobuf.Timestamp` in finer steps than a datetime has: one that remembers the
+    nanoseconds after its last whole microsecond, so that it is written back as it came.
+
+    `nanosecond`: from 1 to 999. It equals the datetime without them; what is computed from it is a plain
+    instant again.
+    """
+
+    nanosecond: int = 0
+
+    @classmethod
+    def of(cls, moment: dt.datetime, nanosecond: int) -> NanosDatetime:
+        """That datetime, which is aware, and so many nanoseconds."""
+        made = cls.combine(moment.date(), moment.timetz())
+        made.nanosecond = nanosecond
+        return made
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.isoformat()!r}, nanosecond={self.nanosecond})"
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        plain = dt.datetime.combine(self.date(), self.timetz())
+        return type(self).of, (plain, self.nanosecond)
+
+
+class NanosTimedelta(dt.timedelta):
+    """The same for a `google.protobuf.Duration`. `nanosecond`: from 1 to 999, added to the timedelta, which
+    is rounded down.
+    """
+
+    nanosecond: int = 0
+
+    @classmethod
+    def of(cls, span: dt.timedelta, nanosecond: int) -> NanosTimedelta:
+        """That timedelta, and so many nanoseconds."""
+        made = cls(span.days, span.seconds, span.microseconds)
+        made.nanosecond = nanosecond
+        return made
+
+    def __repr__(self) -> str:
+        plain = dt.timedelta(self.days, self.seconds, self.microseconds)
+        return f"{type(self).__name__}({str(plain)!r}, nanosecond={self.nanosecond})"
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return type(self).of, (dt.timedelta(self.days, self.seconds, self.microseconds), self.nanosecond)
+
+
+class OpenEnum(enum.IntEnum):
+    """The base of Protobuf's enums that are open: a number without a name is a value too, as newer writers
+    have it. Its `name` is the number as a text. It equals its number and every other of that number; it is
+    not one object each time.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        if not isinstance(value, int) or isinstance(value, bool) or not -(1 << 31) <= value < 1 << 31:
+            return None
+        made = int.__new__(cls, value)
+        made._name_ = str(int(value))
+        made._value_ = int(value)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class AnyMessage:
+    """A `google.protobuf.Any`: the binary of a message of any type. `type_url`: its full name after the last
+    slash, mostly `type.googleapis.com/<full name>`.
+    """
+
+    type_url: str = ""
+    value: bytes = b""
+
+    @property
+    def message(self) -> str:
+        """The full name of the message."""
+        return self.type_url.rpartition("/")[2]
 
 
 class Absent:

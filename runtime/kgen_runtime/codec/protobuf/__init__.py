@@ -1,0 +1,1 @@
+"""Protobuf in the codec: what both engines share."""

@@ -1,0 +1,1 @@
+"""The description of Protobuf messages: text and tree."""
