@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from .routing.policy import Policy
     from .routing.redaction import Redact
     from .routing.retry_policy import Retry
-    from .routing.route import check, route
+    from .routing.route import check, route, route_rest
     from .serde import (
         AvroSerde,
         BytesSerde,
@@ -95,7 +95,15 @@ if TYPE_CHECKING:
     from .standalone.table import read_table
     from .standalone.topic_reader import read
     from .standalone.topic_writer import Writer
-    from .steps.item_steps import filter, filter_map, flat_map, key_on, map  # noqa: A004 - as Bytewax's
+    from .steps.item_steps import (
+        Branch,
+        branch,
+        filter,  # noqa: A004 - as Bytewax's
+        filter_map,
+        flat_map,
+        key_on,
+        map,  # noqa: A004 - as Bytewax's
+    )
     from .steps.lateness import late
     from .steps.stateful_steps import stateful_flat_map, stateful_map
     from .steps.value_steps import map_value
@@ -108,6 +116,7 @@ __all__ = [
     "Align",
     "AnyMessage",
     "AvroSerde",
+    "Branch",
     "Breaker",
     "ByStage",
     "BytesSerde",
@@ -177,6 +186,7 @@ __all__ = [
     "VendoredVersion",
     "Writer",
     "WriterSchema",
+    "branch",
     "check",
     "deserialize",
     "filter",
@@ -190,6 +200,7 @@ __all__ = [
     "read",
     "read_table",
     "route",
+    "route_rest",
     "serialize",
     "sink",
     "source",
@@ -208,7 +219,7 @@ _NAMES: Final = {
         "ABSENT Absent AnyMessage Duration LocalTimestampNanos NanosDatetime NanosTimedelta OpenEnum "
         "OutOfRange TimestampNanos"
     ),
-    ".routing.route": "check route",
+    ".routing.route": "check route route_rest",
     ".messages": "TOMBSTONE Failure Headers Message RawMessage Stage Tombstone",
     ".routing.breaker": "Breaker",
     ".routing.by_stage": "ByStage",
@@ -233,7 +244,7 @@ _NAMES: Final = {
     ".standalone.table": "read_table",
     ".standalone.topic_reader": "read",
     ".standalone.topic_writer": "Writer",
-    ".steps.item_steps": "filter filter_map flat_map key_on map",
+    ".steps.item_steps": "Branch branch filter filter_map flat_map key_on map",
     ".steps.lateness": "late",
     ".steps.stateful_steps": "stateful_flat_map stateful_map",
     ".steps.value_steps": "map_value",

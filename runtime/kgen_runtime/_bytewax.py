@@ -72,6 +72,11 @@ def outputs(step: Operator) -> list[str]:
     return [stream for streams in output_ports(step).values() for stream in streams]
 
 
+def outer_scope(flow: Dataflow) -> Any:
+    """The scope of the steps that a flow itself consists of: a `Stream` has it for such steps to read it."""
+    return flow._scope
+
+
 def arguments(step: Operator) -> dict[str, Any]:
     """What a step was given, other than streams: by the names of its operator's parameters."""
     others = {*step.ups_names, *step.dwn_names, "step_name", "step_id", "substeps", "flow"}

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
+from .errors import Reject
+
 K = TypeVar("K")
 V = TypeVar("V")
 W = TypeVar("W")
@@ -133,6 +135,20 @@ class Message(Generic[K, V]):
         deletes what is there of its key. It fits into a stream of messages with any type of value.
         """
         return self._made(self.key, None)
+
+    def key_or_reject(self) -> K:
+        """The key. Raises `Reject` for a message without one: in a function given to a step, the message then
+        goes to the step's `errs`.
+        """
+        if self.key is None:
+            raise Reject("the message has no key")
+        return self.key
+
+    def value_or_reject(self) -> V:
+        """The value. Raises `Reject` for a tombstone, as `key_or_reject`."""
+        if self.value is None:
+            raise Reject("the message is a tombstone")
+        return self.value
 
     def _made(self, key: J | None, value: W | None) -> Message[J, W]:
         return Message(

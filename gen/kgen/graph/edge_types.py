@@ -255,6 +255,7 @@ _BY_FUNCTION: Final[list[tuple[Any, dict[str, _Rule]]]] = [
     (rt.filter_map, {"oks": _mapped("mapper"), "errs": _failure}),
     (rt.flat_map, {"oks": _mapped("mapper", _item), "errs": _failure}),
     (rt.filter, {"oks": _same, "errs": _failure}),
+    (rt.branch, {"trues": _same, "falses": _same, "errs": _failure}),
     (rt.key_on, {"oks": _key_on, "errs": _failure}),
     (rt.stateful_map, {"oks": _keyed("mapper", _second), "errs": _failure}),
     (rt.stateful_flat_map, {"oks": _keyed("mapper", lambda of: _item(_second(of))), "errs": _failure}),

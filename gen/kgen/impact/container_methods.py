@@ -30,6 +30,8 @@ def method(analysis: Analysis, scope: Scope, node: ast.AST, owner: Kind, name: s
     if isinstance(owner, MessageKind):
         if name == "with_key":
             return MessageKind(call.arg(0, "key"), owner.value, value_of=owner.value_of)
+        if name in ("key_or_reject", "value_or_reject"):
+            return owner.key if name == "key_or_reject" else owner.value
         return MessageKind(owner.key, call.arg(0, "value"), owner.key_of) if name == "with_value" else SCALAR
     if isinstance(owner, Text):
         return (

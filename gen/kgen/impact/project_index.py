@@ -313,6 +313,7 @@ def _runtime(head: str, args: list[Kind]) -> Kind:
         "Stream": Stream(value),
         "KeyedStream": Stream(kinds.Tuple((kinds.SCALAR, value))),
         "Split": SplitKind(value),
+        "Branch": SplitKind(kinds.either(key, value)),
     }
     return made.get(head)
 

@@ -25,8 +25,10 @@ from .kinds import (
 from .outer_call import Call
 
 _SAME_ITEMS = {"filter", "inspect", "inspect_debug", "redistribute", "filter_value", "raises", "merge"}
-_AS_BYTEWAXS = {*("map", "flat_map", "filter", "filter_map", "key_on", "stateful_map", "stateful_flat_map")}
-"""Steps of the runtime that call their callbacks as Bytewax's do, and give `oks` and `errs`."""
+_AS_BYTEWAXS = {
+    *("map", "flat_map", "filter", "filter_map", "key_on", "branch", "stateful_map", "stateful_flat_map")
+}
+"""Steps of the runtime that call their callbacks as Bytewax's do, and give `errs` besides."""
 _WITH_STATE = ("stateful", "enrich", "fold", "reduce", "inspect")
 
 

@@ -179,6 +179,8 @@ def _check_kind(name: str, argument: str, value: object) -> None:
         return
     if kind is Stream and isinstance(value, Split):
         hint = f"It has two streams: pass .{'errs' if argument == 'errs' else 'oks'} of it."
+    elif kind is Stream and isinstance(getattr(value, "trues", None), Stream):
+        hint = f"It has several streams: pass .{'errs' if argument == 'errs' else 'trues or .falses'} of it."
     elif kind is Stream and isinstance(getattr(value, "down", None), Stream):
         hint = f"It has several streams: pass .{'errs' if argument == 'errs' else 'down'} of it."
     elif argument == "topic" and isinstance(getattr(value, "topic", None), Topic):

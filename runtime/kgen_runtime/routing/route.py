@@ -10,7 +10,7 @@ from bytewax.dataflow import Dataflow, Operator, Stream, operator
 from bytewax.operators.windowing import EventClock
 
 from .. import windowing
-from .._bytewax import inputs, late_streams, operator_class, walk
+from .._bytewax import inputs, late_streams, operator_class, outer_scope, walk
 from ..consumer.source import source
 from ..errors import FlowError
 from ..flow.argument_checks import check_policies, checked
@@ -55,6 +55,28 @@ def route(step_id: str, *errs: Stream[Failure], policy: Policy | Sequence[Policy
     policies: list[Policy] = policies_in_force(check_policies(policy, "rt.route: policy="))
     _arm([guard for each in errs if (guard := guard_of(each)) is not None], errs[0].flow(), policies)
     build_all(policies, op.merge("merge", *errs))
+
+
+@checked
+def route_rest(step_id: str, flow: Dataflow, *, policy: Policy | Sequence[Policy]) -> None:
+    """`route` of all streams of failures of the flow that nothing reads yet: of every step so far, those of
+    `rt.sink` and `rt.late` among them. What else a flow has to read, late messages of windows, `check` names.
+
+    Call it once, after the steps and ahead of `check`. It gives the same step as `route` with these streams
+    written out, so one may take the place of the other in a flow that has a recovery folder.
+
+    Raises `FlowError` if there is no such stream, and without a policy.
+    """
+    steps = list(walk(flow))
+    read = {stream for step in steps for stream in inputs(step)}
+    unread = [stream for stream in _failures(steps) if stream not in read]
+    if not unread:
+        raise FlowError(
+            f"rt.route_rest: flow {flow.flow_id} has no failures that nothing reads",
+            hint="Call it after the steps whose failures it is to route, and once in a flow.",
+        )
+    scope = outer_scope(flow)
+    route(step_id, *(Stream(stream, scope) for stream in unread), policy=policy)
 
 
 def _arm(guards: Sequence[Guard], flow: Dataflow, policies: Sequence[Policy]) -> None:

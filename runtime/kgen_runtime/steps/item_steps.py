@@ -8,14 +8,25 @@ function is called again for the messages of an epoch that is repeated, it shoul
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Callable, Final, TypeVar  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
+from dataclasses import dataclass
+from typing import (  # noqa: UP035 - on Python 3.10 Bytewax takes the other Callable for a class
+    Any,
+    Callable,
+    Final,
+    Generic,
+    TypeGuard,
+    TypeVar,
+    overload,
+)
 
 import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 
 from ..flow.argument_checks import check_function, checked
+from ..flow.batch import Batch
 from ..flow.guards import LEFT_OUT, Guard, ItemWork, WrongReturn
 from ..flow.split import Split, split
+from ..messages import Failure
 from ..reporting.call_site import note_step
 
 X = TypeVar("X")
@@ -114,7 +125,60 @@ def key_on(step_id: str, up: Stream[X], key: Callable[[X], str]) -> Split[tuple[
     return _step(step_id, up, act, key)
 
 
-STEPS: Final[list[Any]] = [map, flat_map, filter, filter_map, key_on]
+@dataclass(frozen=True)
+class Branch(Generic[X, Y]):
+    """Three streams: `trues` and `falses`, as of `op.branch`, and `errs` with what failed and why. Something
+    has to read `errs`: see `rt.route` and `rt.check`.
+    """
+
+    trues: Stream[X]
+    falses: Stream[Y]
+    errs: Stream[Failure]
+
+
+@overload
+def branch(step_id: str, up: Stream[X], predicate: Callable[[X], TypeGuard[Y]]) -> Branch[Y, X]: ...
+
+
+@overload
+def branch(step_id: str, up: Stream[X], predicate: Callable[[X], bool]) -> Branch[X, X]: ...
+
+
+@checked
+@operator
+def branch(step_id: str, up: Stream[X], predicate: Callable[[X], Any]) -> Branch[Any, Any]:
+    """`op.branch` with `errs`: the items for which `predicate` returns True are in `trues`, those for which
+    it returns False in `falses`. A `TypeGuard` gives `trues` its type.
+
+    What it raises, and an item for which it returns something else, goes to `errs`.
+    """
+    note_step(step_id)
+    check_function("rt.branch", "predicate", predicate)
+
+    def act(item: X) -> tuple[bool, X]:
+        side = predicate(item)
+        if side is not True and side is not False:
+            raise WrongReturn(predicate, "a bool", side)
+        return side, item
+
+    guard = Guard(step_id, ItemWork(act, predicate))
+    batches = op.flat_map_batch("items", up, lambda items: [guard.batch(items)])
+    made: Branch[X, X] = Branch(
+        op.flat_map_batch("trues", batches, lambda batches: _side(batches, wanted=True)),
+        op.flat_map_batch("falses", batches, lambda batches: _side(batches, wanted=False)),
+        op.flat_map_batch(
+            "errs", batches, lambda batches: [each for batch in batches for each in batch.errs]
+        ),
+    )
+    guard.feeds(made.errs, batches)
+    return made
+
+
+def _side(batches: list[Batch[tuple[bool, X]]], *, wanted: bool) -> list[X]:
+    return [item for batch in batches for side, item in batch.oks if side is wanted]
+
+
+STEPS: Final[list[Any]] = [map, flat_map, filter, filter_map, key_on, branch]
 
 
 def _step(

@@ -8,12 +8,14 @@ from typing import Any, Final, TypeVar, cast
 
 from confluent_kafka import Consumer, Producer
 
+from ..consumer.columns import from_messages
+from ..consumer.decoding import BatchDecoder
 from ..consumer.kafka_source import KafkaSource
-from ..errors import ConfigError
+from ..errors import ConfigError, KgenError
 from ..flow.argument_checks import checked
 from ..flow.topic import Topic
 from ..kafka.connection import BrokerTopicSettings, Kafka, NewTopic, TopicFound
-from ..messages import RawMessage
+from ..messages import Message, RawMessage
 from ..producer.exactly_once import GROUP_PREFIX
 from ..reporting.call_site import step_line
 from ..routing.dead_letter_headers import PREFIXES
@@ -21,6 +23,7 @@ from ..serde.schema_store import SchemaStore
 from .memory_clients import MemoryConsumer, MemoryProducer, MemoryTransactions, in_partitions
 from .memory_inputs import checked_inputs, encoded_inputs, one_line
 
+K = TypeVar("K")
 V = TypeVar("V")
 
 _PREFIXES: Final = tuple(PREFIXES.values())
@@ -31,7 +34,8 @@ class Memory(Kafka):
 
     Sources read `inputs` and end there: for each topic a list of values (`Click(...)`), of messages
     (`rt.Message(key, value)`, value None for a tombstone) or of bytes (`rt.RawMessage`), mixed as you like.
-    What flows write is in `produced`, by topic name; `values(topic)` gives it as values. Partition and offset
+    What flows write is in `produced`, by topic name, byte for byte; `messages(topic)` gives it as messages
+    with typed keys and values, `values(topic)` as values. Partition and offset
     of an input message are used where given, else it is the next of partition 0. Reading needs no recovery; a
     stored position works as on a broker.
 
@@ -63,12 +67,23 @@ class Memory(Kafka):
         decoder = topic.value.decoder(self.store, "value")
         decoded = decoder.decode_many([m.value for m in written], [m.headers for m in written])
         if decoded.errors:
-            index, error = min(decoded.errors.items())
-            raise ConfigError(
-                f"message {index} of topic {topic.name} is not of the topic's type: {one_line(error)}",
-                hint="Was it written with another rt.Topic of this name?",
-            )
+            raise _wrong_type(topic.name, *min(decoded.errors.items()))
         return decoded.values
+
+    @checked
+    def messages(self, topic: Topic[K, V]) -> list[Message[K, V]]:
+        """The messages that flows wrote to a topic, as `rt.read` would give them: key and value decoded, with
+        partition, offset, timestamp and headers, in the order of writing. Empty where nothing was written.
+        Dead letters are in `dead_letters`.
+
+        Raises `ConfigError` for what is not of the topic's types.
+        """
+        written = [m for m in self.produced.get(topic.name, []) if not _is_dead_letter(m)]
+        decoder = BatchDecoder("testing.Memory.messages", topic, self)
+        messages, undecodable = decoder.decode_all(from_messages(written, topic.name))
+        for index, why in sorted(undecodable.items())[:1]:
+            raise _wrong_type(topic.name, index, why.error)
+        return messages
 
     @property
     def dead_letters(self) -> list[RawMessage]:
@@ -131,6 +146,13 @@ class Memory(Kafka):
     def topic_settings(self, topic: str) -> BrokerTopicSettings:
         """There are no limits."""
         return BrokerTopicSettings()
+
+
+def _wrong_type(topic: str, index: int, error: KgenError) -> ConfigError:
+    return ConfigError(
+        f"message {index} of topic {topic} is not of the topic's type: {one_line(error)}",
+        hint="Was it written with another rt.Topic of this name?",
+    )
 
 
 def _is_dead_letter(message: RawMessage) -> bool:

@@ -289,7 +289,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert out == (ROOT / "tests" / "golden" / "orders_flow.mmd").read_text()
     file = tmp_path / "flow.svg"
     out, _ = called("-o", str(file))
-    assert out == f"{file}: 11 nodes, 12 edges\n"
+    assert out == f"{file}: 11 nodes, 13 edges\n"
     assert ET.parse(file).getroot().tag.endswith("svg")
     out, _ = called("--json", "-o", str(tmp_path / "flow.mmd"))
     assert json.loads(out)["picture"] == str(tmp_path / "flow.mmd")

@@ -48,6 +48,28 @@ def test_step_ids(orders: rt.Topic[str, str], out: rt.Topic[str, str]) -> None:
     assert stateful <= set(step_ids(flow.substeps))
 
 
+def test_step_ids_of_route_rest_are_those_of_route(
+    orders: rt.Topic[str, str], out: rt.Topic[str, str]
+) -> None:
+    """One may take the place of the other in a flow that has a recovery folder."""
+
+    def ids(*, rest: bool) -> list[str]:
+        kafka = testing.Memory()
+        flow = Dataflow("flow")
+        read = rt.source("read", flow, orders, kafka)
+        keyed = rt.key_on("key", read.oks, lambda message: message.key_or_reject())
+        counted = rt.stateful_map("count", keyed.oks, lambda n, message: ((n or 0) + 1, message))
+        unsent = rt.sink("out", op.key_rm("rm", counted.oks), out, kafka)
+        policy = (rt.Log(), rt.DeadLetter("a", kafka))
+        if rest:
+            rt.route_rest("errs", flow, policy=policy)
+        else:
+            rt.route("errs", read.errs, keyed.errs, counted.errs, unsent, policy=policy)
+        return list(step_ids(rt.check(flow).substeps))
+
+    assert ids(rest=True) == ids(rest=False)
+
+
 def test_step_ids_of_steps_with_state() -> None:
     flow = Dataflow("flow")
     up: Stream[Any] = op.input("in", flow, TestingSource([]))

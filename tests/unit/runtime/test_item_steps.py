@@ -5,6 +5,7 @@ where it does not.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import bytewax.operators as op
@@ -22,6 +23,17 @@ from kgen_runtime import testing
 from kgen_runtime.errors import causes
 from kgen_runtime.flow.guards import guard_of
 
+
+def trues(step_id: str, up: Stream[Any], predicate: Any) -> rt.Split[Any]:
+    branch = rt.branch(step_id, up, predicate)
+    return rt.Split(branch.trues, branch.errs)
+
+
+def falses(step_id: str, up: Stream[Any], predicate: Any) -> rt.Split[Any]:
+    branch = rt.branch(step_id, up, predicate)
+    return rt.Split(branch.falses, branch.errs)
+
+
 Step = Callable[..., rt.Split[Any]]
 GOOD: dict[str, tuple[Step, Callable[[Any], Any]]] = {
     "map": (rt.map, lambda item: item),
@@ -29,7 +41,14 @@ GOOD: dict[str, tuple[Step, Callable[[Any], Any]]] = {
     "filter": (rt.filter, lambda item: True),
     "filter_map": (rt.filter_map, lambda item: item),
     "key_on": (rt.key_on, lambda item: "k"),
+    "trues": (trues, lambda item: True),
+    "falses": (falses, lambda item: False),
 }
+
+
+NAMES = {"trues": "branch", "falses": "branch"}
+ORDERS = rt.Topic("orders", key=rt.StringSerde(), value=rt.StringSerde())
+LONG = rt.Topic("long", key=rt.StringSerde(), value=rt.StringSerde())
 
 
 def message(value: str | None, offset: int = 2) -> rt.Message[str, str]:
@@ -135,7 +154,7 @@ class Awaited:
 def test_async_functions_are_refused(name: str, function: Any) -> None:
     flow = Dataflow("flow")
     up = op.input("in", flow, TestingSource([1]))
-    with pytest.raises(rt.FlowError, match=f"rt.{name}: .* is async") as raised:
+    with pytest.raises(rt.FlowError, match=f"rt.{NAMES.get(name, name)}: .* is async") as raised:
         GOOD[name][0]("step", up, function)
     assert raised.value.hint == "Pass a function without async."
     assert "test_item_steps.py" in (raised.value.where or "")
@@ -145,7 +164,7 @@ def test_async_functions_are_refused(name: str, function: Any) -> None:
 def test_what_cannot_be_called_is_refused(name: str) -> None:
     flow = Dataflow("flow")
     up = op.input("in", flow, TestingSource([1]))
-    with pytest.raises(rt.FlowError, match=f"rt.{name}: .* is 'value', not a function"):
+    with pytest.raises(rt.FlowError, match=f"rt.{NAMES.get(name, name)}: .* is 'value', not a function"):
         GOOD[name][0]("step", up, "value")
 
 
@@ -174,6 +193,7 @@ def wrong(item: Any) -> Any:
     ("name", "texts"),
     [
         ("filter", ["wrong returned int, not a bool", "wrong returned NoneType, not a bool"]),
+        ("trues", ["wrong returned int, not a bool", "wrong returned NoneType, not a bool"]),
         ("key_on", ["wrong returned int, not a str", "wrong returned NoneType, not a str"]),
         ("flat_map", ["wrong returned int, not something to iterate over"]),
     ],
@@ -302,6 +322,57 @@ def test_flat_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[A
 @given(ITEMS, answers(st.booleans()))
 def test_filter_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.filter, items, made.__getitem__) == (of_bytewax(op.filter, items, made.__getitem__), [])
+
+
+@settings(max_examples=25, deadline=None)
+@given(ITEMS, answers(st.booleans()))
+def test_branch_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
+    assert through(trues, items, made.__getitem__) == (
+        of_bytewax(lambda *given: op.branch(*given).trues, items, made.__getitem__),
+        [],
+    )
+    assert through(falses, items, made.__getitem__) == (
+        of_bytewax(lambda *given: op.branch(*given).falses, items, made.__getitem__),
+        [],
+    )
+
+
+def test_a_branch_is_tried_again_and_its_items_go_to_their_side() -> None:
+    tried: list[str] = []
+
+    def long(item: rt.Message[str, str]) -> bool:
+        text = item.value_or_reject()
+        tried.append(text)
+        if text == "later" and tried.count(text) == 1:
+            raise ConnectionError
+        return len(text) > 3
+
+    kafka = testing.Memory({ORDERS: ["a", "later", "long", "b", rt.Message("k", None)]})
+    flow = Dataflow("flow")
+    read = rt.source("in", flow, ORDERS, kafka)
+    branch = rt.branch("long", read.oks, long)
+    other = rt.Topic("short", key=ORDERS.key, value=ORDERS.value)
+    short = rt.sink("short", branch.falses, other, kafka, delivery="exactly-once")
+    unsent = rt.sink("out", branch.trues, LONG, kafka, delivery="exactly-once")
+    policy = rt.Retry(3, timedelta(milliseconds=1), on=(ConnectionError,), then=rt.DeadLetter("dlq", kafka))
+    rt.route("errs", read.errs, branch.errs, short, unsent, policy=policy)
+    testing.run(rt.check(flow))
+    assert sorted(m.value_or_reject() for m in kafka.messages(LONG)) == ["later", "long"]
+    assert [m.value for m in kafka.produced["short"]] == [b"a", b"b"]
+    assert [dict(m.headers)["__kgen.error.message"] for m in kafka.dead_letters] == [
+        b"the message is a tombstone"
+    ]
+
+
+def test_a_branch_given_as_a_stream_is_a_clear_error() -> None:
+    flow = Dataflow("flow")
+    up: Stream[Any] = op.input("in", flow, TestingSource([]))
+    branch: Any = rt.branch("step", up, bool)
+    with pytest.raises(rt.FlowError) as caught:
+        rt.map("other", branch, str)
+    assert caught.value.hint == "It has several streams: pass .trues or .falses of it."
+    with pytest.raises(rt.FlowError, match=r"nothing reads the failures of flow\.step"):
+        rt.check(flow)
 
 
 @settings(max_examples=50, deadline=None)

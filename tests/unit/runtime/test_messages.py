@@ -158,3 +158,13 @@ def test_a_part_of_a_batch_is_the_same_as_in_it(orders: rt.Topic[str, str]) -> N
     assert {(each.stage, each.original.value) for each in first.errs + last.errs} == {
         (rt.Stage.FRAMING, b"v")
     }
+
+
+def test_a_key_and_a_value_that_have_to_be_there() -> None:
+    full: rt.Message[str, int] = rt.Message("", 0)
+    assert (full.key_or_reject(), full.value_or_reject()) == ("", 0)
+    empty: rt.Message[str, int] = rt.Message()
+    with pytest.raises(rt.Reject, match="no key"):
+        empty.key_or_reject()
+    with pytest.raises(rt.Reject, match="tombstone"):
+        empty.value_or_reject()

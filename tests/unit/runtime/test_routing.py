@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow, Stream, operator
+from bytewax.operators.windowing import EventClock, SessionWindower
 from bytewax.testing import TestingSource
 from confluent_kafka import KafkaError
 
@@ -215,3 +217,79 @@ def test_check_looks_into_operators_of_the_user(orders: rt.Topic[str, str]) -> N
     mine("mine", read.oks)
     with pytest.raises(rt.FlowError, match=r"flow\.mine\.inner"):
         rt.check(flow)
+
+
+TEXTS = rt.Topic("texts", key=rt.StringSerde(), value=rt.StringSerde())
+
+
+@operator
+def _halved(step_id: str, up: Stream[rt.Message[str, str]]) -> Stream[rt.Message[str, str]]:
+    """A step of the user's own, which gives no failures out."""
+    return rt.map_value("half", up, lambda text: str(1 // int(text))).oks
+
+
+def test_the_rest_is_all_that_nothing_reads_also_inside_steps_of_the_users() -> None:
+    kafka = testing.Memory({TEXTS: [raw(b"\xff"), rt.Message("k", "x"), "0", "1"]})
+    flow = Dataflow("flow")
+    read = rt.source("read", flow, TEXTS, kafka)
+    rt.route("framing", read.errs, policy=rt.DeadLetter("undecodable", kafka))
+    keyed = rt.key_on("key", _halved("halved", read.oks), lambda message: message.key_or_reject())
+    op.inspect("show", keyed.oks)
+    rt.route_rest("errs", flow, policy=rt.DeadLetter("dlq", kafka))
+    testing.run(rt.check(flow))
+    assert [m.value for m in kafka.produced["undecodable"]] == [b"\xff"]
+    steps = [dict(m.headers)["__kgen.error.step"] for m in kafka.produced["dlq"]]
+    assert steps == [b"flow.halved.half", b"flow.halved.half", b"flow.key"]
+
+
+def test_what_is_built_after_the_rest_is_still_asked_for() -> None:
+    kafka = testing.Memory({TEXTS: []})
+    flow = Dataflow("flow")
+    read = rt.source("read", flow, TEXTS, kafka)
+    rt.route_rest("errs", flow, policy=rt.Drop())
+    rt.sink("out", read.oks, rt.Topic("out", key=TEXTS.key, value=TEXTS.value), kafka)
+    with pytest.raises(rt.FlowError, match=r"nothing reads the failures of flow\.out"):
+        rt.check(flow)
+
+
+def test_late_messages_are_not_the_rest() -> None:
+    """They are no failures until `rt.late` makes them such."""
+    flow = Dataflow("flow")
+    read = rt.source("read", flow, TEXTS, testing.Memory({TEXTS: []}))
+    keyed = rt.key_on("key", read.oks, lambda message: message.key_or_reject())
+    clock = EventClock(lambda message: datetime.now(timezone.utc), timedelta(0))
+    windower = SessionWindower(gap=timedelta(minutes=1))
+    made = rt.windowing.collect_window("window", keyed.oks, clock, windower)
+    rt.route_rest("errs", flow, policy=rt.Drop())
+    with pytest.raises(rt.FlowError, match=r"nothing reads what comes too late for flow\.window"):
+        rt.check(flow)
+    rt.late("too_late", made.late)
+    rt.route_rest("late", flow, policy=rt.Drop())
+    rt.check(flow)
+
+
+def test_the_rest_of_a_flow_without_any_is_a_mistake() -> None:
+    flow = Dataflow("flow")
+    with pytest.raises(rt.FlowError, match="flow flow has no failures that nothing reads") as caught:
+        rt.route_rest("errs", flow, policy=rt.Drop())
+    assert "test_routing.py:" in (caught.value.where or "")
+
+
+def test_the_rest_is_tried_again_as_streams_by_name_are() -> None:
+    """A policy finds the steps that feed it."""
+    tried: list[str] = []
+
+    def flaky(text: str) -> str:
+        tried.append(text)
+        if tried.count(text) < 3:
+            raise ConnectionError
+        return text
+
+    kafka = testing.Memory({TEXTS: ["a"]})
+    flow = Dataflow("flow")
+    read = rt.source("read", flow, TEXTS, kafka)
+    made = rt.map_value("flaky", read.oks, flaky)
+    rt.sink("out", made.oks, rt.Topic("out", key=TEXTS.key, value=TEXTS.value), kafka)
+    rt.route_rest("errs", flow, policy=rt.Retry(3, timedelta(milliseconds=1), then=rt.Crash()))
+    testing.run(rt.check(flow))
+    assert [m.value for m in kafka.produced["out"]] == [b"a"]

@@ -118,6 +118,32 @@ def test_values_and_messages_are_inputs_and_come_back_as_values() -> None:
     assert (first.key, second.key, second.timestamp, second.headers) == (None, b"k", 5, (("h", b"1"),))
 
 
+def test_messages_come_back_typed() -> None:
+    """As a reader of the topic would have them."""
+    bad = rt.RawMessage(key=b"k", value=b"?", topic="orders")
+    given = rt.Message("k", Order(id="2"), timestamp=5, headers=(("h", b"1"),))
+    kafka = testing.Memory({TOPIC: [Order(id="1", n=1), given, bad, rt.Message("k", None)]})
+    testing.run(echo(kafka))
+    first, second, third = kafka.messages(OUT)
+    assert (first.key, first.value, first.topic, first.offset) == (None, Order(id="1", n=1), "out", 0)
+    assert (second.key_or_reject(), second.value_or_reject()) == ("k", Order(id="2"))
+    assert (second.timestamp, second.headers, second.value_schema_id) == (5, (("h", b"1"),), 9)
+    assert (third.key, third.value) == ("k", None)
+    assert kafka.messages(TOPIC) == []
+    dlq = rt.Topic("orders.dlq", key=rt.StringSerde(), value=rt.BytesSerde())
+    assert kafka.messages(dlq) == []
+
+
+@pytest.mark.parametrize("part", ["key", "value"])
+def test_messages_of_another_type_are_a_clear_error(part: str) -> None:
+    kafka = testing.Memory({TOPIC: [rt.Message("kkkk", Order(id="12"))]})
+    testing.run(echo(kafka))
+    serdes: dict[str, Any] = {"key": OUT.key, "value": OUT.value, part: rt.LongSerde()}
+    with pytest.raises(rt.ConfigError, match="message 0 of topic out is not of the topic's type") as caught:
+        kafka.messages(rt.Topic("out", **serdes))
+    assert "test_testing.py:" in (caught.value.where or "")
+
+
 def test_tombstones_and_bytes_stand_beside_values() -> None:
     bad = rt.RawMessage(key=b"k", value=b"?", topic="orders")
     kafka = testing.Memory({TOPIC: [rt.Message("k", None), Order(id="1"), bad]})

@@ -51,7 +51,7 @@ def build(kafka: rt.Kafka, stop: rt.Stop = "never") -> Dataflow:
     """The dataflow, on the given broker."""
     flow = Dataflow("clicks")
     read = rt.source("clicks", flow, clicks.topic, kafka, stop=stop)
-    by_visitor = rt.key_on("by_visitor", read.oks, lambda message: message.key or "")
+    by_visitor = rt.key_on("by_visitor", read.oks, lambda message: message.key_or_reject())
     visits = rt.windowing.collect_window(
         "visits", by_visitor.oks, EventClock(opened_at, WAIT), SessionWindower(PAUSE)
     )

@@ -26,14 +26,12 @@ Pair: TypeAlias = "tuple[str, tuple[int, tuple[Login | None, Payment | None]]]"
 
 def account(message: Login | Payment) -> str:
     """Both topics are keyed by account."""
-    return message.key or ""
+    return message.key_or_reject()
 
 
 def happened_at(message: Login | Payment) -> datetime:
     """Event time, of either topic."""
-    if message.value is None:
-        raise rt.Reject("a message without a value")
-    return message.value.at
+    return message.value_or_reject().at
 
 
 def fraud(item: Pair) -> rt.Message[str, frauds.Fraud] | None:

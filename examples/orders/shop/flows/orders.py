@@ -54,7 +54,7 @@ def handle(order: orders.Order) -> enriched_orders.EnrichedOrder:
 
 def customer(message: rt.Message[str, enriched_orders.EnrichedOrder]) -> str:
     """Orders are keyed by customer."""
-    return message.key or ""
+    return message.key_or_reject()
 
 
 def count(
@@ -75,11 +75,12 @@ def build(kafka: rt.Kafka) -> Dataflow:
     read = rt.source("orders", flow, orders.topic, kafka)
     kept = op.filter("wanted", read.oks, wanted)
     handled = rt.map_value("handle", kept, handle)
-    by_customer = op.key_on("by_customer", handled.oks, customer)
-    counted = op.stateful_map("count", by_customer, count)
+    by_customer = rt.key_on("by_customer", handled.oks, customer)
+    counted = op.stateful_map("count", by_customer.oks, count)
     out = op.key_rm("out", counted)
     unsent = rt.sink("enriched", out, enriched_orders.topic, kafka)
-    rt.route("errs", read.errs, handled.errs, unsent, policy=rt.DeadLetter(DEAD_LETTERS, kafka))
+    failed = [read.errs, handled.errs, by_customer.errs, unsent]
+    rt.route("errs", *failed, policy=rt.DeadLetter(DEAD_LETTERS, kafka))
     return rt.check(flow)
 
 
