@@ -33,6 +33,7 @@ from .errors import (
     SchemaError,
     SerdeError,
     SourceError,
+    UnexpectedTypeError,
     UnknownSchema,
     ValidationError,
 )
@@ -179,6 +180,7 @@ __all__ = [
     "TimestampOrder",
     "Tombstone",
     "Topic",
+    "UnexpectedTypeError",
     "UnknownSchema",
     "ValidationError",
     "VendoredSchemas",

@@ -11,6 +11,7 @@ KgenError                  what, where, hint; what the command line prints
 │   └── UnknownSchema      the registry does not know this id, subject or version: permanent
 ├── SerdeError             a message cannot be decoded or encoded
 │   ├── FramingError       the bytes do not begin with a known wire format
+│   ├── UnexpectedTypeError   the message is of a type that is not read here
 │   ├── DecodeError        the payload does not fit its writer schema
 │   ├── ValidationError    the payload decodes, but is not what its JSON Schema allows
 │   └── EncodeError        the value does not fit the schema
@@ -121,6 +122,12 @@ class SerdeError(KgenError):
 
 class FramingError(SerdeError):
     """The bytes do not begin with a known wire format."""
+
+
+class UnexpectedTypeError(SerdeError):
+    """The message is of a type that is not read here: another message of a Protobuf file, or a record that is
+    not among the types of its topic.
+    """
 
 
 class DecodeError(SerdeError):

@@ -214,6 +214,7 @@ class Stage(str, enum.Enum):
 
     FRAMING = "framing"
     UNKNOWN_SCHEMA = "unknown-schema"
+    UNEXPECTED_TYPE = "unexpected-type"
     DECODE = "decode"
     VALIDATE = "validate"
     PROCESS = "process"

@@ -43,7 +43,7 @@ from .codec import payload_functions
 MOST_IDS: Final = 50
 OTHER: Final = "other"
 
-_READ_STAGES: Final = frozenset({"framing", "unknown-schema", "decode", "validate"})
+_READ_STAGES: Final = frozenset({"framing", "unknown-schema", "unexpected-type", "decode", "validate"})
 _LAG_EVERY: Final = 1.0
 _SIZE: Final = payload_functions().total_size
 _BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)

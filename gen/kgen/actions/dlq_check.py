@@ -30,7 +30,8 @@ _MOST_BYTES: Final = 32 << 20
 _TEXT: Final = 300
 _MOST_GROUPS: Final = 100_000
 _DECODED: Final = frozenset(
-    stage.value for stage in (Stage.FRAMING, Stage.UNKNOWN_SCHEMA, Stage.DECODE, Stage.VALIDATE)
+    stage.value
+    for stage in (Stage.FRAMING, Stage.UNKNOWN_SCHEMA, Stage.UNEXPECTED_TYPE, Stage.DECODE, Stage.VALIDATE)
 )
 
 Outcome = Literal["pass", "fail", "unknown"]

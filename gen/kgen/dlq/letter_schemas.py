@@ -14,6 +14,7 @@ from kgen_runtime.serde import remote
 from kgen_runtime.serde.framing import GUID_SIZE, ID_SIZE, SchemaKey, split
 from kgen_runtime.serde.registry.client import RegistryClient
 from kgen_runtime.serde.schemas import Schemas
+from kgen_runtime.serde.writer_kinds import AVRO
 
 from ..errors import UnknownSchema
 from ..model.library import Library
@@ -94,10 +95,10 @@ def _of_registry(registry: RegistryClient, key: SchemaKey, subject: str) -> Sche
     if isinstance(key, int):
         if remote.type_by_id(registry, key, asked) == "JSON":
             return None
-        return remote.by_id(registry, key, asked)
+        return remote.by_id(registry, key, asked, AVRO)
     if remote.type_by_guid(registry, str(key), asked) == "JSON":
         return None
-    return remote.by_guid(registry, str(key), asked)[0]
+    return remote.by_guid(registry, str(key), asked, AVRO)[0]
 
 
 def _guid(version: SchemaVersion) -> uuid.UUID | None:

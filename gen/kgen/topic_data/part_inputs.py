@@ -29,6 +29,7 @@ from kgen_runtime.serde import (
 from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.json_validation import json_validator, require_validation
 from kgen_runtime.serde.schemas import WriterSchema
+from kgen_runtime.serde.writer_kinds import AVRO
 
 from ..errors import ConfigError, UnknownSchema
 from .part_formats import JSON, PLAIN, SCHEMA
@@ -207,7 +208,7 @@ def input_of_registry(store: SchemaStore, role: Role, topic: str) -> PartInput:
         raise RegistryError(f"{subject}: the answer is not in the form of a schema registry's")
     schemas = Schemas(subject, ())
     if answer.get("schemaType", "AVRO") != "JSON":
-        return AvroInput(AvroJsonWriter(remote.by_id(store.registry, id_, schemas)), id_)
+        return AvroInput(AvroJsonWriter(remote.by_id(store.registry, id_, schemas, AVRO)), id_)
     if answer.get("references"):
         raise ConfigError(
             f"{subject} refers to other schemas", hint="Make a project of it: kgen pull --subject " + subject

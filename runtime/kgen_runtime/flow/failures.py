@@ -18,6 +18,7 @@ from ..errors import (
     RegistryUnavailable,
     ResolutionError,
     RulesError,
+    UnexpectedTypeError,
     UnknownSchema,
     ValidationError,
     causes,
@@ -40,6 +41,7 @@ _TRANSIENT: Final = (RegistryUnavailable, DeliveryError)
 _STAGES: Final[tuple[tuple[type[Exception], Stage], ...]] = (
     (FramingError, Stage.FRAMING),
     (UnknownSchema, Stage.UNKNOWN_SCHEMA),
+    (UnexpectedTypeError, Stage.UNEXPECTED_TYPE),
     (DecodeError, Stage.DECODE),
     (ResolutionError, Stage.DECODE),
     (RulesError, Stage.DECODE),

@@ -22,7 +22,8 @@ _FORM: Final = 'rt.ByStage({"decode": rt.DeadLetter(...), "process": rt.Crash(),
 
 class ByStage(Policy):
     """Another policy, or several, for each stage that messages fail in: `framing`, `unknown-schema`,
-    `decode`, `validate`, `process`, `late`, `serialize`, `produce`, `oversize`; `*` is for those not named.
+    `unexpected-type`, `decode`, `validate`, `process`, `late`, `serialize`, `produce`, `oversize`; `*`
+    is for those not named.
 
     Ordering: failures of one stage keep theirs. Delivery: that of the policy of the stage.
 

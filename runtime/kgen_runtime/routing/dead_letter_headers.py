@@ -16,7 +16,9 @@ from .parked_keys import PARKED_BY
 
 Profile: TypeAlias = Callable[[Failure, RawMessage], Headers]
 
-_DESERIALIZATION: Final = frozenset({Stage.FRAMING, Stage.UNKNOWN_SCHEMA, Stage.DECODE, Stage.VALIDATE})
+_DESERIALIZATION: Final = frozenset(
+    {Stage.FRAMING, Stage.UNKNOWN_SCHEMA, Stage.UNEXPECTED_TYPE, Stage.DECODE, Stage.VALIDATE}
+)
 _UNKNOWN: Final = -1
 _INT, _LONG = struct.Struct(">i"), struct.Struct(">q")
 

@@ -26,8 +26,8 @@ _FRAME: Final = re.compile(r'  File "[^"\n]+", line \d+, in \S+')
 _HEAD: Final = "Traceback (most recent call last):"
 _NAMES: Final = re.compile(r"[^\[\]./]+")
 _MAP_KEY: Final = re.compile(r"\[(?:'[^']*'|\"[^\"]*\")\]")
-_SAYS_NOTHING: Final = frozenset({Stage.UNKNOWN_SCHEMA, Stage.OVERSIZE, Stage.PRODUCE})
-"""The texts of these are of ids, sizes and the broker's words."""
+_SAYS_NOTHING: Final = frozenset({Stage.UNKNOWN_SCHEMA, Stage.UNEXPECTED_TYPE, Stage.OVERSIZE, Stage.PRODUCE})
+"""The texts of these are of ids, sizes, names of types and the broker's words."""
 
 
 @dataclass(frozen=True, kw_only=True)

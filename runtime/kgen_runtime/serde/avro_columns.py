@@ -12,12 +12,14 @@ from ..codec.avro.json_encoding import dumps, to_json
 from ..codec.avro.schema.tree import Schema
 from ..errors import KgenError
 from ..messages import Headers
-from .avro_serde import AvroSerde, WriterCache, takes_null
+from .avro_serde import AvroSerde, takes_null
 from .base import Role
 from .encoded_null import null_refused
 from .frames import by_schema, only_id, tagged
 from .framing import HEADERS, ID_SIZE, SchemaKey
 from .schema_store import SchemaStore, Written
+from .writer_cache import WriterCache
+from .writer_kinds import AVRO
 
 
 class AvroColumns:
@@ -40,7 +42,9 @@ class AvroColumns:
         self._role = role
         self._header = HEADERS[role]
         self._nulls = self._made(self._reader)
-        self._appenders: WriterCache[Appender] = WriterCache(serde.schemas, store, self._appender)
+        self._appenders: WriterCache[Schema, Appender] = WriterCache(
+            serde.schemas, store, AVRO, self._appender
+        )
 
     def append(
         self,
@@ -103,7 +107,7 @@ class AvroColumns:
                     yield begin + first, begin + index, written[first]
                 first = index
 
-    def _appender(self, written: Written) -> Appender:
+    def _appender(self, written: Written[Schema]) -> Appender:
         return self._made(written.schema)
 
     def _made(self, schema: Schema) -> Appender:

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ..codec import Reader, Trailing, make_reader, make_writer
 from ..codec.avro.schema.tree import Schema, Union, branch_name
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..codec.ranges import OutOfRangeChoice, keeps_raw
-from ..errors import (
-    KgenError,
-    ResolutionError,
-    RulesError,
-    UnknownSchema,
-)
+from ..errors import KgenError
 from ..messages import Headers
 from ..state.registration import register
 from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .encoded_null import Null, check_null, without_null
 from .framed_encoder import FramedEncoder
 from .frames import by_schema, only_id, tagged
-from .framing import HEADERS, ID_SIZE, SchemaKey
+from .framing import HEADERS, ID_SIZE
 from .schema_store import SchemaStore, Written
 from .schemas import Schemas
+from .writer_cache import WriterCache
+from .writer_kinds import AVRO
 
 T = TypeVar("T")
-M = TypeVar("M")
 
 Classes: TypeAlias = Mapping[str, type[Any]]
-
-_MAX_READERS = 1_000
 
 
 class AvroSerde(Serde[T]):
@@ -93,7 +86,7 @@ class _AvroDecoder(Generic[T]):
         self._header = HEADERS[role]
         self._latest = serde.schemas.latest.parse()
         self._refuses_null = serde.null == "refuse" and takes_null(self._latest)
-        self._readers = WriterCache(serde.schemas, store, self._make_reader)
+        self._readers = WriterCache(serde.schemas, store, AVRO, self._make_reader)
 
     def decode_many(
         self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
@@ -130,7 +123,7 @@ class _AvroDecoder(Generic[T]):
         decoded = reader.decode_many(payloads, offset)
         return without_null(decoded, "AvroSerde") if self._refuses_null else decoded
 
-    def _make_reader(self, written: Written) -> Reader:
+    def _make_reader(self, written: Written[Schema]) -> Reader:
         return make_reader(
             written.schema,
             self._latest,
@@ -138,62 +131,6 @@ class _AvroDecoder(Generic[T]):
             trailing=self._trailing,
             out_of_range=self._out_of_range,
         )
-
-
-class WriterCache(Generic[M]):
-    """What was made for each schema that wrote a message of a subject, until the store's answers are to be
-    asked for again. `make` may raise `ResolutionError`, which is remembered too.
-    """
-
-    def __init__(self, schemas: Schemas, store: SchemaStore, make: Callable[[Written], M]) -> None:
-        self._schemas = schemas
-        self._store = store
-        self._make = make
-        self._made: dict[SchemaKey, tuple[M | KgenError, int | None]] = {}
-        self._recheck_at: float | None = None
-
-    def forget_old(self) -> None:
-        """Forget all, if it is time to ask again."""
-        if self._recheck_at is not None and self._store.clock() >= self._recheck_at:
-            self._made.clear()
-            self._recheck_at = None
-
-    def find(self, key: SchemaKey) -> tuple[M | KgenError, int | None]:
-        """What was made for a schema, or its error, and its id. Raises `RegistryUnavailable`."""
-        found = self._made.get(key)
-        return found if found is not None else self._find(key)
-
-    def _find(self, key: SchemaKey) -> tuple[M | KgenError, int | None]:
-        try:
-            written = self._written(key)
-        except (UnknownSchema, ResolutionError, RulesError) as error:
-            # Not kept here: the store remembers, and forgets in time. A copy has no traceback that holds the
-            # batch.
-            return copy.copy(error), key if isinstance(key, int) else None
-        if len(self._made) >= _MAX_READERS:
-            self._made.clear()
-        found = self._made[key] = (self._resolve(written, key), written.id)
-        if written.until is not None:
-            self._recheck_at = min(written.until, self._recheck_at or written.until)
-        return found
-
-    def _written(self, key: SchemaKey) -> Written:
-        if isinstance(key, int):
-            return self._store.writer(self._schemas, key)
-        return self._store.writer_by_guid(self._schemas, key)
-
-    def _resolve(self, written: Written, key: SchemaKey) -> M | KgenError:
-        try:
-            return self._make(written)
-        except ResolutionError as error:
-            kind = "id" if isinstance(key, int) else "GUID"
-            subject = f"{self._schemas.subject} version {self._schemas.latest.version}"
-            return ResolutionError(
-                f"what schema {kind} {key} wrote cannot be read as {subject}: {error.what}",
-                where=error.where,
-                hint=error.hint
-                or "If the subject has newer versions, `kgen pull` brings the classes up to date.",
-            )
 
 
 def takes_null(schema: Schema) -> bool:

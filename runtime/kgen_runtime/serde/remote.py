@@ -4,38 +4,41 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
-from ..codec.avro.schema.parser import parse
-from ..codec.avro.schema.tree import Schema
 from ..errors import RegistryError, RegistryUnavailable, ResolutionError, SchemaError, UnknownSchema
 from ..reporting.printable import printable
 from . import rules
+from .message_order import words_of
 from .registry.client import RegistryClient
 from .schemas import Schemas, WriterSchema
 from .subject_names import same, sibling
+from .writer_kinds import AVRO, WriterKind
+
+S = TypeVar("S")
 
 MAX_REFERENCES = 1000
 MAX_DEPTH = 64
 
 
-def by_id(client: RegistryClient, id_: int, schemas: Schemas) -> Schema:
-    """The schema with this id, in the registry context of the subject.
+def by_id(client: RegistryClient, id_: int, schemas: Schemas, kind: WriterKind[S]) -> S:
+    """What `kind` makes of the schema with this id, in the registry context of the subject.
 
     Raises `UnknownSchema`, `RegistryUnavailable`, `RegistryError`, `RulesError`, and `ResolutionError` where
-    it is not Avro.
+    it is of another language.
     """
     params = {"subject": schemas.subject} if schemas.context else None
     answer = client.get(f"/schemas/ids/{id_}", params)
-    return _schema(client, answer, f"schema id {id_}", schemas)
+    return _schema(client, answer, f"schema id {id_}", schemas, kind)
 
 
-def by_guid(client: RegistryClient, guid: str, schemas: Schemas) -> tuple[Schema, int | None]:
+def by_guid(client: RegistryClient, guid: str, schemas: Schemas, kind: WriterKind[S]) -> tuple[S, int | None]:
     """The schema with this GUID, and its id if the registry reports it. Raises as `by_id` does."""
     answer = _of_guid(client, guid)
     id_ = answer.get("id") if isinstance(answer, dict) else None
-    return _schema(client, answer, f"schema GUID {guid}", schemas), id_ if isinstance(id_, int) else None
+    schema = _schema(client, answer, f"schema GUID {guid}", schemas, kind)
+    return schema, id_ if isinstance(id_, int) else None
 
 
 def _of_guid(client: RegistryClient, guid: str) -> Any:
@@ -137,7 +140,7 @@ def _loaded(text: Any) -> Any:
 
 def _equal(client: RegistryClient, schemas: Schemas, path: str) -> Any:
     # A look-up by text needs the references as that registry names them, which are not known here.
-    is_equal = _equal_json if schemas.latest.type == "JSON" else _equal_avro
+    is_equal = _equal_avro if schemas.latest.type == "AVRO" else _equal_texts
     for version in _versions(client, path, schemas.latest.version):
         url = f"{path}/versions/{version}"
         answer = client.get(url)
@@ -151,18 +154,27 @@ def _equal(client: RegistryClient, schemas: Schemas, path: str) -> Any:
 
 
 def _equal_avro(client: RegistryClient, answer: Any, what: str, schemas: Schemas) -> bool:
-    return _schema(client, answer, what, schemas) == schemas.latest.parse()
+    return _schema(client, answer, what, schemas, AVRO) == schemas.latest.parse()
 
 
-def _equal_json(client: RegistryClient, answer: Any, what: str, schemas: Schemas) -> bool:
+def _equal_texts(client: RegistryClient, answer: Any, what: str, schemas: Schemas) -> bool:
     """Whether the text is that of the latest of `schemas`, and all it refers to are those it has."""
     latest = schemas.latest
-    if _type(answer) != "JSON" or _loaded(answer.get("schema")) != _loaded(latest.text):
+    form = _loaded if latest.type == "JSON" else _proto_words
+    if _type(answer) != latest.type or form(answer.get("schema")) != form(latest.text):
         return False
     rules.check(answer, what, schemas.rules)
-    found = [_loaded(text) for text in _references(client, answer, schemas.subject)]
-    wanted = [_loaded(text) for text in latest.references]
+    found = [form(text) for text in _references(client, answer, schemas.subject)]
+    wanted = [form(text) for text in latest.references]
     return all(text in found for text in wanted) and all(text in wanted for text in found)
+
+
+def _proto_words(text: Any) -> Any:
+    """What two .proto texts have in common that differ in space and comments alone."""
+    try:
+        return words_of(text)
+    except (TypeError, SchemaError):
+        return text
 
 
 def _versions(client: RegistryClient, path: str, likely: int) -> Iterator[int]:
@@ -174,19 +186,16 @@ def _versions(client: RegistryClient, path: str, likely: int) -> Iterator[int]:
     yield from (version for version in sorted(answer, reverse=True) if version != likely)
 
 
-def _schema(
-    client: RegistryClient, answer: Any, what: str, schemas: Schemas, parent: str | None = None
-) -> Schema:
-    """The schema of an answer; `parent` is the subject in whose context its references lie."""
+def _schema(client: RegistryClient, answer: Any, what: str, schemas: Schemas, kind: WriterKind[S]) -> S:
+    """The schema of an answer."""
     if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
         raise _strange(what)
-    kind = _type(answer)
-    if kind != "AVRO":
-        raise ResolutionError(f"{what} is of type {kind}, not Avro")
+    language = _type(answer)
+    if language != kind.language:
+        raise ResolutionError(f"{what} is of type {language}, not {kind.shown}")
     rules.check(answer, what, schemas.rules)
-    references = _references(client, answer, schemas.subject if parent is None else parent)
     try:
-        return parse(answer["schema"], references)
+        return kind.of_text(answer["schema"], lambda: _references(client, answer, schemas.subject))
     except SchemaError as error:
         where = None if error.where is None else printable(error.where)
         raise ResolutionError(f"{what} does not parse: {printable(error.what)}", where=where) from None

@@ -18,7 +18,9 @@ from . import remote
 from .cache import Cache
 from .registry.client import RegistryClient
 from .schemas import Schemas, WriterSchema
+from .writer_kinds import AVRO, WriterKind
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 log = logging.getLogger("kgen_runtime.serde")
@@ -34,10 +36,10 @@ _AGAIN = (0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class Written:
+class Written(Generic[S]):
     """The schema behind an id or GUID, the id where known, and when to ask again (None: this is final)."""
 
-    schema: Schema
+    schema: S
     id: int | None
     until: float | None = None
 
@@ -111,35 +113,46 @@ class SchemaStore:
         """
         return self.writer(schemas, id).schema
 
-    def writer(self, schemas: Schemas, id: int) -> Written:  # noqa: A002
+    def writer(self, schemas: Schemas, id: int) -> Written[Schema]:  # noqa: A002
         """As `get`, with the time when a schema that could not be checked should be asked for again."""
-        vendored = schemas.by_id(id)
-        registry = self.registry
-        if registry is None:
-            if vendored is None:
-                raise self._unlisted(f"unknown schema id {id}", schemas)
-            return Written(vendored.parse(), id)
-        if vendored is not None:
-            return self._checked(registry, schemas, vendored)
-        return Written(self._by_id(registry, schemas, id), id)
+        return self.written(schemas, id, AVRO)
 
-    def writer_by_guid(self, schemas: Schemas, guid: uuid.UUID) -> Written:
+    def writer_by_guid(self, schemas: Schemas, guid: uuid.UUID) -> Written[Schema]:
         """As `writer`, for a schema GUID.
 
         GUIDs are made from the schema, so a vendored one needs no check.
         """
+        return self.written(schemas, guid, AVRO)
+
+    def written(self, schemas: Schemas, key: int | uuid.UUID, kind: WriterKind[S]) -> Written[S]:
+        """What `kind` makes of the schema with an id or GUID. Raises as `get`: `ResolutionError` also for a
+        schema of another language.
+        """
+        if not isinstance(key, int):
+            return self._written_by_guid(schemas, key, kind)
+        vendored = schemas.by_id(key)
+        registry = self.registry
+        if registry is None:
+            if vendored is None:
+                raise self._unlisted(f"unknown schema id {key}", schemas)
+            return Written(kind.of_version(vendored), key)
+        if vendored is not None:
+            return self._checked(registry, schemas, vendored, kind)
+        return Written(self._by_id(registry, schemas, key, kind), key)
+
+    def _written_by_guid(self, schemas: Schemas, guid: uuid.UUID, kind: WriterKind[S]) -> Written[S]:
         text = str(guid)
         vendored = schemas.by_guid(text)
         if vendored is not None:
-            return Written(vendored.parse(), vendored.id)
+            return Written(kind.of_version(vendored), vendored.id)
         registry = self.registry
         if registry is None:
             raise self._unlisted(f"unknown schema GUID {text}", schemas)
 
-        def ask(client: RegistryClient) -> tuple[Schema, int | None]:
-            return remote.by_guid(client, text, schemas)
+        def ask(client: RegistryClient) -> tuple[S, int | None]:
+            return remote.by_guid(client, text, schemas, kind)
 
-        key = ("guid", schemas.rules, text)
+        key = ("guid", kind.language, schemas.rules, text)
         schema, id_ = self._once(key, lambda: self._insist(registry, schemas, f"schema GUID {text}", ask))
         return Written(schema, id_)
 
@@ -174,38 +187,40 @@ class SchemaStore:
             self._say("away", "vendored schema ids are used unchecked: %s", error.what)
             return latest.id, self._away()
 
-    def _checked(self, registry: RegistryClient, schemas: Schemas, vendored: WriterSchema) -> Written:
-        key = ("id", schemas.context, schemas.rules, vendored.id)
+    def _checked(
+        self, registry: RegistryClient, schemas: Schemas, vendored: WriterSchema, kind: WriterKind[S]
+    ) -> Written[S]:
+        key = ("id", kind.language, schemas.context, schemas.rules, vendored.id)
         try:
-            schema = self._once(key, lambda: remote.by_id(self._asker(registry), vendored.id, schemas))
+            schema = self._once(key, lambda: remote.by_id(self._asker(registry), vendored.id, schemas, kind))
         except UnknownSchema:
-            return self._unlisted_there(schemas, vendored)
+            return self._unlisted_there(schemas, vendored, kind)
         except RulesError:
             raise
         except RegistryError as error:
             if error.status == 404:
-                return self._unlisted_there(schemas, vendored)
+                return self._unlisted_there(schemas, vendored, kind)
             self._say("away", "vendored schemas are used unchecked: %s", error.what)
-            return Written(vendored.parse(), vendored.id, self._away())
-        if schema != vendored.parse():
+            return Written(kind.of_version(vendored), vendored.id, self._away())
+        if schema != kind.of_version(vendored):
             self._differs(schemas, vendored, "is another schema, which is used, in")
         return Written(schema, vendored.id)
 
-    def _unlisted_there(self, schemas: Schemas, vendored: WriterSchema) -> Written:
+    def _unlisted_there(self, schemas: Schemas, vendored: WriterSchema, kind: WriterKind[S]) -> Written[S]:
         """Deleted over there, or never registered: no other schema has the id, so nothing is read wrongly."""
         self._differs(schemas, vendored, "is not known to")
-        return Written(vendored.parse(), vendored.id, self.clock() + self._recheck_after)
+        return Written(kind.of_version(vendored), vendored.id, self.clock() + self._recheck_after)
 
     def _differs(self, schemas: Schemas, vendored: WriterSchema, how: str) -> None:
         message = "%s: schema id %d %s the registry at %s: was the code generated from another registry?"
         url = self.registry and self.registry.url
         self._say((schemas.subject, vendored.id), message, schemas.subject, vendored.id, how, url)
 
-    def _by_id(self, registry: RegistryClient, schemas: Schemas, id_: int) -> Schema:
-        def ask(client: RegistryClient) -> Schema:
-            return remote.by_id(client, id_, schemas)
+    def _by_id(self, registry: RegistryClient, schemas: Schemas, id_: int, kind: WriterKind[S]) -> S:
+        def ask(client: RegistryClient) -> S:
+            return remote.by_id(client, id_, schemas, kind)
 
-        key = ("id", schemas.context, schemas.rules, id_)
+        key = ("id", kind.language, schemas.context, schemas.rules, id_)
         try:
             return self._once(key, lambda: self._insist(registry, schemas, f"schema id {id_}", ask))
         except UnknownSchema as error:

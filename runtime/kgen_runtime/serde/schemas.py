@@ -11,10 +11,12 @@ from ..codec.avro.schema.tree import Schema
 from ..codec.json.schema.json_parser import parse_json_schema
 from ..codec.json.schema.json_tree import JsonSchema
 from ..errors import ResolutionError
+from .message_order import message_order
+from .message_scopes import MessageOrder
 from .rules import OnRules
 from .subject_names import context_of
 
-SchemaLanguage: TypeAlias = Literal["AVRO", "JSON"]
+SchemaLanguage: TypeAlias = Literal["AVRO", "JSON", "PROTOBUF"]
 """The language of a schema's text, as registries call it."""
 
 
@@ -23,7 +25,8 @@ class WriterSchema:
     """One version of a subject, as one registry knows it.
 
     `references` are the texts of the schemas it refers to (transitively), in dependency order; `names` what
-    the texts call them, one for each, in JSON Schema. `guid` is there where the registry has GUIDs.
+    the texts call them, one for each, in JSON Schema and Protobuf. `guid` is there where the registry has
+    GUIDs.
     """
 
     version: int
@@ -48,18 +51,26 @@ class WriterSchema:
             raise ResolutionError(f"version {self.version} is of type {self.type}, not JSON Schema")
         return _parse_json(self.text, self.references, self.names)
 
+    def parse_messages(self) -> MessageOrder:
+        """The messages that a Protobuf file defines. Raises as `parse_json` does."""
+        if self.type != "PROTOBUF":
+            raise ResolutionError(f"version {self.version} is of type {self.type}, not Protobuf")
+        return _parse_messages(self.text)
+
 
 @dataclass(frozen=True)
 class Schemas:
     """The known versions of a subject, ascending.
 
     The last one is the reader schema: the one the classes were generated from. `rules`: whether what has data
-    contract rules is refused, or read and written as if it had none.
+    contract rules is refused, or read and written as if it had none. `descriptor`: of Protobuf, the messages
+    of the latest version and of all that it imports, as the codec reads them.
     """
 
     subject: str
     versions: tuple[WriterSchema, ...]
     rules: OnRules = "refuse"
+    descriptor: str = ""
 
     @property
     def latest(self) -> WriterSchema:
@@ -85,6 +96,11 @@ class Schemas:
 @lru_cache(maxsize=1024)
 def _parse(text: str, references: tuple[str, ...]) -> Schema:
     return parse(text, references)
+
+
+@lru_cache(maxsize=1024)
+def _parse_messages(text: str) -> MessageOrder:
+    return message_order(text)
 
 
 @lru_cache(maxsize=1024)

@@ -16,7 +16,7 @@ from .rules import OnRules
 from .schemas import SchemaLanguage, Schemas, WriterSchema
 
 VendoredReference: TypeAlias = "tuple[str, int] | tuple[str, int, str]"
-"""A subject and a version; in JSON Schema also the name that the text uses for it."""
+"""A subject and a version; in JSON Schema and Protobuf also the name that the text uses for it."""
 
 
 @dataclass(frozen=True)
@@ -38,24 +38,37 @@ class VendoredVersion:
 @dataclass(frozen=True)
 class VendoredSubject:
     """A subject, its versions ascending, and their texts: one after the other with a NUL between them, as
-    zlib in base64. `rules`: see `Schemas`.
+    zlib in base64. `rules`: see `Schemas`. `descriptor`: see there as well, packed as the texts are.
     """
 
     subject: str
     versions: tuple[VendoredVersion, ...]
     packed: str
     rules: OnRules = "refuse"
+    descriptor: str = ""
 
     @cached_property
     def texts(self) -> dict[int, str]:
         """Version -> text. Raises `SchemaError` if they are damaged."""
+        texts = self._unpacked(self.packed).split("\0")
+        if len(texts) != len(self.versions):
+            raise self._damaged()
+        return {item.version: text for item, text in zip(self.versions, texts)}
+
+    @cached_property
+    def descriptor_text(self) -> str:
+        """The descriptor, unpacked; empty if there is none. Raises as `texts` does."""
+        return self._unpacked(self.descriptor) if self.descriptor else ""
+
+    def _unpacked(self, packed: str) -> str:
         try:
-            texts = zlib.decompress(b64decode(self.packed)).decode().split("\0")
-            return {item.version: text for item, text in zip(self.versions, texts, strict=True)}
+            return zlib.decompress(b64decode(packed)).decode()
         except (zlib.error, binascii.Error, ValueError):
-            raise SchemaError(
-                "the generated schemas are damaged", where=self.subject, hint="run `kgen pull --frozen`"
-            ) from None
+            raise self._damaged() from None
+
+    def _damaged(self) -> SchemaError:
+        what = "the generated schemas are damaged"
+        return SchemaError(what, where=self.subject, hint="run `kgen pull --frozen`")
 
 
 class VendoredSchemas:
@@ -72,7 +85,7 @@ class VendoredSchemas:
         found = self._subjects[subject]
         read = (item for item in found.versions if item.read and type in (None, item.type))
         versions = tuple(self._written(found, item) for item in read)
-        return Schemas(subject, versions, found.rules)
+        return Schemas(subject, versions, found.rules, found.descriptor_text)
 
     def register(self, subject: str, version: int, classes: Mapping[str, type[Any]]) -> None:
         """The classes of a version of a subject, by full name: `kgen_runtime.state` reads kept objects of
@@ -80,7 +93,7 @@ class VendoredSchemas:
         """
         found = self._subjects[subject]
         versions = tuple(self._written(found, item) for item in found.versions if item.version <= version)
-        register(Schemas(subject, versions, found.rules), classes)
+        register(Schemas(subject, versions, found.rules, found.descriptor_text), classes)
 
     def _written(self, subject: VendoredSubject, item: VendoredVersion) -> WriterSchema:
         needed = tuple(self._needed(item, set()))

@@ -26,6 +26,8 @@ def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
     A class that is known keeps the schema that it was first known by. One that pickles in a way of its own
     is left alone.
     """
+    if schemas.latest.type == "PROTOBUF":
+        return  # their objects pickle as dataclasses do
     if schemas.latest.type == "JSON":
         for place, cls in classes.items():
             _bindings.setdefault(cls, json_binding := JsonBinding(schemas, place, cls, classes))

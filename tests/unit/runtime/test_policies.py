@@ -173,7 +173,7 @@ def test_by_stage_composes_sequences_and_one_policy_for_several_stages() -> None
 
 def test_the_rest_needs_a_policy() -> None:
     with pytest.raises(
-        rt.FlowError, match="no policy for what fails in framing, unknown-schema, validate"
+        rt.FlowError, match="no policy for what fails in framing, unknown-schema, unexpected-type, validate"
     ) as e:
         rt.ByStage({stage.value: rt.Drop() for stage in (Stage.DECODE, Stage.PROCESS, Stage.LATE)})
     assert '"*"' in (e.value.hint or "")
