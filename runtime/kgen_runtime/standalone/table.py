@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..consumer.bounds import Start, check_batch_size
@@ -45,6 +46,7 @@ def read_table(
     stop: Until = "end",
     limit: int | None = None,
     partitions: Iterable[int] | None = None,
+    timeout: timedelta | None = None,
     columns: Sequence[str] | None = None,
     batch_size: int = 1000,
     on_failure: Callable[[Failure], None] | None = None,
@@ -60,7 +62,8 @@ def read_table(
 
     - `columns`: these alone, in this order; nothing is made of other fields, or of the key if it is not
     among them.
-    - `start`, `stop`, `limit`, `partitions`: as in `rt.read`, but a table ends, so `stop` is not None.
+    - `start`, `stop`, `limit`, `partitions`, `timeout`: as in `rt.read`, but a table ends, so `stop` is not
+    None.
     - `batch_size`: how many messages are fetched together, at most.
     - `on_failure`: is called with each message that cannot be decoded, or does not fit its columns; it has
     no row. Without it that message's error is raised; its `where` has topic, partition and offset.
@@ -77,6 +80,7 @@ def read_table(
         stop=stop,
         limit=limit,
         partitions=partitions,
+        timeout=timeout,
         columns=columns,
         batch_size=batch_size,
         on_failure=on_failure,
@@ -111,6 +115,7 @@ class RecordBatches:
         stop: Until = "end",
         limit: int | None = None,
         partitions: Iterable[int] | None = None,
+        timeout: timedelta | None = None,
         columns: Sequence[str] | None = None,
         batch_size: int = 1000,
         on_failure: Callable[[Failure], None] | None = None,
@@ -146,6 +151,7 @@ class RecordBatches:
             stop=stop,
             partitions=partitions,
             batch_size=batch_size if not limit else min(batch_size, limit),
+            timeout=timeout,
             function=function,
         )
 

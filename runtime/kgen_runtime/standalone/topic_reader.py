@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Generator, Iterable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from ..consumer.bounds import Start, check_batch_size
@@ -32,6 +33,7 @@ def read(
     stop: Until = "end",
     limit: int | None = None,
     partitions: Iterable[int] | None = None,
+    timeout: timedelta | None = None,
     batch_size: int = 100,
     on_failure: Callable[[Failure], None] | None = None,
 ) -> Generator[Message[K, V], None, None]:
@@ -44,6 +46,8 @@ def read(
     since the epoch), or `{partition: offset}`.
     - `stop`: `end` (as it is when reading begins), None (never: follow the topic), a time, or
     `{partition: offset}` to stop before. A time or an offset that is not there yet is waited for.
+    - `timeout`: how long to wait for a message, at most, while `stop` is not reached; then `SourceError` is
+    raised. None waits at the end of the topic without a bound, and logs a line that says for what.
     - `limit`: end after so many messages; failures do not count.
     - `partitions`: read these alone.
     - `batch_size`: how many messages are decoded together, at most.
@@ -55,8 +59,8 @@ def read(
     thread at a time, and in the process that made it.
 
     Raises `FlowError` for invalid arguments, `ConfigError`, `SourceError` if the topic is absent or cannot be
-    read, or nothing came for a minute where messages must follow, and `RegistryUnavailable` if a schema is
-    not known here and the registry does not answer.
+    read, if no message came within `timeout`, or for a minute where messages must follow, and
+    `RegistryUnavailable` if a schema is not known here and the registry does not answer.
     """
     check_topic_and_kafka(_STEP, topic, kafka)
     check_limit(limit)
@@ -65,7 +69,15 @@ def read(
         raise FlowError(f"{_STEP}: on_failure is {shown(on_failure)}, not a function")
     decoder = BatchDecoder(_STEP, topic, kafka)
     size = batch_size if not limit else min(batch_size, limit)
-    rows = TopicRows(topic.name, kafka, start=start, stop=stop, partitions=partitions, batch_size=size)
+    rows = TopicRows(
+        topic.name,
+        kafka,
+        start=start,
+        stop=stop,
+        partitions=partitions,
+        batch_size=size,
+        timeout=timeout,
+    )
     messages = _messages(rows, decoder, limit, on_failure)
     next(messages)  # from here on closing it, or letting go of it, closes the consumer
     return messages

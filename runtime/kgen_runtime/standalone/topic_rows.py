@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, TypeAlias
 
 from .._librdkafka import run_apart
@@ -23,6 +24,7 @@ from ..consumer.columns import Columns
 from ..consumer.partition_reader import PartitionReader
 from ..errors import FlowError, SourceError
 from ..kafka.connection import Kafka
+from ..reporting.shown_argument import shown
 from .announced_wait import announced
 from .call_checks import check_same_process
 
@@ -66,9 +68,11 @@ class TopicRows:
         stop: Until = "end",
         partitions: Iterable[int] | None = None,
         batch_size: int = 100,
+        timeout: timedelta | None = None,
         function: str = "rt.read",
     ) -> None:
         chosen = _chosen(partitions)
+        self._timeout = _seconds(timeout)
         if isinstance(start, str) and start not in ("earliest", "latest"):
             why = ": there is no consumer group here" if start == "stored" else ""
             raise FlowError(
@@ -76,6 +80,7 @@ class TopicRows:
                 hint="Use 'earliest', 'latest', a time (datetime, or milliseconds), or {partition: offset}.",
             )
         check_start(start, None)
+        self._given_stop = stop
         stop = "never" if stop is None else stop
         check_stop(stop)
         if stop == "never" and kafka.ends:
@@ -130,6 +135,8 @@ class TopicRows:
                 self._wait, quiet_since, said = 0.0, time.monotonic(), False
                 continue
             silence = time.monotonic() - quiet_since
+            if self._timeout is not None and silence > self._timeout:
+                raise self._timeout_error(self._timeout)
             if self._stop != "never":
                 if silence > _PATIENCE and not self._at_ends():
                     raise self._silent_error()
@@ -203,10 +210,34 @@ class TopicRows:
             hint="Are the brokers up? To go on later: start={partition: offset}.",
         )
 
+    def _timeout_error(self, timeout: float) -> SourceError:
+        at = self._left[0]
+        hint = "Are the brokers up? Else pass a longer timeout=."
+        if self._at_ends():
+            hint = f"The topic ends ahead of offset {at.next}. stop='end' reads what is there."
+        return SourceError(
+            f"no message came within the timeout of {timeout:g} s, "
+            f"and stop={self._given_stop!r} is not reached",
+            where=f"topic {self.topic}, partition {at.partition}, offset {at.next}",
+            hint=hint,
+        )
+
     def _say_what_is_waited_for(self) -> None:
         at = self._left[0]
         what = "for the brokers, and offset" if not self._at_ends() else "at the end of the topic for offset"
         log.warning("topic %s, partition %s: waiting %s %s", self.topic, at.partition, what, at.next)
+
+
+def _seconds(timeout: object) -> float | None:
+    """Raises `FlowError`."""
+    if timeout is None:
+        return None
+    if not isinstance(timeout, timedelta) or timeout <= timedelta(0):
+        raise FlowError(
+            f"invalid timeout={shown(timeout)}: expected a timedelta above zero",
+            hint="timeout=timedelta(seconds=30), for example, or None to wait without a bound.",
+        )
+    return timeout.total_seconds()
 
 
 def _chosen(partitions: object) -> list[int] | None:

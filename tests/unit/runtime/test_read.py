@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -146,6 +146,37 @@ def test_a_broker_that_gives_nothing_is_waited_for_only_so_long(monkeypatch: pyt
     ) as raised:
         values(memory(*THREE))
     assert raised.value.where == "topic texts, partition 0"
+
+
+def test_a_stop_that_does_not_come_is_waited_for_no_longer_than_the_timeout() -> None:
+    reading = rt.read(TEXTS, memory(raw(b"a")), stop={0: 5}, timeout=timedelta(milliseconds=1))
+    assert next(reading).value == "a"
+    with pytest.raises(rt.SourceError) as raised:
+        next(reading)
+    assert str(raised.value) == (
+        "no message came within the timeout of 0.001 s, and stop={0: 5} is not reached\n"
+        "  at topic texts, partition 0, offset 1\n"
+        "  hint: The topic ends ahead of offset 1. stop='end' reads what is there."
+    )
+    assert list(reading) == []
+
+
+def test_the_timeout_counts_for_a_broker_that_gives_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemoryConsumer, "consume", lambda *_: [])
+    with pytest.raises(rt.SourceError, match=r"within the timeout of 0\.001 s") as raised:
+        values(memory(*THREE), timeout=timedelta(milliseconds=1))
+    assert raised.value.hint == "Are the brokers up? Else pass a longer timeout=."
+
+
+def test_a_timeout_does_not_disturb_what_is_there() -> None:
+    assert len(values(memory(*THREE), timeout=timedelta(days=999_999))) == 30
+
+
+@pytest.mark.parametrize("timeout", [30, -1.5, "30s", timedelta(0), timedelta(seconds=-1), True])
+def test_a_timeout_is_a_duration(timeout: Any) -> None:
+    with pytest.raises(rt.FlowError, match="invalid timeout=") as raised:
+        values(memory(*THREE), timeout=timeout)
+    assert "test_read.py:" in (raised.value.where or "")
 
 
 def test_what_is_waited_for_is_logged_and_a_ctrl_c_ends_it(

@@ -113,6 +113,7 @@ def test_chosen_columns_are_all_there_is_in_their_order() -> None:
         ({"columns": "n"}, "is not a list of names"),
         ({"stop": None}, "stop=None would never end"),
         ({"limit": -1}, "invalid limit=-1"),
+        ({"timeout": 30}, "invalid timeout=30"),
         ({"on_failure": 1}, "on_failure is 1, not a function"),
     ],
 )
@@ -120,6 +121,11 @@ def test_wrong_arguments_name_the_users_line(arguments: dict[str, Any], message:
     with pytest.raises(rt.FlowError, match=r"test_read_table\.py") as caught:
         rt.read_table(ORDERS, kafka(), **arguments)
     assert message in caught.value.what
+
+
+def test_a_table_waits_no_longer_than_the_timeout() -> None:
+    with pytest.raises(rt.SourceError, match=r"stop=\{0: 9\} is not reached"):
+        rt.read_table(ORDERS, kafka(order(1)), stop={0: 9}, timeout=dt.timedelta(milliseconds=1))
 
 
 def test_fields_that_are_called_as_the_metadata_keep_their_names() -> None:
