@@ -1,4 +1,4 @@
-"""The codec: schemas and classes become readers and writers, of Avro binary and of JSON.
+"""The codec: schemas and classes become readers and writers, of Avro binary, JSON and Protobuf.
 
 Two engines stand behind one interface: the native one (Cython) and, if that is not compiled, one in plain
 Python with the same results. `ENGINE` says which is in use, and so does a line in the log when the first
@@ -26,6 +26,8 @@ from .json.json_build import JsonReaderBuilder, JsonWriterBuilder
 from .json.number_forms import NumberForm
 from .json.schema.json_tree import JsonSchema
 from .limits import MAX_DEPTH, MOST_DEPTH
+from .protobuf.proto_build import ProtoReaderBuilder, ProtoWriterBuilder
+from .protobuf.schema.proto_tree import ProtoSchema
 from .ranges import OutOfRangeChoice, keeps_raw
 from .slotted_classes import is_plain
 
@@ -76,7 +78,7 @@ class Appender(Protocol):
 
 
 class ValueWriter(Protocol):
-    """Turns values into messages: Avro binary, or JSON."""
+    """Turns values into messages: Avro binary, JSON, or Protobuf."""
 
     def encode(self, value: Any, prefix: bytes = b"") -> bytes:
         """`prefix` and then the value. Raises `EncodeError`."""
@@ -265,6 +267,64 @@ def make_json_writer(
     nodes = _nodes(engine, "json_writer")
     made: ValueWriter = nodes.JsonNodeWriter(JsonWriterBuilder(nodes, schema, classes or {}).root())
     return made
+
+
+def make_proto_reader(
+    schema: ProtoSchema,
+    root: str,
+    classes: Mapping[str, type[Any]] | None = None,
+    *,
+    max_depth: int = MAX_DEPTH,
+    out_of_range: OutOfRangeChoice = "error",
+    engine: EngineName | None = None,
+) -> Reader:
+    """A reader of Protobuf messages of the type with the full name `root`: see docs/reference/protobuf.md.
+
+    `classes` maps full names of messages and enums to dataclasses and IntEnum classes (`OpenEnum` if the enum
+    is open), and `<message>.<oneof>.<member>` to the class with one field `value` that holds a member of a
+    oneof; a dataclass field whose name is not that of the field or oneof has `metadata={"proto": "<name>"}`,
+    the one of unknown fields `metadata={"proto_unknown": True}`. Without a class a message becomes a dict, in
+    which absent fields with explicit presence are left out, and an enum's value its name, or the number if it
+    has none. `out_of_range`: as in `make_reader`, for `Timestamp`, `Duration`, `Date` and `Decimal`.
+    Raises `SchemaError` if there is no such message, or no object of a class can be made from its message,
+    `ConfigError` if `max_depth` is more than `limits.MOST_DEPTH` or `out_of_range` is not known.
+    """
+    _check_depth(max_depth)
+    keeps = keeps_raw(out_of_range)
+    _announce()
+    nodes = _proto_nodes(engine, "proto_reader")
+    node = ProtoReaderBuilder(nodes, schema, classes or {}, keeps=keeps).root(root)
+    made: Reader = nodes.ProtoNodeReader(node, max_depth)
+    return made
+
+
+def make_proto_writer(
+    schema: ProtoSchema,
+    root: str,
+    classes: Mapping[str, type[Any]] | None = None,
+    *,
+    engine: EngineName | None = None,
+) -> ValueWriter:
+    """A writer of Protobuf messages of the type with the full name `root`: of objects of `classes` (as in
+    `make_proto_reader`), or dicts. The same value gives the same bytes: fields in order of number, entries of
+    maps in order of key.
+
+    Raises `SchemaError` if there is no such message, or a class does not fit.
+    """
+    _announce()
+    nodes = _proto_nodes(engine, "proto_writer")
+    made: ValueWriter = nodes.ProtoNodeWriter(ProtoWriterBuilder(nodes, schema, classes or {}).root(root))
+    return made
+
+
+def _proto_nodes(engine: EngineName | None, part: str) -> ModuleType:
+    """The native nodes of Protobuf, if they were compiled."""
+    try:
+        return _nodes(engine, part)
+    except ModuleNotFoundError:
+        if engine == "native":
+            raise
+        return _nodes("python", part)
 
 
 def json_value_reader(numbers: NumberForm) -> Callable[[bytes], Any] | None:

@@ -35,9 +35,10 @@ class OutOfRange(Generic[_Raw]):
     with `out_of_range = "raw"` in kgen.toml, and written back byte for byte.
 
     `raw`: the number (days, milliseconds or microseconds, by the type), the bytes of a decimal's unscaled
-    value (big-endian two's complement), or the text of a JSON string. `logical_type`: Avro's logical type, or
-    the format of a JSON string, as which alone it is written. `scale`: of a decimal. It equals another with
-    the same parts, and has no order.
+    value (big-endian two's complement), the text of a JSON string, or the binary of a Protobuf message.
+    `logical_type`: Avro's logical type, the format of a JSON string, or the full name of the message, as
+    which alone it is written. `scale`: of Avro's decimal. It equals another with the same parts, and has no
+    order.
     """
 
     raw: _Raw

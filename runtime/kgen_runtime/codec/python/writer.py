@@ -47,7 +47,7 @@ class RefusedValueError(Exception):
         self.cause = cause
 
 
-def _place(error: Exception, *parts: Part) -> None:
+def place_refused(error: Exception, *parts: Part) -> None:
     """Add parts to the field path of a refusal; what a value's own code raised is made one, and raised."""
     if isinstance(error, RefusedValueError):
         error.parts += parts
@@ -225,7 +225,7 @@ class ListWriterNode(ContainerNode):
             try:
                 self.items.write(out, item)
             except Exception as error:
-                _place(error, number)
+                place_refused(error, number)
                 raise
         out.data += b"\0"
         out.depth += 1
@@ -260,7 +260,7 @@ class MapWriterNode(ContainerNode):
                 self.keys.write(out, key)
                 self.values.write(out, item)
             except Exception as error:
-                _place(error, (shown(key),))
+                place_refused(error, (shown(key),))
                 raise
         out.data += b"\0"
         out.depth += 1
@@ -309,7 +309,7 @@ class RecordWriterNode(ContainerNode):
             try:
                 node.write(out, _attribute(value, attribute))
             except Exception as error:
-                _place(error, name)
+                place_refused(error, name)
                 raise
 
     def _dict(self, out: Out, value: dict[str, Any]) -> None:
@@ -320,7 +320,7 @@ class RecordWriterNode(ContainerNode):
             try:
                 self._entry(out, value, name, node, default)
             except Exception as error:
-                _place(error, name)
+                place_refused(error, name)
                 raise
 
     def _entry(
@@ -749,5 +749,5 @@ class NodeWriter:
         try:
             self._root.write(out, value)
         except Exception as error:
-            _place(error)
+            place_refused(error)
             raise
