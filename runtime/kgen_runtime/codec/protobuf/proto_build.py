@@ -35,8 +35,8 @@ and unpacked. A singular scalar that comes again replaces the first; a message i
 fields replaced, lists and maps extended, messages in it merged, and what is well known read as the
 concatenation of the binary of what there is with what comes. Another member of a oneof replaces what there
 is; the same member, if it is a message, is merged. Each message and group is one level of depth, known or
-not, also in a `Struct`: of its values those that hold others. Tags are varints of up to 5 bytes, field
-numbers from 1, wire types 0 to 5.
+not, also in a `Struct`: of its values those that hold others. Varints have up to 10 bytes, of which
+the low 64 bits count; tags and lengths up to 5 bytes, field numbers from 1, wire types 0 to 5.
 
 Of a writer (`_proto_writer.pyx`, `proto_writer.py`):
 
@@ -186,7 +186,7 @@ def shape_of(field: ProtoField) -> int:
     """How a field stands in its message, as in `proto_shapes`."""
     if isinstance(field.type, ProtoMap):
         return MAP
-    if field.presence == "explicit" and field.oneof is None and field.type == MessageRef(VALUE):
+    if field.presence == "explicit" and isinstance(field.type, MessageRef) and field.type.name == VALUE:
         return NULLABLE
     return _PRESENCES[field.presence]
 
@@ -249,7 +249,7 @@ class ProtoReaderBuilder(_ProtoBuilder):
         absent: list[tuple[Any, Any]] = [(None, None)] * size
         types = {field.name: field.type for field in message.fields}
         for shape in fields:
-            absent[shape.slot] = self._absent(types[shape.name], shape.shape, binding is None)
+            absent[shape.slot] = self._absent(types[shape.name], shape, binding is None)
         required = tuple((shape.slot, shape.name) for shape in fields if shape.shape == REQUIRED)
         unknown = size if binding is not None and binding.keeps_unknown else -1
         made = sum(factory is not None for _, factory in absent)
@@ -257,18 +257,18 @@ class ProtoReaderBuilder(_ProtoBuilder):
         cost = 1 + made + (kept if binding is None else size // _SLOTS_PER_ITEM)
         self._messages[message.name].fill(fields, tuple(absent), required, unknown, cost)
 
-    def _absent(self, type_: ProtoType, shape: int, in_dict: bool) -> tuple[Any, Any]:
-        if shape in (REPEATED, PACKED):
+    def _absent(self, type_: ProtoType, field: FieldShape, in_dict: bool) -> tuple[Any, Any]:
+        if field.shape in (REPEATED, PACKED):
             return None, list
-        if shape == MAP:
+        if field.shape == MAP:
             return None, dict
-        if shape == IMPLICIT and isinstance(type_, EnumRef):
+        if field.shape == IMPLICIT and isinstance(type_, EnumRef):
             return self._zeros[type_.name], None
-        if shape == IMPLICIT and isinstance(type_, ProtoScalar):
+        if field.shape == IMPLICIT and isinstance(type_, ProtoScalar):
             return zero_of(type_.kind), None
         if in_dict:
             return UNSET, None
-        return (ABSENT if shape == NULLABLE else None), None
+        return (ABSENT if field.shape == NULLABLE and field.holder is None else None), None
 
 
 class ProtoWriterBuilder(_ProtoBuilder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 BAD_TAG: Final = "a tag has an invalid field number or wire type"
+LONG_SIZE: Final = "a length takes more than 5 bytes"
 NO_GROUP_END: Final = "a group does not end"
 STRAY_GROUP_END: Final = "a group ends that did not begin"
 MISSING: Final = "a required field is missing"

@@ -19,7 +19,8 @@ PACKED: Final = 4
 MAP: Final = 5
 """A dict."""
 NULLABLE: Final = 6
-"""A `google.protobuf.Value`: None is its null, absent is `ABSENT`."""
+"""A `google.protobuf.Value`: None is its null, absent is `ABSENT`. In a `holder` None is its null too, and no
+holder is None as for other members."""
 
 
 class FieldShape(NamedTuple):

@@ -13,6 +13,7 @@ from .reader import DamagedError
 VARINT, FIXED64, DELIMITED, GROUP, GROUP_END, FIXED32 = range(6)
 """Wire types."""
 
+_NUMBER_64: Final = (1 << 64) - 1
 _MOST_TAG: Final = (1 << 32) - 1
 
 
@@ -33,19 +34,19 @@ class ProtoCursor:
         self.stop = at
 
     def varint(self) -> int:
-        """A number of 64 bits, without a sign."""
+        """A number of 64 bits, without a sign: of the 70 that 10 bytes hold the low ones."""
         data, at, shift, number = self.data, self.at, 0, 0
         while True:
             if at >= self.end:
                 raise DamagedError(reasons.ENDS, self.at)
             byte = data[at]
-            if shift == 63 and byte > 1:
+            if shift == 63 and byte > 0x7F:
                 raise DamagedError(reasons.OVERLONG, self.at)
             at += 1
             number |= (byte & 0x7F) << shift
             if byte < 0x80:
                 self.at = at
-                return number
+                return number & _NUMBER_64
             shift += 7
 
     def take(self, size: int) -> bytes:
@@ -60,6 +61,8 @@ class ProtoCursor:
         """A length that the rest of the message can hold."""
         start = self.at
         size = self.varint()
+        if self.at - start > 5:
+            raise DamagedError(proto_reasons.LONG_SIZE, start)
         if size > self.end - self.at:
             raise DamagedError(reasons.ENDS, start)
         return size
