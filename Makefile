@@ -8,7 +8,8 @@ SOURCES = pyproject.toml uv.lock setup.py scripts/make-venv.sh scripts/empty-ven
 PYTEST = $(RUN) -m pytest -p no:cacheprovider
 # Lines are counted where that costs next to nothing: CPython 3.12 and later have a monitor for it.
 COVERAGE = $(shell $(RUN) -c 'import sys; sys.version_info >= (3, 12) and print("--cov --cov-report=")')
-VERSIONED = tests/golden tests/unit/codec tests/unit/model tests/unit/runtime tests/unit/serde tests/unit/state tests/integration
+VERSIONED = tests/golden tests/unit/codec tests/unit/serde tests/unit/state tests/integration/test_runtime.py $(addprefix tests/unit/runtime/test_, $(addsuffix .py, \
+	arrivals bytewax_insides contract exactly_once item_steps librdkafka_insides local_cluster messages read read_table recovery run shutdown source state_copies stateful_steps testing windowing writer))
 # Each is a project with a demo.py of its own, so mypy checks each by itself; orders is among its `files` in pyproject.toml.
 EXAMPLES = $(filter-out examples/orders,$(patsubst %/kgen.toml,%,$(wildcard examples/*/kgen.toml)))
 PORTABLE = tests/golden tests/unit/codec tests/unit/serde tests/unit/model tests/unit/merge tests/unit/diff tests/unit/gen tests/unit/test_without_bytewax.py
@@ -50,7 +51,7 @@ test-wheel: $(STAMP) ## the built wheel, in a clean environment outside the clon
 	sh scripts/test-wheel.sh $(RUN)
 
 test-kafka: $(STAMP) ## the tests on Apache Kafka, faults among them, and on the in-memory broker (needs Java 17 and Maven)
-	$(PYTEST) -m kafka
+	$(PYTEST) -m kafka $(SELECT)
 
 test-portable: $(STAMP) ## the tests of what needs no Bytewax, as on Python 3.13 and later
 	$(PYTEST) -m "not kafka and not histories and not slow and not broker" $(PORTABLE)

@@ -16,6 +16,7 @@ import fastavro
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.codec.schemas import Json, classes, schemas, values
 from tests.unit.codec.test_codec import logical, record, schema
 
@@ -91,7 +92,7 @@ def written(draw: Any) -> tuple[Json, bytes]:
     return value, out.getvalue()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(written())
 def test_what_was_read_is_written_back_byte_for_byte(case: tuple[Json, bytes]) -> None:
     whole = parse(json.dumps(case[0]))

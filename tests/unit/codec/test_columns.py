@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.faults.fuzz_columns import column_targets, fuzz_columns
 from tests.unit.codec.schemas import Json, codec_context, schemas, stripped, values
 from tests.unit.codec.test_differential import fast_write
@@ -38,7 +39,7 @@ pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
 from kgen_runtime.standalone.arrow_arrays import DURATION, arrow_array, arrow_type  # noqa: E402
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 ALL = 1 << 60
 
 

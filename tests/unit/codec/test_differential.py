@@ -9,13 +9,14 @@ from typing import Any
 import fastavro
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.codec.schemas import Json, as_plain, classes, same, schemas, stripped, untagged, values
 
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import DecodeError
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def fast_write(schema: Json, value: Any) -> bytes:

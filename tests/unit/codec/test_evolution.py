@@ -22,6 +22,7 @@ import fastavro
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.codec.schemas import Json, as_plain, classes, same, schemas, stripped, values
 
 from kgen_runtime.codec import make_reader
@@ -29,7 +30,7 @@ from kgen_runtime.codec.avro.resolution.resolve import PROMOTIONS, check
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.errors import DecodeError, ResolutionError
 
-QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(120), deadline=None, suppress_health_check=list(HealthCheck))
 WIDER = {
     "int": ["long", "double"],
     "long": ["double"],

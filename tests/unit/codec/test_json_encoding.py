@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from kgen_runtime.codec import has_native, make_writer
 from kgen_runtime.codec.avro.json_encoding import AvroJsonTexts, dumps, to_json
@@ -82,7 +83,7 @@ def test_every_type_comes_back_from_its_text(engine: Any) -> None:
         assert again.encode(loads(text)) == payload[5:]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.text(),
     st.floats(),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from kgen.compat.json_levels import JsonText, json_both_ways, rule_problems
 from kgen.compat.json_rules import differences, incompatible
@@ -248,7 +249,7 @@ SCHEMAS = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @example({"oneOf": [{"oneOf": [STR]}, {"anyOf": [STR]}]}, STR)
 @given(SCHEMAS, SCHEMAS)
 def test_a_schema_may_follow_itself_and_lenient_allows_what_strict_does(old: Any, new: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from kgen.dlq.letter_groups import LetterGroup
 from kgen.dlq.report_page import ReportData, TextBlock, TextLine, body, html
@@ -132,7 +133,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(HOSTILE, min_size=12, max_size=12),
     st.binary(max_size=700),

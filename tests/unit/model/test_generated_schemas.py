@@ -21,6 +21,7 @@ import fastavro
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from kgen.model import Settings, build
 from kgen.model.subjects import SchemaVersion, Snapshot, Subject
@@ -216,7 +217,7 @@ def classes_of(module: ModuleType) -> dict[str, type[Any]]:
     return dict(module.value.classes)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(records(), st.integers(0, 2**32))
 @example(_beside_an_enum({"type": "string", "logicalType": "uuid"}, str(UUID(int=0))), 0)
 @example(_beside_an_enum({"type": "int", "logicalType": "date"}, 0), 0)
@@ -231,7 +232,7 @@ def test_classes_import_and_read_what_fastavro_wrote(schema: dict[str, Any], see
         assert repr(again) == repr(read)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(records())
 def test_the_defaults_of_a_class_are_those_the_codec_fills_in(schema: dict[str, Any]) -> None:
     empty = parse(json.dumps({"type": "record", "name": schema["name"], "fields": []}))

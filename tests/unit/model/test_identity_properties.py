@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.model.pulls import Project_, record, version
 
 from kgen.model import Project
@@ -133,7 +134,7 @@ def meanings(model: Project) -> Iterator[tuple[str, Any]]:
                 yield f"{module.name}.{item.local}", there[item.name]  # type: ignore[attr-defined]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.integers(0, 2**64))
 def test_nothing_that_user_code_can_name_ever_stands_for_something_else(seed: int) -> None:
     rng = random.Random(seed)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from kgen.model import Names, Project, Settings, build
 from kgen.model.json_places import json_root_name, key_of, wire_of
@@ -268,7 +269,7 @@ def objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 SCHEMAS = st.recursive(LEAVES, objects, max_leaves=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.dictionaries(NAMES, SCHEMAS, min_size=1, max_size=4),
     st.dictionaries(NAMES, SCHEMAS, min_size=1, max_size=4),

@@ -17,6 +17,7 @@ from bytewax.testing import TestingSink, TestingSource
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
+from tests.examples import examples
 
 import kgen_runtime as rt
 from kgen_runtime import testing
@@ -294,13 +295,13 @@ def of_bytewax(step: Any, items: list[Any], function: Any) -> list[Any]:
     return out
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(ITEMS, answers(st.integers() | st.text(max_size=2)))
 def test_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.map, items, made.__getitem__) == (of_bytewax(op.map, items, made.__getitem__), [])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(ITEMS, answers(st.integers() | st.none()))
 def test_filter_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.filter_map, items, made.__getitem__) == (
@@ -309,7 +310,7 @@ def test_filter_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(ITEMS, answers(st.lists(st.integers() | st.none())))
 def test_flat_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.flat_map, items, made.__getitem__) == (
@@ -318,13 +319,13 @@ def test_flat_map_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[A
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(ITEMS, answers(st.booleans()))
 def test_filter_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.filter, items, made.__getitem__) == (of_bytewax(op.filter, items, made.__getitem__), [])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(ITEMS, answers(st.booleans()))
 def test_branch_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(trues, items, made.__getitem__) == (
@@ -375,7 +376,7 @@ def test_a_branch_given_as_a_stream_is_a_clear_error() -> None:
         rt.check(flow)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(ITEMS, answers(st.text(max_size=3)))
 def test_key_on_is_bytewaxs_where_nothing_fails(items: list[Any], made: list[Any]) -> None:
     assert through(rt.key_on, items, made.__getitem__) == (of_bytewax(op.key_on, items, made.__getitem__), [])

@@ -15,6 +15,7 @@ import pytest
 from bytewax.dataflow import Dataflow
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 import kgen_runtime as rt
 from kgen_runtime import testing
@@ -85,7 +86,7 @@ DELIVERIES = pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once
 
 
 @DELIVERIES
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(seed=st.integers(0, 10_000))
 def test_in_is_out_and_dead_letters_and_each_key_keeps_its_order(delivery: str, seed: int) -> None:
     rng = random.Random(seed)

@@ -13,6 +13,7 @@ from bytewax.inputs import AbortExecution
 from bytewax.testing import TestingSink, TestingSource
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 import kgen_runtime as rt
 from kgen_runtime import testing
@@ -232,7 +233,7 @@ def test_large_state_is_resumed_too(tmp_path: Path) -> None:
 KEYED = st.lists(st.tuples(st.sampled_from("ab"), st.integers(-2, 9)), max_size=30)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(KEYED, st.integers(1, 9))
 def test_failures_are_as_if_they_had_not_been_there(items: list[Any], batch: int) -> None:
     oks, errs = through(rt.stateful_map, items, total, batch)
@@ -253,13 +254,13 @@ def of_bytewax(step: Any, items: list[Any], function: Any) -> list[Any]:
 GOOD = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), max_size=30)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(GOOD)
 def test_stateful_map_is_bytewaxs_where_nothing_fails(items: list[Any]) -> None:
     assert through(rt.stateful_map, items, total) == (of_bytewax(op.stateful_map, items, total), [])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(GOOD)
 def test_stateful_flat_map_is_bytewaxs_where_nothing_fails(items: list[Any]) -> None:
     def flat(state: Any, value: int) -> tuple[Any, list[Any]]:
@@ -278,7 +279,7 @@ def append(state: list[int], value: int) -> tuple[list[int], int]:
     return state, len(state)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.integers(0, 2 * LARGE), st.lists(st.integers(-1, 40), max_size=200))
 def test_state_of_any_size_goes_back(size: int, values: list[int]) -> None:
     kept = KeptState(list(range(size)), append)

@@ -15,6 +15,7 @@ from bytewax.operators import windowing as win
 from bytewax.testing import TestingSink, TestingSource
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 import kgen_runtime as rt
 from kgen_runtime import testing
@@ -407,7 +408,7 @@ def in_order(given: tuple[list[Any], list[Any], list[Any], list[Any]]) -> list[A
 
 @pytest.mark.parametrize("name", STEPS)
 @pytest.mark.parametrize("windower", WINDOWERS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(items=VALUES, wait=st.integers(0, 30))
 def test_windows_are_bytewaxs_where_nothing_fails(
     name: str, windower: str, items: list[Item], wait: int
@@ -420,7 +421,7 @@ def test_windows_are_bytewaxs_where_nothing_fails(
 
 @pytest.mark.parametrize("insert", ["first", "last", "product"])
 @pytest.mark.parametrize("emit", ["complete", "final", "running"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(items=VALUES)
 def test_joins_are_bytewaxs_where_nothing_fails(insert: str, emit: str, items: list[Item]) -> None:
     # Which side comes first is not promised, and would decide what is late: nothing is.
@@ -430,7 +431,7 @@ def test_joins_are_bytewaxs_where_nothing_fails(insert: str, emit: str, items: l
     assert in_order(ours) == in_order(through(step, items, WINDOWERS["tumbling"], ticks, win))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(items=VALUES)
 def test_counts_are_bytewaxs_where_nothing_fails(items: list[Item]) -> None:
     def step(of: Any, name: str, up: Any, ticks: Any, windower: Any) -> Any:

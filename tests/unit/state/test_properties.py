@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.codec.schemas import Json, as_plain, classes, same, schemas, values
 from tests.unit.codec.test_evolution import evolve
 
@@ -22,7 +23,7 @@ from kgen_runtime.state import homes, hooks, restorers
 from kgen_runtime.state.loading import load
 from kgen_runtime.state.registration import register
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @contextmanager

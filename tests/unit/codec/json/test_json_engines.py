@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.codec.json.json_targets import (
     GOOD,
     KINDS,
@@ -116,7 +117,7 @@ def test_damaged_messages(readers: Readers) -> None:
 
 
 @given(st.lists(st.sampled_from(TOKENS), max_size=12).map(b"".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_tokens_in_any_order(data: bytes) -> None:
     Readers("slotted").agree(data)
     Readers("dicts").agree(b'{"any":' + data)
@@ -182,7 +183,7 @@ def test_floats_are_the_nearest(engine: Any) -> None:
 
 
 @given(st.text(max_size=40), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_strings_and_names(text: str, ascii_only: bool) -> None:
     value = {text: [text, text + "x"]}
     lone = any("\ud800" <= character <= "\udfff" for character in text)
@@ -304,7 +305,7 @@ NUMBERS = Writers(JsonSchema(JsonScalar("number")), {})
 
 
 @given(st.floats())
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 def test_floats_have_the_digits_of_their_repr(number: float) -> None:
     outcome = NUMBERS.agree(number)
     if math.isfinite(number):
@@ -312,14 +313,14 @@ def test_floats_have_the_digits_of_their_repr(number: float) -> None:
 
 
 @given(st.integers(-(10**17), 10**17), st.integers(0, 18))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 def test_short_decimals_have_the_digits_of_their_repr(whole: int, places: int) -> None:
     for number in (whole / 10**places, whole * 10.0**-places):
         assert NUMBERS.agree(number) == ("bytes", b".." + repr(number).encode())
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_strings_are_escaped_as_json_does(text: str) -> None:
     outcome = Writers(JsonSchema(Anything()), {}).agree({text: text})
     if outcome[0] == "bytes":

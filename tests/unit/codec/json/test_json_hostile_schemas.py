@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.json_schemas import JSON_SCHEMAS
 
 from kgen_runtime.codec import EngineName, make_json_reader, make_json_writer
@@ -65,14 +66,14 @@ anything = st.recursive(
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=examples(1_000), deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYWORDS), anything, max_size=8), anything)
 def test_any_json_is_a_schema_or_an_error(schema: Any, reference: Any) -> None:
     read(json.dumps(schema), {"a": json.dumps(reference)})
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.sampled_from(sorted(JSON_SCHEMAS)), st.randoms(use_true_random=False), anything)
 def test_a_schema_with_something_else_in_a_place_is_a_schema_or_an_error(
     name: str, rng: random.Random, other: Any

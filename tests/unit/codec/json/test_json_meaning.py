@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.jsonschema import SchemaRegistry
+from tests.examples import examples
 from tests.json_schemas import JSON_SCHEMAS
 
 from kgen_runtime.codec import make_json_reader, make_json_writer
@@ -87,7 +88,7 @@ def parsed(document: Any) -> t.JsonSchema:
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(documents(), st.integers(0, 1 << 32))
 def test_samples_are_valid(document: Any, seed: int) -> None:
     schema = parsed(document)
@@ -104,7 +105,7 @@ def test_samples_are_valid(document: Any, seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(documents(), st.lists(values, min_size=1, max_size=6), st.integers(0, 1 << 32))
 def test_nothing_valid_is_refused(document: Any, given_values: list[Any], seed: int) -> None:
     """But what is said by a type with a keyword of another, see the parser."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.codec.json.json_kit import ENGINES, classes_of
 from tests.unit.codec.json.json_model import Model, UnfitError, loads
 from tests.unit.codec.json.json_strategies import exact, messages, trees
@@ -15,7 +16,7 @@ from kgen_runtime.codec import make_json_reader, make_json_writer
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 from kgen_runtime.errors import DecodeError, EncodeError
 
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @st.composite
@@ -79,7 +80,7 @@ def outcome(schema: JsonSchema, classes: Any, engine: Any, message: bytes) -> An
         return error.what, error.position, error.path
 
 
-@settings(QUICK, max_examples=200)
+@settings(QUICK, max_examples=examples(200))
 @given(cases() | damaged())
 def test_both_engines_read_and_refuse_the_same(case: tuple[JsonSchema, bytes]) -> None:
     schema, message = case
