@@ -299,9 +299,9 @@ def _member(symbol: Symbol) -> str:
     return _assign(f"{symbol.name} = ", symbol.wire, 4)
 
 
-def _enum(name: str) -> str:
-    line = f"class {name}(Enum):"
-    return line if len(line) <= _WIDTH else f"class {name}(\n    Enum\n):"
+def _enum(name: str, base: str) -> str:
+    line = f"class {name}({base}):"
+    return line if len(line) <= _WIDTH else f"class {name}(\n    {base}\n):"
 
 
 def _serde(role: str, serde: SerdeDef) -> str:

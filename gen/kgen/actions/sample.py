@@ -19,6 +19,7 @@ from ..listing import listed
 from ..model.library import Library, ParsedVersion
 from ..model.subject_filter import fits, is_pattern
 from ..model.subjects import Snapshot, Subject
+from ..protobuf.proto_model import ProtoModel
 from ..project import lockfile
 from .inputs import Flags, Workspace, settle
 from .registry_in_force import read_registry
@@ -32,6 +33,8 @@ def samples(unit: ParsedVersion, count: int, seed: int) -> Iterator[Any]:
         for _ in range(count):
             yield json.loads(sample_payload(unit.schema, encode, rng), parse_float=Decimal)
         return
+    if isinstance(unit.schema, ProtoModel):
+        raise ConfigError("kgen sample has no samples of Protobuf schemas yet")
     writer = make_writer(unit.schema)
     for _ in range(count):
         yield to_json(unit.schema, writer.encode(sample(unit.schema, rng)))

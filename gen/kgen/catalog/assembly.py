@@ -18,9 +18,10 @@ from ..model.library import SUPPORTED, Library, ParsedVersion
 from ..model.project import EnumClass, Module, Project, RecordClass, SerdeDef
 from ..model.subjects import SchemaVersion, Subject
 from ..model.topic_plans import FORMATS
-from ..model.trees import AnyNamed
+from ..model.trees import AnyNamed, doc_of
 from ..progress_callback import ProgressCallback, silent
 from ..project.lockfile import Locked
+from ..protobuf.proto_model import ProtoModel
 from ..pycode.expr import Group, flat
 from .declared_extras import declared_extras
 from .entries import (
@@ -138,12 +139,14 @@ def _subject(subject: Subject, library: Library, classes: _Classes, locked: Lock
     if latest.type not in SUPPORTED or library.fault(pair):
         return entry
     unit = library.unit(pair)
+    if isinstance(unit.schema, ProtoModel):
+        return entry
     title = _titles(unit)
     extras = declared_extras(unit)
     rows = tuple(classes.with_uses(unit, row) for row in field_rows(unit, title, extras))
     types = tuple(_types(unit, title, extras, classes, rows))
     root = unit.schema.root
-    doc = unit.schema.names[root.name].doc if isinstance(root, (avro.Ref, json_tree.JsonRef)) else None
+    doc = doc_of(unit.schema, root.name) if isinstance(root, (avro.Ref, json_tree.JsonRef)) else None
     return replace(entry, doc=doc, root=words(root, title), rows=rows, types=types)
 
 
@@ -175,7 +178,7 @@ def _types(
             title=title(name),
             kind=_kind(named),
             origin=unit.origins[name],
-            doc=named.doc,
+            doc=doc_of(unit.schema, name),
             aliases=getattr(named, "aliases", ()),
             symbols=tuple(
                 SymbolRow(symbol, uses.get(symbol, ())) for symbol in getattr(named, "symbols", ())

@@ -19,6 +19,7 @@ from kgen_runtime.serde.writer_kinds import AVRO
 from ..errors import UnknownSchema
 from ..model.library import Library
 from ..model.subjects import SchemaVersion, Snapshot
+from ..protobuf.proto_model import ProtoModel
 
 Part = Literal["key", "value"]
 
@@ -53,6 +54,7 @@ class LetterSchemas:
         version = self._locked(key, subject)
         if version is not None and self._library is not None:
             unit = self._library.unit((version.subject, version.version))
+            assert not isinstance(unit.schema, ProtoModel)  # see `_locked`
             return PayloadSchema(unit.schema, f"{version.subject} v{version.version}, of kgen.lock", begins)
         if self._unavailable is not None:
             raise self._unavailable

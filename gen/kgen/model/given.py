@@ -8,10 +8,13 @@ from functools import cached_property
 
 from kgen_runtime.codec.avro.schema.tree import Enum, Record
 from kgen_runtime.codec.json.schema.json_tree import JsonObject, StringEnum
+from kgen_runtime.codec.protobuf.schema.proto_tree import ProtoEnum, ProtoMessage
 
+from ..protobuf.proto_model import OneofMember
 from . import json_places, names
 from .library import SUPPORTED, Library, Pair, ParsedVersion, needed, referenced
 from .pairing import type_pairs
+from .proto_names import proto_field_name, proto_symbol_name, proto_wires
 from .trees import AnyNamed
 
 
@@ -25,7 +28,8 @@ class Names:
     key `:key`. `members`: subject ->
     `full.Name:field` -> attribute, `full.Name:SYMBOL` -> member of an enum; only where that is another name
     than the wire's, or where no schema at hand has it any more. In JSON Schema a full name is the place of
-    the definition (`#/$defs/Line`), and a property or symbol stands there as `json_places.key_of` writes it.
+    the definition (`#/$defs/Line`), and a property or symbol stands there as `json_places.key_of` writes it;
+    in Protobuf a member of a oneof has the full name `shop.Order.payment.card`.
 
     `by_subject` is from a lock that does not know more: subject -> full name -> class.
     """
@@ -163,7 +167,7 @@ class Before:
         return found
 
 
-def wires_of(named: AnyNamed) -> dict[str, tuple[str, ...]]:
+def wires_of(named: AnyNamed) -> Mapping[str, tuple[str, ...]]:
     """The wire names of a record's fields or of an enum's symbols, with the aliases of each; in JSON Schema
     their keys, with one for the attribute of further properties.
     """
@@ -172,6 +176,8 @@ def wires_of(named: AnyNamed) -> dict[str, tuple[str, ...]]:
         return dict.fromkeys([*keys, *([json_places.EXTRA] if named.extra is not None else [])], ())
     if isinstance(named, StringEnum):
         return dict.fromkeys(map(json_places.key_of, named.symbols), ())
+    if isinstance(named, ProtoMessage | ProtoEnum | OneofMember):
+        return proto_wires(named)
     if isinstance(named, Record):
         return {item.name: item.aliases for item in named.fields}
     return dict.fromkeys(named.symbols, ()) if isinstance(named, Enum) else {}
@@ -195,4 +201,6 @@ def natural_of(named: AnyNamed) -> Callable[[str], str]:
         return json_places.attribute
     if isinstance(named, StringEnum):
         return json_places.member
+    if isinstance(named, ProtoMessage | ProtoEnum | OneofMember):
+        return proto_symbol_name if isinstance(named, ProtoEnum) else proto_field_name
     return names.symbol_name if isinstance(named, Enum) else names.field_name

@@ -11,11 +11,14 @@ from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.avro.schema.tree import Schema
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
-from kgen_runtime.errors import SchemaError
+from kgen_runtime.errors import ConfigError, SchemaError
 
 from ..listing import title
+from ..protobuf import protoc
+from ..protobuf.proto_model import NoMessage, OneofMember, ProtoModel, proto_model
 from .json_places import JsonNames, json_root_name, place_of
 from .names import class_candidates, digest
+from .proto_names import proto_class_candidates
 from .subjects import Reference, SchemaType, SchemaVersion, Snapshot
 from .trees import AnySchema, has_class, reach
 
@@ -65,9 +68,9 @@ class ParsedVersion:
     @cached_property
     def reached(self) -> tuple[str, ...]:
         """Every name that the schema uses, what a type needs first; of a JSON Schema that others refer to,
-        also what it defines for these.
+        also what it defines for these; of a .proto file all that it declares.
         """
-        if isinstance(self.schema, JsonSchema):
+        if isinstance(self.schema, JsonSchema | ProtoModel):
             return tuple(self.schema.names)
         return reach(self.schema.names, self.schema.root)
 
@@ -84,6 +87,9 @@ class ParsedVersion:
 
     def class_names(self, name: str) -> Iterable[str]:
         """Names for the class of a type that this defines, best first."""
+        if isinstance(self.schema, ProtoModel):
+            yield from proto_class_candidates(self.schema, name)
+            return
         if not self.json_names:
             yield from class_candidates(name)
             return
@@ -134,6 +140,7 @@ class ParsedTexts:
 
     def __init__(self) -> None:
         self._avro: dict[tuple[str, ...], Schema | SchemaError] = {}
+        self._proto: dict[tuple[str, tuple[tuple[str, str], ...]], ProtoModel | SchemaError] = {}
         self._json: dict[tuple[str, bool, tuple[tuple[str, str], ...]], JsonSchema | SchemaError] = {}
 
     def schema(self, text: str, references: Sequence[str]) -> Schema:
@@ -147,6 +154,19 @@ class ParsedTexts:
             (text, definitions, tuple(references.items())),
             lambda: parse_json_schema(text, references, definitions=definitions),
         )
+
+    def proto(self, text: str, references: Mapping[str, str]) -> ProtoModel:
+        """A .proto file, beside those that it imports, by the names that imports have for them. Raises
+        `SchemaError`; a `ConfigError` if protoc is not installed.
+        """
+
+        def make() -> ProtoModel:
+            descriptors = protoc.descriptor_set(text, references)
+            from ..protobuf.descriptor_walk import declared_files  # of an extra
+
+            return proto_model(declared_files(descriptors))
+
+        return _known(self._proto, (text, tuple(references.items())), make)
 
 
 def _known(known: dict[K, S | SchemaError], key: K, make: Callable[[], S]) -> S:
@@ -235,9 +255,13 @@ class Library:
         try:
             if version.type == "JSON":
                 return self._parse_json(version, references)
+            if version.type == "PROTOBUF":
+                return self._parse_proto(version, references)
             schema = self._texts.schema(version.text, [reference.text for reference in references])
         except SchemaError as error:
             raise _FaultError(Fault(_pair(version), error.what, error.where)) from error
+        except ConfigError as error:
+            raise _FaultError(Fault(_pair(version), f"{error.what} ({error.hint})")) from error
         origins: dict[str, Pair] = {}
         for name, pair in (item for unit in units for item in unit.origins.items()):
             origins.setdefault(name, pair)
@@ -271,6 +295,20 @@ class Library:
             else:
                 origins[name] = _pair(version)
         return ParsedVersion(version, references, schema, origins, homes, texts)
+
+    def _parse_proto(self, version: SchemaVersion, references: tuple[SchemaVersion, ...]) -> ParsedVersion:
+        """Types of a file that has no reference, as it is built in, are the version's own."""
+        documents = dict(self._named(version, set()))
+        texts = {name: found.text for name, found in documents.items()}
+        schema = self._texts.proto(version.text, texts)
+        if isinstance(schema.root, NoMessage) and _pair(version) not in self._used:
+            raise SchemaError("it declares no message")
+        origins: dict[str, Pair] = {}
+        for name, named in schema.names.items():
+            declared = name.rsplit(".", 2)[0] if isinstance(named, OneofMember) else name
+            found = documents.get(schema.files.files[declared])
+            origins[name] = _pair(found) if found else _pair(version)
+        return ParsedVersion(version, references, schema, origins, documents=texts)
 
     def _named(self, version: SchemaVersion, done: set[Reference]) -> Iterator[tuple[str, SchemaVersion]]:
         """What the version refers to, by the names that texts use, transitively: of two with one name the

@@ -8,10 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from kgen_runtime.codec.protobuf.schema.proto_tree import MessageRef
+
 from kgen_runtime.codec.avro.schema.tree import Ref
 from kgen_runtime.codec.json.schema.json_tree import Anything, JsonRef, JsonSchema
 from kgen_runtime.errors import ConfigError
 
+from ..protobuf.proto_model import NoMessage, ProtoModel
 from ..pycode import quote
 from ..pycode.expr import Alternatives, Expr, call, dict_of, flat
 from . import names
@@ -27,6 +30,9 @@ from .module_draft import ModuleDraft
 from .names import MODULE_NAMES, NameScope, Owner
 from .pairing import short
 from .project import EnumClass, Import, Module, RecordClass, SerdeDef, Source, TopicDef
+from .proto_annotations import ProtoTypeWriter
+from .proto_classes import ProtoClassMaker
+from .proto_names import IMPORTED
 from .ranged_types import has_raw_types
 from .same_types import same_types
 from .texts import Texts
@@ -35,7 +41,13 @@ from .trees import AnyNamed, is_class, is_simple
 from .type_writer import ModuleTypes, Path, TypeWriter
 from .types import Types
 
-_SERDES = {"AVRO": "rt.AvroSerde", "JSON": "rt.JsonSerde"}
+_SERDES = {"AVRO": "rt.AvroSerde", "JSON": "rt.JsonSerde", "PROTOBUF": "rt.ProtobufSerde"}
+_IMPORTED = {"JSON": {"Any", "Literal"}, "PROTOBUF": {*IMPORTED}}
+"""What modules with schemas of a language import besides."""
+
+
+_NOTHING = (Anything(), NoMessage())
+"""Roots that need no name."""
 
 
 class ModuleBuilder:
@@ -52,6 +64,7 @@ class ModuleBuilder:
         before: Before,
         *,
         keeps_raw: bool = False,
+        keeps_unknown: bool = False,
     ) -> None:
         self._library = library
         self._assignment = assignment
@@ -61,6 +74,7 @@ class ModuleBuilder:
         self._now = now
         self._before = before
         self._keeps_raw = keeps_raw
+        self._keeps_unknown = keeps_unknown
         self._gone = _gone(now, before)
         self._drafts: dict[str, ModuleDraft] = {}
 
@@ -206,7 +220,7 @@ class ModuleBuilder:
 
     def _maker(
         self, draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion
-    ) -> ClassMaker | JsonClassMaker:
+    ) -> ClassMaker | JsonClassMaker | ProtoClassMaker:
         def members(named: AnyNamed) -> Mapping[str, str]:
             owner, name = draft.ident(unit, named.name)
             return self._members.of(owner[0], self._library.unit(owner).schema.names[name])
@@ -214,6 +228,9 @@ class ModuleBuilder:
         subject, classes = unit.version.subject, draft.classes(unit)
         if isinstance(unit.schema, JsonSchema):
             return JsonClassMaker(types, subject, unit.schema.names, classes, members)
+        if isinstance(unit.schema, ProtoModel):
+            keeps = self._keeps_unknown
+            return ProtoClassMaker(types, subject, unit.schema, classes, members, keeps_unknown=keeps)
         earlier = self._earlier(draft, unit)
         return ClassMaker(types, subject, unit.schema.names, classes, members, earlier)
 
@@ -287,7 +304,7 @@ class ModuleBuilder:
 
     def _root_aliases(self, draft: ModuleDraft, types: ModuleTypes) -> None:
         for unit in () if draft.identity.startswith("topic:") else draft.defines:
-            if not is_class(unit.schema.root, unit.schema.names) and unit.schema.root != Anything():
+            if not is_class(unit.schema.root, unit.schema.names) and unit.schema.root not in _NOTHING:
                 self._root_type(draft, types, unit, "value")
 
     def _finished(
@@ -351,7 +368,7 @@ class ModuleBuilder:
 def _alias_names(draft: ModuleDraft, path: Path) -> Iterable[str]:
     """Names for the alias of a union, best first."""
     name = names.class_name(path.name)
-    if not any(unit.json_names for unit in draft.units() if unit.version.subject == path.subject):
+    if not any(unit.version.type != "AVRO" for unit in draft.units() if unit.version.subject == path.subject):
         return names.numbered(name)
     # A class in the union may have the name of the path.
     union = names.class_name(f"{path.name}Union")
@@ -368,12 +385,15 @@ def _framed(
     options = {"validate": "True"} if plan.validate and unit.version.type == "JSON" else {}
     if types.keeps_raw and has_raw_types(unit.schema):
         options["out_of_range"] = quote.string("raw")
-    return call(_SERDES[unit.version.type], schemas, classes, **options)
+    message = [quote.string(unit.schema.root.name)] if isinstance(unit.schema.root, MessageRef) else []
+    return call(_SERDES[unit.version.type], schemas, *message, classes, **options)
 
 
 def _writer(draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion) -> TypeWriter[Any]:
     if isinstance(unit.schema, JsonSchema):
         return JsonTypeWriter(types, unit.schema.names, draft.classes(unit))
+    if isinstance(unit.schema, ProtoModel):
+        return ProtoTypeWriter(types, unit.schema.names, draft.classes(unit))
     return Types(types, unit.schema.names, draft.classes(unit))
 
 
@@ -388,13 +408,16 @@ def _own_version(identity: str, unit: ParsedVersion) -> int | None:
 
 
 def _reserved(units: Iterable[ParsedVersion], given: Mapping[Owner, str]) -> set[str]:
-    """What modules with JSON Schemas import besides; not from those who have such names already."""
-    is_json = any(unit.version.type == "JSON" for unit in units)
-    return {"Any", "Literal"} - {*given.values()} if is_json else set()
+    """What modules with such schemas import besides; not from those who have such names already."""
+    imported = {name for unit in units for name in _IMPORTED.get(unit.version.type, ())}
+    return imported - {*given.values()}
 
 
 def _first_line(unit: ParsedVersion) -> str | None:
     root = unit.schema.root
+    if isinstance(unit.schema, ProtoModel):
+        text = doc(unit.schema.doc(root.name)) if isinstance(root, MessageRef) else None
+        return quote.inline(text.split("\n")[0]) if text else None
     named = unit.schema.names[root.name] if isinstance(root, Ref | JsonRef) else None
     text = doc(named.doc) if named else None
     return quote.inline(text.split("\n")[0]) if text else None

@@ -7,17 +7,21 @@ from collections.abc import Iterator
 from kgen_runtime.codec.avro.schema.tree import Enum, Named, Record, Ref, Schema
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 
+from ..protobuf.proto_model import ProtoModel
 from .json_pairing import json_type_pairs
+from .proto_pairing import proto_type_pairs
 from .trees import AnySchema
 
 
 def type_pairs(old: AnySchema, new: AnySchema) -> dict[str, str]:
     """Old full name -> new full name: by the name itself, by aliases, by place at the root, and in another
-    namespace by what is most alike in namespace, fields and symbols. In JSON Schema see `json_type_pairs`;
-    schemas of different languages have no type in common.
+    namespace by what is most alike in namespace, fields and symbols. In JSON Schema see `json_type_pairs`, in
+    Protobuf `proto_type_pairs`; schemas of different languages have no type in common.
     """
     if isinstance(old, JsonSchema) and isinstance(new, JsonSchema):
         return json_type_pairs(old, new)
+    if isinstance(old, ProtoModel) and isinstance(new, ProtoModel):
+        return proto_type_pairs(old, new)
     return avro_type_pairs(old, new) if isinstance(old, Schema) and isinstance(new, Schema) else {}
 
 

@@ -11,21 +11,25 @@ from .subjects import Skipped
 
 @dataclass(frozen=True)
 class Symbol:
-    """A member of an enum class: its Python name and its wire symbol."""
+    """A member of an enum class: its Python name, and its value as an expression."""
 
     name: str
     wire: str
+    doc: str | None = None
 
 
 @dataclass(frozen=True)
 class EnumClass:
-    """An `enum.Enum` class. `private` are aliases for classes with a field of the same name."""
+    """A class of an enum. `private` are aliases for classes with a field of the same name, `base` is what it
+    derives from.
+    """
 
     name: str
     fullname: str
     doc: str | None
     symbols: tuple[Symbol, ...]
     private: tuple[str, ...] = ()
+    base: str = "Enum"
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,16 @@ class FieldDef:
 
 @dataclass(frozen=True)
 class RecordClass:
-    """A dataclass. `private` are aliases for classes with a field of the same name."""
+    """A dataclass. `private` are aliases for classes with a field of the same name. `frozen`: one whose
+    values are given by position and stay.
+    """
 
     name: str
     fullname: str
     doc: str | None
     fields: tuple[FieldDef, ...]
     private: tuple[str, ...] = ()
+    frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,14 +172,15 @@ class Module:
 
 @dataclass(frozen=True)
 class SubjectTexts:
-    """A subject in `_schemas`: its versions as they are declared there, their texts, and whether its data
-    contract rules are ignored.
+    """A subject in `_schemas`: its versions as they are declared there, their texts, whether its data
+    contract rules are ignored, and in Protobuf the description of the latest version's messages.
     """
 
     subject: str
     versions: Expr
     texts: tuple[str, ...]
     ignore_rules: bool = False
+    descriptor: str = ""
 
 
 def package_folder(package: str) -> str:

@@ -38,7 +38,17 @@ def build(
     now = History(library)
     members = Members(assignment.units, now, before)
     keeps = settings.out_of_range == "raw"
-    builder = ModuleBuilder(library, assignment, plans, texts, members, now, before, keeps_raw=keeps)
+    builder = ModuleBuilder(
+        library,
+        assignment,
+        plans,
+        texts,
+        members,
+        now,
+        before,
+        keeps_raw=keeps,
+        keeps_unknown=settings.extras == "keep",
+    )
     modules = [builder.module(identity) for identity in assignment.order]
     kept = tuple(sorted(filter(_holds_something, modules), key=lambda it: it.name))
     topics = {plan.name: assignment.names[f"topic:{plan.name}"] for plan in plans}

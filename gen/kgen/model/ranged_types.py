@@ -8,6 +8,7 @@ from kgen_runtime.codec.avro.schema.tree import Fixed, Primitive, Ref
 from kgen_runtime.codec.json.json_build import scalar_kind
 from kgen_runtime.codec.json.json_texts import RAW_TYPES
 from kgen_runtime.codec.json.schema.json_tree import JsonRef, JsonScalar
+from kgen_runtime.codec.protobuf.schema.proto_tree import DATE, DECIMAL, DURATION, TIMESTAMP, MessageRef
 from kgen_runtime.codec.ranges import limits
 
 from .trees import AnyNamed, AnyNode, AnySchema, held, parts, reach
@@ -17,6 +18,8 @@ def raw_type(node: AnyNode | AnyNamed, names: Mapping[str, AnyNamed]) -> str | N
     """The type of `raw` in an `rt.OutOfRange` of a scalar: `int`, `bytes` or `str`. None if Python has a
     value for all that it may be.
     """
+    if isinstance(node, MessageRef):
+        return "bytes" if node.name in (TIMESTAMP, DURATION, DATE, DECIMAL) else None
     found = names[node.name] if isinstance(node, Ref | JsonRef) else node
     if isinstance(found, JsonScalar):
         kind = scalar_kind(found)

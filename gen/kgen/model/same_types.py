@@ -17,14 +17,14 @@ from .trees import AnyNamed, reach, ref_to
 def same_types(units: Sequence[ParsedVersion], given: Mapping[Owner, str]) -> dict[Ident, Ident]:
     """Types -> the ones that have the class, of what a module defines. Those that were two stay two.
 
-    Key and value of a topic may each spell out the same Avro type. In JSON Schema a type that is used twice
-    may be spelled out twice: with equal title and structure it is one.
+    Key and value of a topic may each spell out the same type of Avro or Protobuf. In JSON Schema a type that
+    is used twice may be spelled out twice: with equal title and structure it is one.
     """
     json = [unit for unit in units if isinstance(unit.schema, JsonSchema)]
-    return {**_same_avro([it for it in units if it not in json], given), **_SameJson(json, given).found()}
+    return {**_same_named([it for it in units if it not in json], given), **_SameJson(json, given).found()}
 
 
-def _same_avro(units: Sequence[ParsedVersion], given: Mapping[Owner, str]) -> dict[Ident, Ident]:
+def _same_named(units: Sequence[ParsedVersion], given: Mapping[Owner, str]) -> dict[Ident, Ident]:
     found: dict[Ident, Ident] = {}
     for at, unit in enumerate(units):
         for earlier in units[:at]:

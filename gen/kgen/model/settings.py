@@ -11,6 +11,9 @@ from kgen_runtime.codec.ranges import OutOfRangeChoice
 JsonModels: TypeAlias = Literal["dataclasses", "pydantic"]
 """What the models of JSON Schema subjects are."""
 
+Extras: TypeAlias = Literal["drop", "keep"]
+"""What becomes of the fields of a Protobuf message that its schema does not name."""
+
 
 @dataclass(frozen=True)
 class TopicSettings:
@@ -52,6 +55,7 @@ class Settings:
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
     flows: Mapping[str, FlowSettings] = field(default_factory=dict)
     out_of_range: OutOfRangeChoice = "error"  # what is read of a date or decimal that Python has no value for
+    extras: Extras = "drop"  # what becomes of the unknown fields of Protobuf messages
 
 
 LEVELS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ..protobuf.proto_model import ProtoModel
 from ..pycode import quote
 from ..pycode.expr import Expr, call, tuple_of
 from .library import Library, Pair
@@ -50,6 +51,7 @@ class Texts:
                 tuple_of(map(self._version, versions)),
                 tuple(v.text for v in versions),
                 wanted(subject, self._ignore_rules),
+                self._descriptor(subject),
             )
             for subject, versions in by_subject.items()
         )
@@ -59,6 +61,13 @@ class Texts:
         units = map(self._library.unit, own)
         referenced = {(v.subject, v.version): v for unit in units for v in unit.references}
         return {**referenced, **own}
+
+    def _descriptor(self, subject: str) -> str:
+        """That of the last version of a subject that is read, or kept, and is of Protobuf."""
+        own = {**self._kept, **self._read}
+        numbers = [number for (name, number), it in own.items() if name == subject and it.type == "PROTOBUF"]
+        schema = self._library.schema((subject, max(numbers))) if numbers else None
+        return schema.descriptor if isinstance(schema, ProtoModel) else ""
 
     def _version(self, version: SchemaVersion) -> Expr:
         extra: dict[str, Expr] = {"guid": quote.string(version.guid)} if version.guid else {}
@@ -73,7 +82,7 @@ class Texts:
 
 
 def _references(version: SchemaVersion) -> Iterator[Expr]:
-    named = version.type == "JSON"  # where texts use the names that the registry keeps
+    named = version.type != "AVRO"  # where texts use the names that the registry keeps
     found = dict.fromkeys((it.subject, it.version, it.name if named else "") for it in version.references)
     for subject, number, name in found:
         yield tuple_of((quote.string(subject), str(number), *([quote.string(name)] if named else [])))

@@ -1,4 +1,6 @@
-"""What the trees of Avro schemas and of JSON Schemas have in common: named types, and what they refer to."""
+"""What the trees of Avro schemas, JSON Schemas and .proto files have in common: named types, and what they
+refer to.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +9,51 @@ from typing import TypeAlias, overload
 
 from kgen_runtime.codec.avro.schema import tree as avro
 from kgen_runtime.codec.json.schema import json_tree as json
+from kgen_runtime.codec.protobuf.schema import proto_tree as proto
 
-AnySchema: TypeAlias = "avro.Schema | json.JsonSchema"
-AnyNamed: TypeAlias = "avro.Named | json.Named"
-AnyNode: TypeAlias = "avro.Node | json.Node"
+from ..protobuf.proto_model import (
+    MemberRef,
+    OneofMember,
+    ProtoClassed,
+    ProtoList,
+    ProtoModel,
+    ProtoNode,
+    ProtoOneof,
+    attributes_of,
+)
+
+AnySchema: TypeAlias = "avro.Schema | json.JsonSchema | ProtoModel"
+AnyNamed: TypeAlias = "avro.Named | json.Named | ProtoClassed"
+AnyNode: TypeAlias = "avro.Node | json.Node | ProtoNode"
 AnyRecord: TypeAlias = "avro.Record | json.JsonObject"
 
 RECORDS = (avro.Record, json.JsonObject)
 ENUMS = (avro.Enum, json.StringEnum)
-_ARRAYS = (avro.Array, json.JsonArray)
-_MAPS = (avro.Map, json.JsonMap)
-_UNIONS = (avro.Union, json.JsonUnion)
-_REFS = (avro.Ref, json.JsonRef)
+_CLASSED = (*RECORDS, *ENUMS, proto.ProtoMessage, proto.ProtoEnum, OneofMember)
+_ARRAYS = (avro.Array, json.JsonArray, ProtoList)
+_MAPS = (avro.Map, json.JsonMap, proto.ProtoMap)
+_UNIONS = (avro.Union, json.JsonUnion, ProtoOneof)
+_REFS = (avro.Ref, json.JsonRef, proto.MessageRef, proto.EnumRef, MemberRef)
 
 
 def has_class(named: AnyNamed) -> bool:
     """Whether a named type becomes a class."""
-    return isinstance(named, (*RECORDS, *ENUMS))
+    return isinstance(named, _CLASSED)
 
 
 def is_class(root: AnyNode, names: Mapping[str, AnyNamed]) -> bool:
     """Whether a schema is one record or enum."""
-    return isinstance(root, _REFS) and has_class(names[root.name])
+    return isinstance(root, _REFS) and not is_well_known(root) and has_class(names[root.name])
+
+
+def is_well_known(node: AnyNode) -> bool:
+    """Whether a type of Protobuf has a Python type of its own, and no class: it is not among the names."""
+    return isinstance(node, proto.MessageRef) and node.name in proto.WELL_KNOWN
 
 
 def is_simple(root: AnyNode, names: Mapping[str, AnyNamed]) -> bool:
     """Whether a schema is one scalar."""
-    named = names[root.name] if isinstance(root, _REFS) else root
+    named = names[root.name] if isinstance(root, _REFS) and not is_well_known(root) else root
     return isinstance(named, (avro.Primitive, avro.Fixed, json.JsonScalar))
 
 
@@ -43,6 +63,10 @@ def held(named: json.Named) -> Iterator[json.Node]: ...
 def held(named: AnyNamed) -> Iterator[AnyNode]: ...
 def held(named: AnyNamed) -> Iterator[AnyNode]:
     """The types of what a record holds; nothing of an enum."""
+    if isinstance(named, proto.ProtoMessage):
+        yield from (attribute.type for attribute in attributes_of(named))
+    if isinstance(named, OneofMember):
+        yield named.field.type
     if isinstance(named, RECORDS):
         for item in named.fields:
             yield item.type
@@ -67,7 +91,7 @@ def parts(node: AnyNode) -> tuple[AnyNode, ...]:
 
 def refs(node: AnyNode) -> Iterator[str]:
     """The names that a type mentions, in order."""
-    if isinstance(node, _REFS):
+    if isinstance(node, _REFS) and not is_well_known(node):
         yield node.name
     for part in parts(node):
         yield from refs(part)
@@ -89,9 +113,21 @@ def reach(names: Mapping[str, AnyNamed], root: AnyNode) -> tuple[str, ...]:
 
 def ref_to(schema: AnySchema, name: str) -> AnyNode:
     """The use of a named type of the schema."""
+    if isinstance(schema, ProtoModel):
+        named = schema.names[name]
+        if isinstance(named, OneofMember):
+            return MemberRef(name)
+        return proto.EnumRef(name) if isinstance(named, proto.ProtoEnum) else proto.MessageRef(name)
     return json.JsonRef(name) if isinstance(schema, json.JsonSchema) else avro.Ref(name)
+
+
+def doc_of(schema: AnySchema, name: str) -> str | None:
+    """What the schema says of one of its types."""
+    return schema.doc(name) if isinstance(schema, ProtoModel) else schema.names[name].doc
 
 
 def language(schema: AnySchema) -> str:
     """What the schema is written in, for people."""
+    if isinstance(schema, ProtoModel):
+        return "Protobuf"
     return "JSON Schema" if isinstance(schema, json.JsonSchema) else "Avro"

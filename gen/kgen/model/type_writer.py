@@ -19,6 +19,7 @@ _MODULES = {
     "date": ("datetime", "dt"),
     "time": ("datetime", "dt"),
     "datetime": ("datetime", "dt"),
+    "timedelta": ("datetime", "dt"),
     "Decimal": ("decimal", "decimal"),
     "UUID": ("uuid", "uuid"),
     **dict.fromkeys(("Any", "Literal", "NoReturn", "Union"), ("typing", "typing")),
