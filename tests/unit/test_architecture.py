@@ -109,6 +109,7 @@ LATE = {
     },  # these, too
     "kgen.cli.run_command": {"kgen_runtime.run"},  # it needs Bytewax
     "kgen.cli.dev_command": {"kgen.dev"},  # an extra that may not be installed
+    "kgen.protobuf.proto_parser": {"kgen.protobuf.descriptor_walk"},  # another
 }
 """Modules that functions import late, and why."""
 

@@ -19,8 +19,8 @@ from ..listing import listed
 from ..model.library import Library, ParsedVersion
 from ..model.subject_filter import fits, is_pattern
 from ..model.subjects import Snapshot, Subject
-from ..protobuf.proto_model import ProtoModel
 from ..project import lockfile
+from ..protobuf.proto_model import ProtoModel
 from .inputs import Flags, Workspace, settle
 from .registry_in_force import read_registry
 

@@ -14,8 +14,8 @@ from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 from kgen_runtime.errors import ConfigError, SchemaError
 
 from ..listing import title
-from ..protobuf import protoc
-from ..protobuf.proto_model import NoMessage, OneofMember, ProtoModel, proto_model
+from ..protobuf.proto_model import NoMessage, OneofMember, ProtoModel
+from ..protobuf.proto_parser import parse_proto
 from .json_places import JsonNames, json_root_name, place_of
 from .names import class_candidates, digest
 from .proto_names import proto_class_candidates
@@ -159,14 +159,7 @@ class ParsedTexts:
         """A .proto file, beside those that it imports, by the names that imports have for them. Raises
         `SchemaError`; a `ConfigError` if protoc is not installed.
         """
-
-        def make() -> ProtoModel:
-            descriptors = protoc.descriptor_set(text, references)
-            from ..protobuf.descriptor_walk import declared_files  # of an extra
-
-            return proto_model(declared_files(descriptors))
-
-        return _known(self._proto, (text, tuple(references.items())), make)
+        return _known(self._proto, (text, tuple(references.items())), lambda: parse_proto(text, references))
 
 
 def _known(known: dict[K, S | SchemaError], key: K, make: Callable[[], S]) -> S:

@@ -8,10 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kgen_runtime.codec.protobuf.schema.proto_tree import MessageRef
-
 from kgen_runtime.codec.avro.schema.tree import Ref
 from kgen_runtime.codec.json.schema.json_tree import Anything, JsonRef, JsonSchema
+from kgen_runtime.codec.protobuf.schema.proto_tree import MessageRef
 from kgen_runtime.errors import ConfigError
 
 from ..protobuf.proto_model import NoMessage, ProtoModel

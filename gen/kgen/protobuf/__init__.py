@@ -6,6 +6,7 @@
     declared_files   what files declare: the tree of `kgen_runtime.codec.protobuf.schema`, docs, tags
     descriptor_walk  protoc's descriptor set as that; imports what the extra brings
     proto_model      that as the model of classes has it: also members of oneofs, which have classes
+    proto_parser     a file's text as that model
 
 `builtin/` holds the files of `confluent/` that registries have built in. The extra `protobuf` has protoc.
 """
