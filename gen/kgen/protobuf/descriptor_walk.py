@@ -33,6 +33,7 @@ from kgen_runtime.codec.protobuf.schema.proto_tree import (
 
 from . import proto_features
 from .declared_files import DeclaredFiles, ProtoExtension
+from .import_names import is_builtin
 
 _Field: Final = pb.FieldDescriptorProto
 _Features: Final = pb.FeatureSet
@@ -128,7 +129,11 @@ class _FileWalk:
         return found
 
     def _note(self, key: str, place: _Place, declared: _Declared) -> None:
-        """Keeps what is said of a declaration: in a comment, else in Confluent's metadata."""
+        """Keeps what is said of a declaration: in a comment, else in Confluent's metadata; not of what is
+        built in, which says other things in another version of protoc.
+        """
+        if is_builtin(self.file.name):
+            return
         text = _comment(self._comments.get(place, ""))
         if declared.HasField("options"):
             options = declared.options

@@ -58,17 +58,8 @@ def _compiled(job: dict[str, Any], folder: Path, builtin: Path, errors: Path) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
     output = folder / "set"
-    code = protoc.main(
-        [
-            "protoc",
-            f"--proto_path={files}",
-            f"--proto_path={builtin}",
-            "--include_imports",
-            "--include_source_info",
-            f"--descriptor_set_out={output}",
-            job["main"],
-        ]
-    )
+    flags = [f"--{flag}" for flag in ("include_imports", "include_source_info")]
+    code = protoc.main(["protoc", f"-I{files}", f"-I{builtin}", *flags, f"-o{output}", job["main"]])
     if code == 0:
         return {"set": base64.b64encode(output.read_bytes()).decode()}
     printed = errors.read_bytes()[:_ERRORS].decode("utf-8", "replace")
