@@ -109,7 +109,7 @@ def test_each_syntax_means_what_protobuf_takes_it_for(text: str) -> None:
     descriptors = descriptor_set(text, {})
     pool = descriptor_pool.DescriptorPool()
     for file in descriptor_pb2.FileDescriptorSet.FromString(descriptors).file:
-        pool.Add(file)  # type: ignore[attr-defined]
+        pool.Add(file)
     schema = declared_files(descriptors).schema
     for named in schema.names.values():
         if isinstance(named, ProtoEnum):

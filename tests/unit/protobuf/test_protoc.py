@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,9 +116,9 @@ def test_what_takes_too_much_is_the_files_fault(monkeypatch: pytest.MonkeyPatch,
         monkeypatch.setattr(protoc, "_SECONDS", seconds)
         (tmp_path / "python").write_text(f"#!/bin/sh\nexec \"$REAL_PYTHON\" -c '{code}'\n")
         (tmp_path / "python").chmod(0o755)
-        monkeypatch.setenv("REAL_PYTHON", os.sys.executable)  # type: ignore[attr-defined]
+        monkeypatch.setenv("REAL_PYTHON", sys.executable)
         with monkeypatch.context() as patch:
-            patch.setattr(protoc.sys, "executable", str(tmp_path / "python"))
+            patch.setattr(sys, "executable", str(tmp_path / "python"))
             with pytest.raises(SchemaError, match=what):
                 descriptor_set(ORDER, {})
     monkeypatch.setattr(protoc, "_SECONDS", 60)

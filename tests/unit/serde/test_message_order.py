@@ -40,7 +40,7 @@ message Z {}
 def protoc_descriptor(text: str, folder: Path) -> Any:
     """What protoc makes of a file."""
     from google.protobuf import descriptor_pb2
-    from grpc_tools import protoc  # type: ignore[import-untyped]
+    from grpc_tools import protoc
 
     (folder / "t.proto").write_text(text)
     assert protoc.main(["protoc", f"-I{folder}", f"--descriptor_set_out={folder / 'o'}", "t.proto"]) == 0
