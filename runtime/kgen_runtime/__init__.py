@@ -82,11 +82,13 @@ if TYPE_CHECKING:
         JsonSerde,
         LongSerde,
         NoneSerde,
+        ProtobufSerde,
         PydanticSerde,
         Schemas,
         SchemaStore,
         Serde,
         StringSerde,
+        TypesSerde,
         VendoredSchemas,
         VendoredSubject,
         VendoredVersion,
@@ -153,6 +155,7 @@ __all__ = [
     "OversizeError",
     "Policy",
     "ProcessingError",
+    "ProtobufSerde",
     "PydanticSerde",
     "RawMessage",
     "Recovery",
@@ -180,6 +183,7 @@ __all__ = [
     "TimestampOrder",
     "Tombstone",
     "Topic",
+    "TypesSerde",
     "UnexpectedTypeError",
     "UnknownSchema",
     "ValidationError",
@@ -235,8 +239,9 @@ _NAMES: Final = {
     ".consumer.bounds": "Start Stop",
     ".recovery.folder": "Recovery",
     ".serde": (
-        "AvroSerde BytesSerde DoubleSerde EitherSerde IntSerde JsonSerde LongSerde NoneSerde PydanticSerde "
-        "Schemas SchemaStore Serde StringSerde VendoredSchemas VendoredSubject VendoredVersion WriterSchema"
+        "AvroSerde BytesSerde DoubleSerde EitherSerde IntSerde JsonSerde LongSerde NoneSerde ProtobufSerde "
+        "PydanticSerde Schemas SchemaStore Serde StringSerde TypesSerde VendoredSchemas VendoredSubject "
+        "VendoredVersion WriterSchema"
     ),
     ".kafka.connection": "Kafka NewTopic",
     ".producer.sink": "sink",

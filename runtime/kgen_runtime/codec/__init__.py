@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Final, Literal, Protocol, TypeAlias, cast, get_args
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast, get_args
 
 from ..errors import ConfigError, DecodeError
 from .avro.build import ReaderBuilder, WriterBuilder
@@ -30,6 +30,8 @@ from .protobuf.proto_build import ProtoReaderBuilder, ProtoWriterBuilder
 from .protobuf.schema.proto_tree import ProtoSchema
 from .ranges import OutOfRangeChoice, keeps_raw
 from .slotted_classes import is_plain
+
+T = TypeVar("T")
 
 EngineName: TypeAlias = Literal["native", "python"]
 Trailing: TypeAlias = Literal["refuse", "ignore"]
@@ -110,6 +112,23 @@ class PayloadFunctions(Protocol):
 
     def total_size(self, payloads: Sequence[bytes | None]) -> int:
         """Bytes of all together."""
+
+
+class BatchFunctions(Protocol):
+    """How batches are taken apart and put together again. None among payloads is a missing key or a
+    tombstone.
+    """
+
+    def groups(self, payloads: Sequence[bytes | None], size: int) -> list[tuple[bytes, list[int]]]:
+        """The first `size` bytes (all, of a payload that has fewer), and the indices of the payloads that
+        begin with them.
+        """
+
+    def picked(self, items: Sequence[T], where: list[int]) -> list[T]:
+        """The items at these indices."""
+
+    def spread(self, items: list[T], where: list[int], into: list[T]) -> None:
+        """Put each item where its index says."""
 
 
 class ArrivalFunctions(Protocol):
@@ -358,6 +377,12 @@ def payload_functions(*, engine: EngineName | None = None) -> PayloadFunctions:
     """The functions of an engine."""
     made: Any = _nodes(engine, "payloads")
     return cast(PayloadFunctions, made)
+
+
+def batch_functions(*, engine: EngineName | None = None) -> BatchFunctions:
+    """The functions of an engine."""
+    made: Any = _proto_nodes(engine, "batches")
+    return cast(BatchFunctions, made)
 
 
 def arrival_functions(*, engine: EngineName | None = None) -> ArrivalFunctions:

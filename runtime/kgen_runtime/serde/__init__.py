@@ -7,10 +7,12 @@ from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .either import EitherSerde
 from .json_serde import JsonSerde
 from .primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
+from .protobuf_serde import ProtobufSerde
 from .pydantic_serde import PydanticSerde
 from .registry.client import RegistryClient
 from .schema_store import SchemaStore
 from .schemas import Schemas, WriterSchema
+from .types_serde import TypesSerde
 from .vendored import VendoredSchemas, VendoredSubject, VendoredVersion
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "JsonSerde",
     "LongSerde",
     "NoneSerde",
+    "ProtobufSerde",
     "PydanticSerde",
     "RegistryClient",
     "Role",
@@ -32,6 +35,7 @@ __all__ = [
     "Schemas",
     "Serde",
     "StringSerde",
+    "TypesSerde",
     "VendoredSchemas",
     "VendoredSubject",
     "VendoredVersion",

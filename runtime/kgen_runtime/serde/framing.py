@@ -4,6 +4,8 @@
 - `01` + schema GUID (16 bytes) + payload
 - either prefix as the value of the header `__key_schema_id` / `__value_schema_id`, and the payload bare
 
+Of Protobuf there are message indexes after either prefix (`message_indexes.py`).
+
 Source: Confluent's documentation of the wire format, and confluent-kafka's `schema_registry/common/serde.py`.
 """
 
@@ -15,6 +17,8 @@ from typing import TypeAlias
 from ..errors import FramingError
 from ..messages import Headers
 from .base import Role
+from .message_indexes import read_indexes
+from .message_scopes import Indexes
 
 ID_SIZE = 5
 GUID_SIZE = 17
@@ -30,22 +34,46 @@ def id_prefix(id: int) -> bytes:  # noqa: A002 - `id` is what registries call it
     return b"\x00" + id.to_bytes(4, "big")
 
 
-def split(payload: bytes, headers: Headers, role: Role) -> tuple[SchemaKey, int]:
-    """Which schema wrote the message, and where in `payload` its Avro begins. Raises `FramingError`."""
+def split(payload: bytes, headers: Headers, role: Role, *, indexed: bool = False) -> tuple[SchemaKey, int]:
+    """Which schema wrote the message, and where in `payload` what follows its prefix begins.
+
+    `indexed`: a header may go on after the prefix. Raises `FramingError`.
+    """
     name = HEADERS[role]
     for header, value in headers:
         if header == name:
-            return _of_header(name, value), 0
+            return _of_header(name, value, indexed), 0
     key = _of_prefix(payload, role)
-    return key, ID_SIZE if isinstance(key, int) else GUID_SIZE
+    return key, _prefix_size(key)
 
 
-def _of_header(name: str, value: bytes | None) -> SchemaKey:
+def split_message(payload: bytes, headers: Headers, role: Role) -> tuple[SchemaKey, Indexes, int]:
+    """Which schema wrote the message, which message of it that is, and where in `payload` it begins.
+
+    Raises `FramingError`.
+    """
+    key, offset = split(payload, headers, role, indexed=True)
+    if offset:
+        return key, *read_indexes(payload, offset)
+    prefix = next(value for name, value in headers if name == HEADERS[role])
+    assert prefix is not None  # `split` has read it
+    indexes, end = read_indexes(prefix, _prefix_size(key))
+    if end < len(prefix):
+        raise FramingError(f"header {HEADERS[role]} goes on after the message indexes, at byte {end}")
+    return key, indexes, 0
+
+
+def _prefix_size(key: SchemaKey) -> int:
+    return ID_SIZE if isinstance(key, int) else GUID_SIZE
+
+
+def _of_header(name: str, value: bytes | None, indexed: bool) -> SchemaKey:
     # confluent-kafka writes the same prefix into the header that would otherwise stand before the payload.
-    if value and value[0] == 0 and len(value) == ID_SIZE:
+    size = len(value or b"")
+    if value and value[0] == 0 and (size == ID_SIZE or (indexed and size > ID_SIZE)):
         return _id(value)
-    if value and value[0] == 1 and len(value) == GUID_SIZE:
-        return uuid.UUID(bytes=bytes(value[1:]))
+    if value and value[0] == 1 and (size == GUID_SIZE or (indexed and size > GUID_SIZE)):
+        return uuid.UUID(bytes=bytes(value[1:GUID_SIZE]))
     shown = "null" if value is None else f"{len(value)} bytes ({_first(value)})" if value else "empty"
     raise FramingError(
         f"header {name} is {shown}, not a schema id or GUID", hint="Expected 00 + 4 bytes, or 01 + 16 bytes."

@@ -14,7 +14,7 @@ from ..messages import Headers
 from ..state.registration import register
 from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .encoded_null import Null, check_null, without_null
-from .framed_encoder import FramedEncoder
+from .framed_encoder import BareEncoder, FramedEncoder
 from .frames import by_schema, only_id, tagged
 from .framing import HEADERS, ID_SIZE, SchemaKey
 from .json_validation import JsonValidator, json_validator, require_validation
@@ -78,7 +78,7 @@ class JsonSerde(Serde[T]):
         writer = self.make_writer()
         if self.validate:
             writer = _ValidatedWriter(writer, json_validator(self.schemas.latest, self.schemas.subject))
-        return FramedEncoder(writer, self.schemas, store) if self.framing != "none" else _BareEncoder(writer)
+        return FramedEncoder(writer, self.schemas, store) if self.framing != "none" else BareEncoder(writer)
 
     def check_writable(self, store: SchemaStore) -> None:
         """See the base."""
@@ -206,17 +206,6 @@ class _ValidatedWriter:
     def pack(self, value: Any) -> bytes | None:
         """See `ValueWriter.pack`."""
         return self._writer.pack(value)
-
-
-class _BareEncoder(Generic[T]):
-    """Writes JSON without a schema id."""
-
-    def __init__(self, writer: ValueWriter) -> None:
-        self._writer = writer
-
-    def encode(self, value: T | None) -> bytes | None:
-        """See `Encoder.encode`."""
-        return None if value is None else self._writer.encode(value)
 
 
 def _hinted(error: KgenError) -> KgenError:

@@ -13,6 +13,8 @@ from ..errors import FramingError
 from .message_scopes import MAX_NESTED, Indexes
 
 FIRST: Final[Indexes] = (0,)
+USUAL_SIZE: Final = 2
+"""Bytes that most indexes take, or fewer: of messages that are not nested."""
 
 _MAX_BYTES: Final = 5  # of a varint: indexes have 32 bits
 _MAX_INDEX: Final = (1 << 31) - 1

@@ -10,6 +10,8 @@ from ..codec.avro.schema.parser import parse
 from ..codec.avro.schema.tree import Schema
 from ..codec.json.schema.json_parser import parse_json_schema
 from ..codec.json.schema.json_tree import JsonSchema
+from ..codec.protobuf.schema.proto_descriptor import parse_descriptor
+from ..codec.protobuf.schema.proto_tree import ProtoSchema
 from ..errors import ResolutionError
 from .message_order import message_order
 from .message_scopes import MessageOrder
@@ -84,6 +86,11 @@ class Schemas:
         """
         return context_of(self.subject)
 
+    @property
+    def messages(self) -> ProtoSchema:
+        """The messages of `descriptor`, parsed once per process. Raises `SchemaError`."""
+        return _parse_descriptor(self.descriptor)
+
     def by_id(self, id: int) -> WriterSchema | None:  # noqa: A002 - `id` is what registries call it
         """The newest version with this id, if any."""
         return next((version for version in reversed(self.versions) if version.id == id), None)
@@ -101,6 +108,11 @@ def _parse(text: str, references: tuple[str, ...]) -> Schema:
 @lru_cache(maxsize=1024)
 def _parse_messages(text: str) -> MessageOrder:
     return message_order(text)
+
+
+@lru_cache(maxsize=1024)
+def _parse_descriptor(text: str) -> ProtoSchema:
+    return parse_descriptor(text)
 
 
 @lru_cache(maxsize=1024)

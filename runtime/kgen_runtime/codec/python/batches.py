@@ -1,0 +1,28 @@
+"""`BatchFunctions` in plain Python, if no C compiler was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def groups(payloads: Sequence[bytes | None], size: int) -> list[tuple[bytes, list[int]]]:
+    """See `codec.BatchFunctions.groups`."""
+    found: dict[bytes, list[int]] = {}
+    for i, payload in enumerate(payloads):
+        if payload is not None:
+            found.setdefault(payload[:size], []).append(i)
+    return list(found.items())
+
+
+def picked(items: Sequence[T], where: list[int]) -> list[T]:
+    """See `codec.BatchFunctions.picked`."""
+    return [items[i] for i in where]
+
+
+def spread(items: list[T], where: list[int], into: list[T]) -> None:
+    """See `codec.BatchFunctions.spread`."""
+    for i, item in zip(where, items, strict=True):
+        into[i] = item
