@@ -224,3 +224,14 @@ def test_without_a_flow_todays_generated_code_decodes(
     reasons = {each["fingerprint"][0]: each["reason"] for each in found["groups"]}
     assert reasons["b"] == "only the flow can say: kgen dlq check TOPIC MODULE:FLOW"
     assert reasons["c"] == "no generated code for the topic elsewhere"
+
+
+def test_what_the_flow_prints_is_not_the_answer(numbers: Numbers, capsys: pytest.CaptureFixture[str]) -> None:
+    loud = FLOW.replace("    if number % 2:", '    print("handling", number)\n    if number % 2:')
+    numbers.code(f'print("imported")\n{loud}')
+    numbers.write(number(2))
+    assert app.run(["dlq", "check", numbers.letters, f"{numbers.module}:flow", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["pass"] == 1
+    assert "imported" in err
+    assert "handling 2" in err

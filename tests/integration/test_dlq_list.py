@@ -89,7 +89,11 @@ def test_filters_and_counts(dev: Dev, topic: str, capsys: pytest.CaptureFixture[
         kind = b"%016x" % (number % 4)
         seen = b"%d" % (letters.TIME + 1_000 * number)
         own = letters.kgen(
-            number, fingerprint=kind, stage=b"decode" if number % 4 else b"process", first_seen=seen
+            number,
+            fingerprint=kind,
+            stage=b"decode" if number % 4 else b"process",
+            first_seen=seen,
+            **{"class": b"shop.Odd" if number % 4 == 3 else b"shop.Even"},
         )
         sent.append((b"key-%d" % (number % 2), b"v", own))
     letters.write(dev.brokers, topic, sent, 2)
@@ -102,6 +106,8 @@ def test_filters_and_counts(dev: Dev, topic: str, capsys: pytest.CaptureFixture[
     assert counts("-n", "2") == {"0": 10, "1": 10}
     assert counts("--stage", "process") == {"0": 10}
     assert counts("--stage", "!process", "-f", f"{2:016x}") == {"2": 10}
+    assert counts("--class", "Odd") == counts("--class", "!shop.Even") == {"3": 10}
+    assert counts("--class", "odd") == {}
     assert counts("--key", "key-0") == {"0": 10, "2": 10}
     assert counts("--key", "0x6b65792d31") == {"1": 10, "3": 10}
     assert counts("--since", "2026-01-01T00:00:36Z") == {"0": 1, "1": 1, "2": 1, "3": 1}

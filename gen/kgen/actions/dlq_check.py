@@ -23,6 +23,7 @@ from ..dlq.letters import read_letters
 from ..errors import ConfigError
 from ..progress_callback import ProgressCallback, silent
 from ..project import config
+from ..project.import_path import prints_to_stderr
 
 _MOST: Final = 5_000
 _MOST_BYTES: Final = 32 << 20
@@ -208,7 +209,8 @@ class _FlowTrial:
     def _guarded(self, act: Callable[[], Any]) -> Any:
         """What `act` gives; what the user's code raises as a `ConfigError`."""
         try:
-            return act()
+            with prints_to_stderr():
+                return act()
         except KgenError:
             raise
         except Exception as error:

@@ -200,9 +200,9 @@ class _Replay:
 
     def _is_wanted(self, letter: LetterBrief, key: bytes | None, partition: int, offset: int) -> bool:
         def fits(wanted: LetterFilter) -> bool:
-            return wanted.fits_kind(letter.fingerprint, letter.stage) and wanted.fits_message(
-                key, letter.time
-            )
+            return wanted.fits_kind(
+                letter.fingerprint, letter.stage, letter.error_class
+            ) and wanted.fits_message(key, letter.time)
 
         if not fits(self._order.wanted):
             return False

@@ -122,7 +122,7 @@ def _decoded(view: dlq_show.ShownLetter) -> TextBlock:
     fields, at_fault = view.decoded.fields, view.letter.path
     kept = fields[-_FIELDS:] if view.decoded.what else fields[:_FIELDS]
     lines = [
-        TextLine(f"{each.path or 'value'} = {each.text}", bool(at_fault) and each.path == at_fault)
+        TextLine(f"{each.path or 'value'} = {each.shown}", bool(at_fault) and each.path == at_fault)
         for each in kept
     ]
     if view.decoded.what:

@@ -105,7 +105,10 @@ def letter_json(shown: ShownLetter) -> dict[str, Any]:
         "decoded": None
         if decoded is None
         else {
-            "fields": [asdict(each) for each in decoded.fields],
+            "fields": [
+                {"path": each.path, "text": each.text, "begin": each.begin, "end": each.end}
+                for each in decoded.fields
+            ],
             "more": decoded.more,
             "error": {"what": decoded.what, "path": decoded.path, "position": decoded.position}
             if decoded.what

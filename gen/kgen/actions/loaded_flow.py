@@ -11,7 +11,7 @@ from kgen_runtime.flow.missing_bytewax import explain_missing
 from kgen_runtime.reporting.call_site import failed_line
 
 from ..errors import ConfigError, KgenError
-from ..project.import_path import make_importable
+from ..project.import_path import make_importable, prints_to_stderr
 
 if TYPE_CHECKING:
     from bytewax.dataflow import Dataflow
@@ -24,7 +24,8 @@ def loaded_flow(name: str, root: Path) -> Dataflow:
         with explain_missing(name):
             from kgen_runtime.routing.route import check
             from kgen_runtime.runner.flow_import import load
-        return check(load(name))
+        with prints_to_stderr():
+            return check(load(name))
     except KgenError:
         raise
     except Exception as error:

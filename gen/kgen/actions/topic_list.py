@@ -15,6 +15,7 @@ from kgen_runtime.standalone.announced_wait import announced
 from ..errors import ConfigError
 from ..listing import listed
 from ..project import config, lockfile
+from ..project.import_path import prints_to_stderr
 from ..topic_data.topic_facts import TopicFacts, add_positions, add_project, add_registry, broker_topics
 from ..topic_data.topic_range import near_topics
 from .inputs import Workspace
@@ -114,7 +115,9 @@ def _steps(flow: str) -> set[str]:
     from kgen_runtime.consumer.source import sources
     from kgen_runtime.runner.flow_import import load
 
-    return {f"{source.step_id}.kafka" for source in sources(load(flow))}
+    with prints_to_stderr():
+        loaded = load(flow)
+    return {f"{source.step_id}.kafka" for source in sources(loaded)}
 
 
 def topic_json(facts: TopicFacts) -> dict[str, Any]:

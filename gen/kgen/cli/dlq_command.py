@@ -26,6 +26,7 @@ def list_letters(
     ] = None,
     fingerprint: options.Fingerprints = None,
     stage: options.Stages = None,
+    error_class: options.Classes = None,
     since: options.Since = None,
     until: options.Until = None,
     key: options.Keys = None,
@@ -37,7 +38,7 @@ def list_letters(
 ) -> None:
     """List the dead letters of a topic by fingerprint: what failed in the same way at the same place."""
     console = Console(json, quiet, not no_color)
-    wanted = options.letter_filter(fingerprint, stage, since, until, key)
+    wanted = options.letter_filter(fingerprint, stage, since, until, key, error_class)
     workspace = shared_options.workspace(out, console)
     found = dlq_list.listing(kafka_in_force(workspace, brokers), topic, wanted, workspace.progress)
     shown = found.groups if count is None else found.groups[:count]
@@ -73,6 +74,7 @@ def show(
     topic: options.Topic,
     fingerprint: options.Fingerprints = None,
     stage: options.Stages = None,
+    error_class: options.Classes = None,
     since: options.Since = None,
     until: options.Until = None,
     key: options.Keys = None,
@@ -89,7 +91,7 @@ def show(
 ) -> None:
     """Show dead letters whole: headers, bytes, and the decoded fields up to the bad byte."""
     console = Console(json, quiet, not no_color)
-    wanted = options.letter_filter(fingerprint, stage, since, until, key)
+    wanted = options.letter_filter(fingerprint, stage, since, until, key, error_class)
     at = None if offset is None else options.place_of(offset)
     workspace = shared_options.workspace(out, console)
     with opened_kafka(workspace, brokers, registry) as kafka:
@@ -113,6 +115,7 @@ def check(
     ] = "",
     fingerprint: options.Fingerprints = None,
     stage: options.Stages = None,
+    error_class: options.Classes = None,
     since: options.Since = None,
     until: options.Until = None,
     key: options.Keys = None,
@@ -128,7 +131,7 @@ def check(
 ) -> None:
     """Say how many dead letters would pass now, with today's code and schemas. Sends nothing."""
     console = Console(json, quiet, not no_color)
-    wanted = options.letter_filter(fingerprint, stage, since, until, key)
+    wanted = options.letter_filter(fingerprint, stage, since, until, key, error_class)
     workspace = shared_options.workspace(out, console)
     with opened_kafka(workspace, brokers, registry) as kafka:
         found = dlq_check.check(
@@ -149,6 +152,7 @@ def replay(
     ] = None,
     fingerprint: options.Fingerprints = None,
     stage: options.Stages = None,
+    error_class: options.Classes = None,
     since: options.Since = None,
     until: options.Until = None,
     key: options.Keys = None,
@@ -186,7 +190,7 @@ def replay(
     """Put dead letters back as they were, each once; the same command again goes on where it ended."""
     console = Console(json, quiet, not no_color)
     order = dlq_replay.ReplayOrder(
-        wanted=options.letter_filter(fingerprint, stage, since, until, key),
+        wanted=options.letter_filter(fingerprint, stage, since, until, key, error_class),
         to=to,
         name=options.checked_name(name),
         limit=limit,

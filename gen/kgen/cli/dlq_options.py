@@ -32,6 +32,14 @@ Stages: TypeAlias = Annotated[
         "--stage", metavar="STAGE", help="Only what failed there: decode, process, …; !STAGE leaves out."
     ),
 ]
+Classes: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--class",
+        metavar="NAME",
+        help="Only where this class was raised: whole, or its last part; !NAME leaves out.",
+    ),
+]
 Since: TypeAlias = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="Failed at or after: ISO 8601, or an age: 2h.")
 ]
@@ -50,9 +58,10 @@ def letter_filter(
     since: str | None,
     until: str | None,
     keys: Sequence[str] | None,
+    classes: Sequence[str] | None = None,
 ) -> LetterFilter:
     """What the options ask for. Raises `ConfigError`."""
-    for name, given in (("--fingerprint", fingerprints), ("--stage", stages)):
+    for name, given in (("--fingerprint", fingerprints), ("--stage", stages), ("--class", classes)):
         if any(not each.strip("!") for each in given or ()):
             raise ConfigError(
                 f"{name} is empty", where=name, hint="`kgen dlq list TOPIC` shows those there are"
@@ -67,6 +76,7 @@ def letter_filter(
     found = LetterFilter(
         fingerprints=tuple(each.lower() for each in fingerprints or ()),
         stages=tuple(stages or ()),
+        classes=tuple(classes or ()),
         since=None if since is None else millis_of(since, "--since"),
         until=None if until is None else millis_of(until, "--until"),
         keys=tuple(map(key_of, keys or ())),

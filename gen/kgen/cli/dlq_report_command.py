@@ -30,6 +30,7 @@ def report(
     ] = True,
     fingerprint: options.Fingerprints = None,
     stage: options.Stages = None,
+    error_class: options.Classes = None,
     since: options.Since = None,
     until: options.Until = None,
     key: options.Keys = None,
@@ -44,9 +45,16 @@ def report(
     fingerprints, a letter of each. One file, which asks nobody for anything.
     """
     console = Console(json, quiet, not no_color)
-    wanted = options.letter_filter(fingerprint, stage, since, until, key)
+    wanted = options.letter_filter(fingerprint, stage, since, until, key, error_class)
     workspace = shared_options.workspace(out, console)
-    given = {"--fingerprint": fingerprint, "--stage": stage, "--key": key, "--since": since, "--until": until}
+    given = {
+        "--fingerprint": fingerprint,
+        "--stage": stage,
+        "--class": error_class,
+        "--key": key,
+        "--since": since,
+        "--until": until,
+    }
     with opened_kafka(workspace, brokers, registry) as kafka:
         written = dlq_report.written(
             kafka,

@@ -134,7 +134,7 @@ def _field_lines(decoded: PartialDecode, path: str) -> Iterator[str]:
         yield f"    {left_out:,} fields before"
     for each in decoded.fields[left_out:]:
         mark = "!" if path and each.path == path and not decoded.what else " "
-        yield f"{mark}   {each.path or 'value'} = {each.text}"
+        yield f"{mark}   {each.path or 'value'} = {each.shown}"
     if decoded.what:
         place = f"byte {decoded.position}" + (f", {decoded.path}" if decoded.path else "")
         yield f"!   {place}: {decoded.what}"

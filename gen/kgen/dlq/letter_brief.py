@@ -16,12 +16,12 @@ _TEXT: Final = 300
 """Bytes of a stage or topic that is kept."""
 _LONGEST: Final = 19
 """Digits of the numbers that are read here."""
-_FINGERPRINT, _STAGE, _TOPIC = f"{KGEN}fingerprint", f"{KGEN}stage", f"{KGEN}topic"
+_FINGERPRINT, _STAGE, _CLASS, _TOPIC = f"{KGEN}fingerprint", f"{KGEN}stage", f"{KGEN}class", f"{KGEN}topic"
 _PARTITION, _TIMESTAMP, _FIRST_SEEN = f"{KGEN}partition", f"{KGEN}timestamp", f"{KGEN}first-seen"
 
 
-_Kind: TypeAlias = "tuple[bytes | None, bytes | None, bytes | None, bytes | None]"
-"""Fingerprint, stage, topic and partition, as headers have them."""
+_Kind: TypeAlias = "tuple[bytes | None, bytes | None, bytes | None, bytes | None, bytes | None]"
+"""Fingerprint, stage, class, topic and partition, as headers have them."""
 
 
 class LetterBrief(NamedTuple):
@@ -29,6 +29,7 @@ class LetterBrief(NamedTuple):
 
     fingerprint: str
     stage: str
+    error_class: str
     topic: str | None
     partition: int | None
     timestamp: int | None
@@ -40,7 +41,7 @@ class BriefReader:
     """Reads what is needed of letters, one after the other."""
 
     def __init__(self) -> None:
-        self._kinds: dict[_Kind, tuple[str, str, str, int | None]] = {}
+        self._kinds: dict[_Kind, tuple[str, str, str, str, int | None]] = {}
 
     def read(self, headers: Headers, timestamp: int | None) -> LetterBrief:
         """The same as of `read_letter`: kgen's own headers, if they are the last ones and all as kgen writes
@@ -49,7 +50,7 @@ class BriefReader:
         if headers and headers[-1][0].startswith(KGEN):
             found = dict(headers)
             get = found.get
-            kind = get(_FINGERPRINT), get(_STAGE), get(_TOPIC), get(_PARTITION)
+            kind = get(_FINGERPRINT), get(_STAGE), get(_CLASS), get(_TOPIC), get(_PARTITION)
             known = self._kinds.get(kind) or self._kind(kind)
             original, seen, count = get(_TIMESTAMP), get(_FIRST_SEEN), get(REPLAY_COUNT)
             if (
@@ -68,6 +69,7 @@ class BriefReader:
         return LetterBrief(
             letter.fingerprint,
             letter.stage,
+            letter.error_class,
             letter.topic,
             letter.partition,
             letter.timestamp,
@@ -75,17 +77,17 @@ class BriefReader:
             time_of(letter, timestamp),
         )
 
-    def _kind(self, kind: _Kind) -> tuple[str, str, str, int | None] | None:
+    def _kind(self, kind: _Kind) -> tuple[str, str, str, str, int | None] | None:
         """What many letters share; None if it is not as kgen writes it."""
-        fingerprint, stage, topic, partition = kind
+        fingerprint, stage, error_class, topic, partition = kind
         if not (fingerprint and stage and topic and _FINGERPRINT_FORM.match(fingerprint)):
             return None
         if partition is not None and not (partition.isdigit() and len(partition) < _LONGEST):
             return None
-        if max(len(stage), len(topic)) > _TEXT:
+        if max(len(stage), len(topic), len(error_class or b"")) > _TEXT:
             return None
         number = None if partition is None else int(partition)
-        found = fingerprint.decode(), _text(stage), _text(topic), number
+        found = fingerprint.decode(), _text(stage), _text(error_class or b""), _text(topic), number
         if len(self._kinds) < _MOST_KINDS:
             self._kinds[kind] = found
         return found

@@ -21,13 +21,15 @@ _HEX: Final = "0x"
 class LetterFilter:
     """What a letter must have; what is empty or None asks for nothing.
 
-    `fingerprints` are whole or their first digits, `stages` names of stages; of both, those with `!` before
-    them are left out. `since` and `until` are ms since the epoch, compared with `time_of`, `until` being the
+    `fingerprints` are whole or their first digits, `stages` names of stages, `classes` those of the classes
+    that were raised, whole or what follows the last point; of all three, those with `!` before them are left
+    out. `since` and `until` are ms since the epoch, compared with `time_of`, `until` being the
     first that is too late; `keys` are the bytes of keys.
     """
 
     fingerprints: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
     keys: tuple[bytes, ...] = ()
@@ -39,11 +41,17 @@ class LetterFilter:
 
     def fits(self, letter: Letter, key: bytes | None, time: int | None) -> bool:
         """Whether a letter with this key and time has all that is asked for."""
-        return self.fits_kind(letter.fingerprint, letter.stage) and self.fits_message(key, time)
+        return self.fits_kind(letter.fingerprint, letter.stage, letter.error_class) and self.fits_message(
+            key, time
+        )
 
-    def fits_kind(self, fingerprint: str, stage: str) -> bool:
-        """The part of `fits` that is the same for all letters of a fingerprint and stage."""
-        return _named(fingerprint, self.fingerprints, prefix=True) and _named(stage, self.stages)
+    def fits_kind(self, fingerprint: str, stage: str, error_class: str) -> bool:
+        """The part of `fits` that is the same for all letters of a fingerprint, stage and class."""
+        return (
+            _named(fingerprint, self.fingerprints, prefix=True)
+            and _named(stage, self.stages)
+            and _of_class(error_class, self.classes)
+        )
 
     def fits_message(self, key: bytes | None, time: int | None) -> bool:
         """The rest of `fits`. A letter without a time is not of any time."""
@@ -62,6 +70,8 @@ class LetterFilter:
             found["fingerprint"] = sorted(set(self.fingerprints))
         if self.stages:
             found["stage"] = sorted(set(self.stages))
+        if self.classes:
+            found["class"] = sorted(set(self.classes))
         if self.since is not None:
             found["since"] = self.since
         if self.until is not None:
@@ -77,6 +87,7 @@ def filter_of_json(found: Any) -> LetterFilter:
         known = LetterFilter(
             fingerprints=tuple(map(str, found.get("fingerprint", ()))),
             stages=tuple(map(str, found.get("stage", ()))),
+            classes=tuple(map(str, found.get("class", ()))),
             since=None if found.get("since") is None else int(found["since"]),
             until=None if found.get("until") is None else int(found["until"]),
             keys=tuple(bytes.fromhex(key) for key in found.get("key", ())),
@@ -132,3 +143,13 @@ def _named(name: str, wanted: tuple[str, ...], *, prefix: bool = False) -> bool:
     if prefix:
         return (not kept or name.startswith(kept)) and not (out and name.startswith(out))
     return (not kept or name in kept) and name not in out
+
+
+def _of_class(name: str, wanted: tuple[str, ...]) -> bool:
+    if not wanted:
+        return True
+    names = {name, name.rpartition(".")[2]}
+    kept = [each for each in wanted if each[:1] != "!"]
+    return (not kept or not names.isdisjoint(kept)) and not any(
+        each[:1] == "!" and each[1:] in names for each in wanted
+    )

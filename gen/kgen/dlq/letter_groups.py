@@ -21,11 +21,12 @@ MOST_GROUPS: Final = 100_000
 """Fingerprints with a group of their own; letters of others are counted together."""
 _TEXT: Final = 300
 """Characters kept of each text of a group."""
-_FINGERPRINT, _STAGE, _FIRST_SEEN = f"{KGEN}fingerprint", f"{KGEN}stage", f"{KGEN}first-seen"
+_FINGERPRINT, _STAGE, _CLASS = f"{KGEN}fingerprint", f"{KGEN}stage", f"{KGEN}class"
+_FIRST_SEEN = f"{KGEN}first-seen"
 _MOST_KINDS: Final = 2 * MOST_GROUPS
 
-_Kind: TypeAlias = "tuple[bytes | None, bytes | None]"
-"""The fingerprint and the stage, as headers have them."""
+_Kind: TypeAlias = "tuple[bytes | None, bytes | None, bytes | None]"
+"""The fingerprint, the stage, and the class if that is asked for, as headers have them."""
 
 
 @dataclass(slots=True)
@@ -104,7 +105,8 @@ class LetterGroups:
                 self._add_any(message, tuple(headers or ()))
                 continue
             found = dict(headers)
-            kind = found.get(_FINGERPRINT), found.get(_STAGE)
+            error_class = found.get(_CLASS) if wanted.classes else None
+            kind = found.get(_FINGERPRINT), found.get(_STAGE), error_class
             group = kinds.get(kind, _NOT_SEEN)
             if group is _NOT_SEEN:
                 self._add_first(kind, message, tuple(headers))
@@ -122,9 +124,14 @@ class LetterGroups:
     def _add_first(self, kind: _Kind, message: Any, headers: Headers) -> None:
         """Count a letter whose headers begin a kind, and remember the group of that."""
         letter, group = self._add_any(message, headers)
-        if kind != (letter.fingerprint.encode(), letter.stage.encode()) or len(self._kinds) >= _MOST_KINDS:
-            return  # the fingerprint is not one of kgen's, and was computed of more than the two headers
-        if not self._wanted.fits_kind(letter.fingerprint, letter.stage):
+        own = (
+            letter.fingerprint.encode(),
+            letter.stage.encode(),
+            letter.error_class.encode() if self._wanted.classes else None,
+        )
+        if kind != own or len(self._kinds) >= _MOST_KINDS:
+            return  # the fingerprint is not one of kgen's, and was computed of more than these headers
+        if not self._wanted.fits_kind(letter.fingerprint, letter.stage, letter.error_class):
             self._kinds[kind] = None
         elif group is not None:
             self._kinds[kind] = group

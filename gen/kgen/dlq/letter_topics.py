@@ -10,7 +10,7 @@ from typing import Any
 from kgen_runtime.flow.topic import Topic
 
 from ..errors import ConfigError
-from ..project.import_path import make_importable
+from ..project.import_path import make_importable, prints_to_stderr
 
 
 def project_topics(root: Path, package: str) -> dict[str, Topic[Any, Any]]:
@@ -25,7 +25,8 @@ def project_topics(root: Path, package: str) -> dict[str, Topic[Any, Any]]:
     found: dict[str, Topic[Any, Any]] = {}
     for each in pkgutil.iter_modules([str(folder)]):
         try:
-            module = importlib.import_module(f"{name}.{each.name}")
+            with prints_to_stderr():
+                module = importlib.import_module(f"{name}.{each.name}")
         except Exception as error:
             raise ConfigError(
                 f"{name}.{each.name} cannot be imported: {type(error).__name__}: {error}",

@@ -25,6 +25,8 @@ from kgen_runtime.codec.limits import MAX_DEPTH
 from kgen_runtime.codec.python.reader import Cursor, DamagedError, scalar
 from kgen_runtime.reporting.printable import bounded
 
+from .moment_text import moment_text
+
 MOST_FIELDS: Final = 1_000
 _TEXT: Final = 200
 """Characters kept of a value."""
@@ -33,12 +35,20 @@ _DECIMALS: Final = ("decimal", "big-decimal")
 
 @dataclass(frozen=True)
 class DecodedField:
-    """A value without parts: its path, what it is as text, and where it stands in the payload."""
+    """A value without parts: its path, what it is as text, and where it stands in the payload. `moment` is a
+    date, clock time or timestamp as ISO 8601 has it; empty for other values, and where no calendar has it.
+    """
 
     path: str
     text: str
     begin: int
     end: int
+    moment: str = ""
+
+    @property
+    def shown(self) -> str:
+        """For people."""
+        return self.moment or self.text
 
 
 @dataclass
@@ -130,7 +140,7 @@ class _PartialDecoder:
         if isinstance(node, Primitive):
             logical = node.logical
             kind = logical if logical is not None and logical.name in _DECIMALS else None
-            self._scalar(kind, node.type, -1)
+            self._scalar(kind, node.type, -1, "" if logical is None else logical.name)
         elif isinstance(node, Array):
             self._enter()
             for number in self._items(parts):
@@ -178,19 +188,19 @@ class _PartialDecoder:
     def _enter(self) -> None:
         self.cursor.enter()
 
-    def _scalar(self, logical: Logical | None, kind: str, size: int) -> None:
+    def _scalar(self, logical: Logical | None, kind: str, size: int, name: str = "") -> None:
         if logical is not None:
             value = scalar(logical.name, False, size, logical.precision, logical.scale).read(self.cursor)
         elif size >= 0:
             value = self.cursor.take(size)
         else:
             value = scalar(kind, kind == "int", -1, 0, 0).read(self.cursor)
-        self._add(value)
+        self._add(value, moment_text(name, value) if isinstance(value, int) else "")
 
-    def _add(self, value: Any) -> None:
+    def _add(self, value: Any, moment: str = "") -> None:
         if len(self.found.fields) >= MOST_FIELDS:
             raise _FullError
-        self.found.fields.append(DecodedField(self.path, _text(value), self.began, self.cursor.at))
+        self.found.fields.append(DecodedField(self.path, _text(value), self.began, self.cursor.at, moment))
 
 
 def _text(value: Any) -> str:

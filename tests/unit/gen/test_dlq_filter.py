@@ -48,7 +48,7 @@ def test_keys() -> None:
 
 
 def letter(fingerprint: str = "0123456789abcdef", stage: str = "decode", seen: int | None = None) -> Letter:
-    return Letter(fingerprint=fingerprint, stage=stage, first_seen=seen)
+    return Letter(fingerprint=fingerprint, stage=stage, first_seen=seen, error_class="shop.errors.OddError")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,13 @@ def letter(fingerprint: str = "0123456789abcdef", stage: str = "decode", seen: i
         (LetterFilter(stages=("decode", "process")), True),
         (LetterFilter(stages=("dec",)), False),
         (LetterFilter(stages=("!decode",)), False),
+        (LetterFilter(classes=("OddError",)), True),
+        (LetterFilter(classes=("Other", "shop.errors.OddError")), True),
+        (LetterFilter(classes=("errors.OddError",)), False),
+        (LetterFilter(classes=("oddError",)), False),
+        (LetterFilter(classes=("!OddError",)), False),
+        (LetterFilter(classes=("!shop.errors.OddError",)), False),
+        (LetterFilter(classes=("!Other",)), True),
         (LetterFilter(keys=(b"k", b"other")), True),
         (LetterFilter(keys=(b"other",)), False),
         (LetterFilter(since=100), True),
@@ -92,6 +99,7 @@ filters = st.builds(
     LetterFilter,
     fingerprints=names,
     stages=names,
+    classes=names,
     since=millis,
     until=millis,
     keys=st.lists(st.binary(max_size=4), max_size=3).map(tuple),
@@ -117,6 +125,8 @@ def test_what_is_not_a_filter(found: object) -> None:
 def test_options_that_fit_nothing_are_errors() -> None:
     with pytest.raises(ConfigError, match="--since is not before --until"):
         letter_filter(None, None, "2026-01-02", "2026-01-01", None)
+    with pytest.raises(ConfigError, match="--class is empty"):
+        letter_filter(None, None, None, None, None, [""])
     with pytest.raises(ConfigError, match="--fingerprint is empty"):
         letter_filter(["!"], None, None, None, None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -299,6 +300,18 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         _, err = called(*wrong, code=2)
         assert "hint: " in err
     assert sorted(each.name for each in tmp_path.iterdir()) == ["flow.mmd", "flow.svg"]
+
+
+def test_what_a_module_prints_is_not_the_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "loud_flow.py").write_text("print('hello')\nfrom shop.flows.orders import flow\n")
+    sys.path.insert(0, str(ORDERS))
+    try:
+        assert run(["graph", "loud_flow:flow", "--out", str(tmp_path)]) == 0
+    finally:
+        sys.path.remove(str(ORDERS))
+    out, err = capsys.readouterr()
+    assert out.startswith("flowchart")
+    assert "hello" in err
 
 
 def test_a_flow_that_cannot_be_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

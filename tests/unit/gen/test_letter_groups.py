@@ -55,8 +55,9 @@ fingerprints = st.sampled_from([b"0" * 16, b"1" * 16, b"NOT-ONE", b"", None, b"\
 stages = st.sampled_from([b"decode", b"process", b"", None, b"\xff"])
 seens = st.sampled_from([b"500", b"1500", b"-3", b"x", b"9" * 40, "٣".encode(), None])
 own: st.SearchStrategy[Headers] = st.builds(
-    lambda fp, stage, seen, message: [
+    lambda fp, stage, seen, message, raised: [
         ("mine", b"x"),
+        ("__kgen.error.class", raised),
         ("__kgen.error.stage", stage),
         ("__kgen.error.message", message),
         ("__kgen.error.fingerprint", fp),
@@ -66,6 +67,7 @@ own: st.SearchStrategy[Headers] = st.builds(
     stages,
     seens,
     st.sampled_from([b"one", b"two"]),
+    st.sampled_from([b"x.Y", b"Z", b"", None, b"\xff"]),
 )
 foreign: st.SearchStrategy[Headers] = st.sampled_from(
     [
@@ -85,6 +87,8 @@ wanted_ones = st.sampled_from(
         LetterFilter(stages=("decode",)),
         LetterFilter(since=1_000),
         LetterFilter(until=1_000, stages=("!process",)),
+        LetterFilter(classes=("Y",)),
+        LetterFilter(classes=("!Z",), stages=("decode",)),
         LetterFilter(keys=(b"k",)),
         LetterFilter(keys=(b"other",)),
     ]

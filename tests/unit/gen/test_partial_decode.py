@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kgen.dlq.moment_text import moment_text
 from kgen.dlq.partial_decode import MOST_FIELDS, PartialDecode, decode_avro, decode_json
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
@@ -142,3 +143,35 @@ def test_json() -> None:
     assert decode_json(b"1" * 10_000, 0).what
     assert decode_json(json.dumps(list(range(5_000))).encode(), 0).more
     assert [each.path for each in decode_json(b'"x"', 0).fields] == ["/"]
+
+
+def test_times_are_shown_as_times() -> None:
+    found = decode_avro(SCHEMA, WHOLE, 0)
+    at = found.fields[-1]
+    assert (at.path, at.text, at.shown) == ("at", "8", "1970-01-01T00:00:00.008Z")
+    assert all(each.shown == each.text for each in found.fields[:-1])
+
+
+@pytest.mark.parametrize(
+    ("logical", "number", "text"),
+    [
+        ("date", -1, "1969-12-31"),
+        ("date", 2**31 - 1, ""),
+        ("time-millis", 45_000_250, "12:30:00.250"),
+        ("time-micros", 1, "00:00:00.000001"),
+        ("time-millis", 86_400_000, ""),
+        ("time-millis", -1, ""),
+        ("timestamp-millis", 1_768_478_527_538, "2026-01-15T12:02:07.538Z"),
+        ("timestamp-millis", -1, "1969-12-31T23:59:59.999Z"),
+        ("timestamp-micros", 1_768_478_527_538_001, "2026-01-15T12:02:07.538001Z"),
+        ("timestamp-nanos", 1_768_478_527_538_001_999, "2026-01-15T12:02:07.538001999Z"),
+        ("local-timestamp-millis", 1_768_478_527_538, "2026-01-15T12:02:07.538"),
+        ("timestamp-millis", 2**63 - 1, ""),
+        ("timestamp-millis", -(2**63), ""),
+        ("", 5, ""),
+        ("decimal", 5, ""),
+        ("timestamp-weeks", 5, ""),
+    ],
+)
+def test_numbers_as_times(logical: str, number: int, text: str) -> None:
+    assert moment_text(logical, number) == text

@@ -103,7 +103,7 @@ values = st.sampled_from([None, b"", b"7", b"-1", b"x", b"0" * 16, b"1" * 30, b"
 names = st.sampled_from(
     [
         f"__kgen.error.{name}"
-        for name in ("fingerprint", "stage", "topic", "partition", "timestamp", "first-seen")
+        for name in ("fingerprint", "stage", "class", "topic", "partition", "timestamp", "first-seen")
     ]
     + ["__kgen.replay.count", "mine", "__connect.errors.topic", "kafka_dlt-original-topic"]
 )
@@ -117,6 +117,7 @@ def test_what_is_read_in_brief_is_what_is_read_whole(
     brief = BriefReader().read(given_headers, timestamp)
     letter = read_letter(given_headers, timestamp)
     assert (brief.fingerprint, brief.stage, brief.topic) == (letter.fingerprint, letter.stage, letter.topic)
+    assert brief.error_class == letter.error_class
     assert (brief.partition, brief.timestamp, brief.replays) == (
         letter.partition,
         letter.timestamp,
