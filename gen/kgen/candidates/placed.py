@@ -212,17 +212,20 @@ def _refuse_faulty(library: Library, candidate: Candidate, done: Mapping[str, Ca
     of = done.get(fault.pair[0])
     if of is None or of.pair != fault.pair:
         raise SchemaError(fault.reason(candidate.pair), where=candidate.file.shown)
-    pointer = fault.pointer if fault.pointer and fault.pointer.startswith("/") else None
+    pointer = fault.pointer if fault.pointer and fault.pointer.startswith(("/", "line ")) else None
     raise SchemaError(
         fault.what, where=f"{of.file.shown}:{placed(of.file.text, pointer)}", hint=_hint(fault.what, of.file)
     )
 
 
 def _hint(what: str, file: SchemaFile) -> str | None:
-    if not ("unknown type" in what or "leads to no schema" in what):
+    if not any(
+        words in what for words in ("unknown type", "leads to no schema", "not among the schema's ref")
+    ):
         return None
     sidecar = f"{file.path.name.removesuffix(file.path.suffix)}.references.json"
+    name = "address.proto" if file.type == "PROTOBUF" else "shop.Address"
     return (
         f"nothing that is known defines it: add its file to {FOLDER}/, pull its subject, or name that in "
-        f'{sidecar}: [{{"name": "shop.Address", "subject": "address"}}]'
+        f'{sidecar}: [{{"name": "{name}", "subject": "address"}}]'
     )

@@ -93,6 +93,9 @@ class _Finder:
 
     def _among_files(self, user: SchemaFile, name: str) -> str | None:
         others = [file for file in self._files if file is not user and file.type == user.type]
+        if user.type == "PROTOBUF":
+            whole = [f for f in others if _is_imported(f, name)]
+            return _one(name, user, whole or [f for f in others if name.rpartition("/")[2] == f.path.name])
         if user.type == "JSON":
             return _one(name, user, [f for f in others if self._is_called(f, name)])
         whole = [f for f in others if self._names[f.subject].root == name]
@@ -117,6 +120,9 @@ class _Finder:
             for version, names in near:
                 if of(names):
                     return version.subject
+        if user.type == "PROTOBUF":  # what others import under this name
+            found = (r.subject for version, _ in near for r in version.references if r.name == name)
+            return next(found, None) or self._probed(user, name) or self._probed(user, _without_suffix(name))
         return self._probed(user, name)
 
     def _probed(self, user: SchemaFile, name: str) -> str | None:
@@ -126,8 +132,21 @@ class _Finder:
         found = self._known.probe(context_of(user.subject) + name)
         if found is None or found.type != user.type:
             return None
-        is_it = user.type == "JSON" or name in names_in("AVRO", found.text).defined
+        is_it = user.type != "AVRO" or name in names_in("AVRO", found.text).defined
         return found.subject if is_it else None
+
+
+def _is_imported(file: SchemaFile, name: str) -> bool:
+    """Whether a .proto file's path or subject is what an `import` has."""
+    return (
+        file.path.as_posix().endswith(f"/{name}")
+        or file.path.as_posix() == name
+        or not {name, _without_suffix(name)}.isdisjoint((file.subject, plain(file.subject)))
+    )
+
+
+def _without_suffix(name: str) -> str:
+    return name.removesuffix(".proto")
 
 
 def _is_absolute(uri: str) -> bool:

@@ -8,6 +8,7 @@ import re
 from ..errors import SchemaError
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_OF_PROTOC = re.compile(r"line ([0-9]+), column ([0-9]+)")
 _DECODER = json.JSONDecoder()
 
 
@@ -25,10 +26,14 @@ def check_json(text: str, shown: str) -> None:
 
 
 def placed(text: str, pointer: str | None) -> str:
-    """`12:9`, the line and column of a JSON pointer in a text; `1:1` if it does not lead anywhere.
+    """`12:9`, the line and column of a JSON pointer in a text, or what protoc says of them; `1:1` if it does
+    not lead anywhere.
 
     Of a place that is not there, as a missing key, it is that of what should have it.
     """
+    found = _OF_PROTOC.fullmatch(pointer or "")
+    if found:
+        return f"{found[1]}:{found[2]}"
     try:
         at = _offset(text, (pointer or "").removesuffix("/"))
     except (ValueError, IndexError, RecursionError):

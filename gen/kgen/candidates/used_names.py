@@ -11,6 +11,8 @@ from kgen_runtime.codec.json.schema.json_documents import SchemaTexts
 from kgen_runtime.errors import SchemaError
 
 from ..model.subjects import SchemaType
+from ..protobuf.import_names import is_builtin
+from ..protobuf.proto_tokens import imports
 
 Use: TypeAlias = "tuple[str, ...]"
 """What a use may mean, the first that there is: `Address` in the namespace shop is `shop.Address`, else
@@ -25,7 +27,8 @@ _DATA = frozenset({"const", "default", "enum", "examples"})
 @dataclass(frozen=True)
 class NamesInSchema:
     """The names of a text. `root` is what others call the whole of it: the full name of an Avro type, the
-    `$id` of a JSON Schema; empty if it has none. `uses` are in the order of the text.
+    `$id` of a JSON Schema; empty if it has none, as a .proto file. `uses` are in the order of the text; of a
+    .proto file they are the files that it imports, but for those that every registry has built in.
     """
 
     root: str = ""
@@ -41,6 +44,8 @@ class _Found:
 
 def names_in(kind: SchemaType, text: str) -> NamesInSchema:
     """The names of a text; none of what is not a schema, which is reported where it is parsed."""
+    if kind == "PROTOBUF":
+        return NamesInSchema(uses=tuple((name,) for name in imports(text) if not is_builtin(name)))
     try:
         value = json.loads(text)
         return _of_json_schema(text, value) if kind == "JSON" else _of_avro(value)

@@ -18,7 +18,9 @@ from kgen_runtime.errors import ResolutionError
 
 from ..model.settings import LEVELS as LEVELS
 from ..model.trees import AnySchema
+from ..protobuf.proto_model import ProtoModel
 from .json_reading import json_unreadable
+from .proto_reading import proto_unreadable
 
 _TRANSITIVE = "_TRANSITIVE"
 Version = TypeVar("Version")
@@ -72,6 +74,8 @@ def unreadable(writer: AnySchema, reader: AnySchema) -> tuple[Incompatibility, .
     """
     if isinstance(writer, JsonSchema) and isinstance(reader, JsonSchema):
         return json_unreadable(writer, reader)
+    if isinstance(writer, ProtoModel) and isinstance(reader, ProtoModel):
+        return proto_unreadable(writer.files, reader.files)
     if not isinstance(writer, Schema) or not isinstance(reader, Schema):
         return ()
     try:

@@ -31,8 +31,10 @@ from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 
 from ..model.pairing import avro_type_pairs, short
 from ..model.trees import AnySchema, language
+from ..protobuf.proto_model import ProtoModel
 from .change_kinds import Change, Kind, described
 from .json_diff import JsonDiff
+from .proto_diff import ProtoDiff
 
 
 def schema_diff(old: AnySchema, new: AnySchema) -> tuple[Change, ...]:
@@ -41,6 +43,8 @@ def schema_diff(old: AnySchema, new: AnySchema) -> tuple[Change, ...]:
         return tuple(map(described, JsonDiff(old, new).changes()))
     if isinstance(old, Schema) and isinstance(new, Schema):
         return tuple(map(described, _Diff(old, new).changes()))
+    if isinstance(old, ProtoModel) and isinstance(new, ProtoModel):
+        return tuple(map(described, ProtoDiff(old, new).changes()))
     return (described(Change("root", "", language(old), language(new))),)
 
 

@@ -13,10 +13,12 @@ from ..listing import title
 from ..model.library import SUPPORTED, Library, Pair, moved_references, same_meaning
 from ..model.subjects import Subject
 from ..model.trees import AnySchema, language
+from ..protobuf.proto_model import ProtoModel
 from .change_kinds import Change
 from .json_levels import JsonText, json_both_ways, policy_of
 from .json_policies import Policy
 from .levels import CompatibilityBothWays, LevelCheck, asks, at, both_ways, level_check
+from .proto_levels import proto_both_ways
 from .schema_diff import schema_diff
 
 
@@ -137,6 +139,8 @@ def _at(library: Library, level: str, policy: Policy, old: Pair, new: Pair) -> C
     if isinstance(was, JsonSchema) and isinstance(now, JsonSchema):
         texts, others = (JsonText(*library.json_texts(it)) for it in (old, new))
         return json_both_ways(level, texts, others, policy)
+    if isinstance(was, ProtoModel) and isinstance(now, ProtoModel):
+        return proto_both_ways(level, was.files, now.files)
     if type(was) is type(now):
         return at(level, was, now)
     problem = (Incompatibility("", f"{language(now)} after {language(was)}", always=True),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kgen_runtime.codec.avro.schema.parser import parse
@@ -11,7 +11,10 @@ from kgen_runtime.codec.avro.schema.tree import Schema
 from ..compat import levels
 from ..compat.json_levels import JsonText, json_both_ways
 from ..compat.json_policies import Policy
-from .schema_request import Draft, ReferencedText
+from ..compat.proto_reading import proto_unreadable
+from ..compat.proto_rules import INCOMPATIBLE, proto_incompatible
+from ..protobuf.declared_files import DeclaredFiles
+from .schema_request import Draft, ReferencedText, declared
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,6 @@ def violations(
 ) -> list[str]:
     """Why `draft` may not follow `earlier` (ascending) at this compatibility level; empty where it may. It
     is as `kgen.compat` decides, of the newest version that stands in the way; of JSON Schemas by `policy`.
-    Protobuf is not compared.
     """
     for old in reversed(levels.held_against(level, earlier)):
         if found := _against(level, draft, referenced, old, policy):
@@ -50,9 +52,22 @@ def _against(
     elif draft.type == "AVRO":
         both = levels.at(level, _avro(old.draft, old.referenced), _avro(draft, referenced))
     else:
-        return []
-    found = (*both.backward, *both.forward)
-    return [f"{{errorType:'UNREADABLE', description:'{f.message}', location:'{f.path}'}}" for f in found]
+        was, now = declared(old.draft.text, old.referenced), declared(draft.text, referenced)
+        ways = [(was, now)] * levels.asks(level, "BACKWARD") + [(now, was)] * levels.asks(level, "FORWARD")
+        return list(dict.fromkeys(line for way in ways for line in _protobuf(*way)))
+    return [_line("UNREADABLE", f.message, f.path) for f in (*both.backward, *both.forward)]
+
+
+def _protobuf(old: DeclaredFiles, new: DeclaredFiles) -> Iterator[str]:
+    """As `kgen.compat.proto_levels` has it, with the kinds of the rules."""
+    for it in proto_incompatible(old, new):
+        yield _line(it.kind, INCOMPATIBLE[it.kind], it.path)
+    for found in proto_unreadable(old, new):
+        yield _line("UNREADABLE", found.message, found.path)
+
+
+def _line(kind: str, what: str, where: str) -> str:
+    return f"{{errorType:'{kind}', description:'{what}', location:'{where}'}}"
 
 
 def _json(draft: Draft, referenced: Sequence[ReferencedText]) -> JsonText:

@@ -7,13 +7,17 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
-from kgen_runtime.errors import SchemaError
+from kgen_runtime.errors import ConfigError, SchemaError
 
 from ..model.subjects import Reference
+from ..protobuf.declared_files import DeclaredFiles
+from ..protobuf.proto_parser import parse_proto
+from ..protobuf.proto_tokens import laid_out, tokens
 from .api_errors import invalid_schema
 
 TYPES = ("JSON", "PROTOBUF", "AVRO")
@@ -52,8 +56,13 @@ class Draft:
         return {name: value for name, value in found.items() if isinstance(value, str)}
 
     def normalized(self) -> Draft:
-        """The same schema in normal form: the order of its JSON's keys and of its references taken away."""
-        text = self.text if self.type == "PROTOBUF" else _compact(json.loads(self.text), sort_keys=True)
+        """The same schema in normal form: the order of its JSON's keys and of its references taken away, and
+        the comments and the layout of Protobuf.
+        """
+        if self.type == "PROTOBUF":
+            text = laid_out(self.text)
+        else:
+            text = _compact(json.loads(self.text), sort_keys=True)
         return replace(self, text=text, references=tuple(sorted(set(self.references), key=repr)))
 
 
@@ -85,18 +94,30 @@ class ReferencedText(NamedTuple):
 def check(draft: Draft, referenced: Sequence[ReferencedText]) -> None:
     """Raise `Problem` 42201 if the draft is not a valid schema.
 
-    Avro and JSON Schema are parsed with the texts they refer to; Protobuf is taken as it is.
+    It is parsed with the texts that it refers to, Protobuf by protoc.
     """
     try:
         if draft.type == "AVRO":
             parse(draft.text, [each.text for each in referenced])
         elif draft.type == "JSON":
             parse_json_schema(draft.text, dict(referenced))
-    except (ValueError, RecursionError, SchemaError) as e:
+        else:
+            declared(draft.text, referenced)
+    except (ValueError, RecursionError, SchemaError, ConfigError) as e:
         raise invalid_schema(
             f"Invalid schema {draft.text[:2000]} with refs {_plain(draft.references)}"
             f" of type {draft.type}, details: {_line(e)}"
         ) from None
+
+
+def declared(text: str, referenced: Sequence[ReferencedText]) -> DeclaredFiles:
+    """What a .proto file declares. Raises `SchemaError`; `ConfigError` without the extra `protobuf`."""
+    return _declared(text, tuple(dict(referenced).items()))
+
+
+@lru_cache(maxsize=500)  # each version is held against the next ones
+def _declared(text: str, references: tuple[tuple[str, str], ...]) -> DeclaredFiles:
+    return parse_proto(text, dict(references)).files
 
 
 def _line(error: Exception) -> str:
@@ -104,7 +125,8 @@ def _line(error: Exception) -> str:
 
 
 def _canonical(kind: str, text: str) -> str:
-    return text.strip() if kind == "PROTOBUF" else _compact(json.loads(text))
+    """The text but for white space."""
+    return " ".join(tokens(text, comments=True)) if kind == "PROTOBUF" else _compact(json.loads(text))
 
 
 def _compact(value: Any, *, sort_keys: bool = False) -> str:

@@ -5,9 +5,9 @@
     DIR/<file>.references.json      beside a schema file: its references, as the registry API takes them
 
 What cannot stand in a file name is percent-encoded (`a%2Fb-value.avsc`). References of Avro schemas are found
-by name: a name that a schema uses and does not define is looked for in the other files; the version taken is
-the one with the same number, else the newest. A `.references.json` says it instead; JSON Schema and Protobuf
-need one.
+by name: a name that a schema uses and does not define is looked for in the other files; so is what a .proto
+file imports, by the name of a subject, with or without `.proto`. The version taken is the one with the same
+number, else the newest. A `.references.json` says it instead; JSON Schema needs one.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _references(schema: SeedSchema, found: Sequence[SeedSchema]) -> tuple[Refere
     sidecar = schema.path.with_name(schema.path.name.removesuffix(schema.path.suffix) + _SIDECAR)
     if sidecar.exists():
         return _from_sidecar(sidecar)
-    if schema.type != "AVRO":
+    if schema.type == "JSON":
         return ()
     providers = {name: _provider(name, schema, found) for use in _names(schema).uses for name in use[:1]}
     return tuple(Reference(name, p.subject, p.version) for name, p in sorted(providers.items()) if p)
@@ -101,14 +101,21 @@ def _from_sidecar(path: Path) -> tuple[Reference, ...]:
 
 
 def _provider(name: str, schema: SeedSchema, found: Sequence[SeedSchema]) -> SeedSchema | None:
-    others = [s for s in found if s.type == "AVRO" and s.subject != schema.subject]
-    holders = [s for s in others if name in _names(s).defined]
+    others = [s for s in found if s.type == schema.type and s.subject != schema.subject]
+    if schema.type == "PROTOBUF":
+        called = {name, name.removesuffix(".proto")}
+        called |= {it.rpartition("/")[2] for it in called}
+        holders = [s for s in others if s.subject in called]
+    else:
+        holders = [s for s in others if name in _names(s).defined]
     same = [s for s in holders if s.version == schema.version]
     return max(same or holders, key=lambda s: s.version, default=None)
 
 
 def _names(schema: SeedSchema) -> NamesInSchema:
-    """The full names that an Avro schema defines, and those that it uses."""
+    """The full names that an Avro schema defines, and those that it uses; what a .proto file imports."""
+    if schema.type == "PROTOBUF":
+        return names_in("PROTOBUF", schema.text)
     try:
         json.loads(schema.text)
     except (ValueError, RecursionError) as e:

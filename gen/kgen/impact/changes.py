@@ -235,7 +235,7 @@ def _class_changes(
     for name, field in new.fields.items():
         if field.required and name not in taken and name not in old.fields:
             yield Affected(module, owner, name, "required", "", field.shown, since)
-    yield from _symbol_changes(module, owner, old, new, since)
+    yield from _symbol_changes(module, owner, old, new, renames, since)
 
 
 def _field_changes(
@@ -254,11 +254,15 @@ def _field_changes(
 
 
 def _symbol_changes(
-    module: str, owner: str, old: ClassOutline, new: ClassOutline, since: str
+    module: str, owner: str, old: ClassOutline, new: ClassOutline, renames: Mapping[str, str], since: str
 ) -> Iterator[Affected]:
+    by_wire = {wire: name for name, wire in new.symbols.items()}
+    later = {name: by_wire.get(renames.get(wire, ""), "") for name, wire in old.symbols.items()}
     for name, wire in old.symbols.items():
-        if name not in new.symbols:
+        if name not in new.symbols and later[name]:
+            yield Affected(module, owner, name, "renamed", name, later[name], since)
+        elif name not in new.symbols:
             yield Affected(module, owner, name, "removed", wire, "", since)
     for name, wire in new.symbols.items():
-        if name not in old.symbols and new.is_enum and old.is_enum:
+        if name not in old.symbols and name not in later.values() and new.is_enum and old.is_enum:
             yield Affected(module, owner, name, "symbol added", "", wire, since)

@@ -75,7 +75,7 @@ def _same(line: int) -> int:
 def _renames(changes: Iterable[Change]) -> dict[str, str]:
     found = {}
     for change in changes:
-        if change.kind == "field renamed":
+        if change.kind in ("field renamed", "symbol renamed"):
             owner, _, name = change.path.rpartition(".")
             found[f"{owner}.{change.before}"] = name
         elif change.kind in ("type renamed", "type moved"):

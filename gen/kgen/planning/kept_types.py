@@ -19,7 +19,8 @@ _MATTER = frozenset(
     {
         *("type removed", "type renamed", "type moved", "type replaced", "size", "logical type", "root"),
         *("field added", "field removed", "field renamed", "field retyped", "field nullable"),
-        *("field not nullable", "symbol added", "symbol removed"),
+        *("field not nullable", "symbol added", "symbol removed", "symbol renamed"),
+        *("field number", "symbol number", "oneof", "oneof added", "oneof removed", "enum openness"),
     }
 )
 _READ = "changes: it is read as old messages are"

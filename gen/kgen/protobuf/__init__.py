@@ -7,6 +7,7 @@
     descriptor_walk  protoc's descriptor set as that; imports what the extra brings
     proto_model      that as the model of classes has it: also members of oneofs, which have classes
     proto_parser     a file's text as that model
+    proto_tokens     what is known of a file's text without protoc: its imports, its layout
 
 `builtin/` holds the files of `confluent/` that registries have built in. The extra `protobuf` has protoc.
 """

@@ -98,3 +98,14 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     (tmp_path / "b.references.json").write_text('[{"name": 1}]')
     with pytest.raises(ConfigError, match="not a list of references"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["money.proto", "money", "lib/money.proto"])
+def test_what_a_proto_file_imports_is_found_by_its_subject(tmp_path: Path, name: str) -> None:
+    (tmp_path / "money.proto").write_text('syntax = "proto3"; package lib; message Money {}')
+    (tmp_path / "a-value.proto").write_text(
+        f'syntax = "proto3"; import "google/protobuf/any.proto"; import "{name}"; // import "no.proto";\n'
+    )
+    money, paid = load(tmp_path)
+    assert money.references == ()
+    assert paid.references == (Reference(name, "money", 1),)
