@@ -6,11 +6,12 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from kgen_runtime.codec.avro.schema import tree as avro
 from kgen_runtime.codec.json.schema import json_tree
 
+from ..compat.proto_types import topic_messages
 from ..impact.field_uses import FieldUse
 from ..impact.flow_topics import FlowOutline, TopicCall
 from ..impact.project_reading import ProjectReading
@@ -36,9 +37,11 @@ from .entries import (
     TopicHalf,
     TopicUse,
     TypeRow,
+    TypeWord,
 )
 from .field_rows import field_rows
 from .history import history
+from .proto_rows import proto_rows, proto_titles, proto_types
 from .type_names import logical, words
 
 Uses = Mapping[str, "tuple[FieldUse, ...]"]
@@ -140,7 +143,7 @@ def _subject(subject: Subject, library: Library, classes: _Classes, locked: Lock
         return entry
     unit = library.unit(pair)
     if isinstance(unit.schema, ProtoModel):
-        return entry
+        return _of_proto(entry, unit, unit.schema, classes)
     title = _titles(unit)
     extras = declared_extras(unit)
     rows = tuple(classes.with_uses(unit, row) for row in field_rows(unit, title, extras))
@@ -148,6 +151,22 @@ def _subject(subject: Subject, library: Library, classes: _Classes, locked: Lock
     root = unit.schema.root
     doc = doc_of(unit.schema, root.name) if isinstance(root, (avro.Ref, json_tree.JsonRef)) else None
     return replace(entry, doc=doc, root=words(root, title), rows=rows, types=types)
+
+
+def _of_proto(entry: SubjectEntry, unit: ParsedVersion, model: ProtoModel, classes: _Classes) -> SubjectEntry:
+    title, roots = proto_titles(model), topic_messages(model.files)
+    rows = tuple(classes.with_uses(unit, row) for row in proto_rows(model, roots, title))
+    types = proto_types(
+        unit,
+        model,
+        title,
+        partial(classes.shown, unit),
+        lambda name, number: classes.uses(unit, name).get(number, ()),
+    )
+    words = [TypeWord(title(root), root) for root in roots]
+    between = [each for word in words for each in (TypeWord(" | "), word)][1:]
+    doc = model.doc(roots[0]) if len(roots) == 1 else None
+    return replace(entry, doc=doc, root=tuple(between), rows=rows, types=tuple(types))
 
 
 def _titles(unit: ParsedVersion) -> Callable[[str], str]:

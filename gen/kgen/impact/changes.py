@@ -257,7 +257,7 @@ def _symbol_changes(
     module: str, owner: str, old: ClassOutline, new: ClassOutline, renames: Mapping[str, str], since: str
 ) -> Iterator[Affected]:
     by_wire = {wire: name for name, wire in new.symbols.items()}
-    later = {name: by_wire.get(renames.get(wire, ""), "") for name, wire in old.symbols.items()}
+    later = {name: by_wire.get(renames.get(wire, wire), "") for name, wire in old.symbols.items()}
     for name, wire in old.symbols.items():
         if name not in new.symbols and later[name]:
             yield Affected(module, owner, name, "renamed", name, later[name], since)
