@@ -2,9 +2,9 @@
 
     python -m tests.faults.fuzz_codec [PAYLOADS] [--seed N] [--engine native|python]
 
-A seeded loop over schemas of all kinds, Avro and JSON, each read to slotted dataclasses, to plain ones and to
-dicts. Every hundredth payload is read, and every hundredth value written, by both engines, which must agree.
-Prints a line per schema, and on a failure what to repeat it with.
+A seeded loop over schemas of all kinds, Avro, JSON and Protobuf, each read to slotted dataclasses, to plain
+ones and to dicts. Every hundredth payload is read, and every hundredth value written, by both engines, which
+must agree. Prints a line per schema, and on a failure what to repeat it with.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, make_dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from kgen_runtime.codec import Reader, make_reader, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
@@ -27,6 +27,7 @@ from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.avro.schema.tree import Enum, Record, Schema
 from kgen_runtime.errors import DecodeError, EncodeError
 from tests.faults.fuzz_json import JsonTarget, json_targets
+from tests.faults.fuzz_proto import ProtoTarget, proto_targets
 
 SECONDS = 2.0  # one payload; a healthy one takes microseconds
 GROWTH = 256 << 20  # of the process, over the whole run
@@ -163,6 +164,9 @@ class Target:
         return mutate(rng, data)
 
 
+AnyTarget: TypeAlias = Target | JsonTarget | ProtoTarget
+
+
 def classes(schema: Schema, kind: str) -> dict[str, type[Any]]:
     """Dataclasses and Enum classes of this kind for the names of a schema."""
     made: dict[str, type[Any]] = {}
@@ -210,12 +214,12 @@ def _seeds() -> dict[str, bytes]:
     }
 
 
-def targets() -> list[Target | JsonTarget]:
+def targets() -> list[AnyTarget]:
     """All schemas to fuzz, each with all kinds of classes."""
     avro = [
         replace(target, name=f"{target.name}, {kind}", kind=kind) for target in _pairs() for kind in KINDS
     ]
-    return [*avro, *json_targets(KINDS)]
+    return [*avro, *json_targets(KINDS), *proto_targets(KINDS)]
 
 
 def _pairs() -> list[Target]:
@@ -278,7 +282,7 @@ def _outcome(reader: Reader, data: bytes) -> tuple[str, str]:
         return "error", str(error)
 
 
-def _payloads(rng: random.Random, target: Target | JsonTarget) -> Generator[bytes, bool, None]:
+def _payloads(rng: random.Random, target: AnyTarget) -> Generator[bytes, bool, None]:
     """The seeds, mutations of them, and of mutations that still decode."""
     pool, first = list(target.seeds), list(target.seeds)
     while True:
@@ -299,7 +303,7 @@ def _written(encode: Callable[[Any], bytes], value: Any) -> tuple[str, Any]:
         return "error", error.path
 
 
-def fuzz(target: Target | JsonTarget, count: int, seed: int, engine: Any = "native") -> int:
+def fuzz(target: AnyTarget, count: int, seed: int, engine: Any = "native") -> int:
     """Read `count` payloads; how many decoded. Raises `FailureError`."""
     rng = random.Random(f"{seed} {target.name}")
     known = target.classes()

@@ -25,6 +25,12 @@ ten new lists that are empty by default, take 11. So a payload takes up to some 
 where records become slotted dataclasses, up to some 1,200 times where they become dicts.
 """
 
+MERGED_BYTES = 16
+"""Protobuf merges a message that comes again into what there is. The bytes copied for that count too, so
+many as one item: of unknown fields, and the binary of what is well known. Else a payload of many small
+merges into something large would copy that each time.
+"""
+
 CELLS = 1 << 20
 CELLS_PER_BYTE = 64
 """How many places of columns one message may fill without a byte of its own for each: the fields of a record

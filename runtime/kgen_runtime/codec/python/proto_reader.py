@@ -11,6 +11,7 @@ from ...errors import DecodeError
 from .. import reasons
 from ..error_texts import refusal_text, shown
 from ..field_paths import Part, field_path
+from ..limits import MERGED_BYTES
 from ..protobuf import proto_reasons
 from ..protobuf.proto_build import UNSET
 from ..protobuf.proto_shapes import MAP, PACKED, REPEATED, FieldShape
@@ -105,6 +106,8 @@ class ProtoMessageNode(ProtoBodyNode):
         start = c.at
         c.enter()
         c.charge(self.cost)
+        if type(old) is not (self.cls or dict):  # a class may make something else of a message in it
+            old = UNSET
         state = [UNSET] * len(self.absent) if old is UNSET else self._state(old)
         unknown = bytearray()
         for number, wire, begin in c.fields(group):
@@ -124,7 +127,10 @@ class ProtoMessageNode(ProtoBodyNode):
             if state[slot] is UNSET:
                 state[slot] = value if factory is None else factory()
         if self.unknown >= 0:
-            state.append(bytes(unknown) if old is UNSET else getattr(old, self.attributes[-1]) + unknown)
+            kept = b"" if old is UNSET else getattr(old, self.attributes[-1])
+            kept = kept if isinstance(kept, bytes) else b""
+            c.charge(len(kept) // MERGED_BYTES)
+            state.append(bytes(kept + unknown))
         return self._made(start, state)
 
     def _made(self, start: int, state: list[Any]) -> Any:
@@ -148,11 +154,11 @@ class ProtoMessageNode(ProtoBodyNode):
         parts: list[Part] = [field.name]
         try:
             if field.shape == MAP:
-                state[field.slot] = {} if state[field.slot] is UNSET else state[field.slot]
+                state[field.slot] = state[field.slot] if type(state[field.slot]) is dict else {}
                 entry = field.node.read(c, state[field.slot])
                 return c.data[begin : c.at] if entry is UNKNOWN_NUMBER else b""
             if field.shape in (REPEATED, PACKED):
-                items = state[field.slot] = [] if state[field.slot] is UNSET else state[field.slot]
+                items = state[field.slot] = state[field.slot] if type(state[field.slot]) is list else []
                 if wire == DELIMITED != field.node.wire:
                     return _packed(c, field, items)
                 parts.insert(0, len(items))

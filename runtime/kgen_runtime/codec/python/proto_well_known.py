@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ..limits import MERGED_BYTES
 from ..protobuf.proto_build import UNSET
 from ..protobuf.schema.proto_tree import (
     ANY,
@@ -26,6 +27,7 @@ from .proto_leaves import ProtoNode, proto_scalar
 from .proto_output import ProtoOut
 from .proto_well_known_writer import FIELDS, proto_well_known_writer
 from .reader import DamagedError
+from .writer import RefusedValueError
 
 
 class ProtoBodyNode(ProtoNode):
@@ -71,7 +73,11 @@ class ProtoLeafMessageNode(ProtoBodyNode):
         for number, wire, _ in c.fields(group):
             c.skip(number, wire)
         out = ProtoOut(b"")
-        self.writer.body(out, old)
+        try:
+            self.writer.body(out, old)
+        except RefusedValueError:  # a class made something else of it
+            out = ProtoOut(b"")
+        c.charge(len(out.data) // MERGED_BYTES)
         try:
             return self._value(ProtoCursor(bytes(out.data) + c.data[start : c.stop], 0, c.depth), 0)
         except DamagedError as error:

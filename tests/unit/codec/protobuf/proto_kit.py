@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
@@ -37,7 +38,8 @@ from kgen_runtime.codec.protobuf.schema.proto_tree import (
 )
 from kgen_runtime.codec.values import ABSENT, OpenEnum
 
-ENGINES: list[Any] = ["python"]
+_COMPILED = importlib.util.find_spec("kgen_runtime.codec.native._proto_reader")
+ENGINES: list[Any] = ["python", "native"] if _COMPILED else ["python"]
 
 Proto = descriptor_pb2.FieldDescriptorProto
 KINDS: Mapping[str, Any] = {
@@ -192,7 +194,7 @@ def _presence(member: FieldDescriptor) -> Presence:
     return "explicit" if member.has_presence else "implicit"
 
 
-def classes_of(schema: ProtoSchema, *, keeps: bool = False) -> dict[str, Any]:
+def classes_of(schema: ProtoSchema, *, keeps: bool = False, slots: bool = True) -> dict[str, Any]:
     """Classes as the generator makes them, with attributes of other names than the fields'."""
     classes: dict[str, Any] = {}
     for named in schema.names.values():
@@ -206,7 +208,7 @@ def classes_of(schema: ProtoSchema, *, keeps: bool = False) -> dict[str, Any]:
             name = one.oneof or one.name
             if one.oneof is not None:
                 key = f"{named.name}.{one.oneof}.{one.name}"
-                holder = make_dataclass(key.replace(".", "_"), ["value"], frozen=True, slots=True)
+                holder = make_dataclass(key.replace(".", "_"), ["value"], frozen=True, slots=slots)
                 classes[key] = holder
             elif isinstance(one.type, ProtoMap):
                 members[name] = field(default_factory=dict, metadata={"proto": name})
@@ -219,5 +221,5 @@ def classes_of(schema: ProtoSchema, *, keeps: bool = False) -> dict[str, Any]:
         fields: list[Any] = [(f"a{number}", Any, member) for number, member in enumerate(members.values())]
         if keeps:
             fields.append(("extra", bytes, field(default=b"", metadata={"proto_unknown": True})))
-        classes[named.name] = make_dataclass(short, fields, slots=True, kw_only=True)
+        classes[named.name] = make_dataclass(short, fields, slots=slots, kw_only=True)
     return classes
