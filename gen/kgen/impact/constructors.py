@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .analysis import Analysis
 from .call_arguments import Arguments, parameters
@@ -76,15 +77,25 @@ class Constructors:
 
     def suspect(self, scope: Scope, node: ast.AST, given: Arguments) -> None:
         """Something is called that may be a class of the model, if the keywords are those of one."""
-        for change in self.analysis.report.affected:
-            class_ = Class(change.module, change.owner)
-            if change.owner and given.named and self._may_make(class_, given):
+        if not given.named or given.args:
+            return
+        for class_ in self._changed.get(min(given.given()), ()):
+            if self._may_make(class_, given):
                 self._store(scope, node, class_, given, certain=False)
+
+    @cached_property
+    def _changed(self) -> dict[str, list[Class]]:
+        """The classes of which something changed, by the names of their fields."""
+        found: dict[str, list[Class]] = {}
+        for class_ in self.analysis.report.owners:
+            for name in self.analysis.shapes.fields(class_):
+                found.setdefault(name, []).append(class_)
+        return found
 
     def _may_make(self, class_: Class, given: Arguments) -> bool:
         names, shapes = given.given(), self.analysis.shapes
         has_all = shapes.required(class_) <= names or given.more != NO_OBJECT
-        return not given.args and names <= set(shapes.fields(class_)) and has_all
+        return names <= set(shapes.fields(class_)) and has_all
 
     # ---------------------------------------------------------------------- annotations
 

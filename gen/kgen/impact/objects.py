@@ -116,9 +116,9 @@ class Objects:
         shapes = self.analysis.shapes
         if shapes.is_protocol(definer):
             wanted = set(shapes.declared(definer))
-            for change in self.analysis.report.affected:
+            for change in self.analysis.report.named.get(name, ()):
                 class_ = Class(change.module, change.owner)
-                if change.name == name and wanted <= set(shapes.declared(class_)):
+                if wanted <= set(shapes.declared(class_)):
                     self.analysis.report.on_use(scope.text, node, how, class_, name, certain=False)
 
     def _missing(

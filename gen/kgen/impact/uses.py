@@ -44,6 +44,29 @@ class FoundUses:
     uses: set[Use] = field(default_factory=set)
     is_muted: bool = False
 
+    def __post_init__(self) -> None:
+        # By what is asked for: a project of a thousand subjects has tens of thousands of changes and of uses.
+        self._members: dict[Class, list[Affected]] = {}
+        self._joined: dict[str, list[Affected]] = {}
+        self._of_modules: dict[tuple[str, str], list[Affected]] = {}
+        self.named: dict[str, list[Affected]] = {}
+        """The changes of members, by name."""
+        for change in self.affected:
+            if change.effect == "joined":
+                self._joined.setdefault(change.after, []).append(change)
+            elif change.owner:
+                self._members.setdefault(Class(change.module, change.owner), []).append(change)
+            if change.owner:
+                self.named.setdefault(change.name, []).append(change)
+            else:
+                self._of_modules.setdefault((change.module, change.name), []).append(change)
+
+    @property
+    def owners(self) -> Iterable[Class]:
+        """The classes of which something changed."""
+        joined = (Class(c.module, c.owner) for found in self._joined.values() for c in found if c.owner)
+        return dict.fromkeys([*self._members, *joined])
+
     def sorted(self) -> tuple[Use, ...]:
         """The uses by file and line, the certain ones in place of those that are not."""
         return tuple(sorted(u for u in self.uses if u.certain or self._certain(u) not in self.uses))
@@ -67,25 +90,23 @@ class FoundUses:
         certain: bool = True,
     ) -> None:
         """A use of a class's member: with "call", of the class itself with the keywords that are given."""
-        for change in self.affected:
-            if change.effect == "joined":
-                if how == "missing" and owner.name == change.after:
-                    self._add(text, node, change, certain=certain)
-            elif change.owner and _concerns(change, how, owner, name, given):
+        if how == "missing":
+            for change in self._joined.get(owner.name, ()):
+                self._add(text, node, change, certain=certain)
+        for change in self._members.get(owner, ()):
+            if _concerns(change, how, name, given):
                 self._add(text, node, change, certain=certain)
 
     def suspect(self, text: ModuleSource, node: ast.AST, how: UsageKind, names: Iterable[str]) -> None:
         """A use of names on something that may be of the model."""
-        wanted = set(names)
-        for change in self.affected:
-            if change.owner and change.name in wanted and _may_concern(change, how):
+        for change in (change for name in set(names) for change in self.named.get(name, ())):
+            if _may_concern(change, how):
                 self._add(text, node, change, certain=False)
 
     def on_name_use(self, text: ModuleSource, node: ast.AST, module: str, name: str) -> None:
         """A use of a module's own name."""
-        for change in self.affected:
-            if not change.owner and (change.module, change.name) == (module, name):
-                self._add(text, node, change, certain=True)
+        for change in self._of_modules.get((module, name), ()):
+            self._add(text, node, change, certain=True)
 
     def _add(self, text: ModuleSource, node: ast.AST, change: Affected, *, certain: bool) -> None:
         if not self.is_muted:
@@ -96,9 +117,8 @@ class FoundUses:
 _WANTED: dict[str, UsageKind] = {"nullable": "load", "not nullable": "store"}
 
 
-def _concerns(change: Affected, how: UsageKind, owner: Class, name: str, given: frozenset[str]) -> bool:
-    if owner != Class(change.module, change.owner):
-        return False
+def _concerns(change: Affected, how: UsageKind, name: str, given: frozenset[str]) -> bool:
+    """Whether a use of its owner's member is one of what changed."""
     if change.effect == "required":
         return how == "call" and change.name not in given
     if change.effect == "symbol added":
