@@ -258,7 +258,7 @@ def test_a_writer_schema_that_arrives_later(
 def module(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The classes that google.protobuf makes of FILE."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-    from grpc_tools import protoc  # type: ignore[import-untyped]
+    from grpc_tools import protoc
 
     folder: Path = tmp_path_factory.mktemp("proto")
     (folder / "shop.proto").write_text(FILE)
