@@ -9,12 +9,13 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from kgen_runtime.codec import Reader, ValueWriter, make_reader, make_writer, payload_functions
 from kgen_runtime.codec.avro.json_encoding import AvroJsonTexts, dumps
 from kgen_runtime.codec.avro.schema.tree import Record, Ref, Schema
 from kgen_runtime.codec.decoded import NO_ERRORS
+from kgen_runtime.codec.protobuf.proto_json import ProtoJson
 from kgen_runtime.errors import DecodeError, KgenError, RegistryUnavailable, UnknownSchema
 from kgen_runtime.messages import Headers
 from kgen_runtime.serde import (
@@ -27,14 +28,17 @@ from kgen_runtime.serde import (
     JsonSerde,
     LongSerde,
     NoneSerde,
+    ProtobufSerde,
     Role,
     Schemas,
     SchemaStore,
     Serde,
     StringSerde,
+    TypesSerde,
 )
 from kgen_runtime.serde.frames import by_schema, only_id, tagged
 from kgen_runtime.serde.framing import GUID_SIZE, HEADERS, ID_SIZE, SchemaKey
+from kgen_runtime.serde.type_routes import TypeRoutes
 
 from ..errors import ConfigError
 
@@ -262,6 +266,85 @@ class SerdeFormat(PartFormat):
         if not self._framed or any(name == HEADERS[self._role] for name, _ in headers):
             return 0
         return GUID_SIZE if payload[0] else ID_SIZE
+
+
+class ProtobufFormat(PartFormat):
+    """With a serde of Protobuf: the texts are Protobuf's JSON mapping, as `rt.to_json` has it."""
+
+    def __init__(self, serde: ProtobufSerde[Any], store: SchemaStore, role: Role) -> None:
+        self._decoder = serde.decoder(store, role)
+        # What Python has no value for has a text all the same.
+        plain = ProtobufSerde[Any](
+            serde.schemas, serde.message, {}, framing=serde.framing, out_of_range="raw"
+        )
+        self._plain = plain.decoder(store, role)
+        self._of_value = ProtoJson(serde.schemas.messages, serde.message).of_value
+
+    def texts(self, payloads: Payloads, headers: Sequence[Headers]) -> PartTexts:
+        """See the base."""
+        found = self.records(payloads, headers)
+        texts: list[str | None] = [
+            None
+            if i in found.errors
+            else "null"
+            if payload is None
+            else dumps(self._of_value(found.values[i]))
+            for i, payload in enumerate(payloads)
+        ]
+        return PartTexts(texts, found.schema_ids, found.errors)
+
+    def values(self, payloads: Payloads, headers: Sequence[Headers]) -> DecodedBatch:
+        """See the base."""
+        return self._decoder.decode_many(payloads, headers)
+
+    def records(self, payloads: Payloads, headers: Sequence[Headers]) -> DecodedBatch:
+        """See the base."""
+        return self._plain.decode_many(payloads, headers)
+
+
+class TypesFormat(PartFormat):
+    """With a `TypesSerde`: each payload with the format of its type, its text under the type's name."""
+
+    def __init__(self, serde: TypesSerde[Any], store: SchemaStore, role: Role) -> None:
+        self._routes = TypeRoutes(serde.serdes, store, role)
+        self._formats = [of_serde(each, store, role) for each in serde.serdes.values()]
+        self._names = [quoted(name) for name in serde.serdes]
+
+    def texts(self, payloads: Payloads, headers: Sequence[Headers]) -> PartTexts:
+        """See the base."""
+        texts: list[str | None] = ["null" if payload is None else None for payload in payloads]
+        ids: list[int | None] = [None] * len(payloads)
+        errors: dict[int, KgenError] = {}
+        for choice, at in self._routes.split(payloads, headers, ids, errors):
+            some, given = [payloads[i] for i in at], [headers[i] for i in at]
+            found = self._formats[choice].texts(some, given)
+            for i, text, id_ in zip(at, found.texts, found.ids):
+                texts[i] = None if text is None else f"{{{self._names[choice]}: {text}}}"
+                ids[i] = id_
+            errors.update((at[i], error) for i, error in found.errors.items())
+        return PartTexts(texts, ids, errors)
+
+    def values(self, payloads: Payloads, headers: Sequence[Headers]) -> DecodedBatch:
+        """See the base."""
+        return self._decoded(payloads, headers, "values")
+
+    def records(self, payloads: Payloads, headers: Sequence[Headers]) -> DecodedBatch:
+        """See the base."""
+        return self._decoded(payloads, headers, "records")
+
+    def _decoded(
+        self, payloads: Payloads, headers: Sequence[Headers], how: Literal["values", "records"]
+    ) -> DecodedBatch:
+        values: list[Any] = [None] * len(payloads)
+        ids: list[int | None] = [None] * len(payloads)
+        errors: dict[int, KgenError] = {}
+        for choice, at in self._routes.split(payloads, headers, ids, errors):
+            some, given = [payloads[i] for i in at], [headers[i] for i in at]
+            found = getattr(self._formats[choice], how)(some, given)
+            for i, value, id_ in zip(at, found.values, found.schema_ids):
+                values[i], ids[i] = value, id_
+            errors.update((at[i], error) for i, error in found.errors.items())
+        return DecodedBatch(values, ids, errors)
 
 
 class AvroFormat(PartFormat):
@@ -509,8 +592,12 @@ class AsWrittenFormat(PartFormat):
             raise UnknownSchema(
                 f"schema {key} is not known, and no registry is set", hint="--registry http://localhost:8081"
             )
-        if self._store.schema_type(self._subject, key) == "JSON":
+        language = self._store.schema_type(self._subject, key)
+        if language == "JSON":
             return _Written(None, None, None)
+        if language == "PROTOBUF":
+            hint = "Give the topic an entry in kgen.toml and `kgen pull`: then its messages are read."
+            raise UnknownSchema(f"schema {key} is of Protobuf, which no generated code here reads", hint=hint)
         if isinstance(key, int):
             schema = self._store.writer(self._subject, key).schema
         else:
@@ -583,6 +670,10 @@ def of_serde(serde: Serde[Any], store: SchemaStore, role: Role) -> PartFormat:
         return AvroFormat(serde, store, role)
     if isinstance(serde, JsonSerde):
         return SerdeFormat(serde, store, role)
+    if isinstance(serde, ProtobufSerde):
+        return ProtobufFormat(serde, store, role)
+    if isinstance(serde, TypesSerde):
+        return TypesFormat(serde, store, role)
     return PlainFormat(serde, store, role)
 
 

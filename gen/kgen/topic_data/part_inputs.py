@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
-from kgen_runtime.codec import make_json_reader
+from kgen_runtime.codec import make_json_reader, make_proto_writer
 from kgen_runtime.codec.avro.json_encoding import dumps
 from kgen_runtime.codec.avro.json_input import AvroJsonWriter
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
+from kgen_runtime.codec.protobuf.proto_json import ProtoJson
 from kgen_runtime.errors import EncodeError, KgenError, RegistryError, ValidationError
 from kgen_runtime.serde import (
     AvroSerde,
@@ -19,15 +20,18 @@ from kgen_runtime.serde import (
     EitherSerde,
     JsonSerde,
     NoneSerde,
+    ProtobufSerde,
     Role,
     Schemas,
     SchemaStore,
     Serde,
+    TypesSerde,
     remote,
     rules,
 )
 from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.json_validation import json_validator, require_validation
+from kgen_runtime.serde.message_indexes import written_indexes
 from kgen_runtime.serde.schemas import WriterSchema
 from kgen_runtime.serde.writer_kinds import AVRO
 
@@ -143,6 +147,37 @@ class EitherInput(PartInput):
         return self._framed.encode(value)
 
 
+class ProtobufInput(PartInput):
+    """Of Protobuf, of its JSON mapping: as `kgen cat` prints it, or `google.protobuf`."""
+
+    def __init__(self, serde: ProtobufSerde[Any], prefix: bytes) -> None:
+        self._to_value = ProtoJson(serde.schemas.messages, serde.message).to_value
+        self._encode = make_proto_writer(serde.schemas.messages, serde.message).encode
+        self._prefix = prefix
+
+    def encode(self, value: Any) -> bytes | None:
+        """See the base."""
+        return None if value is None else self._encode(self._to_value(value), self._prefix)
+
+
+class TypesInput(PartInput):
+    """Of a topic of several types: an object with the one name of the value's type."""
+
+    def __init__(self, serde: TypesSerde[Any], store: SchemaStore, role: Role) -> None:
+        self._inputs = {name: input_of_serde(each, store, role) for name, each in serde.serdes.items()}
+
+    def encode(self, value: Any) -> bytes | None:
+        """See the base."""
+        if value is None:
+            return None
+        if isinstance(value, dict) and len(value) == 1:
+            ((name, inner),) = value.items()
+            if name in self._inputs and inner is not None:
+                return self._inputs[name].encode(inner)
+        hint = f"Its type is the one name of an object around it: {', '.join(self._inputs)}."
+        raise EncodeError("the type of the value is not given", hint=hint)
+
+
 def input_of_serde(serde: Serde[Any], store: SchemaStore, role: Role) -> PartInput:
     """How a serde of the project writes. Raises `UnknownSchema` if its schema is not registered, `RulesError`
     if the schema has rules in force, and `RegistryError`.
@@ -155,6 +190,13 @@ def input_of_serde(serde: Serde[Any], store: SchemaStore, role: Role) -> PartInp
         prefix = b"" if serde.framing == "none" else id_prefix(_registered(serde.schemas, store))
         decode = serde.decoder(SchemaStore(None), role).decode_many
         return JsonInput(prefix, lambda payload: decode((payload,)).errors.get(0))
+    if isinstance(serde, ProtobufSerde):
+        prefix = b""
+        if serde.framing != "none":
+            prefix = id_prefix(_registered(serde.schemas, store)) + written_indexes(serde.indexes())
+        return ProtobufInput(serde, prefix)
+    if isinstance(serde, TypesSerde):
+        return TypesInput(serde, store, role)
     return PlainInput(serde, store, role)
 
 

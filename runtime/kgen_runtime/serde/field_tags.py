@@ -1,7 +1,8 @@
 """Which fields of a schema carry a tag (`confluent:tags`), by the schema's text.
 
 A tag is read from the text: `"confluent:tags": ["PII"]` beside a field of an Avro record or a property of a
-JSON Schema. Tags that are only in the registry's metadata of a version are not in the text.
+JSON Schema, `tags` among Confluent's options of a Protobuf field. Tags that are only in the registry's
+metadata of a version are not in the text.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from .avro_serde import AvroSerde
 from .base import Serde
 from .either import EitherSerde
 from .json_serde import JsonSerde
+from .proto_tags import proto_tags
+from .protobuf_serde import ProtobufSerde
 from .schemas import Schemas
+from .types_serde import TypesSerde
 
 _TAGS: Final = "confluent:tags"
 _PROPERTIES: Final = "properties"
@@ -24,7 +28,9 @@ def schemas_of(serde: Serde[Any]) -> list[Schemas]:
     """The schemas that a serde reads with; none if it has none."""
     if isinstance(serde, EitherSerde):
         return [*schemas_of(serde.framed), *schemas_of(serde.plain)]
-    if isinstance(serde, (AvroSerde, JsonSerde)) and serde.schemas is not None:
+    if isinstance(serde, TypesSerde):
+        return [schemas for each in serde.serdes.values() for schemas in schemas_of(each)]
+    if isinstance(serde, (AvroSerde, JsonSerde, ProtobufSerde)) and serde.schemas is not None:
         return [serde.schemas]
     return []
 
@@ -35,7 +41,7 @@ def tagged_fields(schemas: Schemas, tags: Collection[str]) -> frozenset[str]:
         name
         for version in schemas.versions
         for text in (version.text, *version.references)
-        for name, found in _fields(json.loads(text))
+        for name, found in (proto_tags(text) if version.type == "PROTOBUF" else _fields(json.loads(text)))
         if not found.isdisjoint(tags)
     )
 

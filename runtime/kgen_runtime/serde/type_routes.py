@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
+from ..codec import batch_functions
 from ..codec.avro.schema.tree import Ref, Union, branch_name
 from ..errors import FramingError, KgenError, ResolutionError, RulesError, UnexpectedTypeError, UnknownSchema
 from ..messages import Headers
 from .avro_serde import AvroSerde
 from .base import Role
-from .framing import SchemaKey, split_message
+from .frames import by_schema, only_id, tagged
+from .framing import HEADERS, SchemaKey, split_message
 from .json_serde import JsonSerde
 from .message_indexes import USUAL_SIZE, read_indexes
 from .message_scopes import Indexes
@@ -27,6 +29,9 @@ Choice: TypeAlias = "int | KgenError"
 """The place of the serde, or why there is none."""
 
 _MAX_ROUTES: Final = 1_000
+_BATCHES: Final = batch_functions()
+_GROUPS: Final = _BATCHES.groups
+_PICKED: Final = _BATCHES.picked
 _LANGUAGES: Final = {"AVRO": "Avro", "JSON": "JSON Schema", "PROTOBUF": "Protobuf"}
 
 
@@ -131,7 +136,37 @@ class TypeRoutes:
         self._routes: dict[SchemaKey, Route] = {}
         self._recheck_at: float | None = None
 
-    def forget_old(self) -> None:
+    def only(self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None) -> int | None:
+        """The one serde that reads all of `payloads`, if one schema id says that. Raises as `find`."""
+        self._forget_old()
+        id_ = None if tagged(headers, HEADERS[self._role]) else only_id(payloads)
+        choice = None if id_ is None else self.find(id_).only
+        return choice if isinstance(choice, int) else None
+
+    def split(
+        self,
+        payloads: Sequence[bytes | None],
+        headers: Sequence[Headers] | None,
+        ids: list[int | None],
+        errors: dict[int, KgenError],
+    ) -> Iterator[tuple[int, list[int]]]:
+        """The place of a serde, and the indices of the payloads that it reads, none of which is None.
+
+        Of the others the error goes to `errors` and the schema's id to `ids`. Raises as `find`.
+        """
+        self._forget_old()
+        carried = tagged(headers, HEADERS[self._role])
+        for (key, offset), where in by_schema(payloads, carried, self._role, errors, indexed=True):
+            route = self.find(key)
+            for choice, at in _split(route, payloads, carried, offset, where):
+                if isinstance(choice, int):
+                    yield choice, at
+                    continue
+                errors.update(dict.fromkeys(at, choice))
+                for i in at:
+                    ids[i] = route.id
+
+    def _forget_old(self) -> None:
         """Forget all, if it is time to ask again."""
         if self._recheck_at is not None and self._store.clock() >= self._recheck_at:
             self._routes.clear()
@@ -227,6 +262,39 @@ class TypeRoutes:
 
     def _language(self, i: int) -> str:
         return self._schemas(i).latest.type
+
+
+def _split(
+    route: Route,
+    payloads: Sequence[bytes | None],
+    carried: Mapping[int, Headers],
+    offset: int,
+    where: list[int],
+) -> Iterable[tuple[Choice, list[int]]]:
+    """The messages of a schema by where they go. None of them is None."""
+    if route.only is not None:
+        return [(route.only, where)]
+    found: dict[Choice, list[int]] = {}
+
+    def add(choice: Choice, at: list[int]) -> None:
+        if choice in found:
+            found[choice] += at
+        else:
+            found[choice] = at
+
+    if carried:
+        for i in where:
+            add(route.choose(payloads[i] or b"", offset, carried.get(i, ())), [i])
+        return found.items()
+    some = _PICKED(payloads, where)
+    for prefix, inside in _GROUPS(some, offset + USUAL_SIZE):
+        at = _PICKED(where, inside)
+        if route.is_settled(prefix[offset:]):
+            add(route.choose(some[inside[0]] or b"", offset, ()), at)
+        else:
+            for i in at:
+                add(route.choose(payloads[i] or b"", offset, ()), [i])
+    return found.items()
 
 
 def _other_names(serde: TypedSerde) -> Iterator[str]:

@@ -13,19 +13,15 @@ from ..errors import ConfigError, EncodeError, KgenError
 from ..messages import Headers
 from .avro_serde import AvroSerde
 from .base import DecodedBatch, Decoder, Encoder, Role, Serde
-from .frames import by_schema, only_id, tagged
-from .framing import HEADERS, ID_SIZE
 from .json_serde import JsonSerde
-from .message_indexes import USUAL_SIZE
 from .protobuf_serde import ProtobufSerde
 from .pydantic_serde import PydanticSerde
 from .schema_store import SchemaStore
-from .type_routes import Choice, Route, TypedSerde, TypeRoutes
+from .type_routes import TypedSerde, TypeRoutes
 
 T = TypeVar("T")
 
 _BATCHES: Final = batch_functions()
-_GROUPS: Final = _BATCHES.groups
 _PICKED: Final = _BATCHES.picked
 _SPREAD: Final = _BATCHES.spread
 
@@ -102,75 +98,25 @@ class _TypesDecoder(Generic[T]):
     def __init__(self, serdes: Mapping[str, TypedSerde], store: SchemaStore, role: Role) -> None:
         self._routes = TypeRoutes(serdes, store, role)
         self._decoders: list[Decoder[Any]] = [serde.decoder(store, role) for serde in serdes.values()]
-        self._role = role
-        self._header = HEADERS[role]
 
     def decode_many(
         self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
     ) -> DecodedBatch:
         """See `Decoder.decode_many`."""
-        self._routes.forget_old()
-        carried = tagged(headers, self._header)
-        key = None if carried else only_id(payloads)
-        errors: dict[int, KgenError] = {}
-        groups: Iterable[Any]
-        if key is not None:
-            only = self._routes.find(key).only
-            if isinstance(only, int):
-                return self._decoders[only].decode_many(payloads)
-            groups = [((key, ID_SIZE), list(range(len(payloads))))]
-        else:
-            groups = by_schema(payloads, carried, self._role, errors, indexed=True)
+        only = self._routes.only(payloads, headers)
+        if only is not None:
+            return self._decoders[only].decode_many(payloads)
         values: list[Any] = [None] * len(payloads)
         ids: list[int | None] = [None] * len(payloads)
-        for (found, offset), where in groups:
-            route = self._routes.find(found)
-            for choice, at in _split(route, payloads, carried, offset, where):
-                if not isinstance(choice, int):
-                    errors.update(dict.fromkeys(at, choice))
-                    for i in at:
-                        ids[i] = route.id
-                    continue
-                given = [carried.get(i, ()) for i in at] if carried else None
-                decoded = self._decoders[choice].decode_many(_PICKED(payloads, at), given)
-                _SPREAD(decoded.values, at, values)
-                _SPREAD(decoded.schema_ids, at, ids)
-                if decoded.errors:
-                    errors.update((at[i], error) for i, error in decoded.errors.items())
+        errors: dict[int, KgenError] = {}
+        for choice, at in self._routes.split(payloads, headers, ids, errors):
+            given = None if headers is None else _PICKED(headers, at)
+            decoded = self._decoders[choice].decode_many(_PICKED(payloads, at), given)
+            _SPREAD(decoded.values, at, values)
+            _SPREAD(decoded.schema_ids, at, ids)
+            if decoded.errors:
+                errors.update((at[i], error) for i, error in decoded.errors.items())
         return DecodedBatch(values, ids, errors or NO_ERRORS)
-
-
-def _split(
-    route: Route,
-    payloads: Sequence[bytes | None],
-    carried: Mapping[int, Headers],
-    offset: int,
-    where: list[int],
-) -> Iterable[tuple[Choice, list[int]]]:
-    """The messages of a schema by where they go. None of them is None."""
-    if route.only is not None:
-        return [(route.only, where)]
-    found: dict[Choice, list[int]] = {}
-
-    def add(choice: Choice, at: list[int]) -> None:
-        if choice in found:
-            found[choice] += at
-        else:
-            found[choice] = at
-
-    if carried:
-        for i in where:
-            add(route.choose(payloads[i] or b"", offset, carried.get(i, ())), [i])
-        return found.items()
-    some = _PICKED(payloads, where)
-    for prefix, inside in _GROUPS(some, offset + USUAL_SIZE):
-        at = _PICKED(where, inside)
-        if route.is_settled(prefix[offset:]):
-            add(route.choose(some[inside[0]] or b"", offset, ()), at)
-        else:
-            for i in at:
-                add(route.choose(payloads[i] or b"", offset, ()), [i])
-    return found.items()
 
 
 class _TypesEncoder(Generic[T]):

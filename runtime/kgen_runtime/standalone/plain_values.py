@@ -11,17 +11,22 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from ..codec import make_json_writer, make_writer
+from ..codec import make_json_writer, make_proto_reader, make_proto_writer, make_writer
 from ..codec.avro.json_encoding import dumps
 from ..codec.avro.json_encoding import to_json as avro_to_json
 from ..codec.avro.schema.tree import Schema
 from ..codec.json.schema.json_tree import JsonRef, JsonSchema
+from ..codec.protobuf.proto_json import ProtoJson
+from ..codec.protobuf.schema.proto_tree import ProtoEnum, ProtoMessage, ProtoSchema
 from ..errors import EncodeError, FlowError
 from ..messages import Message, RawMessage
 from ..reporting.shown_argument import shown
 from ..serde.base import Serde
+from ..serde.protobuf_serde import ProtobufSerde
+from ..serde.types_serde import TypesSerde
 from ..state.homes import Binding
 from ..state.json_homes import JsonBinding
+from ..state.proto_homes import ProtoBinding
 from ..state.registration import binding_of
 
 _Plain: TypeAlias = Callable[[Any], Any]
@@ -47,10 +52,11 @@ def to_dict(obj: Any, *, serde: Serde[Any] | None = None) -> dict[str, Any]:
     Of Avro it is Avro's JSON encoding: a union's value stands in a dict under the name of its branch, null
     alone; dates, times and timestamps are numbers as on the wire, bytes and fixed strings with a character
     for each byte (U+0000 to U+00FF); decimals are `Decimal`s, which `to_json` writes as numbers with all of
-    their digits. Of JSON Schema it is the message itself.
+    their digits. Of JSON Schema it is the message itself. Of Protobuf it is the JSON mapping of Protobuf with
+    the names of the .proto file: see docs/reference/protobuf.md.
 
     With a `serde` (`orders.value`) the object is a whole value of it: in a union of records, that one too
-    stands under its branch.
+    stands under its branch, and in a topic of several types under the name of its type.
 
     Raises `EncodeError` if the object does not fit its schema, or is not of a generated class.
     """
@@ -106,6 +112,8 @@ def _of_class(cls: type[Any]) -> _Plain:
     binding = next((found for base in cls.__mro__ if (found := binding_of(base)) is not None), None)
     if isinstance(binding, Binding):
         return _avro(binding.home.alone(binding.name), binding.home.classes)
+    if isinstance(binding, ProtoBinding):
+        return _of_proto(binding)
     if isinstance(binding, JsonBinding):
         return _json(JsonSchema(JsonRef(binding.place), binding.schema.names), binding.classes)
     pydantic = sys.modules.get("pydantic")
@@ -117,7 +125,20 @@ def _of_class(cls: type[Any]) -> _Plain:
     raise EncodeError(f"{cls.__module__}.{cls.__qualname__} is not a generated class", hint=hint)
 
 
+def _of_proto(binding: ProtoBinding) -> _Plain:
+    named = binding.schemas.messages.names.get(binding.name)
+    if isinstance(named, ProtoMessage):
+        return _proto(binding.schemas.messages, binding.name, binding.classes)
+    if isinstance(named, ProtoEnum):
+        return lambda member: member.name if member.name in binding.cls.__members__ else int(member)
+    raise EncodeError(f"{binding.cls.__qualname__} holds a member of a oneof: pass the message that has it")
+
+
 def _of_serde(serde: Serde[Any]) -> _Plain:
+    if isinstance(serde, TypesSerde):
+        return lambda value: _under_its_type(serde, value)
+    if isinstance(serde, ProtobufSerde):
+        return _proto(serde.schemas.messages, serde.message, serde.classes)
     schemas = getattr(serde, "schemas", None)
     if schemas is None:
         raise EncodeError(f"{shown(serde)} has no schema", hint="Leave serde= out: the value is as it is.")
@@ -137,6 +158,21 @@ def _avro(schema: Schema, classes: Any) -> _Plain:
 def _json(schema: JsonSchema, classes: Any) -> _Plain:
     encode = make_json_writer(schema, classes).encode
     return lambda value: _parsed(encode(value))
+
+
+def _proto(schema: ProtoSchema, message: str, classes: Any) -> _Plain:
+    encode = make_proto_writer(schema, message, classes).encode
+    decode = make_proto_reader(schema, message, out_of_range="raw").decode
+    of_value = ProtoJson(schema, message).of_value
+    return lambda value: of_value(decode(encode(value)))
+
+
+def _under_its_type(serde: TypesSerde[Any], value: Any) -> dict[str, Any]:
+    found = serde.serde_of(type(value))
+    if found is None:
+        raise EncodeError(f"{shown(value)} is not an object of one of the types of {serde!r}")
+    name = next(name for name, each in serde.serdes.items() if each is found)
+    return {name: _writer(found, _of_serde)(value)}
 
 
 def _of_model(model: Any) -> Any:

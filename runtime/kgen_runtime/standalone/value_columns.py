@@ -13,11 +13,13 @@ from ..serde.avro_serde import AvroSerde
 from ..serde.base import Role, Serde
 from ..serde.json_serde import JsonSerde
 from ..serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
+from ..serde.protobuf_serde import ProtobufSerde
 from ..serde.pydantic_serde import PydanticSerde
 from ..serde.schema_store import SchemaStore
 from .arrow_arrays import arrow_array, arrow_type
 from .json_columns import json_column
 from .plain_values import to_json
+from .proto_columns import proto_column
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -51,6 +53,8 @@ def value_columns(
         return _OfAvro(AvroColumns(serde, store, role, fields))
     if isinstance(serde, JsonSerde):
         return _OfJson(serde, store, role, fields)
+    if isinstance(serde, ProtobufSerde):
+        return _OfProtobuf(serde, store, role, fields)
     kind = _plain_type(serde)
     if kind is None:
         return _OfPlain(serde, store, role, arrow_type(Layout("json")), _json_text(serde))
@@ -123,6 +127,38 @@ class _OfJson:
                     self._values.append(self._made(value))
                 except (DecodeError, EncodeError) as error:
                     errors[at] = error
+        used = sum(len(payload) for payload in part if payload is not None)
+        return end, used, {begin + at: error for at, error in errors.items()}
+
+    def take(self) -> pa.Array:
+        import pyarrow as pa
+
+        values, self._values = self._values, []
+        return pa.array(values, self.type)
+
+
+class _OfProtobuf:
+    """What Protobuf becomes by way of dicts, whatever the classes of the topic are."""
+
+    def __init__(
+        self, serde: ProtobufSerde[Any], store: SchemaStore, role: Role, fields: Sequence[str] | None
+    ) -> None:
+        plain: ProtobufSerde[Any] = ProtobufSerde(serde.schemas, serde.message, {}, framing=serde.framing)
+        self._decoder = plain.decoder(store, role)
+        import pyarrow as pa
+
+        column = proto_column(serde.schemas.messages, serde.message, fields)
+        self.type = column.type
+        self._made = column.made
+        self.names = [field.name for field in column.type] if pa.types.is_struct(column.type) else None
+        self._values: list[Any] = []
+
+    def append(
+        self, payloads: list[bytes | None], headers: Sequence[Headers], begin: int, end: int, room: int
+    ) -> tuple[int, int, dict[int, KgenError]]:
+        part = payloads[begin:end]
+        values, _, errors = self._decoder.decode_many(part, headers[begin:end])
+        self._values += [self._made(value) for at, value in enumerate(values) if at not in errors]
         used = sum(len(payload) for payload in part if payload is not None)
         return end, used, {begin + at: error for at, error in errors.items()}
 

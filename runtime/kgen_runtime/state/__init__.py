@@ -8,7 +8,8 @@ messages: fields by name or alias, defaults, promotions, an enum's default for a
 Two forms of a record: Avro binary of the whole object where reading it gives the very same object
 (`restore`), else its values as they are (`new`), so that what is shared, holds itself, or does not fit the
 schema for the moment stays as it is. Objects of JSON Schemas are kept by the names of their properties
-(`json_object`), which need no earlier schema to be read.
+(`json_object`), those of Protobuf by the numbers of their fields (`proto_object`): these need no earlier
+schema to be read.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..messages import _restored_failure as failure
 from ..messages import _restored_message as message
 from ..messages import _restored_raw_message as raw_message
 from .json_records import json_member, json_object
+from .proto_records import proto_object
 from .restoring import member, new, new_of, restore
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "message",
     "new",
     "new_of",
+    "proto_object",
     "raw_message",
     "restore",
 ]

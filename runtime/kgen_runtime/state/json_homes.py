@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..codec.json.json_bind import Absence, bind_object
 from ..codec.json.schema.json_tree import (
@@ -19,7 +19,7 @@ from ..codec.json.schema.json_tree import (
     takes_null,
 )
 from ..errors import SchemaError
-from . import homes
+from .class_homes import ClassHomes
 from .marks import Mark, fingerprint
 
 if TYPE_CHECKING:
@@ -92,39 +92,4 @@ class JsonMember:
         self.enums = enums
 
 
-_bindings: dict[tuple[str, str], JsonBinding] = {}
-"""By module and name of the class: the first schema that a class was known by."""
-
-
-def add(binding: JsonBinding) -> bool:
-    """Whether the class is new here."""
-    key = (binding.cls.__module__, binding.cls.__qualname__)
-    known = _bindings.get(key)
-    if known is not None and known.cls is binding.cls:
-        return False
-    _bindings[key] = binding
-    return True
-
-
-def find(mark: Mark) -> JsonBinding | None:
-    """The class that stands today for the one of a mark: the one of its name in its module, else in its
-    package, else in another one. Modules of generated code are imported for it.
-    """
-    package = mark.module.rpartition(".")[0]
-    for load, name in ((homes.load, mark.module), (homes.load_all, package)):
-        found = known(mark)
-        if found is not None:
-            return found
-        load(name)
-    named = [each for (_, name), each in sorted(_bindings.items(), key=_module_of) if name == mark.name]
-    inside = [each for each in named if each.cls.__module__.rpartition(".")[0] == package]
-    return known(mark) or next(iter([*inside, *named]), None)
-
-
-def known(mark: Mark) -> JsonBinding | None:
-    """As `find`, without importing anything."""
-    return _bindings.get((mark.module, mark.name))
-
-
-def _module_of(item: tuple[tuple[str, str], JsonBinding]) -> tuple[str, str]:
-    return item[0]
+JSON_HOMES: Final[ClassHomes[JsonBinding]] = ClassHomes()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..codec.values import ABSENT
 from ..errors import RecoveryError, SchemaError
-from .json_homes import JsonBinding, JsonMember, add, find
+from .json_homes import JSON_HOMES, JsonBinding, JsonMember
 from .loading import current_load
 from .marks import Mark
 from .record_values import blank, put
@@ -50,7 +50,7 @@ for _called in (json_object, json_member):
 
 def install_json(binding: JsonBinding) -> None:
     """Make the class of the binding take part, if it is not known yet."""
-    if not add(binding):
+    if not JSON_HOMES.add(binding):
         return
     if issubclass(binding.cls, enum.Enum):
         _set(binding.cls, "__reduce_ex__", _reduce_member(binding))
@@ -66,7 +66,7 @@ def _set(cls: type[Any], name: str, function: Callable[..., Any]) -> None:
 
 
 def _found(mark: str) -> JsonBinding | RecoveryError:
-    found = find(Mark.parse(mark))
+    found = JSON_HOMES.find(Mark.parse(mark))
     load = current_load()
     if found is None:
         name = Mark.parse(mark).name

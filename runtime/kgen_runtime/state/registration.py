@@ -12,12 +12,14 @@ from .homes import Binding
 from .hooks import install
 from .json_homes import JsonBinding
 from .json_records import install_json
+from .proto_homes import ProtoBinding
+from .proto_records import install_proto
 
 if TYPE_CHECKING:
     from ..serde.schemas import Schemas
 
 
-_bindings: dict[type[Any], Binding | JsonBinding] = {}
+_bindings: dict[type[Any], Binding | JsonBinding | ProtoBinding] = {}
 
 
 def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
@@ -27,7 +29,11 @@ def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
     is left alone.
     """
     if schemas.latest.type == "PROTOBUF":
-        return  # their objects pickle as dataclasses do
+        for name, cls in classes.items():
+            _bindings.setdefault(cls, proto_binding := ProtoBinding(schemas, name, cls, classes))
+            if _takes_part(cls):
+                install_proto(proto_binding)
+        return
     if schemas.latest.type == "JSON":
         for place, cls in classes.items():
             _bindings.setdefault(cls, json_binding := JsonBinding(schemas, place, cls, classes))
@@ -42,7 +48,7 @@ def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
                 install(binding)
 
 
-def binding_of(cls: type[Any]) -> Binding | JsonBinding | None:
+def binding_of(cls: type[Any]) -> Binding | JsonBinding | ProtoBinding | None:
     """The type of a schema that a class stands for; None for a class that no subject has."""
     return _bindings.get(cls)
 

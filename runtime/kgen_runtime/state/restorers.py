@@ -12,10 +12,12 @@ from ..codec.avro.resolution.read_plan import EnumValue, Link, Pick
 from ..codec.avro.resolution.resolve import Resolution
 from ..codec.avro.schema.tree import Enum, Node, Ref, Schema
 from ..errors import DecodeError, RecoveryError, ResolutionError, SchemaError
-from . import homes, json_homes, notes
+from . import homes, notes
 from .convert import Conversion
 from .homes import Binding, Home
+from .json_homes import JSON_HOMES
 from .marks import Mark
+from .proto_homes import PROTO_HOMES
 from .record_values import blank
 
 HINT = (
@@ -150,9 +152,9 @@ def is_current(text: str) -> bool:
         package = mark.module.rpartition(".")[0]
         if package.endswith("._generated") and package in sys.modules:
             homes.load(mark.module)
-        json_binding = json_homes.known(mark)
-        if json_binding is not None:
-            return json_binding.mark == text
+        by_itself = JSON_HOMES.known(mark) or PROTO_HOMES.known(mark)
+        if by_itself is not None:
+            return by_itself.mark == text
         found = _among(mark, package)
         if found is None or not found.current:
             return False

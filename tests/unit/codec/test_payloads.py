@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgen_runtime.codec import payload_functions
+from kgen_runtime.codec import batch_functions, payload_functions
 
 
 @given(st.lists(st.none() | st.binary(max_size=4)), st.integers(0, 4))
@@ -44,3 +44,33 @@ def test_only_bytes_are_payloads(engine: Any, wrong: Any) -> None:
     with pytest.raises(TypeError):
         functions.texts([b"a", wrong])
     assert functions.common_prefix([b"abc", b"abd"], 2) == b"ab"
+
+
+@given(st.lists(st.none() | st.binary(max_size=3)), st.integers(0, 4), st.integers(0, 20))
+def test_the_engines_agree_on_groups(payloads: list[bytes | None], size: int, more: int) -> None:
+    many = [*payloads, *(bytes([number, 1, 2, 3]) for number in range(more)), *payloads]
+    native, python = (batch_functions(engine=name) for name in ("native", "python"))
+    groups = native.groups(many, size)
+    assert groups == python.groups(many, size)
+    assert sorted(i for _, where in groups for i in where) == [
+        i for i, it in enumerate(many) if it is not None
+    ]
+    for functions in (native, python):
+        into: list[bytes | None] = [None] * len(many)
+        for prefix, where in groups:
+            some = functions.picked(many, where)
+            assert {(it or b"")[:size] for it in some} == {prefix}
+            functions.spread(some, where, into)
+        assert into == many
+
+
+def test_batches_are_taken_apart_within_their_bounds(engine: Any) -> None:
+    functions = batch_functions(engine=engine)
+    for wrong in (
+        lambda: functions.picked([1], [1]),
+        lambda: functions.spread([1], [1], [0]),
+        lambda: functions.spread([1, 2], [0], [0]),
+        lambda: functions.groups(["a"], 1) and functions.groups([5], 1),  # type: ignore[list-item]
+    ):
+        with pytest.raises((IndexError, ValueError, TypeError)):
+            wrong()

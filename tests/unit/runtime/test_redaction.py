@@ -16,6 +16,7 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.flow.failures import failure
 from kgen_runtime.routing.pattern_cost import MAX_STEPS, Unbounded, check_cost
+from kgen_runtime.serde.field_tags import tagged_fields
 
 from .conftest import raw
 
@@ -301,3 +302,28 @@ def test_what_is_not_a_redaction_is_refused_at_the_users_line(more: Any, what: s
 def test_dead_letters_take_a_redaction() -> None:
     with pytest.raises(rt.FlowError, match="redact is"):
         rt.DeadLetter("dlq", testing.Memory(), redact=["PII"])  # type: ignore[arg-type]
+
+
+def test_tags_of_protobuf_count_too() -> None:
+    text = """package shop; import "confluent/meta.proto";
+    message Other { string mail = 1 [(confluent.field_meta).tags = "PII", deprecated = true]; }
+    message User {
+      int64 id = 1 [json_name = "tags", deprecated = false];
+      oneof contact {
+        string phone = 2 [(confluent.field_meta) = { doc: "a [tags: \\"OTHER\\"]", tags: ["MAIL", 'PHONE'] }];
+      }
+    }
+    """
+    schemas = rt.Schemas(
+        "people-value",
+        (rt.WriterSchema(1, 7, text, type="PROTOBUF"),),
+        descriptor="descriptor 1\nmessage shop.User\n  1 id int64 implicit\n",
+    )
+    assert tagged_fields(schemas, ["PII"]) == {"mail"}
+    assert tagged_fields(schemas, ["PHONE"]) == tagged_fields(schemas, ["MAIL"]) == {"phone"}
+    assert not tagged_fields(schemas, ["OTHER"])
+    serde: rt.ProtobufSerde[Any] = rt.ProtobufSerde(schemas, "shop.User", {})
+    for value in (serde, rt.TypesSerde({"shop.User": serde})):
+        people: rt.Topic[Any, Any] = rt.Topic("people", key=rt.StringSerde(), value=value)
+        assert is_hidden(letter(rt.Redact(tags=["PII"]), failed("people"), people))
+        assert not is_hidden(letter(rt.Redact(tags=["OTHER"]), failed("people"), people))

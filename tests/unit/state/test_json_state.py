@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import kgen_runtime as rt
-from kgen_runtime.state import json_homes
+from kgen_runtime.state.json_homes import JSON_HOMES
 from kgen_runtime.state.loading import load
 from kgen_runtime.state.restorers import is_current
 
@@ -65,13 +65,13 @@ class Project:
 
 @pytest.fixture
 def shop() -> Iterator[Project]:
-    before = dict(json_homes._bindings)
-    json_homes._bindings.clear()  # of what other tests have imported, which may have this subject too
+    before = dict(JSON_HOMES.bindings)
+    JSON_HOMES.bindings.clear()  # of what other tests have imported, which may have this subject too
     yield Project()
     for name in [name for name in sys.modules if name.partition(".")[0] == "json_shop"]:
         del sys.modules[name]
-    json_homes._bindings.clear()
-    json_homes._bindings.update(before)
+    JSON_HOMES.bindings.clear()
+    JSON_HOMES.bindings.update(before)
 
 
 def obj(*required: str, **properties: Any) -> Any:
@@ -211,7 +211,7 @@ def test_a_class_that_is_gone_is_refused_unless_nothing_has_a_place_for_it(shop:
     shop.pull(obj(line=line), Order=("#", [("line", None)]), Line=("#/properties/line", [("sku", None)]))
     data = kept(shop.Order(line=shop.Line(sku="s")))
     alone = kept(shop.Line(sku="s"))
-    json_homes._bindings.clear()  # another process
+    JSON_HOMES.bindings.clear()  # another process
     shop.pull(obj(x={"type": "string"}), Order=("#", [("x", None)]))
     assert today(data, by_itself=False) == shop.Order(x=None)
     with pytest.raises(rt.RecoveryError, match="no generated class"):
