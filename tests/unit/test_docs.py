@@ -38,6 +38,26 @@ def test_every_page_has_a_line_in_the_index_of_its_folder(page: Path) -> None:
         assert f"]({target}): " in (folder / "index.md").read_text(encoding="utf-8")
 
 
+def _prose(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a page, with their numbers, without its tables, code blocks and comments."""
+    fence = comment = False
+    for number, line in enumerate(text.splitlines(), 1):
+        mark = line.lstrip()[:4]
+        if mark.startswith("```"):
+            fence = not fence
+        elif not fence and (comment or mark == "<!--"):
+            comment = "-->" not in line
+        elif not fence and not mark.startswith("|"):
+            yield number, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_prose_is_wrapped_at_120_characters(page: Path) -> None:
+    """Tables, code and comments aside."""
+    lines = _prose(page.read_text(encoding="utf-8"))
+    assert [f"line {number}: {len(line)} characters" for number, line in lines if len(line) > 120] == []
+
+
 @pytest.mark.parametrize(("file", "test"), re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PROMISES))
 def test_every_promise_names_a_test_that_exists(file: str, test: str) -> None:
     assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")

@@ -253,7 +253,7 @@ def test_what_is_built_after_the_rest_is_still_asked_for() -> None:
 
 
 def test_late_messages_are_not_the_rest() -> None:
-    """They are no failures until `rt.late` makes them such."""
+    """They are not failures until `rt.late` makes them such."""
     flow = Dataflow("flow")
     read = rt.source("read", flow, TEXTS, testing.Memory({TEXTS: []}))
     keyed = rt.key_on("key", read.oks, lambda message: message.key_or_reject())
