@@ -352,7 +352,7 @@ def test_depth_is_bounded_also_in_what_is_unknown(engine: Any) -> None:
 
 
 def test_messages_of_few_bytes_that_become_many_objects_are_refused(engine: Any) -> None:
-    fields = "".join(f"  {number} f{number} int32 repeated\n" for number in range(2, 200))
+    fields = "".join(f"  {number} f{number} int32 repeated\n" for number in range(2, 40))
     schema = parse_descriptor(f"descriptor 1\nmessage M\n  1 m message M repeated\n{fields}")
     with pytest.raises(DecodeError, match="too many items"):
         make_proto_reader(schema, "M", engine=engine).decode(b"\x0a\0" * 10_000)

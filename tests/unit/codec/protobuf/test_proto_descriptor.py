@@ -109,8 +109,8 @@ def test_what_a_message_needs_is_found_from_it() -> None:
         schema.reachable("shop.Nothing")
 
 
-def test_a_chain_of_messages_as_long_as_the_text_is_no_recursion() -> None:
-    count = 20_000
+def test_long_chains_of_messages_are_parsed_without_recursion() -> None:
+    count = 5_000
     lines = [f"message m{n}\n  1 x message m{(n + 1) % count} explicit\n" for n in range(count)]
     schema = parse_descriptor("descriptor 1\n" + "".join(lines))
     assert len(schema.reachable("m7").names) == count
