@@ -48,7 +48,14 @@ def project_of(case: Path, package: str = "streams") -> Project:
     data = json.loads((case / "case.json").read_text(encoding="utf-8"))
     topics = {topic: TopicSettings(**words) for topic, words in data.get("topics", {}).items()}
     flows = {name: FlowSettings(*words) for name, words in data.get("flows", {}).items()}
-    settings = Settings(package, "0.1.0", topics, flows=flows, out_of_range=data.get("out_of_range", "error"))
+    settings = Settings(
+        package,
+        "0.1.0",
+        topics,
+        flows=flows,
+        out_of_range=data.get("out_of_range", "error"),
+        extras=data.get("extras", "drop"),
+    )
     before: Library | None = None
     names = Names(by_subject=data.get("locked", {}))
     for pulled in data.get("earlier", []):  # the versions of pulls before this one: [["address", 1], …]

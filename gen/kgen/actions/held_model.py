@@ -56,6 +56,7 @@ class HeldModel:
             settings.ignore_rules,
             settings.flows,
             settings.out_of_range,
+            settings.extras,
         )
         project = build(snapshot, wanted, self.lock.names if self.lock else None, self.library)
         if settings.json_models != "pydantic":

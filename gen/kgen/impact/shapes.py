@@ -29,7 +29,7 @@ from .kinds import (
 from .module_source import FUNCTIONS
 from .project_index import ProjectIndex, last_name
 
-_ENUMS = {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag"}
+_ENUMS = {"Enum", "StrEnum", "IntEnum", "Flag", "IntFlag", "OpenEnum"}
 _BARE = {"object", "Protocol", "Generic", "ABC", "NamedTuple", "TypedDict", "Exception", "BaseException"}
 _PROPERTIES = {"property", "cached_property", "setter"}
 

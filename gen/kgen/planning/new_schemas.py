@@ -14,8 +14,10 @@ from ..model.json_default import unfit_defaults
 from ..model.library import SUPPORTED, Library, ParsedVersion
 from ..model.subjects import SchemaVersion, Snapshot
 from ..project.lockfile import Locked
+from ..protobuf.proto_model import ProtoModel
 from ..pycode import quote
 from .json_notes import json_notes
+from .proto_notes import proto_notes
 
 _SHOWN = 5
 
@@ -32,7 +34,7 @@ def notes(old: Locked | None, library: Library, *, keeps_raw: bool = False) -> I
             continue
         try:
             unit = library.unit((version.subject, version.version))
-            found, notes_ = list(_fields(unit, keeps_raw)), list(json_notes(unit))
+            found, notes_ = list(_fields(unit, keeps_raw)), [*json_notes(unit), *proto_notes(unit)]
         except SchemaError:
             continue  # which is reported where the model is made
         place = quote.comment(f"{title(version.subject)} v{version.version}")
@@ -53,6 +55,8 @@ def _fields(unit: ParsedVersion, keeps_raw: bool) -> Iterator[str]:
     if isinstance(unit.schema, JsonSchema):
         places = {it: unit.natural(it) for it in unit.own}
         yield from map(quote.comment, unfit_defaults(unit.schema, places, keeps_raw=keeps_raw))
+        return
+    if isinstance(unit.schema, ProtoModel):
         return
     assert isinstance(unit.schema, Schema)
     records = {it: named for it in unit.own if isinstance(named := unit.schema.names[it], Record)}

@@ -23,7 +23,7 @@ from kgen_runtime.serde.subject_names import DEFAULT, qualified
 
 from ..errors import ConfigError
 from ..model.own_flows import flow_name
-from ..model.settings import LEVELS, FlowSettings, JsonModels, TopicSettings
+from ..model.settings import LEVELS, Extras, FlowSettings, JsonModels, TopicSettings
 from ..model.topic_plans import BESIDE, ROLES
 from . import root
 
@@ -80,6 +80,7 @@ class Config:
     flows: Mapping[str, FlowSettings] = field(default_factory=dict)
     json_models: JsonModels = "dataclasses"
     out_of_range: OutOfRangeChoice = "error"
+    extras: Extras = "drop"
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
     own: Mapping[str, OwnSubject] = field(default_factory=dict)
     brokers: str = ""  # host:port,host:port; for commands that read and write topics
@@ -131,7 +132,7 @@ def _config(data: Mapping[str, Any]) -> Config:
     if conflict not in ("file", "inline"):
         raise ConfigError(f'conflict must be "file" or "inline", not "{conflict}"', where=NAME)
     models = _get(data, "models", dict, {})
-    _known(models, {"json", "out_of_range"}, "models.")
+    _known(models, {"json", "out_of_range", "extras"}, "models.")
     return Config(
         registry=_registry(_get(data, "registry", dict, {})),
         package=check_package(_get(data, "package", str, DEFAULT_PACKAGE)),
@@ -143,6 +144,7 @@ def _config(data: Mapping[str, Any]) -> Config:
         flows=_flows(_get(data, "flows", dict, {})),
         json_models=_json_models(models.get("json", "dataclasses")),
         out_of_range=_out_of_range(models.get("out_of_range", "error")),
+        extras=_extras(models.get("extras", "drop")),
         ignore_rules=_ignore_rules(data.get("rules", {})),
         own=_own(_get(data, "own", dict, {})),
         brokers=_brokers(_get(data, "kafka", dict, {})),
@@ -273,6 +275,13 @@ def _out_of_range(word: Any) -> OutOfRangeChoice:
     if word not in get_args(OutOfRangeChoice):
         raise ConfigError('models.out_of_range must be "error" or "raw"', where=NAME)
     found: OutOfRangeChoice = word
+    return found
+
+
+def _extras(word: Any) -> Extras:
+    if word not in get_args(Extras):
+        raise ConfigError('models.extras must be "drop" or "keep"', where=NAME)
+    found: Extras = word
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 from kgen_runtime.codec.ranges import OutOfRangeChoice
 from kgen_runtime.serde.rules import OnRules
 
-from ..model.settings import LEVELS, JsonModels
+from ..model.settings import LEVELS, Extras, JsonModels
 from ..model.topic_plans import BESIDE, FORMATS
 from .config import DEFAULT_PACKAGE, ConflictMode, Registry
 
@@ -133,6 +133,11 @@ SCHEMA: Final[dict[str, Any]] = {
                         "enum": list(get_args(OutOfRangeChoice)),
                         "default": "error",
                         "description": "A date, time or decimal that Python has no value for.",
+                    },
+                    "extras": {
+                        "enum": list(get_args(Extras)),
+                        "default": "drop",
+                        "description": "Fields of Protobuf messages that the schema does not name.",
                     },
                 },
             ),
