@@ -31,7 +31,7 @@ K = TypeVar("K", bound=Hashable)
 S = TypeVar("S", bound=AnySchema)
 
 _MAX_CHAIN = 100
-SUPPORTED: frozenset[SchemaType] = frozenset({"AVRO", "JSON"})
+SUPPORTED: frozenset[SchemaType] = frozenset({"AVRO", "JSON", "PROTOBUF"})
 """The types of schemas that become models."""
 
 

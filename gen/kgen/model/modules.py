@@ -40,7 +40,7 @@ from .trees import AnyNamed, is_class, is_simple
 from .type_writer import ModuleTypes, Path, TypeWriter
 from .types import Types
 
-_SERDES = {"AVRO": "rt.AvroSerde", "JSON": "rt.JsonSerde"}
+_SERDES = {"AVRO": "rt.AvroSerde", "JSON": "rt.JsonSerde", "PROTOBUF": "rt.ProtobufSerde"}
 _IMPORTED = {"JSON": {"Any", "Literal"}, "PROTOBUF": {*IMPORTED}}
 """What modules with schemas of a language import besides."""
 

@@ -7,9 +7,10 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
-from ..codec import make_writer
+from ..codec import make_proto_writer, make_writer
 from ..codec.avro.resolution.resolve import check
 from ..codec.avro.sample_values import sample
+from ..codec.protobuf.proto_samples import sample_proto
 from ..errors import ConfigError
 from ..flow.argument_checks import checked
 from ..flow.topic import Topic
@@ -21,7 +22,9 @@ from ..serde.either import EitherSerde
 from ..serde.framing import id_prefix
 from ..serde.json_payloads import json_payloads
 from ..serde.json_serde import JsonSerde
+from ..serde.message_indexes import written_indexes
 from ..serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
+from ..serde.protobuf_serde import ProtobufSerde
 from ..serde.schema_store import SchemaStore
 
 K = TypeVar("K")
@@ -62,6 +65,8 @@ def _sampler(serde: Serde[Any], role: Role, rng: random.Random) -> Iterator[byte
         return _avro_sampler(serde, rng)
     if isinstance(serde, JsonSerde):
         return json_payloads(serde, rng)
+    if isinstance(serde, ProtobufSerde):
+        return _proto_sampler(serde, rng)
     if isinstance(serde, EitherSerde):
         both = [_sampler(half, role, rng) for half in (serde.framed, serde.plain)]
         return (next(half) for half in itertools.cycle(both))
@@ -77,6 +82,19 @@ def _avro_sampler(serde: AvroSerde[Any], rng: random.Random) -> Iterator[bytes]:
     known = [(version, version.parse()) for version in serde.schemas.versions]
     for version, schema in itertools.cycle([it for it in known if not check(it[1], reader)]):
         yield make_writer(schema).encode(sample(schema, rng), id_prefix(version.id))
+
+
+def _proto_sampler(serde: ProtobufSerde[Any], rng: random.Random) -> Iterator[bytes]:
+    """What the latest file has, with the id and the message indexes of each version that has the message."""
+    schema, versions = serde.schemas.messages, serde.schemas.versions
+    encode = make_proto_writer(schema, serde.message).encode
+    frames = [
+        id_prefix(version.id) + written_indexes(indexes)
+        for version in versions
+        if (indexes := version.parse_messages().indexes(serde.message)) is not None
+    ]
+    for frame in itertools.cycle(frames):
+        yield encode(sample_proto(schema, serde.message, rng), b"" if serde.framing == "none" else frame)
 
 
 _PLAIN: Final[dict[type[Serde[Any]], Callable[[int], Any]]] = {

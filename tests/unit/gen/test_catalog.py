@@ -189,10 +189,10 @@ def test_a_project_without_generated_code_has_fields_and_no_uses(tmp_path: Path)
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
-    subjects = {**SUBJECTS, "p-value": Given(["message A {}"], "PROTOBUF"), "bad-value": '{"type": "record"}'}
+    subjects = {**SUBJECTS, "p-value": Given(["struct A {}"], "PROTOBUF"), "bad-value": '{"type": "record"}'}
     write_project(tmp_path / "p", subjects)
     catalog = catalog_of(tmp_path / "p")
-    assert catalog.by_name["p-value"].unread == "PROTOBUF schemas are not supported yet"
+    assert "v1 cannot be read: Expected top-level statement" in catalog.by_name["p-value"].unread
     assert "v1 cannot be read" in catalog.by_name["bad-value"].unread
     assert len(catalog.notes) == 2
     assert site(catalog)[subject_page("bad-value")]

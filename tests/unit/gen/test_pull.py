@@ -126,14 +126,14 @@ def test_a_new_version(project, shop, kgen, tree):
 
 
 def test_json_is_a_plan_on_stdout(shop, kgen):
-    shop.add("x-value", "{}", kind="PROTOBUF")
+    shop.add("x-value", "{}", kind="THRIFT")
     code, out, _ = kgen("pull", "--registry", shop.url, "--json")
     got = json.loads(out)
     assert (code, got["version"], got["written"], got["changes"]) == (0, 1, True, True)
     assert got["summary"] == {"added": 3, "changed": 0, "removed": 0}
     skipped = [s for s in got["subjects"] if s["action"] == "skip"]
     assert [(s["subject"], s["summary"]) for s in skipped] == [
-        ("x-value", "PROTOBUF schemas are not supported yet")
+        ("x-value", "THRIFT schemas are not supported yet")
     ]
     assert {"path": "kgen.lock", "action": "add", "kind": "lock", "reason": ""} in got["files"]
     assert json.loads(kgen("pull", "--json")[1])["files"] == []

@@ -59,8 +59,8 @@ def plain_404(registry) -> None:
     registry.override("/subjects/orders-value/versions/2", (404, b"<html>not found</html>"))
 
 
-def newest_is_protobuf(registry) -> None:
-    registry.add("orders-value", 'syntax = "proto3";', kind="PROTOBUF")
+def newest_is_of_another_format(registry) -> None:
+    registry.add("orders-value", "struct A {}", kind="THRIFT")
 
 
 def newest_does_not_parse(registry) -> None:
@@ -114,7 +114,7 @@ def reference_to_itself(registry) -> None:
 UNREAD = [
     (listed_without_a_version, "v2 is listed but cannot be read: GET ", "(40402)"),
     (plain_404, "v2 is listed but cannot be read: GET ", "answered 404"),
-    (newest_is_protobuf, "PROTOBUF schemas are not supported yet", ""),
+    (newest_is_of_another_format, "THRIFT schemas are not supported yet", ""),
     (newest_does_not_parse, "v2 cannot be read: unknown type 'Nope' at /fields/2/type", ""),
     (newest_is_no_json_text, "v2 cannot be read: the schema is not JSON", ""),
     (newest_is_too_large, "v2 is listed but cannot be read: the registry answered with a schema of 52", ""),

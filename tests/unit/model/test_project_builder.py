@@ -121,9 +121,9 @@ def test_a_new_field_leaves_flow_and_test_alone() -> None:
 
 def test_what_cannot_be_read_is_skipped_with_the_reason_and_the_rest_goes_on() -> None:
     given = snapshot(
-        version("j-value", "{}", type="PROTOBUF"),
+        version("j-value", "{}", type="THRIFT"),
         version("j-key", "string"),
-        version("p-key", "{}", type="PROTOBUF"),
+        version("p-key", "{}", type="THRIFT"),
         version("p-value", "string"),
         version("o-value", "nonsense", 1),
         version("o-value", "string", 2),
@@ -131,9 +131,9 @@ def test_what_cannot_be_read_is_skipped_with_the_reason_and_the_rest_goes_on() -
     project = build(replace(given, skipped=(Skipped("x", "gone"),)), SETTINGS)
     assert project.skipped == (
         Skipped("x", "gone"),
-        Skipped("j-value", "PROTOBUF schemas are not supported yet", "format"),
+        Skipped("j-value", "THRIFT schemas are not supported yet", "format"),
         Skipped("o-value", "v1 cannot be read: unknown type 'nonsense'", "earlier"),
-        Skipped("p-key", "PROTOBUF schemas are not supported yet", "format"),
+        Skipped("p-key", "THRIFT schemas are not supported yet", "format"),
     )
     assert [it.name for it in project.modules] == ["o", "p"]
 
