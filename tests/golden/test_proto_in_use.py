@@ -17,14 +17,13 @@ import pytest
 pytest.importorskip("grpc_tools", reason="needs the extra `protobuf`")
 
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from tests.golden.test_golden import HERE, project_of, snapshot_of, write_tree
 
 import kgen_runtime as rt
 from kgen.model.library import Library
 from kgen.protobuf.protoc import descriptor_set
 from kgen.render import render
 from kgen_runtime.serde.schema_store import SchemaStore
-
-from tests.golden.test_golden import HERE, project_of, snapshot_of, write_tree
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from ..progress_callback import ProgressCallback
 from ..project import config, mutex, transaction
 from ..project import lockfile as lock
 from ..project.config import Config
+from ..protobuf.protoc import require_protoc
 from ..registry.fetcher import Fetched
 from .held_model import HeldModel
 from .inputs import Flags, Settled, Workspace, settle
@@ -222,6 +223,8 @@ def _plan(
     merged: bool,
 ) -> Prepared:
     settings, snapshot = settled.config, found.snapshot
+    if old is not None and any(version.type == "PROTOBUF" for version in old.versions()):
+        require_protoc()  # without it their models would be taken for gone
     held = HeldModel(settings, old, before)
     project = held.of(snapshot)
     if request.options.frozen and old is not None:

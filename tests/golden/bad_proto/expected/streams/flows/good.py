@@ -1,0 +1,37 @@
+"""Dataflow for the topic `good`. Yours to edit: `kgen pull` merges schema changes
+into it.
+
+Run: python -m kgen_runtime.run streams.flows.good:flow --recovery .recovery
+"""
+
+from __future__ import annotations
+
+import bytewax.operators as op
+import kgen_runtime as rt
+from bytewax.dataflow import Dataflow
+
+from .._generated import good
+
+
+def handle(value: good.Good) -> good.Good:
+    """Your logic, one value at a time. None leaves the message out; what it raises
+    goes to `errs` with the message.
+    """
+    return value
+
+
+def build(kafka: rt.Kafka) -> Dataflow:
+    """The dataflow, on the given broker."""
+    flow = Dataflow("good")
+    read = rt.source("good", flow, good.topic, kafka)
+    handled = rt.map_value("handle", read.oks, handle)
+    rt.route("errs", read.errs, handled.errs, policy=rt.DeadLetter("good.dlq", kafka))
+    # To write the results, uncomment these lines and give `out` the name and types of its topic:
+    # out = rt.Topic("good.out", key=good.key, value=good.value)
+    # unsent = rt.sink("out", handled.oks, out, kafka)
+    # rt.route("out_errs", unsent, policy=rt.DeadLetter("good.dlq", kafka))
+    op.inspect("show", handled.oks)
+    return rt.check(flow)
+
+
+flow = build(rt.Kafka.from_env())
