@@ -1,4 +1,6 @@
-"""Sample messages of a subject as JSON: of Avro in its own encoding (see `codec.avro.json_encoding`)."""
+"""Sample messages of a subject as JSON: of Avro in its own encoding (see `codec.avro.json_encoding`), of
+Protobuf in its mapping (see `codec.protobuf.proto_json`).
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from kgen_runtime.codec import make_json_writer, make_writer
+from kgen_runtime.codec import make_json_writer, make_proto_reader, make_proto_writer, make_writer
 from kgen_runtime.codec.avro.json_encoding import to_json
 from kgen_runtime.codec.avro.sample_values import sample
 from kgen_runtime.codec.json.json_samples import sample_payload
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
+from kgen_runtime.codec.protobuf.proto_json import ProtoJson
+from kgen_runtime.codec.protobuf.proto_samples import sample_proto
+from kgen_runtime.codec.protobuf.schema.proto_tree import MessageRef
 
 from ..errors import ConfigError, UnknownSchema
 from ..listing import listed
@@ -34,10 +39,21 @@ def samples(unit: ParsedVersion, count: int, seed: int) -> Iterator[Any]:
             yield json.loads(sample_payload(unit.schema, encode, rng), parse_float=Decimal)
         return
     if isinstance(unit.schema, ProtoModel):
-        raise ConfigError("kgen sample has no samples of Protobuf schemas yet")
+        yield from _proto_samples(unit.schema, unit.version.subject, count, rng)
+        return
     writer = make_writer(unit.schema)
     for _ in range(count):
         yield to_json(unit.schema, writer.encode(sample(unit.schema, rng)))
+
+
+def _proto_samples(schema: ProtoModel, subject: str, count: int, rng: random.Random) -> Iterator[Any]:
+    if not isinstance(schema.root, MessageRef):
+        raise ConfigError(f"no samples of {subject}: its file declares no message")
+    json_of = ProtoJson(schema.schema, schema.root.name)
+    encode = make_proto_writer(schema.schema, schema.root.name).encode
+    decode = make_proto_reader(schema.schema, schema.root.name).decode
+    for _ in range(count):
+        yield json_of.of_value(decode(encode(sample_proto(schema.schema, schema.root.name, rng))))
 
 
 def find(workspace: Workspace, registry: str | None, name: str, version: int | None) -> ParsedVersion:
