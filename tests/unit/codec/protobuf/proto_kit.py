@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
@@ -38,8 +37,7 @@ from kgen_runtime.codec.protobuf.schema.proto_tree import (
 )
 from kgen_runtime.codec.values import ABSENT, OpenEnum
 
-_COMPILED = importlib.util.find_spec("kgen_runtime.codec.native._proto_reader")
-ENGINES: list[Any] = ["python", "native"] if _COMPILED else ["python"]
+ENGINES: list[Any] = ["native", "python"]  # a missing native engine is a failure
 
 Proto = descriptor_pb2.FieldDescriptorProto
 KINDS: Mapping[str, Any] = {
