@@ -26,10 +26,12 @@ from kgen.dev import Broker, BrokerError, Dev, RegistryServer, serve, up
 from kgen.dev.seed import SAMPLES, seed
 from kgen.dev.seed_watch import SeedWatch
 from kgen.dev.topics import create, read
-from kgen_runtime.codec import make_json_reader, make_reader
+from kgen.protobuf.proto_parser import parse_proto
+from kgen_runtime.codec import make_json_reader, make_proto_reader, make_reader
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.errors import ConfigError, RegistryError
+from kgen_runtime.serde.message_indexes import read_indexes
 
 pytestmark = pytest.mark.broker
 
@@ -160,6 +162,31 @@ def test_seed_produces_json_that_decodes(dev: Dev, tmp_path: Path) -> None:
         payload = message.value or b""
         assert int.from_bytes(payload[1:5], "big") == got["id"]
         assert reader.decode(payload, 5)["to"]["zip"]
+
+
+def test_seed_produces_protobuf_that_decodes(dev: Dev, tmp_path: Path) -> None:
+    money = 'syntax = "proto3"; package seed; message Money { int64 units = 1; }'
+    bill = (
+        'syntax = "proto3"; package seed; import "seed.money.proto"; '
+        "message Open { string id = 1; Money due = 2; }"
+        "message Paid { string id = 1; oneof by { string card = 2; int64 cash = 3; } }"
+    )
+    (tmp_path / "seed.money.proto").write_text(money)
+    (tmp_path / "seed.bills-value.proto").write_text(bill)
+    assert seed(dev.brokers, dev.registry, tmp_path).messages == {"seed.bills": SAMPLES}
+    got = requests.get(f"{dev.registry}/subjects/seed.bills-value/versions/1", timeout=10).json()
+    assert got["references"] == [{"name": "seed.money.proto", "subject": "seed.money", "version": 1}]
+    files = parse_proto(bill, {"seed.money.proto": money}).files
+    assert files.messages == ("seed.Open", "seed.Paid")
+    decode = [make_proto_reader(files.schema, name).decode for name in files.messages]
+    counts = [0, 0]
+    for message in read(dev.brokers, "seed.bills"):
+        assert message.value is not None
+        assert message.value[:5] == b"\0" + got["id"].to_bytes(4, "big")
+        (index,), begin = read_indexes(message.value, 5)
+        assert decode[index](message.value[begin:])["id"].startswith(("open-", "paid-", "bill-"))
+        counts[index] += 1
+    assert counts == [SAMPLES // 2, SAMPLES // 2]
 
 
 def test_seed_says_which_file_the_registry_refuses(dev: Dev, tmp_path: Path) -> None:

@@ -33,8 +33,16 @@ def refuse_incompatible(before: Library, after: Library, allowed: Collection[str
     raise IncompatibleError(
         f"incompatible change of {listed(names)}",
         where="; ".join(problems[name] for name in names[:_SHOWN]),
-        hint=f"`{flags}`{more} takes it: messages of the old version will then go to `errs`",
+        hint=f"`{flags}`{more} takes it: {_consequence(after, problems)}",
     )
+
+
+def _consequence(after: Library, names: Collection[str]) -> str:
+    """What becomes of messages of old versions then. Protobuf has no errors for what it reads otherwise."""
+    kinds = {subject.latest.type for subject in after.snapshot.subjects if subject.name in names}
+    if "PROTOBUF" not in kinds:
+        return "messages of the old version will then go to `errs`"
+    return "what it names is then lost or read as something else, or the message goes to `errs`"
 
 
 def _problems(before: Library, after: Library, allowed: Collection[str]) -> Iterator[tuple[str, str]]:

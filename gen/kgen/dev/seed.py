@@ -6,27 +6,32 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote
 
-from kgen_runtime.codec import make_json_writer, make_writer
+from kgen_runtime.codec import make_json_writer, make_proto_writer, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.avro.schema.tree import Schema
 from kgen_runtime.codec.json.json_samples import sample_payload
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
+from kgen_runtime.codec.protobuf.proto_samples import sample_proto
 from kgen_runtime.errors import RegistryError, SchemaError
 from kgen_runtime.serde.framing import id_prefix
+from kgen_runtime.serde.message_indexes import written_indexes
 from kgen_runtime.serde.registry.client import RegistryClient
 
+from ..compat.proto_types import topic_messages
 from ..model.subjects import Reference
 from ..progress_callback import ProgressCallback, silent
+from ..protobuf.declared_files import DeclaredFiles
 from ..registry import Access, Setting, connected
 from . import topics
 from .related_values import RelatedValues
-from .schema_request import ReferencedText
+from .schema_request import ReferencedText, declared
 from .seed_files import SeedSchema, load
 
 PARTITIONS = 3
@@ -77,6 +82,10 @@ class Registered:
         """The Avro schema as a tree. Raises `SchemaError`."""
         return parse(self.schema.text, [each.text for each in self.referenced])
 
+    def declared(self) -> DeclaredFiles:
+        """What the .proto file declares. Raises `SchemaError`."""
+        return declared(self.schema.text, self.referenced)
+
     def parse_json(self) -> JsonSchema:
         """The JSON Schema as a tree. Raises `SchemaError`."""
         return parse_json_schema(self.schema.text, dict(self.referenced))
@@ -90,7 +99,7 @@ def seed(
     known: frozenset[int] = frozenset(),
 ) -> Seeded:
     """Register every schema in `folder`, make a topic for each `<topic>-key` and `<topic>-value`, and produce
-    sample messages to those with an Avro or JSON value. The folder's layout: `kgen.dev.seed_files`. What has
+    sample messages to those with a value. The folder's layout: `kgen.dev.seed_files`. What has
     an id in `known` was there before: it is not counted, and gets no messages.
 
     Raises `ConfigError` if the folder does not hold what it should, `RegistryError` where the registry
@@ -170,7 +179,7 @@ def _produce_all(
             topics.write(brokers, topic, payloads)
             messages[topic] = len(payloads)
         else:
-            empty.setdefault(topic, "samples are generated for Avro and JSON values only")
+            empty.setdefault(topic, "the folder has no schema of their values")
     return messages, empty
 
 
@@ -179,16 +188,16 @@ def _payloads(topic: str, done: Sequence[Registered], new: Sequence[Registered])
     values are of the new versions, if there are some.
     """
     rng = random.Random(topic)  # noqa: S311 - made-up data
-    keys = [_maker(r, rng) for r in done if _is_sampled(r, f"{topic}-key")]
-    values = [r for r in done if _is_sampled(r, f"{topic}-value")]
+    keys = [_maker(r, rng) for r in done if _is_of(r, f"{topic}-key")]
+    values = [r for r in done if _is_of(r, f"{topic}-value")]
     makers = [_maker(r, rng) for r in ([r for r in values if r in new] or values)]
     if not makers:
         return []
     return [_message(RelatedValues(topic, i), keys, makers[i % len(makers)]) for i in range(SAMPLES)]
 
 
-def _is_sampled(registered: Registered, subject: str) -> bool:
-    return registered.schema.subject == subject and registered.schema.type in ("AVRO", "JSON")
+def _is_of(registered: Registered, subject: str) -> bool:
+    return registered.schema.subject == subject
 
 
 def _message(choice: RelatedValues, keys: Sequence[_Maker], value: _Maker) -> topics.KeyValue:
@@ -198,6 +207,8 @@ def _message(choice: RelatedValues, keys: Sequence[_Maker], value: _Maker) -> to
 
 def _maker(registered: Registered, rng: random.Random) -> _Maker:
     prefix = id_prefix(registered.id)
+    if registered.schema.type == "PROTOBUF":
+        return _proto_maker(registered.declared(), rng, prefix)
     if registered.schema.type == "JSON":
         json_schema = registered.parse_json()
         encode = make_json_writer(json_schema).encode
@@ -205,3 +216,18 @@ def _maker(registered: Registered, rng: random.Random) -> _Maker:
     schema = registered.parse()
     writer = make_writer(schema)
     return lambda choice: writer.encode(sample(schema, rng, choice=choice), prefix)
+
+
+def _proto_maker(files: DeclaredFiles, rng: random.Random, prefix: bytes) -> _Maker:
+    """The messages that may be a topic's in turn. Raises `SchemaError` if the file has none."""
+    names = topic_messages(files)
+    if not names:
+        raise SchemaError("the .proto file has no message")
+    writers = cycle([(it, make_proto_writer(files.schema, it)) for it in names])
+
+    def made(choice: RelatedValues) -> bytes:
+        name, writer = next(writers)
+        indexes = written_indexes((files.messages.index(name),))
+        return writer.encode(sample_proto(files.schema, name, rng, choice=choice), prefix + indexes)
+
+    return made
