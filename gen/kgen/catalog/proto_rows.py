@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -30,8 +31,8 @@ _MOST: Final = 40  # tags of one field
 def proto_titles(model: ProtoModel) -> Callable[[str], str]:
     """What messages and enums are called: by their names behind the package, if no two have the same."""
     behind = {name: ".".join(nested) for name, nested in model.files.nested.items()}
-    several = {title for title in behind.values() if [*behind.values()].count(title) > 1}
-    return lambda name: name if behind.get(name, name) in several else behind.get(name, name)
+    counts = Counter(behind.values())
+    return lambda name: name if counts[behind.get(name, name)] > 1 else behind.get(name, name)
 
 
 def proto_rows(model: ProtoModel, roots: tuple[str, ...], title: Callable[[str], str]) -> Iterator[FieldRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.avro.schema.tree import Schema
@@ -15,6 +16,8 @@ from ..compat.proto_reading import proto_unreadable
 from ..compat.proto_rules import INCOMPATIBLE, proto_incompatible
 from ..protobuf.declared_files import DeclaredFiles
 from .schema_request import Draft, ReferencedText, declared
+
+_MOST: Final = 100  # violations that are listed
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ def _against(
     else:
         was, now = declared(old.draft.text, old.referenced), declared(draft.text, referenced)
         ways = [(was, now)] * levels.asks(level, "BACKWARD") + [(now, was)] * levels.asks(level, "FORWARD")
-        return list(dict.fromkeys(line for way in ways for line in _protobuf(*way)))
+        lines = list(dict.fromkeys(line for way in ways for line in _protobuf(*way)))
+        return lines if len(lines) <= _MOST else [*lines[:_MOST], f"and {len(lines) - _MOST} more"]
     return [_line("UNREADABLE", f.message, f.path) for f in (*both.backward, *both.forward)]
 
 

@@ -10,12 +10,13 @@ _TOKEN: Final = re.compile(
     r"""
     (?P<space>\s+)
     | (?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))
-    | (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+    | (?P<text>"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?)
     | (?P<word>[\w.+-]+)
     | (?P<mark>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
+_DEEPEST: Final = 30  # levels that are indented
 _SPACED: Final = re.compile(r"[\w\"'.+-]")
 
 
@@ -51,7 +52,7 @@ def laid_out(text: str) -> str:
         beside = line and _SPACED.match(line[-1]) and _SPACED.match(word[0])
         line += (" " if beside or word in ("{", "=", "[") or line[-1:] in ("=", ",", ">") else "") + word
         if word in ("{", "}", ";") and not brackets:
-            lines.append("  " * depth + line.strip())
+            lines.append("  " * min(depth, _DEEPEST) + line.strip())
             line = ""
             depth += word == "{"
     return "\n".join([*lines, *([line] if line else [])]) + "\n"
