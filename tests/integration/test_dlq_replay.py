@@ -73,6 +73,7 @@ def test_originals_come_back_as_they_were(topics: Topics, capsys: pytest.Capture
         "matched": 2,
         "sent": {topics.orders: 2},
         "quarantined": 0,
+        "impossible": {},
         "quarantine": topics.quarantine,
         "earlier": 0,
         "skipped": {},
@@ -188,13 +189,6 @@ def test_targets_that_are_not_there(topics: Topics, capsys: pytest.CaptureFixtur
     topics.write(
         [(b"k", b"v", topics.kgen(1)), (b"k", b"w", letters.kgen(2, topic=b"gone", fingerprint=b"f" * 16))]
     )
-    assert app.run(["dlq", "replay", topics.letters, "--json"]) == 2
-    out, err = capsys.readouterr()
-    caught = json.loads(out)["error"]
-    assert caught["what"] == "the topic to send to is not on the broker"
-    assert caught["where"].startswith("topic gone, for the letter at ")
-    assert "--to TOPIC" in caught["hint"]
-    assert "the same command again goes on" in err
     assert replay(capsys, topics.letters, "--fingerprint", f"!{'f' * 16}")["sent"] == {topics.orders: 1}
     assert app.run(["dlq", "replay", topics.letters, "--to", f"no.{topics.orders}"]) == 2
     assert f"at topic no.{topics.orders}, for the letter at" in capsys.readouterr().err
@@ -216,3 +210,26 @@ def test_a_rate_commits_as_it_goes(topics: Topics, capsys: pytest.CaptureFixture
 def test_wrong_arguments(arguments: list[str], topics: Topics, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["dlq", "replay", topics.letters, *arguments]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_letter_to_an_impossible_topic_does_not_stop_the_others(
+    topics: Topics, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = f"{topics.orders}.gone"
+    topics.write([(b"k", b"a", topics.kgen(1)), (b"k", b"b", topics.kgen(2, topic=gone.encode()))])
+    topics.write([(b"k", b"c", topics.kgen(3, topic=b"no/topic\x1b[2J")), (b"k", b"d", topics.kgen(4))])
+    assert app.run(["dlq", "replay", topics.letters, "--dry-run"]) == 1
+    assert f"! 1 would be put into {topics.quarantine}: " in capsys.readouterr().out
+    assert app.run(["dlq", "replay", topics.letters, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["sent"], found["quarantined"], found["complete"]) == ({topics.orders: 2}, 2, True)
+    assert found["impossible"][f"the topic to send to is not on the broker: {gone}"] == 1
+    assert sum(found["impossible"].values()) == 2
+    assert numbers(topics.sent()) == {b"a": 1, b"d": 1}
+    kept = {raw.value: dict(raw.headers) for raw in topics.sent(topics.quarantine)}
+    assert set(kept) == {b"b", b"c"}
+    assert kept[b"b"]["__kgen.error.topic"] == gone.encode()  # as it stood
+    assert replay(capsys, topics.letters)["read"] == 0
+    create(topics.brokers, {gone: 1})
+    assert app.run(["dlq", "replay", topics.quarantine, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["sent"] == {gone: 1}

@@ -149,7 +149,7 @@ def test_replays_with_different_filters_send_each_letter_once(
 def test_a_topic_that_takes_less_than_a_letter_has(
     kafka: AnyBroker, new_topic: NewTopic, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Small ones go there in batches that it takes; of a large one it is said where it is."""
+    """Small ones go there in batches that it takes, a large one to the quarantine."""
     target, topic = (
         new_topic("orders", 1, max_message_bytes=5_000, retention_ms=-1),
         new_topic("dlq", retention_ms=-1),
@@ -160,12 +160,17 @@ def test_a_topic_that_takes_less_than_a_letter_has(
     letters.write(
         kafka.bootstrap, topic, [(b"50", b"x" * 6_000, own(target, 50)), (b"51", b"", own(target, 51))]
     )
-    assert app.run(["dlq", "replay", topic, "--brokers", kafka.bootstrap]) == 2
+    again = ["dlq", "replay", topic, "--brokers", kafka.bootstrap]
+    assert app.run([*again, "--to", target, "--key", "50"]) == 2
     err = capsys.readouterr().err
     assert "topic " + target + " takes 5,000 (max.message.bytes)" in err
     assert "at the letter at 0:50" in err
     assert "--fingerprint '!0123456789abcdef'" in err
-    found = account(range(50), read_all(kafka.bootstrap, target))
+    assert app.run([*again, "--json"]) == 1
+    totals = json.loads(capsys.readouterr().out)
+    assert (totals["sent"], totals["quarantined"]) == ({target: 1}, 1)
+    assert totals["impossible"] == {f"larger than the topic takes: {target}": 1}
+    found = account(range(50), [m for m in read_all(kafka.bootstrap, target) if m.value()])
     assert (found.lost, found.repeated) == ([], {})
 
 

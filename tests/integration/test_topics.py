@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.integration.topic_messages import Payments, lines, run
+
+from kgen.dev.topics import create, read
 
 if TYPE_CHECKING:
     from kgen.dev import Dev
@@ -36,12 +38,15 @@ def topics(capsys: Capture, *arguments: str) -> list[dict[str, Any]]:
 
 def test_the_json_form(payments: Payments, capsys: Capture) -> None:
     [found] = topics(capsys, payments.topic)
+    newest = max(message.timestamp or 0 for message in read(payments.dev.brokers, payments.topic))
+    assert newest > 0
     assert found == {
         "topic": payments.topic,
         "on_broker": True,
         "in_project": False,
         "partitions": 2,
         "messages": 3,
+        "newest": newest,
         "key": None,
         "value": "Avro shop.Payment",
         "subjects": [f"{payments.topic}-value"],
@@ -81,8 +86,8 @@ def test_the_lag_of_a_group(payments: Payments, capsys: Capture) -> None:
     [found] = topics(capsys, payments.topic, "--group", group)
     assert (found["lag"], found["offsets"][0]["position"]) == (2, 1)
     out, _ = run(capsys, "topics", payments.topic, "--group", group)
-    assert out.splitlines()[0].split() == ["topic", "partitions", "messages", "lag"]
-    assert out.splitlines()[1].split() == [payments.topic, "2", "3", "2"]
+    assert out.splitlines()[0].split() == ["topic", "partitions", "messages", "lag", "newest", "message"]
+    assert out.splitlines()[1].split()[:4] == [payments.topic, "2", "3", "2"]
     [found] = topics(capsys, payments.topic, "--group", f"{group}-none")
     assert found["lag"] is None
 
@@ -139,3 +144,20 @@ def test_the_lag_of_a_flow(payments: Payments, capsys: Capture, tmp_path: Path) 
     [found] = topics(capsys, payments.topic, "--recovery", str(tmp_path / "recovery"))
     assert (found["lag"], found["offsets"][0]["position"]) == (1, 2)
     assert len(lines(run(capsys, "cat", payments.topic)[0])) == 3
+
+
+def test_the_newest_message_of_a_topic(payments: Payments, capsys: Capture) -> None:
+    """By its timestamp, and of all partitions: the last one that was written may be older."""
+    name = f"{payments.topic}.times"
+    create(payments.dev.brokers, {name: 2, f"{name}.empty": 1})
+    producer = Producer({"bootstrap.servers": payments.dev.brokers})
+    for partition, moment in ((0, 1_767_225_600_500), (1, 1_767_225_600_000)):
+        producer.produce(name, b"v", partition=partition, timestamp=moment)
+        producer.flush()
+    found = {each["topic"]: each["newest"] for each in topics(capsys, name, f"{name}.empty")}
+    assert found == {name: 1_767_225_600_500, f"{name}.empty": None}
+    out, _ = run(capsys, "topics", name, f"{name}.empty")
+    assert [row.split()[3] for row in out.splitlines() if row.startswith(name)] == [
+        "2026-01-01T00:00:00Z",
+        "-",
+    ]

@@ -8,15 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kgen_runtime.errors import RefusedError
+from kgen_runtime.errors import KgenError, OversizeError, RefusedError
 from kgen_runtime.kafka.connection import Kafka
 from kgen_runtime.producer.outgoing import Outgoing
+from kgen_runtime.reporting.printable import bounded
 
 from ..dlq.letter_brief import BriefReader, LetterBrief
 from ..dlq.letter_filter import LetterFilter
 from ..dlq.letters import LetterReader, timestamp_of
 from ..dlq.replay_positions import ReplayPositions, already_sent
-from ..dlq.replay_targets import ReplayTargets
+from ..dlq.replay_targets import ImpossibleTargetError, ReplayTarget, ReplayTargets
 from ..dlq.replay_transaction import CommittedPositions, ReplayTransaction, committed_positions, replay_id
 from ..dlq.replayed_record import replayed_headers
 from ..errors import ConfigError
@@ -33,13 +34,19 @@ _LONGEST: Final = 3600.0
 
 NO_TOPIC: Final = "no original topic"
 OWN_TOPIC: Final = "the original topic is this one"
+_OTHERWISE: Final = "Send it to another topic (--to TOPIC), or leave its fingerprint out: "
+_TEXT: Final = 100
+"""Characters of a topic's name."""
+_MOST_REASONS: Final = 50
+
 UNREADABLE: Final = "headers with names that are not UTF-8"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayOrder:
     """What is to be put back, and how: `to` None is each letter's original topic; `limit` and `rate` (letters
-    a second) None are without one. A letter that was put back `rounds` times goes to `quarantine`.
+    a second) None are without one. A letter that was put back `rounds` times goes to `quarantine`, as does
+    one that its original topic cannot take.
     """
 
     wanted: LetterFilter
@@ -55,7 +62,8 @@ class ReplayOrder:
 @dataclass
 class ReplayTotals:
     """What has become of the letters so far: `read` from where the last replay ended, of which `matched` fit;
-    `sent` by topic, `quarantined`, `skipped` by reason; `earlier` were sent by replays with other filters.
+    `sent` by topic, `quarantined` (`impossible` of these by reason: their topics do not take them), `skipped`
+    by reason; `earlier` were sent by replays with other filters.
     `complete`: no letter is left that fits. Of a replay that sends, they are those of committed transactions.
     """
 
@@ -65,12 +73,19 @@ class ReplayTotals:
     quarantined: int = 0
     sent: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    impossible: Counter[str] = field(default_factory=Counter)
     complete: bool = False
 
     def copy(self) -> ReplayTotals:
         """As they are now."""
         return ReplayTotals(
-            self.read, self.matched, self.earlier, self.quarantined, Counter(self.sent), Counter(self.skipped)
+            self.read,
+            self.matched,
+            self.earlier,
+            self.quarantined,
+            Counter(self.sent),
+            Counter(self.skipped),
+            Counter(self.impossible),
         )
 
 
@@ -117,6 +132,7 @@ def totals_json(topic: str, order: ReplayOrder, totals: ReplayTotals) -> dict[st
         "quarantined": totals.quarantined,
         "quarantine": order.quarantine,
         "earlier": totals.earlier,
+        "impossible": dict(sorted(totals.impossible.items())),
         "skipped": dict(sorted(totals.skipped.items())),
         "complete": totals.complete,
     }
@@ -219,59 +235,89 @@ class _Replay:
         headers: tuple[tuple[str, bytes | None], ...],
     ) -> None:
         order, totals = self._order, self._totals
-        quarantined = letter.replays >= order.rounds
-        topic = order.quarantine if quarantined else order.to or letter.topic
+        again = letter.replays < order.rounds
+        topic = (order.to or letter.topic) if again else order.quarantine
         if topic is None or topic == self._topic:
             totals.skipped[NO_TOPIC if topic is None else OWN_TOPIC] += 1
             return
         place = f"the letter at {message.partition()}:{message.offset()}"
-        if quarantined:
-            self._make_quarantine(place)
         self._handled += 1
-        if not (quarantined and order.dry_run):  # the quarantine may not be there yet
-            out, limit = self._outgoing(letter, message, key, headers, topic, place, quarantined)
-            if self._sender is not None:
-                self._sender.send(out, limit)
-                self._in_transaction += 1
-                self._bytes += len(out.value or b"")
-        if quarantined:
-            totals.quarantined += 1
+        if not again:
+            self._put_aside(letter, message, key, headers, place)
+            return
+        try:
+            target = self._targets.get(topic, place)
+            sent = replayed_headers(headers, letter.fingerprint, letter.replays, self._now)
+            number = letter.partition if topic == letter.topic else None
+            out = self._outgoing(target, message, key, sent, number, letter.timestamp)
+            target.check(out)
+        except (ImpossibleTargetError, RefusedError) as error:
+            if order.to is not None:
+                hint = f"{_OTHERWISE}--fingerprint '!{letter.fingerprint}'."
+                raise (
+                    error
+                    if isinstance(error, ConfigError)
+                    else ConfigError(error.what, where=place, hint=hint)
+                ) from None
+            self._put_aside(letter, message, key, headers, place)
+            totals.impossible[self._reason(error, topic)] += 1
         else:
+            self._send(target, out)
             totals.sent[topic] += 1
 
-    def _outgoing(
+    def _put_aside(
         self,
         letter: LetterBrief,
         message: Any,
         key: bytes | None,
         headers: tuple[tuple[str, bytes | None], ...],
-        topic: str,
         place: str,
-        quarantined: bool,
-    ) -> tuple[Outgoing, int]:
-        target = self._targets.get(topic, place)
-        sent: list[tuple[str, str | bytes | None]]
-        if quarantined:  # as it stands
-            sent, number, timestamp = list(headers), message.partition(), timestamp_of(message)
-        else:
-            sent = replayed_headers(headers, letter.fingerprint, letter.replays, self._now)
-            number, timestamp = letter.partition if topic == letter.topic else None, letter.timestamp
-        kept = target.kept_ms
-        if kept is not None and timestamp is not None and timestamp < self._now - kept:
-            self._warn(topic, kept)
-        partition = number if number is not None and 0 <= number < target.partitions else -1
-        value: Any = message.value()
-        out = Outgoing(topic, value, key, partition, max(timestamp or 0, 0), sent, False)
+    ) -> None:
+        """Into the quarantine, as it stands."""
+        self._totals.quarantined += 1
+        if self._sender is None:  # the quarantine may not be there yet
+            return
+        self._make_quarantine(place)
+        target = self._targets.get(self._order.quarantine, place)
+        out = self._outgoing(target, message, key, list(headers), message.partition(), timestamp_of(message))
         try:
             target.check(out)
         except RefusedError as error:
-            raise ConfigError(
-                error.what,
-                where=place,
-                hint="Send it to another topic (--to TOPIC), or leave its fingerprint out: "
-                f"--fingerprint '!{letter.fingerprint}'.",
-            ) from None
-        return out, target.limit
+            hint = f"{_OTHERWISE}--fingerprint '!{letter.fingerprint}'."
+            raise ConfigError(error.what, where=place, hint=hint) from None
+        self._send(target, out)
+
+    def _outgoing(
+        self,
+        target: ReplayTarget,
+        message: Any,
+        key: bytes | None,
+        headers: list[tuple[str, str | bytes | None]],
+        number: int | None,
+        timestamp: int | None,
+    ) -> Outgoing:
+        kept = target.kept_ms
+        if kept is not None and timestamp is not None and timestamp < self._now - kept:
+            self._warn(target.topic, kept)
+        partition = number if number is not None and 0 <= number < target.partitions else -1
+        value: Any = message.value()
+        return Outgoing(target.topic, value, key, partition, max(timestamp or 0, 0), headers, False)
+
+    def _send(self, target: ReplayTarget, out: Outgoing) -> None:
+        if self._sender is not None:
+            self._sender.send(out, target.limit)
+            self._in_transaction += 1
+            self._bytes += len(out.value or b"")
+
+    def _reason(self, error: KgenError, topic: str) -> str:
+        """Why a topic does not take letters: the same for all of them, and of many topics not each."""
+        what = "larger than the topic takes" if isinstance(error, OversizeError) else error.what
+        reason = f"{what}: {bounded(topic, _TEXT)}"
+        return (
+            reason
+            if reason in self._totals.impossible or len(self._totals.impossible) < _MOST_REASONS
+            else what
+        )
 
     def _warn(self, topic: str, kept: int) -> None:
         """Once for each topic."""

@@ -39,7 +39,7 @@ def topics(
     consumer = open_consumer(kafka, group)
     try:
         with announced(f"the Kafka brokers {', '.join(kafka.brokers)} to answer"):
-            found = broker_topics(consumer, names, workspace.progress)
+            found = broker_topics(kafka.admin_client(), consumer, names)
             if group:
                 add_positions(consumer, list(found.values()), group)
             absent = next((name for name in names if name not in found), None)
@@ -128,6 +128,7 @@ def topic_json(facts: TopicFacts) -> dict[str, Any]:
         "in_project": facts.in_project,
         "partitions": facts.partitions,
         "messages": facts.messages,
+        "newest": facts.newest,
         "key": facts.key or None,
         "value": facts.value or None,
         "subjects": sorted(facts.subjects),

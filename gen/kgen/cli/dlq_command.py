@@ -15,6 +15,7 @@ from . import dlq_options as options
 from . import dlq_text, shared_options
 from .console import Console
 from .dlq_report_command import report
+from .exit_codes import FOUND
 
 HELP: Final = "Look into dead letters and put them back."
 
@@ -216,6 +217,8 @@ def replay(
     console.data(dlq_replay.totals_json(topic, order, totals))
     for line in _replay_lines(order, totals):
         console.line(line)
+    if totals.impossible:
+        raise typer.Exit(FOUND)
 
 
 def _sent(totals: dlq_replay.ReplayTotals) -> str:
@@ -227,9 +230,14 @@ def _replay_lines(order: dlq_replay.ReplayOrder, totals: dlq_replay.ReplayTotals
     yield f"{counted(totals.read, 'letter')} read, {totals.matched:,} to put back"
     for topic, count in totals.sent.most_common():
         yield f"+ {count:,} {would}sent to {topic}"
-    if totals.quarantined:
+    after_rounds = totals.quarantined - totals.impossible.total()
+    if after_rounds:
         rounds = counted(order.rounds, "round")
-        yield f"! {totals.quarantined:,} {would}put into {order.quarantine}, after {rounds}"
+        yield f"! {after_rounds:,} {would}put into {order.quarantine}, after {rounds}"
+    for reason, count in totals.impossible.most_common():
+        yield f"! {count:,} {would}put into {order.quarantine}: {reason}"
+    if totals.impossible:
+        yield f"  kgen dlq replay {order.quarantine} sends them once their topics take them"
     if totals.earlier:
         yield f"  {totals.earlier:,} left out: an earlier replay sent them"
     for reason, count in totals.skipped.most_common():

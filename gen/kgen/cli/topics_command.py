@@ -14,8 +14,11 @@ from ..actions.topic_list import topic_json, topics
 from ..topic_data.topic_facts import TopicFacts
 from . import dlq_options, shared_options
 from .console import Console, safe
+from .dlq_text import shown_time
 
 _NARROWEST: Final = 40
+_NAME: Final = 24
+"""Characters of names of topics that are shown before times are."""
 
 
 def command(
@@ -58,11 +61,14 @@ def _lines(found: Sequence[TopicFacts], *, lag: bool) -> Iterator[str]:
     if not found:
         yield "no topics and no subjects"
         return
-    numbers = ["partitions", "messages", *(["lag"] if lag else [])]
+    numbers = ["partitions", "messages", *(["lag"] if lag else []), "newest message"]
     texts = {each.name: _numbers(each, lag=lag) for each in there}
     sizes = [max([len(head), *(len(row[n]) for row in texts.values())]) for n, head in enumerate(numbers)]
+    longest = max((len(safe(each.name)) for each in there), default=5)
+    if width - sum(sizes) - 2 * len(sizes) < min(longest, _NAME):
+        numbers, sizes = numbers[:-1], sizes[:-1]
     room = width - sum(sizes) - 2 * len(sizes)
-    name = max(8, min(max((len(safe(each.name)) for each in there), default=5), room))
+    name = max(8, min(longest, room))
     if room >= 8:
         heads = "  ".join(f"{head:>{size}}" for head, size in zip(numbers, sizes))
         yield f"{'topic':<{name}}  {heads}"[:width]
@@ -82,7 +88,7 @@ def _lines(found: Sequence[TopicFacts], *, lag: bool) -> Iterator[str]:
 def _numbers(each: TopicFacts, *, lag: bool) -> list[str]:
     messages = "-" if each.messages is None else f"{each.messages:,}"
     behind = ["-" if each.lag is None else f"{each.lag:,}"] if lag else []
-    return [str(each.partitions), messages, *behind]
+    return [str(each.partitions), messages, *behind, shown_time(each.newest)]
 
 
 def _formats(each: TopicFacts) -> str:

@@ -16,9 +16,14 @@ from kgen_runtime.producer.record_size import record_size
 from ..errors import ConfigError
 
 _NO_LIMIT: Final = 1 << 40
+_MOST_IMPOSSIBLE: Final = 10_000
 _SURELY: Final = 65_536
 """Bytes of headers that are looked at where a message is checked for its size."""
 _ELSEWHERE: Final = "Send it to another one (--to TOPIC), or leave such letters out: --fingerprint '!HEX'."
+
+
+class ImpossibleTargetError(ConfigError):
+    """A topic that no letter can be sent to, whoever asks: there is none, or can be none of that name."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,24 @@ class ReplayTargets:
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._known: dict[str, ReplayTarget] = {}
+        self._impossible: dict[str, ImpossibleTargetError] = {}
 
     def get(self, topic: str, letter: str) -> ReplayTarget:
-        """`letter` says which letter is to go there first, for errors. Raises `ConfigError`."""
+        """`letter` says which letter is to go there first, for errors. Raises `ImpossibleTargetError`, and
+        `ConfigError` for what the next call may find otherwise.
+        """
         known = self._known.get(topic)
-        if known is None:
-            known = self._known[topic] = self._found(topic, letter)
-        return known
+        if known is not None:
+            return known
+        if topic in self._impossible:
+            raise self._impossible[topic]
+        try:
+            found = self._known[topic] = self._found(topic, letter)
+        except ImpossibleTargetError as error:
+            if len(self._impossible) < _MOST_IMPOSSIBLE:
+                self._impossible[topic] = error
+            raise
+        return found
 
     def create(self, topic: str, partitions: int, letter: str) -> bool:
         """Create a topic unless it is there; whether it was created. Raises `ConfigError`."""
@@ -79,7 +95,7 @@ class ReplayTargets:
     def _found(self, topic: str, letter: str) -> ReplayTarget:
         partitions = self._partitions(topic, letter)
         if partitions is None:
-            raise ConfigError(
+            raise ImpossibleTargetError(
                 "the topic to send to is not on the broker",
                 where=f"topic {topic}, for {letter}",
                 hint=f"Create it. {_ELSEWHERE}",
@@ -95,12 +111,12 @@ class ReplayTargets:
             found = self._kafka.find_topic(topic)
         except KafkaException as error:
             reason: KafkaError = error.args[0]
-            hint = "Try again."
+            kind, hint = ConfigError, "Try again."
             if reason.code() in DENIED:
                 hint = "Give the user DESCRIBE and WRITE on the topic."
             elif reason.code() == KafkaError.TOPIC_EXCEPTION:  # letters of others may name anything
-                hint = _ELSEWHERE
-            raise ConfigError(
+                kind, hint = ImpossibleTargetError, _ELSEWHERE
+            raise kind(
                 f"the broker does not show the topic to send to: {reason.str()}", where=where, hint=hint
             ) from None
         if found is not None and found.allowed is not None and "WRITE" not in found.allowed:

@@ -1,7 +1,7 @@
 """The data of topics, for `kgen cat`, `kgen produce` and `kgen topics`.
 
 - `topic_range`: where reading begins and ends, from the words of the command line;
-- `topic_ends`: where partitions end;
+- `listed_offsets`: ends and newest times of many partitions, asked at once; `topic_ends`: by a fetch;
 - `part_formats`: how keys and values are read, a class for each way: with the project's code, with the schema
   that a payload names, or as a plain format;
 - `message_views`: messages as lines of JSON, and as records of Python's values;

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from kgen_runtime.consumer.broker_answers import asked, watermarks
-from kgen_runtime.errors import KgenError, RegistryError, RegistryUnavailable, SourceError
+from kgen_runtime.consumer.broker_answers import asked
+from kgen_runtime.errors import KgenError, RegistryError, RegistryUnavailable
 from kgen_runtime.reporting.printable import printable
 from kgen_runtime.serde.registry.client import RegistryClient
 
 from ..model.subjects import Snapshot
 from ..progress_callback import ProgressCallback, silent
 from ..project.config import Config
+from .listed_offsets import listed_offsets
 from .topic_ends import Place, fetched_ends
 
 _LONGEST = 100
@@ -27,12 +29,14 @@ _LONGEST = 100
 class TopicFacts:
     """A topic: how many partitions the broker has of it (None: it is not there), the first offset and the one
     after the last of each, and what its keys and values are, as text for people: `string`, `Avro
-    shop.Payment`; empty if nobody says. `positions` are the offsets of a group or flow by partition.
+    shop.Payment`; empty if nobody says. `newest` is the latest timestamp (ms since the epoch), None if no
+    message has one; `positions` are the offsets of a group or flow by partition.
     """
 
     name: str
     partitions: int | None = None
     ends: dict[int, tuple[int, int]] = field(default_factory=dict)
+    newest: int | None = None
     key: str = ""
     value: str = ""
     subjects: tuple[str, ...] = ()
@@ -56,26 +60,27 @@ class TopicFacts:
         )
 
 
-def broker_topics(
-    consumer: Consumer, names: Sequence[str], progress: ProgressCallback = silent
-) -> dict[str, TopicFacts]:
+def broker_topics(admin: AdminClient, consumer: Consumer, names: Sequence[str]) -> dict[str, TopicFacts]:
     """The topics of the broker, without its own (`__`...) unless they are among `names`; those alone, if some
     are given. Raises `SourceError`.
     """
     known = asked(lambda seconds: consumer.list_topics(timeout=seconds).topics, "all")
     found: dict[str, TopicFacts] = {}
-    listed: dict[Place, tuple[int, int]] = {}
-    wanted = sorted(name for name in known if name in names or not (names or name.startswith("__")))
-    for number, name in enumerate(wanted):
+    places: list[Place] = []
+    for name in sorted(name for name in known if name in names or not (names or name.startswith("__"))):
         facts = found[name] = TopicFacts(name, len(known[name].partitions))
-        try:
-            for partition in sorted(known[name].partitions):
-                listed[name, partition] = watermarks(consumer, name, partition)
-        except SourceError as error:
-            facts.error = error.what
-        progress(number + 1, len(wanted), "topics read")
-    for (name, partition), ends in fetched_ends(consumer, listed).items():
+        for partition, each in sorted(known[name].partitions.items()):
+            if each.leader >= 0:
+                places.append((name, partition))
+            elif not facts.error:
+                facts.error = f"partition {partition} has no leader"
+    listed = listed_offsets(admin, consumer, places)
+    for (name, _), why in sorted(listed.errors.items()):
+        found[name].error = found[name].error or why
+    for (name, partition), ends in fetched_ends(consumer, listed.ends, newest=listed.newest).items():
         found[name].ends[partition] = ends
+    for (name, _), time in listed.newest.items():
+        found[name].newest = max(time, found[name].newest or 0)
     return found
 
 

@@ -207,6 +207,14 @@ class Kafka:
         producer: Producer = self._client(Producer, CONSUMER_ONLY, {**defaults, **self._config})
         return producer
 
+    def admin_client(self) -> AdminClient:
+        """A client for what brokers say of topics, with these settings. Raises `ConfigError`, and
+        `KafkaException` if the user's token is refused.
+        """
+        client: AdminClient = self._admin()
+        ask_for_token(client)
+        return client
+
     def topic_settings(self, topic: str) -> BrokerTopicSettings:
         """What decides which messages a topic takes, as far as the broker reports it to this user."""
         wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
