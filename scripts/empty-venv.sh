@@ -5,7 +5,7 @@ set -eu
 venv=$1
 python=$2
 [ ! -x "$venv/bin/python" ] || exit 0
-echo "making $venv with $python" >&2
+echo "making $venv with $python; a few minutes, as the codec is compiled" >&2
 if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
     rm -rf "$venv"
     bootstrap=$(mktemp -d)

@@ -148,7 +148,10 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
         recovery.upgrade_state()
         for step in recovery.unknown_steps(flow):
             log.warning(
-                "%s has state of step %s, which the flow does not have: was it renamed?", args.recovery, step
+                "%s has state of step %s, which the flow does not have: was it renamed, or is it the folder "
+                "of another flow? Each has its own.",
+                args.recovery,
+                step,
             )
     return recovery.config(prepared=True)
 

@@ -174,3 +174,19 @@ def test_json_schema_is_checked(payments: Payments, capsys: Capture, monkeypatch
     give(monkeypatch, {"n": "x"})
     _, err = run(capsys, "produce", subject, code=2)
     assert "line 1, /n" in err
+
+
+def test_a_topic_that_is_absent_is_created_if_asked_for(
+    payments: Payments, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = f"{payments.topic}.fresh"
+    give(monkeypatch, "1")
+    _, err = run(capsys, "produce", fresh, "--value-format", "long", code=2)
+    assert "hint: " in err
+    assert "--create 1 creates it with one partition" in err
+    assert "rt.Writer" not in err
+    give(monkeypatch, "1", "2")
+    run(capsys, "produce", fresh, "--value-format", "long", "--create", "2")
+    assert [each["value"] for each in lines(run(capsys, "cat", fresh, "--value-format", "long")[0])] == [1, 2]
+    [found] = json.loads(run(capsys, "topics", fresh, "--json")[0])["topics"]
+    assert found["partitions"] == 2

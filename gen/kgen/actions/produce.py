@@ -13,7 +13,7 @@ from kgen_runtime.errors import DeliveryError, RefusedError
 from kgen_runtime.flow.topic import Topic
 from kgen_runtime.kafka.connection import Kafka
 from kgen_runtime.serde import BytesSerde, Role
-from kgen_runtime.standalone.topic_writer import Writer
+from kgen_runtime.standalone.topic_writer import AbsentTargetError, Writer
 
 from ..dlq.letter_topics import project_topics
 from ..errors import ConfigError, UnknownSchema
@@ -33,7 +33,9 @@ _BATCH: Final = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class ProduceOrder:
-    """What is to be written, and how: `file` None is stdin."""
+    """What is to be written, and how: `file` None is stdin. A topic that is absent is created with `create`
+    partitions; None: it is an error.
+    """
 
     topic: str
     file: Path | None = None
@@ -42,6 +44,7 @@ class ProduceOrder:
     value_format: str | None = None
     lines: Shape = "auto"
     partition: int | None = None
+    create: int | None = None
     dry_run: bool = False
 
 
@@ -77,7 +80,7 @@ def produce(
                 totals.checked += 1
         return
     topic = Topic(order.topic, BytesSerde(), BytesSerde())
-    with _counted(totals) as sent, Writer(topic, kafka) as writer:
+    with _counted(totals) as sent, _writer(topic, kafka, order.create) as writer:
         if order.file is not None:
             batches: Iterable[list[LineMessage]] = _batches(_of_file(reader, order.file))
         else:
@@ -90,6 +93,16 @@ def produce(
             totals.delivered += len(sent)
             sent.clear()
             progress(totals.delivered)
+
+
+def _writer(topic: Topic[bytes, bytes], kafka: Kafka, create: int | None) -> Writer[bytes, bytes]:
+    try:
+        return Writer(topic, kafka, create=create)
+    except AbsentTargetError as error:
+        near = kafka.similar_topics(topic.name)
+        advice = f"There are topics of a similar name: {', '.join(near)}. " if near else ""
+        error.hint = f"{advice}--create 1 creates it with one partition."
+        raise
 
 
 def _send(writer: Writer[bytes, bytes], each: LineMessage, order: ProduceOrder) -> None:

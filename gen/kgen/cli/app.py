@@ -39,6 +39,8 @@ _CODES: dict[type[KgenError], int] = {
 }
 # Typer brings its own copy of click or uses the one there is, as its version has it.
 _Usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+_WHOLE: Final = 1_000
+"""Characters of a sentence that says what a command does: all."""
 _REPORT = "this is a bug in kgen; KGEN_DEBUG=1 shows the traceback: please report it"
 
 # Each is the function `command` of the module `<name>_command`, or its functions `COMMANDS` by name; the
@@ -68,7 +70,19 @@ _COMMANDS: Final = (
 )
 
 
-class _Commands(TyperGroup):
+class _Group(TyperGroup):
+    """Lists its commands with their first sentences whole, on as many lines as these need."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Click itself would cut them."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, each.get_short_help_str(_WHOLE)) for name, each in found if each is not None]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+class _Commands(_Group):
     """The commands by name, without importing those that do not run."""
 
     def __init__(self, **attributes: Any) -> None:
@@ -87,7 +101,7 @@ def _load(name: str) -> Any:
         alone = typer.Typer(**_SETTINGS)
         alone.command(name, **getattr(module, "SETTINGS", {}))(module.command)
         return typer.main.get_command(alone)
-    group = typer.Typer(name=name, **_SETTINGS)
+    group = typer.Typer(name=name, cls=_Group, **_SETTINGS)
     group.callback(help=module.HELP, invoke_without_command=True)(_help)
     for each, function in inner.items():
         group.command(each)(function)

@@ -18,7 +18,7 @@ from .console import Console
 
 
 def command(
-    topic: Annotated[str, typer.Argument(help="The topic; it is not created.")],
+    topic: Annotated[str, typer.Argument(help="The topic.")],
     file: Annotated[
         Path | None, typer.Argument(help="Lines of JSON.", dir_okay=False, show_default="stdin")
     ] = None,
@@ -34,6 +34,16 @@ def command(
     partition: Annotated[
         int | None,
         typer.Option("--partition", "-p", min=0, help="Into this one.", show_default="by the key"),
+    ] = None,
+    create: Annotated[
+        int | None,
+        typer.Option(
+            "--create",
+            metavar="PARTITIONS",
+            min=1,
+            help="Create the topic with so many, if it is absent.",
+            show_default="an error",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all lines, and send nothing.")] = False,
     brokers: dlq_options.Brokers = None,
@@ -53,6 +63,7 @@ def command(
         value_format=value_format,
         lines=lines,
         partition=partition,
+        create=create,
         dry_run=dry_run,
     )
     workspace = shared_options.workspace(out, console)

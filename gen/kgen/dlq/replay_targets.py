@@ -23,7 +23,7 @@ _ELSEWHERE: Final = "Send it to another one (--to TOPIC), or leave such letters 
 
 
 class ImpossibleTargetError(ConfigError):
-    """A topic that no letter can be sent to, whoever asks: there is none, or can be none of that name."""
+    """A topic that no user can send a letter to: there is none, or can be none of that name."""
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,10 @@ class Writer(Generic[K, V]):
         raise found from cause
 
 
+class AbsentTargetError(DeliveryError):
+    """The topic to write to is not on the broker."""
+
+
 def _ensure_topic(name: str, kafka: Kafka, create: NewTopic | None) -> None:
     """Raises `DeliveryError` if it is absent and is not created."""
     where = f"topic {name}"
@@ -186,7 +190,7 @@ def _ensure_topic(name: str, kafka: Kafka, create: NewTopic | None) -> None:
         raise DeliveryError(what, where=where, hint=advice) from error
     near = kafka.similar_topics(name)
     advice = f"There are topics of a similar name: {', '.join(near)}. " if near else ""
-    raise DeliveryError(
+    raise AbsentTargetError(
         "the topic is not on the broker",
         where=where,
         hint=f"{advice}{_NAME}(topic, kafka, create=1) creates it with one partition.",

@@ -324,3 +324,9 @@ def test_ctrl_c_while_the_command_line_loads_leaves_no_traceback(capsys, monkeyp
         signal.signal(signal.SIGINT, handler)  # the command's ends the process
     assert left.value.code == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("command", [[], ["dlq"], ["new"]])
+def test_lists_of_commands_are_not_cut(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run([*command, "--help"]) == 0
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
