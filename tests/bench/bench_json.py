@@ -21,18 +21,10 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from kgen_runtime.codec import make_json_reader, make_json_writer
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.serde import JsonSerde, Schemas, SchemaStore, WriterSchema
-from tests.bench.harness import Result, contest
+from tests.bench.harness import Result, contest, each
 from tests.bench.json_cases import CASES, JsonCase, dumped
 
 Peers = dict[str, tuple[Callable[[], object], float | None]]
-
-
-def each(call: Callable[[Any], object], items: list[Any]) -> Callable[[], None]:
-    def work() -> None:
-        for item in items:
-            call(item)
-
-    return work
 
 
 def confluent(case: JsonCase) -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]:

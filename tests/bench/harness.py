@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(".bench/results.json")
 
@@ -57,6 +58,16 @@ def contest(
         Result(task, contestant[0], name, round(median[name] / mine, 2), goal)
         for name, (_, goal) in peers.items()
     ]
+
+
+def each(call: Callable[[Any], object], items: list[Any]) -> Callable[[], None]:
+    """Call it with each of the items."""
+
+    def work() -> None:
+        for item in items:
+            call(item)
+
+    return work
 
 
 def _timed(call: Callable[[], object], clock: Callable[[], float]) -> float:

@@ -25,7 +25,7 @@ from .decoded import Decoded
 from .json.json_build import JsonReaderBuilder, JsonWriterBuilder
 from .json.number_forms import NumberForm
 from .json.schema.json_tree import JsonSchema
-from .limits import MAX_DEPTH, MOST_DEPTH
+from .limits import MAX_DEPTH, MOST_DEPTH, MOST_PROTO_DEPTH
 from .protobuf.proto_build import ProtoReaderBuilder, ProtoWriterBuilder
 from .protobuf.schema.proto_tree import ProtoSchema
 from .ranges import OutOfRangeChoice, keeps_raw
@@ -306,9 +306,9 @@ def make_proto_reader(
     which absent fields with explicit presence are left out, and an enum's value its name, or the number if it
     has none. `out_of_range`: as in `make_reader`, for `Timestamp`, `Duration`, `Date` and `Decimal`.
     Raises `SchemaError` if there is no such message, or no object of a class can be made from its message,
-    `ConfigError` if `max_depth` is more than `limits.MOST_DEPTH` or `out_of_range` is not known.
+    `ConfigError` if `max_depth` is more than `limits.MOST_PROTO_DEPTH` or `out_of_range` is not known.
     """
-    _check_depth(max_depth)
+    _check_depth(max_depth, MOST_PROTO_DEPTH)
     keeps = keeps_raw(out_of_range)
     _announce()
     nodes = _proto_nodes(engine, "proto_reader")
@@ -368,9 +368,9 @@ def make_rows(cls: type[Any], *, engine: EngineName | None = None) -> Rows:
     return made
 
 
-def _check_depth(max_depth: int) -> None:
-    if not 0 <= max_depth <= MOST_DEPTH:
-        raise ConfigError(f"max_depth must be from 0 to {MOST_DEPTH}, not {max_depth}")
+def _check_depth(max_depth: int, most: int = MOST_DEPTH) -> None:
+    if not 0 <= max_depth <= most:
+        raise ConfigError(f"max_depth must be from 0 to {most}, not {max_depth}")
 
 
 def payload_functions(*, engine: EngineName | None = None) -> PayloadFunctions:

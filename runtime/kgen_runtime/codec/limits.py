@@ -14,21 +14,19 @@ MOST_DEPTH = 512
 a thread may have no more than 256 KiB. Plain Python has calls for some 300 levels: what is deeper is nested
 too deeply for it."""
 
+MOST_PROTO_DEPTH = 256
+"""The same for Protobuf, where a message in a map takes up to 800 bytes."""
+
 ITEMS = 65_536
 ITEMS_PER_BYTE = 12
 """What one message may be made into: `ITEMS` items, and so many more for each of its bytes.
 
 An item is each record, each of its fields (also one that has its default), each item of an array that took no
-bytes, and each byte of a default that is created again for each record: of a list, a map, a record. Data
+bytes, and each byte of a default that is created again for each record: of a list, a map, a record. In
+Protobuf also each byte that is read or copied again where a message is merged into what there is. Data
 takes one or two for a byte, and more where fields were added: a hundred thousand records of two bytes, with
 ten new lists that are empty by default, take 11. So a payload takes up to some 600 times its size in memory
 where records become slotted dataclasses, up to some 1,200 times where they become dicts.
-"""
-
-MERGED_BYTES = 16
-"""Protobuf merges a message that comes again into what there is. The bytes copied for that count too, so
-many as one item: of unknown fields, and the binary of what is well known. Else a payload of many small
-merges into something large would copy that each time.
 """
 
 CELLS = 1 << 20

@@ -20,7 +20,7 @@ from .. import reasons
 from ..decoded import Decoded
 from ..error_texts import refusal_text
 from ..field_paths import field_path
-from ..limits import ITEMS, ITEMS_PER_BYTE, MERGED_BYTES
+from ..limits import ITEMS, ITEMS_PER_BYTE
 from ..protobuf import proto_reasons
 from ..protobuf.proto_build import UNSET
 from ..protobuf.proto_shapes import PACKED as PACKED_SHAPE, REPEATED as REPEATED_SHAPE

@@ -63,7 +63,6 @@ cdef enum:
 
 cdef Py_ssize_t FREE_ITEMS = ITEMS
 cdef Py_ssize_t BYTE_ITEMS = ITEMS_PER_BYTE
-cdef Py_ssize_t BYTES_MERGED = MERGED_BYTES
 
 ctypedef struct Kept:
     uint8_t *data

@@ -64,7 +64,7 @@ cdef class KnownNode(BodyNode):
             data = before + PyBytes_FromStringAndSize(<const char *>start, c.stop - start)
         except BaseException as error:
             return raised(error)
-        if charge(c, PyBytes_GET_SIZE(before) // BYTES_MERGED) < 0:
+        if charge(c, PyBytes_GET_SIZE(before)) < 0:
             return NULL
         both = c[0]
         both.at = <const uint8_t *>PyBytes_AS_STRING(data)

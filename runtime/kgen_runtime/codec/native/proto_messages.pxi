@@ -316,7 +316,7 @@ cdef int add_unknown(Cursor *c, PyObject **slot) noexcept:
     cdef Py_ssize_t size = 0
     if old != NULL and PyBytes_Check(<object>old):
         size = PyBytes_GET_SIZE(<object>old)
-    if charge(c, size // BYTES_MERGED) < 0:
+    if charge(c, size) < 0:
         return -1
     made = PyBytes_New(NULL, size + c.kept.size)
     if made == NULL:
@@ -337,13 +337,13 @@ cdef class ArrayMessageNode(ProtoMessageNode):
 
     cdef PyObject *make(self, Cursor *c, PyObject *old, uint32_t group) noexcept:
         cdef const uint8_t *start = c.at
-        cdef PyObject *few[24]
+        cdef PyObject *few[8]
         cdef PyObject **items = few
         cdef PyObject *out = NULL
         cdef Py_ssize_t *members = NULL
         cdef Py_ssize_t cells = self.width + 1 + self.oneofs
         cdef Py_ssize_t i
-        if cells > 24:
+        if cells > 8:
             items = <PyObject **>PyMem_Malloc(cells * sizeof(PyObject *))
             if items == NULL:
                 PyErr_SetObject(<PyObject *>MemoryError, NULL)

@@ -168,7 +168,10 @@ cdef class ProtoMessageWriterNode(BodyWriterNode):
                     raise RefusedValueError(f"{SEVERAL_MEMBERS}: {chosen[shape.oneof]} and {shape.name}")
                 chosen[shape.oneof] = shape.name
             try:
-                write_field(out, &self.fields[i], item)
+                if self.fields[i].shape == MAP_SHAPE:
+                    (<ProtoMapWriterNode>self.fields[i].node).write_entries(out, &self.fields[i], <object>item)
+                else:
+                    write_field(out, &self.fields[i], item)
             except Exception as error:
                 place_refused(error, shape.name)
                 raise
@@ -216,6 +219,8 @@ cdef inline int write_attribute(Out *out, const WrittenField *f, PyObject *item)
     """What an object's attribute has of the field."""
     if f.holder != NULL:
         return 0 if kgen_type(<object>item) != f.holder else write_held(out, f, item)
+    if f.shape == MAP_SHAPE:  # here already, as messages in maps take the most of the stack
+        return (<ProtoMapWriterNode>f.node).write_entries(out, f, <object>item)
     return write_field(out, f, item)
 
 
@@ -247,8 +252,6 @@ cdef int write_field(Out *out, const WrittenField *f, PyObject *item) except -1:
         return write_one(out, f, held)
     if f.shape == NULLABLE_SHAPE:
         return 0 if held is ABSENT else write_one(out, f, held)
-    if f.shape == MAP_SHAPE:
-        return (<ProtoMapWriterNode>f.node).write_entries(out, f, held)
     return write_items(out, f, held)
 
 
@@ -346,15 +349,19 @@ cdef class ProtoMapWriterNode(ProtoWriterNode):
             return 0
         order = list(entries)
         for i in range(PyList_GET_SIZE(order)):
-            if not is_plain_key(<object>PyList_GET_ITEM(order, i), self.keys.wire == SIZED):
+            if not is_plain_key(self.keys, <object>PyList_GET_ITEM(order, i)):
                 return self.write_sorted(out, f, value)
         if PyList_GET_SIZE(order) > 1:
             order.sort()
-        for i in range(PyList_GET_SIZE(order)):
-            key = order[i]
-            item = entries[key]
-            put_tag(out, f)
-            self.write_entry(out, key, None, item)
+        key = None
+        try:
+            for i in range(PyList_GET_SIZE(order)):
+                key = <object>PyList_GET_ITEM(order, i)
+                item = <object>PyDict_GetItemWithError(entries, key)
+                self.write_entry(out, f, key, None, item)
+        except Exception as error:
+            place_refused(error, (shown(key),))
+            raise
         return 0
 
     cdef int write_sorted(self, Out *out, const WrittenField *f, object value) except -1:
@@ -362,34 +369,33 @@ cdef class ProtoMapWriterNode(ProtoWriterNode):
         cdef bint texts = self.keys.wire == SIZED
         entries = packed_keys(self.keys, value).items()
         for packed, (key, item) in sorted(entries, key=lambda entry: entry[0] if texts else int(entry[1][0])):
-            put_tag(out, f)
-            self.write_entry(out, key, packed, item)
+            try:
+                self.write_entry(out, f, key, packed, item)
+            except Exception as error:
+                place_refused(error, (shown(key),))
+                raise
         return 0
 
-    cdef int write_entry(self, Out *out, object key, object packed, object item) except -1:
-        cdef Py_ssize_t start = open_sized(out)
-        try:
-            reserve(out, 1)
-            out.data[out.size] = self.key_tag
-            out.size += 1
-            if packed is None:
-                self.keys.write(out, key)
-            else:
-                if self.keys.wire == SIZED:
-                    put_varint(out, PyBytes_GET_SIZE(packed))
-                put_data(out, packed)
-            reserve(out, 1)
-            out.data[out.size] = self.value_tag
-            out.size += 1
-            self.values.write(out, item)
-        except Exception as error:
-            place_refused(error, (shown(key),))
-            raise
+    cdef inline int write_entry(self, Out *out, const WrittenField *f, object key, object packed, object item) except -1:
+        cdef Py_ssize_t start
+        put_tag(out, f)
+        start = open_sized(out)
+        put_varint(out, self.key_tag)
+        if packed is None:
+            self.keys.write(out, key)
+        else:
+            if self.keys.wire == SIZED:
+                put_varint(out, PyBytes_GET_SIZE(packed))
+            put_data(out, packed)
+        put_varint(out, self.value_tag)
+        self.values.write(out, item)
         return close_sized(out, start)
 
 
-cdef inline bint is_plain_key(object key, bint texts) noexcept:
-    """Whether keys like it sort as what they are on the wire."""
-    if texts:
+cdef inline bint is_plain_key(ScalarWriterNode node, object key) noexcept:
+    """Whether keys like it are of the node's type, and sort as what they are on the wire."""
+    if node.wire == SIZED:
         return PyUnicode_CheckExact(key) and PyUnicode_IS_COMPACT_ASCII(key)
+    if isinstance(node, BoolWriterNode):
+        return key is True or key is False
     return PyLong_CheckExact(key)

@@ -11,7 +11,6 @@ from ...errors import DecodeError
 from .. import reasons
 from ..error_texts import refusal_text, shown
 from ..field_paths import Part, field_path
-from ..limits import MERGED_BYTES
 from ..protobuf import proto_reasons
 from ..protobuf.proto_build import UNSET
 from ..protobuf.proto_shapes import MAP, PACKED, REPEATED, FieldShape
@@ -129,7 +128,7 @@ class ProtoMessageNode(ProtoBodyNode):
         if self.unknown >= 0:
             kept = b"" if old is UNSET else getattr(old, self.attributes[-1])
             kept = kept if isinstance(kept, bytes) else b""
-            c.charge(len(kept) // MERGED_BYTES)
+            c.charge(len(kept))
             state.append(bytes(kept + unknown))
         return self._made(start, state)
 

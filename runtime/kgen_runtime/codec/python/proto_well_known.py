@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ..limits import MERGED_BYTES
 from ..protobuf.proto_build import UNSET
 from ..protobuf.schema.proto_tree import (
     ANY,
@@ -77,7 +76,7 @@ class ProtoLeafMessageNode(ProtoBodyNode):
             self.writer.body(out, old)
         except RefusedValueError:  # a class made something else of it
             out = ProtoOut(b"")
-        c.charge(len(out.data) // MERGED_BYTES)
+        c.charge(len(out.data))
         try:
             return self._value(ProtoCursor(bytes(out.data) + c.data[start : c.stop], 0, c.depth), 0)
         except DamagedError as error:
