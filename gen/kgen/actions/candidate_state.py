@@ -15,6 +15,7 @@ from ..errors import RegistryError, UnknownSchema
 from ..model.subjects import SchemaVersion, Snapshot, Subject
 from ..project.config import Config
 from ..project.lockfile import Locked
+from ..protobuf.protoc import require_protoc
 from ..registry.api import Api, concerns_all, is_absent
 from ..registry.fetcher import Fetched, concurrently, fetch_named
 from ..registry.references import resolve
@@ -111,7 +112,10 @@ def registry_verdicts(api: Api, state: CandidateState, workspace: Workspace) -> 
 
 def _check_texts(files: Iterable[SchemaFile]) -> None:
     for file in files:
-        check_json(file.text, file.shown)
+        if file.type == "PROTOBUF":
+            require_protoc()
+        else:
+            check_json(file.text, file.shown)
 
 
 def _level(settings: Config, subject: str, registered: str | None, source: str) -> LevelInForce:

@@ -1,6 +1,6 @@
 """Schemas in files: those of `schemas/own/`, and those that a command line names.
 
-    schemas/own/<subject>.avsc              also .json for JSON Schema, and in folders below
+    schemas/own/<subject>.avsc              also .json and .proto, and in folders below
     schemas/own/<subject>.references.json   beside it: its references, where their names do not say them
 
 What cannot stand in a file name is percent-encoded (`a%2Fb-value.avsc`).
@@ -26,7 +26,7 @@ FOLDER: Final = "schemas/own"
 NEWEST: Final = -1
 """The version of a reference that a `.references.json` leaves out."""
 
-_TYPES: Final[Mapping[str, SchemaType]] = {".avsc": "AVRO", ".json": "JSON"}
+_TYPES: Final[Mapping[str, SchemaType]] = {".avsc": "AVRO", ".json": "JSON", ".proto": "PROTOBUF"}
 _SIDECAR: Final = ".references.json"
 _NUMBERED: Final = re.compile(r"v[0-9]+")
 _BOM: Final = "\ufeff"
@@ -65,7 +65,9 @@ def given_files(paths: Sequence[Path], subject: str | None, folders: Mapping[str
         raise ConfigError("--subject is of one file", hint="without it, the names of the files say it")
     files = [p for path in paths for p in (_schemas_in(path) if path.is_dir() else [path])]
     if not files:
-        raise ConfigError("there are no schemas", where=", ".join(map(str, paths)), hint="*.avsc or *.json")
+        raise ConfigError(
+            "there are no schemas", where=", ".join(map(str, paths)), hint="*.avsc, *.json or *.proto"
+        )
     found = [_read(path, str(path), subject or _subject_of(path, folders)) for path in files]
     return _one_of_each(found)
 
@@ -116,7 +118,9 @@ def _read(path: Path, shown: str, subject: str) -> SchemaFile:
     kind = _TYPES.get(path.suffix)
     if kind is None:
         what = f"{path.suffix or 'a file without a suffix'} is not a schema that kgen can hold against others"
-        raise ConfigError(what, where=shown, hint="Avro is in .avsc files, JSON Schema in .json files")
+        raise ConfigError(
+            what, where=shown, hint="Avro is in .avsc, JSON Schema in .json, Protobuf in .proto files"
+        )
     text = _text(path, shown).removeprefix(_BOM)
     if not subject or any(not c.isprintable() for c in subject):
         raise ConfigError("the file's name is not that of a subject", where=shown, hint="--subject NAME")

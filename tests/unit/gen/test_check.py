@@ -240,7 +240,7 @@ def test_a_file_that_does_not_parse_gives_line_and_column(
 
 def test_odd_files(project: Path, kgen: Kgen) -> None:
     assert "there is no such file" in kgen("check", str(project / "no.avsc"))[2]
-    assert ".proto is not a schema" in kgen("check", written(project, "a.proto", "message A {}"))[2]
+    assert ".xsd is not a schema" in kgen("check", written(project, "a.xsd", "<schema/>"))[2]
     (project / "b.avsc").write_bytes(b'{"type": "\xff"}')
     assert "not UTF-8, from byte 10 on" in kgen("check", str(project / "b.avsc"))[2]
     deep = written(project, "deep.json", '{"items":' * 3000 + "{}" + "}" * 3000)
