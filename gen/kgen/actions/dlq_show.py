@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from kgen_runtime.codec.avro.schema.tree import Schema
+from kgen_runtime.codec.protobuf.schema.proto_tree import ProtoSchema
 from kgen_runtime.errors import KgenError
 from kgen_runtime.kafka.connection import Kafka
 from kgen_runtime.messages import RawMessage
@@ -18,6 +19,7 @@ from ..dlq.letter_filter import LetterFilter
 from ..dlq.letter_schemas import LetterSchemas
 from ..dlq.letters import read_letters
 from ..dlq.partial_decode import PartialDecode, decode_avro, decode_json
+from ..dlq.partial_proto import decode_proto
 from ..progress_callback import ProgressCallback, silent
 from ..project import lockfile
 
@@ -79,6 +81,8 @@ def shown_letter(raw: RawMessage, letter: Letter, schemas: LetterSchemas) -> Sho
         return ShownLetter(raw, letter, part, why=error.what + (f"; {error.hint}" if error.hint else ""))
     if isinstance(found.schema, Schema):
         decoded = decode_avro(found.schema, payload, found.begins)
+    elif isinstance(found.schema, ProtoSchema):
+        decoded = decode_proto(found.schema, found.message, payload, found.begins)
     else:
         decoded = decode_json(payload, found.begins)
     return ShownLetter(raw, letter, part, found.name, decoded)

@@ -8,10 +8,12 @@ from typing import Literal
 
 from kgen_runtime.codec.avro.schema.tree import Schema
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
-from kgen_runtime.errors import RegistryUnavailable
+from kgen_runtime.codec.protobuf.schema.proto_tree import ProtoSchema
+from kgen_runtime.errors import FramingError, RegistryUnavailable
 from kgen_runtime.messages import Headers
 from kgen_runtime.serde import remote
-from kgen_runtime.serde.framing import GUID_SIZE, ID_SIZE, SchemaKey, split
+from kgen_runtime.serde.framing import GUID_SIZE, ID_SIZE, SchemaKey, split, split_message
+from kgen_runtime.serde.message_order import message_order
 from kgen_runtime.serde.registry.client import RegistryClient
 from kgen_runtime.serde.schemas import Schemas
 from kgen_runtime.serde.writer_kinds import AVRO
@@ -27,12 +29,13 @@ Part = Literal["key", "value"]
 @dataclass(frozen=True)
 class PayloadSchema:
     """A schema (None: JSON text without one), what it is to people, and where in the payload its data
-    begins.
+    begins. Of Protobuf `message` is the full name of the message.
     """
 
-    schema: Schema | JsonSchema | None
+    schema: Schema | JsonSchema | ProtoSchema | None
     name: str
     begins: int
+    message: str = ""
 
 
 class LetterSchemas:
@@ -49,12 +52,13 @@ class LetterSchemas:
         """The schema of the key or value of a letter of a topic. Raises `KgenError`: `FramingError` if it
         names none, `UnknownSchema` and other errors of the registry if that does not give it.
         """
-        key, begins = split(payload, headers, part)
+        key, begins = split(payload, headers, part, indexed=True)
         subject = f"{topic or ''}-{part}"
         version = self._locked(key, subject)
         if version is not None and self._library is not None:
             unit = self._library.unit((version.subject, version.version))
-            assert not isinstance(unit.schema, ProtoModel)  # see `_locked`
+            if isinstance(unit.schema, ProtoModel):
+                return _of_message(unit.schema.schema, version, payload, headers, part)
             return PayloadSchema(unit.schema, f"{version.subject} v{version.version}, of kgen.lock", begins)
         if self._unavailable is not None:
             raise self._unavailable
@@ -74,14 +78,22 @@ class LetterSchemas:
 
     def _locked(self, key: SchemaKey, subject: str) -> SchemaVersion | None:
         """That of the topic's own subject before others with the id: ids belong to a registry context."""
-        named = [
-            each
-            for each in self._versions
-            if each.type in ("AVRO", "JSON") and key == (each.id if isinstance(key, int) else _guid(each))
-        ]
+        named = [each for each in self._versions if key == (each.id if isinstance(key, int) else _guid(each))]
         own = [each for each in named if each.subject == subject]
         found = own or named
         return found[-1] if found else None
+
+
+def _of_message(
+    schema: ProtoSchema, version: SchemaVersion, payload: bytes, headers: Headers, part: Part
+) -> PayloadSchema:
+    """That of a Protobuf file: which message of it, its message indexes say. Raises `FramingError`."""
+    _, indexes, begins = split_message(payload, headers, part)
+    names = message_order(version.text).names(indexes)
+    if not names:
+        raise FramingError(f"the file has no message at [{', '.join(map(str, indexes))}]")
+    name = f"{names[0]} of {version.subject} v{version.version}, of kgen.lock"
+    return PayloadSchema(schema, name, begins, names[0])
 
 
 def framed_size(payload: bytes) -> int:

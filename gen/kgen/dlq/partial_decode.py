@@ -28,7 +28,7 @@ from kgen_runtime.reporting.printable import bounded
 from .moment_text import moment_text
 
 MOST_FIELDS: Final = 1_000
-_TEXT: Final = 200
+MOST_TEXT: Final = 200
 """Characters kept of a value."""
 _DECIMALS: Final = ("decimal", "big-decimal")
 
@@ -85,7 +85,7 @@ def decode_avro(schema: Schema, payload: bytes, at: int) -> PartialDecode:
     except RecursionError:
         found.what, found.position, found.path = "nested too deep", decoder.cursor.at, decoder.path
     except Exception as error:  # noqa: BLE001 - of any value that Python cannot hold
-        found.what, found.position, found.path = str(error)[:_TEXT], decoder.began, decoder.path
+        found.what, found.position, found.path = str(error)[:MOST_TEXT], decoder.began, decoder.path
     return found
 
 
@@ -100,7 +100,7 @@ def decode_json(payload: bytes, at: int) -> PartialDecode:
         found.position = at + len(text[: error.pos].encode(errors="surrogateescape"))
         return found
     except (ValueError, RecursionError) as error:
-        found.what, found.position = str(error)[:_TEXT], at
+        found.what, found.position = str(error)[:MOST_TEXT], at
         return found
     try:
         _json_fields(value, "", found.fields, MAX_DEPTH)
@@ -118,7 +118,7 @@ def _json_fields(value: Any, path: str, fields: list[DecodedField], depth: int) 
         return
     if len(fields) >= MOST_FIELDS:
         raise _FullError
-    fields.append(DecodedField(bounded(path or "/", _TEXT), _text(value), -1, -1))
+    fields.append(DecodedField(bounded(path or "/", MOST_TEXT), value_text(value), -1, -1))
 
 
 class _PartialDecoder:
@@ -132,7 +132,7 @@ class _PartialDecoder:
     @property
     def path(self) -> str:
         """Of the field that is being read."""
-        return bounded(field_path(tuple(reversed(self._parts))), _TEXT)
+        return bounded(field_path(tuple(reversed(self._parts))), MOST_TEXT)
 
     def value(self, node: Node, parts: tuple[Part, ...]) -> None:
         """Read one value; its leaves are fields."""
@@ -200,16 +200,23 @@ class _PartialDecoder:
     def _add(self, value: Any, moment: str = "") -> None:
         if len(self.found.fields) >= MOST_FIELDS:
             raise _FullError
-        self.found.fields.append(DecodedField(self.path, _text(value), self.began, self.cursor.at, moment))
+        self.found.fields.append(
+            DecodedField(self.path, value_text(value), self.began, self.cursor.at, moment)
+        )
 
 
-def _text(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A value without parts, for people."""
     if isinstance(value, bytes):
-        return bounded("0x" + value[:_TEXT].hex(), _TEXT)
+        return bounded("0x" + value[:MOST_TEXT].hex(), MOST_TEXT)
     if isinstance(value, str):
-        return bounded(json.dumps(value[: 2 * _TEXT], ensure_ascii=False), _TEXT)
+        return bounded(json.dumps(value[: 2 * MOST_TEXT], ensure_ascii=False), MOST_TEXT)
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, Decimal):
-        return bounded(str(value), _TEXT)  # in full it may have many zeros
-    return bounded(repr(value), _TEXT) if not isinstance(value, (dict, list)) else json.dumps(value)[:_TEXT]
+        return bounded(str(value), MOST_TEXT)  # in full it may have many zeros
+    return (
+        bounded(repr(value), MOST_TEXT)
+        if not isinstance(value, (dict, list))
+        else json.dumps(value)[:MOST_TEXT]
+    )

@@ -26,6 +26,7 @@ from ..serde.message_indexes import written_indexes
 from ..serde.primitive import BytesSerde, DoubleSerde, IntSerde, LongSerde, NoneSerde, StringSerde
 from ..serde.protobuf_serde import ProtobufSerde
 from ..serde.schema_store import SchemaStore
+from ..serde.types_serde import TypesSerde
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -67,6 +68,9 @@ def _sampler(serde: Serde[Any], role: Role, rng: random.Random) -> Iterator[byte
         return json_payloads(serde, rng)
     if isinstance(serde, ProtobufSerde):
         return _proto_sampler(serde, rng)
+    if isinstance(serde, TypesSerde):
+        each = [_sampler(one, role, rng) for one in serde.serdes.values()]
+        return (next(one) for one in itertools.cycle(each))
     if isinstance(serde, EitherSerde):
         both = [_sampler(half, role, rng) for half in (serde.framed, serde.plain)]
         return (next(half) for half in itertools.cycle(both))

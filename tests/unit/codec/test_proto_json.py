@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import random
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kgen_runtime.codec import make_proto_reader, make_proto_writer
 from kgen_runtime.codec.avro.json_encoding import dumps
 from kgen_runtime.codec.protobuf.proto_json import ProtoJson
+from kgen_runtime.codec.protobuf.proto_samples import sample_proto
 from kgen_runtime.codec.protobuf.schema.proto_descriptor import parse_descriptor
 from kgen_runtime.codec.values import AnyMessage, NanosDatetime, OutOfRange
 from kgen_runtime.errors import EncodeError
@@ -70,6 +74,47 @@ message s.Others
 """)
 JSON = ProtoJson(SCHEMA, "s.M")
 OTHERS = ProtoJson(SCHEMA, "s.Others")
+
+
+@pytest.fixture(scope="module")
+def message(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from google.protobuf import descriptor_pool, message_factory
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+    from grpc_tools import protoc
+
+    folder: Path = tmp_path_factory.mktemp("proto")
+    (folder / "m.proto").write_text(FILE)
+    included = Path(protoc.__file__).parent / "_proto"
+    out = folder / "o"
+    arguments = [
+        "protoc",
+        f"-I{folder}",
+        f"-I{included}",
+        "--include_imports",
+        f"--descriptor_set_out={out}",
+        "m.proto",
+    ]
+    assert protoc.main(arguments) == 0
+    pool = descriptor_pool.DescriptorPool()
+    for file in FileDescriptorSet.FromString(out.read_bytes()).file:
+        pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("s.M"))
+
+
+def test_googles_mapping_reads_it_and_is_read(message: Any) -> None:
+    from google.protobuf import json_format
+
+    rng = random.Random(7)
+    encode, decode = make_proto_writer(SCHEMA, "s.M").encode, make_proto_reader(SCHEMA, "s.M").decode
+    for _ in range(100):
+        payload = encode(sample_proto(SCHEMA, "s.M", rng))
+        text = dumps(JSON.of_value(decode(payload)))
+        theirs = json_format.Parse(text, message())
+        assert theirs == message.FromString(payload)
+        for names in (True, False):
+            for written in (text, json_format.MessageToJson(theirs, preserving_proto_field_name=names)):
+                value = json.loads(written, parse_float=Decimal)
+                assert message.FromString(encode(JSON.to_value(value))) == theirs
 
 
 def test_values_that_are_not_finite_or_known() -> None:

@@ -113,3 +113,6 @@ def test_a_topic_of_types_is_read_and_shown() -> None:
     first: Any = values[0]
     assert first["id"] == "a"
     assert rt.to_json(values[1], serde=serde) == '{"shop.Refund": {"id": "r"}}'
+    made = testing.samples(topic, 4)
+    kinds = [type(message.value) for message in rt.read(topic, testing.Memory({topic: made}))]
+    assert kinds == [dict, Refund, dict, Refund]
