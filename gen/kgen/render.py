@@ -162,12 +162,19 @@ def _flow(project: Project, module: Module, topic: TopicDef) -> str:
         module=module.name,
         topic=topic,
         handle=layout(handle, 0, 0),
+        parameter=topic.parameter,
+        cases=_cases(module.name, topic),
         handle_doc=f"Your logic, one {noun} at a time. None leaves the message out; what it raises goes to "
         "`errs` with the message.",
         read=call("rt.source", quote.string(module.name), "flow", f"{module.name}.topic", "kafka"),
         route=route,
         results=_results(module.name, topic, policy),
     )
+
+
+def _cases(module: str, topic: TopicDef) -> list[str]:
+    """The patterns that a flow has a branch for."""
+    return ["None" if name == "None" else f"{module}.{name}()" for name in topic.cases]
 
 
 def _results(module: str, topic: TopicDef, policy: Expr) -> list[str]:
@@ -217,6 +224,8 @@ def _own_flow(project: Project, flow: FlowDef) -> str:
         ),
         handle_doc=f"Your logic, one {noun} at a time: what to write of it. None leaves the message out; "
         "what it raises goes to `errs` with the message.",
+        parameter=flow.parameter,
+        cases=_cases(flow.source, read),
         rekey=_signature(flow.rekey, ("message: ", before), after) if rekeys else "",
         rekey_doc="The key to write a message with, which is of another type than the one it was read "
         "with. None: without a key.",

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .consumer.alignment import Align, TimestampOrder
     from .consumer.bounds import Start, Stop
     from .consumer.source import source
+    from .flow.exhaustive import assert_never
     from .flow.split import Split
     from .flow.topic import Topic
     from .kafka.connection import Kafka, NewTopic
@@ -192,6 +193,7 @@ __all__ = [
     "VendoredVersion",
     "Writer",
     "WriterSchema",
+    "assert_never",
     "branch",
     "check",
     "deserialize",
@@ -246,6 +248,7 @@ _NAMES: Final = {
     ".kafka.connection": "Kafka NewTopic",
     ".producer.sink": "sink",
     ".consumer.source": "source",
+    ".flow.exhaustive": "assert_never",
     ".flow.split": "Split",
     ".standalone.plain_values": "to_dict to_json",
     ".standalone.table": "read_table",

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from . import lines
+from .branches import branches_of, has_branches, merged_branches
 from .edits import Edits, reindent
 from .inner import Inner, UnmergeableError
 from .match import REWRITTEN, Matches, likeness, match, match_named
 from .name_use import bound_by, loaded_by
-from .parsed_source import ParsedSource, split_lines
+from .parsed_source import ParsedSource, indent_of, split_lines
 from .units import BODIES, DEFS, LEAVES, Block, Unit, body_block, header_end, nested_units
 
 _PIECE = re.compile(r"\w+|[^\S\r\n]+|\r\n|.", re.DOTALL)
@@ -63,12 +64,52 @@ class Blocks:
 
     def _statement(self, b: Unit, o: Unit, t: Unit) -> None:
         inner = body_block(b), body_block(o), body_block(t)
-        if inner[0] and inner[1] and inner[2]:
+        if has_branches(b) != has_branches(t) and not _same_body(b, o):
+            self._own_body(b, o, t)
+        elif inner[0] and inner[1] and inner[2]:
             self._head(b, o, t, [header_end(u.source, u.node) + 1 for u in (b, o, t)])
             with self._inside(o):
                 self.merge(*inner)  # type: ignore[arg-type]
-        else:
+        elif not self._branches(b, o, t):
             self._head(b, o, t, [u.end for u in (b, o, t)], whole=True)
+
+    def _own_body(self, b: Unit, o: Unit, t: Unit) -> None:
+        """A function whose values became of several types, or of one again: what the user wrote into it
+        stays, its head and its docstring follow.
+        """
+        self._by_meaning(*(_Region(u, header_end(u.source, u.node) + 1, whole=False) for u in (b, o, t)))
+        blocks = [block and block.prose for block in map(body_block, (b, o, t))]
+        if blocks[0] and blocks[1] and blocks[2]:
+            with self._inside(o):
+                self.merge(blocks[0], blocks[1], blocks[2])
+        self.notes.append(f"{self.title(o)} is your own: the branches for its types are left to you")
+
+    def _branches(self, b: Unit, o: Unit, t: Unit) -> bool:
+        """Merge a `match` by its branches; False if it is not one on all sides, on the same value."""
+        found = merged_branches(b, o, t, recreate=self.recreate) if b.keys == o.keys == t.keys else None
+        if found is None:
+            return False
+        source = o.source
+        for branch in found.dropped:
+            self.edits.replace(source.line_start(branch.start), source.line_start(branch.end), "")
+        for before, branch in found.clashes:
+            span = source.line_start(branch.start), source.line_start(branch.end)
+            name = f"the branch `{source.lines[branch.start].strip()}`"
+            old = "".join(before.unit.source.lines[before.start : before.end])
+            self.edits.clash(*span, f"{name}: changed by you, no longer generated", old, "")
+        for three in found.merged:
+            bodies = [branch.body for branch in three]
+            if bodies[0] and bodies[1] and bodies[2] and three[0].meaning != three[2].meaning:
+                self.merge(bodies[0], bodies[1], bodies[2])
+        first = branches_of(o)[0]
+        indent = indent_of(source.lines[first.start])
+        for branch, after in found.added:
+            theirs = branch.unit.source
+            old = indent_of(theirs.lines[branch.start])
+            text = reindent(theirs, branch.start, branch.end, old, indent, source.indent_unit)
+            place = source.line_start(after.end if after else first.start)
+            self.edits.replace(place, place, text)
+        return True
 
     @contextmanager
     def _inside(self, unit: Unit) -> Iterator[None]:
@@ -248,6 +289,15 @@ def _dump(part: object) -> str:
     if isinstance(part, list):
         return "[" + ",".join(map(_dump, part)) + "]"
     return ast.dump(part) if isinstance(part, ast.AST) else repr(part)
+
+
+def _same_body(b: Unit, o: Unit) -> bool:
+    """Whether the user left the body of a function as it was, its docstring and layout aside."""
+    blocks = body_block(b), body_block(o)
+    if not blocks[0] or not blocks[1]:
+        return False
+    mine, old = ([u.whole_meaning for u in it.units if ("doc",) not in u.keys] for it in (blocks[1], blocks[0]))
+    return mine == old
 
 
 def _comments(edits: Edits, b: _Region, o: _Region, t: _Region) -> None:

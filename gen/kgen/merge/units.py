@@ -23,7 +23,8 @@ Bodied: TypeAlias = (
     | ast.For
     | ast.While
 )
-DEFS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFS = (*FUNCTIONS, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 BODIED = (*DEFS, ast.With, ast.AsyncWith, ast.If, ast.For, ast.AsyncFor, ast.While)
 _MARK = re.compile(r"#!|#.*coding[:=]")  # what must stay on the first lines of a file
@@ -100,6 +101,13 @@ class Block:
     tail: int
     end: int
 
+    @property
+    def prose(self) -> Block:
+        """Its docstring alone."""
+        units = tuple(unit for unit in self.units if ("doc",) in unit.keys)
+        end = units[-1].end if units else self.start
+        return Block(self.source, units, self.start, end, end)
+
 
 def module_block(source: ParsedSource) -> Block:
     """The units of a whole file."""
@@ -117,6 +125,22 @@ def body_block(unit: Unit) -> Block | None:
     if _first_line(node.body[0]) <= head:
         return None
     return _block(unit.source, node.body, head + 1, unit.end)
+
+
+def case_end(unit: Unit, case: ast.match_case, start: int) -> int:
+    """The line after a `case` that begins on a line, with the comments that belong to its body."""
+    return _with_own_comments(unit.source, start, case.body[-1].end_lineno or 0, unit.end)
+
+
+def case_block(unit: Unit, case: ast.match_case, end: int) -> Block | None:
+    """The units of the body of a `case`; None if it shares a line with the pattern."""
+    source = unit.source
+    before = source.span(case.guard or case.pattern)[1]
+    tokens = source.tokens_between(before, source.span(case.body[0])[0])
+    head = max((token.line for token in tokens if token.string == ":"), default=case.pattern.lineno - 1)
+    if _first_line(case.body[0]) <= head:
+        return None
+    return _block(source, case.body, head + 1, end)
 
 
 def header_end(source: ParsedSource, node: ast.stmt) -> int:
@@ -211,6 +235,8 @@ def _keys(nodes: tuple[ast.stmt, ...], body: list[ast.stmt]) -> tuple[Key, ...]:
         return (("def", node.name),)
     if isinstance(node, ast.Expr) and docstring_node(body) is node.value:
         return (("doc",),)
+    if isinstance(node, ast.Match):
+        return (("match", ast.unparse(node.subject)),)
     return (*_step_key(node), *_name_key(node))
 
 

@@ -51,8 +51,9 @@ def find(
     """
     plans = {f"topic:{plan.name}": plan for plan in topics}
     latest = {name: versions[-1].version for name, versions in readable.versions.items()}
-    read = {subject for plan in plans.values() for subject in plan.subjects.values()}
-    other = dict(_in_other_language(readable, read))
+    read = {subject for plan in plans.values() for subject in plan.read}
+    roles = {subject for plan in plans.values() for subject in plan.subjects.values()}
+    other = dict(_in_other_language(readable, roles))
     units = needed(library, [*latest.items(), *other.values()])
     primary = _primary(library, units, {subject: latest[subject] for subject in read}, before)
     split = set(_split_before(read, plans, before))
@@ -151,7 +152,7 @@ def _graph(
     for pair, unit in units.items():
         graph[module_of[pair]] |= {module_of[unit.origins[name]] for name in unit.classes}
     for identity, plan in plans.items():
-        for subject in plan.subjects.values():
+        for subject in plan.read:
             pairs = [(subject, primary[subject]), *([other[subject]] if subject in other else [])]
             for unit in (units[pair] for pair in pairs):
                 graph[identity] |= {module_of[unit.origins[name]] for name in unit.classes}

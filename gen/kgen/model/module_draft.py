@@ -14,7 +14,8 @@ from .trees import RECORDS, AnyNamed, held, reach, refs
 @dataclass
 class ModuleDraft:
     """A module on its way. `locals` says what every class is called in it. `serdes` are what it reads, by
-    role, `others` the same in the language that the subject had before.
+    role, `others` the same in the language that the subject had before, `types` each of several types of
+    values.
     """
 
     identity: str
@@ -22,6 +23,7 @@ class ModuleDraft:
     defines: list[ParsedVersion]
     serdes: dict[str, ParsedVersion]
     others: dict[str, ParsedVersion] = field(default_factory=dict)
+    types: list[ParsedVersion] = field(default_factory=list)
     scope: NameScope = field(default_factory=NameScope)
     locals: dict[Ident, str] = field(default_factory=dict)
     same: dict[Ident, Ident] = field(default_factory=dict)
@@ -29,13 +31,16 @@ class ModuleDraft:
 
     def units(self) -> list[ParsedVersion]:
         """What it defines and reads."""
-        return [*self.serdes.values(), *self.others.values(), *self.defines]
+        return [*self.read(), *self.defines]
+
+    def read(self) -> list[ParsedVersion]:
+        """What it reads."""
+        return [*self.serdes.values(), *self.others.values(), *self.types]
 
     @cached_property
     def entries(self) -> list[tuple[ParsedVersion, str]]:
         """The classes that the module needs, by the unit that needs them."""
-        read = [*self.serdes.values(), *self.others.values()]
-        found = [(unit, name) for unit in read for name in unit.classes]
+        found = [(unit, name) for unit in self.read() for name in unit.classes]
         for unit in self.defines:
             used = _used(unit)
             found += [(unit, name) for name in unit.classes if name in used]

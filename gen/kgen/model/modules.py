@@ -15,7 +15,7 @@ from kgen_runtime.errors import ConfigError
 
 from ..protobuf.proto_model import NoMessage, ProtoModel
 from ..pycode import quote
-from ..pycode.expr import Alternatives, Expr, call, dict_of, flat
+from ..pycode.expr import Alternatives, Expr, alternatives, call, dict_of, flat
 from . import names
 from .classes import ClassMaker, doc
 from .given import Before, History, Names
@@ -39,6 +39,7 @@ from .topic_plans import FORMATS, ROLES, TopicPlan, topic_of
 from .trees import AnyNamed, is_class, is_simple
 from .type_writer import ModuleTypes, Path, TypeWriter
 from .types import Types
+from .value_types import full_names
 
 _SERDES = {"AVRO": "rt.AvroSerde", "JSON": "rt.JsonSerde", "PROTOBUF": "rt.ProtobufSerde"}
 _IMPORTED = {"JSON": {"Any", "Literal"}, "PROTOBUF": {*IMPORTED}}
@@ -87,7 +88,7 @@ class ModuleBuilder:
         for identity in {*locked.classes, *self._drafts, *self._gone}:
             for (subject, key), name in self._lasting(identity):
                 classes.setdefault(identity, {}).setdefault(subject, {})[key] = name
-        read = {subject for plan in self._plans.values() for subject in plan.subjects.values()}
+        read = {subject for plan in self._plans.values() for subject in plan.read}
         versions = {
             subject: held for subject, held in self._assignment.primary.items() if subject not in read
         }
@@ -141,7 +142,8 @@ class ModuleBuilder:
         }
         other = self._assignment.other
         others = {role: self._library.unit(other[it]) for role, it in subjects.items() if it in other}
-        draft = ModuleDraft(identity, self._assignment.names[identity], defines, serdes, others)
+        types = [self._library.unit((it, self._assignment.primary[it])) for it in plan.types] if plan else []
+        draft = ModuleDraft(identity, self._assignment.names[identity], defines, serdes, others, types)
         given = self._given(identity, draft.units())
         draft.scope = NameScope(given, {*MODULE_NAMES, *_reserved(draft.units(), given)})
         return draft
@@ -235,7 +237,7 @@ class ModuleBuilder:
 
     def _topic(self, draft: ModuleDraft, types: ModuleTypes) -> TopicDef:
         plan = self._plans[draft.identity]
-        read = [*draft.serdes.values(), *draft.others.values()]
+        read = draft.read()
         if plan.validate and all(unit.version.type != "JSON" for unit in read):
             raise ConfigError(
                 f"validate is set for the topic {plan.name}, which has no JSON Schema",
@@ -246,15 +248,19 @@ class ModuleBuilder:
         key, value = (self._serde(draft, types, plan, role) for role in ("key", "value"))
         plain = plan.formats.get("value")
         value_type = FORMATS[plain][0] if plain else f"{draft.name}.{value.type}"
-        parameter = "value" if plain else names.parameter(str(value.type), draft.name)
+        parameter = "value" if plain or plan.types else names.parameter(str(value.type), draft.name)
         versions = max(map(self._texts.versions, plan.subjects.values()), default=1)
-        return TopicDef(plan.topic, key, value, value_type, parameter, versions, plan.flow)
+        versions = max(versions, sum(map(self._texts.versions, plan.types)))
+        cases = _cases(draft, types, value)
+        return TopicDef(plan.topic, key, value, value_type, parameter, versions, plan.flow, cases)
 
     def _serde(self, draft: ModuleDraft, types: ModuleTypes, plan: TopicPlan, role: str) -> SerdeDef:
         if role in plan.formats:
             kind, serde = FORMATS[plan.formats[role]]
             note = _keyless(plan.name) if (role, plan.formats[role]) == ("key", "bytes") else ()
             return SerdeDef(kind, call(serde), note)
+        if role == "value" and draft.types:
+            return self._types_serde(draft, types, plan)
         unit, other = draft.serdes[role], draft.others.get(role)
         framed = _framed(draft, types, unit, plan, one_of_two=other is not None)
         if other is not None:
@@ -278,10 +284,7 @@ class ModuleBuilder:
         unit = units[0]
         writer, path = _writer(draft, types, unit), _root_path(unit, role)
         name = types.take(path)
-        framed: list[str] = []
-        for each in units:
-            whole = _writer(draft, types, each).whole(each.schema.root, replace(path, name=name))
-            framed += whole.types if isinstance(whole, Alternatives) else (flat(whole),)
+        framed = [kind for each in units for kind in _alternatives(draft, types, each, replace(path, name=name))]
         if plain and writer.name(plain) in framed:
             raise ConfigError(
                 f"the {role} of the topic {topic} cannot be read in two formats: both give {plain}",
@@ -291,6 +294,24 @@ class ModuleBuilder:
         every = dict.fromkeys([*framed, *([writer.name(plain)] if plain else [])])
         types.alias(name, Alternatives(tuple(sorted(every, key=lambda it: it == "None"))))  # None comes last
         return name
+
+    def _types_serde(self, draft: ModuleDraft, types: ModuleTypes, plan: TopicPlan) -> SerdeDef:
+        """The value of a topic with several types: the alias of all of them, and a serde for each."""
+        # Of the topic, not of one of the subjects: any of them may go.
+        path = Path(f"{names.pascal(draft.name)}Value", f"{plan.name}-value", (":types",))
+        name = types.take(path)
+        every: list[str] = []
+        serdes: list[tuple[str, Expr]] = []
+        for unit in draft.types:
+            own = replace(_root_path(unit, "value"), name=name)
+            every += _alternatives(draft, types, unit, own)
+            framed = _framed(draft, types, unit, plan, one_of_two=False)
+            found = full_names(unit) or (unit.version.subject,)
+            serdes += [(quote.string(each), framed) for each in found]
+        distinct = sorted(dict.fromkeys(every), key=lambda it: it == "None")
+        types.alias(name, distinct[0] if len(distinct) == 1 else Alternatives(tuple(distinct)))
+        made = call("rt.TypesSerde", dict_of(serdes))
+        return SerdeDef(name, made, types=tuple(unit.version.subject for unit in draft.types))
 
     def _root_type(self, draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion, role: str) -> Expr:
         writer, root = _writer(draft, types, unit), unit.schema.root
@@ -327,7 +348,7 @@ class ModuleBuilder:
             sources=_sources(draft.units()),
             stdlib=types.imports.stdlib(),
             runtime=types.imports.runtime(),
-            uses_schemas=bool(draft.serdes or registered),
+            uses_schemas=bool(draft.serdes or draft.types or registered),
             imports=imports,
             exports=tuple(sorted(public, key=names.sort_key)) if imports else (),
             enums=tuple(replace(it, private=types.private_of(it.name)) for it in enums),
@@ -339,7 +360,7 @@ class ModuleBuilder:
 
     def _registered(self, draft: ModuleDraft) -> Iterator[Expr]:
         """Calls that register the classes of a module without serdes, which do that elsewhere."""
-        for unit in () if draft.serdes else draft.defines:
+        for unit in () if draft.serdes or draft.types else draft.defines:
             classes = draft.classes(unit)
             if set(classes) & set(unit.own):
                 pairs = dict_of((quote.string(name), cls) for name, cls in sorted(classes.items()))
@@ -372,6 +393,21 @@ def _alias_names(draft: ModuleDraft, path: Path) -> Iterable[str]:
     # A class in the union may have the name of the path.
     union = names.class_name(f"{path.name}Union")
     return name, union, f"{union}_{names.digest(path.keys[0], 8)}"
+
+
+def _alternatives(draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion, path: Path) -> Sequence[str]:
+    """The types that the values of a whole schema have."""
+    whole = _writer(draft, types, unit).whole(unit.schema.root, path)
+    return whole.types if isinstance(whole, Alternatives) else (flat(whole),)
+
+
+def _cases(draft: ModuleDraft, types: ModuleTypes, value: SerdeDef) -> tuple[str, ...]:
+    """The classes of the values, and None, if these are of several classes and nothing else."""
+    whole = next((flat(alias.types) for alias in types.aliases if alias.name == value.type), "")
+    found = alternatives(whole)
+    classes = [kind for kind in found if kind != "None"]
+    several = value.types or len(classes) > 1
+    return tuple(found) if several and classes and set(draft.locals.values()).issuperset(classes) else ()
 
 
 def _framed(

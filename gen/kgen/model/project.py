@@ -86,19 +86,28 @@ class Import:
 @dataclass(frozen=True)
 class SerdeDef:
     """One half of a topic: the type of its values, and the expression that makes the serde; `note` are lines
-    that explain it, `subject` is the one whose schemas it reads, empty if it reads none.
+    that explain it, `subject` is the one whose schemas it reads, empty if it reads none. Of values of several
+    types `types` has the subject of each.
     """
 
     type: Expr
     serde: Expr
     note: tuple[str, ...] = ()
     subject: str = ""
+    types: tuple[str, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The subjects whose schemas it reads."""
+        return self.types or ((self.subject,) if self.subject else ())
 
 
 @dataclass(frozen=True)
 class TopicDef:
     """A topic. `value_type` is the value's type as a flow writes it, `parameter` a name for one value,
     `versions` how many versions its key or value has, `flow` whether it has a flow and a test of its own.
+    `cases` are the classes of its values, as its module names them, and None if it is one of them, if the
+    values are of several classes.
     """
 
     name: str
@@ -108,6 +117,7 @@ class TopicDef:
     parameter: str
     versions: int
     flow: bool = True
+    cases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

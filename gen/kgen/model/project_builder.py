@@ -13,6 +13,7 @@ from .project import Module, Project
 from .settings import Settings
 from .subjects import Snapshot
 from .texts import Texts
+from .unplaced_types import unplaced
 from .unused_settings import unused
 
 
@@ -63,9 +64,15 @@ def build(
             *topics_of.contexts(readable, plans),
             *unused(readable, settings, plans),
             *unmade_flows(kept, topics, settings),
+            *unplaced(readable.types, plans, _referred(library)),
         ),
         flows=own_flows(kept, topics, settings),
     )
+
+
+def _referred(library: Library) -> set[str]:
+    """The subjects that schemas refer to."""
+    return {it.subject for version in library.versions.values() for it in version.references}
 
 
 def _holds_something(module: Module) -> bool:

@@ -20,6 +20,7 @@ class TopicSettings:
     """What `kgen.toml` says of a topic: for key and value an unframed format (`string`, `bytes`, `long`,
     `int`, `double`, `none`) or the name of a subject; None leaves it to the subjects `<topic>-key` and
     `<topic>-value`. `also` has, for a role that names a subject, the unframed format that is read beside it.
+    `types` are the types that its values have, if kgen.toml lists them: full names of records, or subjects.
 
     `context` is the registry context whose subjects those are (`.staging`, `.` for the default one), `topic`
     the topic's name where the table is another one of it. `validate`: whether what has a JSON Schema is
@@ -33,6 +34,7 @@ class TopicSettings:
     topic: str | None = None
     validate: bool = False
     flow: bool = True
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Texts:
         modules: Mapping[Pair, str],
         ignore_rules: Sequence[str],
     ) -> None:
-        subjects = sorted({subject for plan in plans for subject in plan.subjects.values()})
+        subjects = sorted({subject for plan in plans for subject in plan.read})
         self._library = library
         self._ignore_rules = ignore_rules
         self._read = {(v.subject, v.version): v for name in subjects for v in readable.versions[name]}

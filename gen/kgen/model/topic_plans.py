@@ -12,6 +12,7 @@ from kgen_runtime.serde.subject_names import context_of, plain
 from .library import SUPPORTED, Fault, Library, Pair
 from .settings import Settings, TopicSettings
 from .subjects import SchemaVersion, Skipped, Snapshot, Subject
+from .value_types import by_topic_and_name, full_names, named_subject, unknown_type
 
 ROLES = ("value", "key")
 
@@ -33,15 +34,19 @@ _NOTED = 20
 
 @dataclass(frozen=True)
 class Usable:
-    """The subjects that can be read: by name, with those of their versions that can."""
+    """The subjects that can be read: by name, with those of their versions that can. `types` has the full
+    names of what the values of each are.
+    """
 
     versions: Mapping[str, tuple[SchemaVersion, ...]]
     skipped: tuple[Skipped, ...]
+    types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class TopicPlan:
-    """A topic: for each role the name of a subject, or an unframed format (a key of `FORMATS`).
+    """A topic: for each role the name of a subject, or an unframed format (a key of `FORMATS`); for values
+    of several types `types` has the subject of each.
 
     `name` is its name in kgen.toml and in modules, `topic` the one on the broker, `context` the registry
     context of its subjects (as in their names: `:.staging:`).
@@ -55,6 +60,12 @@ class TopicPlan:
     also: Mapping[str, str] = field(default_factory=dict)  # formats that are read beside the subject's
     validate: bool = False
     flow: bool = True
+    types: tuple[str, ...] = ()
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Every subject that it reads."""
+        return tuple(dict.fromkeys((*self.subjects.values(), *self.types)))
 
 
 def usable(snapshot: Snapshot, library: Library) -> Usable:
@@ -68,7 +79,8 @@ def usable(snapshot: Snapshot, library: Library) -> Usable:
             skipped.append(Skipped(subject.name, f"{kind} schemas are not supported yet", "format"))
         elif (subject.name, subject.latest.version) not in faulty:
             versions[subject.name] = tuple(_readable(subject, library, skipped))
-    return Usable(versions, tuple(dict.fromkeys(skipped)))
+    types = {name: full_names(library.unit((name, its[-1].version))) for name, its in versions.items()}
+    return Usable(versions, tuple(dict.fromkeys(skipped)), types)
 
 
 def faults(snapshot: Snapshot, library: Library) -> dict[Pair, Fault]:
@@ -114,7 +126,7 @@ def left_out(names: Usable, settings: Settings) -> Iterator[Skipped]:
     """The subjects of topics that are left out as kgen.toml binds the other half to a skipped subject."""
     skipped = {skip.subject for skip in names.skipped} - set(names.versions)
     for topic, words in sorted(settings.topics.items()):
-        for role, word in (("key", words.key), ("value", words.value)):
+        for role, word in (("key", words.key), ("value", words.value), *(("value", it) for it in words.types)):
             if word in skipped:
                 subjects = (s for s in names.versions if (topic_of(s) or ("",))[0] == topic)
                 reason = f"the topic {topic} is left out: its {role} is {word}, which cannot be read"
@@ -124,9 +136,10 @@ def left_out(names: Usable, settings: Settings) -> Iterator[Skipped]:
 def plan_topics(names: Usable, settings: Settings) -> list[TopicPlan]:
     """The topics of the subjects and of the settings, sorted by name."""
     found = by_context(names.versions)
+    typed = by_topic_and_name({it: names.types[it] for it in names.versions if topic_of(it) is None})
     plans = (
-        _plan(name, settings.topics.get(name, TopicSettings()), found, names)
-        for name in sorted({*found, *settings.topics})
+        _plan(name, settings.topics.get(name, TopicSettings()), found, typed, names)
+        for name in sorted({*found, *typed, *settings.topics})
     )
     return [plan for plan in plans if plan is not None]
 
@@ -180,18 +193,26 @@ def _plan(
     name: str,
     settings: TopicSettings,
     every: Mapping[str, Mapping[str, Mapping[str, str]]],
+    typed: Mapping[str, Mapping[str, tuple[str, ...]]],
     names: Usable,
 ) -> TopicPlan | None:
     topic = settings.topic or name
-    context = _context(settings, every.get(topic, {}))
+    context = _context(settings, every.get(topic) or {it: {} for it in typed.get(topic, ())})
     found = every.get(topic, {}).get(context, {})
+    types = _types(name, settings, topic, context, names)
+    if not settings.types and settings.value is None and "value" not in found:
+        types = typed.get(topic, {}).get(context, ())
+    if types:
+        found = {role: subject for role, subject in found.items() if role != "value"}
     chosen = {"key": settings.key, "value": settings.value}
     subjects = {role: subject for role, subject in found.items() if chosen[role] is None}
     formats = {role: "bytes" for role in ROLES if chosen[role] is None and role not in found}
     skipped = {skip.subject for skip in names.skipped} - set(names.versions)
-    if skipped & {settings.key, settings.value}:
+    if skipped & {settings.key, settings.value, *settings.types}:
         return None  # see `left_out`
-    if "value" in formats and (f"{context}{topic}-value" in skipped or not subjects):
+    if types:
+        del formats["value"]
+    elif "value" in formats and (f"{context}{topic}-value" in skipped or not subjects):
         return None  # what its values are is not known (yet)
     for role, word in chosen.items():
         if word is None:
@@ -203,7 +224,19 @@ def _plan(
         else:
             raise _unknown(name, role, word)
     also = {r: w for r, w in settings.also.items() if r in subjects}
-    return TopicPlan(name, topic, context, subjects, formats, also, settings.validate, settings.flow)
+    return TopicPlan(name, topic, context, subjects, formats, also, settings.validate, settings.flow, types)
+
+
+def _types(name: str, settings: TopicSettings, topic: str, context: str, names: Usable) -> tuple[str, ...]:
+    """The subjects of the types that kgen.toml lists, each once. Raises `ConfigError`."""
+    skipped = {skip.subject for skip in names.skipped} - set(names.versions)
+    found = []
+    for word in settings.types:
+        subject = named_subject(word, topic, context, names.types, names.versions)
+        if subject is None and word not in skipped:
+            raise unknown_type(name, word, names.types)
+        found += [subject] if subject else []
+    return tuple(dict.fromkeys(found))
 
 
 def _unknown(topic: str, role: str, word: str) -> ConfigError:

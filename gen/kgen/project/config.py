@@ -24,7 +24,7 @@ from kgen_runtime.serde.subject_names import DEFAULT, qualified
 from ..errors import ConfigError
 from ..model.own_flows import flow_name
 from ..model.settings import LEVELS, Extras, FlowSettings, JsonModels, TopicSettings
-from ..model.topic_plans import BESIDE, ROLES
+from ..model.topic_plans import BESIDE, FORMATS, ROLES
 from . import root
 
 NAME = root.NAME
@@ -205,6 +205,8 @@ def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
     validate = _get(table, "validate", bool, False, where)
     flow = _get(table, "flow", bool, True, where)
     table = {name: word for name, word in table.items() if name not in ("validate", "flow")}
+    types = _types(table["value"], where) if _lists_types(table.get("value")) else ()
+    table = {name: word for name, word in table.items() if name != "value" or not types}
     both = {
         role: _both(words, f"{where}{role}")
         for role, words in table.items()
@@ -220,7 +222,25 @@ def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
         )
     named = {role: word if role == "context" else qualified(word) for role, word in chosen.items()}
     also = {role: words[1] for role, words in both.items()}
-    return TopicSettings(**named, also=also, validate=validate, flow=flow)
+    return TopicSettings(**named, also=also, validate=validate, flow=flow, types=types)
+
+
+def _lists_types(words: Any) -> bool:
+    """Whether a value is a list of types, and not a subject and a format that is read beside it."""
+    if not isinstance(words, list):
+        return False
+    return not (len(words) == 2 and isinstance(words[1], str) and words[1] in FORMATS)
+
+
+def _types(words: Sequence[Any], where: str) -> tuple[str, ...]:
+    found = tuple(qualified(word) if isinstance(word, str) else "" for word in words)
+    if not found or not all(found) or len(set(found)) < len(found) or set(found) & FORMATS.keys():
+        raise ConfigError(
+            f"{where}value must list the types of the topic, each once, by full name or by subject",
+            where=NAME,
+            hint='value = ["shop.OrderPlaced", "shop.OrderShipped"]',
+        )
+    return found
 
 
 def _flows(table: Mapping[str, Any]) -> dict[str, FlowSettings]:

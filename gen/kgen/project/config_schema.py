@@ -40,7 +40,10 @@ def _role(role: str) -> dict[str, Any]:
         "maxItems": 2,
     }
     what = f"The {role}s: {formats}, or the name of a subject; both if messages of either are read."
-    return {"anyOf": [{"type": "string"}, both], "description": what}
+    types = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": True}
+    several = "; or the types that they have, by full names or subjects"
+    ways = [{"type": "string"}, both, *([types] if role == "value" else [])]
+    return {"anyOf": ways, "description": f"{what.rstrip('.')}{several * (role == 'value')}."}
 
 
 _REGISTRY: Final = _table(

@@ -17,7 +17,13 @@ def handle(value: events.Value) -> events.Value:
     """Your logic, one value at a time. None leaves the message out; what it raises
     goes to `errs` with the message.
     """
-    return value
+    match value:
+        case events.Created():
+            return value
+        case events.Deleted():
+            return value
+        case _:
+            rt.assert_never(value)
 
 
 def build(kafka: rt.Kafka) -> Dataflow:

@@ -17,7 +17,13 @@ def handle(value: clicks.Value) -> clicks.Value:
     """Your logic, one value at a time. None leaves the message out; what it raises
     goes to `errs` with the message.
     """
-    return value
+    match value:
+        case clicks.WebClick():
+            return value
+        case clicks.Click():
+            return value
+        case _:
+            rt.assert_never(value)
 
 
 def build(kafka: rt.Kafka) -> Dataflow:

@@ -17,7 +17,15 @@ def handle(value: payments.Value) -> payments.Value:
     """Your logic, one value at a time. None leaves the message out; what it raises
     goes to `errs` with the message.
     """
-    return value
+    match value:
+        case payments.Card():
+            return value
+        case payments.Transfer():
+            return value
+        case payments.Nested():
+            return value
+        case _:
+            rt.assert_never(value)
 
 
 def build(kafka: rt.Kafka) -> Dataflow:
