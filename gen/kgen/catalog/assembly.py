@@ -64,10 +64,8 @@ def assembled(
     by_subject: dict[str, list[tuple[str, Role]]] = {}
     for topic in topics:
         for role, half in (("key", topic.key), ("value", topic.value)):
-            if half.subject:
-                by_subject.setdefault(half.subject, []).append(
-                    (topic.name, "key" if role == "key" else "value")
-                )
+            for name in half.subjects:
+                by_subject.setdefault(name, []).append((topic.name, "key" if role == "key" else "value"))
     used_by = _used_by(locked)
     entries: list[SubjectEntry] = []
     every = _subjects(locked)
@@ -329,4 +327,6 @@ def _topic(module: Module) -> TopicEntry | None:
 def _half(serde: SerdeDef) -> TopicHalf:
     called = serde.serde.opening.removesuffix("(") if isinstance(serde.serde, Group) else flat(serde.serde)
     by_serde = {name: word for word, (_, name) in FORMATS.items()}
-    return TopicHalf(serde.subject, by_serde.get(called.removesuffix("()"), ""), flat(serde.type))
+    return TopicHalf(
+        serde.subject, by_serde.get(called.removesuffix("()"), ""), flat(serde.type), serde.types
+    )

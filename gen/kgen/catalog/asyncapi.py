@@ -141,14 +141,13 @@ class _Document:
 
     def _channel(self, topic: TopicEntry) -> dict[str, Any]:
         channel: dict[str, Any] = {"address": topic.name}
-        message = self._message(topic)
-        if message:
-            channel["messages"] = {message: {"$ref": f"#/components/messages/{message}"}}
+        messages = [self._message(topic, half) for half in _single(topic.value)]
+        if any(messages):
+            channel["messages"] = {it: {"$ref": f"#/components/messages/{it}"} for it in messages if it}
         return {**channel, "bindings": {"kafka": {"topic": topic.name, "bindingVersion": _BINDING}}}
 
-    def _message(self, topic: TopicEntry) -> str:
-        """The id of the message of a topic; empty if nothing is known of its values."""
-        value = topic.value
+    def _message(self, topic: TopicEntry, value: TopicHalf) -> str:
+        """The id of the message of a topic with such a value; empty if nothing is known of that."""
         subject = self.catalog.by_name.get(value.subject)
         if subject is None and value.format not in _FORMATS:
             return ""
@@ -278,6 +277,11 @@ class _Document:
         if fragment and not fragment.startswith("/"):
             pointer = anchors(self.library.versions[pair].text).get(fragment, "")
         return f"{self._schema(pair)}/schema{pointer}"
+
+
+def _single(half: TopicHalf) -> list[TopicHalf]:
+    """A value of several types as one of each."""
+    return [TopicHalf(subject) for subject in half.types] or [half]
 
 
 def _sorted(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -164,11 +164,19 @@ class SubjectEntry:
 
 @dataclass(frozen=True)
 class TopicHalf:
-    """A key or a value: the subject of its schemas, or an unframed format; both empty if nothing is known."""
+    """A key or a value: the subject of its schemas, or an unframed format; both empty if nothing is known. Of
+    values of several types `types` has the subject of each.
+    """
 
     subject: str = ""
     format: str = ""
     type: str = ""
+    types: tuple[str, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Every subject that it has schemas of."""
+        return self.types or ((self.subject,) if self.subject else ())
 
 
 @dataclass(frozen=True)

@@ -219,8 +219,8 @@ class _Pages:
         for topic, page in self.topics_and_pages:
             self._pages_by_topic.setdefault(topic.name, page)
             for role, half in (("key", topic.key), ("value", topic.value)):
-                if half.subject:
-                    self._by_subject.setdefault(half.subject, []).append((role, topic, page))
+                for name in half.subjects:
+                    self._by_subject.setdefault(name, []).append((role, topic, page))
         for number, flow in enumerate(self.catalog.flows, 1):
             self._numbers[flow.path, flow.line, flow.name] = number
 
@@ -308,15 +308,19 @@ class _Pages:
     def _number(self, flow: FlowOutline) -> int:
         return self._numbers[flow.path, flow.line, flow.name]
 
-    def _half(self, half: TopicHalf, base: str) -> Mapping[str, str]:
-        subject = self.catalog.by_name.get(half.subject)
-        about = ""
-        if subject:
-            number = f"v{subject.latest.number}, id {subject.latest.id}"
-            about = f"{_LANGUAGES.get(subject.language, subject.language)} {half.type}, {number}"
-        name = half.subject or half.format
-        href = f"{base}{subject_page(half.subject)}" if subject else ""
-        return {"subject": half.subject, "name": name, "href": href, "about": about}
+    def _half(self, half: TopicHalf, base: str) -> Mapping[str, Any]:
+        parts = [self._part(half, name, base) for name in half.subjects]
+        return {"name": half.format, "parts": parts}
+
+    def _part(self, half: TopicHalf, name: str, base: str) -> Mapping[str, str]:
+        """One subject of a key or value."""
+        subject = self.catalog.by_name.get(name)
+        if subject is None:
+            return {"name": name, "href": "", "about": ""}
+        number = f"v{subject.latest.number}, id {subject.latest.id}"
+        kind = "".join(word.text for word in subject.root) if half.types else half.type
+        about = f"{_LANGUAGES.get(subject.language, subject.language)} {kind}".rstrip()
+        return {"name": name, "href": f"{base}{subject_page(name)}", "about": f"{about}, {number}"}
 
     # ---------------------------------------------------------------------- flows
 

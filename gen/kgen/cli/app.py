@@ -57,6 +57,7 @@ _COMMANDS: Final = (
     "cat",
     "produce",
     "topics",
+    "discover",
     "catalog",
     "graph",
     "doctor",

@@ -296,7 +296,9 @@ def _same_body(b: Unit, o: Unit) -> bool:
     blocks = body_block(b), body_block(o)
     if not blocks[0] or not blocks[1]:
         return False
-    mine, old = ([u.whole_meaning for u in it.units if ("doc",) not in u.keys] for it in (blocks[1], blocks[0]))
+    mine, old = (
+        [u.whole_meaning for u in it.units if ("doc",) not in u.keys] for it in (blocks[1], blocks[0])
+    )
     return mine == old
 
 

@@ -284,7 +284,9 @@ class ModuleBuilder:
         unit = units[0]
         writer, path = _writer(draft, types, unit), _root_path(unit, role)
         name = types.take(path)
-        framed = [kind for each in units for kind in _alternatives(draft, types, each, replace(path, name=name))]
+        framed = [
+            kind for each in units for kind in _alternatives(draft, types, each, replace(path, name=name))
+        ]
         if plain and writer.name(plain) in framed:
             raise ConfigError(
                 f"the {role} of the topic {topic} cannot be read in two formats: both give {plain}",

@@ -23,6 +23,11 @@ def fits(name: str, glob: str) -> bool:
     return fnmatchcase(qualified(name), qualified(glob))
 
 
+def exactly(name: str) -> str:
+    """The pattern that fits this name alone."""
+    return escape(name)
+
+
 def excluding(name: str) -> str:
     """The pattern that leaves out this name alone, quoted for a shell."""
     return "'!" + escape(name).replace("'", "'\\''") + "'"

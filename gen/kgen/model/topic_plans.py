@@ -12,7 +12,7 @@ from kgen_runtime.serde.subject_names import context_of, plain
 from .library import SUPPORTED, Fault, Library, Pair
 from .settings import Settings, TopicSettings
 from .subjects import SchemaVersion, Skipped, Snapshot, Subject
-from .value_types import by_topic_and_name, full_names, named_subject, unknown_type
+from .value_types import by_topic_and_name, full_names, named_subject, refuse_same_names, unknown_type
 
 ROLES = ("value", "key")
 
@@ -126,7 +126,11 @@ def left_out(names: Usable, settings: Settings) -> Iterator[Skipped]:
     """The subjects of topics that are left out as kgen.toml binds the other half to a skipped subject."""
     skipped = {skip.subject for skip in names.skipped} - set(names.versions)
     for topic, words in sorted(settings.topics.items()):
-        for role, word in (("key", words.key), ("value", words.value), *(("value", it) for it in words.types)):
+        for role, word in (
+            ("key", words.key),
+            ("value", words.value),
+            *(("value", it) for it in words.types),
+        ):
             if word in skipped:
                 subjects = (s for s in names.versions if (topic_of(s) or ("",))[0] == topic)
                 reason = f"the topic {topic} is left out: its {role} is {word}, which cannot be read"
@@ -236,7 +240,9 @@ def _types(name: str, settings: TopicSettings, topic: str, context: str, names: 
         if subject is None and word not in skipped:
             raise unknown_type(name, word, names.types)
         found += [subject] if subject else []
-    return tuple(dict.fromkeys(found))
+    distinct = tuple(dict.fromkeys(found))
+    refuse_same_names(name, distinct, names.types)
+    return distinct
 
 
 def _unknown(topic: str, role: str, word: str) -> ConfigError:

@@ -73,3 +73,20 @@ def unknown_type(table: str, word: str, roots: Mapping[str, Sequence[str]]) -> C
         where=f"kgen.toml, [topics.{title(table)}]",
         hint=hint,
     )
+
+
+def refuse_same_names(table: str, subjects: Sequence[str], types: Mapping[str, Sequence[str]]) -> None:
+    """Raises `ConfigError` if two subjects of a topic have types of one full name: which of them a message is
+    of could not be told from that.
+    """
+    seen: dict[str, str] = {}
+    for subject in subjects:
+        for name in types.get(subject, ()):
+            other = seen.setdefault(name, subject)
+            if other != subject:
+                raise ConfigError(
+                    f"the topic {title(table)} has {title(name)} of two subjects: {title(other)} and "
+                    f"{title(subject)}",
+                    where=f"kgen.toml, [topics.{title(table)}]",
+                    hint="list one of them: what a message is of is known by the full name of its type",
+                )

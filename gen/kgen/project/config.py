@@ -437,6 +437,28 @@ def with_subjects(text: str, globs: Iterable[str]) -> str:
     return tomlkit.dumps(doc)
 
 
+def table_of(settings: TopicSettings) -> dict[str, Any]:
+    """Key and value of a topic as they stand in kgen.toml; without those that it does not set."""
+    found: dict[str, Any] = {}
+    for role, word in (("key", settings.key), ("value", settings.value)):
+        if word is not None:
+            found[role] = [word, settings.also[role]] if role in settings.also else word
+    return {**found, **({"value": list(settings.types)} if settings.types else {})}
+
+
+def with_topic(text: str, topic: str, name: str, value: str | Sequence[str]) -> str:
+    """`text` of a kgen.toml, with one more setting of a topic; everything else as it stands."""
+    doc = tomlkit.parse(text)
+    topics: Any = doc.get("topics")
+    if topics is None:
+        doc["topics"] = topics = tomlkit.table(is_super_table=True)
+    present = next((key for key in topics if qualified(key) == qualified(topic)), topic)
+    if present not in topics:
+        topics[present] = tomlkit.table()
+    topics[present][name] = value if isinstance(value, str) else list(value)
+    return tomlkit.dumps(doc)
+
+
 def with_flow(text: str, name: str, flow: FlowSettings) -> str:
     """`text` of a kgen.toml, with a table `[flows.NAME]` at its end; everything else as it stands."""
     table = tomlkit.table()

@@ -13,4 +13,4 @@ def assert_never(value: NoReturn) -> NoReturn:
 
     Raises `AssertionError` if it is called after all: in a step the message goes to `errs` then.
     """
-    raise AssertionError(f"no branch for {type(value).__name__} {shown(value)}")  # type: ignore[unreachable]
+    raise AssertionError(f"no branch for {type(value).__name__} {shown(value)}")

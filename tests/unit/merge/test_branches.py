@@ -53,7 +53,10 @@ EDITS: dict[str, tuple[str, str]] = {
     "on one line": (SHIPPED, "case orders.Shipped(): return value"),
     "comments": (SHIPPED, f"# before\n        {SHIPPED}\n            # after\n        # between"),
     "no last branch": ("        case _:\n            return rt.assert_never(value)\n", ""),
-    "another last branch": ("case _:\n            return rt.assert_never(value)", "case other:\n            raise"),
+    "another last branch": (
+        "case _:\n            return rt.assert_never(value)",
+        "case other:\n            raise",
+    ),
     "a statement before": ("    match value", "    print(value)\n    match value"),
 }
 
@@ -101,7 +104,10 @@ def test_the_branch_of_a_type_that_is_gone_goes() -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        ("case orders.Returned():\n            return value", "case orders.Returned():\n            return None"),
+        (
+            "case orders.Returned():\n            return value",
+            "case orders.Returned():\n            return None",
+        ),
         ("case orders.Returned():", "case orders.Returned() if value.id:"),
         ("case orders.Returned():", "case orders.Returned() | orders.Lost():"),
     ],

@@ -1,0 +1,148 @@
+"""What the registry has under an id or GUID: the language, the names of the types, the subjects."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import quote
+
+from kgen_runtime.errors import RegistryError, RegistryUnavailable
+from kgen_runtime.reporting.printable import printable
+from kgen_runtime.serde import Role
+from kgen_runtime.serde.registry.client import RegistryClient
+
+Strategy: TypeAlias = Literal["TopicName", "RecordName", "TopicRecordName", "other"]
+
+_LONGEST: Final = 200  # characters of a name
+_MOST: Final = 1_000  # subjects of a schema
+_STRATEGIES: Final[tuple[Strategy, ...]] = ("TopicName", "TopicRecordName", "RecordName", "other")
+
+
+@dataclass(frozen=True)
+class RegisteredType:
+    """A schema that messages name. `text` is the schema, `names` are the full names of its types as far as
+    they stand in it, `subjects` those that have it. `problem` says why nothing is known of it.
+    """
+
+    language: str = ""
+    text: str = ""
+    names: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    problem: str = ""
+    unknown: bool = False  # the registry has none under this id
+
+    def subject(self, topic: str, role: Role, names: Sequence[str]) -> tuple[str, Strategy]:
+        """The subject that messages of the topic are of, with types of these names; and how that is named."""
+        by_strategy = {strategy_of(it, topic, role, names): it for it in reversed(self.subjects)}
+        found = next((it for it in _STRATEGIES if it in by_strategy), None)
+        return (by_strategy[found], found) if found else ("", "other")
+
+
+def strategy_of(subject: str, topic: str, role: Role, names: Sequence[str]) -> Strategy:
+    """How the name of a subject is made."""
+    if subject == f"{topic}-{role}":
+        return "TopicName"
+    if subject in (f"{topic}-{name}" for name in names):
+        return "TopicRecordName"
+    return "RecordName" if subject in names else "other"
+
+
+class RegisteredTypes:
+    """Asks a registry, once for each schema. `registry` is None if none is set."""
+
+    def __init__(self, registry: RegistryClient | None) -> None:
+        self._registry = registry
+        self._known: dict[int | uuid.UUID, RegisteredType] = {}
+
+    def find(self, key: int | uuid.UUID, topic: str, role: Role) -> RegisteredType:
+        """What is known of a schema that messages of a topic name. Raises `RegistryUnavailable`."""
+        if key not in self._known:
+            self._known[key] = self._ask(key, topic, role)
+        return self._known[key]
+
+    def _ask(self, key: int | uuid.UUID, topic: str, role: Role) -> RegisteredType:
+        if self._registry is None:
+            return RegisteredType(problem="no registry is set")
+        path = f"/schemas/ids/{key}" if isinstance(key, int) else f"/schemas/guids/{key}"
+        try:
+            answer = self._registry.get(path)
+        except RegistryUnavailable:
+            raise
+        except RegistryError as error:
+            return RegisteredType(problem=_problem(error), unknown=error.status == 404)
+        if not isinstance(answer, dict) or not isinstance(answer.get("schema"), str):
+            return RegisteredType(problem="the registry's answer is not a schema")
+        language = printable(str(answer.get("schemaType") or "AVRO"), 40)
+        text = answer["schema"]
+        names = tuple(full_names_of(language, text))
+        if isinstance(key, uuid.UUID) and isinstance(answer.get("id"), int):
+            key = answer["id"]
+        subjects = self._subjects(key, answer, [f"{topic}-{role}", *names, *(f"{topic}-{n}" for n in names)])
+        return RegisteredType(language, text, names, tuple(subjects))
+
+    def _subjects(self, key: int | uuid.UUID, answer: dict[str, Any], likely: Sequence[str]) -> list[str]:
+        """The subjects with a schema, by asking for them; where a registry cannot say, the likely ones."""
+        ways: list[Callable[[], Any]] = []
+        if isinstance(key, int):
+            ways += [lambda: self._get(f"/schemas/ids/{key}/versions")]
+            ways += [lambda: self._get(f"/schemas/ids/{key}/subjects")]
+        for way in ways:
+            found = way()
+            if isinstance(found, list):
+                names = [it.get("subject") if isinstance(it, dict) else it for it in found[:_MOST]]
+                return sorted({name for name in names if isinstance(name, str) and name})
+        return [subject for subject in likely if self._has(subject, answer)]
+
+    def _has(self, subject: str, answer: dict[str, Any]) -> bool:
+        body = {name: answer[name] for name in ("schema", "schemaType", "references") if answer.get(name)}
+        try:
+            found = self._client.post(f"/subjects/{quote(subject, safe='')}", body)
+        except RegistryUnavailable:
+            raise
+        except RegistryError:
+            return False
+        return isinstance(found, dict) and "id" in found
+
+    def _get(self, path: str) -> Any:
+        try:
+            return self._client.get(path)
+        except RegistryUnavailable:
+            raise
+        except RegistryError:
+            return None
+
+    @property
+    def _client(self) -> RegistryClient:
+        assert self._registry is not None
+        return self._registry
+
+
+def _problem(error: RegistryError) -> str:
+    return "not in the registry" if error.status == 404 else printable(error.what, _LONGEST)
+
+
+def full_names_of(language: str, text: str) -> list[str]:
+    """The full names of the types that values of a schema's text have: a record's, those of the records of a
+    union, a title in JSON Schema. Empty if it has none, or is not known to have one.
+    """
+    try:
+        schema = json.loads(text) if language in ("AVRO", "JSON") else None
+    except (ValueError, RecursionError):
+        return []
+    if language == "JSON":
+        title = schema.get("title") if isinstance(schema, dict) else None
+        return [title] if isinstance(title, str) and title else []
+    branches = schema if isinstance(schema, list) else [schema]
+    return [name for branch in branches if (name := _avro_name(branch))]
+
+
+def _avro_name(branch: Any) -> str:
+    if isinstance(branch, str):
+        return branch if "." in branch else ""  # a type of a schema that it refers to, or a primitive
+    name, space = (branch.get(it) if isinstance(branch, dict) else None for it in ("name", "namespace"))
+    if not isinstance(name, str):
+        return ""
+    return f"{space}.{name}" if isinstance(space, str) and space and "." not in name else name
