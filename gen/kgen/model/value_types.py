@@ -44,11 +44,11 @@ def by_topic_and_name(roots: Mapping[str, Sequence[str]]) -> dict[str, dict[str,
 def named_subject(
     word: str, topic: str, context: str, roots: Mapping[str, Sequence[str]], known: Iterable[str]
 ) -> str | None:
-    """The subject that a type of a topic is of: by the subject's own name, by `<full name>` or
-    `<topic>-<full name>` in the topic's context, else the only one there whose type has that full name.
+    """The subject that a type of a topic is of: by `<full name>` or `<topic>-<full name>` in the topic's
+    context, by the subject's whole name, else the only one there whose type has that full name.
     """
     subjects = set(known)
-    for name in (word, f"{context}{word}", f"{context}{topic}-{word}"):
+    for name in (f"{context}{word}", f"{context}{topic}-{word}", word):
         if name in subjects:
             return name
     others = [it for it in sorted(subjects) if word in roots.get(it, ()) and context_of(it) == context]
