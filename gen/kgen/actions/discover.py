@@ -101,16 +101,11 @@ def write_entries(workspace: Workspace, found: Sequence[DiscoveredTopic]) -> tup
     Raises `ConfigError`, also if there is no kgen.toml.
     """
     root = workspace.root
+    text_to_write_to(workspace)
     with mutex.exclusive(root, workspace.say):
         with interrupts.held():
             transaction.heal(root)
-        text = config.read_text(root)
-        if text is None:
-            raise ConfigError(
-                "there is no kgen.toml to write to",
-                where=str(root),
-                hint="`kgen pull --registry URL` makes one; without --write nothing is written",
-            )
+        text = text_to_write_to(workspace)
         settings = config.parse(text)
         changes = new_entries(workspace, found)
         after = text
@@ -126,6 +121,18 @@ def write_entries(workspace: Workspace, found: Sequence[DiscoveredTopic]) -> tup
                 write = Write(config.NAME, after.encode(), paths.digest(paths.read(root, config.NAME)))
                 transaction.apply(root, [write])
     return changes
+
+
+def text_to_write_to(workspace: Workspace) -> str:
+    """The text of kgen.toml. Raises `ConfigError` if there is none."""
+    text = config.read_text(workspace.root)
+    if text is None:
+        raise ConfigError(
+            "there is no kgen.toml to write to",
+            where=str(workspace.root.resolve()),
+            hint="`kgen pull --registry URL` makes one; without --write nothing is written",
+        )
+    return text
 
 
 def _changes(

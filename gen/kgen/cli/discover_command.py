@@ -15,6 +15,7 @@ from ..actions.discover import (
     EntryChange,
     discover,
     new_entries,
+    text_to_write_to,
     write_entries,
 )
 from ..discovery.part_findings import PartFinding
@@ -47,6 +48,8 @@ def command(
     """
     console = Console(json, quiet, not no_color)
     workspace = shared_options.workspace(out, console)
+    if write:
+        text_to_write_to(workspace)  # before the topics are read
     with opened_kafka(workspace, brokers, registry) as kafka:
         if kafka.store.registry is None:
             console.say("no registry is set, so what schema ids mean is not known: --registry URL")
