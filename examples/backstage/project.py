@@ -50,6 +50,10 @@ class Project:
         """Run `kgen dlq`; the lines that it printed."""
         return self._python("kgen", "dlq", *arguments, "--no-color").splitlines()
 
+    def discover(self, topic: str) -> list[str]:
+        """Run `kgen discover` on a topic; the lines that it printed."""
+        return self._python("kgen", "discover", topic, "--no-color").splitlines()
+
     def test(self) -> str:
         """Run the project's own tests; what pytest said in the end."""
         return self._python("pytest", "-q", "-p", "no:cacheprovider", "tests").splitlines()[-1]

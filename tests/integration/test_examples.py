@@ -35,6 +35,7 @@ def demo(name: str, tmp_path: Path, *options: str) -> str:
         ("clickstream", "late, of"),
         ("enrichment", "sent to parcels"),
         ("fraud", "0 messages came too late for the join"),
+        ("order_events", "unexpected-type"),
     ],
 )
 def test_the_demo_adds_up(name: str, says: str, tmp_path: Path) -> None:

@@ -307,9 +307,9 @@ class ModuleBuilder:
         for unit in draft.types:
             own = replace(_root_path(unit, "value"), name=name)
             every += _alternatives(draft, types, unit, own)
-            framed = _framed(draft, types, unit, plan, one_of_two=False)
-            found = full_names(unit) or (unit.version.subject,)
-            serdes += [(quote.string(each), framed) for each in found]
+            found = full_names(unit)
+            word = found[0] if len(found) == 1 else unit.version.subject  # of a union its branches are known
+            serdes.append((quote.string(word), _framed(draft, types, unit, plan, one_of_two=False)))
         distinct = sorted(dict.fromkeys(every), key=lambda it: it == "None")
         types.alias(name, distinct[0] if len(distinct) == 1 else Alternatives(tuple(distinct)))
         made = call("rt.TypesSerde", dict_of(serdes))

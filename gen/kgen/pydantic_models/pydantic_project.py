@@ -40,14 +40,20 @@ class _Wanted:
 def with_pydantic(project: Project, library: Library) -> Project:
     """The project with pydantic models in the place of the dataclasses of JSON Schemas.
 
-    What has no objects keeps kgen's codec. A topic's module has all the models of its value, and of its key
+    What has no objects keeps kgen's codec, and topics of several types keep their dataclasses. A topic's module has all the models of its value, and of its key
     those that have names of their own. Raises `SchemaError` for a schema that no models are made of,
     `ConfigError` without datamodel-code-generator.
     """
     require_generator()
     wanted = [each for module in project.modules for each in _wanted(project, module, library)]
     texts = dict(zip(((it.module, it.role) for it in wanted), _texts(wanted)))
-    json_classes = {(m.name, c.name) for m in project.modules for c in m.classes if "#" in c.fullname}
+    kept = _of_several_types(project)
+    json_classes = {
+        (m.name, c.name)
+        for m in project.modules
+        for c in m.classes
+        if "#" in c.fullname and m.name not in kept
+    }
     modules: list[Module] = []
     for module in project.modules:
         own = [(it, texts[it.module, it.role]) for it in wanted if it.module == module.name]
@@ -59,6 +65,19 @@ def with_pydantic(project: Project, library: Library) -> Project:
         modules=tuple(sorted(modules, key=lambda it: it.name)),
         model_generator=version() if wanted else None,
     )
+
+
+def _of_several_types(project: Project) -> set[str]:
+    """The modules with the classes of topics of several types."""
+    modules = {module.name: module for module in project.modules}
+    todo = [module.name for module in project.modules if module.topic and module.topic.value.types]
+    found: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += [item.module for item in modules[name].imports]
+    return found
 
 
 def _wanted(project: Project, module: Module, library: Library) -> Iterator[_Wanted]:
