@@ -54,7 +54,7 @@ class Events:
 def events(dev: Dev, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Events:
     monkeypatch.setenv("KGEN_BROKERS", dev.brokers)
     monkeypatch.setenv("KGEN_REGISTRY_URL", dev.registry)
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
     return Events(dev)
 
@@ -72,8 +72,9 @@ def test_a_topic_of_several_types_becomes_an_entry(events: Events, capsys: Captu
     rows = [line.split() for line in out.splitlines()]
     assert rows[0][1:] == ["4", "messages", "read"]
     assert ["key", "none", "-", "string", "-", "4"] in rows
-    assert [f"{space}.Placed", "(RecordName)", "2"] == rows[3][-3:]
-    assert [f"{topic}-{space}.Shipped", "(TopicRecordName)", "1"] in [row[-3:] for row in rows]
+    assert [f"{space}.Placed", "RecordName", "2"] == rows[3][-3:]
+    assert [f"{space}.Shipped", "TopicRecordName", "1"] in [row[-3:] for row in rows]
+    assert max(map(len, out.splitlines())) <= 80
     entry = f'[topics."{topic}"]\nkey = "string"\nvalue = ["{space}.Placed", "{space}.Shipped"]\n'
     assert entry in out
     assert "nothing was written" in err

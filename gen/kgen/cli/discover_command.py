@@ -24,7 +24,8 @@ from . import dlq_options, shared_options
 from .console import Console, safe
 
 _NARROWEST: Final = 60
-_HEADS: Final = ("part", "framing", "schema", "is", "subject", "messages")
+_HEADS: Final = ("part", "framing", "schema", "type", "subject", "messages")
+_LANGUAGES: Final = {"AVRO": "Avro", "PROTOBUF": "Protobuf"}
 
 
 def command(
@@ -92,14 +93,16 @@ def _lines(topic: DiscoveredTopic) -> Iterator[str]:
 
 
 def _row(finding: PartFinding) -> tuple[str, ...]:
-    strategy = f" ({finding.strategy})" if finding.strategy and finding.strategy != "other" else ""
-    kind = " ".join(filter(None, [finding.language, " or ".join(finding.types)]))
+    # What a strategy names it follows from topic and type: the name would be too long for many a terminal.
+    subject = finding.strategy if finding.strategy not in (None, "other") else finding.subject
+    language = _LANGUAGES.get(finding.language, finding.language)
+    kind = " ".join(filter(None, [language, " or ".join(finding.types)]))
     return (
         finding.role,
         "-" if finding.framing == "null" else finding.framing,
         "-" if finding.key is None else str(finding.key),
         kind or finding.look or ("null" if finding.framing == "null" else "not known"),
-        f"{finding.subject}{strategy}" if finding.subject else "-",
+        subject or "-",
         f"{finding.messages:,}",
     )
 
