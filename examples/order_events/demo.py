@@ -25,7 +25,7 @@ ORDERS = 400
 
 
 def play(stage: Stage) -> bool:
-    """Run the flow on three types of events, then on one that nobody has told it of."""
+    """Run the flow on three types of events, then on one that it does not know."""
     sent = data.events(ORDERS)
     stage.produce(order_events.topic, [rt.Message(key, value) for key, value in sent])
     kinds = Counter(type(value).__name__ for _, value in sent)

@@ -24,7 +24,7 @@ def run(*events: order_events.OrderEventsValue) -> tuple[list[tuple[str, Decimal
 
 
 def test_every_known_version_is_read() -> None:
-    """Of sample messages none fails to be read; that they tell no story is another thing."""
+    """Of sample messages none fails to be read; whether they fit together is another matter."""
     kafka = testing.Memory({order_events.topic: testing.samples(order_events.topic, n=20)})
     testing.run(build(kafka))
     assert {dict(it.headers)["__kgen.error.stage"] for it in kafka.dead_letters} <= {b"process"}

@@ -12,7 +12,7 @@ from kgen_runtime.standalone.topic_rows import TopicRows
 from ..discovery.part_findings import PartFinding, findings
 from ..discovery.payload_census import PayloadCensus
 from ..discovery.registered_types import RegisteredTypes
-from ..discovery.topic_entry import TopicEntry, topic_entry
+from ..discovery.topic_entry import KgenTomlEntry, topic_entry
 from ..errors import ConfigError
 from ..model.subject_filter import exactly, wanted
 from ..project import config, interrupts, mutex, paths, transaction
@@ -30,7 +30,7 @@ class DiscoveredTopic:
     name: str
     messages: int
     findings: tuple[PartFinding, ...]
-    entry: TopicEntry
+    entry: KgenTomlEntry
 
     def as_json(self) -> dict[str, Any]:
         """Its stable form."""

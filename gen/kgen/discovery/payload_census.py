@@ -78,7 +78,7 @@ class PayloadCensus:
         return found.best if found else "bytes"
 
     def without(self, places: Mapping[Place, Look]) -> Counter[Place]:
-        """The counts with some that are no frames after all, but numbers that begin as one."""
+        """The counts with some that are numbers which begin as a frame does."""
         found = Counter({place: count for place, count in self.counts.items() if place not in places})
         for place in places:
             found["none", None] += self.counts[place]

@@ -13,7 +13,7 @@ _MOST_NOTES: Final = 20
 
 
 @dataclass(frozen=True)
-class TopicEntry:
+class KgenTomlEntry:
     """The lines of a topic's table: `settings` by name, empty if the names of its subjects say all; the
     `subjects` that have to be pulled; and `notes` on what no line can say.
     """
@@ -28,7 +28,7 @@ class TopicEntry:
         return {"settings": dict(self.settings), "subjects": list(self.subjects), "notes": list(self.notes)}
 
 
-def topic_entry(topic: str, found: Sequence[PartFinding]) -> TopicEntry:
+def topic_entry(topic: str, found: Sequence[PartFinding]) -> KgenTomlEntry:
     """What to write of a topic."""
     settings: dict[str, str | list[str]] = {}
     subjects: list[str] = []
@@ -40,7 +40,7 @@ def topic_entry(topic: str, found: Sequence[PartFinding]) -> TopicEntry:
         subjects += [it.subject for it in part if it.subject]
         if word is not None:
             settings[role] = word
-    return TopicEntry(topic, settings, tuple(dict.fromkeys(subjects)), tuple(notes[:_MOST_NOTES]))
+    return KgenTomlEntry(topic, settings, tuple(dict.fromkeys(subjects)), tuple(notes[:_MOST_NOTES]))
 
 
 def _word(role: str, part: Sequence[PartFinding], topic: str) -> tuple[str | list[str] | None, list[str]]:

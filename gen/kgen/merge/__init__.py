@@ -8,6 +8,7 @@ dataflow steps by their id, so they may be moved, renamed or wrapped. What the u
     parsed_source, units, name_use     a text as statements, with their comments and the names they use
     rename                             names that either side changed, first
     match, blocks                      which statement is which, and what becomes of each
+    match_cases                        the merge of a `match`, branch by branch
     inner, items, hints, lines         the merge inside a statement: by expression, by item, by type, by line
     imports                            the merge of the imports, last
     edits                              the changes to the user's text

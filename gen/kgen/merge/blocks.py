@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from . import lines
-from .branches import branches_of, has_branches, merged_branches
 from .edits import Edits, reindent
 from .inner import Inner, UnmergeableError
 from .match import REWRITTEN, Matches, likeness, match, match_named
+from .match_cases import branches_of, has_branches, merged_branches
 from .name_use import bound_by, loaded_by
 from .parsed_source import ParsedSource, indent_of, split_lines
 from .units import BODIES, DEFS, LEAVES, Block, Unit, body_block, header_end, nested_units

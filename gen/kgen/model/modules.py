@@ -39,7 +39,7 @@ from .topic_plans import FORMATS, ROLES, TopicPlan, topic_of
 from .trees import AnyNamed, is_class, is_simple
 from .type_writer import ModuleTypes, Path, TypeWriter
 from .types import Types
-from .value_types import full_names
+from .value_types import ValueType, full_names
 
 _SERDES = {"AVRO": "rt.AvroSerde", "JSON": "rt.JsonSerde", "PROTOBUF": "rt.ProtobufSerde"}
 _IMPORTED = {"JSON": {"Any", "Literal"}, "PROTOBUF": {*IMPORTED}}
@@ -142,11 +142,18 @@ class ModuleBuilder:
         }
         other = self._assignment.other
         others = {role: self._library.unit(other[it]) for role, it in subjects.items() if it in other}
-        types = [self._library.unit((it, self._assignment.primary[it])) for it in plan.types] if plan else []
+        types = [self._type_unit(it) for it in plan.types] if plan else []
         draft = ModuleDraft(identity, self._assignment.names[identity], defines, serdes, others, types)
         given = self._given(identity, draft.units())
         draft.scope = NameScope(given, {*MODULE_NAMES, *_reserved(draft.units(), given)})
         return draft
+
+    def _type_unit(self, found: ValueType) -> ParsedVersion:
+        """What one of several types is read with."""
+        unit = self._library.unit((found.subject, self._assignment.primary[found.subject]))
+        if found.message and isinstance(unit.schema, ProtoModel):
+            return replace(unit, schema=unit.schema.of(found.message))
+        return unit
 
     def _given(self, identity: str, units: Iterable[ParsedVersion]) -> dict[Owner, str]:
         """The names that were given in a module, also to what is gone."""
@@ -250,7 +257,7 @@ class ModuleBuilder:
         value_type = FORMATS[plain][0] if plain else f"{draft.name}.{value.type}"
         parameter = "value" if plain or plan.types else names.parameter(str(value.type), draft.name)
         versions = max(map(self._texts.versions, plan.subjects.values()), default=1)
-        versions = max(versions, sum(map(self._texts.versions, plan.types)))
+        versions = max(versions, sum(self._texts.versions(it.subject) for it in plan.types))
         cases = _cases(draft, types, value)
         return TopicDef(plan.topic, key, value, value_type, parameter, versions, plan.flow, cases)
 
@@ -307,13 +314,15 @@ class ModuleBuilder:
         for unit in draft.types:
             own = replace(_root_path(unit, "value"), name=name)
             every += _alternatives(draft, types, unit, own)
-            found = full_names(unit)
-            word = found[0] if len(found) == 1 else unit.version.subject  # of a union its branches are known
+            found, root = full_names(unit), unit.schema.root
+            # Of a union its branches are known.
+            word = found[0] if len(found) == 1 else unit.version.subject
+            word = root.name if isinstance(root, MessageRef) else word
             serdes.append((quote.string(word), _framed(draft, types, unit, plan, one_of_two=False)))
         distinct = sorted(dict.fromkeys(every), key=lambda it: it == "None")
         types.alias(name, distinct[0] if len(distinct) == 1 else Alternatives(tuple(distinct)))
         made = call("rt.TypesSerde", dict_of(serdes))
-        return SerdeDef(name, made, types=tuple(unit.version.subject for unit in draft.types))
+        return SerdeDef(name, made, types=tuple(dict.fromkeys(unit.version.subject for unit in draft.types)))
 
     def _root_type(self, draft: ModuleDraft, types: ModuleTypes, unit: ParsedVersion, role: str) -> Expr:
         writer, root = _writer(draft, types, unit), unit.schema.root

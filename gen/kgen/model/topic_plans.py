@@ -12,7 +12,14 @@ from kgen_runtime.serde.subject_names import context_of, plain
 from .library import SUPPORTED, Fault, Library, Pair
 from .settings import Settings, TopicSettings
 from .subjects import SchemaVersion, Skipped, Snapshot, Subject
-from .value_types import by_topic_and_name, full_names, named_subject, refuse_same_names, unknown_type
+from .value_types import (
+    ValueType,
+    by_topic_and_name,
+    full_names,
+    named_subject,
+    refuse_same_names,
+    unknown_type,
+)
 
 ROLES = ("value", "key")
 
@@ -60,12 +67,12 @@ class TopicPlan:
     also: Mapping[str, str] = field(default_factory=dict)  # formats that are read beside the subject's
     validate: bool = False
     flow: bool = True
-    types: tuple[str, ...] = ()
+    types: tuple[ValueType, ...] = ()
 
     @property
     def read(self) -> tuple[str, ...]:
         """Every subject that it reads."""
-        return tuple(dict.fromkeys((*self.subjects.values(), *self.types)))
+        return tuple(dict.fromkeys((*self.subjects.values(), *(it.subject for it in self.types))))
 
 
 def usable(snapshot: Snapshot, library: Library) -> Usable:
@@ -205,7 +212,7 @@ def _plan(
     found = every.get(topic, {}).get(context, {})
     types = _types(name, settings, topic, context, names)
     if not settings.types and settings.value is None and "value" not in found:
-        types = typed.get(topic, {}).get(context, ())
+        types = tuple(map(ValueType, typed.get(topic, {}).get(context, ())))
     if types:
         found = {role: subject for role, subject in found.items() if role != "value"}
     chosen = {"key": settings.key, "value": settings.value}
@@ -231,15 +238,19 @@ def _plan(
     return TopicPlan(name, topic, context, subjects, formats, also, settings.validate, settings.flow, types)
 
 
-def _types(name: str, settings: TopicSettings, topic: str, context: str, names: Usable) -> tuple[str, ...]:
-    """The subjects of the types that kgen.toml lists, each once. Raises `ConfigError`."""
+def _types(
+    name: str, settings: TopicSettings, topic: str, context: str, names: Usable
+) -> tuple[ValueType, ...]:
+    """The types that kgen.toml lists, each once. Raises `ConfigError`."""
     skipped = {skip.subject for skip in names.skipped} - set(names.versions)
-    found = []
+    found: list[ValueType] = []
     for word in settings.types:
         subject = named_subject(word, topic, context, names.types, names.versions)
-        if subject is None and word not in skipped:
+        if subject is not None:
+            is_message = names.versions[subject][-1].type == "PROTOBUF" and word in names.types[subject]
+            found.append(ValueType(subject, word if is_message else ""))
+        elif word not in skipped:
             raise unknown_type(name, word, names.types)
-        found += [subject] if subject else []
     distinct = tuple(dict.fromkeys(found))
     refuse_same_names(name, distinct, names.types)
     return distinct

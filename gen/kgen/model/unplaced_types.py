@@ -26,7 +26,7 @@ def unplaced(
         for context, subjects in contexts.items():
             plan = tables.get((topic, context))
             if plan is not None:  # else it would be a topic of these
-                own = plan.types or filter(None, [plan.subjects.get("value")])
+                own = [it.subject for it in plan.types] or filter(None, [plan.subjects.get("value")])
                 yield _line(subjects, [*own, *subjects], types, f"[topics.{json.dumps(plan.name)}]")
                 left = {it: names for it, names in left.items() if it not in subjects}
     if left:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from kgen_runtime.codec.avro.schema.tree import Ref, Schema, Union
 from kgen_runtime.codec.json.schema.json_tree import JsonObject, JsonRef, JsonSchema
+from kgen_runtime.codec.protobuf.schema.proto_tree import WELL_KNOWN
 from kgen_runtime.errors import ConfigError
 from kgen_runtime.serde.subject_names import context_of, plain
 
 from ..listing import listed, title
+from ..protobuf.proto_model import ProtoModel
 from .library import ParsedVersion
+
+
+@dataclass(frozen=True)
+class ValueType:
+    """A type of a topic's values: the subject, and of a Protobuf file the message (empty: its first one)."""
+
+    subject: str
+    message: str = ""
 
 
 def full_names(unit: ParsedVersion) -> tuple[str, ...]:
     """The full names of the types that values of a schema have: those of the record, or of the branches of
-    the union, that it is. Of a JSON Schema its title.
+    the union, that it is. Of a JSON Schema its title, of a Protobuf file its messages outside of others.
     """
     schema = unit.schema
+    if isinstance(schema, ProtoModel):
+        return tuple(name for name in schema.files.messages if name not in WELL_KNOWN)
     if isinstance(schema, JsonSchema):
         named = schema.names.get(schema.root.name) if isinstance(schema.root, JsonRef) else None
         return (named.title,) if isinstance(named, JsonObject) and named.title else ()
@@ -75,18 +88,18 @@ def unknown_type(table: str, word: str, roots: Mapping[str, Sequence[str]]) -> C
     )
 
 
-def refuse_same_names(table: str, subjects: Sequence[str], types: Mapping[str, Sequence[str]]) -> None:
+def refuse_same_names(table: str, found: Sequence[ValueType], types: Mapping[str, Sequence[str]]) -> None:
     """Raises `ConfigError` if two subjects of a topic have types of one full name: which of them a message is
-    of could not be told from that.
+    of does not follow from that.
     """
     seen: dict[str, str] = {}
-    for subject in subjects:
-        for name in types.get(subject, ()):
-            other = seen.setdefault(name, subject)
-            if other != subject:
+    for each in found:
+        for name in [each.message] if each.message else types.get(each.subject, ()):
+            other = seen.setdefault(name, each.subject)
+            if other != each.subject:
                 raise ConfigError(
                     f"the topic {title(table)} has {title(name)} of two subjects: {title(other)} and "
-                    f"{title(subject)}",
+                    f"{title(each.subject)}",
                     where=f"kgen.toml, [topics.{title(table)}]",
                     hint="list one of them: what a message is of is known by the full name of its type",
                 )

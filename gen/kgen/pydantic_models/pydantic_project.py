@@ -40,9 +40,9 @@ class _Wanted:
 def with_pydantic(project: Project, library: Library) -> Project:
     """The project with pydantic models in the place of the dataclasses of JSON Schemas.
 
-    What has no objects keeps kgen's codec, and topics of several types keep their dataclasses. A topic's module has all the models of its value, and of its key
-    those that have names of their own. Raises `SchemaError` for a schema that no models are made of,
-    `ConfigError` without datamodel-code-generator.
+    What has no objects keeps kgen's codec, and topics of several types keep their dataclasses. A topic's
+    module has all the models of its value, and of its key those that have names of their own. Raises
+    `SchemaError` for a schema that no models are made of, `ConfigError` without datamodel-code-generator.
     """
     require_generator()
     wanted = [each for module in project.modules for each in _wanted(project, module, library)]

@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from .units import FUNCTIONS, Block, Unit, case_block, case_end
 
-Trio: TypeAlias = "tuple[Branch, Branch, Branch]"
+Trio: TypeAlias = "tuple[MatchCase, MatchCase, MatchCase]"
 
 
 @dataclass(frozen=True, eq=False)
-class Branch:
+class MatchCase:
     """A `case`, in lines from 0. `classes` are those that its pattern is for, by their expressions; empty if
     it is for anything.
     """
@@ -57,18 +57,18 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Branches:
+class MergedCases:
     """What becomes of the branches of a match: those that are `dropped`, `changed` by the user and dropped,
     `merged` by their bodies, and `added` after one of the user's (None: before all of them).
     """
 
-    dropped: Sequence[Branch]
-    clashes: Sequence[tuple[Branch, Branch]]
+    dropped: Sequence[MatchCase]
+    clashes: Sequence[tuple[MatchCase, MatchCase]]
     merged: Sequence[Trio]
-    added: Sequence[tuple[Branch, Branch | None]]
+    added: Sequence[tuple[MatchCase, MatchCase | None]]
 
 
-def branches_of(unit: Unit) -> tuple[Branch, ...]:
+def branches_of(unit: Unit) -> tuple[MatchCase, ...]:
     """The branches of a statement; none if it is not a `match` on lines of its own."""
     if len(unit.nodes) > 1 or not isinstance(unit.node, ast.Match):
         return ()
@@ -76,7 +76,7 @@ def branches_of(unit: Unit) -> tuple[Branch, ...]:
     starts = [case.pattern.lineno - 1 for case in cases]
     if len(set(starts)) < len(starts) or starts[0] <= unit.start:
         return ()
-    return tuple(Branch(unit, case, at, case_end(unit, case, at)) for case, at in zip(cases, starts))
+    return tuple(MatchCase(unit, case, at, case_end(unit, case, at)) for case, at in zip(cases, starts))
 
 
 def has_branches(unit: Unit) -> bool:
@@ -84,16 +84,16 @@ def has_branches(unit: Unit) -> bool:
     return isinstance(unit.node, FUNCTIONS) and any(isinstance(it, ast.Match) for it in unit.node.body)
 
 
-def merged_branches(b: Unit, o: Unit, t: Unit, *, recreate: bool) -> Branches | None:
-    """What becomes of the user's branches, those of `o`; None if one of the three is no such statement."""
+def merged_branches(b: Unit, o: Unit, t: Unit, *, recreate: bool) -> MergedCases | None:
+    """What becomes of the user's branches, those of `o`; None if one of the three is another statement."""
     base, ours, theirs = (branches_of(unit) for unit in (b, o, t))
     if not (base and ours and theirs):
         return None
     before, after = _by_head(base), _by_head(theirs)
     if len(before) < len(base) or len(after) < len(theirs):
         return None
-    dropped: list[Branch] = []
-    clashes: list[tuple[Branch, Branch]] = []
+    dropped: list[MatchCase] = []
+    clashes: list[tuple[MatchCase, MatchCase]] = []
     merged: list[Trio] = []
     for head, branch in before.items():
         mine = [it for it in ours if it.head == head]
@@ -103,12 +103,12 @@ def merged_branches(b: Unit, o: Unit, t: Unit, *, recreate: bool) -> Branches | 
         dropped += [it for it in mine if it.meaning == branch.meaning]
         users = [it for it in ours if it.classes & branch.classes and it not in dropped]
         clashes += [(branch, it) for it in users]
-    return Branches(dropped, clashes, merged, tuple(_added(before, ours, theirs, recreate)))
+    return MergedCases(dropped, clashes, merged, tuple(_added(before, ours, theirs, recreate)))
 
 
 def _added(
-    before: dict[str, Branch], ours: Sequence[Branch], theirs: Sequence[Branch], recreate: bool
-) -> Iterator[tuple[Branch, Branch | None]]:
+    before: dict[str, MatchCase], ours: Sequence[MatchCase], theirs: Sequence[MatchCase], recreate: bool
+) -> Iterator[tuple[MatchCase, MatchCase | None]]:
     """The new branches that the user has not, each with the one of the user's that it follows."""
     covered = {name for it in ours for name in it.classes}
     heads = {it.head for it in ours}
@@ -126,7 +126,7 @@ def _added(
         yield branch, ours[place] if place >= 0 else None
 
 
-def _by_head(branches: Sequence[Branch]) -> dict[str, Branch]:
+def _by_head(branches: Sequence[MatchCase]) -> dict[str, MatchCase]:
     return {branch.head: branch for branch in branches}
 
 
