@@ -24,8 +24,10 @@ def handle(value: payments.Value) -> payments.Value:
             return value
         case payments.Nested():
             return value
+        case None:
+            return value
         case _:
-            rt.assert_never(value)
+            raise rt.assert_never(value)
 
 
 def build(kafka: rt.Kafka) -> Dataflow:
