@@ -10,7 +10,7 @@ from ..reporting.shown_argument import shown
 def assert_never(value: NoReturn) -> NoReturn:
     """For type checkers: an error if `value` may be anything here, as where a `match` has no branch for a
     type that was added. `typing.assert_never` does the same from Python 3.11 on. Written as
-    `raise rt.assert_never(value)`, which linters and mypy's --warn-unreachable know for an end.
+    `raise rt.assert_never(value)`, which linters and mypy know for an end.
 
     Raises `AssertionError` if it is called after all: in a step the message goes to `errs` then.
     """
