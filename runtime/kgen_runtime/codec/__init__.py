@@ -311,7 +311,7 @@ def make_proto_reader(
     _check_depth(max_depth, MOST_PROTO_DEPTH)
     keeps = keeps_raw(out_of_range)
     _announce()
-    nodes = _proto_nodes(engine, "proto_reader")
+    nodes = _nodes(engine, "proto_reader")
     node = ProtoReaderBuilder(nodes, schema, classes or {}, keeps=keeps).root(root)
     made: Reader = nodes.ProtoNodeReader(node, max_depth)
     return made
@@ -331,19 +331,9 @@ def make_proto_writer(
     Raises `SchemaError` if there is no such message, or a class does not fit.
     """
     _announce()
-    nodes = _proto_nodes(engine, "proto_writer")
+    nodes = _nodes(engine, "proto_writer")
     made: ValueWriter = nodes.ProtoNodeWriter(ProtoWriterBuilder(nodes, schema, classes or {}).root(root))
     return made
-
-
-def _proto_nodes(engine: EngineName | None, part: str) -> ModuleType:
-    """The native nodes of Protobuf, if they were compiled."""
-    try:
-        return _nodes(engine, part)
-    except ModuleNotFoundError:
-        if engine == "native":
-            raise
-        return _nodes("python", part)
 
 
 def json_value_reader(numbers: NumberForm) -> Callable[[bytes], Any] | None:
@@ -381,7 +371,7 @@ def payload_functions(*, engine: EngineName | None = None) -> PayloadFunctions:
 
 def batch_functions(*, engine: EngineName | None = None) -> BatchFunctions:
     """The functions of an engine."""
-    made: Any = _proto_nodes(engine, "batches")
+    made: Any = _nodes(engine, "batches")
     return cast(BatchFunctions, made)
 
 
@@ -403,6 +393,9 @@ def has_native() -> bool:
             "payloads",
             "arrivals",
             "avro_json",
+            "batches",
+            "proto_reader",
+            "proto_writer",
         ):
             importlib.import_module(f".native._{part}", __name__)
     except ImportError:

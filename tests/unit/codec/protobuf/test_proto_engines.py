@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.unit.codec.protobuf.proto_kit import ENGINES, classes_of
+from tests.unit.codec.protobuf.proto_kit import classes_of
 from tests.unit.codec.protobuf.proto_strategies import SEEDS, fill, made_kit
 
 from kgen_runtime.codec import make_proto_reader, make_proto_writer
@@ -29,7 +29,6 @@ SETTINGS = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-COMPILED = pytest.mark.skipif("native" not in ENGINES, reason="the native engine was not compiled")
 TEXT = """descriptor 1
 message p.M
   1 id string implicit
@@ -83,7 +82,6 @@ def outcome(call: Any, *arguments: Any) -> Any:
         return error.what, error.path, error.hint
 
 
-@COMPILED
 @SETTINGS
 @given(SEEDS)
 @pytest.mark.parametrize("classes", [True, False])
@@ -202,7 +200,6 @@ def in_maps(levels: int) -> bytes:
     return data
 
 
-@COMPILED
 @pytest.mark.parametrize("kind", ["slotted", "plain", "dicts"])
 def test_nesting_is_held_by_a_small_stack(kind: str) -> None:
     known = {} if kind == "dicts" else classes_of(SCHEMA, slots=kind == "slotted")
@@ -419,7 +416,6 @@ ODD: list[Any] = [
 ]
 
 
-@COMPILED
 def test_both_engines_write_or_refuse_the_same() -> None:
     schema = parse_descriptor(WRITTEN)
     first, second = (
@@ -433,7 +429,6 @@ def test_both_engines_write_or_refuse_the_same() -> None:
             assert outcome(second.encode, {"self": {one.name: value}}, b"\0") == wanted, (one.name, value)
 
 
-@COMPILED
 def test_both_engines_write_objects_or_refuse_them_the_same() -> None:
     classes = classes_of(SCHEMA, keeps=True)
     plain = classes_of(SCHEMA, keeps=True, slots=False)
@@ -473,7 +468,6 @@ def test_both_engines_write_objects_or_refuse_them_the_same() -> None:
                 writer.encode(loop)
 
 
-@COMPILED
 def test_nothing_leaks() -> None:
     """Objects and errors, made and dropped many times over, leave no memory behind."""
     known = classes_of(SCHEMA, keeps=True)
