@@ -9,6 +9,7 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TypeAlias
 
 import kgen_runtime as rt
 from kgen_runtime.serde.registry.client import RegistryClient
@@ -20,6 +21,7 @@ from backstage.demo_run import Stage, run_demo
 from backstage.screen import holds, say, title
 from desk._generated import order_events, order_status
 
+Event: TypeAlias = "rt.Message[str, order_events.OrderEventsValue]"
 FLOW, LETTERS = "desk.flows.order_events:flow", "order-events.dlq"
 ORDERS = 400
 
@@ -27,7 +29,8 @@ ORDERS = 400
 def play(stage: Stage) -> bool:
     """Run the flow on three types of events, then on one that it does not know."""
     sent = data.events(ORDERS)
-    stage.produce(order_events.topic, [rt.Message(key, value) for key, value in sent])
+    messages: list[Event] = [rt.Message(key, value) for key, value in sent]
+    stage.produce(order_events.topic, messages)
     kinds = Counter(type(value).__name__ for _, value in sent)
     say(f"{len(sent):,} events: " + ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items())))
 
