@@ -9,8 +9,8 @@ from ..reporting.shown_argument import shown
 
 def assert_never(value: NoReturn) -> NoReturn:
     """For type checkers: an error if `value` may be anything here, as where a `match` has no branch for a
-    type that was added. `typing.assert_never` does the same from Python 3.11 on. Written as
-    `raise rt.assert_never(value)`, which linters and mypy know for an end.
+    type that was added. `typing.assert_never` does the same from Python 3.11 on. mypy and pyright
+    know it for an end.
 
     Raises `AssertionError` if it is called after all: in a step the message goes to `errs` then.
     """

@@ -18,7 +18,7 @@ def flow(*types: str, parameter: str = "value") -> str:
         "import kgen_runtime as rt\n\nfrom .._generated import orders\n\n\n"
         f"def handle({parameter}: orders.OrdersValue) -> orders.OrdersValue:\n"
         f'    """Yours."""\n    match {parameter}:\n{cases}'
-        f"        case _:\n            raise rt.assert_never({parameter})\n\n\nkafka = 1\n"
+        f"        case _:\n            rt.assert_never({parameter})\n\n\nkafka = 1\n"
     )
 
 
@@ -52,9 +52,9 @@ EDITS: dict[str, tuple[str, str]] = {
     "a name": ("orders.Shipped():", "orders.Shipped() as shipped:"),
     "on one line": (SHIPPED, "case orders.Shipped(): return value"),
     "comments": (SHIPPED, f"# before\n        {SHIPPED}\n            # after\n        # between"),
-    "no last branch": ("        case _:\n            raise rt.assert_never(value)\n", ""),
+    "no last branch": ("        case _:\n            rt.assert_never(value)\n", ""),
     "another last branch": (
-        "case _:\n            raise rt.assert_never(value)",
+        "case _:\n            rt.assert_never(value)",
         "case other:\n            raise",
     ),
     "a statement before": ("    match value", "    print(value)\n    match value"),

@@ -32,7 +32,7 @@ def handle(value: order_events.OrderEventsValue, status: OrderStatus | None) -> 
         case order_events.OrderCancelled():
             return replace(known(status), state=State.CANCELLED, due=Decimal(0))
         case _:
-            raise rt.assert_never(value)
+            rt.assert_never(value)
 
 
 def known(status: OrderStatus | None) -> OrderStatus:

@@ -25,7 +25,7 @@ def handle(value: order_events.OrderEventsValue) -> order_events.OrderEventsValu
         case order_events.OrderCancelled():
             return value
         case _:
-            raise rt.assert_never(value)
+            rt.assert_never(value)
 
 
 def build(kafka: rt.Kafka) -> Dataflow:

@@ -23,7 +23,7 @@ def handle(value: events.Value) -> events.Value:
         case events.Deleted():
             return value
         case _:
-            raise rt.assert_never(value)
+            rt.assert_never(value)
 
 
 def build(kafka: rt.Kafka) -> Dataflow:

@@ -27,7 +27,7 @@ def handle(value: orders.OrdersValue) -> orders.OrdersValue:
         case orders.ReturnTaken():
             return value
         case _:
-            raise rt.assert_never(value)
+            rt.assert_never(value)
 
 
 def build(kafka: rt.Kafka) -> Dataflow:

@@ -26,7 +26,7 @@ def handle(value: orders.OrdersValue) -> shipments.ShipmentsValue | None:
         case orders.ReturnTaken():
             return None
         case _:
-            raise rt.assert_never(value)
+            rt.assert_never(value)
 
 
 def build(kafka: rt.Kafka) -> Dataflow:

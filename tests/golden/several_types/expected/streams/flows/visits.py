@@ -23,7 +23,7 @@ def handle(value: visits.VisitsValue) -> visits.VisitsValue:
         case visits.Closed():
             return value
         case _:
-            raise rt.assert_never(value)
+            rt.assert_never(value)
 
 
 def build(kafka: rt.Kafka) -> Dataflow:

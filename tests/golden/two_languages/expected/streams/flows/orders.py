@@ -23,7 +23,7 @@ def handle(value: orders.Value) -> orders.Value:
         case orders.Order():
             return value
         case _:
-            raise rt.assert_never(value)
+            rt.assert_never(value)
 
 
 def build(kafka: rt.Kafka) -> Dataflow:
