@@ -22,7 +22,8 @@ SANITIZE = [
     "-g",
     "-O1",
 ]
-# CFLAGS has the last word, as in `CFLAGS=-O0` for a quick build.
+# CFLAGS has the last word, as in `CFLAGS=-O1` for a quick build. Without optimisation, frames take more stack
+# than the limits on depth reckon with.
 FLAGS = SANITIZE if os.environ.get("KGEN_SANITIZE") == "1" else ["-O2", *os.environ.get("CFLAGS", "").split()]
 SOURCES = sorted(str(p) for p in Path("runtime/kgen_runtime/codec/native").glob("*.pyx"))
 INCLUDED = [
