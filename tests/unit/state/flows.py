@@ -16,6 +16,8 @@ from shopstate._generated import orders
 
 OUT = []
 EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
+KEPT_AT = datetime(2026, 11, 29, 1, tzinfo=timezone.utc)
+"""Just after the stores beside this file were written: a day later their windows would be closed."""
 
 
 @dataclass
@@ -49,7 +51,9 @@ def build(kafka, cut=0):
     messages = op.merge("with", read.oks, op.filter("none", until, lambda item: False))
     up = op.key_on("key", messages, lambda m: m.key.decode())
     values = op.map_value("values", up, lambda m: m.value)
-    clock = win.EventClock(lambda m: EPOCH + timedelta(seconds=m.offset), timedelta(days=1))
+    clock = win.EventClock(
+        lambda m: EPOCH + timedelta(seconds=m.offset), timedelta(days=1), now_getter=lambda: KEPT_AT
+    )
     tumbling = win.TumblingWindower(align_to=EPOCH, length=timedelta(days=2))
     show("map", op.stateful_map("keep", up, lambda last, m: (m.value, repr(last))))
     show("see", op.stateful_map("see", up, see))
