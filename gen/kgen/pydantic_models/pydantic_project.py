@@ -182,7 +182,10 @@ def _without_classes(
         made = replace(serde, serde=_with_model(serde.serde, wanted.root))
         if serde.serde == _json_serde(serde.serde):
             made = replace(made, type=wanted.root)
-        topic = replace(topic, key=made) if wanted.role == "key" else replace(topic, value=made)
+        if wanted.role == "key":
+            topic = replace(topic, key=made)
+        else:  # a model is one class, even where its schema is a union
+            topic = replace(topic, value=made, cases=topic.cases if made.type == serde.type else ())
         known = {it.local for it in imports} | {it.name for it in classes}
         imports += (Import(wanted.name, name, name) for name in text.classes if name not in known)
     made_here = {it.root for it, _ in own}
