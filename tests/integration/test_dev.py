@@ -25,6 +25,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 from kgen.dev import Broker, BrokerError, Dev, RegistryServer, serve, up
 from kgen.dev.seed import SAMPLES, seed
 from kgen.dev.seed_watch import SeedWatch
+from kgen.dev.stop_request import StopRequest
 from kgen.dev.topics import create, read
 from kgen.protobuf.proto_parser import parse_proto
 from kgen_runtime.codec import make_json_reader, make_proto_reader, make_reader
@@ -381,7 +382,7 @@ def test_what_changes_in_the_folder_is_registered_and_produced(dev: Dev, tmp_pat
 
     watch = SeedWatch(dev.brokers, dev.registry, tmp_path, note, lambda: changes.put("pull"))
     seeded = seed(dev.brokers, dev.registry, tmp_path)
-    stop = threading.Event()
+    stop = StopRequest()
     thread = threading.Thread(target=watch.run, args=(seeded, stop))
     thread.start()
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from .broker import Broker, is_free
 from .registry_server import RegistryServer
 from .seed import seed
 from .seed_watch import SeedWatch
+from .stop_request import StopRequest
 
 BROKER_PORT: Final = 9092
 REGISTRY_PORT: Final = 8081
@@ -99,11 +99,11 @@ def _usual(port: int | None, usual: int, what: str, note: Callable[[str], None])
 
 
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, instead of what they do otherwise. SIGINT stays ignored if it is:
-    a shell without job control starts `kgen dev &` so.
+def _stop_signals() -> Iterator[StopRequest]:
+    """A request that SIGINT and SIGTERM make, instead of what they do otherwise. SIGINT stays ignored if it
+    is: a shell without job control starts `kgen dev &` so.
     """
-    stop = threading.Event()
+    stop = StopRequest()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         stop.set()

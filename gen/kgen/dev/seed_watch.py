@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from kgen_runtime.errors import KgenError
 
 from .seed import Seeded, seed
+from .stop_request import StopRequest
 
 _PAUSE: Final = 0.5
 """Seconds between looks: a file that is being written is the same twice before it is read."""
@@ -36,7 +36,7 @@ class SeedWatch:
         self._changed = changed
         self._seen = self._files()
 
-    def run(self, seeded: Seeded, stop: threading.Event) -> None:
+    def run(self, seeded: Seeded, stop: StopRequest) -> None:
         """From what was seeded, until `stop`. What is wrong in the folder is noted, and looked at again when
         it changes.
         """

@@ -180,12 +180,13 @@ def _without_classes(
         assert topic is not None  # it is a half of it
         serde: SerdeDef = getattr(topic, wanted.role)
         made = replace(serde, serde=_with_model(serde.serde, wanted.root))
-        if serde.serde == _json_serde(serde.serde):
+        is_whole = serde.serde == _json_serde(serde.serde)
+        if is_whole:
             made = replace(made, type=wanted.root)
         if wanted.role == "key":
             topic = replace(topic, key=made)
         else:  # a model is one class, even where its schema is a union
-            topic = replace(topic, value=made, cases=topic.cases if made.type == serde.type else ())
+            topic = replace(topic, value=made, cases=() if is_whole else topic.cases)
         known = {it.local for it in imports} | {it.name for it in classes}
         imports += (Import(wanted.name, name, name) for name in text.classes if name not in known)
     made_here = {it.root for it, _ in own}
