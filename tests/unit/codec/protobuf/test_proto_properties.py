@@ -41,6 +41,14 @@ def test_messages_one_after_the_other_are_merged(engine: Any, seed: int) -> None
     assert message.FromString(writer.encode(reader.decode(payload))) == message.FromString(merged)
 
 
+def known_text(message: Any) -> str:
+    """A message without its unknown fields, of which a wrapper's Python value keeps none. As text, NaN is the
+    same as NaN.
+    """
+    message.DiscardUnknownFields()
+    return str(message)
+
+
 @SETTINGS
 @given(SEEDS)
 @pytest.mark.parametrize("maps", [True, False])
@@ -62,4 +70,4 @@ def test_damaged_messages_are_taken_and_refused_by_both(engine: Any, maps: bool,
         value = reader.decode(bytes(payload))
         if maps:  # an entry with an unknown field in it is not an entry for upb
             continue
-        assert message.FromString(writer.encode(value)) == expected
+        assert known_text(message.FromString(writer.encode(value))) == known_text(expected)
