@@ -251,8 +251,8 @@ def test_keys_without_a_schema_say_what_to_do_about_them() -> None:
 
 
 def test_passes_ruff_as_kgen_itself_does(tree: Path) -> None:
-    """The stricter rules of this repository, but for names and docs, which are the schema's. Of functions that
-    do not return, ruff knows `typing.assert_never` alone.
+    """The stricter rules of this repository, but for names and docs, which are the schema's. Of functions
+    that do not return, ruff knows `typing.assert_never` alone.
     """
     config = str(REPO / "pyproject.toml")
     run(tree, "ruff", "check", "--no-cache", f"--config={config}", "--ignore=E501,D1,N,S,RET503", ".")

@@ -8,14 +8,17 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from ..model.json_places import EXTRA
+from ..model.proto_classes import UNKNOWN
 from .outlines import ClassOutline, FieldOutline, Half, ModuleOutline, Place
 from .type_members import type_members
 
 _SOURCE = re.compile(r"(\S+) v(\d+) \(id \d+\)")
-_REGISTERING = ("rt.AvroSerde", "rt.JsonSerde", "_schemas.SCHEMAS.register")
+_REGISTERING = ("rt.AvroSerde", "rt.JsonSerde", "rt.ProtobufSerde", "_schemas.SCHEMAS.register")
 """Calls whose last argument has the full names of classes."""
+_ENUMS = {"Enum", "IntEnum", "OpenEnum"}
 
 
 def text_outlines(texts: Mapping[str, str]) -> dict[str, ModuleOutline]:
@@ -104,16 +107,18 @@ def _halves(tree: ast.Module, aliases: Mapping[str, ast.expr]) -> Iterator[tuple
             continue
         if isinstance(node, ast.AnnAssign) and isinstance(node.annotation, ast.Subscript):
             shown = ast.unparse(node.annotation.slice)
+            serde = ast.unparse(value.func)
             texts = (n for a in value.args[:1] for n in ast.walk(a) if isinstance(n, ast.Constant))
-            schemas = next((n.value for n in texts if isinstance(n.value, str)), "")
+            first = next((n.value for n in texts if isinstance(n.value, str)), "")
+            schemas = "" if serde == "rt.TypesSerde" else first  # that has several, by the names of types
             types = type_members(node.annotation.slice, aliases)
-            yield ast.unparse(node.target), Half(types, shown, ast.unparse(value.func), schemas)
+            yield ast.unparse(node.target), Half(types, shown, serde, schemas)
         elif isinstance(node, ast.Assign) and ast.unparse(value.func) == "rt.Topic" and value.args:
             yield "topic", Half((), str(ast.literal_eval(value.args[0])), "rt.Topic")
 
 
 def _class(node: ast.ClassDef, aliases: Mapping[str, ast.expr]) -> ClassOutline:
-    is_enum = any(ast.unparse(base) == "Enum" for base in node.bases)
+    is_enum = any(ast.unparse(base).rpartition(".")[2] in _ENUMS for base in node.bases)
     fields, symbols = {}, {}
     for item in node.body:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
@@ -129,5 +134,12 @@ def _field(name: str, node: ast.AnnAssign, aliases: Mapping[str, ast.expr]) -> F
     required = node.value is None or (is_field and not given.keys() & {"default", "default_factory"})
     metadata = ast.literal_eval(given["metadata"]) if is_field and "metadata" in given else {}
     types = type_members(node.annotation, aliases)
-    wire = EXTRA if "json_extra" in metadata else metadata.get("avro", metadata.get("json", name))
-    return FieldOutline(types, ast.unparse(node.annotation), required, str(wire))
+    return FieldOutline(types, ast.unparse(node.annotation), required, _wire(name, metadata))
+
+
+def _wire(name: str, metadata: Mapping[str, Any]) -> str:
+    if "json_extra" in metadata:
+        return EXTRA
+    if "proto_unknown" in metadata:
+        return UNKNOWN
+    return str(next((metadata[key] for key in ("avro", "json", "proto") if key in metadata), name))

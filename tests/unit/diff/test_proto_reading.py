@@ -17,12 +17,14 @@ from kgen.protobuf.descriptor_walk import declared_files
 
 _Field = pb.FieldDescriptorProto
 SCALARS = {
-    _Field.TYPE_INT32: -3, _Field.TYPE_INT64: -3, _Field.TYPE_UINT32: 3, _Field.TYPE_SINT32: -3,
+    _Field.TYPE_INT32: 3, _Field.TYPE_INT64: 3, _Field.TYPE_UINT32: 3, _Field.TYPE_SINT32: -3,
     _Field.TYPE_SINT64: -3, _Field.TYPE_FIXED32: 7, _Field.TYPE_SFIXED32: 7, _Field.TYPE_FIXED64: 7,
     _Field.TYPE_FLOAT: 1.5, _Field.TYPE_DOUBLE: 1.5, _Field.TYPE_BOOL: True, _Field.TYPE_STRING: "é",
     _Field.TYPE_BYTES: "é".encode(), _Field.TYPE_MESSAGE: None, _Field.TYPE_GROUP: None, _Field.TYPE_ENUM: 1,
 }  # fmt: skip
-"""Types, and a value of each that another kind of type does not have the bytes of."""
+"""Types, and a value of each that another kind of type does not have the bytes of; of integers, a number that
+the enum has.
+"""
 _INTEGERS = {_Field.TYPE_INT32, _Field.TYPE_INT64, _Field.TYPE_UINT32, _Field.TYPE_ENUM, _Field.TYPE_BOOL}
 
 fields = st.builds(
