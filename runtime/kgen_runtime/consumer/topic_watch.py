@@ -68,12 +68,10 @@ class TopicWatch:
         self._look_at = time.monotonic() + every
         self._state = WatchState.WATCHING
         self._count = known
-        self._error: Exception | None = None
+        self._error: SourceError | None = None
 
     def check(self) -> int | None:
-        """The number of partitions if it has changed. Raises `SourceError` if the topic is gone, and what a
-        look at it raised.
-        """
+        """The number of partitions if it has changed. Raises `SourceError` if the topic is gone."""
         if self._state is WatchState.WATCHING:
             if time.monotonic() >= self._look_at:
                 self._look_at = time.monotonic() + self._every
@@ -91,8 +89,9 @@ class TopicWatch:
         try:
             found = self._find()
         except Exception as error:  # noqa: BLE001 - any: nobody reads the errors of a thread
-            self._error = error
-            found = WatchState.GONE
+            what = f"{type(error).__name__}: {error}"
+            log.error("topic %s: could not look for its partitions: %s", self._topic, what)
+            found = WatchState.WATCHING
         self._move(found)
 
     def _find(self) -> WatchState:

@@ -162,12 +162,12 @@ def test_a_topic_of_which_the_number_of_partitions_has_changed_is_not_looked_at_
     assert kafka.asked == 1
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_look_that_ends_in_an_unforeseen_error_is_not_the_last_one(
-    orders: Orders, monkeypatch: pytest.MonkeyPatch
+    orders: Orders, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch = TopicWatch(Asked(orders), "orders", 1, None, 0)
     monkeypatch.setattr(topic_watch, "open_consumer", lambda *_: [][0])
     watch.check()
     look_done()
+    assert "topic orders: could not look for its partitions: IndexError" in caplog.text
     assert watch._state is WatchState.WATCHING

@@ -761,16 +761,6 @@ def test_a_topic_that_is_gone_fails_after_a_second_look(
         until_raised(part)
 
 
-def test_a_look_at_the_partitions_that_breaks_fails_the_source(orders: Orders) -> None:
-    """It runs in a thread of its own, whose errors nobody reads."""
-    kafka = Growing(orders)
-    part = partition(kafka, orders, batch_size=1)
-    part.next_batch()
-    kafka.listed = SimpleNamespace(topics={"orders": None})
-    with pytest.raises(AttributeError):
-        until_raised(part)
-
-
 def test_draining_goes_quiet_and_waits_for_a_durable_snapshot(
     orders: Orders, runner: RecordedActions
 ) -> None:
