@@ -20,6 +20,7 @@ from ..model.library import Library
 from ..model.project import Project
 from ..model.subject_filter import fits, wanted
 from ..model.subjects import Snapshot
+from ..model.unplaced_types import UNPLACED
 from ..planning import impact_of, new_schemas, plan, reading, subject_changes, user_files
 from ..planning.dropped_flows import dropped_flows
 from ..planning.generated_modules import generated
@@ -237,6 +238,8 @@ def _plan(
     models = _models(project, new, held, files)
     subjects = subject_changes.subject_changes(old, new, models, files, found.kept, project.skipped, known)
     names_before = set(old.names.modules.values()) if old else set()
+    subjects_before = {it.name for it in old.snapshot.subjects} if old else set()
+    is_new = any(it.name not in subjects_before for it in snapshot.subjects)
     modules = generated(request.root, files, project, held.earlier(files), names_before)
     made = plan.Plan(
         snapshot.registry_url,
@@ -247,7 +250,7 @@ def _plan(
             *_registries(old, new),
             *_generators(old, new),
             *found.notes,
-            *project.notes,
+            *(note for note in project.notes if is_new or not note.startswith(UNPLACED)),
             *subject_changes.moved(known),
             *new_schemas.notes(old, after, keeps_raw=settings.out_of_range == "raw"),
         ),

@@ -101,7 +101,7 @@ def test_what_holds_a_secret_does_not_show_it() -> None:
 def test_one_module_reads_the_environment_for_settings() -> None:
     """The others: whether there are colours and tracebacks, and what other programs inherit."""
     found = {path.stem for path in SOURCES.rglob("*.py") if "environ" in _attributes_of("os", path)}
-    assert found == {"inputs", "console", "app", "broker", "pydantic_texts"}
+    assert found == {"inputs", "console", "app", "broker", "protoc", "pydantic_texts"}
 
 
 def test_one_module_makes_clients_of_a_registry() -> None:
