@@ -51,7 +51,7 @@ class Texts:
                 tuple_of(map(self._version, versions)),
                 tuple(v.text for v in versions),
                 wanted(subject, self._ignore_rules),
-                self._descriptor(subject),
+                self._descriptor(versions),
             )
             for subject, versions in by_subject.items()
         )
@@ -62,11 +62,11 @@ class Texts:
         referenced = {(v.subject, v.version): v for unit in units for v in unit.references}
         return {**referenced, **own}
 
-    def _descriptor(self, subject: str) -> str:
-        """That of the last version of a subject that is read, or kept, and is of Protobuf."""
-        own = {**self._kept, **self._read}
-        numbers = [number for (name, number), it in own.items() if name == subject and it.type == "PROTOBUF"]
-        schema = self._library.schema((subject, max(numbers))) if numbers else None
+    def _descriptor(self, versions: Sequence[SchemaVersion]) -> str:
+        """That of the last of its versions that is read, or kept, and is of Protobuf."""
+        own = [(v.subject, v.version) for v in versions if v.type == "PROTOBUF"]
+        pairs = [pair for pair in own if pair in self._kept or pair in self._read]
+        schema = self._library.schema(max(pairs)) if pairs else None
         return schema.descriptor if isinstance(schema, ProtoModel) else ""
 
     def _version(self, version: SchemaVersion) -> Expr:
