@@ -20,7 +20,6 @@ from ..model.library import Library
 from ..model.project import Project
 from ..model.subject_filter import fits, wanted
 from ..model.subjects import Snapshot
-from ..model.unplaced_types import UNPLACED
 from ..planning import impact_of, new_schemas, plan, reading, subject_changes, user_files
 from ..planning.dropped_flows import dropped_flows
 from ..planning.generated_modules import generated
@@ -250,7 +249,8 @@ def _plan(
             *_registries(old, new),
             *_generators(old, new),
             *found.notes,
-            *(note for note in project.notes if is_new or not note.startswith(UNPLACED)),
+            *project.notes,
+            *(project.unplaced if is_new else ()),
             *subject_changes.moved(known),
             *new_schemas.notes(old, after, keeps_raw=settings.out_of_range == "raw"),
         ),

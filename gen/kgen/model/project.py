@@ -201,7 +201,8 @@ def package_folder(package: str) -> str:
 @dataclass(frozen=True)
 class Project:
     """Everything that is rendered. `names` go into the lock, `notes` into the plan; so does
-    `model_generator`, the version of datamodel-code-generator that made modules.
+    `model_generator`, the version of datamodel-code-generator that made modules. `unplaced` are the notes on
+    subjects that no topic reads.
     """
 
     package: str
@@ -213,6 +214,7 @@ class Project:
     notes: tuple[str, ...] = ()
     model_generator: str | None = None
     flows: tuple[FlowDef, ...] = ()
+    unplaced: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:

@@ -64,9 +64,9 @@ def build(
             *topics_of.contexts(readable, plans),
             *unused(readable, settings, plans),
             *unmade_flows(kept, topics, settings),
-            *unplaced(readable.types, plans, _referred(library)),
         ),
         flows=own_flows(kept, topics, settings),
+        unplaced=tuple(unplaced(readable.types, plans, _referred(library))),
     )
 
 

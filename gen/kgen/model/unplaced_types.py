@@ -10,8 +10,6 @@ from .topic_plans import TopicPlan, topic_of
 from .value_types import by_topic_and_name
 
 _SHOWN = 8
-UNPLACED = "no topic has values of "
-"""How the lines begin."""
 
 
 def unplaced(
@@ -42,7 +40,7 @@ def _line(
     shown = [title(word) for word in words[:_SHOWN]]
     rest = ["…"] if len(words) > _SHOWN else []
     return (
-        f"{UNPLACED}{listed(list(map(title, subjects)))}: to read and write them, in kgen.toml, "
+        f"no topic has values of {listed(list(map(title, subjects)))}: to read and write them, in kgen.toml, "
         f"{table} value = {json.dumps([*shown, *rest], ensure_ascii=False)}"
     )
 

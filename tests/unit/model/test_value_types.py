@@ -53,6 +53,7 @@ def test_types_by_full_name_make_a_union_with_a_serde_and_a_branch_for_each() ->
         assert f"        case orders.{name}():\n            return value\n" in render(project)[FLOW]
     assert topic.value.subjects == ("shop.OrderPlaced", "shop.OrderShipped")
     assert not project.notes
+    assert not project.unplaced
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,7 @@ def test_subjects_of_topic_and_record_name_need_no_setting() -> None:
     assert values(project) == ["OrderPlaced", "OrderShipped"]
     assert topic.key.subject == "orders-key"
     assert not project.notes
+    assert not project.unplaced
     usual = version("orders-value", record("Order"))
     project = build(snapshot(*versions, usual), SETTINGS)
     made = module(project, "orders").topic
@@ -90,7 +92,7 @@ def test_subjects_of_topic_and_record_name_need_no_setting() -> None:
     assert made.value.subject == "orders-value"
     assert (
         'in kgen.toml, [topics."orders"] value = ["Order", "shop.OrderPlaced", "shop.OrderShipped"]'
-        in project.notes[0]
+        in project.unplaced[0]
     )
     again = build(snapshot(*versions, usual), settings("Order", "shop.OrderPlaced", "shop.OrderShipped"))
     assert values(again) == ["Order", "OrderPlaced", "OrderShipped"]
@@ -138,7 +140,8 @@ def test_names_stay_whatever_types_come_and_go() -> None:
     project = user.pull(snapshot(PLACED, SHIPPED, RETURNED))
     assert module(project, "orders").topic.value.type == "OrdersValue"
     assert values(project) == ["Returned", "OrderShipped"]
-    (note,) = project.notes
+    assert not project.notes
+    (note,) = project.unplaced
     assert note.endswith('in kgen.toml, [topics.NAME] value = ["shop.OrderPlaced"]')
 
 
@@ -191,7 +194,8 @@ def test_subjects_of_no_topic_are_named_with_the_line_to_write() -> None:
     address = version("address", record("Address"))
     home = version("home-value", record("Home", ("at", "Address")), address=1)
     project = build(snapshot(PLACED, SHIPPED, address, home), SETTINGS)
-    (note,) = project.notes
+    assert not project.notes
+    (note,) = project.unplaced
     assert note == (
         "no topic has values of shop.OrderPlaced and shop.OrderShipped: to read and write them, in "
         'kgen.toml, [topics.NAME] value = ["shop.OrderPlaced", "shop.OrderShipped"]'
