@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 from kgen_runtime.codec.protobuf.schema.proto_tree import (
     EnumRef,
@@ -17,8 +17,6 @@ from kgen_runtime.codec.protobuf.schema.proto_tree import (
 )
 
 from ..protobuf.declared_files import DeclaredFiles
-
-Single: TypeAlias = "ProtoScalar | MessageRef | EnumRef"
 
 _FAMILIES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("int32", "int64", "uint32", "uint64", "bool"), "varint"),

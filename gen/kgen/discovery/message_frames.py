@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 from kgen_runtime.errors import FramingError
 from kgen_runtime.messages import Headers
 from kgen_runtime.serde import Role
-from kgen_runtime.serde.framing import GUID_SIZE, HEADERS, split
+from kgen_runtime.serde.framing import GUID_SIZE, HEADERS, ID_SIZE, split
 
 Framing: TypeAlias = Literal["id", "GUID", "id in a header", "GUID in a header", "Glue", "none", "null"]
 """`id` is magic byte 0 and a schema id, `GUID` magic byte 1 and a GUID; either may stand in a header instead.
@@ -18,18 +18,14 @@ Framing: TypeAlias = Literal["id", "GUID", "id in a header", "GUID in a header",
 
 _GLUE_SIZE: Final = 18
 _COMPRESSIONS: Final = (0, 5)  # none, zlib
-_TAIL: Final = 64
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The framing of a payload, the schema that it names, if it does, and where the data begins: in the
-    payload, or behind the name in a header (`tail`).
-    """
+    """The framing of a payload, and the schema that it names, if it does."""
 
     framing: Framing
     key: int | uuid.UUID | None = None
-    tail: bytes = b""
 
 
 def frame_of(payload: bytes | None, headers: Headers, role: Role) -> Frame:
@@ -42,18 +38,17 @@ def frame_of(payload: bytes | None, headers: Headers, role: Role) -> Frame:
     if len(payload) >= _GLUE_SIZE and payload[0] == 3 and payload[1] in _COMPRESSIONS:
         return Frame("Glue", uuid.UUID(bytes=bytes(payload[2:_GLUE_SIZE])))
     try:
-        key, at = split(payload, (), role)
+        key, _ = split(payload, (), role)
     except FramingError:
         return Frame("none")
-    return Frame("id" if isinstance(key, int) else "GUID", key, bytes(payload[at : at + _TAIL]))
+    return Frame("id" if isinstance(key, int) else "GUID", key)
 
 
 def _in_header(value: bytes) -> Frame:
     """Message indexes of Protobuf stand behind the name in a header, too."""
-    size = GUID_SIZE if value[:1] == b"\x01" else 5
+    size = GUID_SIZE if value[:1] == b"\x01" else ID_SIZE
     try:
         key, _ = split(value[:size], (), "value")
     except FramingError:
         return Frame("none")
-    tail = bytes(value[size : size + _TAIL])
-    return Frame("id in a header" if isinstance(key, int) else "GUID in a header", key, tail)
+    return Frame("id in a header" if isinstance(key, int) else "GUID in a header", key)

@@ -12,14 +12,13 @@ from typing import Final, Literal, TypeAlias
 from kgen_runtime.messages import Headers
 from kgen_runtime.serde import Role
 
-from .message_frames import Frame, Framing, frame_of
+from .message_frames import Framing, frame_of
 
 Place: TypeAlias = "tuple[Framing, int | uuid.UUID | None]"
 """A framing, and the schema that it names."""
 Look: TypeAlias = Literal["string", "JSON", "long", "int", "double", "bytes"]
 
 _LONG, _INT = 8, 4  # bytes
-_MOST_TAILS: Final = 200  # of one schema; each may be of another message of a Protobuf file
 _DOUBLES: Final = frozenset((0x3F, 0x40, 0x41, 0xBF, 0xC0, 0xC1))  # first bytes of 1e-5 to 1e9, about
 
 
@@ -48,13 +47,10 @@ class _Looks:
 
 @dataclass
 class PayloadCensus:
-    """The keys or the values of a topic. `counts` says how many are framed in which way, `tails` what follows
-    the name of a schema: Protobuf has the message there.
-    """
+    """The keys or the values of a topic. `counts` says how many are framed in which way."""
 
     role: Role
     counts: Counter[Place] = field(default_factory=Counter)
-    tails: dict[Place, Counter[bytes]] = field(default_factory=dict)
     _looks: dict[Place, _Looks] = field(default_factory=dict)
 
     def add(self, payloads: Iterable[bytes | None], headers: Iterable[Headers]) -> None:
@@ -63,14 +59,8 @@ class PayloadCensus:
             frame = frame_of(payload, each, self.role)
             place: Place = (frame.framing, frame.key)
             self.counts[place] += 1
-            self._note(place, frame, payload)
-
-    def _note(self, place: Place, frame: Frame, payload: bytes | None) -> None:
-        if payload is not None:
-            self._looks.setdefault(place, _Looks()).add(payload)
-        found = self.tails.setdefault(place, Counter())
-        if frame.tail in found or len(found) < _MOST_TAILS:
-            found[frame.tail] += 1
+            if payload is not None:
+                self._looks.setdefault(place, _Looks()).add(payload)
 
     def look(self, place: Place) -> Look:
         """What the payloads of a place look like, frame and all."""

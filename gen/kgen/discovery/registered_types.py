@@ -13,6 +13,7 @@ from kgen_runtime.errors import RegistryError, RegistryUnavailable
 from kgen_runtime.reporting.printable import printable
 from kgen_runtime.serde import Role
 from kgen_runtime.serde.registry.client import RegistryClient
+from kgen_runtime.serde.writer_kinds import title
 
 Strategy: TypeAlias = Literal["TopicName", "RecordName", "TopicRecordName", "other"]
 
@@ -23,12 +24,11 @@ _STRATEGIES: Final[tuple[Strategy, ...]] = ("TopicName", "TopicRecordName", "Rec
 
 @dataclass(frozen=True)
 class RegisteredType:
-    """A schema that messages name. `text` is the schema, `names` are the full names of its types as far as
-    they stand in it, `subjects` those that have it. `problem` says why nothing is known of it.
+    """A schema that messages name. `names` are the full names of its types as far as they stand in it,
+    `subjects` those that have it. `problem` says why nothing is known of it.
     """
 
     language: str = ""
-    text: str = ""
     names: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     problem: str = ""
@@ -81,7 +81,7 @@ class RegisteredTypes:
         if isinstance(key, uuid.UUID) and isinstance(answer.get("id"), int):
             key = answer["id"]
         subjects = self._subjects(key, answer, [f"{topic}-{role}", *names, *(f"{topic}-{n}" for n in names)])
-        return RegisteredType(language, text, names, tuple(subjects))
+        return RegisteredType(language, names, tuple(subjects))
 
     def _subjects(self, key: int | uuid.UUID, answer: dict[str, Any], likely: Sequence[str]) -> list[str]:
         """The subjects with a schema, by asking for them; where a registry cannot say, the likely ones."""
@@ -128,13 +128,12 @@ def full_names_of(language: str, text: str) -> list[str]:
     """The full names of the types that values of a schema's text have: a record's, those of the records of a
     union, a title in JSON Schema. Empty if it has none, or is not known to have one.
     """
+    if language == "JSON":
+        return [named] if (named := title(text)) else []
     try:
-        schema = json.loads(text) if language in ("AVRO", "JSON") else None
+        schema = json.loads(text) if language == "AVRO" else None
     except (ValueError, RecursionError):
         return []
-    if language == "JSON":
-        title = schema.get("title") if isinstance(schema, dict) else None
-        return [title] if isinstance(title, str) and title else []
     branches = schema if isinstance(schema, list) else [schema]
     return [name for branch in branches if (name := _avro_name(branch))]
 
