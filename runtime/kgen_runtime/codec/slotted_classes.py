@@ -47,6 +47,19 @@ def init_only(cls: type[Any]) -> list[dataclasses.Field[Any]]:
     return [every[name] for name in every if name in others and name in arguments]
 
 
+def lacking_methods(cls: type[Any]) -> list[str]:
+    """The methods without which no object of an abstract class can be made, sorted."""
+    made_by: object = cls.__new__
+    return sorted(cls.__abstractmethods__) if inspect.isabstract(cls) and made_by is object.__new__ else []
+
+
+def untaken_fields(cls: type[Any]) -> set[str]:
+    """The fields that the `__init__` which `dataclass()` made takes no value for."""
+    if not dataclasses.is_dataclass(cls) or not is_generated(cls.__init__):
+        return set()
+    return {member.name for member in dataclasses.fields(cls) if not member.init}
+
+
 def _is_slot(cls: type[Any], member: dataclasses.Field[Any]) -> bool:
     slot = getattr(cls, member.name, None)
     return member.init and isinstance(slot, types.MemberDescriptorType) and issubclass(cls, slot.__objclass__)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import SchemaError
-from ..slotted_classes import init_only, is_generated, is_plain, needs_value
+from ..slotted_classes import init_only, is_plain, lacking_methods, needs_value, untaken_fields
 from .schema.json_tree import JsonObject
 
 EXTRA = "extra"
@@ -78,13 +77,9 @@ def bind_made_object(schema: JsonObject, cls: type[Any]) -> ObjectBinding:
     `__init__` takes no value for one of the properties.
     """
     binding = bind_object(schema, cls)
-    made_by: object = cls.__new__
-    if inspect.isabstract(cls) and made_by is object.__new__:
-        _refuse(schema, cls, "is abstract: it lacks", sorted(cls.__abstractmethods__))
-    if dataclasses.is_dataclass(cls) and is_generated(cls.__init__):
-        unset = {member.name for member in dataclasses.fields(cls) if not member.init}
-        bound = zip(schema.fields, binding.attributes)
-        _refuse(schema, cls, "takes no value for", [field.name for field, name in bound if name in unset])
+    _refuse(schema, cls, "is abstract: it lacks", lacking_methods(cls))
+    untaken, bound = untaken_fields(cls), zip(schema.fields, binding.attributes)
+    _refuse(schema, cls, "takes no value for", [field.name for field, name in bound if name in untaken])
     return binding
 
 

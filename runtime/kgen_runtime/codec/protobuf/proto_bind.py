@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import SchemaError
-from ..slotted_classes import init_only, is_generated, is_plain, needs_value
+from ..slotted_classes import init_only, is_plain, lacking_methods, needs_value, untaken_fields
 from ..values import OpenEnum
 from .schema.proto_tree import ProtoEnum, ProtoMessage
 
@@ -76,12 +75,9 @@ def bind_made_message(
     `__init__` takes no value for one of the fields.
     """
     binding = bind_message(schema, cls, classes)
-    made_by: object = cls.__new__
-    if inspect.isabstract(cls) and made_by is object.__new__:
-        _refuse(schema, cls, "is abstract: it lacks", sorted(cls.__abstractmethods__))
-    if is_generated(cls.__init__):
-        unset = {member.name for member in dataclasses.fields(cls) if not member.init}
-        _refuse(schema, cls, "takes no value for", [name for name in binding.attributes if name in unset])
+    _refuse(schema, cls, "is abstract: it lacks", lacking_methods(cls))
+    untaken = untaken_fields(cls)
+    _refuse(schema, cls, "takes no value for", [name for name in binding.attributes if name in untaken])
     return binding
 
 
