@@ -11,24 +11,18 @@ from typing import Any
 from ..codec import make_writer
 from ..errors import SchemaError
 from .homes import Binding
-from .record_values import UNSET, put
+from .record_values import UNSET, put, set_method
 from .restoring import fill, member, new, new_of, restore
 
 
 def install(binding: Binding) -> None:
     """Make the class of the binding take part."""
     if issubclass(binding.cls, enum.Enum):
-        _set(binding.cls, "__reduce_ex__", _reduce_member(binding))
+        set_method(binding.cls, "__reduce_ex__", _reduce_member(binding))
         return
-    _set(binding.cls, "__reduce_ex__", _reduce_record(binding))
-    _set(binding.cls, "__setstate__", _set_state(binding))
-    _set(binding.cls, "__copy__", _copy)
-
-
-def _set(cls: type[Any], name: str, function: Callable[..., Any]) -> None:
-    function.__name__ = name
-    function.__qualname__ = f"{cls.__qualname__}.{name}"
-    setattr(cls, name, function)
+    set_method(binding.cls, "__reduce_ex__", _reduce_record(binding))
+    set_method(binding.cls, "__setstate__", _set_state(binding))
+    set_method(binding.cls, "__copy__", _copy)
 
 
 def _reduce_member(binding: Binding) -> Callable[..., Any]:

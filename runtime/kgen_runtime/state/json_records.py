@@ -16,7 +16,7 @@ from ..errors import RecoveryError, SchemaError
 from .json_homes import JSON_HOMES, JsonBinding, JsonMember
 from .loading import current_load
 from .marks import Mark
-from .record_values import blank, put
+from .record_values import blank, put, set_method
 
 _HINT: Final = (
     "Run it with the code that wrote it, or let the schema change so that it reads old messages (new "
@@ -53,16 +53,10 @@ def install_json(binding: JsonBinding) -> None:
     if not JSON_HOMES.add(binding):
         return
     if issubclass(binding.cls, enum.Enum):
-        _set(binding.cls, "__reduce_ex__", _reduce_member(binding))
+        set_method(binding.cls, "__reduce_ex__", _reduce_member(binding))
         return
-    _set(binding.cls, "__reduce_ex__", _reduce_object(binding))
-    _set(binding.cls, "__setstate__", _set_state(binding))
-
-
-def _set(cls: type[Any], name: str, function: Callable[..., Any]) -> None:
-    function.__name__ = name
-    function.__qualname__ = f"{cls.__qualname__}.{name}"
-    setattr(cls, name, function)
+    set_method(binding.cls, "__reduce_ex__", _reduce_object(binding))
+    set_method(binding.cls, "__setstate__", _set_state(binding))
 
 
 def _found(mark: str) -> JsonBinding | RecoveryError:

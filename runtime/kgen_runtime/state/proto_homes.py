@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from ..codec.protobuf.proto_bind import bind_message
+from ..codec.protobuf.proto_bind import MessageBinding, bind_message
 from ..codec.protobuf.schema.proto_tree import EnumRef, ProtoMap, ProtoMessage
 from ..errors import SchemaError
 from .class_homes import ClassHomes
@@ -50,8 +50,7 @@ class ProtoBinding:
     @cached_property
     def members(self) -> tuple[ProtoMember, ...]:
         """Its fields. Raises `SchemaError` if the class does not stand for a message of its schema."""
-        message = self._message()
-        bound = bind_message(message, self.cls, self.classes)
+        message, bound = self._bound
         return tuple(
             ProtoMember(
                 each.number,
@@ -74,7 +73,7 @@ class ProtoBinding:
     @cached_property
     def unknown_attribute(self) -> str | None:
         """The attribute of the bytes of unknown fields. Raises as `members`."""
-        bound = bind_message(self._message(), self.cls, self.classes)
+        _, bound = self._bound
         return bound.attributes[-1] if bound.keeps_unknown else None
 
     @cached_property
@@ -82,11 +81,12 @@ class ProtoBinding:
         """The fields of the class, by attribute: what an absent one is."""
         return {each.name: each for each in dataclasses.fields(self.cls)}
 
-    def _message(self) -> ProtoMessage:
+    @cached_property
+    def _bound(self) -> tuple[ProtoMessage, MessageBinding]:
         named = self.schemas.messages.names.get(self.name)
         if not isinstance(named, ProtoMessage):
             raise SchemaError(f"{self.name} is not a message of {self.schemas.subject}")
-        return named
+        return named, bind_message(named, self.cls, self.classes)
 
     def _enum(self, type_: object) -> type[Any] | None:
         used = type_.values if isinstance(type_, ProtoMap) else type_

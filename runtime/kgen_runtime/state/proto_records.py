@@ -17,7 +17,7 @@ from ..errors import RecoveryError, SchemaError
 from .loading import current_load
 from .marks import Mark
 from .proto_homes import PROTO_HOMES, ProtoBinding, ProtoMember
-from .record_values import blank, put
+from .record_values import blank, put, set_method
 
 _HINT: Final = (
     "Run it with the code that wrote it, or let the schema change so that it reads old messages, or begin "
@@ -52,14 +52,8 @@ def install_proto(binding: ProtoBinding) -> None:
         return
     if not PROTO_HOMES.add(binding):
         return
-    _set(binding.cls, "__reduce_ex__", _reduce_object(binding))
-    _set(binding.cls, "__setstate__", _set_state(binding))
-
-
-def _set(cls: type[Any], name: str, function: Callable[..., Any]) -> None:
-    function.__name__ = name
-    function.__qualname__ = f"{cls.__qualname__}.{name}"
-    setattr(cls, name, function)
+    set_method(binding.cls, "__reduce_ex__", _reduce_object(binding))
+    set_method(binding.cls, "__setstate__", _set_state(binding))
 
 
 def _unreadable(name: str, why: str) -> RecoveryError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 UNSET = ...
@@ -11,6 +12,13 @@ UNSET = ...
 def blank(cls: Any) -> Any:
     """An object whose attributes are not set."""
     return cls.__new__(cls)
+
+
+def set_method(cls: type[Any], name: str, function: Callable[..., Any]) -> None:
+    """Give a class a method."""
+    function.__name__ = name
+    function.__qualname__ = f"{cls.__qualname__}.{name}"
+    setattr(cls, name, function)
 
 
 def put(record: Any, more: Any) -> None:
