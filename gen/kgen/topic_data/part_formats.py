@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
@@ -307,6 +307,7 @@ class TypesFormat(PartFormat):
 
     def __init__(self, serde: TypesSerde[Any], store: SchemaStore, role: Role) -> None:
         self._routes = TypeRoutes(serde.serdes, store, role)
+        self._header = HEADERS[role]
         self._formats = [of_serde(each, store, role) for each in serde.serdes.values()]
         self._names = [quoted(name) for name in serde.serdes]
 
@@ -315,7 +316,7 @@ class TypesFormat(PartFormat):
         texts: list[str | None] = ["null" if payload is None else None for payload in payloads]
         ids: list[int | None] = [None] * len(payloads)
         errors: dict[int, KgenError] = {}
-        for choice, at in self._routes.split(payloads, headers, ids, errors):
+        for choice, at in self._split(payloads, headers, ids, errors):
             some, given = [payloads[i] for i in at], [headers[i] for i in at]
             found = self._formats[choice].texts(some, given)
             for i, text, id_ in zip(at, found.texts, found.ids):
@@ -332,13 +333,23 @@ class TypesFormat(PartFormat):
         """See the base."""
         return self._decoded(payloads, headers, "records")
 
+    def _split(
+        self,
+        payloads: Payloads,
+        headers: Sequence[Headers],
+        ids: list[int | None],
+        errors: dict[int, KgenError],
+    ) -> Iterator[tuple[int, list[int]]]:
+        self._routes.forget_old()
+        return self._routes.split(payloads, tagged(headers, self._header), ids, errors)
+
     def _decoded(
         self, payloads: Payloads, headers: Sequence[Headers], how: Literal["values", "records"]
     ) -> DecodedBatch:
         values: list[Any] = [None] * len(payloads)
         ids: list[int | None] = [None] * len(payloads)
         errors: dict[int, KgenError] = {}
-        for choice, at in self._routes.split(payloads, headers, ids, errors):
+        for choice, at in self._split(payloads, headers, ids, errors):
             some, given = [payloads[i] for i in at], [headers[i] for i in at]
             found = getattr(self._formats[choice], how)(some, given)
             for i, value, id_ in zip(at, found.values, found.schema_ids):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import uuid
 from typing import TypeAlias
 
-from ..errors import FramingError
+from ..errors import FramingError, KgenError
 from ..messages import Headers
 from .base import Role
 from .message_indexes import read_indexes
@@ -61,6 +61,13 @@ def split_message(payload: bytes, headers: Headers, role: Role) -> tuple[SchemaK
     if end < len(prefix):
         raise FramingError(f"header {HEADERS[role]} goes on after the message indexes, at byte {end}")
     return key, indexes, 0
+
+
+def hinted(error: KgenError, language: str, hint: str) -> KgenError:
+    """An error of framing, with `hint` in place of its own if that takes the payload for bare `language`."""
+    if error.hint is None or language not in error.hint:
+        return error
+    return FramingError(error.what, where=error.where, hint=hint)
 
 
 def _prefix_size(key: SchemaKey) -> int:

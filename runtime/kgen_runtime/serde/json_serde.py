@@ -9,14 +9,14 @@ from ..codec import Reader, ValueWriter, make_json_reader, make_json_writer
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..codec.json.schema.json_tree import takes_null
 from ..codec.ranges import OutOfRangeChoice, keeps_raw
-from ..errors import ConfigError, EncodeError, FramingError, KgenError, SchemaError, ValidationError
+from ..errors import ConfigError, EncodeError, KgenError, SchemaError, ValidationError
 from ..messages import Headers
 from ..state.registration import register
 from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .encoded_null import Null, check_null, without_null
 from .framed_encoder import BareEncoder, FramedEncoder
 from .frames import by_schema, only_id, tagged
-from .framing import HEADERS, ID_SIZE, SchemaKey
+from .framing import HEADERS, ID_SIZE, SchemaKey, hinted
 from .json_validation import JsonValidator, json_validator, require_validation
 from .schema_store import SchemaStore
 from .schemas import Schemas, WriterSchema
@@ -125,7 +125,9 @@ class _JsonDecoder(Generic[T]):
             return DecodedBatch(values, [id_] * len(payloads), errors)
         failed: dict[int, KgenError] = {}
         groups = list(by_schema(payloads, carried, self._role, failed))
-        return self._decode_groups(payloads, groups, {i: _hinted(error) for i, error in failed.items()})
+        return self._decode_groups(
+            payloads, groups, {i: hinted(error, "JSON", _LOOKS_LIKE_JSON) for i, error in failed.items()}
+        )
 
     def _decode_groups(
         self,
@@ -206,10 +208,3 @@ class _ValidatedWriter:
     def pack(self, value: Any) -> bytes | None:
         """See `ValueWriter.pack`."""
         return self._writer.pack(value)
-
-
-def _hinted(error: KgenError) -> KgenError:
-    """An error of framing, with a hint at what this serde can do about it."""
-    if error.hint is None or "JSON" not in error.hint:
-        return error
-    return FramingError(error.what, where=error.where, hint=_LOOKS_LIKE_JSON)

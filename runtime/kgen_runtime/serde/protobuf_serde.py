@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar, get_args
 
@@ -15,7 +14,7 @@ from ..state.registration import register
 from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .framed_encoder import BareEncoder, FramedEncoder
 from .frames import by_message, only_message, tagged
-from .framing import HEADERS, SchemaKey
+from .framing import HEADERS, SchemaKey, hinted
 from .json_serde import Framing
 from .message_indexes import written_indexes
 from .message_scopes import Indexes, MessageOrder
@@ -182,7 +181,7 @@ class _ProtobufDecoder(Generic[T]):
         ids: list[int | None] = [None] * len(payloads)
         failed: dict[int, KgenError] = {}
         groups = list(by_message(payloads, carried, self._role, failed))
-        errors = {i: _hinted(error) for i, error in failed.items()}
+        errors = {i: hinted(error, "Protobuf", _LOOKS_LIKE_PROTOBUF) for i, error in failed.items()}
         for (key, indexes, offset), where in groups:
             error, id_ = self._problem(key, indexes)
             for i in where:
@@ -219,10 +218,3 @@ def unexpected(name: str, read_as: str) -> UnexpectedTypeError:
     """The error of a message of another type."""
     hint = f'If it belongs in the topic: value = [..., "{name}"] under the topic in kgen.toml.'
     return UnexpectedTypeError(f"a message of type {name}: {read_as}", hint=hint)
-
-
-def _hinted(error: KgenError) -> KgenError:
-    """An error of framing, with a hint at what this serde can do about it."""
-    if error.hint is None or "Protobuf" not in error.hint:
-        return copy.copy(error)
-    return FramingError(error.what, where=error.where, hint=_LOOKS_LIKE_PROTOBUF)

@@ -12,14 +12,15 @@ from ..errors import FramingError, KgenError, ResolutionError, RulesError, Unexp
 from ..messages import Headers
 from .avro_serde import AvroSerde
 from .base import Role
-from .frames import by_schema, only_id, tagged
-from .framing import HEADERS, SchemaKey, split_message
+from .frames import by_schema, only_id
+from .framing import SchemaKey, split_message
 from .json_serde import JsonSerde
 from .message_indexes import USUAL_SIZE, read_indexes
 from .message_scopes import Indexes
 from .protobuf_serde import ProtobufSerde, unexpected, unnamed
 from .schema_store import SchemaStore, Written
 from .schemas import Schemas, WriterSchema
+from .writer_cache import UntilRecheck
 from .writer_kinds import AVRO, MESSAGES, TITLE, WriterKind, title
 
 S = TypeVar("S")
@@ -32,7 +33,7 @@ _MAX_ROUTES: Final = 1_000
 _BATCHES: Final = batch_functions()
 _GROUPS: Final = _BATCHES.groups
 _PICKED: Final = _BATCHES.picked
-_LANGUAGES: Final = {"AVRO": "Avro", "JSON": "JSON Schema", "PROTOBUF": "Protobuf"}
+_LANGUAGES: Final[Mapping[str, str]] = {kind.language: kind.shown for kind in (AVRO, TITLE, MESSAGES)}
 
 
 class Route(Protocol):
@@ -121,41 +122,39 @@ class MessageRoute:
         return start[:1] == b"\0" or (len(start) == USUAL_SIZE and start[0] == 2 and start[1] < 0x80)
 
 
-class TypeRoutes:
+class TypeRoutes(UntilRecheck[Route]):
     """Finds the route of a schema by its id or GUID; each is remembered until the store's answer is old."""
 
     def __init__(self, serdes: Mapping[str, TypedSerde], store: SchemaStore, role: Role) -> None:
+        super().__init__(store)
         self._serdes = list(serdes.values())
-        self._store = store
         self._role = role
         self._read_as = f"the {role} is read as {', '.join(serdes)}"
         self._names = {name: i for i, name in enumerate(serdes)}
         for i, serde in enumerate(self._serdes):
             for name in _other_names(serde):
                 self._names.setdefault(name, i)
-        self._routes: dict[SchemaKey, Route] = {}
-        self._recheck_at: float | None = None
 
-    def only(self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None) -> int | None:
-        """The one serde that reads all of `payloads`, if one schema id says that. Raises as `find`."""
-        self._forget_old()
-        id_ = None if tagged(headers, HEADERS[self._role]) else only_id(payloads)
+    def only(self, payloads: Sequence[bytes | None], carried: Mapping[int, Headers]) -> int | None:
+        """The one serde that reads all of `payloads`, if one schema id says that. `carried`: as in
+        `by_schema`. Raises as `find`.
+        """
+        id_ = None if carried else only_id(payloads)
         choice = None if id_ is None else self.find(id_).only
         return choice if isinstance(choice, int) else None
 
     def split(
         self,
         payloads: Sequence[bytes | None],
-        headers: Sequence[Headers] | None,
+        carried: Mapping[int, Headers],
         ids: list[int | None],
         errors: dict[int, KgenError],
     ) -> Iterator[tuple[int, list[int]]]:
         """The place of a serde, and the indices of the payloads that it reads, none of which is None.
 
-        Of the others the error goes to `errors` and the schema's id to `ids`. Raises as `find`.
+        Of the others the error goes to `errors` and the schema's id to `ids`. `carried`: as in `by_schema`.
+        Raises as `find`.
         """
-        self._forget_old()
-        carried = tagged(headers, HEADERS[self._role])
         for (key, offset), where in by_schema(payloads, carried, self._role, errors, indexed=True):
             route = self.find(key)
             for choice, at in _split(route, payloads, carried, offset, where):
@@ -166,15 +165,9 @@ class TypeRoutes:
                 for i in at:
                     ids[i] = route.id
 
-    def _forget_old(self) -> None:
-        """Forget all, if it is time to ask again."""
-        if self._recheck_at is not None and self._store.clock() >= self._recheck_at:
-            self._routes.clear()
-            self._recheck_at = None
-
     def find(self, key: SchemaKey) -> Route:
         """The route of a schema. Raises `RegistryUnavailable`."""
-        found = self._routes.get(key)
+        found = self.known(key)
         if found is not None:
             return found
         try:
@@ -182,10 +175,7 @@ class TypeRoutes:
         except (UnknownSchema, ResolutionError, RulesError) as error:
             # Not kept here: the store remembers, and forgets in time.
             return OneRoute(copy.copy(error), key if isinstance(key, int) else None)
-        if len(self._routes) >= _MAX_ROUTES:
-            self._routes.clear()
-        self._routes[key] = route
-        return route
+        return self.keep(key, route)
 
     def _route(self, key: SchemaKey) -> Route:
         owner, version = self._owner(key)
@@ -236,8 +226,7 @@ class TypeRoutes:
 
     def _written(self, key: SchemaKey, owner: int, kind: WriterKind[S]) -> Written[S]:
         written = self._store.written(self._schemas(owner), key, kind)
-        if written.until is not None:
-            self._recheck_at = min(written.until, self._recheck_at or written.until)
+        self.note(written.until)
         return written
 
     def _named(self, name: str, known: int | None) -> Choice:

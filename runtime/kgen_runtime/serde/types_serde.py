@@ -13,6 +13,8 @@ from ..errors import ConfigError, EncodeError, KgenError
 from ..messages import Headers
 from .avro_serde import AvroSerde
 from .base import DecodedBatch, Decoder, Encoder, Role, Serde
+from .frames import tagged
+from .framing import HEADERS
 from .json_serde import JsonSerde
 from .protobuf_serde import ProtobufSerde
 from .pydantic_serde import PydanticSerde
@@ -97,19 +99,22 @@ def _root_classes(serde: TypedSerde) -> Iterable[type[Any]]:
 class _TypesDecoder(Generic[T]):
     def __init__(self, serdes: Mapping[str, TypedSerde], store: SchemaStore, role: Role) -> None:
         self._routes = TypeRoutes(serdes, store, role)
+        self._header = HEADERS[role]
         self._decoders: list[Decoder[Any]] = [serde.decoder(store, role) for serde in serdes.values()]
 
     def decode_many(
         self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
     ) -> DecodedBatch:
         """See `Decoder.decode_many`."""
-        only = self._routes.only(payloads, headers)
+        self._routes.forget_old()
+        carried = tagged(headers, self._header)
+        only = self._routes.only(payloads, carried)
         if only is not None:
             return self._decoders[only].decode_many(payloads)
         values: list[Any] = [None] * len(payloads)
         ids: list[int | None] = [None] * len(payloads)
         errors: dict[int, KgenError] = {}
-        for choice, at in self._routes.split(payloads, headers, ids, errors):
+        for choice, at in self._routes.split(payloads, carried, ids, errors):
             given = None if headers is None else _PICKED(headers, at)
             decoded = self._decoders[choice].decode_many(_PICKED(payloads, at), given)
             _SPREAD(decoded.values, at, values)

@@ -18,19 +18,12 @@ M = TypeVar("M")
 _MAX_MADE: Final = 1_000
 
 
-class WriterCache(Generic[S, M]):
-    """What was made for each schema that wrote a message of a subject, until the store's answers are to be
-    asked for again. `make` may raise `ResolutionError`, which is remembered too.
-    """
+class UntilRecheck(Generic[M]):
+    """What was made for schemas by id or GUID, until an answer of the store is to be asked for again."""
 
-    def __init__(
-        self, schemas: Schemas, store: SchemaStore, kind: WriterKind[S], make: Callable[[Written[S]], M]
-    ) -> None:
-        self._schemas = schemas
-        self._kind = kind
+    def __init__(self, store: SchemaStore) -> None:
         self._store = store
-        self._make = make
-        self._made: dict[SchemaKey, tuple[M | KgenError, int | None]] = {}
+        self._made: dict[SchemaKey, M] = {}
         self._recheck_at: float | None = None
 
     def forget_old(self) -> None:
@@ -39,9 +32,39 @@ class WriterCache(Generic[S, M]):
             self._made.clear()
             self._recheck_at = None
 
+    def known(self, key: SchemaKey) -> M | None:
+        """What was made for a schema, if that is remembered."""
+        return self._made.get(key)
+
+    def keep(self, key: SchemaKey, made: M) -> M:
+        """Remember it."""
+        if len(self._made) >= _MAX_MADE:
+            self._made.clear()
+        self._made[key] = made
+        return made
+
+    def note(self, until: float | None) -> None:
+        """Something was made of an answer that holds `until` then."""
+        if until is not None:
+            self._recheck_at = min(until, self._recheck_at or until)
+
+
+class WriterCache(UntilRecheck["tuple[M | KgenError, int | None]"], Generic[S, M]):
+    """What was made for each schema that wrote a message of a subject, until the store's answers are to be
+    asked for again. `make` may raise `ResolutionError`, which is remembered too.
+    """
+
+    def __init__(
+        self, schemas: Schemas, store: SchemaStore, kind: WriterKind[S], make: Callable[[Written[S]], M]
+    ) -> None:
+        super().__init__(store)
+        self._schemas = schemas
+        self._kind = kind
+        self._make = make
+
     def find(self, key: SchemaKey) -> tuple[M | KgenError, int | None]:
         """What was made for a schema, or its error, and its id. Raises `RegistryUnavailable`."""
-        found = self._made.get(key)
+        found = self.known(key)
         return found if found is not None else self._find(key)
 
     def _find(self, key: SchemaKey) -> tuple[M | KgenError, int | None]:
@@ -51,11 +74,8 @@ class WriterCache(Generic[S, M]):
             # Not kept here: the store remembers, and forgets in time. A copy has no traceback that holds the
             # batch.
             return copy.copy(error), key if isinstance(key, int) else None
-        if len(self._made) >= _MAX_MADE:
-            self._made.clear()
-        found = self._made[key] = (self._resolve(written, key), written.id)
-        if written.until is not None:
-            self._recheck_at = min(written.until, self._recheck_at or written.until)
+        found = self.keep(key, (self._resolve(written, key), written.id))
+        self.note(written.until)
         return found
 
     def _resolve(self, written: Written[S], key: SchemaKey) -> M | KgenError:
