@@ -54,7 +54,10 @@ def value_columns(
     if isinstance(serde, JsonSerde):
         return _OfJson(serde, store, role, fields)
     if isinstance(serde, ProtobufSerde):
-        return _OfProtobuf(serde, store, role, fields)
+        # By way of dicts, whatever the classes of the topic are.
+        plain: ProtobufSerde[Any] = ProtobufSerde(serde.schemas, serde.message, {}, framing=serde.framing)
+        column = proto_column(serde.schemas.messages, serde.message, fields)
+        return _OfPlain(plain, store, role, column.type, column.made, names=_field_names(column.type))
     kind = _plain_type(serde)
     if kind is None:
         return _OfPlain(serde, store, role, arrow_type(Layout("json")), _json_text(serde))
@@ -81,6 +84,13 @@ def _plain_type(serde: Serde[Any]) -> pa.DataType | None:
     return next((made for known, made in types.items() if isinstance(serde, known)), None)
 
 
+def _field_names(kind: pa.DataType) -> list[str] | None:
+    """Of a struct; None of another type."""
+    import pyarrow as pa
+
+    return [field.name for field in kind] if pa.types.is_struct(kind) else None
+
+
 class _OfAvro:
     """What Avro's bytes become without an object each."""
 
@@ -105,12 +115,11 @@ class _OfJson:
         )
         self._decoder = plain.decoder(store, role)
         self._model = serde.decoder(store, role) if isinstance(serde, PydanticSerde) else None
-        import pyarrow as pa
 
         column = json_column(serde.schemas.latest.parse_json(), fields)
         self.type = column.type
         self._made = column.made
-        self.names = [field.name for field in column.type] if pa.types.is_struct(column.type) else None
+        self.names = _field_names(column.type)
         self._values: list[Any] = []
 
     def append(
@@ -137,42 +146,8 @@ class _OfJson:
         return pa.array(values, self.type)
 
 
-class _OfProtobuf:
-    """What Protobuf becomes by way of dicts, whatever the classes of the topic are."""
-
-    def __init__(
-        self, serde: ProtobufSerde[Any], store: SchemaStore, role: Role, fields: Sequence[str] | None
-    ) -> None:
-        plain: ProtobufSerde[Any] = ProtobufSerde(serde.schemas, serde.message, {}, framing=serde.framing)
-        self._decoder = plain.decoder(store, role)
-        import pyarrow as pa
-
-        column = proto_column(serde.schemas.messages, serde.message, fields)
-        self.type = column.type
-        self._made = column.made
-        self.names = [field.name for field in column.type] if pa.types.is_struct(column.type) else None
-        self._values: list[Any] = []
-
-    def append(
-        self, payloads: list[bytes | None], headers: Sequence[Headers], begin: int, end: int, room: int
-    ) -> tuple[int, int, dict[int, KgenError]]:
-        part = payloads[begin:end]
-        values, _, errors = self._decoder.decode_many(part, headers[begin:end])
-        self._values += [self._made(value) for at, value in enumerate(values) if at not in errors]
-        used = sum(len(payload) for payload in part if payload is not None)
-        return end, used, {begin + at: error for at, error in errors.items()}
-
-    def take(self) -> pa.Array:
-        import pyarrow as pa
-
-        values, self._values = self._values, []
-        return pa.array(values, self.type)
-
-
 class _OfPlain:
-    """What a serde makes objects of: numbers and texts as they are, all else as JSON text."""
-
-    names = None
+    """What a serde makes objects of: numbers and texts as they are, all else as `made` has it."""
 
     def __init__(
         self,
@@ -181,7 +156,10 @@ class _OfPlain:
         role: Role,
         kind: pa.DataType,
         made: Callable[[Any], Any] | None = None,
+        *,
+        names: list[str] | None = None,
     ) -> None:
+        self.names = names
         self._made = made
         self._decoder = serde.decoder(store, role)
         self._values: list[Any] = []

@@ -19,6 +19,7 @@ from .schema.proto_tree import (
     DATE,
     DECIMAL,
     DURATION,
+    KINDS,
     LIST_VALUE,
     STRUCT,
     TIMESTAMP,
@@ -205,21 +206,7 @@ def _price(rng: random.Random, name: str) -> Decimal:
 
 
 _SCALARS: Final[Mapping[str, Callable[[random.Random, str], Any]]] = {
-    **dict.fromkeys(
-        (
-            "int32",
-            "int64",
-            "uint32",
-            "uint64",
-            "sint32",
-            "sint64",
-            "fixed32",
-            "fixed64",
-            "sfixed32",
-            "sfixed64",
-        ),
-        _whole,
-    ),
+    **dict.fromkeys(KINDS, _whole),  # but for these:
     "double": lambda rng, name: rng.randrange(100_000) / 100,
     "float": lambda rng, name: rng.randrange(4_000) / 4,  # holds exactly in 32 bits
     "bool": lambda rng, name: rng.random() < 0.5,

@@ -9,27 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..foreign import own_bool, own_number
-from ..limits import MAX_DEPTH
 from ..ranges import type_title
 from .proto_cursor import DELIMITED, FIXED32, FIXED64, VARINT
 from .proto_leaves import FIXED_FORMS
-from .writer import RefusedValueError
+from .writer import Out, RefusedValueError
 
 _NUMBER_64: Final = (1 << 64) - 1
 
 
-class ProtoOut:
+class ProtoOut(Out):
     """The bytes so far, and how much deeper it may go."""
-
-    def __init__(self, prefix: bytes) -> None:
-        self.data = bytearray(prefix)
-        self.depth = MAX_DEPTH
-
-    def enter(self) -> None:
-        """Go one message deeper."""
-        if self.depth <= 0:
-            raise RefusedValueError(f"the value is nested more than {MAX_DEPTH} deep, or holds itself")
-        self.depth -= 1
 
     def varint(self, number: int) -> None:
         """Add a number of 64 bits; a negative one in two's complement."""
