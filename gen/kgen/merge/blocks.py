@@ -16,7 +16,7 @@ from . import lines
 from .edits import Edits, reindent
 from .inner import Inner, UnmergeableError
 from .match import REWRITTEN, Matches, likeness, match, match_named
-from .match_cases import branches_of, has_branches, merged_branches
+from .match_cases import branches_of, merged_branches, stays_own
 from .name_use import bound_by, loaded_by
 from .parsed_source import ParsedSource, indent_of, split_lines
 from .units import BODIES, DEFS, LEAVES, Block, Unit, body_block, header_end, nested_units
@@ -64,7 +64,7 @@ class Blocks:
 
     def _statement(self, b: Unit, o: Unit, t: Unit) -> None:
         inner = body_block(b), body_block(o), body_block(t)
-        if has_branches(b) != has_branches(t) and not _same_body(b, o):
+        if stays_own(b, o, t):
             self._own_body(b, o, t)
         elif inner[0] and inner[1] and inner[2]:
             self._head(b, o, t, [header_end(u.source, u.node) + 1 for u in (b, o, t)])
@@ -289,17 +289,6 @@ def _dump(part: object) -> str:
     if isinstance(part, list):
         return "[" + ",".join(map(_dump, part)) + "]"
     return ast.dump(part) if isinstance(part, ast.AST) else repr(part)
-
-
-def _same_body(b: Unit, o: Unit) -> bool:
-    """Whether the user left the body of a function as it was, its docstring and layout aside."""
-    blocks = body_block(b), body_block(o)
-    if not blocks[0] or not blocks[1]:
-        return False
-    mine, old = (
-        [u.whole_meaning for u in it.units if ("doc",) not in u.keys] for it in (blocks[1], blocks[0])
-    )
-    return mine == old
 
 
 def _comments(edits: Edits, b: _Region, o: _Region, t: _Region) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .units import FUNCTIONS, Block, Unit, case_block, case_end
+from .units import FUNCTIONS, Block, Unit, body_block, case_block, case_end
 
 Trio: TypeAlias = "tuple[MatchCase, MatchCase, MatchCase]"
 
@@ -82,6 +82,19 @@ def branches_of(unit: Unit) -> tuple[MatchCase, ...]:
 def has_branches(unit: Unit) -> bool:
     """Whether it is a function with a `match` of its own."""
     return isinstance(unit.node, FUNCTIONS) and any(isinstance(it, ast.Match) for it in unit.node.body)
+
+
+def stays_own(b: Unit, o: Unit, t: Unit) -> bool:
+    """Whether the body that the user has stays as it is: the values of the function became of several types,
+    or of one again, and the user changed more in it than its docstring and layout.
+    """
+    if has_branches(b) == has_branches(t):
+        return False
+    blocks = [body_block(b), body_block(o)]
+    old, mine = (
+        [u.whole_meaning for u in it.units if ("doc",) not in u.keys] if it else None for it in blocks
+    )
+    return old is None or mine != old
 
 
 def merged_branches(b: Unit, o: Unit, t: Unit, *, recreate: bool) -> MergedCases | None:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from .hints import quoted_names
 from .match import Matches, match
+from .match_cases import stays_own
 from .parsed_source import ParsedSource
 from .units import DEFS, Block, Unit, body_block, module_block
 
@@ -100,7 +101,7 @@ def keep(
         if (
             own
             and new
-            and before.meaning != own.meaning
+            and (before.meaning != own.meaning or stays_own(unit, own, new))
             and isinstance(unit.node, DEFS)
             and isinstance(new.node, DEFS)
         ):
