@@ -258,11 +258,13 @@ def _presence(item: pb.FieldDescriptorProto, type_: ProtoType, features: pb.Feat
 
 
 def _metadata(options: Message) -> tuple[str, tuple[str, ...]]:
-    """Doc and tags of `confluent/meta.proto`. Here its extensions are unknown fields."""
+    """Doc and tags of `confluent/meta.proto`, by its numbers: whether a process knows its extensions depends
+    on what else was imported.
+    """
     doc, tags = "", []
-    for extension in _unknown(options):
+    for extension in _unknown(options.SerializeToString()):
         if extension.field_number == _META and isinstance(extension.data, bytes):
-            for part in _unknown(empty_pb2.Empty.FromString(extension.data)):
+            for part in _unknown(extension.data):
                 if isinstance(part.data, bytes) and part.field_number == _META_DOC:
                     doc = part.data.decode("utf-8", "replace")
                 elif isinstance(part.data, bytes) and part.field_number == _META_TAGS:
@@ -270,8 +272,8 @@ def _metadata(options: Message) -> tuple[str, tuple[str, ...]]:
     return doc, tuple(tags)
 
 
-def _unknown(message: Message) -> Any:
-    return UnknownFieldSet(message)
+def _unknown(message: bytes) -> Any:
+    return UnknownFieldSet(empty_pb2.Empty.FromString(message))
 
 
 def _comment(text: str) -> str:

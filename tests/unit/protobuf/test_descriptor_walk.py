@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 pytest.importorskip("grpc_tools", reason="needs the extra `protobuf`")
@@ -183,7 +185,10 @@ def test_only_what_the_file_uses_of_others_is_there() -> None:
     assert found.nested["Used.Inner"] == ("Used", "Inner")
 
 
-def test_docs_tags_and_what_is_deprecated() -> None:
+@pytest.mark.parametrize("known", [False, True])
+def test_docs_tags_and_what_is_deprecated(known: bool) -> None:
+    if known:  # the extensions are no unknown fields in this process from here on
+        importlib.import_module("confluent_kafka.schema_registry.confluent.meta_pb2")
     text = """
         syntax = "proto3";
         package shop;
