@@ -256,9 +256,36 @@ def test_parquet_has_typed_columns(payments: Payments, capsys: Capture, tmp_path
     assert table.column("id").to_pylist() == [1, 2, None]
     assert table.column("_key").to_pylist() == ["a", "b", "c"]
     assert table.column("_tombstone").to_pylist() == [False, False, True]
-    assert "1 message could not be read and have no row; the first at 0:3" in err
-    _, err = run(capsys, "cat", payments.topic, "-o", "p.parquet", "--where", "True", code=2)
+    assert "1 message without a row, since unreadable; the first at 0:3" in err
+    _, err = run(capsys, "cat", payments.topic, "-o", "p.parquet", "--as-written", code=2)
     assert "do not go with Parquet" in err
+
+
+def test_parquet_has_the_messages_that_fit(payments: Payments, capsys: Capture, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    payments.project(tmp_path, capsys)
+    every = [(b"k%d" % n, payments.framed({**LESS, "id": n})) for n in range(2_500)]
+    payments.write((b"none", None), (b"cut", b"?"), *every)
+    where = "value is not None and value.id % 1000 == 7"
+    _, err = run(capsys, "cat", payments.topic, "-o", "some.parquet", "--where", where, code=1)
+    some = parquet.read_table("some.parquet")
+    assert some.column("id").to_pylist() == [7, 1007, 2007]
+    assert some.column("_key").to_pylist() == ["k7", "k1007", "k2007"]
+    assert "3 rows of 2,502 messages read" in err
+    assert "1 message without a row, since unreadable; the first at 0:1" in err
+    run(capsys, "cat", payments.topic, "-o", "all.parquet", code=1)
+    assert parquet.read_schema("all.parquet") == some.schema
+    _, err = run(
+        capsys, "cat", payments.topic, "-o", "two.parquet", "--where", "value.id > 9", "-n", "2", code=1
+    )
+    assert parquet.read_table("two.parquet").column("id").to_pylist() == [10, 11]
+    assert "--where raised on 1 message, left out; the first: AttributeError" in err
+    run(capsys, "cat", payments.topic, "-o", "none.parquet", "--where", "key == 'x'", code=1)
+    none = parquet.read_table("none.parquet")
+    assert (none.num_rows, none.schema) == (0, some.schema)
+    _, err = run(capsys, "cat", payments.topic, "-o", "x.parquet", "--where", "1 +", code=2)
+    assert err.startswith("error: not an expression")
+    assert not (tmp_path / "x.parquet").exists()
 
 
 def process(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:

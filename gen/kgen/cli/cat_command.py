@@ -17,6 +17,7 @@ from ..actions.cat import CatOrder, opened_messages
 from ..actions.parquet_file import ParquetTotals, write_parquet
 from ..errors import ConfigError
 from ..listing import counted
+from ..topic_data.message_filter import MessageFilter
 from ..topic_data.message_views import MessageViews
 from . import dlq_options, shared_options
 from .console import Console
@@ -115,8 +116,13 @@ def command(
         if chosen == "parquet" and output is not None:
             written = ParquetTotals()
             with _replaced(output) as aside:
-                write_parquet(kafka, order, workspace.root, aside, written)
-            _report_parquet(written, console, output)
+
+                def progress(done: int, of: int) -> None:
+                    console.progress(min(done, of), of, "messages")
+
+                write_parquet(kafka, order, workspace.root, aside, written, progress)
+            if _report_parquet(written, console, output):
+                raise typer.Exit(FOUND)
             return
         views, found = stack.enter_context(opened_messages(kafka, order, workspace.root))
         try:
@@ -210,15 +216,18 @@ def _file_errors(output: Path) -> Iterator[None]:
         ) from error
 
 
-def _report_parquet(written: ParquetTotals, console: Console, output: Path) -> None:
-    console.say(f"{counted(written.rows, 'row')} in {output}")
+def _report_parquet(written: ParquetTotals, console: Console, output: Path) -> bool:
+    """Say what was written; whether something was wrong with some of it."""
+    of = f" of {counted(written.read, 'message')} read" if written.fits is not None else ""
+    console.say(f"{counted(written.rows, 'row')}{of} in {output}")
     if written.first is not None:
         first = written.first
+        name = first.error_class.rpartition(".")[2]
         console.say(
-            f"{counted(written.bad, 'message')} could not be read and have no row; the first at "
-            f"{first.original.partition}:{first.original.offset}: {first.error_class}: {first.message}"
+            f"{counted(written.bad, 'message')} without a row, since unreadable; the first at "
+            f"{first.original.partition}:{first.original.offset}: {name}: {first.message}"
         )
-        raise typer.Exit(FOUND)
+    return _report_raised(written.fits, console) or bool(written.bad)
 
 
 def _colored(line: str, console: Console) -> str:
@@ -241,8 +250,14 @@ def _report(views: MessageViews, console: Console, chosen: Format, topic: str) -
         )
         if bad.error.hint:
             console.say(f"  hint: {bad.error.hint}")
-    if fits is not None and fits.raised:
-        console.say(f"--where raised on {counted(fits.raised, 'message')}, left out; the first: {fits.first}")
-        console.say(f"  at {fits.where}")
-        console.say(f"  hint: {fits.hint}")
-    return bool(totals.bad or (fits is not None and fits.raised))
+    return _report_raised(fits, console) or bool(totals.bad)
+
+
+def _report_raised(fits: MessageFilter | None, console: Console) -> bool:
+    """Say on how many messages `--where` raised, and on which first; whether it did."""
+    if fits is None or not fits.raised:
+        return False
+    console.say(f"--where raised on {counted(fits.raised, 'message')}, left out; the first: {fits.first}")
+    console.say(f"  at {fits.where}")
+    console.say(f"  hint: {fits.hint}")
+    return True

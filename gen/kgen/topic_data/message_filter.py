@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import CodeType
 from typing import Any, Final
 
+from kgen_runtime.errors import KgenError
 from kgen_runtime.messages import Headers
 from kgen_runtime.reporting.printable import printable
 
@@ -47,12 +48,17 @@ class MessageFilter:
             # It comes from the command line of the user who runs this process, as all that a shell runs does.
             return bool(eval(self._code, names))  # noqa: S307
         except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-            self.raised += 1
-            if not self.first:
-                self.first = printable(f"{type(error).__name__}: {error}")
-                self.where = f"partition {partition}, offset {offset}"
-                self._hint = _hint(error, value)
+            self.note_raised(error, f"partition {partition}, offset {offset}", value)
             return False
+
+    def note_raised(self, error: Exception, where: str, value: Any = None) -> None:
+        """Count a message on which it raised, or would have."""
+        self.raised += 1
+        if not self.first:
+            what = error.what if isinstance(error, KgenError) else str(error)
+            self.first = printable(f"{type(error).__name__}: {what}")
+            self.where = where
+            self._hint = _hint(error, value)
 
     @property
     def hint(self) -> str:

@@ -17,6 +17,7 @@ from kgen_runtime.standalone.topic_rows import TopicRows
 
 from .message_filter import MessageFilter
 from .part_formats import PartFormat, PartTexts, quoted
+from .row_filter import RowFilter
 
 MOST_BYTES: Final = 65_536
 """Of a key or a value that cannot be read, in its line."""
@@ -122,26 +123,7 @@ class MessageViews:
         left = None if self.limit is None else self.limit - self.totals.shown
         if self.fits is None:
             return None if left is None or left >= len(rows) else range(left)
-        keys = self.key.values(rows.keys, rows.headers)
-        values = self.value.values(rows.values, rows.headers)
-        chosen: list[int] = []
-        for index in range(len(rows)):
-            if left is not None and len(chosen) >= left:
-                break
-            if index in bad or self._fits(rows, keys, values, index):
-                chosen.append(index)
-        return chosen
-
-    def _fits(self, rows: Columns, keys: DecodedBatch, values: DecodedBatch, index: int) -> bool:
-        assert self.fits is not None
-        return self.fits.fits(
-            keys.values[index],
-            values.values[index],
-            _partition(rows),
-            rows.offsets[index] or 0,
-            rows.timestamps[index],
-            rows.headers[index],
-        )
+        return RowFilter(self.fits, self.key, self.value).chosen(rows, bad, left)
 
     def _count(self, rows: Columns, several: Sequence[int], bad: Mapping[int, Bad]) -> None:
         self.totals.shown += len(several)

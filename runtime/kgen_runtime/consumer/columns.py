@@ -65,6 +65,20 @@ class Columns:
                 made.unreadable[at - begin] = each
         return made
 
+    def at(self, indices: Sequence[int]) -> Columns:
+        """Those of the messages, which are all of one partition, by rising index."""
+        return Columns(
+            [self.keys[i] for i in indices],
+            [self.values[i] for i in indices],
+            [self.headers[i] for i in indices],
+            [self.timestamps[i] for i in indices],
+            [self.offsets[i] for i in indices],
+            self.topics,
+            self.partitions,
+            [self.origins[i] for i in indices],
+            {to: self.unreadable[i] for to, i in enumerate(indices) if i in self.unreadable},
+        )
+
 
 def from_consumed(messages: list[Any], topic: str, partition: int) -> Columns:
     """Columns of what `Consumer.consume` gave for one partition, none of it a second time (see

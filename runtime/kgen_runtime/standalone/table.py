@@ -101,7 +101,9 @@ class RecordBatches:
     `schema` is known before the first message. `stop=None` follows the topic: then a batch is given when it
     is full (`rows`, or `size` bytes, about), however long that takes. To be iterated once, by one thread;
     leaving the `with` closes the consumer. Arguments and errors as of `rt.read_table`, which is named in
-    them unless `function` is another. When an error is raised, rows that were not given yet are lost.
+    them unless `function` is another. `keep` gets the raw messages, some of one partition at a time, and
+    gives those that are to have a row; `limit` counts these. When an error is raised, rows that were not
+    given yet are lost.
     """
 
     schema: pa.Schema
@@ -122,6 +124,7 @@ class RecordBatches:
         rows: int = _ROWS,
         size: int = _BYTES,
         function: str = _NAME,
+        keep: Callable[[Columns], Columns] | None = None,
     ) -> None:
         check_topic_and_kafka(function, topic, kafka)
         check_limit(limit)
@@ -132,6 +135,7 @@ class RecordBatches:
         self._topic = topic
         self._function = function
         self._on_failure = on_failure
+        self._keep = keep
         self._left = _NO_BOUND if limit is None else limit
         self._most_rows = rows
         self._most_bytes = size
@@ -150,7 +154,7 @@ class RecordBatches:
             start=start,
             stop=stop,
             partitions=partitions,
-            batch_size=batch_size if not limit else min(batch_size, limit),
+            batch_size=min(batch_size, limit) if limit and keep is None else batch_size,
             timeout=timeout,
             function=function,
         )
@@ -167,7 +171,8 @@ class RecordBatches:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """The batches. Raises as `rt.read` does."""
-        for rows in self._rows.batches() if self._left else ():
+        for read in self._rows.batches() if self._left else ():
+            rows = read if self._keep is None else self._keep(read)
             begin = 0
             while begin < len(rows) and self._left:
                 begin = self._append(rows, begin)
