@@ -11,6 +11,8 @@ import pytest
 import requests
 from tests.integration.topic_messages import RATED, TIME, Payments, lines, run
 
+from kgen_runtime.kafka.connection import Kafka, NewTopic
+
 if TYPE_CHECKING:
     from kgen.dev import Dev
 
@@ -190,3 +192,68 @@ def test_a_topic_that_is_absent_is_created_if_asked_for(
     assert [each["value"] for each in lines(run(capsys, "cat", fresh, "--value-format", "long")[0])] == [1, 2]
     [found] = json.loads(run(capsys, "topics", fresh, "--json")[0])["topics"]
     assert found["partitions"] == 2
+
+
+def limited(dev: Dev, topic: str, **config: str) -> str:
+    named = {name.replace("_", "."): value for name, value in config.items()}
+    Kafka(dev.brokers).create_topic(topic, NewTopic(1, config=named))
+    return topic
+
+
+def test_what_the_topic_does_not_take_is_refused_before_anything_is_sent(
+    payments: Payments, dev: Dev, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    narrow = limited(dev, f"{payments.topic}.narrow", max_message_bytes="1000")
+    file = tmp_path / "some.jsonl"
+    file.write_text('"a"\n"b"\n' + json.dumps("x" * 2_000) + "\n")
+    text = ("--value-format", "string")
+    for more in ((), ("--dry-run",)):
+        _, err = run(capsys, "produce", narrow, str(file), *text, *more, code=2)
+        assert f"topic {narrow} takes 1,000 (max.message.bytes)" in err
+        assert f"at {file}, line 3\n" in err
+        assert "hint: Make it smaller, or raise max.message.bytes of the topic." in err
+        assert ("0 messages delivered" in err) == (not more)
+    give(monkeypatch, '"1"', f'"{"2" * 2_000}"')
+    _, err = run(capsys, "produce", narrow, *text, code=2)
+    assert "at stdin, line 2\n" in err
+    assert run(capsys, "cat", narrow)[0] == ""
+    keyed = limited(dev, f"{payments.topic}.keyed", cleanup_policy="compact")
+    file.write_text('{"key": "k", "value": "a"}\n{"value": "b"}\n')
+    _, err = run(capsys, "produce", keyed, str(file), *text, code=2)
+    assert "takes no message without a key" in err
+    assert f"at {file}, line 2\n" in err
+    assert run(capsys, "cat", keyed)[0] == ""
+
+
+def test_what_the_producer_does_not_take_is_refused_before_anything_is_sent(
+    payments: Payments, dev: Dev, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "some.jsonl"
+    file.write_text('"a"\n' + json.dumps("x" * 1_500_000) + "\n")
+    fresh = f"{payments.topic}.fresh"
+    for more in ((), ("--create", "1")):  # the second creates it, and then knows what it takes
+        topic = fresh if more else payments.topic
+        _, err = run(capsys, "produce", topic, str(file), "--value-format", "string", *more, code=2)
+        assert f"at {file}, line 2\n" in err
+        assert "0 messages delivered before that" in err
+        assert run(capsys, "cat", topic)[0] == ""
+    # What is compressed may be smaller than it looks.
+    monkeypatch.setenv("KGEN_KAFKA_COMPRESSION_TYPE", "gzip")
+    monkeypatch.setenv("KGEN_KAFKA_MESSAGE_MAX_BYTES", "4000000")
+    run(capsys, "produce", fresh, str(file), "--value-format", "string")
+    assert len(lines(run(capsys, "cat", fresh)[0])) == 2
+
+
+def test_a_topic_or_partition_that_is_absent_is_found_before_lines_are_read(
+    payments: Payments, capsys: Capture, tmp_path: Path
+) -> None:
+    file = tmp_path / "some.jsonl"
+    file.write_text("{")
+    _, err = run(
+        capsys, "produce", payments.topic[:-1], str(file), "--value-format", "long", "--dry-run", code=2
+    )
+    assert "the topic is not on the broker" in err
+    assert f"There are topics of a similar name: {payments.topic}" in err
+    _, err = run(capsys, "produce", payments.topic, str(file), "--partition", "3", code=2)
+    assert f"topic {payments.topic} has no partition 3" in err
+    assert "It has 0 to 0." in err

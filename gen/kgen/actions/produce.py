@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -11,14 +11,16 @@ from typing import IO, Final
 
 from kgen_runtime.errors import DeliveryError, RefusedError
 from kgen_runtime.flow.topic import Topic
-from kgen_runtime.kafka.connection import Kafka
+from kgen_runtime.kafka.connection import Kafka, new_topic
 from kgen_runtime.serde import BytesSerde, Role
-from kgen_runtime.standalone.topic_writer import AbsentTargetError, Writer
+from kgen_runtime.standalone.announced_wait import announced
+from kgen_runtime.standalone.topic_writer import Writer, find_target
 
 from ..dlq.letter_topics import project_topics
 from ..errors import ConfigError, UnknownSchema
 from ..project import config
 from ..topic_data.line_inputs import LineMessage, LineReader, Shape
+from ..topic_data.message_limits import MessageLimits
 from ..topic_data.part_inputs import (
     GuessedInput,
     PartInput,
@@ -71,23 +73,30 @@ def produce(
     the schema, `DeliveryError`.
     """
     reader = line_reader(kafka, order, root)
-    if order.file is not None:
-        for _ in _of_file(reader, order.file):
+    with announced(f"the Kafka brokers to answer (topic {order.topic})"):
+        there = _is_there(kafka, order)
+        limits = MessageLimits(kafka, order.topic) if there else None
+    source = "stdin" if order.file is None else str(order.file)
+    if order.file is not None or order.dry_run:
+        for each in _messages(reader, order.file, stdin):
+            if limits is not None:
+                limits.check(each, source)
             totals.checked += 1
     if order.dry_run:
-        if order.file is None:
-            for _ in reader.messages(_decoded(stdin), "stdin"):
-                totals.checked += 1
         return
     topic = Topic(order.topic, BytesSerde(), BytesSerde())
-    with _counted(totals) as sent, _writer(topic, kafka, order.create) as writer:
-        if order.file is not None:
-            batches: Iterable[list[LineMessage]] = _batches(_of_file(reader, order.file))
-        else:
-            batches = _batches(_checked(reader.messages(_decoded(stdin), "stdin"), totals))
-        for batch in batches:
+    with _counted(totals) as sent, Writer(topic, kafka, create=order.create) as writer:
+        messages = _messages(reader, order.file, stdin)
+        if limits is None:  # what a topic takes is known once it is there
+            limits = MessageLimits(kafka, order.topic)
+            if order.file is not None:
+                for each in _messages(reader, order.file, stdin):
+                    limits.check(each, source)
+        if order.file is None:
+            messages = _checked(messages, limits, totals)
+        for batch in _batches(messages):
             for each in batch:
-                _send(writer, each, order)
+                _send(writer, each, order, source)
                 sent.append(1)
             writer.flush()
             totals.delivered += len(sent)
@@ -95,17 +104,25 @@ def produce(
             progress(totals.delivered)
 
 
-def _writer(topic: Topic[bytes, bytes], kafka: Kafka, create: int | None) -> Writer[bytes, bytes]:
-    try:
-        return Writer(topic, kafka, create=create)
-    except AbsentTargetError as error:
-        near = kafka.similar_topics(topic.name)
-        advice = f"There are topics of a similar name: {', '.join(near)}. " if near else ""
-        error.hint = f"{advice}--create 1 creates it with one partition."
-        raise
+def _is_there(kafka: Kafka, order: ProduceOrder) -> bool:
+    """Whether the topic is there, and not to be created. Raises `DeliveryError`, and `ConfigError` for a
+    partition that it has not.
+    """
+    create = new_topic(order.create)
+    found = find_target(order.topic, kafka, create, "--create 1 creates it with one partition.")
+    partitions = found.partitions if found is not None else order.create or 1
+    if order.partition is not None and order.partition >= partitions:
+        raise ConfigError(
+            f"topic {order.topic} has no partition {order.partition}",
+            where="--partition",
+            hint=f"It has 0 to {partitions - 1}."
+            if found is not None
+            else "--create has so many partitions.",
+        )
+    return found is not None
 
 
-def _send(writer: Writer[bytes, bytes], each: LineMessage, order: ProduceOrder) -> None:
+def _send(writer: Writer[bytes, bytes], each: LineMessage, order: ProduceOrder, source: str) -> None:
     try:
         writer.send(
             each.value,
@@ -115,7 +132,7 @@ def _send(writer: Writer[bytes, bytes], each: LineMessage, order: ProduceOrder) 
             partition=order.partition,
         )
     except RefusedError as error:
-        raise ConfigError(error.what, where=f"line {each.line:,}", hint=error.hint) from None
+        raise ConfigError(error.what, where=each.place(source), hint=error.hint) from None
 
 
 @contextmanager
@@ -133,8 +150,11 @@ def _counted(totals: ProduceTotals) -> Iterator[list[int]]:
         raise
 
 
-def _checked(messages: Iterator[LineMessage], totals: ProduceTotals) -> Iterator[LineMessage]:
+def _checked(
+    messages: Iterator[LineMessage], limits: MessageLimits, totals: ProduceTotals
+) -> Iterator[LineMessage]:
     for each in messages:
+        limits.check(each, "stdin")
         totals.checked += 1
         yield each
 
@@ -144,7 +164,10 @@ def _batches(messages: Iterator[LineMessage]) -> Iterator[list[LineMessage]]:
         yield batch
 
 
-def _of_file(reader: LineReader, file: Path) -> Iterator[LineMessage]:
+def _messages(reader: LineReader, file: Path | None, stdin: IO[str]) -> Iterator[LineMessage]:
+    if file is None:
+        yield from reader.messages(_decoded(stdin), "stdin")
+        return
     try:
         with file.open(encoding="utf-8") as opened:
             yield from reader.messages(_decoded(opened), str(file))

@@ -7,6 +7,7 @@
 - `message_views`: messages as lines of JSON, and as records of Python's values;
 - `message_filter`: the expression of `--where`; `row_filter`: which messages of a batch it is true of;
 - `record_fields`: the columns of records, for tables and CSV; `cells`: their texts;
-- `line_inputs`: lines of JSON as messages, for `kgen produce`; `part_inputs` checks and writes their parts;
+- `line_inputs`: lines of JSON as messages, for `kgen produce`; `part_inputs` checks and writes their parts,
+  `message_limits` what the topic takes of them;
 - `topic_facts`: what brokers, registry and project know of topics, for `kgen topics`.
 """

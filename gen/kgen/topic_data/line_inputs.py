@@ -32,6 +32,10 @@ class LineMessage:
     headers: tuple[tuple[str, bytes | None], ...]
     timestamp: int | None
 
+    def place(self, source: str) -> str:
+        """Where it stands, for errors."""
+        return f"{source}, line {self.line:,}"
+
 
 @dataclass(frozen=True)
 class LineReader:

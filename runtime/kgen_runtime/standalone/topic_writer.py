@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException
 
 from ..errors import DeliveryError, EncodeError, FlowError, KgenError
 from ..flow.topic import Topic
-from ..kafka.connection import Kafka, NewTopic, new_topic
+from ..kafka.connection import Kafka, NewTopic, TopicFound, new_topic
 from ..messages import Message
 from ..producer.broker_refusals import hint
 from ..producer.outgoing import Outgoing
@@ -172,29 +172,34 @@ class Writer(Generic[K, V]):
         raise found from cause
 
 
-class AbsentTargetError(DeliveryError):
-    """The topic to write to is not on the broker."""
+def find_target(name: str, kafka: Kafka, create: NewTopic | None, remedy: str) -> TopicFound | None:
+    """The topic to write to; None if it is to be created. Raises `DeliveryError` if no broker answers, and if
+    it is absent and is not to be created: `remedy` says how it would be.
+    """
+    where = f"topic {name}"
+    try:
+        found = kafka.find_topic(name)
+    except KafkaException as error:
+        what, advice = f"the topic cannot be found: {error.args[0].str()}", hint(error.args[0], _UNREACHABLE)
+        raise DeliveryError(what, where=where, hint=advice) from error
+    if found is not None or create is not None:
+        return found
+    near = kafka.similar_topics(name)
+    advice = f"There are topics of a similar name: {', '.join(near)}. " if near else ""
+    raise DeliveryError("the topic is not on the broker", where=where, hint=f"{advice}{remedy}")
 
 
 def _ensure_topic(name: str, kafka: Kafka, create: NewTopic | None) -> None:
     """Raises `DeliveryError` if it is absent and is not created."""
-    where = f"topic {name}"
+    remedy = f"{_NAME}(topic, kafka, create=1) creates it with one partition."
+    if find_target(name, kafka, create, remedy) is not None or create is None:
+        return
     try:
-        if kafka.find_topic(name) is not None:
-            return
-        if create is not None:
-            kafka.create_topic(name, create)
-            return
+        kafka.create_topic(name, create)
     except KafkaException as error:
-        what, advice = f"the topic cannot be found: {error.args[0].str()}", hint(error.args[0], _UNREACHABLE)
-        raise DeliveryError(what, where=where, hint=advice) from error
-    near = kafka.similar_topics(name)
-    advice = f"There are topics of a similar name: {', '.join(near)}. " if near else ""
-    raise AbsentTargetError(
-        "the topic is not on the broker",
-        where=where,
-        hint=f"{advice}{_NAME}(topic, kafka, create=1) creates it with one partition.",
-    )
+        what = f"the topic cannot be created: {error.args[0].str()}"
+        advice = hint(error.args[0], _UNREACHABLE)
+        raise DeliveryError(what, where=f"topic {name}", hint=advice) from error
 
 
 def _pairs(headers: Any) -> tuple[tuple[str, Any], ...]:
