@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,6 +60,26 @@ def fix_for(unread: Iterable[UnreadStream], taken: Iterable[str], *, late: bool 
     return "Add " + " and ".join(
         _line(streams, runtime, names, late) for (_, runtime), streams in functions.items()
     )
+
+
+def rest_for(unread: Sequence[UnreadStream], taken: Iterable[str], check: str | None) -> str:
+    """The line with `route_rest` that does the same, where that is simpler than to name the streams: there
+    are several, or one that no variable holds. `check` is the line that calls `rt.check`, which says what the
+    flow is called there; empty if it does not.
+    """
+    file, _, line = (check or "").rpartition(":")
+    codes = [_code(each) for each in unread]
+    held = len(codes) == 1 and not codes[0].note and not codes[0].text.startswith("<")
+    if held or not line.isdigit():
+        return ""
+    source = UserSource(Path(file))
+    call = source.call(int(line), "", "check")
+    if call is None or not call.args or not isinstance(call.args[0], ast.Name):
+        return ""
+    flow, runtime = call.args[0].id, source.runtime
+    step_id = _free("errs", set(taken))
+    code = f'{runtime}.route_rest("{step_id}", {flow}, policy={runtime}.Crash())'
+    return f", or `{code}` ahead of {runtime}.check"
 
 
 def _line(streams: list[StreamCode], runtime: str, names: set[str], late: bool) -> str:

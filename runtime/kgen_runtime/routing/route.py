@@ -18,12 +18,12 @@ from ..flow.guards import Guard, guard_of
 from ..messages import Failure
 from ..producer.eligibility import check_flow
 from ..producer.sink import sink
-from ..reporting.call_site import note_step, step_line
+from ..reporting.call_site import note_step, step_line, users_line
 from ..steps import item_steps, stateful_steps
 from ..steps.lateness import late
 from ..steps.value_steps import map_value
 from ..steps.wire_steps import deserialize, serialize
-from .fix_lines import UnreadStream, fix_for
+from .fix_lines import UnreadStream, fix_for, rest_for
 from .policy import Policy, build_all, joined_wishes, policies_in_force
 from .step_keeper import StepKeeper, StepWishes
 
@@ -113,10 +113,11 @@ def check(flow: Dataflow) -> Dataflow:
     taken = [step.step_id[outer:] for step in steps]  # those inside others have periods
     lost = [unread for stream, unread in _failures(steps).items() if stream not in read]
     if lost:
+        fix = f"{fix_for(lost, taken)}{rest_for(lost, taken, users_line())}"
         raise FlowError(
             f"nothing reads the failures of {', '.join(map(str, lost))}",
             where=f"flow {flow.flow_id}",
-            hint=f"{fix_for(lost, taken)}: it stops the flow, other policies do not.",
+            hint=f"{fix}: it stops the flow, other policies do not.",
         )
     late_ones = [unread for stream, unread in _late(flow, steps).items() if stream not in read]
     if late_ones:

@@ -34,7 +34,8 @@ def build():
 TAIL = """
     return rt.check(flow)
 """
-FIX = re.compile(r"`(.+?policy=\w+\.\w+\(\)\))`(?: \((.*?)\))?(?: and |:)")
+FIX = re.compile(r"`(.+?policy=\w+\.\w+\(\)\))`(?: \((.*?)\))?(?: and |:|, or )")
+REST = re.compile(r", or `(.+)` ahead of \w+\.check: it stops the flow")
 
 
 def built(folder: Path, code: str) -> Any:
@@ -100,6 +101,43 @@ def test_the_line_of_the_hint_builds(tmp_path: Path, code: str) -> None:
     whole = f"{HEAD}    {code}{TAIL}"
     error = refusal(tmp_path, whole)
     built(tmp_path, fixed(whole, error))
+    for line in REST.findall(error.hint or ""):
+        built(tmp_path, with_rest(whole, line))
+
+
+def with_rest(code: str, line: str) -> str:
+    """The file with the other line of the hint, ahead of the check."""
+    head, check, tail = code.rpartition("\n    return ")
+    return f"{head}\n    {line}{check}{tail}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'one = rt.map("one", up, str)\n    two = rt.map("two", one.oks, str)',
+        'kept = rt.map("one", up, str).oks',
+        'rt.sink("out", up, TOPIC, KAFKA)',
+        'for n in "ab":\n        step = rt.map(n, up, str)',
+        'rt.route("errs", rt.map("zero", up, str).errs, policy=rt.Drop())\n    rt.map("one", up, str)',
+        'for name in "ab":\n        rt.map(*[name, up, str])',
+    ],
+)
+def test_all_streams_at_once_build_too(tmp_path: Path, code: str) -> None:
+    whole = f"{HEAD}    {code}{TAIL}"
+    (line,) = REST.findall(refusal(tmp_path, whole).hint or "")
+    built(tmp_path, with_rest(whole, line))
+    renamed = whole.replace(" as rt", " as k").replace("rt.", "k.").replace("flow = ", "df = ")
+    renamed = renamed.replace('"in", flow', '"in", df').replace("check(flow)", "check(\n        df\n    )")
+    (line,) = REST.findall(refusal(tmp_path, renamed).hint or "")
+    built(tmp_path, with_rest(renamed, line))
+
+
+def test_one_stream_that_has_a_name_is_named(tmp_path: Path) -> None:
+    whole = f'{HEAD}    one = rt.map("one", up, str){TAIL}'
+    assert "route_rest" not in (refusal(tmp_path, whole).hint or "")
+    elsewhere = f'{HEAD}    one = rt.map("one", up, str)\n    rt.map("two", one.oks, str)\n    held = [flow]'
+    error = refusal(tmp_path, f"{elsewhere}\n    return rt.check(held[0])")
+    assert "route_rest" not in (error.hint or "")
 
 
 def test_windows_take_two_lines(tmp_path: Path) -> None:
@@ -123,7 +161,8 @@ def test_the_step_and_the_line_are_named(tmp_path: Path) -> None:
         f"nothing reads the failures of flow.one ({file}:{line}), flow.two ({file}:{line + 1})"
     )
     assert error.hint == (
-        'Add `rt.route("errs", one.errs, two.errs, policy=rt.Crash())`: '
+        'Add `rt.route("errs", one.errs, two.errs, policy=rt.Crash())`, or '
+        '`rt.route_rest("errs", flow, policy=rt.Crash())` ahead of rt.check: '
         "it stops the flow, other policies do not."
     )
 
