@@ -22,5 +22,5 @@ ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH="$PWD/runtime:$PWD/ge
     $codec/test_interrupts.py $codec/test_branches.py $codec/test_out_of_range.py $codec/test_columns.py \
     $codec/json/test_json_engines.py $codec/json/test_json_grammar.py $codec/json/test_json_limits.py $codec/json/test_json_objects.py \
     $codec/json/test_json_scalars.py $codec/json/test_json_unions.py $codec/json/test_json_out_of_range.py \
-    $codec/protobuf/test_proto_engines.py $codec/protobuf/test_proto_properties.py \
+    $codec/protobuf tests/unit/serde/test_types_serde.py tests/unit/serde/test_protobuf_serde.py \
     -k "not leak and not reserve and not small_stack"

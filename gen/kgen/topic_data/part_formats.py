@@ -341,7 +341,8 @@ class TypesFormat(PartFormat):
         errors: dict[int, KgenError],
     ) -> Iterator[tuple[int, list[int]]]:
         self._routes.forget_old()
-        return self._routes.split(payloads, tagged(headers, self._header), ids, errors)
+        split = self._routes.split(payloads, tagged(headers, self._header), ids, errors)
+        return ((choice, at) for choice, _, at in split)
 
     def _decoded(
         self, payloads: Payloads, headers: Sequence[Headers], how: Literal["values", "records"]

@@ -124,6 +124,12 @@ class BatchFunctions(Protocol):
         begin with them.
         """
 
+    def by_prefix(self, payloads: Sequence[bytes | None], prefixes: list[bytes]) -> list[list[int]]:
+        """For each prefix the indices of the payloads that begin with it, and last those of the others.
+
+        At most 64 prefixes of at most 8 bytes, none of which begins with another.
+        """
+
     def picked(self, items: Sequence[T], where: list[int]) -> list[T]:
         """The items at these indices."""
 

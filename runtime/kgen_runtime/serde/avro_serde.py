@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from ..codec import Reader, Trailing, make_reader, make_writer
+from ..codec import Reader, Trailing, batch_functions, make_reader, make_writer
 from ..codec.avro.schema.tree import Schema, Union, branch_name
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..codec.ranges import OutOfRangeChoice, keeps_raw
 from ..errors import KgenError
 from ..messages import Headers
 from ..state.registration import register
-from .base import DecodedBatch, Decoder, Encoder, Role, Serde
+from .base import DecodedBatch, Encoder, PrefixDecoder, Role, Serde
 from .encoded_null import Null, check_null, without_null
 from .framed_encoder import FramedEncoder
 from .frames import by_schema, only_id, tagged
-from .framing import HEADERS, ID_SIZE
+from .framing import HEADERS, ID_SIZE, id_in
 from .schema_store import SchemaStore, Written
 from .schemas import Schemas
 from .writer_cache import WriterCache
 from .writer_kinds import AVRO
 
 T = TypeVar("T")
+
+_BATCHES: Final = batch_functions()
+_PICKED: Final = _BATCHES.picked
+_SPREAD: Final = _BATCHES.spread
 
 Classes: TypeAlias = Mapping[str, type[Any]]
 
@@ -60,7 +64,7 @@ class AvroSerde(Serde[T]):
         self.out_of_range: OutOfRangeChoice = out_of_range
         register(schemas, classes)
 
-    def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
+    def decoder(self, store: SchemaStore, role: Role) -> PrefixDecoder[T]:
         """A decoder for one worker. Raises `SchemaError` if the generated schema is not valid."""
         return _AvroDecoder(self, store, role)
 
@@ -97,6 +101,14 @@ class _AvroDecoder(Generic[T]):
         key = None if carried else only_id(payloads)
         if key is None:
             return self._decode_groups(payloads, carried)
+        return self._decode_all(payloads, key)
+
+    def decode_prefixed(self, payloads: Sequence[bytes | None], prefix: bytes) -> DecodedBatch:
+        """See `PrefixDecoder.decode_prefixed`."""
+        self._readers.forget_old()
+        return self._decode_all(payloads, id_in(prefix))
+
+    def _decode_all(self, payloads: Sequence[bytes | None], key: int) -> DecodedBatch:
         reader, id_ = self._readers.find(key)
         values, errors = self._decode(reader, payloads, ID_SIZE)
         return DecodedBatch(values, [id_] * len(payloads), errors)
@@ -109,10 +121,9 @@ class _AvroDecoder(Generic[T]):
         errors: dict[int, KgenError] = {}
         for (key, offset), where in by_schema(payloads, carried, self._role, errors):
             reader, id_ = self._readers.find(key)
-            decoded = self._decode(reader, [payloads[i] for i in where], offset)
-            for i, value in zip(where, decoded.values):
-                values[i] = value
-                ids[i] = id_
+            decoded = self._decode(reader, _PICKED(payloads, where), offset)
+            _SPREAD(decoded.values, where, values)
+            _SPREAD([id_] * len(where), where, ids)
             errors.update((where[i], error) for i, error in decoded.errors.items())
         return DecodedBatch(values, ids, errors or NO_ERRORS)
 

@@ -48,6 +48,15 @@ class Decoder(Protocol[T_co]):
         """
 
 
+class PrefixDecoder(Decoder[T_co], Protocol[T_co]):
+    """A decoder that can be one of several of a topic."""
+
+    def decode_prefixed(self, payloads: Sequence[bytes | None], prefix: bytes) -> DecodedBatch:
+        """As `decode_many`, of payloads without headers that all begin with `prefix`: the id of their schema,
+        and what else says of which type they are. None of them is None.
+        """
+
+
 class Encoder(Protocol[T_contra]):
     """Values to bytes, for one role of one topic, bound to a schema store."""
 

@@ -34,6 +34,11 @@ def id_prefix(id: int) -> bytes:  # noqa: A002 - `id` is what registries call it
     return b"\x00" + id.to_bytes(4, "big")
 
 
+def id_in(prefix: bytes) -> int:
+    """The id in what `id_prefix` makes."""
+    return int.from_bytes(prefix[1:ID_SIZE], "big")
+
+
 def split(payload: bytes, headers: Headers, role: Role, *, indexed: bool = False) -> tuple[SchemaKey, int]:
     """Which schema wrote the message, and where in `payload` what follows its prefix begins.
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
-from ..codec import Reader, ValueWriter, make_json_reader, make_json_writer
+from ..codec import Reader, ValueWriter, batch_functions, make_json_reader, make_json_writer
 from ..codec.decoded import NO_ERRORS, Decoded
 from ..codec.json.schema.json_tree import takes_null
 from ..codec.ranges import OutOfRangeChoice, keeps_raw
 from ..errors import ConfigError, EncodeError, KgenError, SchemaError, ValidationError
 from ..messages import Headers
 from ..state.registration import register
-from .base import DecodedBatch, Decoder, Encoder, Role, Serde
+from .base import DecodedBatch, Encoder, PrefixDecoder, Role, Serde
 from .encoded_null import Null, check_null, without_null
 from .framed_encoder import BareEncoder, FramedEncoder
 from .frames import by_schema, only_id, tagged
-from .framing import HEADERS, ID_SIZE, SchemaKey, hinted
+from .framing import HEADERS, ID_SIZE, SchemaKey, hinted, id_in
 from .json_validation import JsonValidator, json_validator, require_validation
 from .schema_store import SchemaStore
 from .schemas import Schemas, WriterSchema
@@ -26,6 +26,9 @@ T = TypeVar("T")
 Framing: TypeAlias = Literal["confluent", "none"]
 """Whether payloads have their schema's id or GUID, before them or in their headers, or are JSON alone."""
 
+_BATCHES: Final = batch_functions()
+_PICKED: Final = _BATCHES.picked
+_SPREAD: Final = _BATCHES.spread
 _LOOKS_LIKE_JSON: Final = 'It looks like JSON without a schema id: JsonSerde(..., framing="none") reads that.'
 
 
@@ -67,7 +70,7 @@ class JsonSerde(Serde[T]):
         self.out_of_range: OutOfRangeChoice = out_of_range
         register(schemas, classes)
 
-    def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
+    def decoder(self, store: SchemaStore, role: Role) -> PrefixDecoder[T]:
         """A decoder for one worker. Raises `SchemaError` if the generated schema is not valid, or is not one
         that can be validated with and is to be.
         """
@@ -129,6 +132,12 @@ class _JsonDecoder(Generic[T]):
             payloads, groups, {i: hinted(error, "JSON", _LOOKS_LIKE_JSON) for i, error in failed.items()}
         )
 
+    def decode_prefixed(self, payloads: Sequence[bytes | None], prefix: bytes) -> DecodedBatch:
+        """See `PrefixDecoder.decode_prefixed`."""
+        id_ = id_in(prefix)
+        values, errors = self._decode(payloads, ID_SIZE, id_)
+        return DecodedBatch(values, [id_] * len(payloads), errors)
+
     def _decode_groups(
         self,
         payloads: Sequence[bytes | None],
@@ -138,10 +147,9 @@ class _JsonDecoder(Generic[T]):
         values: list[Any] = [None] * len(payloads)
         ids: list[int | None] = [None] * len(payloads)
         for (key, offset), where in groups:
-            decoded = self._decode([payloads[i] for i in where], offset, key)
-            id_ = self._id(key)
-            for i, value in zip(where, decoded.values):
-                values[i], ids[i] = value, id_
+            decoded = self._decode(_PICKED(payloads, where), offset, key)
+            _SPREAD(decoded.values, where, values)
+            _SPREAD([self._id(key)] * len(where), where, ids)
             errors.update((where[i], error) for i, error in decoded.errors.items())
         return DecodedBatch(values, ids, errors or NO_ERRORS)
 

@@ -11,12 +11,12 @@ from ..codec.ranges import OutOfRangeChoice, keeps_raw
 from ..errors import ConfigError, FramingError, KgenError, SchemaError, UnexpectedTypeError
 from ..messages import Headers
 from ..state.registration import register
-from .base import DecodedBatch, Decoder, Encoder, Role, Serde
+from .base import DecodedBatch, Decoder, Encoder, PrefixDecoder, Role, Serde
 from .framed_encoder import BareEncoder, FramedEncoder
 from .frames import by_message, only_message, tagged
-from .framing import HEADERS, SchemaKey, hinted
+from .framing import HEADERS, ID_SIZE, SchemaKey, hinted, id_in
 from .json_serde import Framing
-from .message_indexes import written_indexes
+from .message_indexes import read_indexes, written_indexes
 from .message_scopes import Indexes, MessageOrder
 from .schema_store import SchemaStore
 from .schemas import Schemas
@@ -69,8 +69,10 @@ class ProtobufSerde(Serde[T]):
 
     def decoder(self, store: SchemaStore, role: Role) -> Decoder[T]:
         """A decoder for one worker. Raises `SchemaError` if the generated schema is not valid."""
-        if self.framing == "none":
-            return _BareDecoder(self)
+        return _BareDecoder(self) if self.framing == "none" else self.framed_decoder(store, role)
+
+    def framed_decoder(self, store: SchemaStore, role: Role) -> PrefixDecoder[T]:
+        """The same of messages with a schema id."""
         return _ProtobufDecoder(self, store, role)
 
     def encoder(self, store: SchemaStore, role: Role) -> Encoder[T]:
@@ -149,14 +151,22 @@ class _BareDecoder(Generic[T]):
         return DecodedBatch(values, ids, {present[i]: error for i, error in decoded.errors.items()})
 
 
+class _WriterFile:
+    """The file that wrote messages. `read` are the indexes of those in it that are of our type."""
+
+    def __init__(self, order: MessageOrder) -> None:
+        self.order = order
+        self.read: set[Indexes] = set()
+
+
 class _ProtobufDecoder(Generic[T]):
     def __init__(self, serde: ProtobufSerde[T], store: SchemaStore, role: Role) -> None:
         self._serde = serde
         self._role = role
         self._header = HEADERS[role]
         self._reader = serde.make_reader()
-        self._files: WriterCache[MessageOrder, MessageOrder] = WriterCache(
-            serde.schemas, store, MESSAGES, lambda written: written.schema
+        self._files: WriterCache[MessageOrder, _WriterFile] = WriterCache(
+            serde.schemas, store, MESSAGES, lambda written: _WriterFile(written.schema)
         )
 
     def decode_many(
@@ -166,13 +176,23 @@ class _ProtobufDecoder(Generic[T]):
         self._files.forget_old()
         carried = tagged(headers, self._header)
         only = None if carried else only_message(payloads)
-        if only is not None:
-            id_, indexes, offset = only
-            error, known = self._problem(id_, indexes)
-            if error is None:
-                values, errors = self._reader.decode_many(payloads, offset)  # type: ignore[arg-type]  # none is None
-                return DecodedBatch(values, [known] * len(payloads), errors)
-        return self._decode_groups(payloads, carried)
+        return self._decode_groups(payloads, carried) if only is None else self._decode_all(payloads, *only)
+
+    def decode_prefixed(self, payloads: Sequence[bytes | None], prefix: bytes) -> DecodedBatch:
+        """See `PrefixDecoder.decode_prefixed`."""
+        self._files.forget_old()
+        return self._decode_all(payloads, id_in(prefix), *read_indexes(prefix, ID_SIZE))
+
+    def _decode_all(
+        self, payloads: Sequence[bytes | None], key: SchemaKey, indexes: Indexes, offset: int
+    ) -> DecodedBatch:
+        """Payloads of one message of one schema, none of which is None."""
+        error, id_ = self._problem(key, indexes)
+        count = len(payloads)
+        if error is not None:
+            return DecodedBatch([None] * count, [id_] * count, dict.fromkeys(range(count), error))
+        values, errors = self._reader.decode_many(payloads, offset)  # type: ignore[arg-type]  # none is None
+        return DecodedBatch(values, [id_] * count, errors)
 
     def _decode_groups(
         self, payloads: Sequence[bytes | None], carried: Mapping[int, Headers]
@@ -183,26 +203,23 @@ class _ProtobufDecoder(Generic[T]):
         groups = list(by_message(payloads, carried, self._role, failed))
         errors = {i: hinted(error, "Protobuf", _LOOKS_LIKE_PROTOBUF) for i, error in failed.items()}
         for (key, indexes, offset), where in groups:
-            error, id_ = self._problem(key, indexes)
-            for i in where:
-                ids[i] = id_
-            if error is not None:
-                errors.update(dict.fromkeys(where, error))
-                continue
-            some: Any = _PICKED(payloads, where)  # none is None
-            decoded = self._reader.decode_many(some, offset)
+            decoded = self._decode_all(_PICKED(payloads, where), key, indexes, offset)
             _SPREAD(decoded.values, where, values)
+            _SPREAD(decoded.schema_ids, where, ids)
             errors.update((where[i], each) for i, each in decoded.errors.items())
         return DecodedBatch(values, ids, errors or NO_ERRORS)
 
     def _problem(self, key: SchemaKey, indexes: Indexes) -> tuple[KgenError | None, int | None]:
         """Why such messages are not read, and the id of their schema where it is known."""
-        order, id_ = self._files.find(key)
-        if isinstance(order, KgenError):
-            return order, id_
-        if self._serde.is_named(order, indexes, key):
+        file, id_ = self._files.find(key)
+        if isinstance(file, KgenError):
+            return file, id_
+        if indexes in file.read:
             return None, id_
-        return unnamed(order, indexes, f"the {self._role} is read as {self._serde.message}"), id_
+        if self._serde.is_named(file.order, indexes, key):
+            file.read.add(indexes)
+            return None, id_
+        return unnamed(file.order, indexes, f"the {self._role} is read as {self._serde.message}"), id_
 
 
 def unnamed(order: MessageOrder, indexes: Indexes, read_as: str) -> KgenError:

@@ -12,8 +12,8 @@ from ..errors import FramingError, KgenError, ResolutionError, RulesError, Unexp
 from ..messages import Headers
 from .avro_serde import AvroSerde
 from .base import Role
-from .frames import by_schema, only_id
-from .framing import SchemaKey, split_message
+from .frames import by_schema
+from .framing import SchemaKey, id_prefix, split_message
 from .json_serde import JsonSerde
 from .message_indexes import USUAL_SIZE, read_indexes
 from .message_scopes import Indexes
@@ -30,9 +30,12 @@ Choice: TypeAlias = "int | KgenError"
 """The place of the serde, or why there is none."""
 
 _MAX_ROUTES: Final = 1_000
+_MAX_SETTLED: Final = 64  # which `by_prefix` takes
 _BATCHES: Final = batch_functions()
+_BY_PREFIX: Final = _BATCHES.by_prefix
 _GROUPS: Final = _BATCHES.groups
 _PICKED: Final = _BATCHES.picked
+_SPREAD: Final = _BATCHES.spread
 _LANGUAGES: Final[Mapping[str, str]] = {kind.language: kind.shown for kind in (AVRO, TITLE, MESSAGES)}
 
 
@@ -50,8 +53,10 @@ class Route(Protocol):
     def choose(self, payload: bytes, offset: int, headers: Headers) -> Choice:
         """The choice for one whose value begins at `offset`; `headers`: those that name its schema."""
 
-    def is_settled(self, start: bytes) -> bool:
-        """Whether it is that of all without headers whose value begins with these bytes."""
+    def settled_size(self, start: bytes) -> int:
+        """How many of these bytes, with which a value begins, give all without headers that begin with them
+        the same choice; 0 if none do.
+        """
 
 
 class OneRoute:
@@ -65,9 +70,9 @@ class OneRoute:
         """See `Route`."""
         return self.only
 
-    def is_settled(self, start: bytes) -> bool:
-        """See `Route`."""
-        return True
+    def settled_size(self, start: bytes) -> int:
+        """See `Route`. Not asked for: there is but one choice."""
+        return 0
 
 
 class BranchRoute:
@@ -88,9 +93,9 @@ class BranchRoute:
         except (FramingError, IndexError):
             return self._first
 
-    def is_settled(self, start: bytes) -> bool:
+    def settled_size(self, start: bytes) -> int:
         """See `Route`."""
-        return start[:1] < b"\x80" and len(start) > 0
+        return 1 if start and start[0] < 0x80 else 0
 
 
 class MessageRoute:
@@ -117,9 +122,11 @@ class MessageRoute:
             choice = self._known[indexes] = self._choose(indexes)
         return choice
 
-    def is_settled(self, start: bytes) -> bool:
+    def settled_size(self, start: bytes) -> int:
         """See `Route`."""
-        return start[:1] == b"\0" or (len(start) == USUAL_SIZE and start[0] == 2 and start[1] < 0x80)
+        if start[:1] == b"\0":
+            return 1
+        return USUAL_SIZE if len(start) == USUAL_SIZE and start[0] == 2 and start[1] < 0x80 else 0
 
 
 class TypeRoutes(UntilRecheck[Route]):
@@ -131,17 +138,16 @@ class TypeRoutes(UntilRecheck[Route]):
         self._role = role
         self._read_as = f"the {role} is read as {', '.join(serdes)}"
         self._names = {name: i for i, name in enumerate(serdes)}
+        self._settled: dict[bytes, int] = {}  # none begins with another: an id has one route
         for i, serde in enumerate(self._serdes):
             for name in _other_names(serde):
                 self._names.setdefault(name, i)
 
-    def only(self, payloads: Sequence[bytes | None], carried: Mapping[int, Headers]) -> int | None:
-        """The one serde that reads all of `payloads`, if one schema id says that. `carried`: as in
-        `by_schema`. Raises as `find`.
-        """
-        id_ = None if carried else only_id(payloads)
-        choice = None if id_ is None else self.find(id_).only
-        return choice if isinstance(choice, int) else None
+    def forget_old(self) -> None:
+        """See the base."""
+        super().forget_old()
+        if not self.remembered:
+            self._settled.clear()
 
     def split(
         self,
@@ -149,17 +155,29 @@ class TypeRoutes(UntilRecheck[Route]):
         carried: Mapping[int, Headers],
         ids: list[int | None],
         errors: dict[int, KgenError],
-    ) -> Iterator[tuple[int, list[int]]]:
-        """The place of a serde, and the indices of the payloads that it reads, none of which is None.
+    ) -> Iterator[tuple[int, bytes, list[int]]]:
+        """The place of a serde, and the indices of payloads that it reads, none of which is None. With them
+        the bytes that all of these begin with and which say that; none if that was found one by one.
 
         Of the others the error goes to `errors` and the schema's id to `ids`. `carried`: as in `by_schema`.
         Raises as `find`.
         """
-        for (key, offset), where in by_schema(payloads, carried, self._role, errors, indexed=True):
+        rest = payloads
+        if self._settled and not carried:
+            *found, left = _BY_PREFIX(payloads, list(self._settled))
+            for (prefix, place), at in zip(self._settled.items(), found):
+                if at:
+                    yield place, prefix, at
+            if not left:
+                return
+            others: list[bytes | None] = [None] * len(payloads)
+            _SPREAD(_PICKED(payloads, left), left, others)
+            rest = others
+        for (key, offset), where in by_schema(rest, carried, self._role, errors, indexed=True):
             route = self.find(key)
-            for choice, at in _split(route, payloads, carried, offset, where):
+            for choice, at in self._split(route, key, rest, carried, offset, where):
                 if isinstance(choice, int):
-                    yield choice, at
+                    yield choice, b"", at
                     continue
                 errors.update(dict.fromkeys(at, choice))
                 for i in at:
@@ -176,6 +194,49 @@ class TypeRoutes(UntilRecheck[Route]):
             # Not kept here: the store remembers, and forgets in time.
             return OneRoute(copy.copy(error), key if isinstance(key, int) else None)
         return self.keep(key, route)
+
+    def _split(
+        self,
+        route: Route,
+        key: SchemaKey,
+        payloads: Sequence[bytes | None],
+        carried: Mapping[int, Headers],
+        offset: int,
+        where: list[int],
+    ) -> Iterable[tuple[Choice, list[int]]]:
+        """The messages of a schema by where they go. None of them is None."""
+        if route.only is not None:
+            self._settle(key, b"", route.only)
+            return [(route.only, where)]
+        found: dict[Choice, list[int]] = {}
+
+        def add(choice: Choice, at: list[int]) -> None:
+            if choice in found:
+                found[choice] += at
+            else:
+                found[choice] = at
+
+        if carried:
+            for i in where:
+                add(route.choose(payloads[i] or b"", offset, carried.get(i, ())), [i])
+            return found.items()
+        some = _PICKED(payloads, where)
+        for prefix, inside in _GROUPS(some, offset + USUAL_SIZE):
+            at = _PICKED(where, inside)
+            size = route.settled_size(prefix[offset:])
+            if size:
+                choice = route.choose(some[inside[0]] or b"", offset, ())
+                self._settle(key, prefix[offset : offset + size], choice)
+                add(choice, at)
+            else:
+                for i in at:
+                    add(route.choose(payloads[i] or b"", offset, ()), [i])
+        return found.items()
+
+    def _settle(self, key: SchemaKey, start: bytes, choice: Choice) -> None:
+        """Remember where all go that have this id and begin with `start`."""
+        if isinstance(key, int) and isinstance(choice, int) and len(self._settled) < _MAX_SETTLED:
+            self._settled[id_prefix(key) + start] = choice
 
     def _route(self, key: SchemaKey) -> Route:
         owner, version = self._owner(key)
@@ -251,39 +312,6 @@ class TypeRoutes(UntilRecheck[Route]):
 
     def _language(self, i: int) -> str:
         return self._schemas(i).latest.type
-
-
-def _split(
-    route: Route,
-    payloads: Sequence[bytes | None],
-    carried: Mapping[int, Headers],
-    offset: int,
-    where: list[int],
-) -> Iterable[tuple[Choice, list[int]]]:
-    """The messages of a schema by where they go. None of them is None."""
-    if route.only is not None:
-        return [(route.only, where)]
-    found: dict[Choice, list[int]] = {}
-
-    def add(choice: Choice, at: list[int]) -> None:
-        if choice in found:
-            found[choice] += at
-        else:
-            found[choice] = at
-
-    if carried:
-        for i in where:
-            add(route.choose(payloads[i] or b"", offset, carried.get(i, ())), [i])
-        return found.items()
-    some = _PICKED(payloads, where)
-    for prefix, inside in _GROUPS(some, offset + USUAL_SIZE):
-        at = _PICKED(where, inside)
-        if route.is_settled(prefix[offset:]):
-            add(route.choose(some[inside[0]] or b"", offset, ()), at)
-        else:
-            for i in at:
-                add(route.choose(payloads[i] or b"", offset, ()), [i])
-    return found.items()
 
 
 def _other_names(serde: TypedSerde) -> Iterator[str]:

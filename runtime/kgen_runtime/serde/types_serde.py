@@ -12,7 +12,7 @@ from ..codec.json.schema.json_tree import JsonRef, JsonUnion
 from ..errors import ConfigError, EncodeError, KgenError
 from ..messages import Headers
 from .avro_serde import AvroSerde
-from .base import DecodedBatch, Decoder, Encoder, Role, Serde
+from .base import DecodedBatch, Decoder, Encoder, PrefixDecoder, Role, Serde
 from .frames import tagged
 from .framing import HEADERS
 from .json_serde import JsonSerde
@@ -100,7 +100,12 @@ class _TypesDecoder(Generic[T]):
     def __init__(self, serdes: Mapping[str, TypedSerde], store: SchemaStore, role: Role) -> None:
         self._routes = TypeRoutes(serdes, store, role)
         self._header = HEADERS[role]
-        self._decoders: list[Decoder[Any]] = [serde.decoder(store, role) for serde in serdes.values()]
+        self._decoders: list[PrefixDecoder[Any]] = [
+            serde.framed_decoder(store, role)
+            if isinstance(serde, ProtobufSerde)
+            else serde.decoder(store, role)
+            for serde in serdes.values()
+        ]
 
     def decode_many(
         self, payloads: Sequence[bytes | None], headers: Sequence[Headers] | None = None
@@ -108,15 +113,18 @@ class _TypesDecoder(Generic[T]):
         """See `Decoder.decode_many`."""
         self._routes.forget_old()
         carried = tagged(headers, self._header)
-        only = self._routes.only(payloads, carried)
-        if only is not None:
-            return self._decoders[only].decode_many(payloads)
         values: list[Any] = [None] * len(payloads)
         ids: list[int | None] = [None] * len(payloads)
         errors: dict[int, KgenError] = {}
-        for choice, at in self._routes.split(payloads, carried, ids, errors):
-            given = None if headers is None else _PICKED(headers, at)
-            decoded = self._decoders[choice].decode_many(_PICKED(payloads, at), given)
+        for choice, prefix, at in self._routes.split(payloads, carried, ids, errors):
+            decoder = self._decoders[choice]
+            if prefix:
+                if len(at) == len(payloads):
+                    return decoder.decode_prefixed(payloads, prefix)
+                decoded = decoder.decode_prefixed(_PICKED(payloads, at), prefix)
+            else:
+                given = _PICKED(headers, at) if carried and headers else None
+                decoded = decoder.decode_many(_PICKED(payloads, at), given)
             _SPREAD(decoded.values, at, values)
             _SPREAD(decoded.schema_ids, at, ids)
             if decoded.errors:

@@ -32,6 +32,11 @@ class UntilRecheck(Generic[M]):
             self._made.clear()
             self._recheck_at = None
 
+    @property
+    def remembered(self) -> int:
+        """For how many schemas."""
+        return len(self._made)
+
     def known(self, key: SchemaKey) -> M | None:
         """What was made for a schema, if that is remembered."""
         return self._made.get(key)

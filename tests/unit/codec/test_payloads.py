@@ -64,6 +64,24 @@ def test_the_engines_agree_on_groups(payloads: list[bytes | None], size: int, mo
         assert into == many
 
 
+@given(
+    st.lists(
+        st.none() | st.binary(max_size=9) | st.sampled_from([b"\0\0", b"ab", b"abcdefgh", b"abcdefghi"])
+    ),
+    st.sampled_from([[], [b"\0"], [b"ab", b"a\0", b"b"], [b"abcdefgh", b"\0\0\0"], [b""]]),
+)
+def test_payloads_are_sorted_by_what_they_begin_with(
+    payloads: list[bytes | None], prefixes: list[bytes]
+) -> None:
+    native, python = (batch_functions(engine=name) for name in ("native", "python"))
+    *found, rest = native.by_prefix(payloads, prefixes)
+    assert [*found, rest] == python.by_prefix(payloads, prefixes)
+    for prefix, where in zip(prefixes, found):
+        assert where == [i for i, it in enumerate(payloads) if it is not None and it.startswith(prefix)]
+    present = {i for i, it in enumerate(payloads) if it is not None}
+    assert set(rest) == present.difference(*found)
+
+
 def test_batches_are_taken_apart_within_their_bounds(engine: Any) -> None:
     functions = batch_functions(engine=engine)
     for wrong in (
@@ -74,3 +92,13 @@ def test_batches_are_taken_apart_within_their_bounds(engine: Any) -> None:
     ):
         with pytest.raises((IndexError, ValueError, TypeError)):
             wrong()
+
+
+def test_prefixes_are_few_and_short_and_payloads_bytes() -> None:
+    functions = batch_functions(engine="native")
+    for prefixes in ([b"123456789"], [bytes([i]) for i in range(65)]):
+        with pytest.raises(ValueError, match="prefix"):
+            functions.by_prefix([b"a"], prefixes)
+    for wrong in (5, "a"):
+        with pytest.raises(TypeError):
+            functions.by_prefix([wrong], [])  # type: ignore[list-item]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.serde.conftest import Clock, Registry
 
 import kgen_runtime as rt
@@ -95,6 +97,83 @@ def test_each_message_is_of_its_type() -> None:
     assert decode(S2, S2).values == [Shipped(id="b")] * 2
     assert decode(None, None).values == [None, None]
     assert decode() == ([], [], {})
+
+
+FILE = 'syntax="proto3"; message A { string id=1; message In { string id=1; } } message B { string id=1; }'
+MESSAGES = "".join(f"message {name}\n  1 id string implicit\n" for name in ("A", "A.In", "B"))
+FILE_SCHEMAS = rt.Schemas(
+    "file", (rt.WriterSchema(1, 5, FILE, type="PROTOBUF"),), descriptor=f"descriptor 1\n{MESSAGES}"
+)
+EITHER = rt.Schemas(
+    "either",
+    (
+        rt.WriterSchema(
+            1, 6, json.dumps([json.loads(record("Left", "id")), json.loads(record("Right", "id"))])
+        ),
+    ),
+)
+ALL: rt.TypesSerde[Any] = rt.TypesSerde(
+    {
+        **SERDE.serdes,
+        "A": rt.ProtobufSerde(FILE_SCHEMAS, "A", {}),
+        "B": rt.ProtobufSerde(FILE_SCHEMAS, "B", {}),
+        "A.In": rt.ProtobufSerde(FILE_SCHEMAS, "A.In", {}),
+        "Left": rt.AvroSerde(EITHER, {}),
+    }
+)
+F5, U6 = id_prefix(5), id_prefix(6)
+MIXED = [
+    *(
+        None,
+        P1,
+        S2,
+        S3,
+        J4,
+        b"",
+        b"\0",
+        P1[:5],
+        J4[:5],
+        id_prefix(1) + b"\x09",
+        id_prefix(99),
+        b"\1" + bytes(16),
+    ),
+    *(F5 + b"\0\x0a\1a", F5 + b"\2\0\x0a\1a", F5 + b"\2\2\x0a\1b", F5 + b"\4\0\0\x0a\1i", F5 + b"\2\x82\0"),
+    *(
+        F5,
+        F5 + b"\2",
+        F5 + b"\2\4",
+        F5 + b"\2\1",
+        F5 + b"\0\x0a\5a",
+        U6 + b"\0\2l",
+        U6 + b"\2\2r",
+        U6 + b"\4",
+        U6,
+    ),
+    *(U6 + b"\x80\0\2l", U6 + b"\xff"),
+]
+IN_HEADERS = {
+    P1[5:]: (("__value_schema_id", b"\x01" + uuid.UUID(GUID).bytes),),
+    b"\x0a\1b": (("__value_schema_id", F5 + b"\2\2"),),
+}
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*MIXED, *MIXED[:5], *IN_HEADERS]), max_size=12), min_size=1, max_size=4
+    ),
+    st.booleans(),
+)
+def test_what_was_read_before_changes_nothing(batches: list[list[bytes | None]], are_headers: bool) -> None:
+    def read(decoder: Any, batch: list[bytes | None]) -> list[tuple[Any, int | None, str]]:
+        headers = [IN_HEADERS.get(it or b"", ()) for it in batch] if are_headers else None
+        values, ids, errors = decoder.decode_many(batch, headers)
+        return [(value, ids[i], str(errors.get(i))) for i, value in enumerate(values)]
+
+    store = rt.SchemaStore(None)
+    used = ALL.decoder(store, "value")
+    for batch in batches:
+        alone = [it for each in batch for it in read(ALL.decoder(store, "value"), [each])]
+        assert read(used, batch) == read(used, batch) == alone
 
 
 def test_the_schema_may_be_in_headers() -> None:

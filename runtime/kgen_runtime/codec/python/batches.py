@@ -17,6 +17,17 @@ def groups(payloads: Sequence[bytes | None], size: int) -> list[tuple[bytes, lis
     return list(found.items())
 
 
+def by_prefix(payloads: Sequence[bytes | None], prefixes: list[bytes]) -> list[list[int]]:
+    """See `codec.BatchFunctions.by_prefix`."""
+    found: list[list[int]] = [[] for _ in prefixes]
+    rest: list[int] = []
+    for i, payload in enumerate(payloads):
+        if payload is not None:
+            places = (at for prefix, at in zip(prefixes, found) if payload.startswith(prefix))
+            next(places, rest).append(i)
+    return [*found, rest]
+
+
 def picked(items: Sequence[T], where: list[int]) -> list[T]:
     """See `codec.BatchFunctions.picked`."""
     return [items[i] for i in where]
