@@ -10,6 +10,7 @@ from kgen_runtime.codec.protobuf.schema.proto_tree import (
     EnumRef,
     MessageRef,
     ProtoEnum,
+    ProtoField,
     ProtoMap,
     ProtoMessage,
     ProtoScalar,
@@ -73,7 +74,7 @@ class ProtoClassMaker:
         path = Path(f"{self.classes[member.name]}Value", self.subject, (f"{member.name}:value",))
         annotation = types.annotation(member.field.type, path)
         value = FieldDef("value", "value", annotation, None, None)
-        text = self._doc(f"{message}:{name}", member.field.default)
+        text = self._doc(f"{message}:{name}", member.field)
         return RecordClass(self.classes[member.name], member.name, text, (value,), frozen=True)
 
     def _message(self, message: ProtoMessage) -> RecordClass:
@@ -101,7 +102,7 @@ class ProtoClassMaker:
         if item.is_oneof:
             text = self._doc(f"{message.name}.{item.wire}")
         else:
-            text = self._doc(f"{message.name}:{item.wire}", item.field.default)
+            text = self._doc(f"{message.name}:{item.wire}", item.field)
         return FieldDef(name, item.wire, annotation, self._default(item, metadata, types), text)
 
     def _default(self, item: ProtoAttribute, metadata: Expr | None, types: ProtoTypeWriter) -> Expr | None:
@@ -129,12 +130,17 @@ class ProtoClassMaker:
         assert isinstance(item.type, ProtoScalar)
         return _ZEROS.get(item.type.kind, "0")
 
-    def _doc(self, key: str, default: str | None = None) -> str | None:
-        remarks = [f"default {_shown(default)}"] if default is not None else []
+    def _doc(self, key: str, field: ProtoField | None = None) -> str | None:
+        remarks = (
+            [f"default {_shown_default(field)}"] if field is not None and field.default is not None else []
+        )
         remarks += ["deprecated"] if key in self.schema.files.deprecated else []
         return remarked(doc(self.schema.doc(key)), [*remarks])
 
 
-def _shown(default: str) -> str:
-    shown = quote.string(default) if not default or not default.replace(".", "").isalnum() else default
+def _shown_default(field: ProtoField) -> str:
+    """An explicit default as Python has it; of bytes it is escaped already."""
+    kind = field.type.kind if isinstance(field.type, ProtoScalar) else None
+    text = field.default or ""
+    shown = quote.string(text) if kind == "string" else f'b"{text}"' if kind == "bytes" else text
     return shown if len(shown) <= 60 else f"{shown[:60]}…"

@@ -12,6 +12,7 @@ from google.protobuf import empty_pb2
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from kgen_runtime.codec.limits import NAME_LENGTH
 from kgen_runtime.codec.protobuf.schema.proto_tree import (
     PACKABLE,
     WELL_KNOWN,
@@ -31,6 +32,7 @@ from kgen_runtime.codec.protobuf.schema.proto_tree import (
     used_names,
 )
 
+from ..errors import SchemaError
 from . import proto_features
 from .declared_files import DeclaredFiles, ProtoExtension
 from .import_names import is_builtin
@@ -67,16 +69,20 @@ _Declared: TypeAlias = (
 
 def declared_files(descriptor_set: bytes) -> DeclaredFiles:
     """What the files of a serialized `FileDescriptorSet` declare; the last one is the file itself, the others
-    are what it imports.
+    are what it imports. Raises `SchemaError` if a full name is longer than those that the codec takes.
     """
     *imported, main = pb.FileDescriptorSet.FromString(descriptor_set).file
     walks = [_FileWalk(file) for file in (main, *imported)]
     for walk in walks:
         walk.walk()
     every = {name: named for walk in walks for name, named in walk.names.items()}
+    used = _used(every, walks[0].names)
+    for name in used:
+        if len(name) > NAME_LENGTH:
+            raise SchemaError(f"the full name {name[:60]}… has more than {NAME_LENGTH} characters", where="/")
     return DeclaredFiles(
         main.name,
-        ProtoSchema(_used(every, walks[0].names)),
+        ProtoSchema(used),
         tuple(_joined(main.package, each.name) for each in main.message_type),
         {name: nested for walk in walks for name, nested in walk.nested.items()},
         {name: walk.file.name for walk in walks for name in walk.names},
@@ -170,7 +176,7 @@ class _FileWalk:
             name,
             tuple(fields),
             tuple((it.start, it.end - 1) for it in message.reserved_range),
-            tuple(message.reserved_name),
+            tuple(map(_text, message.reserved_name)),
         )
         self._note(name, place, message)
         for at, declared in enumerate(message.oneof_decl):
@@ -193,7 +199,7 @@ class _FileWalk:
             tuple((it.name, it.number) for it in enum.value),
             features.enum_type != _Features.CLOSED,
             tuple((it.start, it.end) for it in enum.reserved_range),
-            tuple(enum.reserved_name),
+            tuple(map(_text, enum.reserved_name)),
         )
         self._note(name, place, enum)
         for at, value in enumerate(enum.value):
@@ -228,8 +234,8 @@ def _field(
         type_,
         _presence(item, type_, features),
         oneof,
-        item.default_value if item.HasField("default_value") else None,
-        item.json_name if item.json_name not in ("", json_name_of(item.name)) else None,
+        _text(item.default_value) if item.HasField("default_value") else None,
+        _text(item.json_name) if item.json_name not in ("", json_name_of(item.name)) else None,
     )
 
 
@@ -274,6 +280,11 @@ def _metadata(options: Message) -> tuple[str, tuple[str, ...]]:
 
 def _unknown(message: bytes) -> Any:
     return UnknownFieldSet(empty_pb2.Empty.FromString(message))
+
+
+def _text(value: str | bytes) -> str:
+    """A text of the file. google.protobuf gives bytes if what stands there in escapes is not UTF-8."""
+    return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
 
 
 def _comment(text: str) -> str:

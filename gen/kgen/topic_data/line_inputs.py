@@ -118,8 +118,13 @@ class LineReader:
             return part.encode(value)
         except EncodeError as error:
             what = f"the {role} does not fit: {error.what}"
-            place = f"{pointer}{error.path if error.path.startswith('/') else ''}"
-            raise ConfigError(what, where=f"{where}, {place or '/'}", hint=error.hint) from None
+            within = (
+                error.path if error.path.startswith("/") else ""
+            )  # of Protobuf and of writers a path with dots
+            field = f", field {error.path[:200]}" if error.path and not within else ""
+            raise ConfigError(
+                what, where=f"{where}, {pointer}{within or '/' * (not pointer)}{field}", hint=error.hint
+            ) from None
 
 
 def _headers(given: Any, where: str) -> tuple[tuple[str, bytes | None], ...]:

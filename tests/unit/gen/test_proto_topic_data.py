@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import kgen_runtime as rt
+from kgen.errors import ConfigError
+from kgen.topic_data.line_inputs import LineReader
 from kgen.topic_data.part_formats import of_serde
 from kgen.topic_data.part_inputs import input_of_serde
 from kgen_runtime.codec import make_proto_writer
@@ -49,6 +51,21 @@ def test_what_is_shown_can_be_produced() -> None:
     write = input_of_serde(ORDER, STORE, "value").encode
     assert [write(json.loads(text)) for text in made.texts[:3] if text] == given[:3]
     assert of_serde(ORDER, STORE, "value").values(given[:1], [()]).values == [{"id": "a", "status": "NEW"}]
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ('{"payment": 1}', "stdin, line 1, /, field payment"),
+        ('{"value": {"at": "now"}}', "stdin, line 1, /value, field at"),
+        ('{"value": []}', "stdin, line 1, /value"),
+    ],
+)
+def test_what_does_not_fit_is_named(line: str, place: str) -> None:
+    reader = LineReader(input_of_serde(ORDER, STORE, "key"), input_of_serde(ORDER, STORE, "value"))
+    with pytest.raises(ConfigError) as error:
+        list(reader.messages([line], "stdin"))
+    assert error.value.where == place
 
 
 def test_times_that_python_has_not_are_shown() -> None:

@@ -11,9 +11,11 @@ pytest.importorskip("grpc_tools", reason="needs the extra `protobuf`")
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import FieldDescriptor
 
+from kgen.errors import SchemaError
 from kgen.protobuf.declared_files import DeclaredFiles, ProtoExtension
 from kgen.protobuf.descriptor_walk import declared_files
 from kgen.protobuf.protoc import descriptor_set
+from kgen_runtime.codec.limits import NAME_LENGTH
 from kgen_runtime.codec.protobuf.schema.proto_descriptor import descriptor_text, parse_descriptor
 from kgen_runtime.codec.protobuf.schema.proto_tree import (
     EnumRef,
@@ -251,3 +253,19 @@ def test_enums_and_maps_of_messages() -> None:
     types = {item.name: item.type for item in order.fields}
     assert isinstance(types["map"], ProtoMap)
     assert types["map"].values == EnumRef("shop.Status")
+
+
+def test_texts_that_are_not_utf8_are_texts() -> None:
+    text = r"""syntax = "proto2";
+    message B { optional string a = 1 [default = "\377x", json_name = "\xfe"]; reserved "\xff"; }"""
+    (message,) = declared(text).schema.names.values()
+    assert isinstance(message, ProtoMessage)
+    (field,) = message.fields
+    assert (field.default, field.json_name, message.reserved_names) == ("\\xffx", "\\xfe", ("\\xff",))
+
+
+def test_names_that_the_codec_does_not_take_are_refused() -> None:
+    longest = "L" * NAME_LENGTH
+    assert declared(f"message {longest} {{}}").messages == (longest,)
+    with pytest.raises(SchemaError, match="has more than"):
+        declared(f"message {longest}L {{}}")
