@@ -51,6 +51,7 @@ def test_what_the_registry_does_not_know(server, answer, client, code):
         (404, {"error_code": 40408, "message": "no config"}, "no config"),
         (409, {"error_code": 409, "message": "incompatible"}, "409 Conflict: incompatible"),
         (422, {"error_code": 42201, "message": "bad\n\x1b[31mschema"}, r"bad\\n\\x1b\[31mschema \(42201\)"),
+        (422, {"message": f"Invalid {'x' * 900} details: line 3"}, r"Invalid x+ \.\.\. x+ details: line 3"),
         (418, {"error_code": "x", "message": 3}, "418"),
         (501, {}, "501 Not Implemented"),
     ],

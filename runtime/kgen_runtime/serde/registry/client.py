@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 import requests
 
 from ...errors import ConfigError, RegistryError, RegistryUnavailable, UnknownSchema
-from ...reporting.printable import printable
+from ...reporting.printable import bounded, escaped, printable
 from .certificates import check_certificate, check_files, trusted
 from .credentials import Auth, AuthHeader
 from .deadlines import GivenUpError, Limit, Patience, RequestWait
@@ -278,7 +278,8 @@ def _refusal(call: HttpCall, answer: Answer, auth: AuthHeader) -> RegistryError:
     kind = UnknownSchema if answer.status == 404 and code in UNKNOWN else RegistryError
     what = f"{call} answered {_status_text(answer.status)}"
     if message and message.removeprefix("HTTP ") != _status_text(answer.status):
-        shown = printable(auth.hidden(message[:_LOOKED_AT]))
+        # Of an invalid schema the registry repeats the text before it gives the reason.
+        shown = escaped(bounded(auth.hidden(bounded(message, _LOOKED_AT)), 400))
         what += f": {shown}" + (f" ({code})" if code and code != answer.status else "")
     elif answer.content_type and "json" not in answer.content_type:
         what += f" with {printable(auth.hidden(answer.content_type), 100)}: is this a schema registry?"
