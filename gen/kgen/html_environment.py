@@ -5,14 +5,18 @@ from __future__ import annotations
 from functools import lru_cache
 
 import jinja2
+from markupsafe import Markup, escape
 
 from kgen_runtime.reporting.printable import escaped
+
+_PARAGRAPH = Markup("<p>"), Markup("</p>")
+_CODE = Markup("<code>"), Markup("</code>")
 
 
 @lru_cache(maxsize=1)
 def html_environment() -> jinja2.Environment:
     """The one environment, with the filters `visible` (one line, without characters that cannot be seen) and
-    `paragraphs` (of a doc).
+    `paragraphs` (a doc as markup).
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kgen_templates", ""),
@@ -34,11 +38,25 @@ def visible(text: object) -> str:
     return shown if shown.isprintable() else escaped(shown)
 
 
-def paragraphs(text: str, limit: int = 20_000) -> list[list[str]]:
-    """The paragraphs of a doc, each as parts of which every second one stands between backticks; line breaks
-    within a paragraph are spaces.
+def visible_lines(text: str) -> str:
+    """The same of several lines, which stay lines."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def paragraphs(text: str, limit: int = 20_000) -> Markup:
+    """A doc as paragraphs: what stands between backticks is code, line breaks within a paragraph are spaces.
+    What is beyond `limit` characters is left out.
     """
     cut = text if len(text) <= limit else f"{text[:limit]}…"
     found = (" ".join(part.split()) for part in cut.replace("\r\n", "\n").split("\n\n"))
-    shown = (visible(part) for part in found if part)
-    return [part.split("`") if part.count("`") % 2 == 0 else [part] for part in shown]
+    return Markup("").join(_paragraph(visible(part)) for part in found if part)
+
+
+def _paragraph(text: str) -> Markup:
+    parts = escape(text).split("`")
+    if len(parts) % 2 == 0:
+        return _PARAGRAPH[0] + Markup("`").join(parts) + _PARAGRAPH[1]
+    parts[1::2] = (_CODE[0] + part + _CODE[1] for part in parts[1::2])
+    return _PARAGRAPH[0] + Markup("").join(parts) + _PARAGRAPH[1]

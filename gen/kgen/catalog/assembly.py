@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from kgen_runtime.codec.avro.schema import tree as avro
@@ -222,6 +222,7 @@ class _Classes:
 
     project: Project
     reading: ProjectReading
+    _uses: dict[tuple[str, str], Uses] = field(default_factory=dict)
 
     @cached_property
     def _places(self) -> Mapping[tuple[str, str], list[tuple[str, str]]]:
@@ -252,10 +253,17 @@ class _Classes:
 
     def uses(self, unit: ParsedVersion, name: str) -> Uses:
         """Field or symbol, as on the wire -> the lines that use it."""
+        (subject, _), home = unit.ident(name)
+        if (subject, home) not in self._uses:
+            self._uses[subject, home] = self._read_uses(subject, home)
+        return self._uses[subject, home]
+
+    def _read_uses(self, subject: str, home: str) -> Uses:
         found: dict[str, set[FieldUse]] = {}
-        for module, class_ in self._of(unit, name):
+        for module, class_ in self._places.get((subject, home), ()):
             used = self.reading.fields.get((f"{self.project.package}._generated.{module}", class_), {})
-            for wire, attribute in _members(self._defined[module, class_]):
+            members = _members(self._defined[module, class_]) if used else ()
+            for wire, attribute in members:
                 if attribute in used:
                     found.setdefault(wire, set()).update(used[attribute])
         return {wire: tuple(sorted(uses)) for wire, uses in found.items()}

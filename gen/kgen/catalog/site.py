@@ -16,7 +16,7 @@ from typing import Any, Final
 import jinja2
 
 from ..compat.change_kinds import Change
-from ..html_environment import html_environment
+from ..html_environment import html_environment, visible_lines
 from ..impact.flow_topics import FlowOutline, TopicCall
 from ..progress_callback import ProgressCallback, silent
 from .entries import (
@@ -117,7 +117,8 @@ class _RowView:
     depth: int
     pills: tuple[str, ...]
     tags: tuple[str, ...]
-    words: tuple[_Word, ...]
+    type: str
+    words: tuple[_Word, ...]  # of the type, if it has links
     doc: str
     facts: tuple[tuple[str, str], ...]
     note: str
@@ -388,7 +389,7 @@ class _Pages:
                     for name, version in subject.used_by
                 ],
                 topics=list(self._topics_of(subject)),
-                text=text[:_TEXT].split("\n"),
+                text=visible_lines(text[:_TEXT]),
                 text_note=f"the first {_TEXT:,} of {len(text):,} characters" if len(text) > _TEXT else "",
                 side=_side(subject, number, has_links=has_links),
             )
@@ -457,6 +458,8 @@ def _row(row: FieldRow, anchor: str, names: set[str], home: str) -> _RowView:
     if row.same_as:
         note = "Recursive: its fields are those of" if row.recursive else "Its fields are those of the first"
     shown = next((word.text for word in row.words if word.names == row.same_as), row.same_as)
+    has_links = any(word.names in names for word in row.words)
+    type_ = row.type
     return _RowView(
         anchor=anchor,
         above=row.path.removesuffix(row.name) if row.path != row.name else "",
@@ -464,9 +467,10 @@ def _row(row: FieldRow, anchor: str, names: set[str], home: str) -> _RowView:
         depth=min(row.depth, _DEEPEST),
         pills=tuple(pills),
         tags=row.extras.tags,
-        words=tuple(_word(word, names, home) for word in row.words),
+        type=type_,
+        words=tuple(_word(word, names, home) for word in row.words) if has_links else (),
         doc=row.doc or "",
-        facts=(*default, *aliases, *_extra_facts(row.extras, row.type)),
+        facts=(*default, *aliases, *_extra_facts(row.extras, type_)),
         note=note,
         note_name=shown,
         note_href=f"{home}#{type_anchor_of(row.same_as)}",

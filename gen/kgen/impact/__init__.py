@@ -96,7 +96,7 @@ def _reaching(modules: set[str], index: ProjectIndex) -> set[str]:
     """The modules that import a changed one, directly or through others of the project."""
     importers: dict[str, list[str]] = {}
     for text in index.texts.values():
-        for name in text.imported:
+        for name in text.imported if text.name not in modules else ():
             importers.setdefault(name, []).append(text.name)
     found, left = set(modules), list(modules)
     while left:

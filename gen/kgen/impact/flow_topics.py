@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from .kinds import External, Kind, ModuleKind
-from .module_source import FUNCTIONS, ModuleSource
+from .module_source import FUNCTIONS, ModuleSource, inner_nodes, syntax_nodes
 from .project_index import ProjectIndex
 
 TopicAccess: TypeAlias = Literal["reads", "writes", "writes dead letters"]
@@ -148,7 +148,7 @@ class _ModuleReading:
             return {}
         if function not in self._locals:
             found: dict[str, ast.expr | None] = {}
-            for node in ast.walk(function):
+            for node in syntax_nodes(function):
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     found.update({a.asname or a.name.split(".")[0]: None for a in node.names})
                 elif isinstance(node, (ast.Assign, ast.AnnAssign)):
@@ -249,7 +249,7 @@ def _places(tree: ast.Module) -> Iterator[_CallPlace]:
                 found.append(_CallPlace(each, inside))
             if isinstance(each, FUNCTIONS) and inside is None:
                 inside = each
-            left += [(child, inside) for child in ast.iter_child_nodes(each)]
+            left += [(child, inside) for child in inner_nodes(each)]
 
     visit(tree, None)
     return iter(sorted(found, key=lambda place: (place.node.lineno, place.node.col_offset)))

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias, cast
 
 Binding: TypeAlias = ast.stmt | ast.alias
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_NAMING = (ast.Name, ast.Attribute, ast.Import, ast.ImportFrom, ast.Constant)
 _OPEN = (ast.If, ast.Try, ast.With, ast.For, ast.While)
 
 
@@ -26,6 +27,46 @@ def parsed(text: str, mode: Literal["exec", "eval"] = "exec") -> ast.Module | as
             return cast("ast.Module | ast.Expression", ast.parse(text.removeprefix("\ufeff"), mode=mode))
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(str(error)) from None
+
+
+def syntax_nodes(tree: ast.AST) -> list[ast.AST]:
+    """As `ast.walk`, but for operators and contexts (`ast.Load`), in a third of the time: there may be
+    thousands of modules.
+    """
+    found = [tree]
+    for node in found:
+        found += inner_nodes(node)
+    return found
+
+
+def inner_nodes(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly below, in their order, but for operators and contexts."""
+    found: list[ast.AST] = []
+    for name in _INNER[node.__class__]:
+        value = getattr(node, name, None)
+        if value.__class__ is list:
+            found += filter(None, value)
+        elif value is not None:
+            found.append(value)
+    return found
+
+
+class _InnerFields(dict[type[ast.AST], tuple[str, ...]]):
+    """By class of node, the fields that have nodes."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        if kind in (ast.Constant, ast.Global, ast.Nonlocal):
+            return self.setdefault(kind, ())
+        plain = _PLAIN - {"name"} if kind.__name__ == "TypeAlias" else _PLAIN  # `type X = …` of Python 3.12
+        return self.setdefault(kind, tuple(name for name in kind._fields if name not in plain))
+
+
+_PLAIN = {
+    "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module",
+    "name", "op", "ops", "rest", "simple", "str", "type_comment", "type_ignores",
+}  # fmt: skip
+"""Fields that have texts, numbers, operators or contexts."""
+_INNER = _InnerFields()
 
 
 @dataclass(eq=False)
@@ -72,8 +113,7 @@ class ModuleSource:
 
     @cached_property
     def _nodes(self) -> list[ast.AST]:
-        wanted = (ast.Name, ast.Attribute, ast.Import, ast.ImportFrom, ast.Constant)
-        return [node for node in ast.walk(self.tree) if isinstance(node, wanted)]
+        return [node for node in syntax_nodes(self.tree) if isinstance(node, _NAMING)]
 
     def _imported(self, node: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom):

@@ -64,6 +64,7 @@ _FLOW_NAMES = _words(
 _NEW_FLOW_NAMES = _words("out out_errs show unsent value")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$|clock\$)(\..*)?\Z")
 _PLAIN_FOLDER = re.compile(r"[a-z0-9_][a-z0-9._-]*\Z")
+_NO_PART_OF_A_NAME = re.compile(r"[^A-Za-z0-9_]+")
 _MODULE = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _NAME_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 _FOLDER_LENGTH = 80
@@ -77,21 +78,24 @@ def digest(text: str, length: int) -> str:
 
 def ascii_name(text: str, prefix: str) -> str:
     """`text` as letters, digits and underscores that do not begin with a digit."""
-    plain = ucd_3_2_0.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", plain)
+    plain = text if text.isascii() else ucd_3_2_0.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    name = _NO_PART_OF_A_NAME.sub("_", plain)
     return f"{prefix}_{name}" if not name or name[0].isdigit() else name
 
 
 def identifier(text: str, prefix: str) -> str:
     """`text` as Python reads it as an identifier; as `ascii_name` makes it where some Python would not."""
-    name = ucd_3_2_0.normalize("NFKC", text)
-    if not text.isascii() and name.isidentifier() and _is_stable(name):
-        return name
+    if not text.isascii():
+        name = ucd_3_2_0.normalize("NFKC", text)
+        if name.isidentifier() and _is_stable(name):
+            return name
     return ascii_name(text, prefix)
 
 
 def _is_stable(text: str) -> bool:
     """Whether these letters, digits and underscores mean the same in every version of Unicode since 3.2."""
+    if text.isascii():
+        return all(char == "_" or char.isalnum() for char in text)
     known = all(char == "_" or ucd_3_2_0.category(char) in _NAME_CATEGORIES for char in text)
     return known and text == ucd_3_2_0.normalize("NFKC", text) == normalize("NFKC", text)
 
@@ -130,8 +134,8 @@ def _snake(text: str) -> str:
 
 
 def _reserved_module(name: str) -> bool:
-    taken = keyword.iskeyword(name) or name in BUILTINS | _FLOW_NAMES or name.endswith("_test")
-    return taken or name == "none" or _unsafe(name)
+    taken = keyword.iskeyword(name) or name in BUILTINS or name in _FLOW_NAMES
+    return taken or name.endswith("_test") or name == "none" or _unsafe(name)
 
 
 def module_names(
@@ -146,15 +150,18 @@ def module_names(
     another file (`is_taken`), gets a hash of its identity.
     """
     names: dict[str, str] = {}
+    taken: set[str] = set()
     for identity, name in sorted((locked or {}).items()):
-        if _MODULE.match(name) and not _reserved_module(name) and name not in names.values():
+        if _MODULE.match(name) and not _reserved_module(name) and name not in taken:
             names[identity] = name
+            taken.add(name)
     late = wanted.keys() - names.keys()
     for identity in sorted(late, key=lambda it: (it.partition(":")[2] != wanted[it], it)):
         hashed = (f"{wanted[identity]}_{digest(identity, length)}" for length in range(6, 65))
         names[identity] = next(
-            n for n in (wanted[identity], *hashed) if n not in names.values() and not is_taken(identity, n)
+            n for n in (wanted[identity], *hashed) if n not in taken and not is_taken(identity, n)
         )
+        taken.add(names[identity])
     return names
 
 
@@ -165,7 +172,8 @@ def class_name(short: str) -> str:
     name = identifier(short, "T")
     if not name[0].isupper():
         name = identifier(pascal(name), "T")
-    return f"{name}_" if name in MODULE_NAMES | BUILTINS | _AMBIGUOUS or keyword.iskeyword(name) else name
+    taken = name in MODULE_NAMES or name in BUILTINS or name in _AMBIGUOUS or keyword.iskeyword(name)
+    return f"{name}_" if taken else name
 
 
 def pascal(name: str) -> str:

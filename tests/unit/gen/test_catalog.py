@@ -22,6 +22,7 @@ from kgen.catalog.field_rows import field_rows
 from kgen.catalog.page_names import ROWS, field_anchors, subject_page
 from kgen.catalog.site import site
 from kgen.errors import ConfigError
+from kgen.html_environment import paragraphs
 from kgen.model.library import Library
 
 Kgen = Callable[..., tuple[int, str, str]]
@@ -411,3 +412,24 @@ def test_without_a_lock_or_a_wish_it_says_what_to_do(tmp_path: Path, kgen: Kgen)
     assert code == 2
     assert "kgen pull" in err
     assert not (tmp_path / "site").exists()
+
+
+def test_docs_are_paragraphs_with_code_and_nothing_else() -> None:
+    assert paragraphs("A `b<c>` d\ne.\n\n\r\n\r\nOf `one.\n\n") == (
+        "<p>A <code>b&lt;c&gt;</code> d e.</p><p>Of `one.</p>"
+    )
+    assert paragraphs("<b>\u202e") == "<p>&lt;b&gt;\\u202e</p>"
+    assert paragraphs("abc", limit=2) == "<p>ab…</p>"
+
+
+def test_the_text_of_a_schema_has_a_line_for_each_of_its_lines(tmp_path: Path, kgen: Kgen) -> None:
+    root = tmp_path / "p"
+    write_project(root, {"a-value": record("A", field("x", "int", doc="</pre>\u202e"))})
+    text = site(catalog_of(root))["subjects/a-value.html"]
+    shown = text.partition('<pre class="bound" tabindex="0">')[2].partition("</pre>")[0]
+    assert shown.splitlines()[:3] == [
+        "{",
+        "  &#34;type&#34;: &#34;record&#34;,",
+        "  &#34;name&#34;: &#34;A&#34;,",
+    ]
+    assert "&lt;/pre&gt;\\u202e" in shown

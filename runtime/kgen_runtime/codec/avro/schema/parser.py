@@ -341,6 +341,8 @@ def _is_deeper(value: Any, depth: int) -> bool:
     for _ in range(depth + 1):
         groups = [item.values() if isinstance(item, dict) else item for item in level if _holds(item)]
         level = [inner for group in groups for inner in group]
+        if not level:
+            return False
     return any(map(_holds, level))
 
 
