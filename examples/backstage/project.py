@@ -14,13 +14,16 @@ from pathlib import Path
 
 from kgen.dev import Dev
 
-EVERY_SECOND = ("-r", ".recovery", "-s", "1")  # a recovery folder, and a commit every second
-
 # What a project's author checks in, but for what a pull writes again.
 _LEFT_OUT = (
     "_generated", "schemas", "kgen.lock", "registry", "registry-v*", "demo.py", "acts", "README.md",
     "tmp", "__pycache__",
 )  # fmt: skip
+
+
+def every_second(flow: str) -> tuple[str, ...]:
+    """Options for a flow, `module:flow`: a recovery folder of its own, and a commit every second."""
+    return "-r", f".recovery/{flow.partition(':')[0].rpartition('.')[2]}", "-s", "1"
 
 
 class Stuck(Exception):  # noqa: N818 - the demos' own word for: this went wrong, here is why
@@ -89,11 +92,12 @@ class Project:
 
     @contextmanager
     def running(
-        self, flow: str, options: Sequence[str] = EVERY_SECOND, env: Mapping[str, str] | None = None
+        self, flow: str, options: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     ) -> Iterator[Running]:
         """A flow, `module:flow`, from where the last run's recovery store left it; killed if it still runs at
-        the end.
+        the end. Without `options` as `every_second` has it.
         """
+        options = every_second(flow) if options is None else options
         log = self.folder / f"{flow.rpartition('.')[2].partition(':')[0]}.log"
         command = [sys.executable, "-m", "kgen_runtime.run", flow, *options]
         with (

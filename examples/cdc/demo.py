@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))  # for what the examples share
 
 from backstage.demo_run import Stage, run_demo
+from backstage.project import every_second
 from backstage.screen import holds, say, title
 from crm._generated import customers, shop_public_customers
 from data import ShopDatabase
@@ -25,7 +26,7 @@ CHANGES = 3_000
 def play(stage: Stage) -> bool:
     """Change the database while the flow is killed and started again; then compare what came out with it."""
     title("the flow follows the database; it is killed on the way")
-    say(f"python -m kgen_runtime.run {FLOW} --recovery .recovery -s 1")
+    say(f"python -m kgen_runtime.run {FLOW} {' '.join(every_second(FLOW))}")
     shop = ShopDatabase()
     first = list(shop.changes(CHANGES // 2))
     with stage.project.running(FLOW) as flow:

@@ -23,7 +23,7 @@ from ledger.flows.transfers import book
 
 FLOW, OPTIONS = (
     "ledger.flows.transfers:flow",
-    ("-r", ".recovery", "-s", "2"),
+    ("-r", ".recovery/transfers", "-s", "2"),
 )  # a transaction lasts two seconds
 KILLS, PORTION = 2, 1_000
 

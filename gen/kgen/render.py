@@ -21,6 +21,7 @@ from .progress_callback import ProgressCallback, silent
 from .pycode import deflate, quote
 from .pycode.expr import Alternatives, Expr, Group, alternatives, call, dict_of, flat, layout, list_of
 
+RUNNER = "python -m kgen_runtime.run"
 _WIDTH = 88  # what ruff and black take without configuration
 _COMMENTED = len("    # ")
 
@@ -31,8 +32,10 @@ def kind(path: str) -> Literal["generated", "owned"]:
 
 
 def run_command(package: str, module: str) -> str:
-    """The shell command that runs a generated flow and keeps its state and offsets in `.recovery`."""
-    return f"python -m kgen_runtime.run {package}.flows.{module}:flow --recovery .recovery"
+    """The shell command that runs a generated flow and keeps its state and offsets in a folder of its own:
+    one serves one flow.
+    """
+    return f"{RUNNER} {package}.flows.{module}:flow --recovery .recovery/{module}"
 
 
 def render(project: Project, progress: ProgressCallback = silent) -> dict[str, str]:

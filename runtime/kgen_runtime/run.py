@@ -145,6 +145,7 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
         stack.enter_context(recovery.lock(lock_name(args.process_id)))
     if not args.process_id:
         recovery.prepare()
+        recovery.refuse_if_above(flow)
         recovery.upgrade_state()
         for step in recovery.unknown_steps(flow):
             log.warning(

@@ -119,7 +119,9 @@ def test_renders_as_committed(case: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_command_that_runs_a_flow_is_never_broken(case: Path) -> None:
     for path in (case / "expected/streams/flows").glob("[!_]*.py"):
-        command = f"python -m kgen_runtime.run streams.flows.{path.stem}:flow --recovery .recovery"
+        command = (
+            f"python -m kgen_runtime.run streams.flows.{path.stem}:flow --recovery .recovery/{path.stem}"
+        )
         lines = path.read_text(encoding="utf-8").splitlines()
         assert f"Run: {command}" in lines or f"    {command}" in lines, path
 

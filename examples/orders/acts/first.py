@@ -10,7 +10,7 @@ from dataclasses import fields
 from kgen.dev import Dev, seed, topics
 from kgen.dev.seed import Registered
 
-from backstage.project import EVERY_SECOND, Project, Stuck
+from backstage.project import Project, Stuck, every_second
 from backstage.screen import say, title
 
 from .books import Books, keep, written
@@ -61,7 +61,7 @@ def pull(project: Project) -> str:
 def _run(dev: Dev, project: Project, writer: Writer, orders: int) -> None:
     """Orders keep coming, poison among them, while the flow is killed and started again."""
     title("the flow, with recovery; killed on the way")
-    say(f"python -m kgen_runtime.run {ORDERS} {' '.join(EVERY_SECOND)}")
+    say(f"python -m kgen_runtime.run {ORDERS} {' '.join(every_second(ORDERS))}")
     messages = writer.messages(orders)
     step = len(messages) // PORTIONS + 1
     with ThreadPoolExecutor(1) as others:

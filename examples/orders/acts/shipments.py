@@ -20,7 +20,6 @@ from . import replay
 from .data import START
 
 TOPICS = {"shipments": 3, "deliveries": 3, "shipments.dlq": 1}
-RECOVERY = ("-r", ".recovery-shipments", "-s", "1")
 
 # What makes a shipment useless, and the stage at which the flow says so.
 POISON: dict[str, dict[str, Any]] = {
@@ -49,7 +48,7 @@ def play(dev: Dev, project: Project, registered: list[Registered], number: int) 
 
 
 def _run(dev: Dev, project: Project, deliveries: int) -> None:
-    with project.running("shop.flows.shipments:flow", RECOVERY) as flow:
+    with project.running("shop.flows.shipments:flow") as flow:
         flow.until(lambda: _settled(dev, deliveries), "the last shipment")
         flow.stop()
 

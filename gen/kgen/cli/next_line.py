@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..actions import inputs
 from ..project import config
+from ..render import RUNNER, run_command
 
 _BROKERS = "localhost:9092"  # where `kgen dev` has its own, unless that is taken
 
@@ -17,8 +18,9 @@ def run_line(root: Path, package: str, module: str) -> str:
     """With the folder to run it in, if that is another one, and the brokers, if the environment has none:
     flows read it alone.
     """
-    command = "kgen run" if shutil.which("kgen") else "python -m kgen_runtime.run"
-    line = f"{command} {package}.flows.{module}:flow --recovery .recovery"
+    line = run_command(package, module)
+    if shutil.which("kgen"):
+        line = line.replace(RUNNER, "kgen run", 1)
     if not inputs.brokers():
         settings = config.load(root)
         line = f"KGEN_BROKERS={shlex.quote((settings and settings.brokers) or _BROKERS)} {line}"

@@ -162,11 +162,21 @@ class Recovery:
 
         Raises `RecoveryError`.
         """
-        stored: set[str] = set()
-        for file in partition_files(self.path):
-            with _reading(file) as db:
-                stored |= stored_steps(db)
-        return sorted(stored - {step.step_id for step in walk(flow)})
+        return sorted(_stored_steps(self.path) - {step.step_id for step in walk(flow)})
+
+    def refuse_if_above(self, flow: Dataflow) -> None:
+        """A flow whose state is in the folder above, `.recovery`, would begin again in `.recovery/orders`: it
+        ran with the former, and the latter has nothing yet. Raises `RecoveryError`.
+        """
+        above = self.path.parent
+        if not partition_files(above) or _stored_steps(self.path):
+            return
+        if _stored_steps(above) & {step.step_id for step in walk(flow)}:
+            raise RecoveryError(
+                f"the recovery folder has no state, and the folder above it, {above}, has state of this flow",
+                where=str(self.path),
+                hint=f"To go on: --recovery {above}. To begin again: a folder that is not below it.",
+            )
 
     def _make(self) -> None:
         """Made in a folder aside and then moved, the note last: after a crash the next run goes on from
@@ -327,6 +337,15 @@ def _in_the_way(folder: Path) -> str | None:
 
 def _is_one_of(patterns: Sequence[str], name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _stored_steps(folder: Path) -> set[str]:
+    """Those with state. Raises `RecoveryError`."""
+    found: set[str] = set()
+    for file in partition_files(folder):
+        with _reading(file) as db:
+            found |= stored_steps(db)
+    return found
 
 
 def _some(names: Sequence[str]) -> str:

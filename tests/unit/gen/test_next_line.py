@@ -22,7 +22,7 @@ def kgen_on_path(tmp_path, monkeypatch):
     return folder
 
 
-RUN = "kgen run acme.streams.flows.orders:flow --recovery .recovery"
+RUN = "kgen run acme.streams.flows.orders:flow --recovery .recovery/orders"
 
 
 def test_in_the_project(tmp_path, monkeypatch):

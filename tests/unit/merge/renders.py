@@ -8,7 +8,8 @@ from tests.unit.merge.edits import after, swap
 
 FLOW = '''"""Dataflow for the topic `orders`: an order placed in the shop. Yours to edit.
 
-Run: python -m kgen_runtime.run streams.flows.orders:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.orders:flow --recovery .recovery/orders
 """
 
 from __future__ import annotations

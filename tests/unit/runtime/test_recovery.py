@@ -224,6 +224,20 @@ def test_steps_that_are_gone_are_named(tmp_path: Path) -> None:
     assert recovery.unknown_steps(flow("renamed")) == ["flow.in"]
 
 
+def test_a_flow_does_not_begin_again_below_the_folder_that_has_its_state(tmp_path: Path) -> None:
+    above, below = tmp_path / ".recovery", rt.Recovery(tmp_path / ".recovery" / "orders")
+    below.refuse_if_above(flow())
+    testing.run(flow(), recovery=rt.Recovery(above), epoch_interval=timedelta(0))
+    below.refuse_if_above(flow("another"))
+    for _ in range(2):  # also when its partitions were made
+        with pytest.raises(rt.RecoveryError, match="has state of this flow") as caught:
+            below.refuse_if_above(flow())
+        assert f"--recovery {above}" in (caught.value.hint or "")
+        below.prepare()
+    testing.run(flow(), recovery=below, epoch_interval=timedelta(0))
+    below.refuse_if_above(flow())
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [

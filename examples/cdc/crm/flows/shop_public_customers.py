@@ -2,7 +2,7 @@
 schema changes into it.
 
 Run:
-    python -m kgen_runtime.run crm.flows.shop_public_customers:flow --recovery .recovery
+    python -m kgen_runtime.run crm.flows.shop_public_customers:flow --recovery .recovery/shop_public_customers
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `transfers`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run ledger.flows.transfers:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run ledger.flows.transfers:flow --recovery .recovery/transfers
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Dataflow for the topic `clicks`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run web.flows.clicks:flow --recovery .recovery
+Run: python -m kgen_runtime.run web.flows.clicks:flow --recovery .recovery/clicks
 """
 
 from __future__ import annotations

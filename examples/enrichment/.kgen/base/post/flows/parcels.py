@@ -1,7 +1,8 @@
 """Dataflow for the topic `parcels`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run post.flows.parcels:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run post.flows.parcels:flow --recovery .recovery/parcels
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `order-events`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run desk.flows.order_events:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run desk.flows.order_events:flow --recovery .recovery/order_events
 """
 
 from __future__ import annotations

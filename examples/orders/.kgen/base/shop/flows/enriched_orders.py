@@ -2,7 +2,7 @@
 changes into it.
 
 Run:
-    python -m kgen_runtime.run shop.flows.enriched_orders:flow --recovery .recovery
+    python -m kgen_runtime.run shop.flows.enriched_orders:flow --recovery .recovery/enriched_orders
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `shipments`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run shop.flows.shipments:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run shop.flows.shipments:flow --recovery .recovery/shipments
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Dataflow for the topic `good`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.good:flow --recovery .recovery
+Run: python -m kgen_runtime.run streams.flows.good:flow --recovery .recovery/good
 """
 
 from __future__ import annotations

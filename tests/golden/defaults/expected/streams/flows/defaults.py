@@ -1,7 +1,8 @@
 """Dataflow for the topic `defaults`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.defaults:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.defaults:flow --recovery .recovery/defaults
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.docs_e25b5917:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.docs_e25b5917:flow --recovery .recovery/docs_e25b5917
 """
 
 from __future__ import annotations

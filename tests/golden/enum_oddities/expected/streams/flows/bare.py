@@ -1,7 +1,7 @@
 """Dataflow for the topic `bare`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.bare:flow --recovery .recovery
+Run: python -m kgen_runtime.run streams.flows.bare:flow --recovery .recovery/bare
 """
 
 from __future__ import annotations

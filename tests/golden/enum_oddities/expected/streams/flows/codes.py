@@ -1,7 +1,8 @@
 """Dataflow for the topic `codes`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.codes:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.codes:flow --recovery .recovery/codes
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `anything`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.anything:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.anything:flow --recovery .recovery/anything
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `maybe`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.maybe:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.maybe:flow --recovery .recovery/maybe
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.db_shop_orders:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.db_shop_orders:flow --recovery .recovery/db_shop_orders
 """
 
 from __future__ import annotations

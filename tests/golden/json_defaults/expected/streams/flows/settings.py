@@ -1,7 +1,8 @@
 """Dataflow for the topic `settings`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.settings:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.settings:flow --recovery .recovery/settings
 """
 
 from __future__ import annotations

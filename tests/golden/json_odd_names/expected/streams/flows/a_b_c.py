@@ -1,7 +1,8 @@
 """Dataflow for the topic `a.b_c`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.a_b_c:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.a_b_c:flow --recovery .recovery/a_b_c
 """
 
 from __future__ import annotations

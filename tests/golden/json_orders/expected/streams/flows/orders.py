@@ -1,7 +1,8 @@
 """Dataflow for the topic `orders`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.orders:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.orders:flow --recovery .recovery/orders
 """
 
 from __future__ import annotations

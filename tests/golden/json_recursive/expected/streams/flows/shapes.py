@@ -1,7 +1,8 @@
 """Dataflow for the topic `shapes`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.shapes:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.shapes:flow --recovery .recovery/shapes
 """
 
 from __future__ import annotations

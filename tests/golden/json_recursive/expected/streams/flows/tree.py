@@ -1,7 +1,7 @@
 """Dataflow for the topic `tree`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.tree:flow --recovery .recovery
+Run: python -m kgen_runtime.run streams.flows.tree:flow --recovery .recovery/tree
 """
 
 from __future__ import annotations

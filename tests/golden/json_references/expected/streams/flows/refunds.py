@@ -1,7 +1,8 @@
 """Dataflow for the topic `refunds`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.refunds:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.refunds:flow --recovery .recovery/refunds
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `manifests`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.manifests:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.manifests:flow --recovery .recovery/manifests
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `events`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.events:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.events:flow --recovery .recovery/events
 """
 
 from __future__ import annotations

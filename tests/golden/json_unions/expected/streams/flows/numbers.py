@@ -1,7 +1,8 @@
 """Dataflow for the topic `numbers`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.numbers:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.numbers:flow --recovery .recovery/numbers
 """
 
 from __future__ import annotations

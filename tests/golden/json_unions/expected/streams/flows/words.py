@@ -1,7 +1,8 @@
 """Dataflow for the topic `words`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.words:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.words:flow --recovery .recovery/words
 """
 
 from __future__ import annotations

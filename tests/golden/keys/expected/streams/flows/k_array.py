@@ -1,7 +1,8 @@
 """Dataflow for the topic `k_array`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.k_array:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.k_array:flow --recovery .recovery/k_array
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `k_bound`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.k_bound:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.k_bound:flow --recovery .recovery/k_bound
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `k_only`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.k_only:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.k_only:flow --recovery .recovery/k_only
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `k_string`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.k_string:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.k_string:flow --recovery .recovery/k_string
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `made-up`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.made_up:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.made_up:flow --recovery .recovery/made_up
 """
 
 from __future__ import annotations

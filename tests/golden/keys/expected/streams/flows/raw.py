@@ -1,7 +1,7 @@
 """Dataflow for the topic `raw`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.raw:flow --recovery .recovery
+Run: python -m kgen_runtime.run streams.flows.raw:flow --recovery .recovery/raw
 """
 
 from __future__ import annotations

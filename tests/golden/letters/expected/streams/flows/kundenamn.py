@@ -1,7 +1,8 @@
 """Dataflow for the topic `kundenamn`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.kundenamn:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.kundenamn:flow --recovery .recovery/kundenamn
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.sknader_a8d8d8a5:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.sknader_a8d8d8a5:flow --recovery .recovery/sknader_a8d8d8a5
 """
 
 from __future__ import annotations

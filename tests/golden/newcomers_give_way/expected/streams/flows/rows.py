@@ -1,7 +1,7 @@
 """Dataflow for the topic `rows`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.rows:flow --recovery .recovery
+Run: python -m kgen_runtime.run streams.flows.rows:flow --recovery .recovery/rows
 """
 
 from __future__ import annotations

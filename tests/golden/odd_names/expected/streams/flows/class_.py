@@ -1,7 +1,8 @@
 """Dataflow for the topic `class`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.class_:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.class_:flow --recovery .recovery/class_
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Dataflow for the topic `con`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.con_:flow --recovery .recovery
+Run: python -m kgen_runtime.run streams.flows.con_:flow --recovery .recovery/con_
 """
 
 from __future__ import annotations

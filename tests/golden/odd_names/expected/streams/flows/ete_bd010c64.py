@@ -2,7 +2,7 @@
 into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.ete_bd010c64:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.ete_bd010c64:flow --recovery .recovery/ete_bd010c64
 """
 
 from __future__ import annotations

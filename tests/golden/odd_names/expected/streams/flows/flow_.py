@@ -1,7 +1,8 @@
 """Dataflow for the topic `flow`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.flow_:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.flow_:flow --recovery .recovery/flow_
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.order_events:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.order_events:flow --recovery .recovery/order_events
 """
 
 from __future__ import annotations

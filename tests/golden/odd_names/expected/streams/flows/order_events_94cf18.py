@@ -2,7 +2,7 @@
 changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.order_events_94cf18:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.order_events_94cf18:flow --recovery .recovery/order_events_94cf18
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.orders_20969b:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.orders_20969b:flow --recovery .recovery/orders_20969b
 """
 
 from __future__ import annotations

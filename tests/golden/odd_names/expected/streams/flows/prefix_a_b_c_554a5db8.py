@@ -2,7 +2,7 @@
 changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.prefix_a_b_c_554a5db8:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.prefix_a_b_c_554a5db8:flow --recovery .recovery/prefix_a_b_c_554a5db8
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `shadow`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.shadow:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.shadow:flow --recovery .recovery/shadow
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.t_2024_orders:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.t_2024_orders:flow --recovery .recovery/t_2024_orders
 """
 
 from __future__ import annotations

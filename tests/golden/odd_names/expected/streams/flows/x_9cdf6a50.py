@@ -1,7 +1,8 @@
 """Dataflow for the topic `../../x`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.x_9cdf6a50:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.x_9cdf6a50:flow --recovery .recovery/x_9cdf6a50
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Yours to edit: `kgen pull` merges schema changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_aa20c23e:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_aa20c23e:flow --recovery .recovery/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_aa20c23e
 """
 
 from __future__ import annotations

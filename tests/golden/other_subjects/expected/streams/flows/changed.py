@@ -1,7 +1,8 @@
 """Dataflow for the topic `changed`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.changed:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.changed:flow --recovery .recovery/changed
 """
 
 from __future__ import annotations

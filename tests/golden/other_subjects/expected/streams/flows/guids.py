@@ -1,7 +1,8 @@
 """Dataflow for the topic `guids`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.guids:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.guids:flow --recovery .recovery/guids
 """
 
 from __future__ import annotations

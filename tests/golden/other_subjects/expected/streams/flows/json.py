@@ -1,7 +1,7 @@
 """Dataflow for the topic `json`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.json:flow --recovery .recovery
+Run: python -m kgen_runtime.run streams.flows.json:flow --recovery .recovery/json
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `contracts`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.contracts:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.contracts:flow --recovery .recovery/contracts
 """
 
 from __future__ import annotations

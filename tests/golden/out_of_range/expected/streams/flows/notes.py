@@ -1,7 +1,8 @@
 """Dataflow for the topic `notes`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.notes:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.notes:flow --recovery .recovery/notes
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `shifts`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.shifts:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.shifts:flow --recovery .recovery/shifts
 """
 
 from __future__ import annotations

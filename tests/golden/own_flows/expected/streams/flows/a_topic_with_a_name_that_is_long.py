@@ -2,7 +2,7 @@
 pull` merges schema changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.a_topic_with_a_name_that_is_long:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.a_topic_with_a_name_that_is_long:flow --recovery .recovery/a_topic_with_a_name_that_is_long
 """
 
 from __future__ import annotations

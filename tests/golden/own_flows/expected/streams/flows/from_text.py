@@ -1,7 +1,8 @@
 """Dataflow from the topic `names` to `shop.totals`. Yours to edit: `kgen pull`
 merges schema changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.from_text:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.from_text:flow --recovery .recovery/from_text
 """
 
 from __future__ import annotations

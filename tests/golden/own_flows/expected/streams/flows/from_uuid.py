@@ -1,7 +1,8 @@
 """Dataflow from the topic `visits` to `keyed`. Yours to edit: `kgen pull` merges
 schema changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.from_uuid:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.from_uuid:flow --recovery .recovery/from_uuid
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow from the topic `orders` to `invoices`. Yours to edit: `kgen pull` merges
 schema changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.invoices:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.invoices:flow --recovery .recovery/invoices
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `keyed`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.keyed:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.keyed:flow --recovery .recovery/keyed
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `names`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.names:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.names:flow --recovery .recovery/names
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 schema changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.orders_to_invoices:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.orders_to_invoices:flow --recovery .recovery/orders_to_invoices
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.shop_totals:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.shop_totals:flow --recovery .recovery/shop_totals
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 edit: `kgen pull` merges schema changes into it.
 
 Run:
-    python -m kgen_runtime.run streams.flows.the_name_of_this_flow_is_so_long_that_its_lines_break:flow --recovery .recovery
+    python -m kgen_runtime.run streams.flows.the_name_of_this_flow_is_so_long_that_its_lines_break:flow --recovery .recovery/the_name_of_this_flow_is_so_long_that_its_lines_break
 """
 
 from __future__ import annotations

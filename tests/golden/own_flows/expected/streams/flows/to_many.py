@@ -1,7 +1,8 @@
 """Dataflow from the topic `invoices` to `parcels`. Yours to edit: `kgen pull` merges
 schema changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.to_many:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.to_many:flow --recovery .recovery/to_many
 """
 
 from __future__ import annotations

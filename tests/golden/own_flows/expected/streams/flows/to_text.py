@@ -1,7 +1,8 @@
 """Dataflow from the topic `keyed` to `names`. Yours to edit: `kgen pull` merges
 schema changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.to_text:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.to_text:flow --recovery .recovery/to_text
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow from the topic `parcels` to `visits`. Yours to edit: `kgen pull` merges
 schema changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.to_uuid:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.to_uuid:flow --recovery .recovery/to_uuid
 """
 
 from __future__ import annotations

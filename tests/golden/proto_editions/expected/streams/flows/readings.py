@@ -1,7 +1,8 @@
 """Dataflow for the topic `readings`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.readings:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.readings:flow --recovery .recovery/readings
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Dataflow for the topic `odd`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.odd:flow --recovery .recovery
+Run: python -m kgen_runtime.run streams.flows.odd:flow --recovery .recovery/odd
 """
 
 from __future__ import annotations

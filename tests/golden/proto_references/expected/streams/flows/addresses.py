@@ -1,7 +1,8 @@
 """Dataflow for the topic `addresses`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.addresses:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.addresses:flow --recovery .recovery/addresses
 """
 
 from __future__ import annotations

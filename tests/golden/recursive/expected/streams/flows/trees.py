@@ -1,7 +1,8 @@
 """Dataflow for the topic `trees`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.trees:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.trees:flow --recovery .recovery/trees
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `returns`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.returns:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.returns:flow --recovery .recovery/returns
 """
 
 from __future__ import annotations

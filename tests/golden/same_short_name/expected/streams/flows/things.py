@@ -1,7 +1,8 @@
 """Dataflow for the topic `things`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.things:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.things:flow --recovery .recovery/things
 """
 
 from __future__ import annotations

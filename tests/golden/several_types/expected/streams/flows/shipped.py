@@ -1,7 +1,8 @@
 """Dataflow from the topic `orders` to `shipments`. Yours to edit: `kgen pull` merges
 schema changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.shipped:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.shipped:flow --recovery .recovery/shipped
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `visits`. Yours to edit: `kgen pull` merges schema changes
 into it.
 
-Run: python -m kgen_runtime.run streams.flows.visits:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.visits:flow --recovery .recovery/visits
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Dataflow for the topic `a`. Yours to edit: `kgen pull` merges schema changes into
 it.
 
-Run: python -m kgen_runtime.run streams.flows.a:flow --recovery .recovery
+Run: python -m kgen_runtime.run streams.flows.a:flow --recovery .recovery/a
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Dataflow for the topic `b`. Yours to edit: `kgen pull` merges schema changes into
 it.
 
-Run: python -m kgen_runtime.run streams.flows.b:flow --recovery .recovery
+Run: python -m kgen_runtime.run streams.flows.b:flow --recovery .recovery/b
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataflow for the topic `payments`. Yours to edit: `kgen pull` merges schema
 changes into it.
 
-Run: python -m kgen_runtime.run streams.flows.payments:flow --recovery .recovery
+Run:
+    python -m kgen_runtime.run streams.flows.payments:flow --recovery .recovery/payments
 """
 
 from __future__ import annotations
