@@ -103,15 +103,19 @@ if TYPE_CHECKING:
         Branch,
         branch,
         filter,  # noqa: A004 - as Bytewax's
-        filter_map,
         flat_map,
         key_on,
-        map,  # noqa: A004 - as Bytewax's
     )
     from .steps.lateness import late
     from .steps.stateful_steps import stateful_flat_map, stateful_map
-    from .steps.value_steps import map_value
     from .steps.wire_steps import deserialize, serialize
+
+    MYPY = False
+    if MYPY:  # mypy takes a name like this one for true
+        from .steps.mypy_signatures import filter_map, map, map_value  # noqa: A004 - as Bytewax's
+    else:
+        from .steps.item_steps import filter_map, map  # noqa: A004
+        from .steps.value_steps import map_value
 
 __all__ = [
     "ABSENT",

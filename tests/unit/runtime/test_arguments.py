@@ -92,8 +92,8 @@ def route(policy: Any) -> None:
         (lambda: rt.sink("out", read().oks, MODULE, KAFKA), "topic is the module", "orders.topic."),
         (lambda: rt.sink("out", read(), TOPIC, KAFKA), "up is a Split", "pass .oks of it"),  # type: ignore[arg-type]
         (lambda: rt.sink("out", read().oks, TOPIC, "host:9092"), "kafka is 'host:9092'", "rt.Kafka"),  # type: ignore[arg-type]
-        (lambda: rt.map_value("map", read(), str), "up is a Split", "pass .oks of it"),  # type: ignore[arg-type]
-        (lambda: rt.map_value("map", read().oks, "handle"), "f is 'handle', not a function", "function"),  # type: ignore[arg-type]
+        (lambda: rt.map_value("map", read(), str), "up is a Split", "pass .oks of it"),  # type: ignore[call-overload]
+        (lambda: rt.map_value("map", read().oks, "handle"), "f is 'handle', not a function", "function"),  # type: ignore[call-overload]
         (lambda: rt.serialize("ser", read().oks, "orders"), "topic is 'orders'", "orders.topic"),  # type: ignore[arg-type]
         (lambda: rt.deserialize("de", read().oks, TOPIC, "host"), "kafka is 'host'", "rt.Kafka"),  # type: ignore[arg-type]
         (lambda: route(rt.Crash), "policy=the class Crash is not a policy", "rt.Crash(...)"),

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.golden.test_json_in_use import check_pyright
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -175,6 +176,66 @@ def unnoticed(message: rt.Message[str, int]) -> rt.Message[str, int]:
     return message.with_value(wanted(Order(1)))  # type: ignore[arg-type]
 """
 
+UNIONS = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import kgen_runtime as rt
+from bytewax.dataflow import Stream
+from typing_extensions import assert_type
+
+
+@dataclass
+class Placed:
+    id: int
+
+
+@dataclass
+class Shipped:
+    id: int
+
+
+def either(value: int) -> Placed | Shipped:
+    return Placed(value) if value else Shipped(value)
+
+
+def same(value: Placed | Shipped) -> Placed | Shipped:
+    return value
+
+
+def perhaps(value: int) -> Placed | Shipped | None:
+    return either(value) if value else None
+
+
+def gone(value: int) -> Placed | rt.Tombstone:
+    return Placed(value) if value else rt.TOMBSTONE
+
+
+def optional(value: int) -> Placed | None:
+    return Placed(value) if value else None
+
+
+def build(
+    up: Stream[rt.Message[str, int]],
+    items: Stream[int],
+    out: rt.Topic[str, Placed | Shipped],
+    kafka: rt.Kafka,
+) -> None:
+    made = rt.map_value("either", up, either)
+    assert_type(made, rt.Split[rt.Message[str, Placed | Shipped]])
+    rt.sink("out", rt.map_value("same", made.oks, same).oks, out, kafka)
+    assert_type(rt.map_value("gone", up, gone), rt.Split[rt.Message[str, Placed]])
+    assert_type(rt.map_value("optional", up, optional), rt.Split[rt.Message[str, Placed]])
+    assert_type(rt.map("map", items, either), rt.Split[Placed | Shipped])
+    assert_type(rt.map("maybe", items, optional), rt.Split[Placed])
+    assert_type(rt.filter_map("filter", items, either), rt.Split[Placed | Shipped])
+    assert_type(rt.flat_map("flat", items, lambda item: [either(item)]), rt.Split[Placed | Shipped])
+    perhaps_made: rt.Split[rt.Message[str, Placed | Shipped]] = rt.map_value("perhaps", up, perhaps)
+    rt.sink("out_too", perhaps_made.oks, out, kafka)
+    rt.sink("wrong", rt.map_value("ids", up, lambda value: value).oks, out, kafka)  # type: ignore[misc]
+"""
+
 
 def test_mypy_infers_what_topics_carry(tmp_path):
     check(tmp_path, GENERATED)
@@ -183,6 +244,19 @@ def test_mypy_infers_what_topics_carry(tmp_path):
 def test_mypy_infers_what_steps_give(tmp_path):
     pytest.importorskip("bytewax", reason="Bytewax has no build for this Python")
     check(tmp_path, STEPS)
+
+
+def test_mypy_infers_unions_that_functions_return(tmp_path):
+    pytest.importorskip("bytewax", reason="Bytewax has no build for this Python")
+    check(tmp_path, UNIONS)
+
+
+def test_pyright_infers_unions_with_none_beside_them_too(tmp_path):
+    pytest.importorskip("bytewax", reason="Bytewax has no build for this Python")
+    exact = UNIONS.replace("perhaps_made: rt.Split[rt.Message[str, Placed | Shipped]] =", "perhaps_made =")
+    assert exact != UNIONS
+    (tmp_path / "orders.py").write_text(exact)
+    check_pyright(tmp_path)
 
 
 def check(folder, text):
