@@ -87,7 +87,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(payload)
 
-            do_GET = do_POST = do_PUT = serve
+            do_GET = do_POST = do_PUT = do_DELETE = serve
 
             def log_message(self, *args: Any) -> None:
                 pass

@@ -239,6 +239,7 @@ def _plan(
     names_before = set(old.names.modules.values()) if old else set()
     subjects_before = {it.name for it in old.snapshot.subjects} if old else set()
     is_new = any(it.name not in subjects_before for it in snapshot.subjects)
+    associations_changed = snapshot.associations != (old.snapshot.associations if old else ())
     modules = generated(request.root, files, project, held.earlier(files), names_before)
     made = plan.Plan(
         snapshot.registry_url,
@@ -251,6 +252,7 @@ def _plan(
             *found.notes,
             *project.notes,
             *(project.unplaced if is_new else ()),
+            *(project.associated if associations_changed else ()),
             *subject_changes.moved(known),
             *new_schemas.notes(old, after, keeps_raw=settings.out_of_range == "raw"),
         ),

@@ -94,7 +94,9 @@ def _lines(topic: DiscoveredTopic) -> Iterator[str]:
 
 def _row(finding: PartFinding) -> tuple[str, ...]:
     # What a strategy names it follows from topic and type: the name would be too long for many a terminal.
-    subject = finding.strategy if finding.strategy not in (None, "other") else finding.subject
+    by_name = finding.strategy in ("TopicName", "RecordName", "TopicRecordName")
+    subject = str(finding.strategy) if by_name else finding.subject
+    subject += " (associated)" if finding.strategy == "associated" else ""
     language = _LANGUAGES.get(finding.language, finding.language)
     kind = " ".join(filter(None, [language, " or ".join(finding.types)]))
     return (

@@ -118,6 +118,26 @@ def reference_exists(subject: str, version: int) -> Problem:
     )
 
 
+def association_exists(resource: str, role: str) -> Problem:
+    """40911."""
+    return Problem(40911, f"An association of type '{role}' already exists for resource '{resource}'")
+
+
+def association_frozen(resource: str, role: str) -> Problem:
+    """409."""
+    return Problem(409, f"The association of type '{role}' for resource '{resource}' is frozen")
+
+
+def association_not_found(resource: str) -> Problem:
+    """404."""
+    return Problem(404, f"No association found for resource '{resource}'")
+
+
+def invalid_association(name: str, detail: str) -> Problem:
+    """42212."""
+    return Problem(42212, f"The association specified has an invalid property '{name}': {detail}")
+
+
 def invalid_subject(subject: str) -> Problem:
     """42208."""
     return Problem(42208, f"The specified subject '{subject}' is not a valid.")

@@ -8,7 +8,7 @@ https://docs.confluent.io/platform/current/schema-registry/develop/api.html.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -17,6 +17,7 @@ from kgen_runtime.serde.subject_names import qualified
 
 from . import api_errors
 from .api_errors import Problem
+from .association_store import StoredAssociation
 from .compat_settings import GLOBAL, Scoped
 from .registry_store import Store, Version
 from .schema_request import TYPES, Draft, draft_of
@@ -86,6 +87,8 @@ def answer(store: Store, method: str, target: str, body: bytes = b"") -> tuple[i
         got = _dispatch(store, method, target, body)
     except Problem as e:
         return e.status, json.dumps({"error_code": e.code, "message": e.message})
+    if got is None:
+        return 204, ""
     return 200, got if isinstance(got, str) else json.dumps(got, ensure_ascii=False)
 
 
@@ -319,6 +322,58 @@ def _reset_mode(r: ApiRequest) -> Any:
     if mode is None:
         raise api_errors.subject_not_found(r.subject)
     return {"mode": mode}
+
+
+# Associations of topics with subjects
+
+
+@_route("POST", "/associations")
+def _associate(r: ApiRequest) -> Any:
+    return r.store.associations.put(r.body, r.store.subjects(), update=False)
+
+
+@_route("PUT", "/associations")
+def _update_associations(r: ApiRequest) -> Any:
+    return r.store.associations.put(r.body, r.store.subjects(), update=True)
+
+
+@_route("GET", "/associations/resources/*/*")
+def _associations_by_name(r: ApiRequest) -> Any:
+    return _shown(r, r.store.associations.of_resource(*r.args))
+
+
+@_route("GET", "/associations/resources/*")
+def _associations_by_id(r: ApiRequest) -> Any:
+    return _shown(r, r.store.associations.of_resource_id(r.args[0]))
+
+
+@_route("GET", "/associations/subjects/*")
+def _associations_by_subject(r: ApiRequest) -> Any:
+    return _shown(r, r.store.associations.of_subject(r.args[0]))
+
+
+@_route("DELETE", "/associations/resources/*")
+def _delete_associations(r: ApiRequest) -> Any:
+    gone = _chosen(r, r.store.associations.of_resource_id(r.args[0]))
+    if not gone:
+        raise api_errors.association_not_found(r.args[0])
+    return r.store.associations.delete(gone, cascade=r.flag("cascadeLifecycle"))
+
+
+def _chosen(r: ApiRequest, found: Iterable[StoredAssociation]) -> list[StoredAssociation]:
+    """Those of the types and roles that the query asks for."""
+    kind, roles, lifecycle = r.query.get("resourceType"), r.every("associationType"), r.query.get("lifecycle")
+    return [
+        it
+        for it in sorted(found, key=lambda it: (it.namespace, it.name, it.role))
+        if kind in (None, "", it.type)
+        and (not roles or it.role in roles)
+        and lifecycle in (None, it.lifecycle)
+    ]
+
+
+def _shown(r: ApiRequest, found: Iterable[StoredAssociation]) -> list[Any]:
+    return r.page([it.as_json() for it in _chosen(r, found)])
 
 
 @_route("GET", "/")

@@ -18,6 +18,7 @@ from ..compat.levels import LEVELS
 from ..model.subjects import Reference
 from . import api_errors
 from .api_errors import Problem
+from .association_store import AssociationStore
 from .compat_check import Earlier, violations
 from .compat_settings import GLOBAL, MODES, Scoped
 from .schema_request import Draft, ReferencedText, check
@@ -46,6 +47,7 @@ class Store:
         self.levels = Scoped(LEVELS, "BACKWARD")
         self.policies = Scoped(POLICIES, "")  # of JSON Schemas
         self.modes = Scoped(MODES, "READWRITE")
+        self.associations = AssociationStore()
 
     # Reading
 
@@ -325,6 +327,7 @@ class Store:
         del self._subjects[subject]
         for setting in (self.levels, self.policies, self.modes):
             setting.reset(subject)
+        self.associations.forget(subject)
 
 
 def _number(version: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -67,10 +67,11 @@ def findings(census: PayloadCensus, topic: str, types: RegisteredTypes) -> list[
         look = census.look(place)
         if framing == "id" and found.unknown and look in ("long", "double"):
             numbers[place] = look
+    associated = types.associated(topic, census.role) if known else ()
     made = [
         each
         for place, count in census.without(numbers).items()
-        for each in _of_place(census, place, count, topic, known.get(place), numbers)
+        for each in _of_place(census, place, count, topic, known.get(place), numbers, associated)
     ]
     return sorted(made, key=lambda it: (-it.messages, str(it.key)))
 
@@ -82,6 +83,7 @@ def _of_place(
     topic: str,
     found: RegisteredType | None,
     numbers: dict[Place, Look],
+    associated: Collection[str],
 ) -> Iterator[PartFinding]:
     framing, key = place
     if framing == "null":
@@ -96,7 +98,7 @@ def _of_place(
     elif found is None:
         yield PartFinding(census.role, framing, count, key, problem="not asked for: too many schemas")
     else:
-        subject, strategy = found.subject(topic, census.role, found.names)
+        subject, strategy = found.subject(topic, census.role, found.names, associated)
         yield PartFinding(
             census.role,
             framing,

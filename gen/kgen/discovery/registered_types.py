@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import quote
@@ -15,11 +15,20 @@ from kgen_runtime.serde import Role
 from kgen_runtime.serde.registry.client import RegistryClient
 from kgen_runtime.serde.writer_kinds import title
 
-Strategy: TypeAlias = Literal["TopicName", "RecordName", "TopicRecordName", "other"]
+from ..model.subjects import TopicAssociation
+from ..registry.answers import topic_associations
+
+Strategy: TypeAlias = Literal["associated", "TopicName", "RecordName", "TopicRecordName", "other"]
 
 _LONGEST: Final = 200  # characters of a name
 _MOST: Final = 1_000  # subjects of a schema
-_STRATEGIES: Final[tuple[Strategy, ...]] = ("TopicName", "TopicRecordName", "RecordName", "other")
+_STRATEGIES: Final[tuple[Strategy, ...]] = (
+    "associated",
+    "TopicName",
+    "TopicRecordName",
+    "RecordName",
+    "other",
+)
 
 
 @dataclass(frozen=True)
@@ -34,9 +43,16 @@ class RegisteredType:
     problem: str = ""
     unknown: bool = False  # the registry has none under this id
 
-    def subject(self, topic: str, role: Role, names: Sequence[str]) -> tuple[str, Strategy]:
-        """The subject that messages of the topic are of, with types of these names; and how that is named."""
-        by_strategy = {strategy_of(it, topic, role, names): it for it in reversed(self.subjects)}
+    def subject(
+        self, topic: str, role: Role, names: Sequence[str], associated: Collection[str] = ()
+    ) -> tuple[str, Strategy]:
+        """The subject that messages of the topic are of, with types of these names; and how that is found.
+        `associated` are the subjects that the registry associates with this part of the topic.
+        """
+        by_strategy: dict[Strategy, str] = {
+            "associated" if it in associated else strategy_of(it, topic, role, names): it
+            for it in reversed(self.subjects)
+        }
         found = next((it for it in _STRATEGIES if it in by_strategy), None)
         return (by_strategy[found], found) if found else ("", "other")
 
@@ -56,12 +72,33 @@ class RegisteredTypes:
     def __init__(self, registry: RegistryClient | None) -> None:
         self._registry = registry
         self._known: dict[int | uuid.UUID, RegisteredType] = {}
+        self._associated: dict[str, frozenset[TopicAssociation]] = {}
 
     def find(self, key: int | uuid.UUID, topic: str, role: Role) -> RegisteredType:
         """What is known of a schema that messages of a topic name. Raises `RegistryUnavailable`."""
         if key not in self._known:
             self._known[key] = self._ask(key, topic, role)
         return self._known[key]
+
+    def associated(self, topic: str, role: Role) -> frozenset[str]:
+        """The subjects that the registry associates with the keys or values of a topic. Raises
+        `RegistryUnavailable`.
+        """
+        if topic not in self._associated:
+            self._associated[topic] = self._ask_associations(topic)
+        return frozenset(it.subject for it in self._associated[topic] if it.role == role)
+
+    def _ask_associations(self, topic: str) -> frozenset[TopicAssociation]:
+        """One request; none if the registry has no associations, as most."""
+        if self._registry is None:
+            return frozenset()
+        path = f"/associations/resources/-/{quote(topic, safe='')}"
+        try:
+            return topic_associations(self._registry.get(path, {"resourceType": "topic"}), topic=topic)
+        except RegistryUnavailable:
+            raise
+        except RegistryError:
+            return frozenset()
 
     def _ask(self, key: int | uuid.UUID, topic: str, role: Role) -> RegisteredType:
         if self._registry is None:

@@ -54,7 +54,8 @@ def _word(role: str, part: Sequence[PartFinding], topic: str) -> tuple[str | lis
         only_null = bool(part) and all(it.framing == "null" for it in part)
         return ("none" if role == "key" and only_null else None), notes
     subjects = list(dict.fromkeys(it.subject for it in framed))
-    named = subjects == [f"{topic}-{role}"]
+    associated = all(it.strategy == "associated" for it in framed)
+    named = associated or [it.strategy for it in framed] == ["TopicName"] * len(framed)
     beside = [it for it in looks if it in BESIDE]
     if looks and not (len(subjects) == 1 and beside):
         notes.append(f"{role}: some messages have no schema, and go to errs: they look like {looks[0]}")

@@ -202,7 +202,7 @@ def package_folder(package: str) -> str:
 class Project:
     """Everything that is rendered. `names` go into the lock, `notes` into the plan; so does
     `model_generator`, the version of datamodel-code-generator that made modules. `unplaced` are the notes on
-    subjects that no topic reads.
+    subjects that no topic reads, `associated` those on topics that the registry associates with subjects.
     """
 
     package: str
@@ -215,6 +215,7 @@ class Project:
     model_generator: str | None = None
     flows: tuple[FlowDef, ...] = ()
     unplaced: tuple[str, ...] = ()
+    associated: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import module_assignment
 from . import topic_plans as topics_of
+from .association_notes import associated_notes
 from .given import Before, History, Names
 from .library import Library
 from .members import Members
@@ -67,6 +68,7 @@ def build(
         ),
         flows=own_flows(kept, topics, settings),
         unplaced=tuple(unplaced(readable.types, plans, _referred(library))),
+        associated=tuple(associated_notes(readable, plans, settings)),
     )
 
 

@@ -64,6 +64,15 @@ class Subject:
         return any(known.get(v.version, v.id) != v.id for v in self.versions)
 
 
+@dataclass(frozen=True, order=True)
+class TopicAssociation:
+    """That the keys or values (`role`) of a topic are of a subject, as the registry keeps it."""
+
+    topic: str
+    role: str
+    subject: str
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A subject that was left out, and why. `cause`: kgen does not read its format (yet); its newest version
@@ -81,10 +90,11 @@ class Snapshot:
     schemas.
 
     `registry_url` is without userinfo and query. `referenced` holds every version that is reached by
-    references (transitively), sorted by (subject, version); subjects are sorted by name.
+    references (transitively), sorted by (subject, version); subjects are sorted by name, and `associations`.
     """
 
     registry_url: str
     subjects: tuple[Subject, ...]
     referenced: tuple[SchemaVersion, ...] = ()
     skipped: tuple[Skipped, ...] = field(default=())
+    associations: tuple[TopicAssociation, ...] = ()

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from kgen_runtime.errors import ConfigError
 from kgen_runtime.serde.subject_names import context_of, plain
 
+from .associated_topics import with_associations
 from .library import SUPPORTED, Fault, Library, Pair
 from .settings import Settings, TopicSettings
-from .subjects import SchemaVersion, Skipped, Snapshot, Subject
+from .subjects import SchemaVersion, Skipped, Snapshot, Subject, TopicAssociation
 from .value_types import (
     ValueType,
     by_topic_and_name,
@@ -42,12 +43,13 @@ _NOTED = 20
 @dataclass(frozen=True)
 class Usable:
     """The subjects that can be read: by name, with those of their versions that can. `types` has the full
-    names of what the values of each are.
+    names of what the values of each are, `associations` the topics that the registry says they are of.
     """
 
     versions: Mapping[str, tuple[SchemaVersion, ...]]
     skipped: tuple[Skipped, ...]
     types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    associations: tuple[TopicAssociation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def usable(snapshot: Snapshot, library: Library) -> Usable:
         elif (subject.name, subject.latest.version) not in faulty:
             versions[subject.name] = tuple(_readable(subject, library, skipped))
     types = {name: full_names(library.unit((name, its[-1].version))) for name, its in versions.items()}
-    return Usable(versions, tuple(dict.fromkeys(skipped)), types)
+    associations = tuple(it for it in snapshot.associations if it.subject in versions)
+    return Usable(versions, tuple(dict.fromkeys(skipped)), types, associations)
 
 
 def faults(snapshot: Snapshot, library: Library) -> dict[Pair, Fault]:
@@ -145,9 +148,12 @@ def left_out(names: Usable, settings: Settings) -> Iterator[Skipped]:
 
 
 def plan_topics(names: Usable, settings: Settings) -> list[TopicPlan]:
-    """The topics of the subjects and of the settings, sorted by name."""
+    """The topics of the subjects and of the settings, sorted by name. Which subjects a topic has is what
+    kgen.toml says, then the associations, then the names of the subjects.
+    """
     found = by_context(names.versions)
     typed = by_topic_and_name({it: names.types[it] for it in names.versions if topic_of(it) is None})
+    found, typed = with_associations(found, typed, names.associations, names.types)
     plans = (
         _plan(name, settings.topics.get(name, TopicSettings()), found, typed, names)
         for name in sorted({*found, *typed, *settings.topics})

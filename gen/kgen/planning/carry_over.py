@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..listing import listed, title
-from ..model.subjects import SchemaVersion, Snapshot, Subject
+from ..model.subjects import SchemaVersion, Snapshot, Subject, TopicAssociation
 from ..project.lockfile import Key, Locked, normal_hash
 from ..registry.fetcher import Fetched
 
@@ -31,7 +31,8 @@ def carry(fetched: Fetched, locked: Locked | None) -> Carried:
     """
     if locked is None:
         first = _referenced(fetched.snapshot.referenced, fetched.snapshot.subjects, {})
-        return Carried(replace(fetched.snapshot, referenced=first), frozenset(), ())
+        own = _associations(fetched, fetched.snapshot.subjects, ())
+        return Carried(replace(fetched.snapshot, referenced=first, associations=own), frozenset(), ())
     vendored = {(v.subject, v.version): v for v in locked.versions()}
     snapshot = fetched.snapshot
     subjects: list[Subject] = []
@@ -51,8 +52,18 @@ def carry(fetched: Fetched, locked: Locked | None) -> Carried:
         subjects.append(_with_level(replace(subject, versions=tuple(versions)), old))
     notes += _levels([n for n in silent if (s := locked.subject(n)) and s.compatibility])
     referenced = _referenced(snapshot.referenced, subjects, vendored)
-    carried = replace(snapshot, subjects=tuple(subjects), referenced=referenced)
+    associations = _associations(fetched, subjects, locked.snapshot.associations)
+    carried = replace(snapshot, subjects=tuple(subjects), referenced=referenced, associations=associations)
     return Carried(carried, frozenset(deleted), (*notes, *_renames(carried, locked)))
+
+
+def _associations(
+    fetched: Fetched, subjects: Sequence[Subject], locked: Sequence[TopicAssociation]
+) -> tuple[TopicAssociation, ...]:
+    """Those of the subjects, as the registry reports them; if it does not, as they are locked."""
+    names = {it.name for it in subjects}
+    held = [it for it in locked if it.subject not in fetched.associated]
+    return tuple(sorted(it for it in {*fetched.snapshot.associations, *held} if it.subject in names))
 
 
 def _kept(subject: Subject, old: Subject) -> list[SchemaVersion]:

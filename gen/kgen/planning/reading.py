@@ -6,7 +6,7 @@ is locked, or left out where it is new.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import SubjectError
@@ -56,7 +56,7 @@ def read(fetched: Fetched, locked: Locked | None, before: Library) -> Reading:
         _refuse_nothing(out)
     kept = tuple(s for name, s in sorted(out.items()) if name in held)
     skipped = (*(s for name, s in sorted(out.items()) if name not in held), *parts)
-    notes = (*carried.notes, *_unread(fetched.unread, carried.snapshot))
+    notes = (*carried.notes, *_unassociated(fetched), *_unread(fetched.unread, carried.snapshot))
     return Reading(replace(carried.snapshot, skipped=skipped), carried.deleted, kept, notes)
 
 
@@ -98,6 +98,14 @@ def _refuse_nothing(out: Mapping[str, Skipped]) -> None:
             f"none of the subjects can be read: {listed(list(unread))}",
             where=f"{first}: {unread[first]}",
             hint="register versions that are valid, or choose other subjects with --subject",
+        )
+
+
+def _unassociated(fetched: Fetched) -> Iterator[str]:
+    if fetched.unassociated:
+        yield (
+            f"the registry does not report which topics it associates with subjects: {fetched.unassociated}; "
+            "what is locked of that stays"
         )
 
 

@@ -22,7 +22,7 @@ from typing import Any, get_args
 
 from ..errors import LockError
 from ..model.given import Names
-from ..model.subjects import Reference, SchemaType, SchemaVersion, Snapshot, Subject
+from ..model.subjects import Reference, SchemaType, SchemaVersion, Snapshot, Subject, TopicAssociation
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -101,6 +101,9 @@ def dump(locked: Locked) -> str:
     if locked.model_generator is not None:
         lines.append(f"datamodel_code_generator = {_quote(locked.model_generator)}")
     lines += _names_lines(locked.names)
+    for topic, roles in _by_topic(snapshot.associations).items():
+        lines += ["", f"[associations.{_quote(topic)}]"]
+        lines += [f"{role} = [{', '.join(map(_quote, subjects))}]" for role, subjects in roles.items()]
     for subject in snapshot.subjects:
         lines += _subject_lines(subject, locked)
     for version in snapshot.referenced:
@@ -120,6 +123,13 @@ def _names_lines(names: Names) -> list[str]:
     for subject, members in sorted(names.members.items()):
         lines += _table(("members", subject), members)
     return lines
+
+
+def _by_topic(associations: Sequence[TopicAssociation]) -> dict[str, dict[str, list[str]]]:
+    found: dict[str, dict[str, list[str]]] = {}
+    for each in sorted(associations):
+        found.setdefault(each.topic, {}).setdefault(each.role, []).append(each.subject)
+    return found
 
 
 def _table(path: tuple[str, ...], values: Mapping[str, str] | Mapping[str, int]) -> list[str]:
@@ -246,7 +256,9 @@ def _locked(data: Mapping[str, Any], root: Path) -> Locked:
             for table in data.get("referenced", [])
         )
         return Locked(
-            snapshot=Snapshot(str(data["registry"]), subjects, referenced),
+            snapshot=Snapshot(
+                str(data["registry"]), subjects, referenced, associations=tuple(sorted(_associations(data)))
+            ),
             kgen_version=str(data["kgen"]),
             folders=_folders(data),
             names=_names(data),
@@ -287,6 +299,12 @@ def _folders(data: Mapping[str, Any]) -> dict[str, str]:
 def _deleted(data: Mapping[str, Any]) -> Iterator[Key]:
     for table in data.get("subject", []):
         yield from ((table["name"], v["version"]) for v in table["versions"] if v.get("deleted"))
+
+
+def _associations(data: Mapping[str, Any]) -> Iterator[TopicAssociation]:
+    for topic, roles in data.get("associations", {}).items():
+        for role in ("key", "value"):
+            yield from (TopicAssociation(topic, role, _string(it)) for it in roles.get(role, []))
 
 
 def _string(value: Any) -> str:

@@ -15,11 +15,12 @@ from kgen_runtime.serde.rules import in_force
 from kgen_runtime.serde.subject_names import qualified, same, sibling
 
 from ..errors import RegistryError
-from ..model.subjects import Reference, SchemaType, SchemaVersion
+from ..model.subjects import Reference, SchemaType, SchemaVersion, TopicAssociation
 
 MAX_SUBJECTS = 200_000
 MAX_VERSIONS = 100_000
 MAX_REFERENCES = 1_000  # of one schema
+MAX_ASSOCIATIONS = 10_000  # of one subject
 MAX_NAME = 4_096  # characters of a subject's or reference's name
 MAX_TEXT = 4 << 20  # characters of a schema
 _MESSAGES = 50  # of a verdict
@@ -84,6 +85,26 @@ def schema_version(answer: Any, subject: str) -> SchemaVersion:
         rules=in_force(answer),
         rule_set=_hash(answer.get("ruleSet")),
     )
+
+
+def topic_associations(
+    answer: Any, *, subject: str | None = None, topic: str | None = None
+) -> frozenset[TopicAssociation]:
+    """What `GET /associations/…` answered for a subject or a topic; those of others, and with anything but
+    the keys and values of topics, are left out.
+    """
+    where = f"{subject or topic}, associations"
+    found = set()
+    for each in _list(answer, MAX_ASSOCIATIONS, where):
+        if not isinstance(each, dict):
+            raise _odd(where, "an association that is not an object")
+        role = each.get("associationType")
+        if each.get("resourceType", "topic") != "topic" or role not in ("key", "value"):
+            continue
+        name, of = _name(each.get("resourceName"), where), _name(each.get("subject"), where)
+        if "\0" not in name and name == (topic or name) and same(subject or of, of):
+            found.add(TopicAssociation(name, role, subject or qualified(of)))
+    return frozenset(found)
 
 
 def compatibility_policy(answer: Any) -> str | None:

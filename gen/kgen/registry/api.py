@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from ..errors import RegistryError, RegistryUnavailable, UnknownSchema
-from ..model.subjects import SchemaVersion
+from ..model.subjects import SchemaVersion, TopicAssociation
 from . import answers
 
 _PAGE = 1_000  # a list this long may have been cut off (Apicurio does so at 1,000)
@@ -109,6 +109,20 @@ class Api:
         """
         own = self._of_config(f"/config/{quote(subject, safe='')}", answers.compatibility_policy)
         return own or self._of_config("/config", answers.compatibility_policy)
+
+    def associations(self, subject: str) -> tuple[TopicAssociation, ...] | None:
+        """The topics that the registry associates with a subject; None if it has no associations at all, as
+        all but Confluent's from 8.2 on. Raises `RegistryError`.
+        """
+        try:
+            found = self._http.get(f"/associations{_path(subject)}", {"resourceType": "topic"})
+        except UnknownSchema:
+            return ()
+        except RegistryError as error:
+            if is_absent(error):
+                return None
+            raise
+        return tuple(sorted(answers.topic_associations(found, subject=subject)))
 
     def lookup(
         self, schema: SchemaVersion, metadata: Mapping[str, str] | None = None, *, normalize: bool = False

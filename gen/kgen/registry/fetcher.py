@@ -14,7 +14,7 @@ from kgen_runtime.serde.subject_names import qualified
 from ..errors import RegistryError, UnknownSchema
 from ..model import subject_filter as patterns
 from ..model.library import SUPPORTED
-from ..model.subjects import Cause, SchemaVersion, Skipped, Snapshot, Subject
+from ..model.subjects import Cause, SchemaVersion, Skipped, Snapshot, Subject, TopicAssociation
 from ..progress_callback import ProgressCallback
 from .api import Api, concerns_all
 from .ids import refuse_shared
@@ -33,13 +33,16 @@ class Fetched:
 
     `live` are the versions it lists for each subject (the snapshot ends at the pinned one, and may hold the
     latest only); `unmatched` the patterns that no subject matches. Subjects that are listed and whose newest
-    version could not be read are among the snapshot's `skipped`.
+    version could not be read are among the snapshot's `skipped`. `associated` are the subjects whose
+    associations the registry reports, `unassociated` is why it does not, if that is an error.
     """
 
     snapshot: Snapshot
     live: Mapping[str, tuple[int, ...]]
     unmatched: tuple[str, ...] = ()
     unread: Mapping[Key, Unread] = field(default_factory=dict)  # referenced versions
+    associated: frozenset[str] = frozenset()
+    unassociated: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,34 @@ def _fetched(
     refuse_shared([v for s in subjects for v in s.versions] + list(referenced))
     skipped = tuple(s for r in results for s in r.skipped)
     live = {r.name: r.live for r in results}
-    return Fetched(Snapshot(api.url, subjects, referenced, skipped), live, unmatched, unread)
+    known, why = _associations(api, [s.name for s in subjects])
+    associations = tuple(sorted(it for found in known.values() for it in found))
+    snapshot = Snapshot(api.url, subjects, referenced, skipped, associations)
+    return Fetched(snapshot, live, unmatched, unread, frozenset(known), why)
+
+
+def _associations(
+    api: Api, subjects: Sequence[str]
+) -> tuple[Mapping[str, tuple[TopicAssociation, ...]], str]:
+    """The topics of each subject, as far as the registry reports them, and why it does not, if that is an
+    error.
+
+    One request for each subject, as the names of topics are not known, and a registry lists associations by
+    subject as well as by topic. One that has none of them says so at the first.
+    """
+    found: dict[str, tuple[TopicAssociation, ...]] = {}
+    try:
+        first = api.associations(subjects[0]) if subjects else None
+        if first is None:
+            return {}, ""
+        found[subjects[0]] = first
+        rest = concurrently([partial(api.associations, name) for name in subjects[1:]], None)
+        found.update((name, its) for name, its in zip(subjects[1:], rest) if its is not None)
+    except RegistryError as error:
+        if concerns_all(error):
+            raise
+        return found, error.what
+    return found, ""
 
 
 def _names(api: Api, globs: Sequence[str]) -> tuple[Sequence[str], bool]:

@@ -67,4 +67,4 @@ class StoreRegistry:
         target = request.path + (f"?{request.query}" if request.query else "")
         body = b"" if request.body is None else json.dumps(request.body).encode()
         status, text = answer(self.store, request.method, target, body)
-        return self.change(request, Answer(status, json.loads(text)))
+        return self.change(request, Answer(status, json.loads(text) if text else b""))
