@@ -17,6 +17,8 @@ import yaml
 
 from ..model.library import Library
 from ..model.names import digest
+from ..protobuf.import_names import own_file
+from ..protobuf.proto_tokens import imports, is_proto2
 from .bundled import anchors, bundled_avro, linked_json
 from .entries import Catalog, Pair, SubjectEntry, TopicEntry, TopicHalf
 
@@ -25,7 +27,7 @@ _MESSAGE_BINDING: Final = "0.4.0"
 """Versions of AsyncAPI's binding for Kafka. That of messages is the last one whose keys may be of Avro."""
 _AVRO: Final = "application/vnd.apache.avro;version=1.9.0"
 _JSON: Final = "application/schema+json;version=draft-07"
-_PROTOBUF: Final = "application/vnd.google.protobuf;version=3"
+_PROTOBUF: Final = "application/vnd.google.protobuf;version"
 _CONTENT: Final = {"AVRO": "application/vnd.apache.avro", "JSON": "application/json"}
 _FORMATS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "string": ("text/plain", {"type": "string"}),
@@ -244,7 +246,8 @@ class _Document:
     def _content(self, pair: Pair) -> dict[str, Any]:
         version = self.library.versions[pair]
         if version.type == "PROTOBUF":
-            return {"schemaFormat": _PROTOBUF, "schema": version.text}
+            imported = {it.name: (it.subject, it.version) for it in version.references}
+            return self._proto_file(version.text, imported)
         if self.library.fault(pair):
             return {"schemaFormat": _JSON, "schema": True}  # what it allows is not known
         if version.type == "AVRO":
@@ -258,6 +261,29 @@ class _Document:
             "schemaFormat": _JSON,
             "schema": linked_json(version.text, partial(self._at, pair, documents)),
         }
+
+    def _proto_file(self, text: str, imported: Mapping[str, Pair]) -> dict[str, Any]:
+        """A file as it is. AsyncAPI's format is one text, which does not say where those are that it imports:
+        these are in the document too, but for Google's, which parsers have.
+        """
+        links = {
+            name: {"$ref": place}
+            for name in imports(text)
+            if (place := self._schema(imported[name]) if name in imported else self._own_file(name))
+        }
+        made = {"schemaFormat": f"{_PROTOBUF}={2 if is_proto2(text) else 3}", "schema": text}
+        return {**made, "x-imports": links} if links else made
+
+    def _own_file(self, name: str) -> str | None:
+        """The pointer of a file that registries have built in; None if parsers have it too."""
+        text = own_file(name)
+        if text is None:
+            return None
+        found = self._id("schema", f"{name} (built in)")
+        if found not in self._schemas:
+            self._schemas[found] = {}
+            self._schemas[found] = self._proto_file(text, {})
+        return f"#/components/schemas/{found}"
 
     def _by_identifier(self, pairs: Iterable[Pair]) -> dict[str, Pair]:
         """The versions by what their texts call themselves."""

@@ -41,6 +41,12 @@ def imports(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def is_proto2(text: str) -> bool:
+    """Whether it is a file of proto2, which need not say so."""
+    first = [word.strip("\"'") for word, _ in zip(tokens(text), range(3))]
+    return first[:2] != ["edition", "="] and first[:3] != ["syntax", "=", "proto3"]
+
+
 def laid_out(text: str) -> str:
     """The same file without its comments, in one layout."""
     lines: list[str] = []

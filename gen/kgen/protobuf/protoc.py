@@ -15,11 +15,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from ..errors import ConfigError, SchemaError
-from .import_names import is_builtin, is_safe, main_name
+from .import_names import OWN_FILES, is_builtin, is_safe, main_name
 
 HINT: Final = 'install it: pip install "kgen-streams[protobuf]"'
 _SECONDS: Final = 60.0  # until an answer; usually it takes 0.3 s to start and 0.01 s for a file
@@ -131,8 +130,7 @@ class _Worker:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._folder = tempfile.TemporaryDirectory(prefix="kgen-protoc-")
-            own = Path(__file__).parent / "builtin"
-            command = [sys.executable, "-m", "kgen.protobuf.protoc_worker", self._folder.name, str(own)]
+            command = [sys.executable, "-m", "kgen.protobuf.protoc_worker", self._folder.name, str(OWN_FILES)]
             secret = {name: value for name, value in os.environ.items() if not name.startswith("KGEN_")}
             self._process = subprocess.Popen(  # noqa: S603 - this Python, and nothing of a schema
                 command,

@@ -128,6 +128,46 @@ def test_keys_of_every_form(tmp_path: Path) -> None:
     assert keys["e-value"]["key"] == {"type": "string", "format": "binary"}
 
 
+def test_proto_files_are_there_with_those_that_they_import(tmp_path: Path) -> None:
+    geo = 'package geo; import "confluent/type/decimal.proto"; message Place { optional int32 x = 1; }'
+    shop = (
+        'syntax = "proto3"; package shop; import "geo/place.proto"; import public "shop/line.proto";'
+        ' import "google/protobuf/timestamp.proto";'
+        " message Order { geo.Place to = 1; google.protobuf.Timestamp at = 2; shop.Line line = 3; }"
+    )
+    line = 'edition = "2023"; package shop; import "geo/place.proto"; message Line { geo.Place from = 1; }'
+    subjects: dict[str, Any] = {
+        "geo/place.proto": Given([geo, geo + "\nmessage Later {}"], "PROTOBUF"),
+        "line": Given([line], "PROTOBUF", references={"geo/place.proto": ("geo/place.proto", 1)}),
+        "orders-value": Given(
+            [shop],
+            "PROTOBUF",
+            references={"geo/place.proto": ("geo/place.proto", 1), "shop/line.proto": ("line", 1)},
+        ),
+    }
+    write_project(tmp_path / "p", subjects)
+    document = document_of(tmp_path / "p")
+    schemas = document["components"]["schemas"]
+    texts = {pointer: it["schema"] for pointer, it in schemas.items()}
+
+    def imported(name: str) -> dict[str, Any]:
+        links = schemas[name].get("x-imports", {})
+        return {
+            each: texts[link["$ref"].removeprefix("#/components/schemas/")] for each, link in links.items()
+        }
+
+    assert imported("orders-value") == {"geo/place.proto": geo, "shop/line.proto": line}
+    assert imported("line") == {"geo/place.proto": geo}
+    place = next(name for name, text in texts.items() if text == geo)
+    assert "message Decimal" in imported(place)["confluent/type/decimal.proto"]
+    assert {name: it["schemaFormat"][-1] for name, it in schemas.items()} == {
+        **dict.fromkeys(schemas, "3"),
+        place: "2",
+    }
+    message = document["components"]["messages"]["orders-value"]
+    assert (message["name"], message["contentType"]) == ("Order", "application/x-protobuf")
+
+
 def test_real_schemas(tmp_path: Path) -> None:
     subjects: dict[str, Any] = {}
     for path in sorted((TESTS / "json_schemas").glob("*.json")):

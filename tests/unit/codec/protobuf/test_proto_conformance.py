@@ -179,6 +179,42 @@ def test_unknown_fields_are_kept_or_dropped(engine: Any) -> None:
     assert kit.reader(engine, classes=False).decode(data) == {"x": 5}
 
 
+_UNKNOWN = b"\xf8\x06\x01"
+_PLAIN_VALUES = {
+    "google.protobuf.StringValue": b"\x0a\x01a",
+    "google.protobuf.BoolValue": b"\x08\x01",
+    "google.protobuf.Timestamp": b"\x08\x01",
+    "google.protobuf.Duration": b"\x08\x01",
+    "google.protobuf.Struct": b"\x0a\x07\x0a\x01k\x12\x02\x20\x01",
+    "google.protobuf.Value": b"\x1a\x01a",
+    "google.protobuf.ListValue": b"\x0a\x02\x20\x01",
+    "google.protobuf.Any": b"\x0a\x03p.N",
+    "google.type.Date": b"\x08\xe8\x0f\x10\x01\x18\x01",
+    "confluent.type.Decimal": b"\x0a\x01\x05\x10\x01",
+}
+
+
+@pytest.mark.parametrize("oneof", [False, True])
+def test_unknown_fields_are_kept_in_messages_and_not_in_plain_values(engine: Any, oneof: bool) -> None:
+    file = file_of()
+    message = file.message_type.add(name="M")
+    if oneof:
+        message.oneof_decl.add(name="o")
+    names = {**_PLAIN_VALUES, "p.N": b"\x08\x05"}
+    for number, name in enumerate(names, 1):
+        typed = {"type": Proto.TYPE_MESSAGE, "type_name": f".{name}", "label": Proto.LABEL_OPTIONAL}
+        message.field.add(name=f"x{number}", number=number, **typed, **({"oneof_index": 0} if oneof else {}))
+    other = file.message_type.add(name="N")
+    other.field.add(name="n", number=1, type=Proto.TYPE_INT32, label=Proto.LABEL_OPTIONAL)
+    kit = kit_of(file, "p.M", keeps=True)
+    for number, (name, body) in enumerate(names.items(), 1):
+        bare = bytes([number << 3 | 2, len(body)]) + body
+        data = bytes([number << 3 | 2, len(body) + len(_UNKNOWN)]) + body + _UNKNOWN
+        written = kit.writer(engine).encode(kit.reader(engine).decode(data))
+        assert kit.message().FromString(data).SerializeToString(deterministic=True) == data
+        assert (name, written) == (name, data if name == "p.N" else bare)
+
+
 def test_numbers_that_a_closed_enum_has_not_are_unknown_fields(engine: Any) -> None:
     kit = kit_with(
         "proto2",
