@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from tests.integration.topic_messages import PAYMENT, RATED, TIME, Payments, lines, run
 
 from kgen.cli import app
@@ -352,3 +353,83 @@ def test_the_registry_is_needed_for_schemas_alone(
     assert lines(out)[0]["value"] == "text"
     assert "no registry is set" in err
     assert PAYMENT["name"] not in out
+
+
+MONEY = 'syntax = "proto3"; package money; message Money { string currency = 1; int64 units = 2; }'
+BILLS = """syntax = "proto3";
+package bills;
+import "money/money.proto";
+import "google/protobuf/timestamp.proto";
+import "confluent/type/decimal.proto";
+message Bill {
+  money.Money total = 1;
+  google.protobuf.Timestamp at = 2;
+  confluent.type.Decimal rate = 3;
+}
+message Refund { oneof why { string text = 1; int32 code = 2; } }
+"""
+
+
+def register_proto(payments: Payments, subject: str, text: str, *imported: tuple[str, str]) -> int:
+    references = [{"name": name, "subject": subject, "version": 1} for name, subject in imported]
+    body = {"schemaType": "PROTOBUF", "schema": text, "references": references}
+    url = f"{payments.dev.registry}/subjects/{subject}/versions"
+    return int(requests.post(url, json=body, timeout=10).json()["id"])
+
+
+def test_protobuf_without_generated_code_is_written_and_read(
+    payments: Payments, capsys: Capture, tmp_path: Path
+) -> None:
+    topic = payments.topic
+    register_proto(payments, f"{topic}.money", MONEY)
+    given = [
+        {
+            "bills.Bill": {
+                "total": {"currency": "EUR", "units": 5},
+                "at": "2026-01-31T12:00:00.5Z",
+                "rate": 1.50,
+            }
+        },
+        {"bills.Refund": {"code": 7}},
+        {"money.Money": {"units": 1}},
+    ]
+    (tmp_path / "lines").write_text("".join(f"{json.dumps(each)}\n" for each in given))
+    other = f"{topic}-bills"
+    id_ = register_proto(payments, f"{other}-value", BILLS, ("money/money.proto", f"{topic}.money"))
+    _, err = run(capsys, "produce", other, "lines", "--create", "1", code=2)
+    assert "the type of the value is not given" in err
+    assert "bills.Bill, bills.Refund" in err
+    (tmp_path / "lines").write_text("".join(f"{json.dumps(each)}\n" for each in given[:2]))
+    run(capsys, "produce", other, "lines", "--create", "1")
+    out, _ = run(capsys, "cat", other)
+    found = lines(out)
+    assert [each["schema_id"] for each in found] == [id_, id_]
+    assert found[0]["value"] == {
+        "bills.Bill": {
+            "total": {"currency": "EUR", "units": 5},
+            "at": "2026-01-31T12:00:00.500Z",
+            "rate": 1.5,
+        }
+    }
+    assert found[1]["value"] == given[1]
+    out, _ = run(capsys, "cat", other, "--where", "'total' in value and value.total.units == 5")
+    assert len(lines(out)) == 1
+
+
+def test_protobuf_messages_that_fit_no_file_are_errors(
+    payments: Payments, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = register_proto(payments, f"{payments.topic}-only", 'syntax = "proto3"; message A { int32 n = 1; }')
+    frame = b"\0" + id_.to_bytes(4, "big")
+    good = frame + b"\0\x08\5"
+    header = [("__value_schema_id", frame + b"\2\0")]
+    payments.write((b"a", good), (b"b", frame + b"\2\4"), (b"c", frame + b"\0\x08"), (b"d", frame + b"\1"))
+    payments.write((b"e", b"\x08\6"), headers=header)
+    out, _ = run(capsys, "cat", payments.topic, code=1)
+    found = lines(out)
+    assert [each.get("value") for each in found] == [{"n": 5}, None, None, None, {"n": 6}]
+    assert [each["error"]["kind"] for each in found[1:4]] == ["FramingError", "DecodeError", "FramingError"]
+    monkeypatch.setattr("kgen.protobuf.protoc.installed", lambda: False)
+    out, err = run(capsys, "cat", payments.topic, "-n", "1", code=1)
+    assert "protoc, which is not installed" in lines(out)[0]["error"]["what"]
+    assert "kgen-streams[protobuf]" in out + err

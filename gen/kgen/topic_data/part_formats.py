@@ -16,7 +16,7 @@ from kgen_runtime.codec.avro.json_encoding import AvroJsonTexts, dumps
 from kgen_runtime.codec.avro.schema.tree import Record, Ref, Schema
 from kgen_runtime.codec.decoded import NO_ERRORS
 from kgen_runtime.codec.protobuf.proto_json import ProtoJson
-from kgen_runtime.errors import DecodeError, KgenError, RegistryUnavailable, UnknownSchema
+from kgen_runtime.errors import DecodeError, FramingError, KgenError, RegistryUnavailable, UnknownSchema
 from kgen_runtime.messages import Headers
 from kgen_runtime.serde import (
     AvroSerde,
@@ -41,6 +41,7 @@ from kgen_runtime.serde.framing import GUID_SIZE, HEADERS, ID_SIZE, SchemaKey
 from kgen_runtime.serde.type_routes import TypeRoutes
 
 from ..errors import ConfigError
+from .proto_files import PROTO_FILE, ProtoFile
 
 Payloads = Sequence["bytes | None"]
 
@@ -454,11 +455,24 @@ class AvroFormat(PartFormat):
 
 
 class _Written(NamedTuple):
-    """How to read what one schema wrote: `texts` and `reader` are None for JSON text."""
+    """How to read what one schema wrote: `texts` and `reader` are there for Avro, `file` for Protobuf."""
 
-    texts: AvroJsonTexts | None
-    reader: Reader | None
-    schema: Schema | None
+    texts: AvroJsonTexts | None = None
+    reader: Reader | None = None
+    schema: Schema | None = None
+    file: ProtoFile | None = None
+
+    def text(self, payload: bytes, offset: int, headers: Headers, role: Role) -> str:
+        """Of another than Avro, as JSON. Raises `DecodeError`, `FramingError`."""
+        if self.file is None:
+            return json_line(payload, offset)
+        return dumps(self.file.json(*self.file.read(payload, headers, role)))
+
+    def record(self, payload: bytes, offset: int, headers: Headers, role: Role) -> Any:
+        """With dicts for records. Raises `DecodeError`, `FramingError`."""
+        if self.file is not None:
+            return self.file.read(payload, headers, role)[1]
+        return json_value(payload, offset) if self.reader is None else self.reader.decode(payload, offset)
 
 
 class AsWrittenFormat(PartFormat):
@@ -509,9 +523,9 @@ class AsWrittenFormat(PartFormat):
             elif written.texts is None:
                 for i, payload in zip(where, some):
                     try:
-                        texts[i] = json_line(payload, offset)
-                    except DecodeError as error:
-                        errors[i] = error
+                        texts[i] = written.text(payload, offset, headers[i], self._role)
+                    except (DecodeError, FramingError) as error:
+                        errors[i] = error.with_traceback(None)
             else:
                 found, wrong = written.texts.texts(some, offset)
                 for i, text in zip(where, found):
@@ -536,12 +550,9 @@ class AsWrittenFormat(PartFormat):
                     errors[i] = written
                     continue
                 try:
-                    if written.reader is None:
-                        values[i] = json_value(payloads[i] or b"", offset)
-                    else:
-                        values[i] = written.reader.decode(payloads[i] or b"", offset)
-                        self.schema = self.schema or written.schema
-                except DecodeError as error:
+                    values[i] = written.record(payloads[i] or b"", offset, headers[i], self._role)
+                    self.schema = self.schema or written.schema
+                except (DecodeError, FramingError) as error:
                     errors[i] = error.with_traceback(None)
         for index in self._bare(payloads, headers, errors):
             values[index] = _bare_value(payloads[index])
@@ -560,7 +571,7 @@ class AsWrittenFormat(PartFormat):
             if self._framed
             else [each if self._is_framed(each, headers[i]) else None for i, each in enumerate(payloads)]
         )
-        return by_schema(some, tagged(headers, HEADERS[self._role]), self._role, errors)
+        return by_schema(some, tagged(headers, HEADERS[self._role]), self._role, errors, indexed=True)
 
     def _bare(
         self, payloads: Payloads, headers: Sequence[Headers], errors: Mapping[int, KgenError]
@@ -606,10 +617,9 @@ class AsWrittenFormat(PartFormat):
             )
         language = self._store.schema_type(self._subject, key)
         if language == "JSON":
-            return _Written(None, None, None)
+            return _Written()
         if language == "PROTOBUF":
-            hint = "Give the topic an entry in kgen.toml and `kgen pull`: then its messages are read."
-            raise UnknownSchema(f"schema {key} is of Protobuf, which no generated code here reads", hint=hint)
+            return _Written(file=self._store.written(self._subject, key, PROTO_FILE).schema)
         if isinstance(key, int):
             schema = self._store.writer(self._subject, key).schema
         else:

@@ -37,6 +37,7 @@ from kgen_runtime.serde.writer_kinds import AVRO
 
 from ..errors import ConfigError, UnknownSchema
 from .part_formats import JSON, PLAIN, SCHEMA
+from .proto_files import PROTO_FILE, ProtoFile
 
 _NOT_FOUND: Final = 404
 
@@ -160,6 +161,18 @@ class ProtobufInput(PartInput):
         return None if value is None else self._encode(self._to_value(value), self._prefix)
 
 
+class ProtoFileInput(PartInput):
+    """Of a .proto file of the registry, as `kgen cat` prints what no generated code reads."""
+
+    def __init__(self, file: ProtoFile, prefix: bytes) -> None:
+        self._file = file
+        self._prefix = prefix
+
+    def encode(self, value: Any) -> bytes | None:
+        """See the base."""
+        return None if value is None else self._file.write(value, self._prefix)
+
+
 class TypesInput(PartInput):
     """Of a topic of several types: an object with the one name of the value's type."""
 
@@ -249,6 +262,8 @@ def input_of_registry(store: SchemaStore, role: Role, topic: str) -> PartInput:
     if not isinstance(id_, int):
         raise RegistryError(f"{subject}: the answer is not in the form of a schema registry's")
     schemas = Schemas(subject, ())
+    if answer.get("schemaType") == "PROTOBUF":
+        return ProtoFileInput(remote.by_id(store.registry, id_, schemas, PROTO_FILE), id_prefix(id_))
     if answer.get("schemaType", "AVRO") != "JSON":
         return AvroInput(AvroJsonWriter(remote.by_id(store.registry, id_, schemas, AVRO)), id_)
     if answer.get("references"):

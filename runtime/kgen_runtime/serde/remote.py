@@ -164,7 +164,7 @@ def _equal_texts(client: RegistryClient, answer: Any, what: str, schemas: Schema
     if _type(answer) != latest.type or form(answer.get("schema")) != form(latest.text):
         return False
     rules.check(answer, what, schemas.rules)
-    found = [form(text) for text in _references(client, answer, schemas.subject)]
+    found = [form(text) for _, text in _references(client, answer, schemas.subject)]
     wanted = [form(text) for text in latest.references]
     return all(text in found for text in wanted) and all(text in wanted for text in found)
 
@@ -207,32 +207,34 @@ def _type(answer: Any) -> str:
     return "AVRO" if kind is None else printable(str(kind), 40)
 
 
-def _references(client: RegistryClient, answer: Any, subject: str) -> list[str]:
-    """The texts of all that `answer`, of `subject`, refers to, dependencies first; each once."""
-    texts: dict[tuple[str, int], str] = {}
+def _references(client: RegistryClient, answer: Any, subject: str) -> list[tuple[str, str]]:
+    """What all that `answer`, of `subject`, refers to is called there, and its text; dependencies first, each
+    once.
+    """
+    texts: dict[tuple[str, int], tuple[str, str]] = {}
 
     def visit(schema: Any, parent: str, path: tuple[tuple[str, int], ...]) -> None:
-        for reference in _named(schema, parent):
+        for name, reference in _named(schema, parent):
             if reference in texts or reference in path:
                 continue
             if len(texts) >= MAX_REFERENCES or len(path) >= MAX_DEPTH:
                 raise ResolutionError("a schema has too many references, or they are nested too deeply")
             body = _version(client, reference)
             visit(body, reference[0], (*path, reference))
-            texts[reference] = body["schema"]
+            texts[reference] = (name, body["schema"])
 
     visit(answer, subject, ())
     return list(texts.values())
 
 
-def _named(schema: Any, parent: str) -> Iterator[tuple[str, int]]:
+def _named(schema: Any, parent: str) -> Iterator[tuple[str, tuple[str, int]]]:
     references = schema.get("references") or []
     if not isinstance(references, list):
         raise _strange("a schema's references")
     for reference in references:
         match reference:
             case {"subject": str(subject), "version": int(version)}:
-                yield sibling(parent, subject), version
+                yield str(reference.get("name", "")), (sibling(parent, subject), version)
             case _:
                 raise _strange("a schema's reference")
 

@@ -152,7 +152,7 @@ class SchemaStore:
         def ask(client: RegistryClient) -> tuple[S, int | None]:
             return remote.by_guid(client, text, schemas, kind)
 
-        key = ("guid", kind.language, schemas.rules, text)
+        key = ("guid", kind, schemas.rules, text)
         schema, id_ = self._once(key, lambda: self._insist(registry, schemas, f"schema GUID {text}", ask))
         return Written(schema, id_)
 
@@ -190,7 +190,7 @@ class SchemaStore:
     def _checked(
         self, registry: RegistryClient, schemas: Schemas, vendored: WriterSchema, kind: WriterKind[S]
     ) -> Written[S]:
-        key = ("id", kind.language, schemas.context, schemas.rules, vendored.id)
+        key = ("id", kind, schemas.context, schemas.rules, vendored.id)
         try:
             schema = self._once(key, lambda: remote.by_id(self._asker(registry), vendored.id, schemas, kind))
         except UnknownSchema:
@@ -220,7 +220,7 @@ class SchemaStore:
         def ask(client: RegistryClient) -> S:
             return remote.by_id(client, id_, schemas, kind)
 
-        key = ("id", kind.language, schemas.context, schemas.rules, id_)
+        key = ("id", kind, schemas.context, schemas.rules, id_)
         try:
             return self._once(key, lambda: self._insist(registry, schemas, f"schema id {id_}", ask))
         except UnknownSchema as error:

@@ -19,13 +19,13 @@ S = TypeVar("S")
 @dataclass(frozen=True)
 class WriterKind(Generic[S]):
     """`of_version` makes it of a version in the generated code, `of_text` of the registry's text, and of the
-    texts that it refers to, if it asks for them. Both may raise `SchemaError`.
+    names and texts that it refers to, if it asks for them. Both may raise `SchemaError`.
     """
 
     language: SchemaLanguage
     shown: str
     of_version: Callable[[WriterSchema], S]
-    of_text: Callable[[str, Callable[[], list[str]]], S]
+    of_text: Callable[[str, Callable[[], list[tuple[str, str]]]], S]
 
 
 def title(text: str) -> str:
@@ -39,7 +39,10 @@ def title(text: str) -> str:
 
 
 AVRO: Final[WriterKind[Schema]] = WriterKind(
-    "AVRO", "Avro", WriterSchema.parse, lambda text, references: parse(text, references())
+    "AVRO",
+    "Avro",
+    WriterSchema.parse,
+    lambda text, references: parse(text, [each for _, each in references()]),
 )
 MESSAGES: Final[WriterKind[MessageOrder]] = WriterKind(
     "PROTOBUF", "Protobuf", WriterSchema.parse_messages, lambda text, references: message_order(text)
