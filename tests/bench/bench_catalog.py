@@ -7,15 +7,14 @@ screen (16 ms) for the slowest of some searches.
 from __future__ import annotations
 
 import random
+import resource
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kgen.actions import catalog
-from kgen.actions.inputs import Workspace
 from kgen.cli import app
 from tests import browser
 from tests.bench.harness import Result
@@ -35,9 +34,7 @@ def run() -> Iterator[Result]:
         folder = Path(name)
         write_project(folder / "p", {f"{_WORDS[n % 14]}s-{n}-value": _versions(n) for n in range(SUBJECTS)})
         app.run(["pull", "--frozen", "--quiet", "--out", str(folder / "p")])
-        began = time.process_time()
-        catalog.written(Workspace(folder / "p"), folder / "site", None)
-        seconds = time.process_time() - began
+        seconds = _cpu("catalog", "--html", str(folder / "site"), "--out", str(folder / "p"))
         yield Result(
             "catalog, 1,000 subjects", "kgen catalog", "10 s of CPU", round(BEARABLE / seconds, 2), 1.0
         )
@@ -45,6 +42,14 @@ def run() -> Iterator[Result]:
             slowest = _slowest_search(folder)
             ratio = round(FRAME / slowest, 2)
             yield Result("catalog, search, 40,000 fields", "its page", "a frame of 16 ms", ratio, 1.0)
+
+
+def _cpu(*arguments: str) -> float:
+    """Seconds of a processor that a process of `kgen` takes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "kgen", *arguments, "--quiet"], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _slowest_search(folder: Path) -> float:

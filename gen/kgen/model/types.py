@@ -71,6 +71,9 @@ class Types(TypeWriter[Node]):
         branches = node.branches if isinstance(node, Union) else ()
         return any(isinstance(b, Ref) and isinstance(self.names[b.name], Record) for b in branches)
 
+    def _worth_a_name(self, node: Node) -> bool:
+        return isinstance(node, Union) and super()._worth_a_name(node)
+
     def _single(self, node: Node, inner: Path) -> str:
         if isinstance(node, Primitive):
             return self._logical(node.logical) or self._primitive(node.type)

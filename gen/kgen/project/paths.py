@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import stat
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from ..errors import OutputError
@@ -19,7 +22,7 @@ def target(root: Path, path: str) -> Path:
     if relative.is_absolute() or ".." in relative.parts or not relative.parts:
         raise OutputError("a path that leaves the project folder", where=path)
     # os.path, not pathlib: a project has thousands of files, and this is asked for each of them.
-    base = os.path.realpath(root)
+    base = _base(str(root)) if root.is_absolute() else os.path.realpath(root)
     real = os.path.realpath(os.path.join(base, path))  # noqa: PTH118
     if not real.startswith(base.rstrip(os.sep) + os.sep):
         raise OutputError(
@@ -29,7 +32,16 @@ def target(root: Path, path: str) -> Path:
     return Path(real)
 
 
+@lru_cache(maxsize=8)
+def _base(root: str) -> str:
+    """The folder of a project, links followed. If one leads elsewhere later, its files are outside of it."""
+    return os.path.realpath(root)
+
+
 def _check_place(base: str, real: str, path: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        if stat.S_ISREG(os.lstat(real).st_mode):
+            return
     if os.path.islink(real):  # noqa: PTH114
         raise OutputError("the path cannot be followed", where=path, hint="is it a link to itself?")
     if os.path.isdir(real):  # noqa: PTH112
