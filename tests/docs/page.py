@@ -101,9 +101,8 @@ class Page:
         options, self._next = self._next, {}
         evaluate = getattr(self, f"_{language}", None)
         if evaluate is None:
-            return (
-                f"{language or 'no language'}: blocks are python, console, sh, toml, yaml, json, diff or text"
-            )
+            known = "python, console, sh, toml, yaml, json, proto, diff or text"
+            return f"{language or 'no language'}: blocks are {known}"
         try:
             return evaluate(example, options)
         except AssertionError as e:
@@ -164,6 +163,10 @@ class Page:
         """Commands for a reader to adapt: their syntax; options are held by the tests of hints."""
         done = subprocess.run(["bash", "-n", "-c", example.parsed], capture_output=True, text=True)
         return done.stderr or None
+
+    def _proto(self, example: Example, options: dict[str, str]) -> str | None:
+        """A .proto file, which a command of the page reads."""
+        return None if self._file(options, example.parsed) else "of which file it is: <!-- file: PATH -->"
 
     def _yaml(self, example: Example, options: dict[str, str]) -> str | None:
         yaml.safe_load(example.parsed)

@@ -60,6 +60,13 @@ class ApiRequest:
         offset, limit = (_integer(self.query.get(name, default)) for name, default in _PAGE)
         return list(items[max(offset, 0) :][: limit if limit >= 0 else None])
 
+    def formatted(self, described: Callable[[Version], dict[str, Any]], version: Version) -> dict[str, Any]:
+        """The answer about a version, with its schema in the `format` that the query asks for."""
+        answered = described(version)
+        if self.query.get("format") == "serialized":
+            answered["schema"] = self.store.serialized(version)
+        return answered
+
 
 Handler: TypeAlias = Callable[[ApiRequest], Any]
 
@@ -164,13 +171,13 @@ def _register(r: ApiRequest) -> Any:
 
 @_route("GET", "/subjects/*/versions/*")
 def _version(r: ApiRequest) -> Any:
-    return _described(r.store.version(r.subject, r.args[1], deleted=r.flag("deleted")))
+    return r.formatted(_described, r.store.version(r.subject, r.args[1], deleted=r.flag("deleted")))
 
 
 @_route("GET", "/subjects/*/metadata")
 def _latest_with(r: ApiRequest) -> Any:
     wanted = list(zip(r.every("key"), r.every("value")))
-    return _described(r.store.latest_with(r.subject, wanted, deleted=r.flag("deleted")))
+    return r.formatted(_described, r.store.latest_with(r.subject, wanted, deleted=r.flag("deleted")))
 
 
 @_route("DELETE", "/subjects/*/versions/*")
@@ -207,7 +214,7 @@ def _types(r: ApiRequest) -> Any:
 def _by_id(r: ApiRequest) -> Any:
     subject = r.query.get("subject", "")
     found = r.store.by_id(_integer(r.args[0]), subject)[0]
-    return _schema(found) | ({"maxId": r.store.max_id(subject)} if r.flag("fetchMaxId") else {})
+    return r.formatted(_schema, found) | ({"maxId": r.store.max_id(subject)} if r.flag("fetchMaxId") else {})
 
 
 @_route("GET", "/schemas/ids/*/schema")
@@ -227,7 +234,7 @@ def _versions_by_id(r: ApiRequest) -> Any:
 
 @_route("GET", "/schemas/guids/*")
 def _by_guid(r: ApiRequest) -> Any:
-    return _schema(r.store.by_guid(r.args[0]))
+    return r.formatted(_schema, r.store.by_guid(r.args[0]))
 
 
 @_route("GET", "/contexts")

@@ -21,7 +21,7 @@ from .api_errors import Problem
 from .association_store import AssociationStore
 from .compat_check import Earlier, violations
 from .compat_settings import GLOBAL, MODES, Scoped
-from .schema_request import Draft, ReferencedText, check
+from .schema_request import Draft, ReferencedText, check, serialized
 
 
 @dataclass
@@ -104,6 +104,14 @@ class Store:
             if version.draft.guid == guid:
                 return version
         raise api_errors.schema_not_found(guid)
+
+    def serialized(self, version: Version) -> str:
+        """The schema as `format=serialized` asks for it: of a .proto file its descriptor in base64, of any
+        other the text.
+        """
+        if version.draft.type != "PROTOBUF":
+            return version.draft.text
+        return serialized(version.draft.text, self._texts(version.subject, version.draft))
 
     def max_id(self, subject: str = "") -> int:
         """The highest id given in the context of `subject`."""

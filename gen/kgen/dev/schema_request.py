@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import uuid
@@ -18,6 +19,7 @@ from ..model.subjects import Reference
 from ..protobuf.declared_files import DeclaredFiles
 from ..protobuf.proto_parser import parse_proto
 from ..protobuf.proto_tokens import laid_out, tokens
+from ..protobuf.protoc import descriptor_set
 from .api_errors import invalid_schema
 
 TYPES = ("JSON", "PROTOBUF", "AVRO")
@@ -113,6 +115,16 @@ def check(draft: Draft, referenced: Sequence[ReferencedText]) -> None:
 def declared(text: str, referenced: Sequence[ReferencedText]) -> DeclaredFiles:
     """What a .proto file declares. Raises `SchemaError`; `ConfigError` without the extra `protobuf`."""
     return _declared(text, tuple(dict(referenced).items()))
+
+
+def serialized(text: str, referenced: Sequence[ReferencedText]) -> str:
+    """A .proto file's descriptor in base64, as clients ask for it. Raises as `declared` does."""
+    found = descriptor_set(text, dict(referenced))
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet  # what the extra brings
+
+    file = FileDescriptorSet.FromString(found).file[-1]
+    file.ClearField("source_code_info")
+    return base64.b64encode(file.SerializeToString()).decode()
 
 
 @lru_cache(maxsize=500)  # each version is held against the next ones

@@ -1,6 +1,7 @@
 """Runs protoc: a JSON object `{"main": name, "files": {name: text}}` a line on stdin, and on stdout for each
-a line `{"set": descriptor set in base64}` or `{"error": what protoc prints}`. Its arguments are the folder to
-work in and the folder of kgen's own files. A process of its own, for files are not trusted to let it end.
+a line `{"set": descriptor set in base64}` or `{"error": what protoc prints}`. A text may be a file's
+descriptor in base64, as some clients register it. Its arguments are the folder to work in and the folder of
+kgen's own files. A process of its own, for files are not trusted to let it end.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -21,6 +23,7 @@ SECONDS: Final = 20
 """Of the processor, for one text and what it imports."""
 OUTPUT: Final = 64 << 20
 """Bytes of a descriptor set."""
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]+=*\s*")
 _ERRORS: Final = 100_000  # characters that are read of what protoc prints
 
 
@@ -50,20 +53,47 @@ def main() -> None:
 
 
 def _compiled(job: dict[str, Any], folder: Path, builtin: Path, errors: Path) -> dict[str, str]:
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
     from grpc_tools import protoc
 
     files = folder / "files"
+    files.mkdir(parents=True)
+    described = FileDescriptorSet()
     for name, text in job["files"].items():
+        descriptor = _descriptor(text)
+        if descriptor is not None:
+            described.file.add(name=name).MergeFromString(descriptor)
+            described.file[-1].name = name
+            continue
         path = files / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
     output = folder / "set"
-    flags = [f"--{flag}" for flag in ("include_imports", "include_source_info")]
+    options = ["include_imports", "include_source_info"]
+    if described.file:
+        (folder / "described").write_bytes(described.SerializeToString())
+        options.append(f"descriptor_set_in={folder / 'described'}")
+    flags = [f"--{option}" for option in options]
     code = protoc.main(["protoc", f"-I{files}", f"-I{builtin}", *flags, f"-o{output}", job["main"]])
     if code == 0:
         return {"set": base64.b64encode(output.read_bytes()).decode()}
     printed = errors.read_bytes()[:_ERRORS].decode("utf-8", "replace")
     return {"error": printed.replace(str(files) + os.sep, "") or f"protoc ended with exit code {code}"}
+
+
+def _descriptor(text: str) -> bytes | None:
+    """The descriptor that a text is; None if it is not one in base64."""
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto
+    from google.protobuf.message import DecodeError
+
+    if _BASE64.fullmatch(text) is None:
+        return None
+    try:
+        found = base64.b64decode("".join(text.split()), validate=True)
+        FileDescriptorProto.FromString(found)
+    except (ValueError, DecodeError):
+        return None
+    return found
 
 
 def _builtin(folder: Path, own: Path) -> Path:
