@@ -66,6 +66,11 @@ class ParsedVersion:
         return tuple(name for name in self.classes if self.origins[name] == self.pair)
 
     @cached_property
+    def own_names(self) -> frozenset[str]:
+        """The same, to look names up in."""
+        return frozenset(self.own)
+
+    @cached_property
     def reached(self) -> tuple[str, ...]:
         """Every name that the schema uses, what a type needs first; of a JSON Schema that others refer to,
         also what it defines for these; of a .proto file all that it declares.

@@ -30,7 +30,7 @@ class Members:
         return self._tables[key]
 
     def _table(self, subject: str, named: AnyNamed) -> Mapping[str, str]:
-        versions = [u.schema.names[named.name] for u in self._units[subject] if named.name in u.own]
+        versions = [u.schema.names[named.name] for u in self._units[subject] if named.name in u.own_names]
         plain = members_of(named, *versions)
         locked = dict(self._locked(subject, named.name))
         if not locked and all(wire == name for wire, name in plain.items()):

@@ -28,7 +28,7 @@ def _same_named(units: Sequence[ParsedVersion], given: Mapping[Owner, str]) -> d
     found: dict[Ident, Ident] = {}
     for at, unit in enumerate(units):
         for earlier in units[:at]:
-            equal = {n for n in unit.own if n in earlier.own and _whole(unit, n) == _whole(earlier, n)}
+            equal = {n for n in unit.own if n in earlier.own_names and _whole(unit, n) == _whole(earlier, n)}
             apart = {n for n in equal if _were_two((unit, n), (earlier, n), given)}
             for name in unit.own:
                 if name in equal and not apart.intersection(_reached(unit, name)):
