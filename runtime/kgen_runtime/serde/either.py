@@ -13,8 +13,9 @@ from .base import DecodedBatch, Decoder, Encoder, Role, Serde
 from .framing import HEADERS
 from .json_serde import JsonSerde
 from .primitive import IntSerde, StringSerde
+from .protobuf_serde import ProtobufSerde
 from .schema_store import SchemaStore
-from .two_languages import TwoLanguageDecoder, TwoLanguageEncoder
+from .two_languages import LanguageSerde, TwoLanguageDecoder, TwoLanguageEncoder
 
 T = TypeVar("T")
 
@@ -28,23 +29,22 @@ class EitherSerde(Serde[T]):
     taken for plain: if it is none, it is an error, as with `framed` alone. So text that begins with U+0000
     or U+0001 is not read as text, and not written.
 
-    Or, for a subject that changed its type, both are framed, an `AvroSerde` and a `JsonSerde`: each message
-    is read by the language of the schema that wrote it. The first is the one that the subject has now.
+    Or, for a subject that changed its type, both are framed, two of an `AvroSerde`, a `JsonSerde` and a
+    `ProtobufSerde`: each message is read by the language of the schema that wrote it. The first is the one
+    that the subject has now.
 
     Writes each value in the format of its type. The type is the one that the declaration gives, as in
     `key: rt.Serde[OrderKey | str] = rt.EitherSerde(…)`. Raises `ConfigError` for another `plain`.
     """
 
-    def __init__(
-        self, framed: Serde[Any], plain: StringSerde | IntSerde | AvroSerde[Any] | JsonSerde[Any]
-    ) -> None:
+    def __init__(self, framed: Serde[Any], plain: StringSerde | IntSerde | LanguageSerde) -> None:
         self.framed = framed
         self.plain = plain
         self.languages = _languages(framed, plain)
         if not self.languages and not isinstance(plain, (StringSerde, IntSerde)):
             raise ConfigError(
                 f"{plain!r} cannot be distinguished from what is framed with a schema's id",
-                hint="use StringSerde or IntSerde; or an AvroSerde and a JsonSerde, both framed",
+                hint="use StringSerde or IntSerde; or two of Avro-, Json- and ProtobufSerde, framed",
             )
 
     @property
@@ -73,14 +73,15 @@ class EitherSerde(Serde[T]):
         return f"EitherSerde({self.framed!r}, {self.plain!r})"
 
 
-def _languages(*serdes: Serde[Any]) -> tuple[AvroSerde[Any] | JsonSerde[Any], ...]:
+def _languages(*serdes: Serde[Any]) -> tuple[LanguageSerde, ...]:
     """The two serdes, if they are of two languages and framed."""
     both = tuple(
         each
         for each in serdes
-        if isinstance(each, AvroSerde) or (isinstance(each, JsonSerde) and each.framing != "none")
+        if isinstance(each, AvroSerde)
+        or (isinstance(each, (JsonSerde, ProtobufSerde)) and each.framing != "none")
     )
-    return both if len({type(each) for each in both}) == 2 else ()
+    return both if len({each.schemas.latest.type for each in both}) == 2 else ()
 
 
 class _EitherDecoder(Generic[T]):

@@ -1,10 +1,10 @@
-"""One topic with messages of two languages: its subject changed its type, from Avro to JSON or back."""
+"""One topic with messages of two languages: its subject changed its type, from Avro to Protobuf, say."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from ..codec.decoded import NO_ERRORS
 from ..errors import KgenError, ResolutionError, RulesError, UnknownSchema
@@ -14,17 +14,19 @@ from .base import DecodedBatch, Decoder, Encoder, Role
 from .frames import by_schema, tagged
 from .framing import HEADERS, SchemaKey
 from .json_serde import JsonSerde
+from .protobuf_serde import ProtobufSerde
 from .schema_store import SchemaStore
 
 T = TypeVar("T")
+
+LanguageSerde: TypeAlias = "AvroSerde[Any] | JsonSerde[Any] | ProtobufSerde[Any]"
+"""A serde of a language that schemas are in."""
 
 
 class TwoLanguageDecoder(Generic[T]):
     """Reads each message with the serde of the language of the schema that wrote it."""
 
-    def __init__(
-        self, serdes: Sequence[AvroSerde[Any] | JsonSerde[Any]], store: SchemaStore, role: Role
-    ) -> None:
+    def __init__(self, serdes: Sequence[LanguageSerde], store: SchemaStore, role: Role) -> None:
         self._decoders: Mapping[str, Decoder[Any]] = {
             each.schemas.latest.type: each.decoder(store, role) for each in serdes
         }
@@ -41,7 +43,9 @@ class TwoLanguageDecoder(Generic[T]):
         errors: dict[int, KgenError] = {}
         carried = tagged(headers, HEADERS[self._role])
         by_type: dict[str, list[int]] = {}
-        for (key, _), where in by_schema(payloads, carried, self._role, errors):
+        # Message indexes of Protobuf follow the schema in a header.
+        indexed = "PROTOBUF" in self._decoders
+        for (key, _), where in by_schema(payloads, carried, self._role, errors, indexed=indexed):
             try:
                 by_type.setdefault(self._type(key), []).extend(where)
             except (UnknownSchema, ResolutionError, RulesError) as error:
@@ -71,9 +75,7 @@ class TwoLanguageDecoder(Generic[T]):
 class TwoLanguageEncoder(Generic[T]):
     """Writes objects of the second serde's classes with that one, all else with the first."""
 
-    def __init__(
-        self, serdes: Sequence[AvroSerde[Any] | JsonSerde[Any]], store: SchemaStore, role: Role
-    ) -> None:
+    def __init__(self, serdes: Sequence[LanguageSerde], store: SchemaStore, role: Role) -> None:
         first, second = serdes
         self._first: Encoder[Any] = first.encoder(store, role)
         self._second: Encoder[Any] = second.encoder(store, role)
