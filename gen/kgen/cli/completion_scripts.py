@@ -55,7 +55,7 @@ class CompletedCommand:
 def script(shell: Shell) -> str:
     """The text to be sourced by that shell."""
     places = list(_places(typer.main.get_command(app), ()))
-    return _fish(places) if shell == "fish" else _bash(places, shell)
+    return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell](places)
 
 
 def _places(command: Any, path: tuple[str, ...]) -> Iterator[CompletedCommand]:
@@ -110,10 +110,10 @@ def _line(text: str) -> str:
     return " ".join(text.split()).replace("`", "")
 
 
-# --------------------------------------------------------------------------------------------- bash and zsh
+# ----------------------------------------------------------------------------------------------------- bash
 
 _BASH = """\
-# {shell} completion for kgen. Written by `kgen completion {shell}`; write it again after an upgrade.
+# bash completion for kgen. Written by `kgen completion bash`; write it again after an upgrade.
 _kgen_names() {{ command kgen __complete "$@" 2>/dev/null; }}
 _kgen() {{
     local cur prev word at i
@@ -142,11 +142,11 @@ _kgen() {{
 {arguments}
     esac
 }}
-{register}
+complete -o filenames -F _kgen kgen
 """
 
 
-def _bash(places: list[CompletedCommand], shell: Shell) -> str:
+def _bash(places: list[CompletedCommand]) -> str:
     def case(pattern: str, act: str) -> str:
         return f"            {shlex.quote(pattern)}) {act} ;;"
 
@@ -170,18 +170,97 @@ def _bash(places: list[CompletedCommand], shell: Shell) -> str:
         ]
         flags.append(case(at, reply(Values(tuple(place.flags)))))
         arguments.append(case(at, reply(place.arguments, tuple(place.commands))))
-    register = "complete -o filenames -F _kgen kgen" if shell == "bash" else "complete -F _kgen kgen"
-    if shell == "zsh":
-        register = f"autoload -Uz bashcompinit && bashcompinit\n{register}"
-    filled = _BASH.format(
-        shell=shell,
+    return _BASH.format(
         descents="\n".join(descents),
         values="\n".join(values),
         flags="\n".join(flags),
         arguments="\n".join(arguments),
-        register=register,
     )
-    return f"#compdef kgen\n{filled}" if shell == "zsh" else filled
+
+
+# ------------------------------------------------------------------------------------------------------ zsh
+
+_ZSH = """\
+#compdef kgen
+# zsh completion for kgen. Written by `kgen completion zsh`; write it again after an upgrade.
+_kgen_offer() {{
+    local -a items names
+    if [[ -n $2 ]]; then
+        names=("${{(@f)$(command kgen __complete --described ${{=2}} 2>/dev/null)}}")
+        names=("${{(@)names:#}}")
+        names=("${{(@)names//:/\\:}}")
+        items=("${{(@)names/$'\\t'/:}}")
+    fi
+    items+=("${{(@)@[3,-1]}}")
+    (( $#items )) && _describe -t "$1" "$1" items
+}}
+_kgen() {{
+    local cur prev word at i
+    cur="${{words[CURRENT]}}"
+    prev="${{words[CURRENT-1]}}"
+    at=""
+    for ((i = 2; i < CURRENT; i++)); do
+        word="${{words[i]}}"
+        case "$at $word" in
+{descents}
+        esac
+    done
+    if [[ $cur == --*=* ]]; then
+        prev="${{cur%%=*}}"
+        cur="${{cur#*=}}"
+        compset -P "*="
+    fi
+    case "$at $prev" in
+{values}
+    esac
+    if [[ $cur == -* ]]; then
+        case "$at" in
+{flags}
+        esac
+        return
+    fi
+    case "$at" in
+{arguments}
+    esac
+}}
+if [[ ${{funcstack[1]}} == _kgen ]]; then
+    _kgen "$@"
+else
+    compdef _kgen kgen
+fi
+"""
+
+
+def _zsh(places: list[CompletedCommand]) -> str:
+    def case(pattern: str, act: str) -> str:
+        return f"            {shlex.quote(pattern)}) {act} ;;"
+
+    def offer(what: str, values: Values, described: dict[str, str]) -> str:
+        words = [shlex.quote(f"{word}:{text}" if text else word) for word, text in described.items()]
+        words += map(shlex.quote, values.words)
+        if not (values.kind or words):
+            return "_files"
+        return " ".join(["_kgen_offer", what, shlex.quote(values.kind), *words])
+
+    descents, values, flags, arguments = [], [], [], []
+    for place in places:
+        at = "".join(f" {word}" for word in place.path)
+        descents += [case(f"{at} {name}", f"at={shlex.quote(f'{at} {name}')}") for name in place.commands]
+        values += [
+            case(f"{at} {flag}", f"{offer(takes.kind.partition(' ')[0] or 'value', takes, {})}; return")
+            for flag, takes in place.takes.items()
+            if takes is not None
+        ]
+        flags.append(case(at, offer("option", Values(), place.flags)))
+        arguments.append(
+            case(at, offer("command" if place.commands else "argument", place.arguments, place.commands))
+        )
+    return _ZSH.format(
+        descents="\n".join(descents),
+        values="\n".join(values),
+        flags="\n".join(flags),
+        arguments="\n".join(arguments),
+    )
 
 
 # ----------------------------------------------------------------------------------------------------- fish
@@ -190,7 +269,7 @@ def _bash(places: list[CompletedCommand], shell: Shell) -> str:
 def _fish(places: list[CompletedCommand]) -> str:
     lines = [
         "# fish completion for kgen. Written by `kgen completion fish`; write it again after an upgrade.",
-        "function __kgen_names; command kgen __complete $argv 2>/dev/null; end",
+        "function __kgen_names; command kgen __complete --described $argv 2>/dev/null; end",
         "function __kgen_at",
         "    set -l at",
         "    for word in (commandline -opc)[2..-1]",

@@ -16,22 +16,40 @@ from . import root
 
 _PLAIN = re.compile(r"[A-Za-z0-9._/@%+,:-]+\Z")
 _SUBJECT = re.compile(r'^name = ("(?:[^"\\]|\\.)*")$', re.MULTILINE)
+_VERSION = re.compile(r"^version = (\d+)$", re.MULTILINE)
+_TYPE = re.compile(r'^type = "([A-Z]+)"$', re.MULTILINE)
 _TOPIC = re.compile(r'^"topic:((?:[^"\\]|\\.)*)" = ', re.MULTILINE)
 _PACKAGE = re.compile(r"""^package *= *["']([\w.]+)["']""", re.MULTILINE)
 
 
 def write(kinds: Sequence[str]) -> int:
-    """Print the names of these kinds, one a line; 0, whatever there is."""
+    """Print the names of these kinds, one a line; after `--described` with a tab and what is known of them,
+    where something is. 0, whatever there is.
+    """
+    described = kinds[:1] == ["--described"]
     folder = root.find(Path.cwd())
-    names = {name for kind in kinds if folder for name in _names(folder, kind)}
-    sys.stdout.write("".join(f"{name}\n" for name in sorted(names) if _PLAIN.match(name)))
+    found = {name: text for kind in kinds if folder for name, text in _described(folder, kind)}
+    for name, text in sorted(found.items()):
+        if _PLAIN.match(name):
+            sys.stdout.write(f"{name}\t{text}\n" if described and text else f"{name}\n")
     return 0
 
 
+def _described(folder: Path, kind: str) -> Iterator[tuple[str, str]]:
+    if kind != "subjects":
+        yield from ((name, "") for name in _names(folder, kind))
+        return
+    text = _read(folder / "kgen.lock")
+    found = list(_SUBJECT.finditer(text))
+    ends = [*(each.start() for each in found[1:]), len(text)]
+    for name, end in zip(found, ends):
+        part = text[name.end() : end]
+        versions, types = _VERSION.findall(part), _TYPE.findall(part)
+        yield _text(name[1]), f"v{versions[-1]}, {types[-1]}" if versions and types else ""
+
+
 def _names(folder: Path, kind: str) -> Iterator[str]:
-    if kind == "subjects":
-        yield from (_text(found) for found in _SUBJECT.findall(_read(folder / "kgen.lock")))
-    elif kind in ("topics", "letters"):
+    if kind in ("topics", "letters"):
         topics = [_text(f'"{found}"') for found in _TOPIC.findall(_read(folder / "kgen.lock"))]
         yield from topics if kind == "topics" else (f"{topic}.dlq" for topic in topics)
     elif kind == "flows":

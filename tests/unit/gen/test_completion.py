@@ -20,6 +20,8 @@ def project(tmp_path_factory):
     (root / "kgen.toml").write_text('package = "acme.streams"\n')
     subjects = ["orders-value", "payments-value", "$(touch stolen)", "a b", "`id`", "x;y", "caf\u00e9"]
     lines = [f'[[subject]]\nname = "{each}"\nfolder = "x"' for each in subjects]
+    lines[0] += '\n\n[[subject.versions]]\nversion = 1\nid = 1\ntype = "AVRO"'
+    lines[0] += '\n\n[[subject.versions]]\nversion = 12\nid = 2\ntype = "JSON"\n'
     topics = '[modules]\n"topic:orders" = "orders"\n"topic:$(touch stolen)" = "t"\n"subject:z" = "z"\n'
     (root / "kgen.lock").write_text("\n".join([topics, *lines]) + "\n")
     flows = root / "acme" / "streams" / "flows"
@@ -84,7 +86,38 @@ def test_fish_offers(scripts, words, offered):
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
 def test_zsh_reads_its_script(scripts):
     text = "autoload -Uz compinit; compinit -u -D; source ./zsh; echo $_comps[kgen]"
-    assert "_bash_complete" in " ".join(run(scripts, "zsh", "-f", "-c", text))
+    assert run(scripts, "zsh", "-f", "-c", text) == ["_kgen"]
+
+
+def zsh_items(project, *words):
+    """What `_describe` would get: of each line the word, and what is said of it."""
+    line = " ".join(f'"{word}"' for word in ("kgen", *words))
+    text = (
+        'compdef() { }; compset() { }; _files() { }; _describe() { print -rl -- "${(@P)@[-1]}" }; '
+        f"source ./zsh; words=({line}); CURRENT={len(words) + 1}; _kgen; true"
+    )
+    env = os.environ | {"PATH": f"{project}/bin:{os.environ['PATH']}", "HOME": str(project)}
+    done = subprocess.run(
+        ["zsh", "-f", "-c", text], cwd=project, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return dict(line.partition(":")[::2] for line in done.stdout.splitlines())
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
+@pytest.mark.parametrize(("words", "offered"), CASES, ids=[" ".join(words) for words, _ in CASES])
+def test_zsh_offers(scripts, words, offered):
+    found = zsh_items(scripts, *words)
+    assert {name for name in found if name.startswith(words[-1])} == offered
+    assert not (scripts / "stolen").exists()
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
+def test_zsh_says_what_words_mean(scripts):
+    assert zsh_items(scripts, "dlq", "")["replay"].startswith("Put dead letters back")
+    assert zsh_items(scripts, "pull", "--")["--check"].startswith("Write nothing")
+    assert zsh_items(scripts, "pull", "--subject=")["orders-value"] == "v12, JSON"
+    assert zsh_items(scripts, "pull", "--subject", "")["payments-value"] == ""
 
 
 def test_names_need_no_module_that_takes_its_time_to_load(scripts):
