@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -46,8 +47,8 @@ class Tab:
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.ask(f"{domain}.enable")
 
-    def open(self, path: Path, width: int, height: int = 900, *, dark: bool = False) -> None:
-        """Load a file, on a screen of this size."""
+    def open(self, path: Path, width: int, height: int = 900, *, dark: bool = False, query: str = "") -> None:
+        """Load a file, on a screen of this size, with what stands after the `?` of its address."""
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.ask("Emulation.setEmulatedMedia", features=scheme)
         self.ask(
@@ -58,7 +59,7 @@ class Tab:
             mobile=False,
         )
         self._loaded = False
-        self.ask("Page.navigate", url=path.as_uri())
+        self.ask("Page.navigate", url=f"{path.as_uri()}{query and '?'}{quote(query, safe='=&')}")
         while not self._loaded:
             self._take()
 
