@@ -186,7 +186,7 @@ _ZSH = """\
 _kgen_offer() {{
     local -a items names
     if [[ -n $2 ]]; then
-        names=("${{(@f)$(command kgen __complete --described ${{=2}} 2>/dev/null)}}")
+        names=("${{(@f)$(command kgen __complete described ${{=2}} 2>/dev/null)}}")
         names=("${{(@)names:#}}")
         names=("${{(@)names//:/\\:}}")
         items=("${{(@)names/$'\\t'/:}}")
@@ -269,7 +269,7 @@ def _zsh(places: list[CompletedCommand]) -> str:
 def _fish(places: list[CompletedCommand]) -> str:
     lines = [
         "# fish completion for kgen. Written by `kgen completion fish`; write it again after an upgrade.",
-        "function __kgen_names; command kgen __complete --described $argv 2>/dev/null; end",
+        "function __kgen_names; command kgen __complete described $argv 2>/dev/null; end",
         "function __kgen_at",
         "    set -l at",
         "    for word in (commandline -opc)[2..-1]",

@@ -23,10 +23,10 @@ _PACKAGE = re.compile(r"""^package *= *["']([\w.]+)["']""", re.MULTILINE)
 
 
 def write(kinds: Sequence[str]) -> int:
-    """Print the names of these kinds, one a line; after `--described` with a tab and what is known of them,
+    """Print the names of these kinds, one a line; after `described` with a tab and what is known of them,
     where something is. 0, whatever there is.
     """
-    described = kinds[:1] == ["--described"]
+    described = kinds[:1] == ["described"]
     folder = root.find(Path.cwd())
     found = {name: text for kind in kinds if folder for name, text in _described(folder, kind)}
     for name, text in sorted(found.items()):
