@@ -45,7 +45,9 @@ OTHER: Final = "other"
 
 _READ_STAGES: Final = frozenset({"framing", "unknown-schema", "unexpected-type", "decode", "validate"})
 _LAG_EVERY: Final = 1.0
-_SIZE: Final = payload_functions().total_size
+_PAYLOADS: Final = payload_functions()
+_SIZE: Final = _PAYLOADS.total_size
+_SIZES_BY_ID: Final = _PAYLOADS.sizes_by_id
 _BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -228,11 +230,8 @@ class ReadCounts:
         if ids.count(ids[0]) == len(ids):
             self._add(ids[0], len(ids), _SIZE(keys) + _SIZE(values))
             return
-        sizes: Count[int | None] = Count()
-        for id_, key, value in zip(ids, keys, values):
-            sizes[id_] += len(key or b"") + len(value or b"")
-        for id_, count in Count(ids).items():
-            self._add(id_, count, sizes[id_])
+        for id_, count, size in _SIZES_BY_ID(ids, keys, values):
+            self._add(id_, count, size)
 
     def _add(self, id_: int | None, count: int, size: int) -> None:
         messages, bytes_ = self._cells.get(id_) or self._open(id_)

@@ -113,6 +113,13 @@ class PayloadFunctions(Protocol):
     def total_size(self, payloads: Sequence[bytes | None]) -> int:
         """Bytes of all together."""
 
+    def sizes_by_id(
+        self, ids: Sequence[int | None], payloads: Sequence[bytes | None], others: Sequence[bytes | None]
+    ) -> list[list[Any]]:
+        """For each id, in the order in which they come: the id, how many payloads have it, and the bytes of
+        these and of the `others` at their places.
+        """
+
 
 class BatchFunctions(Protocol):
     """How batches are taken apart and put together again. None among payloads is a missing key or a

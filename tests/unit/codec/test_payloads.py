@@ -38,6 +38,19 @@ def test_sizes_are_summed_without_what_is_missing(engine: Any) -> None:
     assert functions.total_size([b"abc", None, b"", b"de"]) == 5
 
 
+def test_sizes_by_id_have_each_id_once(engine: Any) -> None:
+    functions = payload_functions(engine=engine)
+    keys, values = [b"a", None, b"", b"bc"], [b"123", b"4", None, b""]
+    assert functions.sizes_by_id([7, None, 7, 1 << 31], keys, values) == [
+        [7, 2, 4],
+        [None, 1, 1],
+        [1 << 31, 1, 2],
+    ]
+    assert functions.sizes_by_id([], [], []) == []
+    with pytest.raises(ValueError, match="as many"):
+        functions.sizes_by_id([7], [], [])
+
+
 @pytest.mark.parametrize("wrong", ["a", 5])
 def test_only_bytes_are_payloads(engine: Any, wrong: Any) -> None:
     functions = payload_functions(engine=engine)

@@ -43,3 +43,29 @@ def total_size(payloads):
         elif payload is not None:
             raise TypeError(f"a payload must be bytes, not {type(payload).__name__}")
     return total
+
+
+def sizes_by_id(ids, payloads, others):
+    """See `codec.PayloadFunctions.sizes_by_id`."""
+    cdef dict places = {}
+    cdef list found = []
+    cdef list one
+    cdef Py_ssize_t size
+    cdef object place
+    if not len(ids) == len(payloads) == len(others):
+        raise ValueError("as many ids as payloads")
+    for id_, payload, other in zip(ids, payloads, others):
+        size = 0
+        if PyBytes_Check(payload):
+            size += PyBytes_GET_SIZE(payload)
+        if PyBytes_Check(other):
+            size += PyBytes_GET_SIZE(other)
+        place = places.get(id_)
+        if place is None:
+            places[id_] = len(found)
+            found.append([id_, 1, size])
+        else:
+            one = <list>found[place]
+            one[1] += 1
+            one[2] += size
+    return found

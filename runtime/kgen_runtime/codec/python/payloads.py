@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import itemgetter
+from typing import Any
 
 
 def common_prefix(payloads: Sequence[bytes | None], size: int) -> bytes | None:
@@ -31,3 +32,17 @@ def total_size(payloads: Sequence[bytes | None]) -> int:
         return sum(map(len, payloads))  # type: ignore[arg-type]  # a None raises
     except TypeError:
         return sum(len(payload) for payload in payloads if payload is not None)
+
+
+def sizes_by_id(
+    ids: Sequence[int | None], payloads: Sequence[bytes | None], others: Sequence[bytes | None]
+) -> list[list[Any]]:
+    """See `codec.PayloadFunctions.sizes_by_id`."""
+    if not len(ids) == len(payloads) == len(others):
+        raise ValueError("as many ids as payloads")
+    found: dict[int | None, list[Any]] = {}
+    for id_, payload, other in zip(ids, payloads, others):
+        one = found.setdefault(id_, [id_, 0, 0])
+        one[1] += 1
+        one[2] += len(payload or b"") + len(other or b"")
+    return list(found.values())
