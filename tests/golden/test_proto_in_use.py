@@ -192,3 +192,33 @@ def test_unknown_fields_and_what_python_has_no_value_for_are_kept(rendered: Any)
     assert isinstance(order.placed_at, rt.OutOfRange)
     assert order.extra_ == unknown
     assert written(shop, order) == judge.SerializeToString() + unknown
+
+
+def test_two_messages_of_one_file_are_the_values_of_a_topic(rendered: Any) -> None:
+    module = rendered("proto_several_messages", "orders")
+    classes = {name: judged("proto_several_messages", "orders-value", f"shop.{name}") for name in SEVERAL}
+    placed, shipped = module.OrderPlaced, module.OrderShipped
+    values = {
+        "OrderPlaced": (b"\x00", placed(id="a", lines=[module.Line(sku="s", quantity=2)])),
+        "OrderShipped": (b"\x02\x04", shipped(id="b", carrier="post")),
+    }
+    decoder = module.topic.value.decoder(SchemaStore(None), "value")
+    encoder = module.topic.value.encoder(SchemaStore(None), "value")
+    for name, (indexes, value) in values.items():
+        frame = b"\0\0\0\0\2" + indexes
+        written = encoder.encode(value)
+        assert written.startswith(frame)
+        judge = classes[name].FromString(written.removeprefix(frame))
+        assert judge.id == value.id
+        assert decoder.decode_many([frame + judge.SerializeToString()]).values == [value]
+    # The first has kept its place since the first version.
+    old = b"\0\0\0\0\1\0" + classes["OrderPlaced"](id="c").SerializeToString()
+    assert decoder.decode_many([old]).values == [placed(id="c")]
+    (error,) = decoder.decode_many([b"\0\0\0\0\2\x02\x06"]).errors.values()
+    assert isinstance(error, rt.UnexpectedTypeError)
+    assert "shop.OrderArchived" in error.what
+    archive = rendered("proto_several_messages", "archive").topic.value
+    assert archive.encoder(SchemaStore(None), "value").encode(module.OrderArchived()) == b"\0\0\0\0\2\x02\x06"
+
+
+SEVERAL = ("OrderPlaced", "OrderShipped")

@@ -254,7 +254,7 @@ def _plan(
             *(project.unplaced if is_new else ()),
             *(project.associated if associations_changed else ()),
             *subject_changes.moved(known),
-            *new_schemas.notes(old, after, keeps_raw=settings.out_of_range == "raw"),
+            *new_schemas.notes(old, after, _read_as_one(project), keeps_raw=settings.out_of_range == "raw"),
         ),
         topic_changes(modules.old, modules.new, settings.topics, _tables(project)),
         impact_of.uses(
@@ -277,6 +277,15 @@ def _tables(project: Project) -> dict[str, str]:
         module: name
         for module, purpose in purposes.items()
         if (name := purpose.removeprefix("topic:")) != purpose
+    }
+
+
+def _read_as_one(project: Project) -> dict[str, str]:
+    """The table of kgen.toml for each subject that the values of a topic are of, and nothing else."""
+    tables = _tables(project)
+    topics = ((module.name, module.topic) for module in project.modules if module.topic is not None)
+    return {
+        topic.value.subject: tables[name] for name, topic in topics if topic.value.subject and name in tables
     }
 
 

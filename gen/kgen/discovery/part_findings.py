@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kgen_runtime.serde import Role
+from kgen_runtime.serde.message_indexes import FIRST
+from kgen_runtime.serde.message_scopes import Indexes, MessageOrder
 
 from .message_frames import Framing
 from .payload_census import Look, PayloadCensus, Place
@@ -21,7 +23,8 @@ MOST_SCHEMAS: Final = 1_000
 class PartFinding:
     """Some messages whose keys or values are alike: how many, how they are framed, which schema they name and
     what the registry has of that. `look` is what they are without one. `types` are full names, as far as they
-    are known, `problem` says what is not known, and why.
+    are known, `problem` says what is not known, and why. `is_first`: it is the first message of its .proto
+    file, which values are if kgen.toml does not say more.
     """
 
     role: Role
@@ -34,6 +37,7 @@ class PartFinding:
     strategy: Strategy | None = None
     look: Look | None = None
     problem: str = ""
+    is_first: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Its stable form."""
@@ -97,16 +101,55 @@ def _of_place(
         yield PartFinding(census.role, framing, count, key, problem=problem)
     elif found is None:
         yield PartFinding(census.role, framing, count, key, problem="not asked for: too many schemas")
+    elif found.order is not None:
+        for indexes, each in sorted(census.indexes[place].items(), key=str):
+            yield _of_message(census.role, place, each, topic, found, found.order, indexes, associated)
     else:
-        subject, strategy = found.subject(topic, census.role, found.names, associated)
-        yield PartFinding(
-            census.role,
-            framing,
-            count,
-            key,
-            found.language,
-            found.names,
-            subject,
-            strategy if subject else None,
-            problem=found.problem or ("" if subject else "no subject has it"),
-        )
+        yield _of_types(census.role, place, count, topic, found, found.names, associated)
+
+
+def _of_message(
+    role: Role,
+    place: Place,
+    count: int,
+    topic: str,
+    found: RegisteredType,
+    order: MessageOrder,
+    indexes: Indexes | None,
+    associated: Collection[str],
+) -> PartFinding:
+    """What is one message of a .proto file; `indexes` are None where the payload does not say which."""
+    names = () if indexes is None else order.names(indexes)[:1]
+    made = _of_types(role, place, count, topic, found, names, associated)
+    if indexes is None:
+        what = "they have no message indexes"
+    elif not names:
+        what = f"the schema has no message at the indexes {list(indexes)}"
+    elif len(indexes) > 1:
+        what = f"{names[0]} is defined inside another message: no value of a topic for kgen.toml"
+    else:
+        return replace(made, is_first=indexes == FIRST)
+    return replace(made, problem=made.problem or what)
+
+
+def _of_types(
+    role: Role,
+    place: Place,
+    count: int,
+    topic: str,
+    found: RegisteredType,
+    names: tuple[str, ...],
+    associated: Collection[str],
+) -> PartFinding:
+    subject, strategy = found.subject(topic, role, names, associated)
+    return PartFinding(
+        role,
+        place[0],
+        count,
+        place[1],
+        found.language,
+        names,
+        subject,
+        strategy if subject else None,
+        problem=found.problem or ("" if subject else "no subject has it"),
+    )

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from kgen_runtime.errors import FramingError
 from kgen_runtime.messages import Headers
 from kgen_runtime.serde import Role
+from kgen_runtime.serde.framing import split_message
+from kgen_runtime.serde.message_scopes import Indexes
 
 from .message_frames import Framing, frame_of
 
@@ -19,6 +22,7 @@ Place: TypeAlias = "tuple[Framing, int | uuid.UUID | None]"
 Look: TypeAlias = Literal["string", "JSON", "long", "int", "double", "bytes"]
 
 _LONG, _INT = 8, 4  # bytes
+_MOST_INDEXES: Final = 1_000  # kinds of them with a schema: payloads of other formats have any
 _DOUBLES: Final = frozenset((0x3F, 0x40, 0x41, 0xBF, 0xC0, 0xC1))  # first bytes of 1e-5 to 1e9, about
 
 
@@ -47,10 +51,13 @@ class _Looks:
 
 @dataclass
 class PayloadCensus:
-    """The keys or the values of a topic. `counts` says how many are framed in which way."""
+    """The keys or the values of a topic. `counts` says how many are framed in which way, `indexes` for those
+    with a schema what their message indexes are if that is one of Protobuf.
+    """
 
     role: Role
     counts: Counter[Place] = field(default_factory=Counter)
+    indexes: dict[Place, Counter[Indexes | None]] = field(default_factory=dict)
     _looks: dict[Place, _Looks] = field(default_factory=dict)
 
     def add(self, payloads: Iterable[bytes | None], headers: Iterable[Headers]) -> None:
@@ -61,6 +68,17 @@ class PayloadCensus:
             self.counts[place] += 1
             if payload is not None:
                 self._looks.setdefault(place, _Looks()).add(payload)
+                if frame.key is not None and frame.framing != "Glue":
+                    self._count_indexes(place, payload, each)
+
+    def _count_indexes(self, place: Place, payload: bytes, headers: Headers) -> None:
+        counts = self.indexes.setdefault(place, Counter())
+        try:
+            found = split_message(payload, headers, self.role)[1]
+        except FramingError:
+            counts[None] += 1
+        else:
+            counts[found if found in counts or len(counts) < _MOST_INDEXES else None] += 1
 
     def look(self, place: Place) -> Look:
         """What the payloads of a place look like, frame and all."""

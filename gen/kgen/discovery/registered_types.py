@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import quote
 
-from kgen_runtime.errors import RegistryError, RegistryUnavailable
+from kgen_runtime.errors import RegistryError, RegistryUnavailable, SchemaError
 from kgen_runtime.reporting.printable import printable
 from kgen_runtime.serde import Role
+from kgen_runtime.serde.message_indexes import FIRST
+from kgen_runtime.serde.message_order import message_order
+from kgen_runtime.serde.message_scopes import MessageOrder
 from kgen_runtime.serde.registry.client import RegistryClient
 from kgen_runtime.serde.writer_kinds import title
 
@@ -34,7 +37,8 @@ _STRATEGIES: Final[tuple[Strategy, ...]] = (
 @dataclass(frozen=True)
 class RegisteredType:
     """A schema that messages name. `names` are the full names of its types as far as they stand in it,
-    `subjects` those that have it. `problem` says why nothing is known of it.
+    `subjects` those that have it; `order` the messages of a .proto file, of which each payload says its own.
+    `problem` says why nothing is known of it.
     """
 
     language: str = ""
@@ -42,6 +46,7 @@ class RegisteredType:
     subjects: tuple[str, ...] = ()
     problem: str = ""
     unknown: bool = False  # the registry has none under this id
+    order: MessageOrder | None = None
 
     def subject(
         self, topic: str, role: Role, names: Sequence[str], associated: Collection[str] = ()
@@ -114,11 +119,12 @@ class RegisteredTypes:
             return RegisteredType(problem="the registry's answer is not a schema")
         language = printable(str(answer.get("schemaType") or "AVRO"), 40)
         text = answer["schema"]
-        names = tuple(full_names_of(language, text))
+        order = _order_of(text) if language == "PROTOBUF" else None
+        names = tuple(full_names_of(language, text) if order is None else order.names(FIRST))
         if isinstance(key, uuid.UUID) and isinstance(answer.get("id"), int):
             key = answer["id"]
         subjects = self._subjects(key, answer, [f"{topic}-{role}", *names, *(f"{topic}-{n}" for n in names)])
-        return RegisteredType(language, names, tuple(subjects))
+        return RegisteredType(language, names, tuple(subjects), order=order)
 
     def _subjects(self, key: int | uuid.UUID, answer: dict[str, Any], likely: Sequence[str]) -> list[str]:
         """The subjects with a schema, by asking for them; where a registry cannot say, the likely ones."""
@@ -159,6 +165,14 @@ class RegisteredTypes:
 
 def _problem(error: RegistryError) -> str:
     return "not in the registry" if error.status == 404 else printable(error.what, _LONGEST)
+
+
+def _order_of(text: str) -> MessageOrder | None:
+    """The messages of a .proto file; None of a text that is none."""
+    try:
+        return message_order(text)
+    except SchemaError:
+        return None
 
 
 def full_names_of(language: str, text: str) -> list[str]:

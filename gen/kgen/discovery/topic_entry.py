@@ -46,7 +46,7 @@ def topic_entry(topic: str, found: Sequence[PartFinding]) -> KgenTomlEntry:
 def _word(role: str, part: Sequence[PartFinding], topic: str) -> tuple[str | list[str] | None, list[str]]:
     """The setting of a key or value, None where it needs none; and notes."""
     notes = [f"{role}: {it.messages} messages: {it.problem}" for it in part if it.problem]
-    framed = [it for it in part if it.subject]
+    framed = [it for it in part if it.subject and not it.problem]
     looks = [it.look for it in part if it.look]
     if not framed:
         if looks:
@@ -54,8 +54,10 @@ def _word(role: str, part: Sequence[PartFinding], topic: str) -> tuple[str | lis
         only_null = bool(part) and all(it.framing == "null" for it in part)
         return ("none" if role == "key" and only_null else None), notes
     subjects = list(dict.fromkeys(it.subject for it in framed))
-    associated = all(it.strategy == "associated" for it in framed)
-    named = associated or [it.strategy for it in framed] == ["TopicName"] * len(framed)
+    strategies = {it.strategy for it in framed}
+    named = strategies in ({"associated"}, {"TopicName"}) and (
+        role == "key" or all(it.is_first for it in framed)
+    )
     beside = [it for it in looks if it in BESIDE]
     if looks and not (len(subjects) == 1 and beside):
         notes.append(f"{role}: some messages have no schema, and go to errs: they look like {looks[0]}")
@@ -73,7 +75,8 @@ def _word(role: str, part: Sequence[PartFinding], topic: str) -> tuple[str | lis
 
 
 def _type_word(finding: PartFinding, framed: Sequence[PartFinding]) -> str:
-    if finding.strategy not in ("RecordName", "TopicRecordName") or len(finding.types) != 1:
+    by_type = finding.strategy in ("RecordName", "TopicRecordName") or finding.language == "PROTOBUF"
+    if not by_type or len(finding.types) != 1:
         return finding.subject
     name = finding.types[0]
     others = {it.subject for it in framed if name in it.types}

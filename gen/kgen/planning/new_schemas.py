@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kgen_runtime.codec.avro.schema.tree import Record, Schema
 from kgen_runtime.codec.json.schema.json_tree import JsonSchema
@@ -13,6 +13,7 @@ from ..model.default_expr import beyond_defaults, invalid_default
 from ..model.json_default import unfit_defaults
 from ..model.library import SUPPORTED, Library, ParsedVersion
 from ..model.subjects import SchemaVersion, Snapshot
+from ..model.value_types import full_names
 from ..project.lockfile import Locked
 from ..protobuf.proto_model import ProtoModel
 from ..pycode import quote
@@ -22,19 +23,25 @@ from .proto_notes import proto_notes
 _SHOWN = 5
 
 
-def notes(old: Locked | None, library: Library, *, keeps_raw: bool = False) -> Iterator[str]:
+def notes(
+    old: Locked | None, library: Library, tables: Mapping[str, str], *, keeps_raw: bool = False
+) -> Iterator[str]:
     """What to say of the schemas that models are made from, as far as the lock does not hold them yet.
 
-    A line for each field, for at most so many of a subject, and one for each kind of the rest. `keeps_raw`:
-    what Python has no value for is an `rt.OutOfRange`.
+    A line for each field, for at most so many of a subject, and one for each kind of the rest. `tables` has
+    the topic of kgen.toml for each subject that its values are of. `keeps_raw`: what Python has no value for
+    is an `rt.OutOfRange`.
     """
     known = {(v.subject, v.version, v.text) for v in old.versions()} if old else set()
+    latest = {it.name: it.latest.version for it in old.snapshot.subjects} if old else {}
     for version in _read(library.snapshot):
         if (version.subject, version.version, version.text) in known:
             continue
         try:
             unit = library.unit((version.subject, version.version))
-            found, notes_ = list(_fields(unit, keeps_raw)), [*json_notes(unit), *proto_notes(unit)]
+            before = _names(library, version.subject, latest.get(version.subject))
+            found = list(_fields(unit, keeps_raw))
+            notes_ = [*json_notes(unit), *proto_notes(unit, before, tables.get(version.subject))]
         except SchemaError:
             continue  # which is reported where the model is made
         place = quote.comment(f"{title(version.subject)} v{version.version}")
@@ -49,6 +56,16 @@ def _read(new: Snapshot) -> Iterator[SchemaVersion]:
     latest = [subject.latest for subject in new.subjects]
     every = {(v.subject, v.version): v for v in (*latest, *new.referenced) if v.type in SUPPORTED}
     return iter(every.values())
+
+
+def _names(library: Library, subject: str, version: int | None) -> tuple[str, ...]:
+    """The messages of an earlier version that is still read."""
+    if version is None or (subject, version) not in library.versions:
+        return ()
+    try:
+        return full_names(library.unit((subject, version)))
+    except SchemaError:
+        return ()
 
 
 def _fields(unit: ParsedVersion, keeps_raw: bool) -> Iterator[str]:

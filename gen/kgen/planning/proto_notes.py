@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 
-from kgen_runtime.codec.protobuf.schema.proto_tree import MessageRef
+from kgen_runtime.codec.protobuf.schema.proto_tree import WELL_KNOWN, MessageRef, ProtoMap, ProtoMessage
 
 from ..listing import listed
 from ..model.library import ParsedVersion
@@ -14,18 +15,24 @@ from ..pycode import quote
 _SHOWN = 8
 
 
-def proto_notes(unit: ParsedVersion) -> Iterator[str]:
-    """The lines of a version; none if it is not a .proto file.
+def proto_notes(unit: ParsedVersion, before: Iterable[str] = (), table: str | None = None) -> Iterator[str]:
+    """The lines of a version; none if it is not a .proto file. `before`: the messages that an earlier version
+    has, `table`: the topic of kgen.toml whose values are of the file's first message, if one's are.
 
-    Which of its messages is the one that values are, if it declares several; which extensions have no
-    attribute.
+    Which further messages could be values, and what to write for that; which extensions have no attribute.
     """
     schema = unit.schema
     if not isinstance(schema, ProtoModel):
         return
-    others = [name for name in schema.files.messages if MessageRef(name) != schema.root]
+    others = _further(schema, set(before)) if table is not None else []
     if others and isinstance(schema.root, MessageRef):
-        yield f"values are {schema.root.name}, its first message; it has {_some(others)} as well"
+        words = [schema.root.name, *others]
+        shown = [*words[:_SHOWN], *(["…"] if len(words) > _SHOWN else [])]
+        value = json.dumps([quote.comment(word) for word in shown], ensure_ascii=False)
+        yield (
+            f"values are {quote.comment(schema.root.name)}, its first message; to read {_some(others)} as "
+            f"well, in kgen.toml, [topics.{json.dumps(table, ensure_ascii=False)}] value = {value}"
+        )
     extensions = [
         f"{it.name} = {it.number} of {it.message}"
         for it in schema.files.extensions
@@ -33,6 +40,21 @@ def proto_notes(unit: ParsedVersion) -> Iterator[str]:
     ]
     if extensions:
         yield f"extensions have no attributes: {_some(extensions)}"
+
+
+def _further(schema: ProtoModel, before: set[str]) -> list[str]:
+    """The messages beside the first that no other refers to; none if an earlier version had them all."""
+    parts = {
+        kind.name
+        for name, message in schema.names.items()
+        if isinstance(message, ProtoMessage)
+        for item in message.fields
+        for kind in (item.type.values if isinstance(item.type, ProtoMap) else item.type,)
+        if isinstance(kind, MessageRef) and kind.name != name
+    }
+    found = [it for it in schema.files.messages if it not in parts and it not in WELL_KNOWN]
+    others = [it for it in found if MessageRef(it) != schema.root]
+    return others if set(others) - before else []
 
 
 def _some(names: list[str]) -> str:

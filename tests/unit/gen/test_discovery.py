@@ -116,6 +116,36 @@ def test_of_several_subjects_with_a_schema_the_topics_own_counts(registry: Store
     assert not topic_entry("orders", [found]).settings
 
 
+def test_messages_of_a_proto_file_are_told_apart(registry: StoreRegistry) -> None:
+    pytest.importorskip("grpc_tools", reason="needs the extra `protobuf`")
+    text = 'syntax = "proto3"; package shop; message Placed { message Line {} } message Shipped {}'
+    registry.add("orders-value", text, kind="PROTOBUF")
+    id_ = b"\0" + int(registry.versions("orders-value")[-1]["id"]).to_bytes(4, "big")
+    first, second, inside = id_ + b"\0", id_ + b"\2\2", id_ + b"\4\0\0"
+    found = discovered(registry, [second, second, second, first, first])
+    assert [(it.types, it.messages, it.strategy, it.problem) for it in found] == [
+        (("shop.Shipped",), 3, "TopicName", ""),
+        (("shop.Placed",), 2, "TopicName", ""),
+    ]
+    assert topic_entry("orders", found).settings == {"value": ["shop.Shipped", "shop.Placed"]}
+    assert not topic_entry("orders", discovered(registry, [first])).settings
+    assert topic_entry("orders", discovered(registry, [second])).settings == {"value": ["shop.Shipped"]}
+    odd = topic_entry("orders", discovered(registry, [first, inside, id_ + b"\2\x0c", id_ + b"\1"]))
+    assert not odd.settings
+    notes = "\n".join(odd.notes)
+    assert "shop.Placed.Line is defined inside another message" in notes
+    assert "no message at the indexes [6]" in notes
+    assert "no message indexes" in notes
+
+
+def test_messages_of_a_proto_file_are_named_as_their_subjects_are(registry: StoreRegistry) -> None:
+    pytest.importorskip("grpc_tools", reason="needs the extra `protobuf`")
+    registry.add("shop.Placed", 'syntax = "proto3"; package shop; message Placed {}', kind="PROTOBUF")
+    (found,) = discovered(registry, [framed(registry, "shop.Placed")[:5] + b"\0"])
+    assert (found.strategy, found.types) == ("RecordName", ("shop.Placed",))
+    assert topic_entry("orders", [found]).settings == {"value": ["shop.Placed"]}
+
+
 def test_an_id_that_the_registry_has_not_is_named_or_a_number(registry: StoreRegistry) -> None:
     (found,) = discovered(registry, [b"\0\0\0\0\7not eight"])
     assert (found.framing, found.problem) == ("id", "not in the registry")

@@ -41,7 +41,8 @@ def pull(shop, tmp_path, *args):
 def test_files_are_vendored_beside_their_references_and_frozen_needs_no_registry(shop, tmp_path, capsys):
     assert pull(shop, tmp_path) == 0
     out = capsys.readouterr().out
-    assert "values are shop.Order, its first message; it has shop.Customer as well" in out
+    line = "values are shop.Order, its first message; to read shop.Customer as well, in kgen.toml, "
+    assert line + '[topics."orders"] value = ["shop.Order", "shop.Customer"]' in out
     assert "extensions have no attributes: priority = 100 of shop.Order" in out
     assert (tmp_path / "schemas/orders-value/v1.proto").read_text(encoding="utf-8") == ORDER
     assert (tmp_path / "schemas/address/v1.proto").read_text(encoding="utf-8") == ADDRESS
@@ -79,3 +80,35 @@ def test_samples_are_protobufs_json(shop, tmp_path, capsys):
     assert len(values) == 30
     assert all(isinstance(value["id"], str) for value in values)
     assert {"card", "cash"} == {key for value in values for key in value} & {"card", "cash"}
+
+
+def test_the_line_for_further_messages_of_a_file_is_the_one_to_write(shop, tmp_path, capsys):
+    assert pull(shop, tmp_path) == 0
+    (line,) = [it for it in capsys.readouterr().out.splitlines() if "its first message" in it]
+    table, value = line.partition("in kgen.toml, ")[2].split(" ", 1)
+    config = tmp_path / "kgen.toml"
+    config.write_text(f"{config.read_text(encoding='utf-8')}\n{table}\n{value}\n", encoding="utf-8")
+    assert pull(shop, tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "its first message" not in out
+    module = (tmp_path / "streams/_generated/orders.py").read_text(encoding="utf-8")
+    assert "OrdersValue: TypeAlias = Order | Customer" in module
+    flow = (tmp_path / "streams/flows/orders.py").read_text(encoding="utf-8")
+    assert "case orders.Order():" in flow
+    assert "case orders.Customer():" in flow
+
+
+def test_messages_are_named_that_are_new_and_part_of_no_other(shop, tmp_path, capsys):
+    parts = 'syntax = "proto3"; package shop; message Trip { Stop stop = 1; map<string, Leg> legs = 2; } '
+    parts += "message Stop { string name = 1; } message Leg { int32 km = 1; }"
+    shop.add("trips-value", parts, kind="PROTOBUF")
+    shop.add("unread", parts.replace("Trip", "Ride") + " message Other {}", kind="PROTOBUF")
+    assert pull(shop, tmp_path) == 0
+    assert "shop.Trip, its first message" not in (out := capsys.readouterr().out)
+    assert "shop.Ride, its first message" not in out
+    shop.add("trips-value", parts + " message Ended {}", kind="PROTOBUF")
+    assert pull(shop, tmp_path) == 0
+    assert 'value = ["shop.Trip", "shop.Ended"]' in capsys.readouterr().out
+    shop.add("trips-value", parts + " message Ended { string why = 1; }", kind="PROTOBUF")
+    assert pull(shop, tmp_path) == 0
+    assert "its first message" not in capsys.readouterr().out

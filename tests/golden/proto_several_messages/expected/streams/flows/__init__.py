@@ -1,0 +1,1 @@
+"""The dataflows of this package, one module a topic. Yours to edit."""

@@ -1,0 +1,1 @@
+"""Tests of the dataflows. Yours to edit."""
