@@ -23,15 +23,17 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from kgen.dev import Broker, BrokerError, Dev, RegistryServer, serve, up
-from kgen.dev.seed import SAMPLES, seed
+from kgen.dev.seed import SAMPLES, register, seed
 from kgen.dev.seed_watch import SeedWatch
 from kgen.dev.stop_request import StopRequest
 from kgen.dev.topics import create, read
+from kgen.model.settings import TopicSettings
 from kgen.protobuf.proto_parser import parse_proto
 from kgen_runtime.codec import make_json_reader, make_proto_reader, make_reader
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.errors import ConfigError, RegistryError
+from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.message_indexes import read_indexes
 
 pytestmark = pytest.mark.broker
@@ -345,6 +347,32 @@ def test_a_subject_of_no_topic_is_named(dev: Dev, tmp_path: Path) -> None:
     seeded = seed(dev.brokers, dev.registry, tmp_path)
     assert seeded.without_topic == ("seed.lone",), "seed.address is referred to"
     assert any("seed.lone" in line and "makes no topic" in line for line in seeded.lines())
+
+
+def test_topics_of_several_types_are_filled_by_names_and_by_kgen_toml(dev: Dev, tmp_path: Path) -> None:
+    def event(name: str) -> str:
+        return json.dumps({"type": "record", "name": name, "namespace": "ev", "fields": []})
+
+    for subject, name in {"ev.Placed": "Placed", "ev.Paid": "Paid", "visits-ev.Opened": "Opened"}.items():
+        (tmp_path / f"{subject}.avsc").write_text(event(name))
+    two = 'syntax = "proto3"; package ev; message First {} message Second { string id = 1; } message Third {}'
+    (tmp_path / "moves-value.proto").write_text(two)
+    tables = {
+        "events": TopicSettings(key="string", types=("ev.Placed", "ev.Paid")),
+        "second": TopicSettings(types=("ev.Second",)),
+    }
+    seeded = seed(dev.brokers, dev.registry, tmp_path, tables=tables)
+    assert seeded.messages == {"moves": 100, "visits": 100, "events": 100, "second": 100}
+    assert not seeded.without_topic
+    ids = {each.schema.subject: id_prefix(each.id) for each in register(dev.registry, tmp_path)}
+    events = read(dev.brokers, "events")
+    assert {each.value for each in events} == {ids["ev.Placed"], ids["ev.Paid"]}
+    assert all(each.key and each.key.decode().startswith("event-") for each in events)
+    assert {each.value for each in read(dev.brokers, "visits")} == {ids["visits-ev.Opened"]}
+    moves = ids["moves-value"]
+    assert {(each.value or b"")[: len(moves) + 2] for each in read(dev.brokers, "second")} == {
+        moves + b"\2\2"
+    }
 
 
 def test_progress_of_many_seeds(dev: Dev, tmp_path: Path) -> None:

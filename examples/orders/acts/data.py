@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from kgen.dev.seed import Registered
+from kgen.dev.registered_schema import Registered
 from kgen_runtime.codec import make_writer
 from kgen_runtime.serde.framing import id_prefix
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 
 from kgen.dev import Dev, seed, topics
-from kgen.dev.seed import Registered
+from kgen.dev.registered_schema import Registered
 
 from backstage.project import Project, Stuck, every_second
 from backstage.screen import say, title

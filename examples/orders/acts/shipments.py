@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from kgen.dev import Dev, topics
-from kgen.dev.seed import Registered
+from kgen.dev.registered_schema import Registered
 from kgen_runtime import RawMessage
 from kgen_runtime.serde.framing import id_prefix
 

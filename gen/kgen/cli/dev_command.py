@@ -14,6 +14,7 @@ import typer
 
 from .. import install
 from ..errors import ConfigError
+from ..project import config
 from . import shared_options
 from .console import Console, safe
 
@@ -57,7 +58,8 @@ def command(
     if watch and seed is None:
         raise ConfigError("--watch needs a folder", hint="kgen dev --seed DIR --watch")
     console = Console(json, quiet, not no_color)
-    root = shared_options.project(out, console) if watch else Path()
+    root = shared_options.project(out, console) if seed is not None else Path()
+    settings = config.load(root) if seed is not None else None
     serve(
         broker_port,
         registry_port,
@@ -67,6 +69,7 @@ def command(
         note=note,
         progress=console.progress,
         changed=partial(_pull, root, note) if watch else None,
+        tables=settings.topics if settings else {},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,10 +12,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from ..model.settings import TopicSettings
 from ..progress_callback import ProgressCallback, silent
 from .broker import Broker, is_free
 from .registry_server import RegistryServer
-from .seed import seed
+from .seed import NO_TABLES, seed
 from .seed_watch import SeedWatch
 from .stop_request import StopRequest
 
@@ -57,13 +58,14 @@ def serve(
     note: Callable[[str], None],
     progress: ProgressCallback = silent,
     changed: Callable[[str], None] | None = None,
+    tables: Mapping[str, TopicSettings] = NO_TABLES,
 ) -> None:
     """Run both until SIGINT or SIGTERM, then stop both and return.
 
     `out` gets the data (what belongs on stdout: the URLs and export lines, or with `as_json` one line
     `{"brokers": …, "registry": …}`), once both answer and the seed is in; `note` gets progress (stderr). This
     is all of `kgen dev`; it runs in the main thread. Raises as `up` and `seed` do. With `changed` the seed
-    folder is watched: it is called with the registry's URL now and after each change.
+    folder is watched: it is called with the registry's URL now and after each change. `tables`: as in `seed`.
     A port that is None is the usual one (`BROKER_PORT`, `REGISTRY_PORT`) if it is free.
     """
     broker_port = _usual(broker_port, BROKER_PORT, "broker", note)
@@ -72,8 +74,9 @@ def serve(
         watch = None
         if seed_dir is not None:
             if changed is not None:
-                watch = SeedWatch(dev.brokers, dev.registry, seed_dir, note, partial(changed, dev.registry))
-            seeded = seed(dev.brokers, dev.registry, seed_dir, progress)
+                then = partial(changed, dev.registry)
+                watch = SeedWatch(dev.brokers, dev.registry, seed_dir, note, then, tables)
+            seeded = seed(dev.brokers, dev.registry, seed_dir, progress, tables=tables)
             for line in seeded.lines():
                 note(line)
         for line in _json_line(dev) if as_json else _lines(dev):

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 from urllib.parse import quote
 
 from kgen_runtime.codec import make_json_writer, make_proto_writer, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
-from kgen_runtime.codec.avro.schema.parser import parse
-from kgen_runtime.codec.avro.schema.tree import Schema
 from kgen_runtime.codec.json.json_samples import sample_payload
-from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
-from kgen_runtime.codec.json.schema.json_tree import JsonSchema
 from kgen_runtime.codec.protobuf.proto_samples import sample_proto
 from kgen_runtime.errors import RegistryError, SchemaError
 from kgen_runtime.serde.framing import id_prefix
@@ -25,17 +22,22 @@ from kgen_runtime.serde.message_indexes import written_indexes
 from kgen_runtime.serde.registry.client import RegistryClient
 
 from ..compat.proto_types import topic_messages
+from ..model.settings import TopicSettings
 from ..model.subjects import Reference
 from ..progress_callback import ProgressCallback, silent
 from ..protobuf.declared_files import DeclaredFiles
 from ..registry import Access, Setting, connected
 from . import topics
+from .registered_schema import Registered
 from .related_values import RelatedValues
-from .schema_request import ReferencedText, declared
+from .schema_request import ReferencedText
 from .seed_files import SeedSchema, load
+from .seed_topics import SeedTopic, seed_topics
 
 PARTITIONS = 3
 SAMPLES = 100  # messages for each topic, its versions in turn
+
+NO_TABLES: Mapping[str, TopicSettings] = MappingProxyType({})
 
 _Maker: TypeAlias = "Callable[[RelatedValues], bytes]"
 
@@ -55,40 +57,15 @@ class Seeded:
 
     def lines(self) -> list[str]:
         """For people to read."""
+        none = (
+            ", which makes no topic: its name does not end in -key or -value, nor does kgen.toml give it one"
+        )
         schemas = [
-            f"registered {name}, {n} version{'s' * (n > 1)}"
-            + (
-                ", which makes no topic: its name does not end in -key or -value"
-                * (name in self.without_topic)
-            )
+            f"registered {name}, {n} version{'s' * (n > 1)}{none * (name in self.without_topic)}"
             for name, n in self.versions.items()
         ]
         produced = [f"produced {n} messages to {topic}" for topic, n in self.messages.items()]
         return schemas + produced + [f"no messages in {topic}: {why}" for topic, why in self.empty.items()]
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A schema from a file, as the registry knows it.
-
-    `referenced` are the texts it refers to, in dependency order.
-    """
-
-    schema: SeedSchema
-    id: int
-    referenced: tuple[ReferencedText, ...]
-
-    def parse(self) -> Schema:
-        """The Avro schema as a tree. Raises `SchemaError`."""
-        return parse(self.schema.text, [each.text for each in self.referenced])
-
-    def declared(self) -> DeclaredFiles:
-        """What the .proto file declares. Raises `SchemaError`."""
-        return declared(self.schema.text, self.referenced)
-
-    def parse_json(self) -> JsonSchema:
-        """The JSON Schema as a tree. Raises `SchemaError`."""
-        return parse_json_schema(self.schema.text, dict(self.referenced))
 
 
 def seed(
@@ -97,22 +74,27 @@ def seed(
     folder: Path,
     progress: ProgressCallback = silent,
     known: frozenset[int] = frozenset(),
+    tables: Mapping[str, TopicSettings] = NO_TABLES,
 ) -> Seeded:
-    """Register every schema in `folder`, make a topic for each `<topic>-key` and `<topic>-value`, and produce
-    sample messages to those with a value. The folder's layout: `kgen.dev.seed_files`. What has
-    an id in `known` was there before: it is not counted, and gets no messages.
+    """Register every schema in `folder`, make the topics that their names and `tables`, those of kgen.toml,
+    give (see `seed_topics`), and produce sample messages to those with a value. The folder's layout:
+    `kgen.dev.seed_files`. What has an id in `known` was there before: it is not counted, and gets no
+    messages.
 
     Raises `ConfigError` if the folder does not hold what it should, `RegistryError` where the registry
     refuses a schema.
     """
     done = register(registry, folder, progress)
     new = [each for each in done if each.id not in known]
-    names = list(dict.fromkeys(filter(None, (_topic_of(r.schema.subject) for r in new))))
-    topics.create(brokers, dict.fromkeys(names, PARTITIONS))
-    messages, empty = _produce_all(brokers, names, done, new, progress)
+    found = seed_topics(done, tables)
+    changed = {each.schema.subject for each in new}
+    wanted = [topic for topic in found.values() if changed.intersection(topic.subjects)]
+    topics.create(brokers, {topic.name: PARTITIONS for topic in wanted})
+    messages, empty = _produce_all(brokers, wanted, done, new, progress)
     used = {reference.subject for r in done for reference in r.schema.references}
+    used.update(subject for topic in found.values() for subject in topic.subjects)
     versions = Counter(sorted(r.schema.subject for r in new))
-    unused = tuple(name for name in versions if _topic_of(name) is None and name not in used)
+    unused = tuple(name for name in versions if name not in used)
     return Seeded(dict(versions), messages, empty, unused, frozenset(each.id for each in done))
 
 
@@ -154,14 +136,9 @@ def _texts(
     return tuple(dict.fromkeys(texts))
 
 
-def _topic_of(subject: str) -> str | None:
-    topic, _, part = subject.rpartition("-")
-    return topic if topic and part in ("key", "value") else None
-
-
 def _produce_all(
     brokers: str,
-    names: Sequence[str],
+    wanted: Sequence[SeedTopic],
     done: Sequence[Registered],
     new: Sequence[Registered],
     progress: ProgressCallback,
@@ -169,35 +146,35 @@ def _produce_all(
     """How many messages each topic got, and why others got none."""
     messages: dict[str, int] = {}
     empty: dict[str, str] = {}
-    for number, topic in enumerate(names):
-        progress(number, len(names), "topics filled")
+    for number, topic in enumerate(wanted):
+        progress(number, len(wanted), "topics filled")
         try:
             payloads = _payloads(topic, done, new)
         except SchemaError as e:
-            payloads, empty[topic] = [], e.what
+            payloads, empty[topic.name] = [], e.what
         if payloads:
-            topics.write(brokers, topic, payloads)
-            messages[topic] = len(payloads)
+            topics.write(brokers, topic.name, payloads)
+            messages[topic.name] = len(payloads)
         else:
-            empty.setdefault(topic, "the folder has no schema of their values")
+            empty.setdefault(topic.name, "the folder has no schema of their values")
     return messages, empty
 
 
-def _payloads(topic: str, done: Sequence[Registered], new: Sequence[Registered]) -> list[topics.KeyValue]:
+def _payloads(
+    topic: SeedTopic, done: Sequence[Registered], new: Sequence[Registered]
+) -> list[topics.KeyValue]:
     """Keys and values, framed; the same ones every time. See `related_values` for how they fit together. The
-    values are of the new versions, if there are some.
+    values are of the new versions, if there are some; of several types in turn.
     """
-    rng = random.Random(topic)  # noqa: S311 - made-up data
-    keys = [_maker(r, rng) for r in done if _is_of(r, f"{topic}-key")]
-    values = [r for r in done if _is_of(r, f"{topic}-value")]
-    makers = [_maker(r, rng) for r in ([r for r in values if r in new] or values)]
+    rng = random.Random(topic.name)  # noqa: S311 - made-up data
+    keys = [_maker(r, rng) for r in done if r.schema.subject == topic.key]
+    if not keys and topic.text_keys:
+        keys = [lambda choice: str(choice("string", "", "")).encode()]
+    values = [r for r in done if r.schema.subject in topic.values]
+    makers = [_maker(r, rng, topic.messages) for r in ([r for r in values if r in new] or values)]
     if not makers:
         return []
-    return [_message(RelatedValues(topic, i), keys, makers[i % len(makers)]) for i in range(SAMPLES)]
-
-
-def _is_of(registered: Registered, subject: str) -> bool:
-    return registered.schema.subject == subject
+    return [_message(RelatedValues(topic.name, i), keys, makers[i % len(makers)]) for i in range(SAMPLES)]
 
 
 def _message(choice: RelatedValues, keys: Sequence[_Maker], value: _Maker) -> topics.KeyValue:
@@ -205,10 +182,10 @@ def _message(choice: RelatedValues, keys: Sequence[_Maker], value: _Maker) -> to
     return keys[-1](choice) if keys else None, made
 
 
-def _maker(registered: Registered, rng: random.Random) -> _Maker:
+def _maker(registered: Registered, rng: random.Random, messages: Sequence[str] = ()) -> _Maker:
     prefix = id_prefix(registered.id)
     if registered.schema.type == "PROTOBUF":
-        return _proto_maker(registered.declared(), rng, prefix)
+        return _proto_maker(registered.declared(), rng, prefix, messages)
     if registered.schema.type == "JSON":
         json_schema = registered.parse_json()
         encode = make_json_writer(json_schema).encode
@@ -218,9 +195,11 @@ def _maker(registered: Registered, rng: random.Random) -> _Maker:
     return lambda choice: writer.encode(sample(schema, rng, choice=choice), prefix)
 
 
-def _proto_maker(files: DeclaredFiles, rng: random.Random, prefix: bytes) -> _Maker:
-    """The messages that may be a topic's in turn. Raises `SchemaError` if the file has none."""
-    names = topic_messages(files)
+def _proto_maker(files: DeclaredFiles, rng: random.Random, prefix: bytes, messages: Sequence[str]) -> _Maker:
+    """The messages that may be a topic's in turn, or those of `messages` that are in the file. Raises
+    `SchemaError` if the file has none.
+    """
+    names = tuple(it for it in files.messages if it in messages) or topic_messages(files)
     if not names:
         raise SchemaError("the .proto file has no message")
     writers = cycle([(it, make_proto_writer(files.schema, it)) for it in names])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from kgen_runtime.errors import KgenError
 
-from .seed import Seeded, seed
+from ..model.settings import TopicSettings
+from .seed import NO_TABLES, Seeded, seed
 from .stop_request import StopRequest
 
 _PAUSE: Final = 0.5
@@ -18,7 +19,7 @@ _MOST_FILES: Final = 20_000
 
 class SeedWatch:
     """Looks at a folder as it was when this was made, until `stop` is set. `changed` is called after each
-    change that was registered.
+    change that was registered. `tables`: as in `seed`.
     """
 
     def __init__(
@@ -28,12 +29,14 @@ class SeedWatch:
         folder: Path,
         note: Callable[[str], None],
         changed: Callable[[], None],
+        tables: Mapping[str, TopicSettings] = NO_TABLES,
     ) -> None:
         self._brokers = brokers
         self._registry = registry
         self._folder = folder
         self._note = note
         self._changed = changed
+        self._tables = tables
         self._seen = self._files()
 
     def run(self, seeded: Seeded, stop: StopRequest) -> None:
@@ -63,7 +66,7 @@ class SeedWatch:
         for path in [path for path in self._seen if path not in now and path.suffix]:
             self._note(f"{path} is gone: the registry keeps what was registered")
         try:
-            seeded = seed(self._brokers, self._registry, self._folder, known=self._known)
+            seeded = seed(self._brokers, self._registry, self._folder, known=self._known, tables=self._tables)
         except KgenError as error:
             self._note(f"error: {error.what}")
             if error.where:

@@ -29,13 +29,16 @@ def full_names(unit: ParsedVersion) -> tuple[str, ...]:
     """The full names of the types that values of a schema have: those of the record, or of the branches of
     the union, that it is. Of a JSON Schema its title, of a Protobuf file its messages outside of others.
     """
-    schema = unit.schema
+    return full_names_in(unit.schema)
+
+
+def full_names_in(schema: Schema | JsonSchema | ProtoModel) -> tuple[str, ...]:
+    """The same of a schema."""
     if isinstance(schema, ProtoModel):
         return tuple(name for name in schema.files.messages if name not in WELL_KNOWN)
     if isinstance(schema, JsonSchema):
         named = schema.names.get(schema.root.name) if isinstance(schema.root, JsonRef) else None
         return (named.title,) if isinstance(named, JsonObject) and named.title else ()
-    assert isinstance(schema, Schema)
     branches = schema.root.branches if isinstance(schema.root, Union) else (schema.root,)
     return tuple(branch.name for branch in branches if isinstance(branch, Ref))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from kgen_runtime.codec.protobuf.schema.proto_tree import WELL_KNOWN, MessageRef, ProtoMap, ProtoMessage
+from kgen_runtime.codec.protobuf.schema.proto_tree import WELL_KNOWN, MessageRef
 
+from ..compat.proto_types import topic_messages
 from ..listing import listed
 from ..model.library import ParsedVersion
 from ..protobuf.proto_model import ProtoModel
@@ -43,17 +44,10 @@ def proto_notes(unit: ParsedVersion, before: Iterable[str] = (), table: str | No
 
 
 def _further(schema: ProtoModel, before: set[str]) -> list[str]:
-    """The messages beside the first that no other refers to; none if an earlier version had them all."""
-    parts = {
-        kind.name
-        for name, message in schema.names.items()
-        if isinstance(message, ProtoMessage)
-        for item in message.fields
-        for kind in (item.type.values if isinstance(item.type, ProtoMap) else item.type,)
-        if isinstance(kind, MessageRef) and kind.name != name
-    }
-    found = [it for it in schema.files.messages if it not in parts and it not in WELL_KNOWN]
-    others = [it for it in found if MessageRef(it) != schema.root]
+    """The messages beside the first that may be a topic's; none if an earlier version had them all."""
+    others = [
+        it for it in topic_messages(schema.files) if MessageRef(it) != schema.root and it not in WELL_KNOWN
+    ]
     return others if set(others) - before else []
 
 
