@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.integration.topic_messages import Payments, lines, run
 
+from kgen.dev.seed import register
 from kgen.dev.topics import create, read
 
 if TYPE_CHECKING:
@@ -161,3 +162,22 @@ def test_the_newest_message_of_a_topic(payments: Payments, capsys: Capture) -> N
         "2026-01-01T00:00:00Z",
         "-",
     ]
+
+
+def test_topics_of_several_types_are_shown_by_their_types(dev: Dev, capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "seed").mkdir()
+    for name in ("Placed", "Paid"):
+        record = {"type": "record", "name": name, "namespace": "typed", "fields": []}
+        (tmp_path / "seed" / f"typed.{name}.avsc").write_text(json.dumps(record))
+    opened = {"title": "TypedOpened", "type": "object", "properties": {}}
+    (tmp_path / "seed" / "typed.opened.json").write_text(json.dumps(opened))
+    register(dev.registry, tmp_path / "seed")
+    config = 'package = "streams"\nsubjects = ["typed.*"]\n[topics."typed.events"]\nkey = "string"\n'
+    config += 'value = ["typed.Placed", "typed.Paid", "typed.opened"]\n'
+    (tmp_path / "kgen.toml").write_text(config)
+    run(capsys, "pull", "--registry", dev.registry, "--out", str(tmp_path))
+    project = ("--out", str(tmp_path), "--brokers", dev.brokers, "--registry", dev.registry)
+    (found,) = topics(capsys, "typed.events", *project)
+    assert (found["key"], found["in_project"], found["on_broker"]) == ("string", True, False)
+    assert found["value"] == "Avro typed.Placed or typed.Paid or JSON TypedOpened"
+    assert found["subjects"] == ["typed.Paid", "typed.Placed", "typed.opened"]

@@ -15,7 +15,10 @@ from kgen_runtime.errors import KgenError, RegistryError, RegistryUnavailable
 from kgen_runtime.reporting.printable import printable
 from kgen_runtime.serde.registry.client import RegistryClient
 
+from ..model.library import Library
+from ..model.settings import Settings
 from ..model.subjects import Snapshot
+from ..model.topic_plans import plan_topics, usable
 from ..progress_callback import ProgressCallback, silent
 from ..project.config import Config
 from .listed_offsets import listed_offsets
@@ -23,6 +26,7 @@ from .topic_ends import Place, fetched_ends
 
 _LONGEST = 100
 """Characters of a type's name."""
+_LANGUAGES = {"AVRO": "Avro", "JSON": "JSON", "PROTOBUF": "Protobuf"}
 
 
 @dataclass
@@ -112,6 +116,42 @@ def add_project(topics: dict[str, TopicFacts], settings: Config, snapshot: Snaps
         key = getattr(plan, "key", None)
         if isinstance(key, str) and key and not facts.key:
             facts.key = key
+    _add_placed(topics, settings, snapshot)
+
+
+def _add_placed(topics: dict[str, TopicFacts], settings: Config, snapshot: Snapshot) -> None:
+    """Those whose subjects do not follow from their names: by kgen.toml, associations and types."""
+    latest = {subject.name: subject.latest for subject in snapshot.subjects}
+    if all(_of_subject(name)[1] for name in latest) and not any(it.types for it in settings.topics.values()):
+        return  # nothing to parse schemas for
+    names = usable(snapshot, Library(snapshot))
+    for plan in plan_topics(names, Settings(settings.package, "", settings.topics)):
+        types: dict[str, list[str]] = {it.subject: [] for it in plan.types}
+        for each in plan.types:
+            types[each.subject] += [each.message] if each.message else names.types.get(each.subject, ())
+        placed = {role: name for role, name in plan.subjects.items() if _of_subject(name)[1] is None}
+        if not types and not placed:
+            continue
+        facts = topics.setdefault(plan.topic, TopicFacts(plan.topic))
+        facts.in_project = True
+        facts.key = facts.key or plan.formats.get("key", "")
+        facts.subjects = tuple(dict.fromkeys((*facts.subjects, *plan.read)))
+        for role, name in placed.items():
+            setattr(facts, role, _type_text(latest[name].type, latest[name].text))
+        if types:
+            shown = [f"{_LANGUAGES[latest[it].type]} {' or '.join(of) or it}" for it, of in types.items()]
+            facts.value = printable(_without_repeats(shown), 3 * _LONGEST)
+
+
+def _without_repeats(types: Sequence[str]) -> str:
+    """`Avro shop.Placed or shop.Paid or JSON Opened`: a language once for those that follow each other."""
+    parts: list[str] = []
+    before = ""
+    for each in types:
+        language, _, name = each.partition(" ")
+        parts.append(name if language == before else each)
+        before = language
+    return " or ".join(parts)
 
 
 def add_registry(
@@ -156,7 +196,7 @@ def _of_subject(subject: str) -> tuple[str, str | None]:
 
 
 def _type_text(kind: str, text: str) -> str:
-    shown = {"AVRO": "Avro", "JSON": "JSON", "PROTOBUF": "Protobuf"}.get(kind, printable(kind, 20))
+    shown = _LANGUAGES.get(kind, printable(kind, 20))
     try:
         schema = json.loads(text)
     except (ValueError, RecursionError):

@@ -116,7 +116,7 @@ def test_of_several_subjects_with_a_schema_the_topics_own_counts(registry: Store
     assert not topic_entry("orders", [found]).settings
 
 
-def test_messages_of_a_proto_file_are_told_apart(registry: StoreRegistry) -> None:
+def test_each_message_of_a_proto_file_has_a_finding(registry: StoreRegistry) -> None:
     pytest.importorskip("grpc_tools", reason="needs the extra `protobuf`")
     text = 'syntax = "proto3"; package shop; message Placed { message Line {} } message Shipped {}'
     registry.add("orders-value", text, kind="PROTOBUF")
