@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import cycle, islice
 from typing import Any
 
 from kgen_runtime.codec import make_json_writer, make_proto_reader, make_proto_writer, make_writer
@@ -22,9 +23,12 @@ from kgen_runtime.codec.protobuf.schema.proto_tree import MessageRef
 from ..errors import ConfigError, UnknownSchema
 from ..listing import listed
 from ..model.library import Library, ParsedVersion
+from ..model.settings import Settings
 from ..model.subject_filter import fits, is_pattern
 from ..model.subjects import Snapshot, Subject
-from ..project import lockfile
+from ..model.topic_plans import plan_topics, usable
+from ..model.value_types import of_value_type, type_word
+from ..project import config, lockfile
 from ..protobuf.proto_model import ProtoModel
 from .inputs import Flags, Workspace, settle
 from .registry_in_force import read_registry
@@ -44,6 +48,32 @@ def samples(unit: ParsedVersion, count: int, seed: int) -> Iterator[Any]:
     writer = make_writer(unit.schema)
     for _ in range(count):
         yield to_json(unit.schema, writer.encode(sample(unit.schema, rng)))
+
+
+def samples_of_types(types: Sequence[ParsedVersion], count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """`count` sample values of a topic of several types, each type in turn, under its name. Raises
+    `KgenError`.
+    """
+    made = cycle([(type_word(unit), samples(unit, count, seed)) for unit in types])
+    for name, values in islice(made, count):
+        yield {name: next(values)}
+
+
+def types_of(workspace: Workspace, topic: str) -> list[ParsedVersion]:
+    """The newest versions of what the values of a topic of the project are, if kgen.toml or the names of
+    subjects give it several types; none of another. Raises `KgenError`.
+    """
+    locked, settings = lockfile.load(workspace.root), config.load(workspace.root)
+    if locked is None or settings is None:
+        return []
+    words = settings.topics.get(topic)
+    if not (words and words.types) and _named(locked.snapshot, topic) is not None:
+        return []
+    library = Library(locked.snapshot)
+    plans = plan_topics(usable(locked.snapshot, library), Settings(settings.package, "", settings.topics))
+    found = next((plan.types for plan in plans if topic in (plan.name, plan.topic)), ())
+    latest = {subject.name: subject.latest.version for subject in locked.snapshot.subjects}
+    return [of_value_type(library.unit((it.subject, latest[it.subject])), it) for it in found]
 
 
 def _proto_samples(schema: ProtoModel, subject: str, count: int, rng: random.Random) -> Iterator[Any]:

@@ -28,13 +28,19 @@ def command(
     no_color: shared_options.NoColor = False,
 ) -> None:
     """Print sample messages of a subject, one a line, as JSON; of Avro in its JSON encoding, with decimals as
-    numbers.
+    numbers. Those of a topic of several types are under the names of their types.
     """
     console = Console(json, quiet, not no_color)
-    unit = sample.find(shared_options.workspace(out, console), registry, qualified(subject), version)
-    lines = map(dumps, sample.samples(unit, count, seed))
+    workspace = shared_options.workspace(out, console)
+    types = sample.types_of(workspace, subject) if version is None else []
+    if types:
+        about, made = {"topic": subject}, sample.samples_of_types(types, count, seed)
+    else:
+        unit = sample.find(workspace, registry, qualified(subject), version)
+        about, made = {"subject": unit.version.subject}, sample.samples(unit, count, seed)
+    lines = map(dumps, made)
     if json:
-        console.stream({"version": 1, "subject": unit.version.subject}, "samples", lines)
+        console.stream({"version": 1, **about}, "samples", lines)
     elif not quiet:
         for line in lines:
             console.line(line)

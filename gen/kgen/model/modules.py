@@ -39,7 +39,7 @@ from .topic_plans import FORMATS, ROLES, TopicPlan, topic_of
 from .trees import AnyNamed, is_class, is_simple
 from .type_writer import ModuleTypes, Path, TypeWriter
 from .types import Types
-from .value_types import ValueType, full_names
+from .value_types import ValueType, of_value_type, type_word
 
 _SERDES = {"AVRO": "rt.AvroSerde", "JSON": "rt.JsonSerde", "PROTOBUF": "rt.ProtobufSerde"}
 _IMPORTED = {"JSON": {"Any", "Literal"}, "PROTOBUF": {*IMPORTED}}
@@ -150,10 +150,9 @@ class ModuleBuilder:
 
     def _type_unit(self, found: ValueType) -> ParsedVersion:
         """What one of several types is read with."""
-        unit = self._library.unit((found.subject, self._assignment.primary[found.subject]))
-        if found.message and isinstance(unit.schema, ProtoModel):
-            return replace(unit, schema=unit.schema.of(found.message))
-        return unit
+        return of_value_type(
+            self._library.unit((found.subject, self._assignment.primary[found.subject])), found
+        )
 
     def _given(self, identity: str, units: Iterable[ParsedVersion]) -> dict[Owner, str]:
         """The names that were given in a module, also to what is gone."""
@@ -314,11 +313,9 @@ class ModuleBuilder:
         for unit in draft.types:
             own = replace(_root_path(unit, "value"), name=name)
             every += _alternatives(draft, types, unit, own)
-            found, root = full_names(unit), unit.schema.root
-            # Of a union its branches are known.
-            word = found[0] if len(found) == 1 else unit.version.subject
-            word = root.name if isinstance(root, MessageRef) else word
-            serdes.append((quote.string(word), _framed(draft, types, unit, plan, one_of_two=False)))
+            serdes.append(
+                (quote.string(type_word(unit)), _framed(draft, types, unit, plan, one_of_two=False))
+            )
         distinct = sorted(dict.fromkeys(every), key=lambda it: it == "None")
         types.alias(name, distinct[0] if len(distinct) == 1 else Alternatives(tuple(distinct)))
         made = call("rt.TypesSerde", dict_of(serdes))

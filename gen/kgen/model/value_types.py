@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from kgen_runtime.codec.avro.schema.tree import Ref, Schema, Union
 from kgen_runtime.codec.json.schema.json_tree import JsonObject, JsonRef, JsonSchema
-from kgen_runtime.codec.protobuf.schema.proto_tree import WELL_KNOWN
+from kgen_runtime.codec.protobuf.schema.proto_tree import WELL_KNOWN, MessageRef
 from kgen_runtime.errors import ConfigError
 from kgen_runtime.serde.subject_names import context_of, plain
 
@@ -41,6 +41,23 @@ def full_names_in(schema: Schema | JsonSchema | ProtoModel) -> tuple[str, ...]:
         return (named.title,) if isinstance(named, JsonObject) and named.title else ()
     branches = schema.root.branches if isinstance(schema.root, Union) else (schema.root,)
     return tuple(branch.name for branch in branches if isinstance(branch, Ref))
+
+
+def of_value_type(unit: ParsedVersion, found: ValueType) -> ParsedVersion:
+    """A schema with the message that a type is as its root."""
+    if found.message and isinstance(unit.schema, ProtoModel):
+        return replace(unit, schema=unit.schema.of(found.message))
+    return unit
+
+
+def type_word(unit: ParsedVersion) -> str:
+    """The name under which a topic of several types has a schema's values: the full name of its type, of a
+    union, whose branches are known, the subject.
+    """
+    found, root = full_names(unit), unit.schema.root
+    if isinstance(root, MessageRef):
+        return root.name
+    return found[0] if len(found) == 1 else unit.version.subject
 
 
 def by_topic_and_name(roots: Mapping[str, Sequence[str]]) -> dict[str, dict[str, tuple[str, ...]]]:

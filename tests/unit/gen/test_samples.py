@@ -130,6 +130,25 @@ MONEY = {
 }
 
 
+def test_samples_of_a_topic_of_several_types_are_under_their_names(registry, tmp_path, capsys):
+    pytest.importorskip("grpc_tools", reason="needs the extra `protobuf`")
+    registry.add("shop.Paid", {"type": "record", "name": "Paid", "namespace": "shop", "fields": []})
+    file = 'syntax = "proto3"; package shop; message Placed { string id = 1; } message Sent { int32 n = 1; }'
+    registry.add("events-value", file, kind="PROTOBUF")
+    config = 'package = "streams"\n[topics.events]\nvalue = ["shop.Placed", "shop.Sent", "shop.Paid"]\n'
+    (tmp_path / "kgen.toml").write_text(config, encoding="utf-8")
+    assert app.run(["pull", "--registry", registry.url, "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    assert app.run(["sample", "events", "-n", "5", "--json", "--out", str(tmp_path)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["topic"] == "events"
+    names = ["shop.Placed", "shop.Sent", "shop.Paid", "shop.Placed", "shop.Sent"]
+    assert [list(each) for each in found["samples"]] == [[name] for name in names]
+    assert list(found["samples"][1]["shop.Sent"]) == ["n"]
+    assert app.run(["sample", "events-value", "-n", "1", "--out", str(tmp_path)]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["id"]
+
+
 def test_decimals_are_numbers_with_all_their_digits(registry, tmp_path, capsys):
     registry.add("money-value", MONEY)
     assert app.run(["sample", "money", "-n", "60", "--registry", registry.url, "--out", str(tmp_path)]) == 0
