@@ -216,7 +216,7 @@ def test_several_files_that_refer_to_one_another(tmp_path: Path, project: Path, 
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
-        ('{"type": "record",\n  "name": "A",\n}', "3:1", "not JSON"),
+        ('{"type": "record",\n  "name": "A"\n  "fields": []}', "3:3", "not JSON"),
         ("", "1:1", "empty"),
         ('{"type": "record", "name": "A", "fields": [\n  {"name": "1x", "type": "int"}]}', "2:12", "'1x'"),
         (
