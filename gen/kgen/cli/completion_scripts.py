@@ -5,7 +5,7 @@ no Python; for names of the project they ask `kgen __complete KIND…` (`project
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
@@ -110,6 +110,35 @@ def _line(text: str) -> str:
     return " ".join(text.split()).replace("`", "")
 
 
+def _cases(
+    places: list[CompletedCommand],
+    value: Callable[[Values], str],
+    flags: Callable[[CompletedCommand], str],
+    arguments: Callable[[CompletedCommand], str],
+) -> dict[str, str]:
+    """The branches of the four `case` of bash and zsh, by what each does: what follows a flag, the flags, and
+    what else may stand there.
+    """
+
+    def case(pattern: str, act: str) -> str:
+        return f"            {shlex.quote(pattern)}) {act} ;;"
+
+    found: dict[str, list[str]] = {"descents": [], "values": [], "flags": [], "arguments": []}
+    for place in places:
+        at = "".join(f" {word}" for word in place.path)
+        found["descents"] += [
+            case(f"{at} {name}", f"at={shlex.quote(f'{at} {name}')}") for name in place.commands
+        ]
+        found["values"] += [
+            case(f"{at} {flag}", f"{value(takes)}; return")
+            for flag, takes in place.takes.items()
+            if takes is not None
+        ]
+        found["flags"].append(case(at, flags(place)))
+        found["arguments"].append(case(at, arguments(place)))
+    return {name: "\n".join(lines) for name, lines in found.items()}
+
+
 # ----------------------------------------------------------------------------------------------------- bash
 
 _BASH = """\
@@ -147,9 +176,6 @@ complete -o filenames -F _kgen kgen
 
 
 def _bash(places: list[CompletedCommand]) -> str:
-    def case(pattern: str, act: str) -> str:
-        return f"            {shlex.quote(pattern)}) {act} ;;"
-
     def reply(values: Values, words: tuple[str, ...] = ()) -> str:
         every = " ".join((*words, *values.words))
         if values.kind:
@@ -159,22 +185,13 @@ def _bash(places: list[CompletedCommand]) -> str:
             return f'COMPREPLY=($(compgen -W "{every}" -- "$cur"))'
         return 'COMPREPLY=($(compgen -f -- "$cur"))'
 
-    descents, values, flags, arguments = [], [], [], []
-    for place in places:
-        at = "".join(f" {word}" for word in place.path)
-        descents += [case(f"{at} {name}", f"at={shlex.quote(f'{at} {name}')}") for name in place.commands]
-        values += [
-            case(f"{at} {flag}", f"{reply(takes)}; return")
-            for flag, takes in place.takes.items()
-            if takes is not None
-        ]
-        flags.append(case(at, reply(Values(tuple(place.flags)))))
-        arguments.append(case(at, reply(place.arguments, tuple(place.commands))))
     return _BASH.format(
-        descents="\n".join(descents),
-        values="\n".join(values),
-        flags="\n".join(flags),
-        arguments="\n".join(arguments),
+        **_cases(
+            places,
+            lambda takes: reply(takes),
+            lambda place: reply(Values(tuple(place.flags))),
+            lambda place: reply(place.arguments, tuple(place.commands)),
+        )
     )
 
 
@@ -232,9 +249,6 @@ fi
 
 
 def _zsh(places: list[CompletedCommand]) -> str:
-    def case(pattern: str, act: str) -> str:
-        return f"            {shlex.quote(pattern)}) {act} ;;"
-
     def offer(what: str, values: Values, described: dict[str, str]) -> str:
         words = [shlex.quote(f"{word}:{text}" if text else word) for word, text in described.items()]
         words += map(shlex.quote, values.words)
@@ -242,24 +256,13 @@ def _zsh(places: list[CompletedCommand]) -> str:
             return "_files"
         return " ".join(["_kgen_offer", what, shlex.quote(values.kind), *words])
 
-    descents, values, flags, arguments = [], [], [], []
-    for place in places:
-        at = "".join(f" {word}" for word in place.path)
-        descents += [case(f"{at} {name}", f"at={shlex.quote(f'{at} {name}')}") for name in place.commands]
-        values += [
-            case(f"{at} {flag}", f"{offer(takes.kind.partition(' ')[0] or 'value', takes, {})}; return")
-            for flag, takes in place.takes.items()
-            if takes is not None
-        ]
-        flags.append(case(at, offer("option", Values(), place.flags)))
-        arguments.append(
-            case(at, offer("command" if place.commands else "argument", place.arguments, place.commands))
-        )
     return _ZSH.format(
-        descents="\n".join(descents),
-        values="\n".join(values),
-        flags="\n".join(flags),
-        arguments="\n".join(arguments),
+        **_cases(
+            places,
+            lambda takes: offer(takes.kind.partition(" ")[0] or "value", takes, {}),
+            lambda place: offer("option", Values(), place.flags),
+            lambda place: offer("command" if place.commands else "argument", place.arguments, place.commands),
+        )
     )
 
 
