@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.avro.schema.tree import Schema
@@ -31,8 +32,9 @@ class Registered:
         """The Avro schema as a tree. Raises `SchemaError`."""
         return parse(self.schema.text, [each.text for each in self.referenced])
 
+    @cached_property
     def declared(self) -> DeclaredFiles:
-        """What the .proto file declares. Raises `SchemaError`."""
+        """What the .proto file declares, by one run of protoc. Raises `SchemaError`."""
         return declared(self.schema.text, self.referenced)
 
     def parse_json(self) -> JsonSchema:
@@ -42,5 +44,5 @@ class Registered:
     def full_names(self) -> tuple[str, ...]:
         """The full names of the types that values of it may have. Raises `SchemaError`."""
         if self.schema.type == "PROTOBUF":
-            return topic_messages(self.declared())
+            return topic_messages(self.declared)
         return full_names_in(self.parse_json() if self.schema.type == "JSON" else self.parse())

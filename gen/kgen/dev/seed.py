@@ -185,7 +185,7 @@ def _message(choice: RelatedValues, keys: Sequence[_Maker], value: _Maker) -> to
 def _maker(registered: Registered, rng: random.Random, messages: Sequence[str] = ()) -> _Maker:
     prefix = id_prefix(registered.id)
     if registered.schema.type == "PROTOBUF":
-        return _proto_maker(registered.declared(), rng, prefix, messages)
+        return _proto_maker(registered.declared, rng, prefix, messages)
     if registered.schema.type == "JSON":
         json_schema = registered.parse_json()
         encode = make_json_writer(json_schema).encode
