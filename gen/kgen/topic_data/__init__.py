@@ -9,6 +9,6 @@
 - `message_filter`: the expression of `--where`; `row_filter`: which messages of a batch it is true of;
 - `record_fields`: the columns of records, for tables and CSV; `cells`: their texts;
 - `line_inputs`: lines of JSON as messages, for `kgen produce`; `part_inputs` checks and writes their parts,
-  `message_limits` what the topic takes of them;
+  `message_limits` what the topic takes of them; `typed_value`: values of topics of several types;
 - `topic_facts`: what brokers, registry and project know of topics, for `kgen topics`.
 """

@@ -38,6 +38,7 @@ from kgen_runtime.serde.writer_kinds import AVRO
 from ..errors import ConfigError, UnknownSchema
 from .part_formats import JSON, PLAIN, SCHEMA
 from .proto_files import PROTO_FILE, ProtoFile
+from .typed_value import typed_value
 
 _NOT_FOUND: Final = 404
 
@@ -183,12 +184,8 @@ class TypesInput(PartInput):
         """See the base."""
         if value is None:
             return None
-        if isinstance(value, dict) and len(value) == 1:
-            ((name, inner),) = value.items()
-            if name in self._inputs and inner is not None:
-                return self._inputs[name].encode(inner)
-        hint = f"Its type is the one name of an object around it: {', '.join(self._inputs)}."
-        raise EncodeError("the type of the value is not given", hint=hint)
+        name, inner = typed_value(value, self._inputs, self._inputs)
+        return self._inputs[name].encode(inner)
 
 
 def input_of_serde(serde: Serde[Any], store: SchemaStore, role: Role) -> PartInput:

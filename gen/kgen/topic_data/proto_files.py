@@ -22,6 +22,7 @@ from kgen_runtime.serde.writer_kinds import WriterKind
 from ..compat.proto_types import topic_messages
 from ..protobuf.proto_model import ProtoModel
 from ..protobuf.proto_parser import parse_proto
+from .typed_value import typed_value
 
 
 @dataclass
@@ -65,19 +66,11 @@ class ProtoFile:
             raise EncodeError("the file of the schema has no message")
         name = self.roots[0]
         if len(self.roots) > 1:
-            name, value = self._typed(value)
+            name, value = typed_value(value, set(self.order.written.values()), self.roots)
         indexes = self.order.indexes(name)
         assert indexes is not None  # both have the file's messages
         made = ProtoJson(self.model.schema, name).to_value(value)
         return make_proto_writer(self.model.schema, name).encode(made, prefix + written_indexes(indexes))
-
-    def _typed(self, value: Any) -> tuple[str, Any]:
-        if isinstance(value, dict) and len(value) == 1:
-            ((name, inner),) = value.items()
-            if name in self.order.written.values() and inner is not None:
-                return name, inner
-        hint = f"Its type is the one name of an object around it: {', '.join(self.roots)}."
-        raise EncodeError("the type of the value is not given", hint=hint)
 
 
 def _of_text(text: str, references: Mapping[str, str]) -> ProtoFile:
