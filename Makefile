@@ -15,7 +15,7 @@ EXAMPLES = $(filter-out examples/orders,$(patsubst %/kgen.toml,%,$(wildcard exam
 PORTABLE = tests/golden tests/unit/codec tests/unit/serde tests/unit/model tests/unit/merge tests/unit/diff tests/unit/gen tests/unit/test_without_bytewax.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs test-wheel test-portable bench fuzz sanitize test-kafka test-version test-histories faults format clean
+.PHONY: help demo test check docs test-wheel test-portable bench bench-peers fuzz sanitize test-kafka test-version test-histories faults format clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,6 +68,11 @@ faults: $(STAMP) ## the fault tests for longer: 30 rounds of kills, a broker tha
 bench: $(STAMP) ## speed against the peers, in one run, as ratios
 	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" bench
 	$(RUN) -m tests.bench
+
+bench-peers: $(STAMP) ## speed beside the frameworks that users choose from, in an environment and processes of their own
+	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" bench
+	@sh scripts/peers-venv.sh .bench/peers "$(PYTHON)"
+	$(RUN) -m tests.bench.peers $(SELECT)
 
 fuzz: $(STAMP) ## a million damaged payloads through the codec: values or DecodeError, nothing else
 	$(RUN) -m tests.faults.fuzz_codec 1000000

@@ -1,92 +1,138 @@
-"""`python -m tests.bench.peers [TASK…]`: run the contests, print their tables, keep them in `.bench/peers.json`.
-
-On Apache Kafka, where Java is there, else on the broker of `kgen dev`.
+"""`python -m tests.bench.peers`: run the contests on the broker of `kgen dev`, print their tables, keep
+their results in `.bench/peers.json`.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.bench.peers.contestants_list import CONTESTANTS, Contestant
 from tests.bench.peers.job import Task
-from tests.bench.peers.results import Measured, keep, table
-from tests.bench.peers.stage import Stage, staged
+from tests.bench.peers.results import Contest, Measured, keep
+from tests.bench.peers.stage import Ran, RunFailed, Stage, staged
 
 ROUNDS = 3
-FAST, SLOW = 400_000, 40_000
-LATENCY_SECONDS = 10
+FAST, SLOW, QUICK = 400_000, 20_000, 2_000
+SECONDS = 5
 RATES = (1_000, 20_000)
+TITLES: dict[Task, str] = {
+    "typed": "topic to typed objects",
+    "produce": "topic to topic: read, change, write",
+    "count": "a count for each key, with recovery",
+    "start": "cold start to the first typed message",
+}
+TASKS = ("typed", "produce", "count", "latency", "start", "imports")
 
 
 def main() -> int:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description=__doc__)
-    parser.add_argument("tasks", nargs="*", help="typed, produce, count, latency; all, if none is named")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each contest")
+    parser.add_argument(
+        "--task", action="append", choices=TASKS, help="may be repeated; all, if none is named"
+    )
     parser.add_argument("--only", action="append", help="a contestant's name; may be repeated")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each contest")
+    parser.add_argument("--quick", action="store_true", help="one round of few messages: whether it runs")
     given = parser.parse_args()
-    contestants = [each for each in CONTESTANTS if not given.only or each.name in given.only]
+    missing = {each.name: each.missing() for each in CONTESTANTS if not given.only or each.name in given.only}
+    for name, why in missing.items():
+        if why:
+            print(f"{name} steps aside: {why}", file=sys.stderr)
+    takers = [each for each in CONTESTANTS if missing.get(each.name) == ""]
+    rounds = 1 if given.quick else given.rounds
     with tempfile.TemporaryDirectory() as folder, staged(Path(folder)) as stage:
-        for task in given.tasks or ("typed", "produce", "count", "latency"):
-            for title, found in contests(stage, task, contestants, given.rounds):
-                print(f"\n{title}\n{table(found)}", flush=True)
-                keep(title, found)
+        for task in given.task or TASKS:
+            for name, contest in contests(stage, task, takers, rounds, given.quick):
+                print(f"\n{contest.table()}", flush=True)
+                keep({name: contest})
     return 0
 
 
 def contests(
-    stage: Stage, task: Task, contestants: list[Contestant], rounds: int
-) -> Iterator[tuple[str, list[Measured]]]:
-    """The contests of a task: what they are called, and what was measured of each contestant."""
-    takers = [each for each in contestants if task in each.tasks]
-    if task == "latency":
-        for rate in RATES:
-            yield f"latency at {rate:,} messages a second", latencies(stage, takers, rate, rounds)
+    stage: Stage, task: str, takers: list[Contestant], rounds: int, quick: bool
+) -> Iterator[tuple[str, Contest]]:
+    """The contests of a task, by the names that they are kept under."""
+    if task == "imports":
+        yield task, Contest("importing it", "s", in_turns(takers, rounds, imported), more_is_better=False)
         return
-    yield {
-        "typed": "topic to typed objects",
-        "produce": "topic to topic: read, change, write",
-        "count": "a count for each key, with recovery",
-    }[task], rates(stage, task, takers, rounds)
+    if task == "latency":
+        fit = [each for each in takers if "latency" in each.tasks]
+        for rate in RATES:
+            yield from latencies(stage, fit, rate, rounds, rate if quick else rate * SECONDS)
+        return
+    of: Task = "typed" if task == "typed" else "produce" if task == "produce" else "count"
+    of = "start" if task == "start" else of
+    fit = [each for each in takers if of in each.tasks]
+    fast, slow = (QUICK, QUICK) if quick or task == "start" else (FAST, SLOW)
+    topic = stage.topic(fast)
+
+    def run(who: Contestant) -> tuple[float, int]:
+        total = 1 if task == "start" else slow if who.slow else fast
+        ran = stage.run(who, of, topic, total)
+        return (ran.start if task == "start" else ran.rate), ran.notes.memory
+
+    unit = "s" if task == "start" else "messages/s"
+    yield task, Contest(TITLES[of], unit, in_turns(fit, rounds, run), more_is_better=task != "start")
 
 
-def rates(stage: Stage, task: Task, takers: list[Contestant], rounds: int) -> list[Measured]:
-    """Messages a second, in turns."""
-    stage.fill(FAST)
-    found = {each.name: Measured(each.name, "messages/s") for each in takers}
+def in_turns(
+    takers: list[Contestant], rounds: int, run: Callable[[Contestant], tuple[float, int]]
+) -> list[Measured]:
+    """What each gave, round by round. One that fails sits out the other rounds."""
+    found = {each.name: Measured(each.name) for each in takers}
     for _ in range(rounds):
         for each in takers:
-            total = SLOW if each.slow else FAST
-            ran = stage.run(each, task, total)
-            if isinstance(ran, str):
-                found[each.name].failed = ran
+            measured = found[each.name]
+            if measured.failed:
                 continue
-            notes, spawned = ran
-            until = stage.written(total, notes.first) if task == "produce" else notes.last
-            seconds = (until - notes.first) / 1e9
-            found[each.name].add((total - notes.first_count) / seconds, notes.memory, (notes.first - spawned) / 1e9)
+            try:
+                value, memory = run(each)
+            except RunFailed as error:
+                measured.failed = str(error)
+                continue
+            measured.values.append(value)
+            measured.memory.append(memory)
     return list(found.values())
 
 
-def latencies(stage: Stage, takers: list[Contestant], rate: int, rounds: int) -> list[Measured]:
-    """Milliseconds from the moment a message is sent to when the program has it."""
-    found = {each.name: Measured(each.name, "ms, p99") for each in takers}
-    for _ in range(rounds):
-        for each in takers:
-            ran = stage.run(each, "latency", rate * LATENCY_SECONDS, rate=rate)
-            if isinstance(ran, str):
-                found[each.name].failed = ran
-                continue
-            ages = sorted(ran[0].ages[len(ran[0].ages) // 2 :])  # the first half waited for the program to start
-            p99 = ages[len(ages) * 99 // 100] / 1e6
-            found[each.name].add(p99, ran[0].memory, (ran[0].first - ran[1]) / 1e9)
-            found[each.name].more.append(f"p50 {statistics.median(ages) / 1e6:.1f} ms")
-    return list(found.values())
+def latencies(
+    stage: Stage, takers: list[Contestant], rate: int, rounds: int, total: int
+) -> Iterator[tuple[str, Contest]]:
+    """Milliseconds from when a message is sent to when the program has it."""
+    halves: dict[str, Measured] = {}
+
+    def run(who: Contestant) -> tuple[float, int]:
+        ages = settled_ages(stage.run_at(who, rate, total))
+        halves.setdefault(who.name, Measured(who.name)).values.append(ages[len(ages) // 2] / 1e6)
+        return ages[len(ages) * 99 // 100] / 1e6, 0
+
+    found = in_turns(takers, rounds, run)
+    for each in found:
+        each.memory.clear()
+    at = f"latency at {rate:,} messages/s"
+    yield f"latency-{rate}-p50", Contest(f"{at}, p50", "ms", list(halves.values()), more_is_better=False)
+    yield f"latency-{rate}-p99", Contest(f"{at}, p99", "ms", found, more_is_better=False)
+
+
+def settled_ages(ran: Ran) -> list[int]:
+    """Those of the second half of the messages, sorted: the first half has the program's start in it."""
+    return sorted(ran.notes.ages[len(ran.notes.ages) // 2 :])
+
+
+def imported(who: Contestant) -> tuple[float, int]:
+    """Seconds and bytes of what it imports. Raises `RunFailed`."""
+    ran = who.imported(
+        "took = time.perf_counter() - began; "
+        "from tests.bench.peers.job import most_memory; print(took, most_memory())"
+    )
+    if ran.returncode:
+        raise RunFailed(ran.stderr.strip().splitlines()[-1])
+    took, memory = ran.stdout.split()
+    return float(took), int(memory)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,36 +15,79 @@ PEERS = Path(".bench/peers/bin/python")
 """Of the environment with the peers: `make bench-peers` makes it."""
 
 _HERE = "tests.bench.peers.contestants"
-_ALL: frozenset[Task] = frozenset({"typed", "produce", "count", "latency"})
+_ALL: frozenset[Task] = frozenset({"typed", "produce", "count", "latency", "start"})
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A program: how it is started in the root of the clone. `{folder}` in an argument is the one that it may write to."""
+    """A program, started in the root of the clone. `{folder}` in an argument is a folder of its own."""
 
     name: str
     command: tuple[str, ...]
+    imports: str
+    """What a program of it imports."""
     tasks: frozenset[Task] = _ALL
     environment: Mapping[str, str] = field(default_factory=dict)
     slow: bool = True
-    """It gets a tenth of the messages."""
+    """It gets a share of the messages."""
+
+    def missing(self) -> str:
+        """Why it cannot take part, or nothing."""
+        ran = self.imported("")
+        return "" if ran.returncode == 0 else (ran.stderr.strip() or "does not start").splitlines()[-1]
+
+    def imported(self, then: str) -> subprocess.CompletedProcess[str]:
+        """A process that imports what the program does, and then runs a line of code."""
+        code = f"import time; began = time.perf_counter(); import {self.imports}; {then or 'pass'}"
+        environment = {**os.environ, "PYTHONPATH": "."}
+        try:
+            words = [self.command[0], "-c", code]
+            return subprocess.run(
+                words, env=environment, capture_output=True, text=True, timeout=60, check=False
+            )
+        except OSError as error:
+            return subprocess.CompletedProcess([], 1, "", f"{error.strerror}: {self.command[0]}")
 
 
-_OWN = sys.executable
+_OWN, _PEER = sys.executable, str(PEERS)
 _STATELESS = _ALL - {"count"}
 _FAST = {"KGEN_BENCH_CODEC": "fastavro"}
+_KOP = "bytewax.run, bytewax.connectors.kafka.operators, confluent_kafka.schema_registry.avro"
+_BARE = "confluent_kafka.schema_registry.avro"
+_FAUST = ("worker", "-l", "warn", "--without-web")
 
 CONTESTANTS = (
     Contestant(
         "kgen",
-        (_OWN, "-m", "kgen_runtime.run", f"{_HERE}.kgen_flow:flow", "--recovery", "{folder}/recovery", "--quiet"),
+        (
+            *(_OWN, "-m", "kgen_runtime.run", f"{_HERE}.kgen_flow:flow"),
+            *("--recovery", "{folder}/recovery", "--quiet"),
+        ),
+        "kgen_runtime.run, bytewax.operators",
         slow=False,
     ),
-    Contestant("kop, AvroDeserializer", (_OWN, "-m", f"{_HERE}.kop_flow")),
-    Contestant("kop, fastavro", (_OWN, "-m", f"{_HERE}.kop_flow"), environment=_FAST),
-    Contestant("Quix Streams", (str(PEERS), "-m", f"{_HERE}.quix_app")),
-    Contestant("FastStream", (str(PEERS), "-m", f"{_HERE}.faststream_app"), _STATELESS),
-    Contestant("Faust", (str(PEERS), "-m", f"{_HERE}.faust_app", "worker", "-l", "warn", "--without-web")),
-    Contestant("confluent-kafka, AvroDeserializer", (_OWN, "-m", f"{_HERE}.bare"), _STATELESS),
-    Contestant("confluent-kafka, fastavro", (_OWN, "-m", f"{_HERE}.bare"), _STATELESS, _FAST),
+    Contestant("kop, AvroDeserializer", (_OWN, "-m", f"{_HERE}.kop_flow"), _KOP),
+    Contestant("kop, fastavro", (_OWN, "-m", f"{_HERE}.kop_flow"), _KOP, environment=_FAST),
+    Contestant(
+        "kop, fastavro, batch size 1",
+        (_OWN, "-m", f"{_HERE}.kop_flow"),
+        _KOP,
+        frozenset({"latency"}),
+        {**_FAST, "KGEN_BENCH_BATCH": "1"},
+    ),
+    Contestant(
+        "kop.input alone",
+        (_OWN, "-m", f"{_HERE}.kop_flow"),
+        _KOP,
+        frozenset({"typed"}),
+        {"KGEN_BENCH_CODEC": "none"},
+        slow=False,
+    ),
+    Contestant("Quix Streams", (_PEER, "-m", f"{_HERE}.quix_app"), "quixstreams.models.serializers.avro"),
+    Contestant(
+        "FastStream", (_PEER, "-m", f"{_HERE}.faststream_app"), "faststream.confluent, fastavro", _STATELESS
+    ),
+    Contestant("Faust", (_PEER, "-m", f"{_HERE}.faust_app", *_FAUST), "faust, fastavro"),
+    Contestant("plain loop, AvroDeserializer", (_OWN, "-m", f"{_HERE}.bare"), _BARE, _STATELESS),
+    Contestant("plain loop, fastavro", (_OWN, "-m", f"{_HERE}.bare"), _BARE, _STATELESS, _FAST),
 )

@@ -1,10 +1,9 @@
-"""What a contestant is told to do, and what it notes. Imports nothing but the standard library: peers run without kgen."""
+"""What a contestant is to do, and what it notes. Imports the standard library alone, as peers have to."""
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any, Literal, TypeAlias
 
 JOB = "KGEN_BENCH_JOB"
 
-Task: TypeAlias = Literal["typed", "produce", "count", "latency"]
-"""From a topic to typed objects; the same, changed and written to another; a count for each key, with state that outlives the
-process; and how old a message is when the program has it.
+Task: TypeAlias = Literal["typed", "produce", "count", "latency", "start"]
+"""From a topic to typed objects; the same, changed and written to another; a count for each key, with state
+that outlives the process; how old a message is when the program has it; and how soon it has the first.
 """
 
 
@@ -42,6 +41,15 @@ class Job:
     def given() -> Job:
         """The one in the environment."""
         return Job(**json.loads(os.environ[JOB]))
+
+
+def most_memory() -> int:
+    """Bytes of resident memory of this process at most; 0 if unknown. `getrusage` has the parent's in it."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 @dataclass
@@ -90,10 +98,11 @@ class Probe:
         notes = self._notes
         if not notes.count:
             notes.first, notes.first_count = now, count
+            Path(self._job.notes).with_suffix(".begun").touch()
         notes.count += count
         notes.last = now
         if notes.count >= self._job.total:
-            notes.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            notes.memory = most_memory()
             path = Path(self._job.notes)
             part = path.with_suffix(".part")
             part.write_text(json.dumps(asdict(notes)))

@@ -1,11 +1,12 @@
-"""The messages of the benches: their class, their schema, and the class from a dict, as a user of a peer writes it. Imports nothing
-but the standard library.
+"""The messages of the contests: their class, their schema, the class from a dict as users write it, and the
+one generator of data. Imports the standard library alone.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
@@ -79,3 +80,23 @@ def raised(order: Order) -> Order:
     """The change of the task `produce`."""
     order.amount = order.amount * 1.1
     return order
+
+
+def made_order(rng: random.Random, count: int) -> Order:
+    """Made up."""
+    return Order(
+        id=f"order-{rng.randrange(10**8):08}",
+        created=dt.datetime.fromtimestamp(
+            rng.randrange(1_600_000_000_000, 1_800_000_000_000) / 1000, dt.timezone.utc
+        ),
+        amount=rng.uniform(0, 1000),
+        discount=rng.choice([None, rng.uniform(0, 10)]),
+        status=rng.choice(list(Status)),
+        tags={"source": rng.choice(["web", "app", "shop"]), "region": rng.choice(["eu-west", "us-east"])},
+        place=Place(latitude=rng.uniform(-90, 90), longitude=rng.uniform(-180, 180)),
+        count=count,
+    )
+
+
+CLASSES = {"Order": Order, "Status": Status, "Place": Place}
+"""What kgen's codec makes of the schema's names."""

@@ -1,17 +1,25 @@
-"""What was measured: as a table, and in `.bench/peers.json`."""
+"""What was measured: its statistics, as a table, and as `.bench/peers.json`."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
-from dataclasses import asdict, dataclass, field
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from tests.bench.peers.contestants_list import PEERS
 
 RESULTS = Path(".bench/peers.json")
+OURS = "kgen"
 _VERSIONS = ("kgen-streams", "bytewax", "confluent-kafka", "fastavro")
+_OF_PEERS = ("quixstreams", "faststream", "faust-streaming", "aiokafka", "confluent-kafka", "fastavro")
 
 
 @dataclass
@@ -19,50 +27,119 @@ class Measured:
     """Of a contestant, over the rounds."""
 
     name: str
-    unit: str
     values: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
-    start: list[float] = field(default_factory=list)
-    """Seconds from the start of the process to the first message."""
-    more: list[str] = field(default_factory=list)
+    """Bytes, at most, of each round."""
     failed: str = ""
+    """Why it has no values."""
 
-    def add(self, value: float, memory: int, start: float) -> None:
-        """One round."""
-        self.values.append(value)
-        self.memory.append(memory)
-        self.start.append(start)
+    @property
+    def median(self) -> float:
+        """Of the values; there is at least one."""
+        return statistics.median(self.values)
 
 
-def table(found: list[Measured]) -> str:
-    """Medians, least and most, and kgen's value over each."""
-    base = next((statistics.median(each.values) for each in found if each.name == "kgen" and each.values), None)
-    lines = []
-    for each in found:
-        if not each.values:
-            lines.append(f"  {each.name:34} failed: {each.failed.strip().splitlines()[-1] if each.failed else 'no round'}")
-            continue
-        middle = statistics.median(each.values)
-        ratio = f"kgen {base / middle:5.2f}x" if base else ""
-        span = f"({min(each.values):,.1f} to {max(each.values):,.1f})"
-        memory = statistics.median(each.memory) / (1 << 20)
-        start = statistics.median(each.start)
-        more = f"  {each.more[-1]}" if each.more else ""
-        lines.append(
-            f"  {each.name:34} {middle:12,.1f} {each.unit} {span:26} {ratio:12} {memory:6.0f} MiB"
-            f"  first after {start:.2f} s{more}"
+@dataclass
+class Contest:
+    """Of one task. `more_is_better`: of rates, not of times."""
+
+    title: str
+    unit: str
+    found: list[Measured]
+    more_is_better: bool = True
+
+    def ratio(self, of: Measured) -> float | None:
+        """How many times as good kgen is as another; None without values of both."""
+        ours = next((each for each in self.found if each.name == OURS), None)
+        if ours is None or not ours.values or not of.values:
+            return None
+        better, worse = (ours, of) if self.more_is_better else (of, ours)
+        return better.median / worse.median if worse.median else None
+
+    def table(self) -> str:
+        """Medians, least and most, kgen's ratio to each, memory."""
+        digits = 0 if self.unit == "messages/s" else 2
+        lines = [f"{self.title} ({self.unit})"]
+        for each in self.found:
+            if not each.values:
+                lines.append(f"  {each.name:30} stepped aside: {each.failed or 'no round'}")
+                continue
+            span = f"{min(each.values):,.{digits}f} to {max(each.values):,.{digits}f}"
+            ratio = self.ratio(each)
+            beside = "" if ratio is None or each.name == OURS else f"kgen {ratio:.2f}x"
+            memory = f"{statistics.median(each.memory) / (1 << 20):.0f} MiB" if each.memory else ""
+            lines.append(
+                f"  {each.name:30} {each.median:>12,.{digits}f}  {span:24} {beside:14} {memory}".rstrip()
+            )
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept."""
+        return {
+            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "unit": self.unit,
+            "more_is_better": self.more_is_better,
+            "contestants": [
+                {
+                    "name": each.name,
+                    "values": each.values,
+                    "memory_bytes": each.memory,
+                    **({"median": each.median, "kgen_ratio": self.ratio(each)} if each.values else {}),
+                    **({"failed": each.failed} if each.failed else {}),
+                }
+                for each in self.found
+            ],
+        }
+
+
+def machine() -> dict[str, Any]:
+    """The kind of it, and nothing by which to know it."""
+    model = platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(
+            (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model
         )
-    return "\n".join(lines)
+    except OSError:
+        pass
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return {"system": platform.system(), "cpu": model, "cores": os.cpu_count(), "python": python}
 
 
-def keep(title: str, found: list[Measured]) -> None:
-    """In the file, with the machine and the versions."""
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    kept[title] = {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {platform.system()}, CPython {platform.python_version()}",
-        "versions": {name: version(name) for name in _VERSIONS},
-        "contestants": [asdict(each) for each in found],
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+def versions() -> dict[str, str]:
+    """Of kgen and of what runs in its environment; those of the peers' environment as `name (peers)`."""
+    return {**_installed(), **{f"{name} (peers)": found for name, found in _installed_beside().items()}}
+
+
+def _installed() -> dict[str, str]:
+    found = {}
+    for name in _VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _installed_beside() -> dict[str, str]:
+    code = (
+        "import importlib.metadata as m, json, sys\n"
+        "there = {d.name.lower(): d.version for d in m.distributions()}\n"
+        "print(json.dumps({n: there[n] for n in sys.argv[1:] if n in there}))"
+    )
+    try:
+        ran = subprocess.run([str(PEERS), "-c", code, *_OF_PEERS], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    found: dict[str, str] = json.loads(ran.stdout)
+    return found
+
+
+def keep(contests: Mapping[str, Contest], path: Path = RESULTS) -> dict[str, Any]:
+    """Put them into the file, beside the contests of other names that it has; returns all that it has now."""
+    old = json.loads(path.read_text()) if path.exists() else {}
+    fresh = {name: {"title": each.title, **each.as_json()} for name, each in contests.items()}
+    kept = {"machine": machine(), "versions": versions(), "contests": {**old.get("contests", {}), **fresh}}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(kept, indent=1) + "\n")
+    return kept

@@ -1,4 +1,4 @@
-"""confluent-kafka alone, as its documentation has it: `KGEN_BENCH_CODEC` says with what (`fastavro`, else `AvroDeserializer`)."""
+"""confluent-kafka alone, as documented, with `AvroDeserializer` or (`KGEN_BENCH_CODEC`) fastavro."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ FAST = os.environ.get("KGEN_BENCH_CODEC") == "fastavro"
 def codec() -> tuple[Callable[[bytes], Order], Callable[[Order], bytes]]:
     """Bytes to orders and back."""
     if FAST:
-        schema, read, write = fastavro.parse_schema(SCHEMA), fastavro.schemaless_reader, fastavro.schemaless_writer
+        schema, read, write = (
+            fastavro.parse_schema(SCHEMA),
+            fastavro.schemaless_reader,
+            fastavro.schemaless_writer,
+        )
 
         def encode(order: Order) -> bytes:
             out = io.BytesIO()

@@ -1,4 +1,4 @@
-"""FastStream on confluent-kafka, as its documentation has it, with a decoder by fastavro. It has no state to keep counts in."""
+"""FastStream on confluent-kafka, in batches, with a decoder by fastavro. It keeps no state."""
 
 from __future__ import annotations
 
@@ -19,27 +19,35 @@ JOB = Job.given()
 PROBE = Probe(JOB)
 HEADER = 5
 PARSED = fastavro.parse_schema(SCHEMA)
+BATCH = 1_000
+read: Any = fastavro.schemaless_reader
 
 broker = KafkaBroker(JOB.brokers, apply_types=False)
 app = FastStream(broker)
-publisher = broker.publisher(JOB.out)
 
 
-async def decode(message: KafkaMessage, original: Callable[[KafkaMessage], Awaitable[Any]]) -> Order:
+async def decode(messages: KafkaMessage, original: Callable[[KafkaMessage], Awaitable[Any]]) -> list[Order]:
     """Confluent's framing, one schema, unchecked."""
-    body: bytes = message.body
-    return from_dict(fastavro.schemaless_reader(io.BytesIO(body[HEADER:]), PARSED, None))  # type: ignore[arg-type]
+    bodies: list[bytes] = messages.body
+    return [from_dict(read(io.BytesIO(body[HEADER:]), PARSED, None)) for body in bodies]
 
 
-@broker.subscriber(JOB.topic, group_id=JOB.group, auto_offset_reset="earliest", decoder=decode)
-async def handle(order: Order) -> None:
-    """Each order."""
-    PROBE.one(order)
+def encode(order: Order) -> bytes:
+    """The same back."""
+    out = io.BytesIO()
+    out.write(b"\0\0\0\0\1")
+    fastavro.schemaless_writer(out, PARSED, to_dict(order))
+    return out.getvalue()
+
+
+@broker.subscriber(
+    JOB.topic, group_id=JOB.group, auto_offset_reset="earliest", batch=True, max_records=BATCH, decoder=decode
+)
+async def handle(orders: list[Order]) -> None:
+    """A batch of orders."""
+    PROBE.many(orders)
     if JOB.task == "produce":
-        out = io.BytesIO()
-        out.write(b"\0\0\0\0\1")
-        fastavro.schemaless_writer(out, PARSED, to_dict(raised(order)))
-        await publisher.publish(out.getvalue(), key=order.id.encode())
+        await broker.publish_batch(*(encode(raised(order)) for order in orders), topic=JOB.out)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Faust, as its documentation has it: an agent, a codec by fastavro, a table with a changelog."""
+"""Faust, as documented: an agent, a codec by fastavro, a table in memory with a changelog topic."""
 
 from __future__ import annotations
 
@@ -37,14 +37,12 @@ app = faust.App(
     JOB.group,
     broker=f"kafka://{JOB.brokers}",
     datadir=JOB.folder,
-    value_serializer="avro_order",
-    key_serializer="raw",
     topic_disable_leader=True,
     web_enabled=False,
 )
 orders = app.topic(JOB.topic, value_serializer="avro_order", key_serializer="raw")
 out = app.topic(JOB.out, value_serializer="avro_order", key_serializer="raw")
-counts = app.Table("counts", default=int, value_serializer="json", key_serializer="json", partitions=2)
+counts = app.Table("counts", default=int, partitions=2)
 
 
 @app.agent(orders)

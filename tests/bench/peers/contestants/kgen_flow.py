@@ -1,4 +1,4 @@
-"""kgen, as `kgen pull` writes a flow: run by `python -m kgen_runtime.run tests.bench.peers.contestants.kgen_flow:flow`."""
+"""kgen, as `kgen pull` writes a flow: run by `python -m kgen_runtime.run`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
 import kgen_runtime as rt
 from tests.bench.peers.job import Job, Probe
-from tests.bench.peers.orders import TEXT, Order, Place, Status, raised
+from tests.bench.peers.orders import CLASSES, TEXT, Order, raised
 
 JOB = Job.given()
 PROBE = Probe(JOB)
@@ -51,8 +51,7 @@ def change(order: Order) -> Order:
 def build() -> Dataflow:
     """The flow of the task."""
     kafka = rt.Kafka(JOB.brokers, registry=JOB.registry)
-    classes = {"Order": Order, "Status": Status, "Place": Place}
-    serde = rt.AvroSerde[Order](rt.Schemas("orders-value", (rt.WriterSchema(1, 1, TEXT),)), classes)
+    serde = rt.AvroSerde[Order](rt.Schemas("orders-value", (rt.WriterSchema(1, 1, TEXT),)), CLASSES)
     topic = rt.Topic(JOB.topic, key=rt.StringSerde(), value=serde)
     flow = Dataflow("orders")
     read = rt.source("orders", flow, topic, kafka)

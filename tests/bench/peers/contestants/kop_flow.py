@@ -1,6 +1,7 @@
-"""Bytewax's own Kafka operators, as its documentation has them, with Confluent's deserializer: run by `python -m bytewax.run`.
+"""Bytewax's own Kafka operators, as its documentation has them, with Confluent's deserializer.
 
-With `KGEN_BENCH_CODEC=fastavro` by a deserializer of one's own.
+`KGEN_BENCH_CODEC` is `fastavro` for serdes of one's own, `none` for `kop.input` alone; its batch size is
+`KGEN_BENCH_BATCH`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
-from confluent_kafka.serialization import Deserializer, SerializationContext, StringDeserializer
+from confluent_kafka.serialization import (
+    Deserializer,
+    SerializationContext,
+    Serializer,
+    StringDeserializer,
+    StringSerializer,
+)
 
 from tests.bench.peers.job import Job, Probe
 from tests.bench.peers.orders import SCHEMA, TEXT, Order, from_dict, raised, to_dict
@@ -28,6 +35,8 @@ from tests.bench.peers.orders import SCHEMA, TEXT, Order, from_dict, raised, to_
 JOB = Job.given()
 PROBE = Probe(JOB)
 HEADER = 5
+CODEC = os.environ.get("KGEN_BENCH_CODEC", "")
+BATCH = int(os.environ.get("KGEN_BENCH_BATCH", "1000"))
 
 
 class FastAvro(Deserializer):
@@ -39,6 +48,20 @@ class FastAvro(Deserializer):
     def __call__(self, value: bytes | None, ctx: SerializationContext | None = None) -> Any:
         """A dict."""
         return fastavro.schemaless_reader(io.BytesIO((value or b"")[HEADER:]), self._schema, None)
+
+
+class FastAvroWriter(Serializer):
+    """Writes with fastavro, one schema."""
+
+    def __init__(self) -> None:
+        self._schema = fastavro.parse_schema(SCHEMA)
+
+    def __call__(self, value: Any, ctx: SerializationContext | None = None) -> bytes:
+        """Of a dict."""
+        out = io.BytesIO()
+        out.write(b"\0\0\0\0\1")
+        fastavro.schemaless_writer(out, self._schema, value)
+        return out.getvalue()
 
 
 class Taken(DynamicSink[Any], StatelessSinkPartition[Any]):
@@ -59,30 +82,40 @@ def add(state: int | None, message: Any) -> tuple[int, int]:
     return count, count
 
 
-def change(order: Order) -> Order:
+def change(given: Any) -> Order:
     """What `produce` writes."""
+    order = from_dict(given)
     PROBE.one(order)
     return raised(order)
+
+
+def typed(message: Any) -> Order:
+    """The value of a message."""
+    return from_dict(message.value)
 
 
 def build() -> Dataflow:
     """The flow of the task."""
     client = SchemaRegistryClient({"url": JOB.registry})
-    value: Deserializer = FastAvro() if os.environ.get("KGEN_BENCH_CODEC") == "fastavro" else AvroDeserializer(client)
+    value: Deserializer = FastAvro() if CODEC == "fastavro" else AvroDeserializer(client)
     flow = Dataflow("orders")
-    read = kop.input("in", flow, brokers=[JOB.brokers], topics=[JOB.topic])
+    read = kop.input("in", flow, brokers=[JOB.brokers], topics=[JOB.topic], batch_size=BATCH)
+    if CODEC == "none":
+        op.output("taken", read.oks, Taken())
+        return flow
     texts = kop.deserialize("de", read.oks, key_deserializer=StringDeserializer(), val_deserializer=value)
     if JOB.task == "count":
         keyed = op.key_on("key", texts.oks, lambda message: str(message.key))
         op.output("counts", op.stateful_map("count", keyed, add), Taken())
         return flow
     if JOB.task == "produce":
-        changed = op.map("change", texts.oks, lambda m: KafkaSinkMessage(m.key, to_dict(change(from_dict(m.value)))))
-        writer = AvroSerializer(client, TEXT, conf={"auto.register.schemas": False, "use.latest.version": True})
-        written = kop.serialize("ser", changed, key_serializer=lambda key, _: str(key).encode(), val_serializer=writer)
-        kop.output("out", written.oks, brokers=[JOB.brokers], topic=JOB.out)
+        changed = op.map("change", texts.oks, lambda m: KafkaSinkMessage(m.key, to_dict(change(m.value))))
+        settings = {"auto.register.schemas": False, "use.latest.version": True}
+        writer = FastAvroWriter() if CODEC == "fastavro" else AvroSerializer(client, TEXT, conf=settings)
+        written = kop.serialize("ser", changed, key_serializer=StringSerializer(), val_serializer=writer)
+        kop.output("out", written, brokers=[JOB.brokers], topic=JOB.out)
         return flow
-    op.output("taken", op.map("typed", texts.oks, lambda message: from_dict(message.value)), Taken())
+    op.output("taken", op.map("typed", texts.oks, typed), Taken())
     return flow
 
 
@@ -92,7 +125,7 @@ if __name__ == "__main__":
     recovery = None
     if JOB.task == "count":
         folder = Path(JOB.folder) / "recovery"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         init_db_dir(folder, 1)
         recovery = RecoveryConfig(str(folder))
     cli_main(build(), epoch_interval=dt.timedelta(seconds=10), recovery_config=recovery)

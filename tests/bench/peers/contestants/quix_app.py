@@ -39,7 +39,9 @@ def main() -> None:
         loglevel="WARNING",
     )
     orders = app.topic(
-        JOB.topic, key_deserializer="str", value_deserializer=AvroDeserializer(schema_registry_client_config=registry)
+        JOB.topic,
+        key_deserializer="str",
+        value_deserializer=AvroDeserializer(schema_registry_client_config=registry),
     )
     sdf = app.dataframe(orders)
     if JOB.task == "count":
