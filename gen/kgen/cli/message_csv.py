@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
+from functools import lru_cache
+from math import isfinite
 from typing import Any, Final
 
 from kgen_runtime.codec.avro.schema.tree import Schema
 
 from ..topic_data.message_views import MessageRecord
+from ..topic_data.part_formats import quoted
 from ..topic_data.record_fields import RecordColumns, cell_text, columns_of_records, columns_of_schema
 
 _OWN: Final = ("_key", "_partition", "_offset", "_timestamp", "_tombstone", "_error", "_rest")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
+_NUMBERS: Final = frozenset({int, float, type(None)})
+_STRINGS: Final = frozenset({str})
+_TIMES: Final = frozenset({datetime})
 
 
 class MessageCsv:
@@ -36,8 +42,7 @@ class MessageCsv:
             if self._columns is None and messages:
                 self._columns = self._found(messages)
                 writer.writerow([*map(_harmless, self._columns.columns), *_OWN])
-            for each in messages:
-                writer.writerow(self._row(each))
+            writer.writerows(self._rows(messages))
             yield out.getvalue()
 
     def _found(self, messages: Sequence[MessageRecord]) -> RecordColumns:
@@ -47,23 +52,42 @@ class MessageCsv:
             names = columns_of_records([each.value for each in messages if each.bad is None])
         return RecordColumns(names)
 
-    def _row(self, message: MessageRecord) -> list[str]:
+    def _rows(self, messages: Sequence[MessageRecord]) -> Iterable[Sequence[Any]]:
+        """The cells of some messages, made column by column: most columns have one type throughout."""
+        if not messages:
+            return ()
         assert self._columns is not None
-        cells, rest = self._columns.cells(message.value)
+        found = [self._columns.cells(each.value) for each in messages]
         own = [
-            _cell(message.key),
-            str(message.partition),
-            str(message.offset),
-            _time(message.timestamp),
-            "true" if message.size[1] is None else "",
-            "" if message.bad is None else _harmless(message.bad.text),
-            cell_text(rest) if rest else "",
+            _texts([each.key for each in messages]),
+            [each.partition for each in messages],
+            [each.offset for each in messages],
+            [_time(each.timestamp) for each in messages],
+            ["true" if each.size[1] is None else "" for each in messages],
+            ["" if each.bad is None else _harmless(each.bad.text) for each in messages],
+            [cell_text(rest) if rest else "" for _, rest in found],
         ]
-        return [*map(_cell, cells), *own]
+        return zip(*map(_texts, zip(*(cells for cells, _ in found))), *own)
+
+
+def _texts(values: Sequence[Any]) -> Sequence[Any]:
+    """The cells of a column. What the `csv` module writes as `cell_text` does stays as it is."""
+    types = set(map(type, values))
+    if types <= _NUMBERS and (float not in types or all(isfinite(each) for each in values if each)):
+        return values
+    if types == _STRINGS:
+        return [_harmless(each) for each in values]
+    if types == _TIMES and all(each.tzinfo is timezone.utc for each in values):
+        return [each.isoformat().replace("+00:00", "Z") for each in values]
+    return list(map(_cell, values))
 
 
 def _cell(value: Any) -> str:
-    return _harmless(value) if isinstance(value, str) else cell_text(value)
+    if isinstance(value, str):
+        return _harmless(value)
+    if type(value) is dict and _STRINGS.issuperset(map(type, (*value, *value.values()))):
+        return "{" + ", ".join([f"{quoted(name)}: {quoted(item)}" for name, item in value.items()]) + "}"
+    return cell_text(value)
 
 
 def _harmless(text: str) -> str:
@@ -73,8 +97,15 @@ def _harmless(text: str) -> str:
 def _time(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
+    second, rest = divmod(milliseconds, 1_000)
+    text = _second(second)
+    return f"{text}.{rest:03}Z" if text else str(milliseconds)
+
+
+@lru_cache(maxsize=4_096)
+def _second(seconds: int) -> str:
+    """A time to the second; empty if Python has no value for it. Many messages share one."""
     try:
-        time = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+        return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
     except (ValueError, OverflowError, OSError):
-        return str(milliseconds)
-    return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03}Z"
+        return ""
