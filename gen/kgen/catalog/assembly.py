@@ -14,6 +14,8 @@ from kgen_runtime.codec.json.schema import json_tree
 from ..compat.proto_types import topic_messages
 from ..impact.field_uses import FieldUse
 from ..impact.flow_topics import FlowOutline, TopicCall
+from ..impact.outlines import ClassOutline, ModuleOutline
+from ..impact.outlines_of_text import text_outlines
 from ..impact.project_reading import ProjectReading
 from ..model.library import SUPPORTED, Library, ParsedVersion
 from ..model.project import EnumClass, Module, Project, RecordClass, SerdeDef
@@ -41,6 +43,7 @@ from .entries import (
 )
 from .field_rows import field_rows
 from .history import history
+from .model_classes import model_classes
 from .proto_rows import proto_rows, proto_titles, proto_types
 from .type_names import logical, words
 
@@ -59,7 +62,7 @@ def assembled(
     progress: ProgressCallback = silent,
 ) -> Catalog:
     """The catalog of a project. `library` has the lock's snapshot, `project` is the model of it."""
-    classes = _Classes(project, reading)
+    classes = _Classes(project, reading, library)
     topics = _topics(project, reading.flows)
     by_subject: dict[str, list[tuple[str, Role]]] = {}
     for topic in topics:
@@ -222,6 +225,7 @@ class _Classes:
 
     project: Project
     reading: ProjectReading
+    library: Library
     _uses: dict[tuple[str, str], Uses] = field(default_factory=dict)
 
     @cached_property
@@ -234,12 +238,39 @@ class _Classes:
                 for full_name, name in classes.items():
                     if module and (module, name) in self._defined:
                         found.setdefault((subject, full_name), []).append((module, name))
+        for module_of_text, outline in self._outlines.items():
+            for source in module_of_text.sources:
+                unit = self.library.unit((source.subject, source.version))
+                for type_, name in model_classes(unit, outline, self._class_names(unit)):
+                    found.setdefault(type_, []).append((module_of_text.name, name))
         return found
 
+    def _class_names(self, unit: ParsedVersion) -> set[str]:
+        """What the class of a subject's messages is called, with pydantic as without."""
+        root = unit.schema.root
+        if not isinstance(root, json_tree.JsonRef):
+            return set()
+        (subject, _), home = unit.ident(root.name)
+        every = self.project.names.classes.values()
+        return {found[subject][home] for found in every if home in found.get(subject, {})}
+
     @cached_property
-    def _defined(self) -> Mapping[tuple[str, str], RecordClass | EnumClass]:
+    def _outlines(self) -> Mapping[Module, ModuleOutline]:
+        """Of the modules that another generator made: they have a text alone."""
+        made = [module for module in self.project.modules if module.text is not None]
+        return {it: text_outlines({it.name: it.text or ""})[it.name] for it in made}
+
+    @cached_property
+    def _defined(self) -> Mapping[tuple[str, str], RecordClass | EnumClass | ClassOutline]:
         modules = self.project.modules
-        return {(module.name, class_.name): class_ for module in modules for class_ in module.classes}
+        return {
+            **{(module.name, class_.name): class_ for module in modules for class_ in module.classes},
+            **{
+                (it.name, name): class_
+                for it, out in self._outlines.items()
+                for name, class_ in out.classes.items()
+            },
+        }
 
     def _of(self, unit: ParsedVersion, name: str) -> list[tuple[str, str]]:
         (subject, _), home = unit.ident(name)
@@ -276,8 +307,12 @@ class _Classes:
         return replace(row, uses=uses) if uses else row
 
 
-def _members(class_: RecordClass | EnumClass) -> Iterator[tuple[str, str]]:
+def _members(class_: RecordClass | EnumClass | ClassOutline) -> Iterator[tuple[str, str]]:
     """Wire name and Python's name of each member."""
+    if isinstance(class_, ClassOutline):
+        yield from ((field.wire, name) for name, field in class_.fields.items())
+        yield from ((wire, name) for name, wire in class_.symbols.items())
+        return
     if isinstance(class_, RecordClass):
         yield from ((field.wire, field.name) for field in class_.fields)
     else:

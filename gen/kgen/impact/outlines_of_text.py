@@ -133,8 +133,21 @@ def _field(name: str, node: ast.AnnAssign, aliases: Mapping[str, ast.expr]) -> F
     given = {k.arg: k.value for k in node.value.keywords} if isinstance(node.value, ast.Call) else {}
     required = node.value is None or (is_field and not given.keys() & {"default", "default_factory"})
     metadata = ast.literal_eval(given["metadata"]) if is_field and "metadata" in given else {}
+    alias = given.get("alias")  # of a pydantic model
+    wire = alias.value if isinstance(alias, ast.Constant) else _wire(name, metadata)
     types = type_members(node.annotation, aliases)
-    return FieldOutline(types, ast.unparse(node.annotation), required, _wire(name, metadata))
+    wire = _alias(node.annotation) or _wire(name, metadata)
+    return FieldOutline(types, ast.unparse(node.annotation), required, wire)
+
+
+def _alias(annotation: ast.expr) -> str:
+    """The name on the wire that a pydantic model has in `Annotated[..., Field(alias="name")]`; else empty."""
+    for node in ast.walk(annotation):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Field":
+            for keyword in node.keywords:
+                if keyword.arg == "alias" and isinstance(keyword.value, ast.Constant):
+                    return str(keyword.value.value)
+    return ""
 
 
 def _wire(name: str, metadata: Mapping[str, Any]) -> str:

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from kgen.actions.catalog import read_catalog
+from kgen.actions.inputs import Workspace
+
 STRING = {"type": "string"}
 
 
@@ -71,6 +74,39 @@ def test_impact_names_the_lines_and_a_merge_keeps_edits(project: Path, registry:
     assert not [line for line in out.splitlines() if "order.id" in line or "visits.py" in line]
     assert USES in flow.read_text()
     assert "amount: int | None = None" in (project / "streams/_generated/orders_models.py").read_text()
+
+
+def test_a_catalog_names_the_lines_that_use_fields(project: Path, registry: Any, kgen: Any) -> None:
+    flow = project / "streams/flows/orders.py"
+    inner = """
+
+def places(order: orders.Order) -> list[str | None]:
+    return [line.at.city for line in order.lines or () if line.at and order.odd_name]
+"""
+    lines = {"type": "array", "items": {"type": "object", "properties": {"at": {"$ref": "address.json"}}}}
+    references = [("address.json", "address", 1)]
+    more = order(lines=lines, **{"odd-name": STRING})
+    registry.add("orders-value", more, kind="JSON", references=references)
+    assert kgen("pull")[0] == 0
+    flow.write_text(flow.read_text() + USES + inner)
+    texts = flow.read_text().splitlines()
+    catalog, _ = read_catalog(Workspace(project))
+    used = {
+        row.path: {texts[use.line - 1].strip().split("[")[0] for use in row.uses}
+        for row in catalog.by_name["orders-value"].rows
+    }
+    assert {path for path, found in used.items() if found} == {
+        "id",
+        "total",
+        "lines",
+        "lines[].at",
+        "lines[].at.city",
+        "odd-name",
+    }
+    assert used["total"] == {'return f"{order.total} {order.id}"'}
+    assert {it.title: it.python for it in catalog.by_name["orders-value"].types}["Address"] == (
+        "streams._generated.orders_models.Address"
+    )
 
 
 def test_another_version_of_the_generator(project: Path, kgen: Any) -> None:
