@@ -38,8 +38,8 @@ def rows() -> Iterator[tuple[Path, list[str], list[str]]]:
 
 ROWS = list(rows())
 BESIDE = [(package / first[-1], word) for package, first, rest in ROWS for word in rest if is_path(word)]
-MADE = "build/"
-"""What commands make, in a folder that a clone has not."""
+MADE = ("build/", ".bench/")
+"""What commands make, in folders that a clone has not."""
 ELSEWHERE = sorted(
     {word for word in words(PAGE) if is_path(word) and not word.startswith(MADE)}
     - {word for _, word in BESIDE}
