@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # that it consists of; those without any are the core ones, which the engine runs.
 
 _WINDOWING: Final = "bytewax.operators.windowing"
+_WINDOWINGS: Final = (_WINDOWING, "kgen_runtime.windowing")
 _LATE_STEP: Final = ".unwrap_late"
 """The step inside each of Bytewax's window operators that picks out what was late."""
 
@@ -99,6 +100,14 @@ def late_steps(flow: Dataflow) -> Iterator[Operator]:
         for step in core_steps(flow)
         if _LATE_STEP in step.step_id and callable(getattr(step, "mapper", None))
     )
+
+
+def window_of(flow: Dataflow, step: Operator) -> str:
+    """The window step, as the user wrote it, that a core step of one is inside of."""
+    for outer in walk(flow):  # from the outside to the inside
+        if type(outer).__module__ in _WINDOWINGS and step.step_id.startswith(f"{outer.step_id}."):
+            return outer.step_id
+    return step.step_id
 
 
 def replace_mapper(step: Operator, mapper: Callable[[list[Any]], Any]) -> None:

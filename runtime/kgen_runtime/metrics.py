@@ -18,6 +18,15 @@ registry holds. These are there. They are always counted: without the endpoint n
     kgen_waiting_for_registry_messages{step}              read, and held until the registry answers
     kgen_queue_full_seconds_total{topic}                  the flow waited, the producer's queue being full
     kgen_delivery_wait_seconds{topic}                     histogram: the end of an epoch waited for deliveries
+    kgen_step_taken_items_total{flow, step}               items that a step was given
+    kgen_step_given_items_total{flow, step}               items that went on from it
+    kgen_step_failed_items_total{flow, step}              items that went to its `errs`
+    kgen_late_items_total{flow, step}                     items that came too late for their window
+    kgen_state_entries{flow, step}                        keys that a step has state of, or open windows
+    kgen_recovery_bytes{}                                 the files of the recovery folder's partitions
+    kgen_lag_seconds{topic, partition}                    how old the last message read is, if more are left
+    kgen_read_timestamp_seconds{topic, partition}         the timestamp of the last message read
+    kgen_epoch_seconds{flow, step}                        histogram: from one epoch's end to the next's
 
 What is counted for every batch costs two additions: each worker has cells of its own, which are summed up
 when somebody asks. Schema ids come from messages, which anyone may have written: past `MOST_IDS` of a topic
@@ -29,13 +38,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter as Count
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from .codec import payload_functions
@@ -48,6 +57,7 @@ _LAG_EVERY: Final = 1.0
 _PAYLOADS: Final = payload_functions()
 _SIZE: Final = _PAYLOADS.total_size
 _SIZES_BY_ID: Final = _PAYLOADS.sizes_by_id
+_EPOCH_BUCKETS: Final = (0.1, 0.5, 1.0, 2.5, 5.0, 7.5, 10.0, 12.5, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 _BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -70,7 +80,10 @@ class Totals(Collector):
 
     def cell(self, *labels: str) -> Cell:
         """A new one, for the thread that asks."""
-        cell = Cell()
+        return self.add(Cell(), *labels)
+
+    def add(self, cell: Cell, *labels: str) -> Cell:
+        """Count one that is another counter's too."""
         self._cells.setdefault(labels, []).append(cell)
         return cell
 
@@ -78,17 +91,28 @@ class Totals(Collector):
         """The sum of all."""
         return sum(cell.value for cells in list(self._cells.values()) for cell in list(cells))
 
-    def describe(self) -> Iterable[CounterMetricFamily]:
+    def describe(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
         """Names, for the registry."""
-        name, text, labels = self._about
-        return [CounterMetricFamily(name, text, labels=labels)]
+        return [self._family()]
 
-    def collect(self) -> Iterable[CounterMetricFamily]:
+    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
         """The sums, when the endpoint is asked."""
-        (family,) = self.describe()
+        family = self._family()
         for labels, cells in list(self._cells.items()):
             family.add_metric(labels, sum(cell.value for cell in list(cells)))
         return [family]
+
+    def _family(self) -> CounterMetricFamily | GaugeMetricFamily:
+        name, text, labels = self._about
+        return CounterMetricFamily(name, text, labels=labels)
+
+
+class Levels(Totals):
+    """As `Totals`, of what may fall as well."""
+
+    def _family(self) -> GaugeMetricFamily:
+        name, text, labels = self._about
+        return GaugeMetricFamily(name, text, labels=labels)
 
 
 class Bounded:
@@ -129,9 +153,6 @@ _HANDLED: Final = Counter("kgen_handled_failures", "Failures given to a policy."
 _FILTERED: Final = Counter("kgen_filtered_messages", "Messages left out by a step.", ("step",))
 _GAPS: Final = Counter("kgen_gaps", "Positions gone from the broker and passed over.", ("topic",))
 _EPOCHS: Final = Counter("kgen_epochs", "Epochs closed, by source partition.", ("topic", "partition"))
-_LAG: Final = Gauge(
-    "kgen_lag_messages", "The end of the partition less the position read.", ("topic", "partition")
-)
 _WAITING: Final = Gauge(
     "kgen_waiting_for_registry_messages", "Messages held until the registry answers.", ("step",)
 )
@@ -147,6 +168,21 @@ _DELIVERY: Final = Histogram(
     buckets=_BUCKETS,
 )
 
+
+_OF_STEP: Final = ("flow", "step")
+_TAKEN: Final = Totals("kgen_step_taken_items", "Items that a step was given.", _OF_STEP)
+_GIVEN: Final = Totals("kgen_step_given_items", "Items that went on from a step.", _OF_STEP)
+_FAILED: Final = Counter("kgen_step_failed_items", "Items that went to the errs of a step.", _OF_STEP)
+_LATE: Final = Counter("kgen_late_items", "Items that came too late for their window.", _OF_STEP)
+_ENTRIES: Final = Levels(
+    "kgen_state_entries", "Keys that a step has state of, or windows that are open.", _OF_STEP
+)
+_EPOCH_SECONDS: Final = Histogram(
+    "kgen_epoch_seconds",
+    "Seconds from the end of one epoch of a worker's source to the end of the next.",
+    _OF_STEP,
+    buckets=_EPOCH_BUCKETS,
+)
 
 _unreadable: Final = Cell()
 _unreadable_lock: Final = threading.Lock()
@@ -184,11 +220,8 @@ def figures() -> Figures:
     for labels, value in _samples(_FAILURES.metric):
         if labels["stage"] in _READ_STAGES:
             read[labels["topic"]] += value
-    lag: Count[str] = Count()
-    for labels, value in _samples(_LAG):
-        lag[labels["topic"]] += value
     filtered = sum(value for _, value in _samples(_FILTERED))
-    return Figures(read, _sums(_PRODUCED[0], "topic"), _sums(_REFUSED, "topic"), filtered, dict(lag))
+    return Figures(read, _sums(_PRODUCED[0], "topic"), _sums(_REFUSED, "topic"), filtered, _LAGS.by_topic())
 
 
 def messages_read() -> int:
@@ -208,6 +241,28 @@ def _samples(metric: Collector) -> Iterator[tuple[dict[str, str], int]]:
         for sample in family.samples:
             if not sample.name.endswith("_created"):
                 yield sample.labels, int(sample.value)
+
+
+class StepCounts:
+    """What a step of one worker took, and gave to the steps behind it. `step` is its whole id, whose first
+    part is the flow's.
+    """
+
+    __slots__ = ("given", "labels", "taken")
+
+    def __init__(self, step: str) -> None:
+        self.labels = _step_labels(step)
+        self.taken = _TAKEN.cell(*self.labels)
+        self.given = _GIVEN.cell(*self.labels)
+
+
+def state_entries(step: str) -> Cell:
+    """How many keys (or windows) of a step this thread has state of."""
+    return _ENTRIES.cell(*_step_labels(step))
+
+
+def _step_labels(step: str) -> tuple[str, str]:
+    return step.partition(".")[0], step
 
 
 class ReadCounts:
@@ -254,9 +309,11 @@ class ReadCounts:
 class ProducedCounts:
     """What a step of one worker has produced, and how long that held it up."""
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, step: str) -> None:
         messages, bytes_ = _PRODUCED
-        self.messages = messages.cell(topic)
+        labels = _step_labels(step)
+        self.taken = _TAKEN.cell(*labels)
+        self.messages = _GIVEN.add(messages.cell(topic), *labels)
         self.bytes = bytes_.cell(topic)
         self.refused = _REFUSED.cell(topic)
         self._full = _QUEUE_FULL.labels(topic)
@@ -276,49 +333,162 @@ class ProducedCounts:
         self._wait.observe(seconds)
 
 
-class Lags:
-    """The lags of those who read a partition in this process. The longest is shown, none before one is known:
-    0 would look well.
+@dataclass
+class ReadProgress:
+    """How far somebody has read a partition: how many messages are left (None where that is not known yet),
+    and the timestamp of the last one read, in ms since the epoch (None before the first, and of one without).
+    """
+
+    lag: int | None = None
+    read_at: int | None = None
+
+
+class Lags(Collector):
+    """The readings of those who read a partition in this process. Of several the one that is behind most is
+    shown, none before one is known: 0 would look well.
+
+    Ages are those of the moment when the endpoint is asked: they grow while a step hangs.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         # Weak: a flow that crashes closes nothing.
-        self._known: dict[tuple[str, str], WeakKeyDictionary[object, int]] = {}
+        self._known: dict[tuple[str, str], WeakKeyDictionary[object, ReadProgress]] = {}
+        REGISTRY.register(self)
 
-    def report(self, labels: tuple[str, str], reader: object, lag: int) -> None:
-        """As of now."""
+    def join(self, labels: tuple[str, str], reader: object) -> ReadProgress:
+        """Somebody reads this partition: what it may change as it reads."""
         with self._lock:
-            known = self._known.setdefault(labels, WeakKeyDictionary())
-            known[reader] = lag
-            _LAG.labels(*labels).set(max(known.values()))
+            made = self._known.setdefault(labels, WeakKeyDictionary())[reader] = ReadProgress()
+        return made
 
     def forget(self, labels: tuple[str, str], reader: object) -> None:
         """It reads no more: an old lag would be taken for the present one."""
         with self._lock:
-            known = self._known.get(labels)
-            if known is None or known.pop(reader, None) is None:
-                return
-            if len(known):
-                _LAG.labels(*labels).set(max(known.values()))
-            else:
-                _LAG.remove(*labels)
+            self._known.get(labels, WeakKeyDictionary()).pop(reader, None)
+
+    def by_topic(self) -> dict[str, int]:
+        """Messages left."""
+        lags: Count[str] = Count()
+        for (topic, _), readings in self._readings():
+            known = [each.lag for each in readings if each.lag is not None]
+            if known:
+                lags[topic] += max(known)
+        return dict(lags)
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Names, for the registry."""
+        of = ("topic", "partition")
+        return [
+            GaugeMetricFamily("kgen_lag_messages", "The end of the partition less the position.", labels=of),
+            GaugeMetricFamily(
+                "kgen_lag_seconds", "The age of the last message read while more are left, else 0.", labels=of
+            ),
+            GaugeMetricFamily(
+                "kgen_read_timestamp_seconds", "The timestamp of the last message read.", labels=of
+            ),
+        ]
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """As of now."""
+        messages, seconds, timestamps = families = list(self.describe())
+        now = time.time()
+        for labels, readings in self._readings():
+            lags = [each.lag for each in readings if each.lag is not None]
+            if lags:
+                messages.add_metric(labels, max(lags))
+            read = [each.read_at / 1000 for each in readings if each.read_at is not None]
+            if read:
+                timestamps.add_metric(labels, min(read))
+            ages = [age for each in readings if (age := _age(each, now)) is not None]
+            if ages:
+                seconds.add_metric(labels, max(ages))
+        return families
+
+    def _readings(self) -> list[tuple[tuple[str, str], list[ReadProgress]]]:
+        with self._lock:
+            return [(labels, list(known.values())) for labels, known in self._known.items()]
+
+
+def _age(reading: ReadProgress, now: float) -> float | None:
+    """Of the last message read, while more are left; None where that is not known."""
+    if reading.lag == 0:
+        return 0.0
+    if reading.lag is None or reading.read_at is None:
+        return None
+    return max(now - reading.read_at / 1000, 0.0)
 
 
 _LAGS: Final = Lags()
 
 
+class StoreSize(Collector):
+    """How large the recovery folder of the run is, found out when somebody asks."""
+
+    def __init__(self) -> None:
+        self.measure: Callable[[], int | None] = lambda: None
+        REGISTRY.register(self)
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """The name, for the registry."""
+        return [GaugeMetricFamily("kgen_recovery_bytes", "Bytes of the files of the recovery partitions.")]
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """No sample without a folder."""
+        (family,) = self.describe()
+        size = self.measure()
+        if size is not None:
+            family.add_metric((), size)
+        return [family]
+
+
+_STORE: Final = StoreSize()
+
+
+def measure_store(measure: Callable[[], int | None]) -> None:
+    """`measure` gives the bytes of the recovery partitions from now on; None if there are none."""
+    _STORE.measure = measure
+
+
+class EpochClock:
+    """How long the epochs of a source on one worker are. All of its partitions see each epoch's end: one
+    of them counts.
+    """
+
+    def __init__(self, step: str) -> None:
+        self._seconds = _EPOCH_SECONDS.labels(*_step_labels(step))
+        self._counts: object = None
+        self._ended = 0.0
+
+    def ended(self, partition: object) -> None:
+        """An epoch has ended for this partition."""
+        if self._counts is None:
+            self._counts, self._ended = partition, time.monotonic()
+        elif self._counts is partition:
+            now = time.monotonic()
+            self._seconds.observe(now - self._ended)
+            self._ended = now
+
+    def leave(self, partition: object) -> None:
+        """It is read no more; another one counts."""
+        if self._counts is partition:
+            self._counts = None
+
+
 class PartitionCounts:
     """How far one source partition is."""
 
-    def __init__(self, topic: str, partition: int) -> None:
+    def __init__(self, topic: str, partition: int, clock: EpochClock) -> None:
         self._labels = (topic, str(partition))
         self._epochs = _EPOCHS.labels(*self._labels)
+        self._clock = clock
+        self._reading = _LAGS.join(self._labels, self)
         self._next = 0.0
 
     def epoch(self) -> None:
         """It was asked for its snapshot."""
         self._epochs.inc()
+        self._clock.ended(self)
 
     def due(self) -> bool:
         """Once a second: time to report the lag."""
@@ -331,18 +501,24 @@ class PartitionCounts:
     def lag(self, end: int, position: int) -> None:
         """The partition ends at `end` (negative: not known yet), and has been read up to `position`."""
         if end >= 0:
-            _LAGS.report(self._labels, self, max(end - position, 0))
+            self._reading.lag = max(end - position, 0)
+
+    def read(self, timestamp: int | None) -> None:
+        """A batch was read, the last message of which has this timestamp."""
+        self._reading.read_at = timestamp
 
     def close(self) -> None:
         """It is read no more."""
         _LAGS.forget(self._labels, self)
+        self._clock.leave(self)
 
 
-def failed(topic: str, stage: str, schema_id: int | None) -> None:
-    """A message failed."""
+def failed(topic: str, stage: str, schema_id: int | None, step: str) -> None:
+    """A message failed in a step."""
     if stage in _READ_STAGES:
         with _unreadable_lock:
             _unreadable.value += 1
+    _FAILED.labels(*_step_labels(step)).inc()
     _FAILURES.get(topic, stage, _label(schema_id)).inc()
 
 
@@ -356,6 +532,11 @@ def filtered(step: str, messages: int) -> None:
     """A step has left out so many messages."""
     if messages:
         _FILTERED.labels(step).inc(messages)
+
+
+def late(step: str, items: int) -> None:
+    """So many items were too late for a window of this step."""
+    _LATE.labels(*_step_labels(step)).inc(items)
 
 
 def gap(topic: str) -> None:

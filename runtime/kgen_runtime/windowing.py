@@ -242,6 +242,8 @@ def _windowed(
     elif is_stamped(clock):
         given = stamped("stamp", up, act, getattr(clock, "ts_getter"), guard)  # noqa: B009 - of an EventClock
         up, failed = given.oks, [given.errs]
+    else:
+        up = op.flat_map_batch("items", up, _counting(guard))
 
     def builder(state: Any) -> GuardedWindowLogic:
         return GuardedWindowLogic(guard, how, state, value)
@@ -251,6 +253,14 @@ def _windowed(
     errs = op.merge("errs", parts.errs, *failed) if failed else parts.errs
     guard.feeds(errs)
     return WindowSplit(parts.oks, _late(out.late, clock), out.meta, errs)
+
+
+def _counting(guard: Guard) -> Callable[[list[X]], list[X]]:
+    def counted(items: list[X]) -> list[X]:
+        guard.counts.get().taken.value += len(items)
+        return items
+
+    return counted
 
 
 def _late(late: KeyedStream[Any], clock: Clock[Any, Any]) -> KeyedStream[Any]:
@@ -414,7 +424,7 @@ def join_window(
     guard.feeds(errs)
     down, late = out.down, out.late
     if is_stamped(clock):
-        down = op.flat_map_batch("down", down, _rows)
+        down = op.flat_map_batch("down", down, lambda items: _rows(items, guard))
         late = op.flat_map_batch("late", late, _late_sides)
     return WindowSplit(down, late, out.meta, errs)
 
@@ -423,7 +433,8 @@ def _nothing(items: list[Any]) -> list[Failure]:
     return []
 
 
-def _rows(items: list[Any]) -> list[Any]:
+def _rows(items: list[Any], guard: Guard) -> list[Any]:
+    guard.counts.get().given.value += len(items)
     return [
         (key, (window, tuple(None if side is None else side[0] for side in row)))
         for key, (window, row) in items

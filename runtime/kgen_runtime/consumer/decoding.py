@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from itertools import compress
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -13,7 +14,7 @@ from ..flow.failures import failure
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka
 from ..messages import Failure, Message
-from ..metrics import ReadCounts
+from ..metrics import ReadCounts, StepCounts
 from ..serde.base import Decoder, Role
 from .columns import Columns
 
@@ -38,12 +39,18 @@ class BatchDecoder(Generic[K, V]):
         self._rows = make_rows(Message)
         self._counts = ReadCounts(topic.name)
 
+    @cached_property
+    def _step(self) -> StepCounts:
+        """Only of a step in a flow."""
+        return StepCounts(self._step_id)
+
     def decode(self, rows: Columns) -> Batch[Message[K, V]]:
         """Typed messages, and failures for those that can never be decoded.
 
         Raises `RegistryUnavailable`: nothing is lost, call again with the same batch.
         """
         messages, undecodable = self.decode_all(rows)
+        self._step.taken.value += len(rows)
         if not undecodable:
             return Batch(messages, [])
         good = [index not in undecodable for index in range(len(rows))]

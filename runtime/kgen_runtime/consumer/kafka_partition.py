@@ -61,7 +61,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._snapshots = 0
         self._quiet_at = 0  # how many snapshots there were then
         self._to_commit: int | None = None
-        self._counts = PartitionCounts(self._topic, partition)
+        self._counts = PartitionCounts(self._topic, partition, lane.epochs)
         self._reader.assign(partition, offset)
         if source.workers is not None:
             source.workers.joined()
@@ -146,6 +146,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         if self._state is not PartitionState.READING:
             self._read_on()
         self._next = rows.following
+        self._counts.read(rows.timestamps[-1])
         self._awake, self._wait = None, 0.0
         return [batch]
 

@@ -8,6 +8,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from ..errors import SourceError
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka
+from ..metrics import EpochClock
 from ..stop import STOP
 from .alignment import Align, Workers
 from .bounds import OnGap, OnNewPartitions, Stop
@@ -63,6 +64,7 @@ class WorkerConsumer(Generic[K, V]):
             source.workers,
         )
         self.decoder = BatchDecoder(source.step_id, source.topic, source.kafka)
+        self.epochs = EpochClock(source.step_id)
         self._source = source
         every = float(source.kafka.config.get(_REFRESH, -1)) / 1000
         every = _LOOK_EVERY if every < 0 else every

@@ -68,7 +68,7 @@ def failure(
     the user's that raised) are found from the error where they are not given.
     """
     stage = stage or stage_of(error)
-    failed(original.topic, stage.value, schema_id)
+    failed(original.topic, stage.value, schema_id, step)
     name, cause = class_name(error), root_cause(error)
     cause_name = name if cause is error else class_name(cause)
     path, position = "", None

@@ -20,9 +20,10 @@ from bytewax.dataflow import Stream
 from bytewax.inputs import AbortExecution
 
 from ..messages import Failure, Stage
-from ..metrics import filtered
+from ..metrics import StepCounts, filtered, state_entries
 from .batch import Batch
 from .failures import failure, is_transient
+from .per_thread import PerThread
 from .provenance import origin_of
 from .raised_at import raised_at
 from .retry import retry_until_available
@@ -82,6 +83,8 @@ class Guard:
         self.work = work
         self.batches: Stream[Batch[Any]] | None = None
         self.keeper: Keeper | None = None
+        self.counts = PerThread(lambda: StepCounts(step_id))
+        self.entries = PerThread(lambda: state_entries(step_id))
 
     def feeds(self, errs: Stream[Failure], batches: Stream[Batch[Any]] | None = None) -> None:
         """This is the guard of the step whose failures are in `errs`. A flow built again under the same name
@@ -163,6 +166,7 @@ class Guard:
         An item that fails because the registry or the broker is unavailable holds up the worker until it
         passes: see `retry_until_available`.
         """
+        self.counts.get().taken.value += len(items)
         if self.keeper is not None:
             return self.keeper.batch(items)
         assert self.work is not None

@@ -9,7 +9,9 @@ import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 
 from ..messages import Failure
+from ..metrics import StepCounts
 from .batch import Batch
+from .per_thread import PerThread
 
 X = TypeVar("X")
 
@@ -25,10 +27,21 @@ class Split(Generic[X]):
 
 
 @operator
-def split(step_id: str, up: Stream[Batch[X]]) -> Split[X]:
-    """Take batches apart."""
+def split(step_id: str, up: Stream[Batch[X]], counted: bool = True) -> Split[X]:
+    """Take batches apart. With `counted`, as the last step inside of one of kgen's: what goes on is what that
+    one gives.
+    """
+    owner = step_id.rpartition(".")[0]
+    counts = PerThread(lambda: StepCounts(owner))
+
+    def oks(batches: list[Batch[X]]) -> list[X]:
+        items = _joined([batch.oks for batch in batches])
+        if counted:
+            counts.get().given.value += len(items)
+        return items
+
     return Split(
-        op.flat_map_batch("oks", up, lambda batches: _joined([batch.oks for batch in batches])),
+        op.flat_map_batch("oks", up, oks),
         op.flat_map_batch("errs", up, lambda batches: _joined([batch.errs for batch in batches])),
     )
 

@@ -109,6 +109,7 @@ class AtLeastOnce(EpochSender[X]):
     def send(self, items: list[X]) -> None:
         """See the base."""
         self.sent += 1
+        self.traffic.taken.value += len(items)
         sent, callback = self._under_way
         if sent.full:
             sent, callback = self._under_way = self._begin()

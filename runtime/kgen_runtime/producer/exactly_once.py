@@ -117,6 +117,7 @@ class ExactlyOnce(EpochSender[X], Generic[X]):
         consumers deduplicate.
         """
         self.sent += 1
+        self.traffic.taken.value += len(items)
         claiming = OutputState.CLAIMING
         for item in items:
             outputs, offset = self._outputs_of(item)

@@ -95,7 +95,7 @@ class EpochSender(ABC, Generic[X]):
         self._drop = drop
         self._encode = spec.encode()
         self._bound = delivery_seconds(spec.kafka) + 5  # librdkafka gives up first, and says why
-        self.traffic = ProducedCounts(spec.topic)
+        self.traffic = ProducedCounts(spec.topic, step_id.removesuffix(".deliver"))
         self._failures: list[Failure] = []
         self._lost: list[tuple[str, KafkaError | None, str | None]] = []
         self._limits = TopicLimits(spec.kafka, spec.topic, spec.options)

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -38,6 +38,7 @@ from .._bytewax import (
     walk,
 )
 from ..errors import ConfigError, KgenError, RecoveryError
+from ..metrics import measure_store
 from ..state.current_folder import Positions, kept_in, kept_positions, note_positions, recovery_folder
 from ..state.upgrade import upgrade
 from .start_offsets import forget
@@ -84,6 +85,7 @@ class Recovery:
         if not prepared:
             self.prepare()
             self.upgrade_state()
+        measure_store(self.size)
         return RecoveryConfig(self.path, self._backup_interval)  # type: ignore[no-untyped-call]
 
     def prepare(self) -> None:
@@ -156,6 +158,16 @@ class Recovery:
             where=str(self.path),
             hint="Name a folder that this user may write to; it is created if it does not exist.",
         )
+
+    def size(self) -> int | None:
+        """Bytes of the partitions' files, what SQLite keeps beside them among them; None if there are none.
+        The files are not opened.
+        """
+        sizes = []
+        for file in self.path.glob(f"{PARTITION_FILES}*"):
+            with suppress(OSError):  # SQLite removes some as it goes
+                sizes.append(file.stat().st_size)
+        return sum(sizes) if sizes else None
 
     def unknown_steps(self, flow: Dataflow) -> list[str]:
         """Steps that have state in the folder but are not in the flow: renamed ones would begin again.
@@ -313,6 +325,7 @@ def hold_for_bytewaxs_runner() -> None:
 
 def _hold(folder: Path) -> None:
     _held[folder].__enter__()
+    measure_store(Recovery(folder).size)
     Recovery(folder).upgrade_state()
     note_positions(stored_positions(folder))
 

@@ -51,7 +51,9 @@ def parted(step_id: str, up: Stream[tuple[str, KeyBatch]], guard: Guard) -> Spli
     """Values with their keys, and the failures of those that failed."""
 
     def values(items: list[tuple[str, KeyBatch]]) -> list[tuple[str, Any]]:
-        return [(key, value) for key, batch in items for value in batch.oks]
+        given = [(key, value) for key, batch in items for value in batch.oks]
+        guard.counts.get().given.value += len(given)
+        return given
 
     def failures(items: list[tuple[str, KeyBatch]]) -> list[Failure]:
         return [
@@ -70,7 +72,9 @@ def parted_by_window(
     """As `parted`, of windows. The number of the window is an attribute of the failure, as is the key."""
 
     def values(items: list[tuple[str, tuple[int, Any]]]) -> list[tuple[str, tuple[int, Any]]]:
-        return [each for each in items if type(each[1][1]) is not FailedValue]
+        given = [each for each in items if type(each[1][1]) is not FailedValue]
+        guard.counts.get().given.value += len(given)
+        return given
 
     def failures(items: list[tuple[str, tuple[int, Any]]]) -> list[Failure]:
         return [

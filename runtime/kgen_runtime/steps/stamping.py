@@ -101,4 +101,5 @@ def _acted(
     check: Callable[[object, str], None] | None,
 ) -> Split[Any]:
     guard.work = ItemWork(one, function, check=check)
-    return split("split", op.flat_map_batch("items", up, lambda items: [guard.batch(items)]))
+    batches = op.flat_map_batch("items", up, lambda items: [guard.batch(items)])
+    return split("split", batches, counted=False)

@@ -92,9 +92,17 @@ class StatefulMapLogic(StatefulBatchLogic[V, KeyBatch, S]):
         self._guard = guard
         self._state = KeptState(state, change)
         self._mapper = mapper
+        self._taken = guard.counts.get().taken
+        self._entries = guard.entries.get()
+        self._entries.value += 1
+
+    def __del__(self) -> None:
+        """The key is forgotten, or the run has ended."""
+        self._entries.value -= 1
 
     def on_batch(self, values: list[V]) -> tuple[list[KeyBatch], bool]:
         """By value, in order. Without state in the end the key is forgotten."""
+        self._taken.value += len(values)
         batch = KeyBatch([], [])
         act, left, gone = self._guard.run(self._state.apply), iter(values), 0
         while True:

@@ -57,6 +57,12 @@ class GuardedWindowLogic(WindowLogic[Any, Any, Any]):
         )
         self._apply = guard.run(self._state.apply)
         self._value_of = value_of
+        self._entries = guard.entries.get()
+        self._entries.value += 1
+
+    def __del__(self) -> None:
+        """The window has closed or become another's, or the run has ended."""
+        self._entries.value -= 1
 
     def on_value(self, value: Any) -> tuple[Any, ...]:
         """Of a value of Bytewax's window step."""

@@ -20,6 +20,7 @@ from ..flow.split import Split, split
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka
 from ..messages import Failure, Message, RawMessage, Stage
+from ..metrics import StepCounts
 from ..producer.encoding import PartError, encoder
 from ..producer.validation import outgoing_headers
 from ..reporting.call_site import note_step
@@ -65,10 +66,12 @@ def serialize(
     note_step(step_id)
     settings = kafka or Kafka.from_env()
     encoders = PerThread(lambda: encoder(step_id, topic, settings))
+    counts = PerThread(lambda: StepCounts(step_id))
 
     def encoded(messages: list[Message[K, V]]) -> list[Batch[Produced]]:
         encode = encoders.get()
         batch: Batch[Produced] = Batch([], [])
+        counts.get().taken.value += len(messages)
         for message in messages:
             try:
                 key, value = encode(message)

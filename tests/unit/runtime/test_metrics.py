@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -9,20 +10,25 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow
-from bytewax.testing import TestingSource
+from bytewax.operators import windowing
+from bytewax.operators.windowing import EventClock, SystemClock, TumblingWindower
+from bytewax.testing import TestingSink, TestingSource
 from prometheus_client import REGISTRY
 
 import kgen_runtime as rt
 from kgen_runtime import metrics, testing
 from kgen_runtime.consumer.kafka_source import KafkaSource
 from kgen_runtime.flow.retry import retry_until_available
+from kgen_runtime.recovery.folder import Recovery
 from kgen_runtime.runner import local_cluster
+from kgen_runtime.runner.late_counts import count_late
 from kgen_runtime.serde import DecodedBatch
 
 from .conftest import Broker, raw, texts
@@ -219,10 +225,156 @@ def test_the_lag_is_reported_while_one_of_two_sources_reads(
 
 
 def test_the_lag_is_not_reported_before_the_end_is_known() -> None:
-    counts = metrics.PartitionCounts("unknown", 0)
+    counts = metrics.PartitionCounts("unknown", 0, metrics.EpochClock("flow.in"))
     counts.lag(-1001, 0)
     assert REGISTRY.get_sample_value("kgen_lag_messages", {"topic": "unknown", "partition": "0"}) is None
     counts.close()
+
+
+def sample(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
+
+
+def step(of: str) -> dict[str, str]:
+    return {"flow": of.partition(".")[0], "step": of}
+
+
+def of_step(counted: Counted, of: str, *kinds: str) -> list[float]:
+    return [counted(f"kgen_step_{kind}_items_total", **step(of)) for kind in kinds]
+
+
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_steps_count_what_they_take_give_and_fail(orders: Topic, counted: Counted, delivery: Any) -> None:
+    kafka = testing.Memory({orders: [*texts(10), rt.RawMessage(key=b"k", value=b"\xff", topic="orders")]})
+    flow = Dataflow(f"steps-{delivery}")
+
+    def handle(value: str) -> str | None:
+        number = int(value[1:])
+        if number < 2:
+            raise ValueError("too low")
+        return None if number == 2 else value
+
+    read = rt.source("in", flow, orders, kafka)
+    handled = rt.map_value("handle", read.oks, handle)
+    refused = rt.sink("out", handled.oks, orders, kafka, delivery=delivery)
+    rt.route("errs", read.errs, handled.errs, refused, policy=rt.Drop())
+    testing.run(rt.check(flow))
+    assert of_step(counted, f"{flow.flow_id}.in", "taken", "given", "failed") == [11, 10, 1]
+    assert of_step(counted, f"{flow.flow_id}.handle", "taken", "given", "failed") == [10, 7, 2]
+    assert of_step(counted, f"{flow.flow_id}.out", "taken", "given") == [7, 7]
+
+
+def test_steps_of_state_and_windows_count_items_and_what_they_keep(counted: Counted) -> None:
+    kept: list[float | None] = []
+    flow = Dataflow("keeping")
+    items = [("a", 1), ("b", 1), ("a", 2), ("b", 0), ("c", 3)]
+
+    def mapper(state: int | None, value: int) -> tuple[int | None, int]:
+        if value == 3:
+            kept.append(sample("kgen_state_entries", **step("keeping.sum")))
+            raise ValueError("three")
+        return (state or 0) + value if value else None, value
+
+    up = op.input("in", flow, TestingSource(items))
+    summed = rt.stateful_map("sum", up, mapper)
+    clock = SystemClock()
+    windower = TumblingWindower(length=timedelta(hours=1), align_to=datetime(2024, 1, 1, tzinfo=timezone.utc))
+    windows = rt.windowing.collect_window("window", summed.oks, clock, windower)
+    rt.route("errs", summed.errs, windows.errs, policy=rt.Drop())
+    op.output("out", windows.down, TestingSink([]))
+    testing.run(flow)
+    assert kept == [2]  # a, and c, which is new; b was forgotten
+    assert of_step(counted, "keeping.sum", "taken", "given", "failed") == [5, 4, 1]
+    assert of_step(counted, "keeping.window", "taken", "given") == [4, 2]
+    gc.collect()  # the traceback of what failed holds what it failed in
+    assert sample("kgen_state_entries", **step("keeping.window")) == 0  # the run is over
+    assert sample("kgen_state_entries", **step("keeping.sum")) == 0
+
+
+def test_a_window_of_event_time_counts_what_fails_once(counted: Counted) -> None:
+    flow = Dataflow("timed")
+    start = datetime(2024, 1, 1, tzinfo=timezone.utc)
+
+    def at(value: int) -> datetime:
+        if not value:
+            raise ValueError("no time")
+        return start + timedelta(minutes=value)
+
+    up = op.input("in", flow, TestingSource([("a", 1), ("a", 0), ("a", 2), ("b", 3)]))
+    clock = EventClock(ts_getter=at, wait_for_system_duration=timedelta(0))
+    windower = TumblingWindower(length=timedelta(hours=1), align_to=start)
+    windows = rt.windowing.collect_window("window", up, clock, windower)
+    joined = rt.windowing.join_window("join", clock, windower, up, up)
+    late = (rt.late("late", windows.late), rt.late("late-sides", joined.late))
+    rt.route("errs", windows.errs, joined.errs, *late, policy=rt.Drop())
+    op.output("out", windows.down, TestingSink([]))
+    op.output("rows", joined.down, TestingSink([]))
+    testing.run(flow)
+    assert of_step(counted, "timed.window", "taken", "given", "failed") == [4, 2, 1]
+    assert of_step(counted, "timed.join", "taken", "given", "failed") == [8, 2, 2]
+
+
+def test_the_age_of_what_was_read_last_grows_until_nothing_is_left(
+    orders: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_LAG_EVERY", 0.0)
+    topic = rt.Topic("aging", key=orders.key, value=orders.value)
+    sent = [rt.RawMessage(key=b"k", value=b"v", topic="aging", timestamp=1_000 * n) for n in range(1, 6)]
+    labels = {"topic": "aging", "partition": "0"}
+    part = partition(topic, testing.Memory({topic: sent}))
+    part.next_batch()
+    part._counts.lag(5, 3)
+    assert sample("kgen_read_timestamp_seconds", **labels) == 3
+    monkeypatch.setattr(metrics.time, "time", lambda: 103.0)
+    assert sample("kgen_lag_seconds", **labels) == 100
+    monkeypatch.setattr(metrics.time, "time", lambda: 110.0)
+    assert sample("kgen_lag_seconds", **labels) == 107  # the flow need not do anything for it
+    monkeypatch.undo()
+    part.next_batch()
+    part._counts.lag(5, 5)
+    assert sample("kgen_lag_seconds", **labels) == 0
+    part.close()
+    assert sample("kgen_lag_seconds", **labels) is None
+    assert sample("kgen_read_timestamp_seconds", **labels) is None
+
+
+def test_the_age_is_not_reported_while_it_is_not_known() -> None:
+    counts = metrics.PartitionCounts("unknown-age", 0, metrics.EpochClock("flow.in"))
+    labels = {"topic": "unknown-age", "partition": "0"}
+    counts.lag(5, 0)
+    assert (sample("kgen_lag_messages", **labels), sample("kgen_lag_seconds", **labels)) == (5, None)
+    counts.read(None)
+    assert sample("kgen_lag_seconds", **labels) is None
+    counts.close()
+
+
+def test_epochs_are_timed_once_for_all_partitions_of_a_worker(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = metrics.EpochClock("timing.in")
+    first, second = (metrics.PartitionCounts("timing", number, clock) for number in (0, 1))
+    now = [100.0]
+    monkeypatch.setattr(metrics.time, "monotonic", lambda: now[0])
+    for now[0] in (100.0, 110.0, 125.0):
+        first.epoch()
+        second.epoch()
+    first.close()
+    for now[0] in (200.0, 203.0):  # the time without a partition that counts is nobody's epoch
+        second.epoch()
+    second.close()
+    assert counted("kgen_epoch_seconds_count", **step("timing.in")) == 3
+    assert counted("kgen_epoch_seconds_sum", **step("timing.in")) == 28
+
+
+def test_the_size_of_the_recovery_folder_is_found_out_when_asked(tmp_path: Path) -> None:
+    recovery = Recovery(tmp_path, partitions=2)
+    assert recovery.size() is None
+    recovery.config()
+    size = sum(file.stat().st_size for file in tmp_path.glob("part-*"))
+    assert sample("kgen_recovery_bytes") == size > 0
+    with (tmp_path / "part-0.sqlite3-wal").open("wb") as log:
+        log.write(b"x" * 1000)
+    assert sample("kgen_recovery_bytes") == size + 1000
 
 
 def waiting(step: str) -> float | None:
@@ -275,13 +427,13 @@ def test_ids_that_anyone_may_write_make_few_labels(counted: Counted) -> None:
     counts.add(list(ids), [b"k"] * len(ids), [None] * len(ids))
     counts.add([*ids], [None] * len(ids), [b"vv"] * len(ids))
     for id_ in ids:
-        metrics.failed("many", "decode", id_)
+        metrics.failed("many", "decode", id_, "flow.in")
     assert counted("kgen_read_messages_total", topic="many", schema_id="0") == 2
     assert counted("kgen_read_messages_total", topic="many", schema_id="other") == 20
     assert counted("kgen_read_bytes_total", topic="many", schema_id="other") == 30
     assert counted("kgen_failures_total", topic="many", stage="decode", schema_id="0") == 1
     assert counted("kgen_failures_total", topic="many", stage="decode", schema_id="other") == 10
-    metrics.failed("another", "decode", 1)  # has labels of its own
+    metrics.failed("another", "decode", 1, "flow.in")  # has labels of its own
     assert counted("kgen_failures_total", topic="another", stage="decode", schema_id="1") == 1
 
 
@@ -375,3 +527,24 @@ def test_ports_of_processes_follow_the_one_that_was_asked_for(monkeypatch: pytes
     assert local_cluster._environment(1)["BYTEWAX_DATAFLOW_API_PORT"] == "3031"
     monkeypatch.setenv("BYTEWAX_DATAFLOW_API_PORT", "9000")
     assert local_cluster._environment(2)["BYTEWAX_DATAFLOW_API_PORT"] == "9002"
+
+
+@pytest.mark.parametrize("kind", ["kgen", "bytewax"])
+def test_what_comes_late_is_counted_by_the_window_step(counted: Counted, kind: str) -> None:
+    flow = Dataflow(f"late-{kind}")
+    start = datetime(2024, 1, 1, tzinfo=timezone.utc)
+    clock: EventClock[int, Any] = EventClock(
+        ts_getter=lambda value: start + timedelta(hours=value), wait_for_system_duration=timedelta(0)
+    )
+    windower = TumblingWindower(length=timedelta(minutes=10), align_to=start)
+    up = op.input("in", flow, TestingSource([("a", 5), ("a", 1), ("b", 9), ("a", 2)]))
+    module: Any = rt.windowing if kind == "kgen" else windowing
+    windows = module.collect_window("window", up, clock, windower)
+    op.output("late", windows.late, TestingSink([]))
+    op.output("out", windows.down, TestingSink([]))
+    if kind == "kgen":
+        rt.route("errs", windows.errs, policy=rt.Drop())
+    for _ in range(2):
+        count_late(flow)
+    testing.run(flow)
+    assert counted("kgen_late_items_total", **step(f"{flow.flow_id}.window")) == 2
