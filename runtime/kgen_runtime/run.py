@@ -74,7 +74,7 @@ def _lost_output(code: int = DONE) -> bool:
 
 def _main(argv: Sequence[str] | None) -> int:
     args = arguments.parse(argv)
-    log_format.configure(args.log_format, args.log_level, args.process_id)
+    log_format.configure(args.log_format, args.log_level, args.process_id, args.flow)
     raise_limit()
     with handle_signals_before_run():
         return _run(args)

@@ -60,6 +60,7 @@ _COMMANDS: Final = (
     "discover",
     "catalog",
     "graph",
+    "metrics",
     "doctor",
     "dev",
     "dlq",

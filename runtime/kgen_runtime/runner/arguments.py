@@ -10,14 +10,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from .control_channel import inherited
-from .log_format import FORMATS
+from .log_format import FORMATS, configure, write_error
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _PORTS: Final = range(1, 65_536)
 KGEN_RUN: Final = "kgen run"
+_USAGE: Final = 2
+_LOG_FORMAT: Final = "KGEN_LOG_FORMAT"
 _LONGEST: Final = timedelta(days=365)
 
 
@@ -29,6 +31,7 @@ def is_kgen_run() -> bool:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Raises `SystemExit` (code 2) with the usage if they are invalid."""
     parser = _parser()
+    parser.json = _asks_for_json(argv)
     args = parser.parse_args(argv)
     if args.processes > 1 and (args.addresses or args.process_id is not None):
         parser.error("--processes starts the cluster itself: leave out --process-id and --addresses")
@@ -67,8 +70,31 @@ def is_port(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text) in _PORTS
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _RunArguments(argparse.ArgumentParser):
+    json = False
+    """Wrong usage is a JSON object, as every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        if not self.json:
+            super().error(message)
+        configure("json", "INFO", None)
+        usage = " ".join(self.format_usage().removeprefix("usage: ").split())
+        write_error(f"error: {message}", what=message, where=None, hint=f"Usage: {usage}")
+        self.exit(_USAGE)
+
+
+def _asks_for_json(argv: Sequence[str] | None) -> bool:
+    """Known ahead of the other arguments, which may be wrong."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--log-format", default=_env(_LOG_FORMAT))
+    try:
+        return bool(parser.parse_known_args(argv)[0].log_format == "json")
+    except argparse.ArgumentError:  # no value follows
+        return False
+
+
+def _parser() -> _RunArguments:
+    parser = _RunArguments(
         prog=KGEN_RUN if is_kgen_run() else "python -m kgen_runtime.run",
         description="Run a dataflow.",
         epilog="Exit codes: 0 ended or stopped cleanly, 2 error, 65 too much failed, 75 start it again, "
@@ -79,7 +105,11 @@ def _parser() -> argparse.ArgumentParser:
         "--log-level", type=_level, default="INFO", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR"
     )
     parser.add_argument(
-        "--log-format", choices=FORMATS, default="text", help="stderr as text, or a JSON object on each line"
+        "--log-format",
+        type=_log_format,
+        choices=FORMATS,
+        default=_env(_LOG_FORMAT, "text"),
+        help="stderr as text, or a JSON object on each line",
     )
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="no report of what is read, written, failed and waited for"
@@ -187,6 +217,12 @@ def _seconds(text: str) -> timedelta:
     if not timedelta(0) <= seconds <= _LONGEST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to a year")
     return seconds
+
+
+def _log_format(text: str) -> str:
+    if text not in FORMATS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(FORMATS)} ({_LOG_FORMAT})")
+    return text
 
 
 def _level(text: str) -> str:

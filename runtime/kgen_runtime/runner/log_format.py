@@ -22,13 +22,14 @@ _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 class _Form:
     json = False
     process: int | None = None
+    flow: str | None = None
 
 
-def configure(form: str, level: str, process: int | None) -> None:
+def configure(form: str, level: str, process: int | None, flow: str | None = None) -> None:
     """Have everything that is logged in this process written so. Of a cluster, every line says of which
-    `process` it is.
+    `process` it is; in JSON also of which `flow`.
     """
-    _Form.json, _Form.process = form == "json", process
+    _Form.json, _Form.process, _Form.flow = form == "json", process, flow
     handler: logging.StreamHandler[TextIO] = logging.StreamHandler()
     handler.setFormatter(_Json() if _Form.json else _Text(_TEXT))
     logging.basicConfig(level=level, handlers=[handler])
@@ -75,9 +76,10 @@ def _line(
 ) -> str:
     now = datetime.now(timezone.utc) if created is None else datetime.fromtimestamp(created, timezone.utc)
     head = {"version": 1, "time": now.isoformat(timespec="milliseconds"), "level": level.lower()}
+    flow = {} if _Form.flow is None else {"flow": _Form.flow}
     process = {} if _Form.process is None else {"process": _Form.process}
     return json.dumps(
-        {**head, **process, "logger": name, "event": event, "message": message, **fields}, default=str
+        {**head, **flow, **process, "logger": name, "event": event, "message": message, **fields}, default=str
     )
 
 

@@ -18,6 +18,6 @@ except ConfigError as error:
     if not is_module and not arguments.is_kgen_run():
         raise
     args = arguments.parse(None)
-    log_format.configure(args.log_format, args.log_level, args.process_id)
+    log_format.configure(args.log_format, args.log_level, args.process_id, args.flow)
     log_format.write_error(f"error: {error}", what=error.what, where=error.where, hint=error.hint)
     sys.exit(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
+from kgen_runtime.runner.arguments import parse
 
 BLOCKED = """
     import sys
@@ -35,6 +38,41 @@ GENERATOR = ("typer", "jinja2", "tomlkit")
 without_bytewax = pytest.mark.skipif(
     "sys.version_info >= (3, 13)", reason="Bytewax has no build for this Python"
 )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["made:flow", "--workers", "0", "--log-format", "json"], {}),
+        (["--log-format=json"], {}),
+        (["made:flow", "--epoch-interval", "x"], {"KGEN_LOG_FORMAT": "json"}),
+    ],
+)
+def test_wrong_usage_is_an_object_where_lines_are(
+    arguments: list[str],
+    asked: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as left:
+        parse(arguments)
+    assert left.value.code == 2
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (line["event"], line["level"]) == ("error", "error")
+    assert line["hint"].startswith("Usage: python -m kgen_runtime.run [-h]")
+
+
+@pytest.mark.parametrize(("arguments", "form"), [([], "yaml"), (["--log-format"], "text")])
+def test_wrong_usage_is_text_elsewhere(
+    arguments: list[str], form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KGEN_LOG_FORMAT", form)
+    with pytest.raises(SystemExit) as left:
+        parse(["made:flow", *arguments])
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: ")
 
 
 @without_bytewax

@@ -325,9 +325,9 @@ def test_the_age_of_what_was_read_last_grows_until_nothing_is_left(
     part.next_batch()
     part._counts.lag(5, 3)
     assert sample("kgen_read_timestamp_seconds", **labels) == 3
-    monkeypatch.setattr(metrics.time, "time", lambda: 103.0)
+    monkeypatch.setattr(time, "time", lambda: 103.0)
     assert sample("kgen_lag_seconds", **labels) == 100
-    monkeypatch.setattr(metrics.time, "time", lambda: 110.0)
+    monkeypatch.setattr(time, "time", lambda: 110.0)
     assert sample("kgen_lag_seconds", **labels) == 107  # the flow need not do anything for it
     monkeypatch.undo()
     part.next_batch()
@@ -354,7 +354,7 @@ def test_epochs_are_timed_once_for_all_partitions_of_a_worker(
     clock = metrics.EpochClock("timing.in")
     first, second = (metrics.PartitionCounts("timing", number, clock) for number in (0, 1))
     now = [100.0]
-    monkeypatch.setattr(metrics.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     for now[0] in (100.0, 110.0, 125.0):
         first.epoch()
         second.epoch()
@@ -533,7 +533,7 @@ def test_ports_of_processes_follow_the_one_that_was_asked_for(monkeypatch: pytes
 def test_what_comes_late_is_counted_by_the_window_step(counted: Counted, kind: str) -> None:
     flow = Dataflow(f"late-{kind}")
     start = datetime(2024, 1, 1, tzinfo=timezone.utc)
-    clock: EventClock[int, Any] = EventClock(
+    clock: EventClock[int] = EventClock(
         ts_getter=lambda value: start + timedelta(hours=value), wait_for_system_duration=timedelta(0)
     )
     windower = TumblingWindower(length=timedelta(minutes=10), align_to=start)

@@ -261,6 +261,13 @@ def test_quiet_runs_report_nothing(folder: Path) -> None:
     assert said(folder, "all_bad", "--quiet") == ""
 
 
+def test_the_environment_may_ask_for_json_lines(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KGEN_LOG_FORMAT", "json")
+    lines = [json.loads(line) for line in said(folder, "dropping").splitlines()]
+    assert {line["flow"] for line in lines} == {"flows:dropping"}
+    assert said(folder, "dropping", "--log-format", "text").count("{") == 0
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_crash_names_the_line_of_the_users_code_and_has_its_traceback(folder: Path, form: str) -> None:
     with started(folder, "crashing", "--log-format", form) as run:
