@@ -51,10 +51,13 @@ def paragraphs(text: str, limit: int = 20_000) -> Markup:
     """
     cut = text if len(text) <= limit else f"{text[:limit]}…"
     found = (" ".join(part.split()) for part in cut.replace("\r\n", "\n").split("\n\n"))
-    return Markup("").join(_paragraph(visible(part)) for part in found if part)
+    made = [_paragraph(visible(part)) for part in found if part]
+    return made[0] if len(made) == 1 else Markup("").join(made)
 
 
 def _paragraph(text: str) -> Markup:
+    if "`" not in text:  # most docs: to join parts of markup takes longer than to escape them
+        return Markup(f"<p>{escape(text)}</p>")  # noqa: S704 - escaped
     parts = escape(text).split("`")
     if len(parts) % 2 == 0:
         return _PARAGRAPH[0] + Markup("`").join(parts) + _PARAGRAPH[1]
