@@ -7,8 +7,9 @@ soft-deleted version can still be read by id, and registering its schema again b
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from kgen_runtime.serde.subject_names import context_of, plain, qualified, sibling
 
@@ -22,6 +23,8 @@ from .association_store import AssociationStore
 from .compat_check import Earlier, violations
 from .compat_settings import GLOBAL, MODES, Scoped
 from .schema_request import Draft, ReferencedText, check, serialized
+
+Key = TypeVar("Key")
 
 
 @dataclass
@@ -38,11 +41,64 @@ class Version:
         return self.draft.version
 
 
+class Lists(Generic[Key]):
+    """Lists by key, none of them empty."""
+
+    def __init__(self) -> None:
+        self._lists: dict[Key, list[Version]] = {}
+
+    def __getitem__(self, key: Key) -> Sequence[Version]:
+        return self._lists.get(key, ())
+
+    def append(self, key: Key, version: Version) -> None:
+        """One more."""
+        self._lists.setdefault(key, []).append(version)
+
+    def remove(self, key: Key, version: Version) -> None:
+        """Without this very one."""
+        left = [each for each in self._lists[key] if each is not version]
+        if left:
+            self._lists[key] = left
+        else:
+            del self._lists[key]
+
+
+class VersionIndex:
+    """The versions that a store holds, by what it is asked for; each list in the order they were added."""
+
+    def __init__(self) -> None:
+        self.by_id = Lists[tuple[str, int]]()  # context and id
+        self.by_schema = Lists[tuple[str, str]]()  # context and identity of the schema
+        self.by_guid = Lists[str]()
+        self.referrers = Lists[tuple[str, int]]()  # subject and version that they refer to
+
+    def add(self, version: Version) -> None:
+        """A version that the store holds from now on."""
+        for lists, key in self._places(version):
+            lists.append(key, version)
+
+    def remove(self, version: Version) -> None:
+        """The store holds it no longer."""
+        for lists, key in self._places(version):
+            lists.remove(key, version)
+
+    def _places(self, version: Version) -> Iterator[tuple[Lists[Any], Any]]:
+        context, draft = context_of(version.subject), version.draft
+        yield self.by_id, (context, draft.id)
+        yield self.by_schema, (context, draft.identity)
+        yield self.by_guid, draft.guid
+        for subject, number in dict.fromkeys(
+            (sibling(version.subject, each.subject), each.version) for each in draft.references
+        ):
+            yield self.referrers, (subject, number)
+
+
 class Store:
     """Subjects and their versions."""
 
     def __init__(self) -> None:
         self._subjects: dict[str, dict[int, Version]] = {}
+        self._index = VersionIndex()
         self._ids: dict[str, int] = {}  # the highest id each context ever gave
         self.levels = Scoped(LEVELS, "BACKWARD")
         self.policies = Scoped(POLICIES, "")  # of JSON Schemas
@@ -93,16 +149,15 @@ class Store:
     def by_id(self, id_: int, subject: str = "", *, deleted: bool = True) -> list[Version]:
         """The versions with this id in the context of `subject`, by subject. Raises 40403."""
         context = context_of(qualified(subject))
-        every = list(self._with_id(context, id_))
+        every = self._index.by_id[context, id_]
         if not every:
             raise api_errors.schema_not_found(id_)
         return [v for v in every if deleted or not v.deleted]
 
     def by_guid(self, guid: str) -> Version:
         """A version whose schema has this GUID. Raises 40403."""
-        for version in self._all():
-            if version.draft.guid == guid:
-                return version
+        if found := self._index.by_guid[guid]:
+            return found[0]
         raise api_errors.schema_not_found(guid)
 
     def serialized(self, version: Version) -> str:
@@ -209,24 +264,15 @@ class Store:
 
     # The parts of the above
 
-    def _all(self) -> Iterator[Version]:
-        return (v for versions in self._subjects.values() for v in versions.values())
-
     def _seen(self, subject: str, deleted: bool = False, only_deleted: bool = False) -> Iterator[Version]:
         versions = self._subjects.get(subject, {})
         for _, version in sorted(versions.items()):
             if (version.deleted and (deleted or only_deleted)) or (not version.deleted and not only_deleted):
                 yield version
 
-    def _with_id(self, context: str, id_: int) -> Iterator[Version]:
-        return (v for v in self._all() if v.draft.id == id_ and context_of(v.subject) == context)
-
     def _referrers(self, target: Version, deleted: bool) -> Iterator[Version]:
-        for version in self._all():
-            for reference in version.draft.references:
-                same = sibling(version.subject, reference.subject) == target.subject
-                if same and reference.version == target.number and (deleted or not version.deleted):
-                    yield version
+        found = self._index.referrers[target.subject, target.number]
+        return (v for v in found if deleted or not v.deleted)
 
     def _texts(self, subject: str, draft: Draft) -> list[ReferencedText]:
         """The texts that `draft` refers to, in dependency order, the draft having been checked with them."""
@@ -292,8 +338,9 @@ class Store:
         versions = self._subjects.setdefault(subject, {})
         for old in [v for v in versions.values() if v.deleted and v.draft.id == new.draft.id]:
             if not any(self._referrers(old, True)):
-                del versions[old.number]  # the schema comes back under the new number only
+                self._index.remove(versions.pop(old.number))  # it comes back under the new number only
         versions[new.number] = new
+        self._index.add(new)
         return new
 
     def _id(self, subject: str, draft: Draft) -> int:
@@ -302,13 +349,13 @@ class Store:
             self._check_id_free(context, draft)
             given = draft.id
         else:
-            alike = (v for v in self._all() if context_of(v.subject) == context and _same(v.draft, draft))
-            given = next((v.draft.id for v in alike), self._ids.get(context, 0) + 1)
+            alike = self._index.by_schema[context, draft.identity]
+            given = alike[0].draft.id if alike else self._ids.get(context, 0) + 1
         self._ids[context] = max(given, self._ids.get(context, 0))
         return given
 
     def _check_id_free(self, context: str, draft: Draft) -> None:
-        if any(not _same(v.draft, draft) for v in self._with_id(context, draft.id)):
+        if any(not _same(v.draft, draft) for v in self._index.by_id[context, draft.id]):
             raise api_errors.not_permitted(
                 f"Overwrite new schema with id {draft.id} in context {context or '.'} is not permitted."
             )
@@ -327,7 +374,7 @@ class Store:
     def _delete(self, version: Version, permanent: bool) -> None:
         version.deleted = True
         if permanent:
-            del self._subjects[version.subject][version.number]
+            self._index.remove(self._subjects[version.subject].pop(version.number))
             if not self._subjects[version.subject]:
                 self._forget(version.subject)
 

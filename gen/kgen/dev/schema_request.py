@@ -8,7 +8,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from kgen_runtime.codec.avro.schema.parser import parse
@@ -39,12 +39,12 @@ class Draft:
     version: int = 0
     extra: tuple[tuple[str, Any], ...] = ()
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Equal for drafts that get the same id: the same schema but for white space."""
         return _compact([self.type, _canonical(self.type, self.text), _plain(self.references), self.extra])
 
-    @property
+    @cached_property
     def guid(self) -> str:
         """The id of the content: the same in every registry."""
         return str(uuid.UUID(hashlib.md5(self.identity.encode(), usedforsecurity=False).hexdigest()))

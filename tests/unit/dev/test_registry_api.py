@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from kgen.dev import schema_request
 from kgen.dev.registry_api import answer
 from kgen.dev.registry_store import Store
 
@@ -139,6 +140,24 @@ def test_the_same_schema_gets_the_same_id_and_no_new_version(api: Api) -> None:
         {"subject": "a", "version": 1},
         {"subject": "b", "version": 1},
     ]
+
+
+def test_a_schema_more_is_compared_with_none_of_the_others(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry of thousands of subjects is filled in time that grows with their number."""
+    read, made = schema_request._canonical, list[str]()
+
+    def counted(kind: str, text: str) -> str:
+        made.append(text)
+        return read(kind, text)
+
+    monkeypatch.setattr(schema_request, "_canonical", counted)
+    counts = []
+    for begin in (0, 50):
+        made.clear()
+        for n in range(begin, begin + 50):
+            api.register(f"s{n}", {**USER, "name": f"User{n}"})
+        counts.append(len(made))
+    assert 50 <= counts[0] == counts[1] <= 100
 
 
 def test_the_order_of_keys_matters_unless_normalized(api: Api) -> None:
