@@ -40,6 +40,13 @@ cdef extern from "_native.h":
     PyObject *True_ "Py_True"
     PyObject *False_ "Py_False"
 
+cdef extern from "_decimals.h":
+    enum:
+        KGEN_DECIMAL_BYTES
+        KGEN_DECIMAL_TEXT
+        KGEN_MOST_SCALE
+    int kgen_decimal_text(const uint8_t *data, Py_ssize_t size, Py_ssize_t precision, int scale, char *out) noexcept
+
 kgen_datetime_import()
 
 cdef enum:

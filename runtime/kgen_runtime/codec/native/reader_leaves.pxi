@@ -361,13 +361,32 @@ cdef class DecimalNode(SlowNode):
     cdef object limit
     cdef object outside
     cdef Py_ssize_t most
+    cdef Py_ssize_t precision
+    cdef int scale
 
     def __init__(self, Py_ssize_t size, precision, scale, outside):
         self.size = size
+        self.precision = precision
+        self.scale = scale if scale <= KGEN_MOST_SCALE else -1
         self.shift = Decimal(-scale)
         self.limit = bound(precision)
         self.most = number_size(self.limit)
         self.outside = outside
+
+    cdef PyObject *make(self, Cursor *c, const uint8_t *data, Py_ssize_t size) noexcept:
+        """Of its text if it is short: much faster than of a whole number that is scaled."""
+        cdef char letters[KGEN_DECIMAL_TEXT]
+        cdef PyObject *text
+        cdef PyObject *value
+        cdef int length = 0 if self.scale < 0 else kgen_decimal_text(data, size, self.precision, self.scale, letters)
+        if length == 0:
+            return SlowNode.make(self, c, data, size)
+        text = PyUnicode_DecodeUTF8(letters, length, NULL)
+        if text == NULL:
+            return NULL
+        value = PyObject_Vectorcall(<PyObject *>Decimal, &text, 1, NULL)
+        Py_DECREF(text)
+        return value
 
     cdef object build(self, const uint8_t *data, Py_ssize_t size):
         try:

@@ -40,6 +40,14 @@ cdef extern from "_native.h":
     Py_ssize_t PyTuple_GET_SIZE(object items) noexcept
     double KGEN_FLT_LIMIT
 
+cdef extern from "_decimals.h":
+    enum:
+        KGEN_DECIMAL_BYTES
+        KGEN_DECIMAL_TEXT
+        KGEN_MOST_SCALE
+    int kgen_decimal_bytes(object text, Py_ssize_t precision, int scale, uint8_t *raw) noexcept
+    Py_ssize_t kgen_repeated_sign(const uint8_t *data, Py_ssize_t size) noexcept
+
 kgen_datetime_import()
 
 cdef enum:
