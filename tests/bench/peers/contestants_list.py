@@ -39,14 +39,21 @@ class Contestant:
     def imported(self, then: str) -> subprocess.CompletedProcess[str]:
         """A process that imports what the program does, and then runs a line of code."""
         code = f"import time; began = time.perf_counter(); import {self.imports}; {then or 'pass'}"
-        environment = {**os.environ, "PYTHONPATH": "."}
         try:
             words = [self.command[0], "-c", code]
             return subprocess.run(
-                words, env=environment, capture_output=True, text=True, timeout=60, check=False
+                words, env=surroundings(), capture_output=True, text=True, timeout=60, check=False
             )
         except OSError as error:
             return subprocess.CompletedProcess([], 1, "", f"{error.strerror}: {self.command[0]}")
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of a program: with the clone on its path, and free to keep bytecode, as pip does
+    for an installed package. Without, kgen alone would be compiled anew at each start.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": "."}
 
 
 _OWN, _PEER = sys.executable, str(PEERS)

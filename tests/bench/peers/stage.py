@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import subprocess
 import sys
@@ -20,12 +19,14 @@ from kgen.dev import Dev, up
 from kgen_runtime.codec import make_writer
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.serde.framing import id_prefix
-from tests.bench.peers.contestants_list import Contestant
+from tests.bench.peers.contestants_list import Contestant, surroundings
 from tests.bench.peers.job import Job, Notes, Task
 from tests.bench.peers.orders import CLASSES, TEXT, made_order
 from tests.kafka.clients import Record, create_topic, send
 
 PARTITIONS, DISTINCT, KEYS = 2, 10_000, 1_000
+RETENTION = {"retention.ms": "-1"}
+"""Quix Streams wants to find it; the broker of `kgen dev` tells of settings that a topic was made with."""
 PATIENCE = 90.0
 """Seconds for a run."""
 
@@ -66,7 +67,7 @@ class Stage:
 
     def topic(self, total: int, partitions: int = PARTITIONS) -> str:
         """A new topic with so many orders."""
-        topic = create_topic(self._brokers, f"orders-{next(self._count)}", partitions)
+        topic = create_topic(self._brokers, f"orders-{next(self._count)}", partitions, **RETENTION)
         made = list(itertools.islice(orders(self._id), min(DISTINCT, total)))
         dealt = (made[n % len(made)] for n in range(total))
         records = (Record(value, key, n % partitions) for n, (key, value) in enumerate(dealt))
@@ -79,7 +80,7 @@ class Stage:
 
     def run_at(self, who: Contestant, rate: int, total: int) -> Ran:
         """Let it have `total` messages as they are sent, so many a second. Raises `RunFailed`."""
-        topic = create_topic(self._brokers, f"live-{next(self._count)}", PARTITIONS)
+        topic = create_topic(self._brokers, f"live-{next(self._count)}", PARTITIONS, **RETENTION)
         return self._run(who, "latency", topic, total, rate)
 
     def _run(self, who: Contestant, task: Task, topic: str, total: int, rate: int | None) -> Ran:
@@ -90,11 +91,11 @@ class Stage:
         if task == "produce":
             subject = f"{out}-value"
             SchemaRegistryClient({"url": self._registry}).register_schema(subject, Schema(TEXT, "AVRO"))
-            create_topic(self._brokers, out, PARTITIONS)
+            create_topic(self._brokers, out, PARTITIONS, **RETENTION)
         group = f"bench-{number}"
         job = Job(task, self._brokers, self._registry, topic, out, total, group, str(folder), str(notes))
         command = [part.replace("{folder}", str(folder)) for part in who.command]
-        environment = {**os.environ, "PYTHONPATH": ".", **who.environment, **job.environment()}
+        environment = {**surroundings(), **who.environment, **job.environment()}
         loader = [
             sys.executable,
             "-m",

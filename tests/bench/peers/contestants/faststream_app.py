@@ -9,7 +9,7 @@ from typing import Any
 
 import fastavro
 from faststream import FastStream
-from faststream.confluent import KafkaBroker
+from faststream.confluent import KafkaBroker, KafkaPublishMessage
 from faststream.confluent.annotations import KafkaMessage
 
 from tests.bench.peers.job import Job, Probe
@@ -47,7 +47,8 @@ async def handle(orders: list[Order]) -> None:
     """A batch of orders."""
     PROBE.many(orders)
     if JOB.task == "produce":
-        await broker.publish_batch(*(encode(raised(order)) for order in orders), topic=JOB.out)
+        made = (KafkaPublishMessage(encode(raised(each)), key=each.id.encode()) for each in orders)
+        await broker.publish_batch(*made, topic=JOB.out)
 
 
 if __name__ == "__main__":
