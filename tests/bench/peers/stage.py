@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
@@ -25,7 +26,7 @@ from tests.bench.peers.orders import CLASSES, TEXT, made_order
 from tests.kafka.clients import Record, create_topic, send
 
 PARTITIONS, DISTINCT, KEYS = 2, 10_000, 1_000
-RETENTION = {"retention.ms": "-1"}
+RETENTION: dict[str, Any] = {"retention.ms": "-1"}
 """Quix Streams wants to find it; the broker of `kgen dev` tells of settings that a topic was made with."""
 PATIENCE = 90.0
 """Seconds for a run."""
