@@ -139,6 +139,36 @@ def _redirect(step: Operator, old: str, new: str) -> None:
             object.__setattr__(step, name, replace(port, stream_id=new))  # the step is frozen
 
 
+def stateful_steps(flow: Dataflow | Operator) -> Iterator[tuple[Dataflow | Operator, Operator]]:
+    """The core steps that keep state of keys, each with the step or flow that it is directly inside of."""
+    for step in steps_of(flow):
+        if not step.substeps and type(step).__name__ == "stateful_batch":
+            yield flow, step
+        yield from stateful_steps(step)
+
+
+def put_before(
+    whole: Dataflow, inside: Dataflow | Operator, step: Operator, add: Callable[[str, Any], Any]
+) -> None:
+    """Put steps ahead of a step that is directly `inside` of another one, or of the `whole` flow. `add` is
+    given the id of the stream that the step reads and the scope to add them in, and returns the stream that
+    it reads from now on.
+    """
+    port: Any = getattr(step, "up")  # noqa: B009
+    new: list[Operator] = []
+    scope = replace(outer_scope(whole), parent_id=step.step_id.rpartition(".")[0], substeps=new)
+    made = add(port.stream_id, scope)
+    object.__setattr__(step, "up", replace(port, stream_id=made.stream_id))  # the step is frozen
+    substeps: Any = inside.substeps
+    at = next(i for i, each in enumerate(substeps) if each is step)
+    substeps[at:at] = new
+
+
+def replace_builder(step: Operator, builder: Callable[[Any], Any]) -> None:
+    """As `replace_mapper`, of a step that keeps state."""
+    object.__setattr__(step, "builder", builder)
+
+
 def step_sinks(flow: Dataflow) -> Iterator[tuple[Operator, Any]]:
     """The steps that write to a sink, with that."""
     return ((step, sink) for step in core_steps(flow) if (sink := getattr(step, "sink", None)) is not None)

@@ -33,6 +33,7 @@ from .runner.clock_watch import watch
 from .runner.control_channel import ProcessReport
 from .runner.descriptors import check_descriptors, raise_limit
 from .runner.error_report import CutOffError, leave, report_error, reraise_hidden_error
+from .runner.exchange import pack_exchanges
 from .runner.flow_import import load
 from .runner.late_counts import count_late
 from .runner.local_cluster import check_port, run_cluster
@@ -158,6 +159,8 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
 
 
 def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
+    if args.addresses:
+        pack_exchanges(flow)
     try:
         with reraise_hidden_error(args.control) if args.addresses else nullcontext():
             cli_main(  # type: ignore[no-untyped-call]

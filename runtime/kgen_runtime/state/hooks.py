@@ -14,6 +14,11 @@ from .homes import Binding
 from .record_values import UNSET, put, set_method
 from .restoring import fill, member, new, new_of, restore
 
+packers: dict[type[Any], tuple[str, Callable[[Any], bytes | None]]] = {}
+"""Of each class of which a record was pickled: the mark, and what makes the Avro binary of a record, None of
+one that has to be kept by its values.
+"""
+
 
 def install(binding: Binding) -> None:
     """Make the class of the binding take part."""
@@ -44,6 +49,7 @@ def _reduce_record(binding: Binding) -> Callable[..., Any]:
             binding.attributes  # noqa: B018 - refused here where they do not fit
             pack = make_writer(binding.home.alone(binding.name), binding.home.classes).pack
             mark = binding.mark
+            packers[cls] = mark, pack
         except SchemaError:
             return False
         return True

@@ -1,0 +1,63 @@
+"""What a step with state costs in several processes: messages packed by key, against one pickle for each.
+
+Each round runs a flow in processes of its own: `rt.key_on`, `rt.stateful_map`, and a sink that takes nothing.
+What counts is the processor time of all processes from the start of the flow to its end. The messages are
+Avro orders with their originals, in batches of a thousand.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+from tests.bench.harness import Result, contest
+
+COUNT, ROUNDS = 100_000, 7
+
+
+def run() -> Iterator[Result]:
+    """All contests of this bench."""
+    for name, processes, workers, keys, goal in (
+        ("one process", 1, 1, 100, None),
+        ("one process, two workers", 1, 2, 100, None),
+        ("two processes, 20 keys", 2, 1, 20, 3),
+        ("two processes, 100 keys", 2, 1, 100, 2),
+        ("two processes, 1,000 keys", 2, 1, 1000, None),
+    ):
+        yield from contest(
+            f"exchange, {name}",
+            ("packed", cluster("packed", keys, processes, workers)),
+            {"each message": (cluster("plain", keys, processes, workers), goal)},
+            rounds=ROUNDS,
+        )
+
+
+def cluster(how: str, keys: int, processes: int, workers: int) -> Callable[[], float]:
+    """Gives the processor time of all processes, in seconds."""
+
+    def timed() -> float:
+        addresses = free_addresses(processes) if processes > 1 else []
+        arguments = [sys.executable, "-m", "tests.bench.exchange_flow", how, str(keys), str(COUNT)]
+        started = [
+            subprocess.Popen(
+                [*arguments, str(index), str(workers), *addresses],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            for index in range(processes)
+        ]
+        return sum(float(process.communicate()[0]) for process in started)
+
+    return timed
+
+
+def free_addresses(count: int) -> list[str]:
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in held:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in held]
