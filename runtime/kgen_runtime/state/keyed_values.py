@@ -55,12 +55,12 @@ def _made(count: int, how: str, what: Any) -> KeyedValues:
 
 
 def _column(values: Sequence[Any], depth: int) -> Column:
-    first = values[0]
-    if values.count(first) == len(values) and _ALIKE.issuperset(kinds := set(map(type, values))):
-        return ("same", first) if len(kinds) == 1 else ("each", values)
+    first, kinds = values[0], set(map(type, values))
     kind = type(first)
-    if kind in _ALIKE or len(set(map(type, values))) > 1:
+    if len(kinds) > 1:
         return "each", values
+    if kind in _ALIKE:  # the values of others are not compared: == is theirs, and may raise
+        return ("same", first) if values.count(first) == len(values) else ("each", values)
     if kind is Message:
         return "messages", _message_columns(values, depth)
     if kind is tuple:

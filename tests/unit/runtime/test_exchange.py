@@ -60,6 +60,19 @@ def test_values_are_the_same_in_another_process(name: str) -> None:
     assert [origins(each) for each in again] == [origins(each) for each in MIXED[name]]
 
 
+class Incomparable:
+    """As arrays of numpy are: what == gives is no truth value."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth value of an array is ambiguous")
+
+
+def test_values_are_not_compared_with_each_other() -> None:
+    again = passed([message(Incomparable(), 1), message(Incomparable(), 2)])
+    assert [type(each.value) for each in again] == [Incomparable, Incomparable]
+    assert len(passed([(Incomparable(), 1), (Incomparable(), 2)])) == 2
+
+
 def origins(value: Any) -> list[Any]:
     if isinstance(value, tuple):
         return [found for each in value for found in origins(each)]
