@@ -15,7 +15,7 @@ EXAMPLES = $(filter-out examples/orders,$(patsubst %/kgen.toml,%,$(wildcard exam
 PORTABLE = tests/golden tests/unit/codec tests/unit/serde tests/unit/model tests/unit/merge tests/unit/diff tests/unit/gen tests/unit/test_without_bytewax.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs test-wheel test-portable bench bench-peers fuzz sanitize test-kafka test-version test-histories faults format clean
+.PHONY: help demo test check docs test-cluster test-wheel test-portable bench bench-peers fuzz sanitize test-kafka test-version test-histories faults format clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,7 +28,7 @@ demo: $(STAMP) ## kgen's main job on a local broker and registry, start to end; 
 	@$(RUN) examples/$(EXAMPLE)/demo.py
 
 test: $(STAMP) ## the tests, on one Python, with the local broker and registry; on 3.12 with a floor for the share of lines that they run
-	COVERAGE_CORE=sysmon $(PYTEST) $(COVERAGE) -m "not kafka and not histories"
+	COVERAGE_CORE=sysmon $(PYTEST) $(COVERAGE) -m "not kafka and not histories and not cluster"
 
 docs: $(STAMP) ## the documentation as a site, in build/docs; a broken link is an error
 	$(RUN) -m sphinx -q -W --keep-going -d build/doctrees docs build/docs
@@ -52,6 +52,9 @@ test-wheel: $(STAMP) ## the built wheel, in a clean environment outside the clon
 
 test-kafka: $(STAMP) ## the tests on Apache Kafka, faults among them, and on the in-memory broker (needs Java 17 and Maven)
 	$(PYTEST) -m kafka $(SELECT)
+
+test-cluster: $(STAMP) ## flows on several hosts, of which one dies (needs root on Linux, Java 17 and Maven)
+	$(PYTEST) -m cluster tests/cluster
 
 test-portable: $(STAMP) ## the tests of what needs no Bytewax, as on Python 3.13 and later
 	$(PYTEST) -m "not kafka and not histories and not slow and not broker" $(PORTABLE)

@@ -1,0 +1,91 @@
+"""Hosts for a cluster: network namespaces of this machine on one bridge, each with an address of its own.
+
+They share the machine's files, kernel and clock.
+Latency and loss (`tc netem`) are not in every kernel, and not used.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from tests.kafka.processes import spawn
+
+_NET = f"10.213.{os.getpid() % 256}"  # another than that of a run which was killed
+BRIDGE = f"{_NET}.1"
+"""The address of this machine on the bridge, where hosts reach what tests start."""
+
+
+def missing() -> str | None:
+    """What this machine lacks for hosts, or None."""
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("ip") is None:
+        return "hosts are network namespaces, which need Linux, root and iproute2"
+    return None
+
+
+class Host:
+    """One of them. `address` is its own."""
+
+    def __init__(self, number: int) -> None:
+        self.namespace = f"kgen{os.getpid()}-{number}"
+        self.address = f"{_NET}.{number + 10}"
+        self._outer = f"kg{number}-{os.getpid()}"
+
+    def start(self, bridge: str) -> None:
+        """Make it. Raises `CalledProcessError` if the kernel does not allow that."""
+        inner = f"{self._outer}i"
+        _ip("netns", "add", self.namespace)
+        _ip("link", "add", self._outer, "type", "veth", "peer", "name", inner, "netns", self.namespace)
+        _ip("link", "set", self._outer, "master", bridge, "up")
+        _ip("-n", self.namespace, "link", "set", "lo", "up")
+        _ip("-n", self.namespace, "addr", "add", f"{self.address}/24", "dev", inner)
+        _ip("-n", self.namespace, "link", "set", inner, "up")
+
+    def stop(self) -> None:
+        """Remove it, with its link."""
+        _ip("netns", "del", self.namespace, check=False)
+        _ip("link", "del", self._outer, check=False)
+
+    def spawn(self, command: Sequence[str], log: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Run a command on it, in a session of its own."""
+        root = Path(__file__).parents[2]
+        return spawn(["ip", "netns", "exec", self.namespace, *command], log, env=env, cwd=root)
+
+
+class Hosts:
+    """Several on one bridge, for as long as the block lasts."""
+
+    def __init__(self, count: int) -> None:
+        self.all = [Host(number) for number in range(count)]
+        self._bridge = f"kgbr{os.getpid()}"
+
+    def __enter__(self) -> Hosts:
+        try:
+            _ip("link", "add", self._bridge, "type", "bridge")
+            _ip("addr", "add", f"{BRIDGE}/24", "dev", self._bridge)
+            _ip("link", "set", self._bridge, "up")
+            for host in self.all:
+                host.start(self._bridge)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        for host in self.all:
+            host.stop()
+        _ip("link", "del", self._bridge, check=False)
+
+
+def _ip(*arguments: str, check: bool = True) -> None:
+    subprocess.run(["ip", *arguments], check=check, capture_output=True, timeout=30)
