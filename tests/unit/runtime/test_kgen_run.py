@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kgen_runtime.runner.arguments import parse
+from kgen_runtime.runner.log_format import configure
 
 BLOCKED = """
     import sys
@@ -40,6 +43,15 @@ without_bytewax = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def lines_are_text_afterwards() -> Iterator[None]:
+    """The form of lines is the process's."""
+    yield
+    configure("text", "INFO", None)
+    logging.captureWarnings(False)
+
+
+@pytest.mark.usefixtures("lines_are_text_afterwards")
 @pytest.mark.parametrize(
     ("arguments", "asked"),
     [
