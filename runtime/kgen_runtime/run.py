@@ -35,6 +35,8 @@ from .runner.descriptors import check_descriptors, raise_limit
 from .runner.error_report import CutOffError, leave, report_error, reraise_hidden_error
 from .runner.exchange import pack_exchanges
 from .runner.flow_import import load
+from .runner.health import RunHealth
+from .runner.health_endpoint import served
 from .runner.late_counts import count_late
 from .runner.local_cluster import check_port, run_cluster
 from .runner.preflight import prepare
@@ -115,6 +117,15 @@ def _run_processes(args: argparse.Namespace) -> int:
 def _run_here(args: argparse.Namespace) -> int:
     watch()
     check_port(1)
+    with ExitStack() as stack:
+        health = RunHealth()
+        if args.health is not None:
+            stack.enter_context(health)
+            stack.enter_context(served(health, args.health))
+        return _run_watched(args, health)
+
+
+def _run_watched(args: argparse.Namespace, health: RunHealth) -> int:
     flow = check(load(args.flow))
     check_interval(flow, args.epoch_interval)
     check_descriptors(flow, args.workers)
@@ -127,7 +138,9 @@ def _run_here(args: argparse.Namespace) -> int:
                 drain=drain, epoch=args.epoch_interval, control=args.control, process=args.process_id
             )
         )
+        health.checking()
         prepare(flow)
+        health.running(reads=any(sources(flow)))
         with nullcontext() if args.quiet else RunReport(_about(args, flow)):
             _run_flow(args, flow, config)
     for source in sources(flow):

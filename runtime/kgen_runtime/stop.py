@@ -214,6 +214,11 @@ class ShutdownController:
                 self.reset()
             self.advance(_S.BUILDING, _S.STARTING)
 
+    def partitions(self) -> tuple[object, ...]:
+        """Those that are being read."""
+        with self._lock:
+            return tuple(self._reading)
+
     def join(self, partition: object) -> None:
         """A partition is being read."""
         with self._lock:

@@ -69,6 +69,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
 
     def next_batch(self) -> list[Batch[Message[K, V]]]:
         """The next messages, decoded, as one item. Never waits."""
+        PROGRESS.move(self._worker.thread)
         self._commit()
         if STOP.requested:
             return self._leave(STOP.way)
@@ -95,6 +96,16 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._idle()
         return []
 
+    @property
+    def place(self) -> str:
+        """For people: topic/partition."""
+        return f"{self._topic}/{self._partition}"
+
+    @property
+    def answered(self) -> bool:
+        """Whether the brokers have answered for it: with messages, or that there are none."""
+        return self._reader.answered(self._partition)
+
     def next_awake(self) -> datetime | None:
         """None: at once. While idle, later and later."""
         return self._awake
@@ -103,6 +114,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         """The offset of the next message to give."""
         self._snapshots += 1
         self._counts.epoch()
+        PROGRESS.epoch_ended()
         self._to_commit = self._next
         topic_id = self._source.topic_id
         return self._next if topic_id is None else (self._next, topic_id)
@@ -116,6 +128,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         self._counts.close()
         self._reader.release(self._partition)
         if self._reader.idle:
+            PROGRESS.rest(self._worker.thread)
             self._source.drop(self._worker.thread)
 
     def _take(self) -> Columns | None:

@@ -67,6 +67,7 @@ class PartitionReader:
         self._blocked_at = 0.0
         self._inboxes: dict[int, Inbox] = {}
         self._to_assign: list[TopicPartition] = []
+        self._answered: set[int] = set()
         self._warned: set[int] = set()
 
     def assign(self, partition: int, offset: int) -> None:
@@ -79,6 +80,7 @@ class PartitionReader:
     def release(self, partition: int) -> None:
         """Read it no more."""
         inbox = self._inboxes.pop(partition, None)
+        self._answered.discard(partition)
         if inbox is not None:
             self._turns.leave(inbox)
             self._assign()
@@ -165,6 +167,10 @@ class PartitionReader:
         inbox = self._inboxes[partition]
         return -1 if inbox else inbox.end
 
+    def answered(self, partition: int) -> bool:
+        """Whether a fetch of it was answered. Any thread may ask."""
+        return partition in self._answered
+
     def lost(self, partition: int) -> KafkaError | None:
         """The broker's answer where the position that follows what was taken is not there any more."""
         inbox = self._inboxes[partition]
@@ -197,6 +203,7 @@ class PartitionReader:
         for partition, messages in _RUNS(found):
             if partition >= 0:
                 self._found = True
+                self._answered.add(partition)
                 self._deliver(partition, messages)
                 continue
             for message in messages:
@@ -246,6 +253,7 @@ class PartitionReader:
         inbox = None if partition is None else self._inboxes.get(partition)
         if error.code() == KafkaError._PARTITION_EOF:
             if inbox is not None:
+                self._answered.add(inbox.partition)
                 inbox.end = message.offset() or 0
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             if inbox is not None:

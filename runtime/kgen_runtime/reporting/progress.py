@@ -63,13 +63,18 @@ class RunProgress:
         self._lock = threading.RLock()  # a signal handler may come while the main thread holds it
         self.news = threading.Event()
         self.wanted = False
+        self.moved: dict[int, float] = {}
         self.begin(None)
         self.wanted = False
 
     def begin(self, finish: Callable[[], None] | None) -> None:
-        """Note what happens from now on. `finish` is called once, when the process is left in any way."""
+        """Note what happens from now on. `finish`, if there is a report, is called once, when the process
+        is left in any way.
+        """
         with self._lock:
-            self.wanted = True
+            self.wanted, self.reported = True, finish is not None
+            self.moved.clear()
+            self.last_epoch: float | None = None
             self.readings: list[PartitionReading] = []
             self.groups: dict[tuple[str, str], FailureGroup] = {}
             self.retries: Counter[str] = Counter()
@@ -82,7 +87,7 @@ class RunProgress:
         """The run is over, or the process is about to be left."""
         with self._lock:
             finish, self._finish = self._finish, None
-            self.wanted = False
+            self.wanted = self.reported = False
         if finish is not None:
             finish()
 
@@ -100,6 +105,18 @@ class RunProgress:
             for failure in failures:
                 self._group(policy, failure, target).count += 1
         self.news.set()
+
+    def move(self, worker: int) -> None:
+        """A worker has come back to its source (`time.monotonic` in `moved`, by its thread)."""
+        self.moved[worker] = time.monotonic()
+
+    def rest(self, worker: int) -> None:
+        """It reads nothing any more."""
+        self.moved.pop(worker, None)
+
+    def epoch_ended(self) -> None:
+        """As a source sees it (`time.time` in `last_epoch`)."""
+        self.last_epoch = time.time()
 
     def retried(self, what: str, times: int = 1) -> None:
         """Something was tried again."""

@@ -41,7 +41,7 @@ class Drop(Policy):
                 known = kind in self.dropped or len(self.dropped) < _MOST_KINDS
                 self.dropped[kind if known else _OTHERS] += 1
             total = self.dropped.total()
-            if total < 2 * self._logged or PROGRESS.wanted:  # then it is in the runner's report
+            if total < 2 * self._logged or PROGRESS.reported:  # then it is in the runner's report
                 return
             self._logged = total
             kinds = self.dropped.most_common(5)

@@ -39,6 +39,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--process-id and --addresses go together")
     if args.addresses is not None:
         _check_place(parser, args.process_id, args.addresses.split(";"))
+    if args.health is not None:
+        _check_health(parser, args.health, args.processes)
     return args
 
 
@@ -58,6 +60,19 @@ def _check_place(parser: argparse.ArgumentParser, index: int, addresses: Sequenc
             f"--process-id {index} is not one of the {len(addresses)} --addresses: count from 0 to "
             f"{len(addresses) - 1}"
         )
+
+
+def _check_health(parser: argparse.ArgumentParser, address: str, processes: int) -> None:
+    if not _is_address(address):
+        parser.error(f"--health (KGEN_HEALTH) has {address!r}, which is not HOST:PORT, such as 0.0.0.0:8080")
+    if not is_port(next_address(address, processes - 1).rpartition(":")[2]):
+        parser.error(f"--health {address} has not a port for each of {processes} processes after it")
+
+
+def next_address(address: str, by: int) -> str:
+    """HOST:PORT with a port that is `by` higher: each process of a local cluster has its own."""
+    host, _, port = address.rpartition(":")
+    return f"{host}:{int(port) + by}"
 
 
 def _is_address(text: str) -> bool:
@@ -113,6 +128,12 @@ def _parser() -> _RunArguments:
     )
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="no report of what is read, written, failed and waited for"
+    )
+    parser.add_argument(
+        "--health",
+        metavar="HOST:PORT",
+        help="answer GET /healthz and /readyz there; process I of --processes at PORT + I",
+        default=_env("KGEN_HEALTH") or None,
     )
     # From the process that starts a local cluster to those of it.
     parser.add_argument("--control", type=inherited, help=argparse.SUPPRESS)

@@ -34,7 +34,7 @@ from typing import Any, Final, NamedTuple
 from ..errors import ConfigError
 from ..states import Moves, moved
 from ..stop import STOP
-from .arguments import is_port
+from .arguments import is_port, next_address
 from .control_channel import (
     ChannelClosedError,
     ClusterEnd,
@@ -243,6 +243,8 @@ def _command(args: argparse.Namespace, index: int, addresses: str, inheritance: 
     command += ["--backup-interval", args.backup_interval.total_seconds()]
     if args.recovery is not None:
         command += ["--recovery", args.recovery]
+    if args.health is not None:
+        command += ["--health", next_address(args.health, index)]
     return [str(part) for part in command]
 
 
