@@ -5,7 +5,6 @@ All read or write the same thousand messages one by one; kgen makes and takes da
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import json
 import random
@@ -23,42 +22,13 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.schema.parser import parse
 from tests.bench.harness import Result, contest
-from tests.bench.model_classes import Place, Status
+from tests.bench.model_classes import ORDER, Order, Place, Status, order, record
 from tests.unit.codec.schemas import classes
 
 MESSAGES = 1000
 HEADER = 5  # of Confluent's framing: a zero and the schema's id
 
 
-def record(name: str, *fields: tuple[str, Any]) -> dict[str, Any]:
-    return {"type": "record", "name": name, "fields": [{"name": key, "type": kind} for key, kind in fields]}
-
-
-@dataclass(slots=True, kw_only=True)
-class Order:
-    id: str
-    created: dt.datetime
-    amount: float
-    discount: float | None
-    status: Status
-    tags: dict[str, str]
-    place: Place
-    count: int
-
-
-STATUS = {"type": "enum", "name": "Status", "symbols": ["NEW", "PAID", "SHIPPED"]}
-PLACE = record("Place", ("latitude", "double"), ("longitude", "double"))
-ORDER = record(
-    "Order",
-    ("id", "string"),
-    ("created", {"type": "long", "logicalType": "timestamp-millis"}),
-    ("amount", "double"),
-    ("discount", ["null", "double"]),
-    ("status", STATUS),
-    ("tags", {"type": "map", "values": "string"}),
-    ("place", PLACE),
-    ("count", "long"),
-)
 # Two fields added, one removed (discount), one promoted (count).
 LATER = json.loads(json.dumps(ORDER))
 LATER["fields"][7]["type"] = "double"
@@ -66,21 +36,6 @@ LATER["fields"][3:4] = [
     {"name": "currency", "type": "string", "default": "EUR"},
     {"name": "lines", "type": ["null", "int"], "default": None},
 ]
-
-
-def order(rng: random.Random) -> dict[str, Any]:
-    return {
-        "id": f"order-{rng.randrange(10**8):08}",
-        "created": dt.datetime.fromtimestamp(
-            rng.randrange(1_600_000_000_000, 1_800_000_000_000) / 1000, dt.timezone.utc
-        ),
-        "amount": rng.uniform(0, 1000),
-        "discount": rng.choice([None, rng.uniform(0, 10)]),
-        "status": rng.choice(STATUS["symbols"]),
-        "tags": {"source": rng.choice(["web", "app", "shop"]), "region": rng.choice(["eu-west", "us-east"])},
-        "place": {"latitude": rng.uniform(-90, 90), "longitude": rng.uniform(-180, 180)},
-        "count": rng.randrange(1, 10_000),
-    }
 
 
 FLAT = record("Flat", ("id", "long"), ("name", "string"), ("active", "boolean"))

@@ -18,8 +18,9 @@ from uuid import UUID
 
 from kgen_runtime.codec import make_reader, make_writer
 from kgen_runtime.codec.avro.schema.parser import parse
-from tests.bench.bench_codec import fast_decoder, fast_encoder, record
+from tests.bench.bench_codec import fast_decoder, fast_encoder
 from tests.bench.harness import Result, contest, each
+from tests.bench.model_classes import record
 from tests.unit.codec.schemas import classes
 
 Make = Callable[[random.Random], Any]

@@ -18,9 +18,10 @@ from pathlib import Path
 
 from kgen_runtime.serde.framing import id_prefix
 from tests.bench import soaked
-from tests.bench.bench_codec import ORDER, fast_encoder, order
+from tests.bench.bench_codec import fast_encoder
 from tests.bench.flows import broker, name
 from tests.bench.harness import Result
+from tests.bench.model_classes import ORDER, order
 from tests.kafka.clients import Record, create_topic, send
 
 ROOT = Path(__file__).parents[2]

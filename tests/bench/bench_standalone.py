@@ -21,11 +21,10 @@ from confluent_kafka.serialization import StringSerializer
 
 import kgen_runtime as rt
 from kgen.dev import up
-from tests.bench.bench_codec import ORDER, Order, order
 from tests.bench.bench_pipeline import MESSAGES, PARTITIONS, SCHEMA, Bench, noted
 from tests.bench.flows import name
 from tests.bench.harness import Result, contest
-from tests.bench.model_classes import Place, Status
+from tests.bench.model_classes import ORDER, Order, Place, Status, order
 from tests.kafka.clients import create_topic
 
 ROUNDS = 5

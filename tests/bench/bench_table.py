@@ -16,9 +16,10 @@ import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 import kgen_runtime as rt
-from tests.bench.bench_codec import ORDER, WIDE, order, wide
+from tests.bench.bench_codec import WIDE, wide
 from tests.bench.flows import broker, name
 from tests.bench.harness import Result, contest
+from tests.bench.model_classes import ORDER, order
 from tests.kafka.clients import Record, create_topic, send
 
 GOAL = 3.0

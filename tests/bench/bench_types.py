@@ -22,10 +22,10 @@ from kgen.dev import Dev, up
 from kgen_runtime.codec import make_proto_writer
 from kgen_runtime.codec.protobuf.schema.proto_descriptor import parse_descriptor
 from kgen_runtime.serde.framing import id_prefix
-from tests.bench.bench_codec import ORDER, Order, fast_encoder, order
+from tests.bench.bench_codec import fast_encoder
 from tests.bench.flows import Clock
 from tests.bench.harness import Result, contest
-from tests.bench.model_classes import Place, Status
+from tests.bench.model_classes import ORDER, Order, Place, Status, order
 from tests.bench.proto_cases import CASES
 from tests.kafka.clients import Record, create_topic, send
 

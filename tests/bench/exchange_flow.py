@@ -17,8 +17,8 @@ from bytewax.testing import TestingSink, cluster_main
 import kgen_runtime as rt
 from kgen_runtime.codec import make_reader
 from kgen_runtime.runner.exchange import pack_exchanges
-from tests.bench.bench_codec import ORDER, Order, fast_encoder, order
-from tests.bench.model_classes import Place, Status
+from tests.bench.bench_codec import fast_encoder
+from tests.bench.model_classes import ORDER, Order, Place, Status, order
 
 DISTINCT, BATCH = 5000, 1000
 CLASSES = {"Order": Order, "Status": Status, "Place": Place}

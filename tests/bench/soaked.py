@@ -10,9 +10,8 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 
 import kgen_runtime as rt
-from tests.bench.bench_codec import Order
 from tests.bench.bench_pipeline import SCHEMA
-from tests.bench.model_classes import Place, Status
+from tests.bench.model_classes import Order, Place, Status
 
 TOPIC, SINK, NOTES = "KGEN_BENCH_TOPIC", "KGEN_BENCH_SINK", "KGEN_BENCH_NOTES"
 EVERY = 100_000

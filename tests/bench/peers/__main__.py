@@ -64,8 +64,7 @@ def contests(
         for rate in RATES:
             yield from latencies(stage, fit, rate, rounds, rate if quick else rate * SECONDS)
         return
-    of: Task = "typed" if task == "typed" else "produce" if task == "produce" else "count"
-    of = "start" if task == "start" else of
+    (of,) = (each for each in TITLES if each == task)
     fit = [each for each in takers if of in each.tasks]
     fast, slow = (QUICK, QUICK) if quick or task == "start" else (FAST, SLOW)
     topic = stage.topic(fast)

@@ -1,68 +1,19 @@
-"""The messages of the contests: their class, their schema, the class from a dict as users write it, and the
-one generator of data. Imports the standard library alone.
+"""The messages of the contests, from and to the dicts that users of other frameworks have, and made up.
+Imports the standard library alone.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import random
-from dataclasses import asdict, dataclass
-from enum import Enum
+from dataclasses import asdict
 from typing import Any
 
+from tests.bench.model_classes import ORDER as SCHEMA
+from tests.bench.model_classes import Order, Place, Status, order
 
-class Status(Enum):
-    """How far an order is."""
+__all__ = ["CLASSES", "SCHEMA", "TEXT", "Order", "from_dict", "made_order", "raised", "to_dict"]
 
-    NEW = "NEW"
-    PAID = "PAID"
-    SHIPPED = "SHIPPED"
-
-
-@dataclass(slots=True, kw_only=True)
-class Place:
-    """Where it goes."""
-
-    latitude: float
-    longitude: float
-
-
-@dataclass(slots=True, kw_only=True)
-class Order:
-    """A record of eight fields."""
-
-    id: str
-    created: dt.datetime
-    amount: float
-    discount: float | None
-    status: Status
-    tags: dict[str, str]
-    place: Place
-    count: int
-
-
-SCHEMA: dict[str, Any] = {
-    "type": "record",
-    "name": "Order",
-    "fields": [
-        {"name": "id", "type": "string"},
-        {"name": "created", "type": {"type": "long", "logicalType": "timestamp-millis"}},
-        {"name": "amount", "type": "double"},
-        {"name": "discount", "type": ["null", "double"]},
-        {"name": "status", "type": {"type": "enum", "name": "Status", "symbols": ["NEW", "PAID", "SHIPPED"]}},
-        {"name": "tags", "type": {"type": "map", "values": "string"}},
-        {
-            "name": "place",
-            "type": {
-                "type": "record",
-                "name": "Place",
-                "fields": [{"name": "latitude", "type": "double"}, {"name": "longitude", "type": "double"}],
-            },
-        },
-        {"name": "count", "type": "long"},
-    ],
-}
 TEXT = json.dumps(SCHEMA)
 
 
@@ -84,18 +35,7 @@ def raised(order: Order) -> Order:
 
 def made_order(rng: random.Random, count: int) -> Order:
     """Made up."""
-    return Order(
-        id=f"order-{rng.randrange(10**8):08}",
-        created=dt.datetime.fromtimestamp(
-            rng.randrange(1_600_000_000_000, 1_800_000_000_000) / 1000, dt.timezone.utc
-        ),
-        amount=rng.uniform(0, 1000),
-        discount=rng.choice([None, rng.uniform(0, 10)]),
-        status=rng.choice(list(Status)),
-        tags={"source": rng.choice(["web", "app", "shop"]), "region": rng.choice(["eu-west", "us-east"])},
-        place=Place(latitude=rng.uniform(-90, 90), longitude=rng.uniform(-180, 180)),
-        count=count,
-    )
+    return from_dict({**order(rng), "count": count})
 
 
 CLASSES = {"Order": Order, "Status": Status, "Place": Place}
