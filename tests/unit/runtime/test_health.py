@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import ended
 
 import kgen_runtime as rt
 from kgen_runtime.reporting.progress import PROGRESS
@@ -97,16 +97,8 @@ def run(folder: Path, flow: str, port: int, *args: str, **env: str) -> Iterator[
         stderr=subprocess.PIPE,
         text=True,
     )
-    timer = threading.Timer(DEADLINE, process.kill)
-    timer.start()
-    try:
+    with ended(process, DEADLINE):
         yield process
-    finally:
-        timer.cancel()
-        process.kill()
-        process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
 
 
 @pytest.mark.parametrize("quiet", [(), ("--quiet",)])

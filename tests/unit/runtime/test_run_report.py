@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import ended
 
 DEADLINE = 120.0
 
@@ -172,16 +172,8 @@ def started(
         stdout=subprocess.DEVNULL,
         text=True,
     )
-    timer = threading.Timer(DEADLINE, process.kill)
-    timer.start()
-    try:
+    with ended(process, DEADLINE):
         yield Run(process)
-    finally:
-        timer.cancel()
-        process.kill()
-        process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
 
 
 def said(folder: Path, flow: str, *args: str, **more: str) -> str:
