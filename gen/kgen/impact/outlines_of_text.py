@@ -133,8 +133,6 @@ def _field(name: str, node: ast.AnnAssign, aliases: Mapping[str, ast.expr]) -> F
     given = {k.arg: k.value for k in node.value.keywords} if isinstance(node.value, ast.Call) else {}
     required = node.value is None or (is_field and not given.keys() & {"default", "default_factory"})
     metadata = ast.literal_eval(given["metadata"]) if is_field and "metadata" in given else {}
-    alias = given.get("alias")  # of a pydantic model
-    wire = alias.value if isinstance(alias, ast.Constant) else _wire(name, metadata)
     types = type_members(node.annotation, aliases)
     wire = _alias(node.annotation) or _wire(name, metadata)
     return FieldOutline(types, ast.unparse(node.annotation), required, wire)
