@@ -20,7 +20,7 @@ from kgen.actions.inputs import Workspace
 from kgen.catalog.entries import Catalog, FieldRow, SubjectEntry
 from kgen.catalog.field_rows import field_rows
 from kgen.catalog.page_names import ROWS, field_anchors, subject_page
-from kgen.catalog.site import indented, site
+from kgen.catalog.site import site
 from kgen.errors import ConfigError
 from kgen.html_environment import paragraphs
 from kgen.model.library import Library
@@ -433,14 +433,3 @@ def test_the_text_of_a_schema_has_a_line_for_each_of_its_lines(tmp_path: Path, k
         "  &#34;name&#34;: &#34;A&#34;,",
     ]
     assert "&lt;/pre&gt;\\u202e" in shown
-
-
-JSONS = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-)
-
-
-@given(value=JSONS)
-def test_a_schemas_text_is_indented_as_json_does(value: Any) -> None:
-    assert indented(value) == json.dumps(value, indent=2, ensure_ascii=False)
