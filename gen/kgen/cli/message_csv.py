@@ -13,7 +13,6 @@ from typing import Any, Final
 from kgen_runtime.codec.avro.schema.tree import Schema
 
 from ..topic_data.message_views import MessageRecord
-from ..topic_data.part_formats import quoted
 from ..topic_data.record_fields import RecordColumns, cell_text, columns_of_records, columns_of_schema
 
 _OWN: Final = ("_key", "_partition", "_offset", "_timestamp", "_tombstone", "_error", "_rest")
@@ -83,11 +82,7 @@ def _texts(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return _harmless(value)
-    if type(value) is dict and _STRINGS.issuperset(map(type, (*value, *value.values()))):
-        return "{" + ", ".join([f"{quoted(name)}: {quoted(item)}" for name, item in value.items()]) + "}"
-    return cell_text(value)
+    return _harmless(value) if isinstance(value, str) else cell_text(value)
 
 
 def _harmless(text: str) -> str:

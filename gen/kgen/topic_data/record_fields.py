@@ -17,8 +17,11 @@ from typing import Any, Final
 from kgen_runtime.codec.avro.json_encoding import dumps
 from kgen_runtime.codec.avro.schema.tree import Node, Primitive, Record, Ref, Schema, Union
 
+from .part_formats import quoted
+
 VALUE: Final = "value"
 """The column of a value that is not a record."""
+_STRINGS: Final = frozenset({str})
 _DEEPEST: Final = 6
 _MOST: Final = 1_000
 """Columns; what is deeper, or comes after them, is JSON in one."""
@@ -125,6 +128,8 @@ def cell_text(value: Any, *, shown: bool = False) -> str:
     """
     if value is None:
         return ""
+    if not shown and type(value) is dict and _STRINGS.issuperset(map(type, (*value, *value.values()))):
+        return "{" + ", ".join([f"{quoted(name)}: {quoted(item)}" for name, item in value.items()]) + "}"
     found = _plain(value)
     if isinstance(found, str):
         return found
