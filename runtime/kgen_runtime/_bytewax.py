@@ -154,11 +154,10 @@ def put_before(
     given the id of the stream that the step reads and the scope to add them in, and returns the stream that
     it reads from now on.
     """
-    port: Any = getattr(step, "up")  # noqa: B009
+    up = getattr(step, "up").stream_id  # noqa: B009
     new: list[Operator] = []
     scope = replace(outer_scope(whole), parent_id=step.step_id.rpartition(".")[0], substeps=new)
-    made = add(port.stream_id, scope)
-    object.__setattr__(step, "up", replace(port, stream_id=made.stream_id))  # the step is frozen
+    _redirect(step, up, add(up, scope).stream_id)
     substeps: Any = inside.substeps
     at = next(i for i, each in enumerate(substeps) if each is step)
     substeps[at:at] = new

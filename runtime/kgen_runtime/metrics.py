@@ -248,12 +248,12 @@ class StepCounts:
     part is the flow's.
     """
 
-    __slots__ = ("given", "labels", "taken")
+    __slots__ = ("given", "taken")
 
     def __init__(self, step: str) -> None:
-        self.labels = _step_labels(step)
-        self.taken = _TAKEN.cell(*self.labels)
-        self.given = _GIVEN.cell(*self.labels)
+        labels = _step_labels(step)
+        self.taken = _TAKEN.cell(*labels)
+        self.given = _GIVEN.cell(*labels)
 
 
 def state_entries(step: str) -> Cell:

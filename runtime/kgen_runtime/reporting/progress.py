@@ -72,7 +72,7 @@ class RunProgress:
         is left in any way.
         """
         with self._lock:
-            self.wanted, self.reported = True, finish is not None
+            self.wanted = True
             self.moved.clear()
             self.last_epoch: float | None = None
             self.readings: list[PartitionReading] = []
@@ -83,11 +83,16 @@ class RunProgress:
             self._waits: dict[Hashable, Wait] = {}
             self._finish = finish
 
+    @property
+    def reported(self) -> bool:
+        """Whether a report has what is noted."""
+        return self._finish is not None
+
     def finish(self) -> None:
         """The run is over, or the process is about to be left."""
         with self._lock:
             finish, self._finish = self._finish, None
-            self.wanted = self.reported = False
+            self.wanted = False
         if finish is not None:
             finish()
 

@@ -122,7 +122,7 @@ def _parser() -> _RunArguments:
     parser.add_argument(
         "--log-format",
         type=_log_format,
-        choices=FORMATS,
+        metavar=f"{{{','.join(FORMATS)}}}",
         default=_env(_LOG_FORMAT, "text"),
         help="stderr as text, or a JSON object on each line",
     )
