@@ -61,7 +61,7 @@ def test_values_are_the_same_in_another_process(name: str) -> None:
 
 
 class Incomparable:
-    """As arrays of numpy are: what == gives is no truth value."""
+    """As arrays of numpy are: the result of == is not a truth value."""
 
     def __eq__(self, other: object) -> bool:
         raise ValueError("the truth value of an array is ambiguous")
