@@ -61,6 +61,7 @@ _COMMANDS: Final = (
     "catalog",
     "graph",
     "metrics",
+    "deploy",
     "doctor",
     "dev",
     "dlq",

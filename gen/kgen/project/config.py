@@ -4,7 +4,6 @@ environment variables.
 
 from __future__ import annotations
 
-import difflib
 import json
 import keyword
 import sys
@@ -25,7 +24,9 @@ from ..errors import ConfigError
 from ..model.own_flows import flow_name
 from ..model.settings import LEVELS, Extras, FlowSettings, JsonModels, TopicSettings
 from ..model.topic_plans import BESIDE, FORMATS, ROLES
-from . import root
+from . import deploy_settings, root
+from .deploy_settings import DeploySettings
+from .tables import known, setting
 
 NAME = root.NAME
 DEFAULT_PACKAGE = "streams"
@@ -84,6 +85,7 @@ class Config:
     ignore_rules: tuple[str, ...] = ()  # patterns of subjects whose data contract rules are ignored
     own: Mapping[str, OwnSubject] = field(default_factory=dict)
     brokers: str = ""  # host:port,host:port; for commands that read and write topics
+    deploy: Mapping[str, DeploySettings] = field(default_factory=dict)
 
 
 def load(root: Path) -> Config | None:
@@ -121,40 +123,41 @@ def parse(text: str) -> Config:
 
 
 def _config(data: Mapping[str, Any]) -> Config:
-    _known(
+    known(
         data,
         {"registry", "package", "subjects", "all_versions", "conflict", "pins", "topics", "rules", "models"}
-        | {"kafka", "own", "flows"},
+        | {"kafka", "own", "flows", "deploy"},
         "",
     )
-    subjects = _get(data, "subjects", list, ["*"])
-    conflict = _get(data, "conflict", str, "file")
+    subjects = setting(data, "subjects", list, ["*"])
+    conflict = setting(data, "conflict", str, "file")
     if conflict not in ("file", "inline"):
         raise ConfigError(f'conflict must be "file" or "inline", not "{conflict}"', where=NAME)
-    models = _get(data, "models", dict, {})
-    _known(models, {"json", "out_of_range", "extras"}, "models.")
+    models = setting(data, "models", dict, {})
+    known(models, {"json", "out_of_range", "extras"}, "models.")
     return Config(
-        registry=_registry(_get(data, "registry", dict, {})),
-        package=check_package(_get(data, "package", str, DEFAULT_PACKAGE)),
+        registry=_registry(setting(data, "registry", dict, {})),
+        package=check_package(setting(data, "package", str, DEFAULT_PACKAGE)),
         subjects=tuple(_globs(subjects)) or ("*",),
-        all_versions=_get(data, "all_versions", bool, True),
+        all_versions=setting(data, "all_versions", bool, True),
         conflict="inline" if conflict == "inline" else "file",
-        pins=_pins(_get(data, "pins", dict, {})),
-        topics=_topics(_get(data, "topics", dict, {})),
-        flows=_flows(_get(data, "flows", dict, {})),
+        pins=_pins(setting(data, "pins", dict, {})),
+        topics=_topics(setting(data, "topics", dict, {})),
+        flows=_flows(setting(data, "flows", dict, {})),
         json_models=_json_models(models.get("json", "dataclasses")),
         out_of_range=_out_of_range(models.get("out_of_range", "error")),
         extras=_extras(models.get("extras", "drop")),
         ignore_rules=_ignore_rules(data.get("rules", {})),
-        own=_own(_get(data, "own", dict, {})),
-        brokers=_brokers(_get(data, "kafka", dict, {})),
+        own=_own(setting(data, "own", dict, {})),
+        brokers=_brokers(setting(data, "kafka", dict, {})),
+        deploy=deploy_settings.read(setting(data, "deploy", dict, {})),
     )
 
 
 def _registry(table: Mapping[str, Any]) -> Registry:
     names = {"url", "user_env", "password_env", "token_env", "ca", "cert", "key"}
-    _known(table, {*names, "timeout"}, "registry.")
-    texts = {key: _get(table, key, str, "", "registry.") for key in table if key in names}
+    known(table, {*names, "timeout"}, "registry.")
+    texts = {key: setting(table, key, str, "", "registry.") for key in table if key in names}
     if texts.get("url"):
         _check_url(texts["url"])
     timeout = _timeout(table.get("timeout", Registry.timeout))
@@ -195,15 +198,15 @@ def _by_one_name(table: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _topics(table: Mapping[str, Any]) -> dict[str, TopicSettings]:
-    found = {topic: _topic(topic, _get(table, topic, dict, {}, "topics.")) for topic in table}
+    found = {topic: _topic(topic, setting(table, topic, dict, {}, "topics.")) for topic in table}
     return _by_one_name(found, "topics")
 
 
 def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
     where = f"topics.{topic}."
-    _known(table, {"key", "value", "context", "topic", "validate", "flow"}, where)
-    validate = _get(table, "validate", bool, False, where)
-    flow = _get(table, "flow", bool, True, where)
+    known(table, {"key", "value", "context", "topic", "validate", "flow"}, where)
+    validate = setting(table, "validate", bool, False, where)
+    flow = setting(table, "flow", bool, True, where)
     table = {name: word for name, word in table.items() if name not in ("validate", "flow")}
     types = _types(table["value"], where) if _lists_types(table.get("value")) else ()
     table = {name: word for name, word in table.items() if name != "value" or not types}
@@ -212,7 +215,7 @@ def _topic(topic: str, table: Mapping[str, Any]) -> TopicSettings:
         for role, words in table.items()
         if role in ROLES and isinstance(words, list)
     }
-    chosen = {role: both[role][0] if role in both else _get(table, role, str, "", where) for role in table}
+    chosen = {role: both[role][0] if role in both else setting(table, role, str, "", where) for role in table}
     context = chosen.get("context", ".")
     if not context.startswith(".") or ":" in context or chosen.get("topic") == "":
         raise ConfigError(
@@ -251,9 +254,9 @@ def _flows(table: Mapping[str, Any]) -> dict[str, FlowSettings]:
         except ConfigError as e:
             raise ConfigError(e.what, where=f"{NAME}, flows", hint=e.hint) from None
         where = f"flows.{name}."
-        words = _get(table, name, dict, {}, "flows.")
-        _known(words, {"from", "to"}, where)
-        source, target = (_get(words, key, str, "", where) for key in ("from", "to"))
+        words = setting(table, name, dict, {}, "flows.")
+        known(words, {"from", "to"}, where)
+        source, target = (setting(words, key, str, "", where) for key in ("from", "to"))
         if not source or not target or source == target:
             hint = f'[flows.{name}] from = "orders", to = "invoices"'
             raise ConfigError(f"{where}from and {where}to must be two topics", where=NAME, hint=hint)
@@ -306,14 +309,14 @@ def _extras(word: Any) -> Extras:
 
 
 def _own(table: Mapping[str, Any]) -> dict[str, OwnSubject]:
-    found = {name: _own_subject(name, _get(table, name, dict, {}, "own.")) for name in table}
+    found = {name: _own_subject(name, setting(table, name, dict, {}, "own.")) for name in table}
     return _by_one_name(found, "own")
 
 
 def _own_subject(subject: str, table: Mapping[str, Any]) -> OwnSubject:
     where = f"own.{json.dumps(subject, ensure_ascii=False)}."
-    _known(table, {"compatibility", "metadata"}, where)
-    level, metadata = table.get("compatibility"), _get(table, "metadata", dict, {}, where)
+    known(table, {"compatibility", "metadata"}, where)
+    level, metadata = table.get("compatibility"), setting(table, "metadata", dict, {}, where)
     if level is not None and level not in LEVELS:
         raise ConfigError(f"{where}compatibility must be one of {', '.join(LEVELS)}", where=NAME)
     if not all(isinstance(value, str) and value for value in metadata.values()):
@@ -323,8 +326,8 @@ def _own_subject(subject: str, table: Mapping[str, Any]) -> OwnSubject:
 
 
 def _brokers(table: Mapping[str, Any]) -> str:
-    _known(table, {"brokers"}, "kafka.")
-    brokers: str = _get(table, "brokers", str, "", "kafka.")
+    known(table, {"brokers"}, "kafka.")
+    brokers: str = setting(table, "brokers", str, "", "kafka.")
     if "@" in brokers:  # not shown: it may be a password
         hint = "host:port alone; a user and a password are KGEN_KAFKA_SASL_USERNAME and _SASL_PASSWORD"
         raise ConfigError("kafka.brokers holds an '@'", where=NAME, hint=hint)
@@ -336,22 +339,6 @@ def _globs(values: Iterable[Any]) -> list[str]:
     if not all(isinstance(glob, str) and glob for glob in globs):
         raise ConfigError("subjects must be a list of patterns", where=NAME, hint='subjects = ["orders-*"]')
     return globs
-
-
-def _known(table: Mapping[str, Any], keys: set[str], prefix: str) -> None:
-    for key in table:
-        if key not in keys:
-            close = difflib.get_close_matches(key, keys, 1)
-            hint = f"did you mean {prefix}{close[0]}?" if close else "known: " + ", ".join(sorted(keys))
-            raise ConfigError(f"unknown setting {prefix}{key}", where=NAME, hint=hint)
-
-
-def _get(table: Mapping[str, Any], key: str, kind: type[Any], default: Any, prefix: str = "") -> Any:
-    value = table.get(key, default)
-    if not isinstance(value, kind):
-        names = {str: "text", list: "a list", dict: "a table", bool: "true or false"}
-        raise ConfigError(f"{prefix}{key} must be {names[kind]}", where=NAME)
-    return value
 
 
 def check_package(name: str) -> str:

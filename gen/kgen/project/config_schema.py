@@ -11,7 +11,9 @@ from kgen_runtime.serde.rules import OnRules
 
 from ..model.settings import LEVELS, Extras, JsonModels
 from ..model.topic_plans import BESIDE, FORMATS
+from . import deploy_settings as deploy
 from .config import DEFAULT_PACKAGE, ConflictMode, Registry
+from .deploy_settings import DeploySettings
 
 
 def _text(description: str, **more: Any) -> dict[str, Any]:
@@ -93,6 +95,54 @@ _OWN: Final = _table(
         "metadata": _named("Properties of the version.", {"type": "string", "minLength": 1}),
     },
 )
+_MEMORY: Final = {"pattern": deploy.BYTES_PATTERN}
+_DEPLOY: Final = _table(
+    "How a flow is run by Kubernetes, Docker Compose or systemd: see kgen deploy.",
+    {
+        "flow": _text("package.module:name; by default the flow of that name.", pattern=deploy.FLOW_PATTERN),
+        "image": _text("The image; by default it has that name.", pattern=deploy.IMAGE_PATTERN),
+        "processes": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": deploy.MOST_PROCESSES,
+            "default": DeploySettings.processes,
+            "description": "Of the flow, in one cluster of Bytewax.",
+        },
+        "workers": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": deploy.MOST_WORKERS,
+            "default": DeploySettings.workers,
+            "description": "Threads of each process.",
+        },
+        "epoch_interval": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": deploy.LONGEST_EPOCH,
+            "default": DeploySettings.epoch_interval,
+            "description": "Seconds between two commits.",
+        },
+        "recovery": {
+            "anyOf": [{"const": False}, {"type": "string", **_MEMORY}],
+            "default": DeploySettings.recovery,
+            "description": "Size of the volume for state and positions, of each process; false for none.",
+        },
+        "storage_class": _text("Of the volume, in Kubernetes.", pattern=deploy.REFERENCE_PATTERN),
+        "cpu": _text(
+            "Cores that Kubernetes keeps for each process.",
+            pattern=deploy.CPU_PATTERN,
+            default=DeploySettings.cpu,
+        ),
+        "memory": _text("Of each process, at most.", **_MEMORY, default=DeploySettings.memory),
+        "secret": _text(
+            "Name of the secret, or of the file, with variables of the environment.",
+            pattern=deploy.REFERENCE_PATTERN,
+        ),
+        "env": _named("Variables of the environment that are not secrets.", {"type": "string"}),
+        "pod_monitor": _flag("Whether Prometheus' operator finds the pods.", default=False),
+        "venv": _text("Virtual environment of systemd's unit.", pattern=deploy.VENV_PATTERN),
+    },
+)
 _RULE: Final = {"enum": list(get_args(OnRules))}
 
 SCHEMA: Final[dict[str, Any]] = {
@@ -151,6 +201,7 @@ SCHEMA: Final[dict[str, Any]] = {
             "topics": _named("Settings of topics, by name.", _TOPIC),
             "flows": _named("Flows between topics, by name.", _FLOW),
             "own": _named("Subjects of schemas/own/, by name.", _OWN),
+            "deploy": _named("How flows are run, by name.", _DEPLOY),
         },
     ),
 }

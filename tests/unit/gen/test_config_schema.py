@@ -21,7 +21,7 @@ else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "kgen-toml.md").read_text(encoding="utf-8")
-TABLES = ["", "registry", "models", "kafka", "topics.x", "flows.x", "own.x"]
+TABLES = ["", "registry", "models", "kafka", "topics.x", "flows.x", "own.x", "deploy.x"]
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -51,8 +51,9 @@ def test_the_page_names_each(table):
         table.replace("topics.x", "topics.NAME")
         .replace("flows.x", "flows.NAME")
         .replace("own.x", "own.SUBJECT")
+        .replace("deploy.x", "deploy.NAME")
     )
-    tables = {"registry", "models", "kafka", "topics", "flows", "own"}
+    tables = {"registry", "models", "kafka", "topics", "flows", "own", "deploy"}
     names = {name for name in properties(table) if table or name not in tables}
     lacking = {f"{place}.{name}".lstrip(".") for name in names}
     assert {name for name in lacking if f"`{name}" not in PAGE} == set()
@@ -72,6 +73,7 @@ VALID = [
     "[registry]\ntimeout = 0.5",
     'conflict = "inline"',
     '[own.x]\ncompatibility = "FULL"\nmetadata = { a = "b" }',
+    '[deploy.x]\nrecovery = false\nepoch_interval = 0.5\nmemory = "1Gi"\nenv = { A = "b" }',
 ]
 INVALID = [
     "package = 1",
@@ -101,6 +103,18 @@ INVALID = [
     '[flows.x]\nfrom = "a"\nto = ""',
     '[own.x]\ncompatibility = "x"',
     "[own.x]\nmetadata = { a = 1 }",
+    "[deploy.x]\nprocesses = 0",
+    "[deploy.x]\nworkers = 1001",
+    "[deploy.x]\nepoch_interval = 86401",
+    "[deploy.x]\nrecovery = true",
+    '[deploy.x]\nrecovery = "1 Gi"',
+    '[deploy.x]\nimage = "A b"',
+    '[deploy.x]\nflow = "a b"',
+    '[deploy.x]\ncpu = "0"',
+    '[deploy.x]\nsecret = "a b"',
+    "[deploy.x]\nenv = { A = 1 }",
+    '[deploy.x]\npod_monitor = "yes"',
+    '[deploy.x]\nvenv = "opt"',
 ]
 
 

@@ -1,0 +1,103 @@
+"""`kgen deploy`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, TypeAlias
+
+import typer
+
+from ..actions.deploy_files import FOLDER, DeployFiles, DeployRequest, deploy
+from ..deploy.manifests import Platform
+from . import shared_options
+from .console import Console
+from .exit_codes import CONFLICT, WOULD_CHANGE
+
+HELP: Final = "Write the files with which Kubernetes, Docker Compose or systemd runs flows."
+
+_Names: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Tables [deploy.NAME] of kgen.toml, flows, or MODULE:FLOW.",
+        show_default="all tables",
+    ),
+]
+_To: TypeAlias = Annotated[str, typer.Option("--to", metavar="DIR", help="Where to, in the project.")]
+_Check: TypeAlias = Annotated[
+    bool, typer.Option("--check", help="Write nothing; exit 1 if something would change.")
+]
+_DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would be.")]
+_Recreate: TypeAlias = Annotated[
+    bool, typer.Option("--recreate", help="Bring back what you deleted of the files.")
+]
+_MARKS: Final = {"add": "+", "change": "~", "merge": "~"}
+
+
+def k8s(
+    names: _Names = None,
+    to: _To = FOLDER,
+    check: _Check = False,
+    dry_run: _DryRun = False,
+    recreate: _Recreate = False,
+    out: shared_options.Out = None,
+    json: shared_options.Json = False,
+    quiet: shared_options.Quiet = False,
+    no_color: shared_options.NoColor = False,
+) -> None:
+    """Write a StatefulSet with its Service, volumes, probes and metrics for each flow. Files that you edited
+    are merged, as flows are by `kgen pull`. Asks no registry and no cluster.
+    """
+    console = Console(json, quiet, not no_color)
+    request = DeployRequest("k8s", tuple(names or ()), to, recreate)
+    _run(console, request, shared_options.workspace(out, console), check, dry_run)
+
+
+def _run(console: Console, request: DeployRequest, workspace: Any, check: bool, dry_run: bool) -> None:
+    made = deploy(workspace, request, dry=check or dry_run)
+    for file in made.files:
+        reason = f"  {file.reason}" if file.reason else ""
+        if file.is_open or (reason and file.outcome not in _MARKS):
+            console.line(f"! {file.path}{reason}")
+        elif file.outcome in _MARKS:
+            console.line(f"{_MARKS[file.outcome]} {file.path}{reason}")
+    for note in made.notes:
+        console.say(note)
+    console.data(_as_json(request.platform, made, written=not (check or dry_run)))
+    if any(file.is_open for file in made.files):
+        raise typer.Exit(CONFLICT)
+    if check and made.changes:
+        raise typer.Exit(WOULD_CHANGE)
+    if not made.changes:
+        console.say("nothing to change")
+    elif not dry_run and not check:
+        for line in _NEXT[request.platform](made):
+            console.say(line)
+
+
+def _next_k8s(made: DeployFiles) -> list[str]:
+    files = " ".join(f"-f {file.path}" for file in made.files)
+    several = [each.name for each in made.deployments if each.processes > 1]
+    labels = [f"kubectl delete pods -l app.kubernetes.io/name={name}" for name in several]
+    again = [f"then, if it is an update: {label}" for label in labels]
+    return [f"next: kubectl apply {files}", *again]
+
+
+_NEXT: Final[dict[Platform, Any]] = {"k8s": _next_k8s}
+
+
+def _as_json(platform: Platform, made: DeployFiles, *, written: bool) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "platform": platform,
+        "deployments": [
+            {"name": each.name, "flow": each.flow, "image": each.image, "processes": each.processes}
+            for each in made.deployments
+        ],
+        "files": [{"path": file.path, "action": file.outcome, "reason": file.reason} for file in made.files],
+        "notes": list(made.notes),
+        "changes": made.changes,
+        "written": written,
+    }
+
+
+COMMANDS: Final = {"k8s": k8s}

@@ -1,0 +1,188 @@
+"""The tables `[deploy.NAME]` of kgen.toml: how flows are run by Kubernetes, Docker Compose or systemd."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from ..errors import ConfigError
+from .tables import NAME, known, setting
+
+NAME_PATTERN: Final = r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$"
+"""Of a deployment: with hyphens for underscores it is a name everywhere, with room for what is put behind it
+(Kubernetes' labels have 63 characters).
+"""
+FLOW_PATTERN: Final = r"^[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*)?$"
+IMAGE_PATTERN: Final = r"^[a-z0-9][A-Za-z0-9._:/-]*(@sha256:[0-9a-f]{64})?$"
+REFERENCE_PATTERN: Final = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+"""Of objects of a cluster: secrets, storage classes."""
+BYTES_PATTERN: Final = r"^[1-9][0-9]{0,14}(Ki|Mi|Gi|Ti|k|M|G|T)?$"
+CPU_PATTERN: Final = r"^(0\.[0-9]{0,2}[1-9]|[1-9][0-9]{0,3}(\.[0-9]{1,3})?|[1-9][0-9]{0,6}m)$"
+VENV_PATTERN: Final = r"^/[A-Za-z0-9._/-]+$"
+VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
+MOST_PROCESSES: Final = 1_000
+MOST_WORKERS: Final = 1_000
+LONGEST_EPOCH: Final = 86_400
+_LONGEST: Final = 10_000
+_LETTERS: Final = "kKMGTi"
+_UNITS: Final[dict[str, int]] = {"": 1, **{f"{u}i": 1024**n for n, u in enumerate("KMGT", 1)}} | {
+    u: 1000**n for n, u in enumerate("kMGT", 1)
+}
+_OURS: Final = ("BYTEWAX_", "KGEN_HEALTH")
+_SECRET: Final = re.compile(
+    r"(^|_)(PASSWORD|PASS|PASSPHRASE|SECRET|SECRETS|TOKEN|CREDENTIALS|APIKEY|JAAS)(_|$)"
+    r"|API_KEY|PRIVATE_KEY|(^|_)(KEY_PEM|OAUTHBEARER_CONFIG)$"
+)
+"""Of names of variables, in capitals."""
+_USER_IN_URL: Final = re.compile(r"://[^/\s]*@")
+
+
+@dataclass(frozen=True)
+class DeploySettings:
+    """A table as it stands, or as it is where kgen.toml has none. Seconds, bytes and cores as they are
+    written there; `recovery` is the size of a process's recovery volume, None for none.
+    """
+
+    flow: str | None = None  # None: the flow of that name
+    image: str | None = None  # None: the name
+    processes: int = 1
+    workers: int = 1
+    epoch_interval: float = 10
+    recovery: str | None = "1Gi"
+    storage_class: str | None = None
+    cpu: str = "500m"
+    memory: str = "512Mi"
+    secret: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    pod_monitor: bool = False
+    venv: str | None = None  # None: /opt/NAME
+
+
+def read(tables: Mapping[str, Any]) -> dict[str, DeploySettings]:
+    """All of them by name. Raises `ConfigError`."""
+    found = {name: _one(name, setting(tables, name, dict, {}, "deploy.")) for name in tables}
+    names: dict[str, str] = {}
+    for name in found:
+        other = names.setdefault(name.replace("_", "-"), name)
+        if other != name:
+            what = f"deploy.{other} and deploy.{name} have one name in a cluster: {name.replace('_', '-')}"
+            raise ConfigError(what, where=NAME, hint="rename one of the two tables")
+    return found
+
+
+def check_name(name: str, where: str, hint: str) -> str:
+    """The name that a deployment called `name` has in a cluster. Raises `ConfigError`."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        what = f"{name!r} cannot be the name of a deployment"
+        rule = "lower-case letters a to z, digits, hyphens and underscores, 40 at most, first a letter"
+        raise ConfigError(what, where=where, hint=f"{rule}; {hint}")
+    return name.replace("_", "-")
+
+
+def bytes_of(size: str) -> int:
+    """Of `512Mi` and the like."""
+    number = size.rstrip(_LETTERS)
+    return int(number) * _UNITS[size[len(number) :]]
+
+
+def _one(name: str, table: Mapping[str, Any]) -> DeploySettings:
+    check_name(name, f"{NAME}, deploy", '[deploy.orders] flow = "streams.flows.orders:flow"')
+    where = f"deploy.{name}."
+    known(table, {each.name for each in fields(DeploySettings)}, where)
+    read = {key: _CHECKS[key](value, f"{where}{key}") for key, value in table.items()}
+    return DeploySettings(**read)
+
+
+def _matching(pattern: str, example: str, what: str) -> Callable[[Any, str], str]:
+    def check(value: Any, where: str) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value) or len(value) > _LONGEST:
+            raise ConfigError(f"{where} must be {what}", where=NAME, hint=_hint(where, f'"{example}"'))
+        return value
+
+    return check
+
+
+def _count(most: int) -> Callable[[Any, str], int]:
+    def check(value: Any, where: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            what = f"{where} must be a number from 1 to {most:,}"
+            raise ConfigError(what, where=NAME, hint=_hint(where, "2"))
+        return value
+
+    return check
+
+
+def _epoch(value: Any, where: str) -> float:
+    wrong = isinstance(value, bool) or not isinstance(value, (int, float))
+    if wrong or not 0 <= value <= LONGEST_EPOCH:
+        what = f"{where} must be a number of seconds, a day at most"
+        raise ConfigError(what, where=NAME, hint=_hint(where, "10"))
+    found: float = value
+    return found
+
+
+_size = _matching(BYTES_PATTERN, "512Mi", "a number of bytes, with a unit such as Mi or Gi")
+
+
+def _recovery(value: Any, where: str) -> str | None:
+    if value is False:
+        return None
+    if value is True or not isinstance(value, str):
+        what = f"{where} must be the size of the recovery volume, or false for none"
+        raise ConfigError(what, where=NAME, hint=_hint(where, '"1Gi"'))
+    return _size(value, where)
+
+
+def _flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} must be true or false", where=NAME)
+    return value
+
+
+def _env(value: Any, where: str) -> dict[str, str]:
+    example = f'[{where}]\nKGEN_BROKERS = "kafka:9092"'.replace("\n", " ")
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ConfigError(f"{where} must be a table of texts", where=NAME, hint=example)
+    for name, text in value.items():
+        _check_variable(name, text, where)
+    return dict(value)
+
+
+def _check_variable(name: str, text: str, where: str) -> None:
+    at = f"{NAME}, {where}"
+    if not re.fullmatch(VARIABLE_PATTERN, name):
+        hint = "letters a to z, digits and underscores, first not a digit"
+        raise ConfigError(f"{name!r} cannot be the name of an environment variable", where=at, hint=hint)
+    if name.startswith(_OURS):
+        hint = "the manifests set it, from processes, workers, epoch_interval and recovery"
+        raise ConfigError(f"{name} is not for env", where=at, hint=hint)
+    if _SECRET.search(name.upper()) or _USER_IN_URL.search(text):  # the value is not shown
+        hint = "put it under that name into the secret that secret = names: only its name is written"
+        what = f"{name} looks like a secret, which must not stand in manifests"
+        raise ConfigError(what, where=at, hint=hint)
+    if len(text) > _LONGEST or any(not c.isprintable() and c not in "\n\t" for c in text):
+        raise ConfigError(f"{name} has control characters, or is longer than {_LONGEST:,}", where=at)
+
+
+def _hint(where: str, value: str) -> str:
+    table, _, key = where.rpartition(".")
+    return f"[{table}] {key} = {value}"
+
+
+_CHECKS: Final[dict[str, Callable[[Any, str], Any]]] = {
+    "flow": _matching(FLOW_PATTERN, "streams.flows.orders:flow", "package.module:name"),
+    "image": _matching(IMAGE_PATTERN, "registry.example.com/orders:1.0", "the name of an image"),
+    "processes": _count(MOST_PROCESSES),
+    "workers": _count(MOST_WORKERS),
+    "epoch_interval": _epoch,
+    "recovery": _recovery,
+    "storage_class": _matching(REFERENCE_PATTERN, "standard", "the name of a storage class"),
+    "cpu": _matching(CPU_PATTERN, "500m", "a number of cores"),
+    "memory": _size,
+    "secret": _matching(REFERENCE_PATTERN, "orders", "the name of a secret"),
+    "env": _env,
+    "pod_monitor": _flag,
+    "venv": _matching(VENV_PATTERN, "/opt/orders", "the absolute path of a virtual environment"),
+}

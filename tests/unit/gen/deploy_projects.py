@@ -1,0 +1,31 @@
+"""Projects for the tests of `kgen deploy`: a package with two flows, and a kgen.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TOML = '[kafka]\nbrokers = "kafka-1:9092,kafka-2:9092"\n[registry]\nurl = "https://registry.example.com"\n'
+
+
+def make(root: Path, toml: str = "", flows: tuple[str, ...] = ("orders", "daily_totals")) -> Path:
+    """A project whose kgen.toml has brokers and a registry, and `toml` after these."""
+    folder = root / "streams" / "flows"
+    folder.mkdir(parents=True)
+    for package in (folder.parent, folder):
+        (package / "__init__.py").write_text("")
+    for name in flows:
+        (folder / f"{name}.py").write_text("def build(kafka): ...\n\n\nflow = build(None)\n")
+    (root / "kgen.toml").write_text(f"{TOML}{toml}", encoding="utf-8")
+    return root
+
+
+def documents(path: Path) -> list[Any]:
+    """Those of a YAML file."""
+    return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+
+
+Kgen = Callable[..., tuple[int, str, str]]
