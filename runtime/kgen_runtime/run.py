@@ -39,6 +39,8 @@ from .runner.health import RunHealth
 from .runner.health_endpoint import served
 from .runner.late_counts import count_late
 from .runner.local_cluster import check_port, run_cluster
+from .runner.peer_identity import PeerIdentity
+from .runner.peer_watch import run_together
 from .runner.preflight import prepare
 from .runner.run_report import About, RunReport
 from .runner.shutdown import (
@@ -159,6 +161,8 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
         stack.enter_context(recovery.lock(lock_name(args.process_id)))
     if not args.process_id:
         recovery.prepare()
+        if args.addresses is not None and args.control is None:
+            recovery.mark()
         recovery.refuse_if_above(flow)
         recovery.upgrade_state()
         for step in recovery.unknown_steps(flow):
@@ -172,6 +176,27 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
 
 
 def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
+    if args.addresses and args.control is None:
+        with run_together(_identity(args, flow), args.recovery):
+            _run_bytewax(args, flow, config)
+    else:
+        _run_bytewax(args, flow, config)
+
+
+def _identity(args: argparse.Namespace, flow: Dataflow) -> PeerIdentity:
+    """What the other processes of the cluster get to know of this one."""
+    return PeerIdentity.of_this(
+        flow,
+        args.flow,
+        args.process_id,
+        args.addresses,
+        args.workers,
+        args.epoch_interval.total_seconds(),
+        args.recovery,
+    )
+
+
+def _run_bytewax(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
     if args.addresses:
         pack_exchanges(flow)
     try:
@@ -200,7 +225,7 @@ def _about(args: argparse.Namespace, flow: Dataflow) -> About:
         recovery=None if args.recovery is None else str(args.recovery),
         epoch=args.epoch_interval.total_seconds(),
         writes=topics_written(flow),
-        connects=len(addresses) > 1 and any(sources(flow)),
+        connects=args.control is not None and any(sources(flow)),  # on other hosts, each is waited for
     )
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import sys
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
@@ -48,6 +49,8 @@ _SHOWN: Final = 3
 _SIGNS: Final = (PARTITION_FILES, "kgen.json")
 """A folder with one of these is a recovery folder, whatever else its owner keeps there."""
 _MAKING: Final = ".kgen-making"
+_MARK: Final = ".cluster.lock"
+_MOST_MARK: Final = 100
 _OURS: Final = (".*.lock", "kgen-starts.db*", _MAKING, "lost+found", ".snapshot", ".gitignore", ".gitkeep")
 """What an unused one may hold: what is written before the partitions are, and what a new volume has."""
 
@@ -124,6 +127,27 @@ class Recovery:
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+    def mark(self) -> None:
+        """Write a new mark: to the process of a cluster that reads it in its folder, that is this folder.
+        Raises `RecoveryError`.
+        """
+        try:
+            (self.path / _MARK).write_text(uuid.uuid4().hex, encoding="ascii")
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def read_mark(self) -> str:
+        """The mark; empty if there is none."""
+        try:
+            with (self.path / _MARK).open(encoding="ascii") as file:
+                return file.read(_MOST_MARK)
+        except (OSError, ValueError):
+            return ""
+
+    def has_partitions(self) -> bool:
+        """Whether state was, or can be, kept there."""
+        return bool(partition_files(self.path))
 
     def _refuse_others(self) -> None:
         """Before anything is written: a folder that holds something else is not taken for a recovery folder.

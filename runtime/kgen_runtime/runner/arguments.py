@@ -55,6 +55,12 @@ def _check_place(parser: argparse.ArgumentParser, index: int, addresses: Sequenc
     for address in addresses:
         if not _is_address(address):
             parser.error(f"--addresses has {address!r}, which is not HOST:PORT; separate several with ';'")
+    for number, address in enumerate(addresses):
+        if address in addresses[:number]:
+            parser.error(
+                f"--addresses has {address} twice, for processes {addresses.index(address)} and {number}: "
+                "each process has an address of its own"
+            )
     if not 0 <= index < len(addresses):
         parser.error(
             f"--process-id {index} is not one of the {len(addresses)} --addresses: count from 0 to "

@@ -51,6 +51,12 @@ def _parameters(function: Callable[..., Any]) -> int:
         return -1
 
 
+def flow_module(name: str) -> str:
+    """The whole name of the module that a flow's name begins with."""
+    module = name.partition(":")[0]
+    return _package_of(Path(module).resolve())[1] if module.endswith(".py") else module
+
+
 def load(name: str) -> Dataflow:
     """The flow called `package.module:attribute` or `path/to/file.py:attribute`; without a colon, the
     attribute is `flow`.

@@ -1,0 +1,258 @@
+"""While a cluster of several hosts runs: a process notices that another one is gone or cut off, and leaves.
+
+The connections of the `rendezvous` stay open, and say why. A process that leaves sends `left` with the reason
+ahead; the end of a connection without it is the death of the process. A host that is cut off or without power
+sends nothing at all: there the kernel gives the connections up (`peer_link.guard`), these and Bytewax's own
+(`peer_connections`), which also join processes that are not process 0. What process 0 learns of one it sends
+to all, so that every log has the same reason. Nothing can be made durable without all processes: each leaves
+at once, for its supervisor to start it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import KgenError, causes, named_text
+from ..flow.failures import class_name
+from ..reporting.printable import printable
+from ..reporting.progress import PROGRESS
+from ..stop import STOP
+from .error_report import CutOffError, leave, report_error
+from .peer_connections import VISIBLE, ConnectionState, PeerConnection, find_connections
+from .peer_identity import PeerIdentity
+from .peer_link import SILENCE, PeerLink, PeerLinkError
+from .rendezvous import meet, named, resolved
+from .shutdown import FAILED
+
+_BEAT: Final = 2.0
+_QUIET: Final = 6.0
+"""Seconds without a beat after which a process is reported as waited for: it is frozen, or its interpreter
+is kept busy.
+"""
+_DEAD: Final = 300.0
+"""Seconds without a beat after which it counts as gone."""
+_LOOK_EVERY: Final = 0.2
+_CONNECT_TIME: Final = 60.0
+"""Seconds for Bytewax to connect once all processes have begun."""
+_END_TIME: Final = 10.0
+"""Seconds for Bytewax to end a run of which it has closed a connection."""
+_GRACE: Final = 1.0
+"""Seconds for an error of this process's own, which says more, and for process 0 to say the reason."""
+_MOST_TEXT: Final = 500
+_HINT: Final = (
+    "Look at its host and its log. All processes leave; started again, together, they go on after the last "
+    "epoch that was committed."
+)
+
+log = logging.getLogger("kgen_runtime.run")
+
+
+class PeerLostError(KgenError):
+    """Another process of the cluster is gone, or cannot be reached."""
+
+
+@contextmanager
+def run_together(identity: PeerIdentity, folder: Path | None) -> Iterator[None]:
+    """Enter when all processes of the cluster have come; while entered, those that are lost are noticed, and
+    this process left. `folder` is for recovery.
+
+    Raises `ConfigError` as `meet` does, and `PeerLostError` if that is why Bytewax failed.
+    """
+    watch = PeerWatch(identity, meet(identity, folder))
+    watch.start()
+    try:
+        yield
+    except CutOffError:
+        raise watch.cause() from None
+    except BaseException as error:
+        root = list(causes(error))[-1]
+        watch.say_why(f"has failed: {named_text(class_name(root), root)}")
+        raise
+    else:
+        watch.say_why("was asked to stop" if STOP.requested else "")
+    finally:
+        watch.stop()
+
+
+class PeerWatch:
+    """Of one process, over the links that `meet` gave."""
+
+    def __init__(
+        self,
+        identity: PeerIdentity,
+        links: Mapping[int, PeerLink],
+        leave_with: Callable[[KgenError], None] | None = None,
+    ) -> None:
+        self._process = identity.process
+        self._addresses = identity.addresses.split(";")
+        self._links = dict(links)
+        self._beats = dict.fromkeys(links, time.monotonic())
+        self._own = self._addresses[self._process]
+        self._left: set[int] = set()
+        self._connections: dict[tuple[Any, Any], tuple[int | None, PeerConnection]] = {}
+        self._ended: dict[int, float] = {}
+        self._lost: PeerLostError | None = None
+        self._known = threading.Event()
+        self._stopped = threading.Event()
+        self._leave = leave_with or _leave
+        self._name_hosts()
+        self._thread = threading.Thread(target=self._watch, name="kgen-peers", daemon=True)
+
+    def start(self) -> None:
+        """In a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The run is over in this process. The links stay open until it exits: their end says that."""
+        self._stopped.set()
+
+    def say_why(self, why: str) -> None:
+        """To the others: this process leaves, and why; nothing if its part is done."""
+        self._stopped.set()
+        self._send({"left": self._process, "why": printable(why, _MOST_TEXT)})
+
+    def cause(self) -> KgenError:
+        """Why the cluster failed, as far as it gets known in a moment."""
+        self._known.wait(_GRACE)
+        self._stopped.set()
+        return self._lost or CutOffError()
+
+    def _watch(self) -> None:
+        began = time.monotonic()
+        beat = 0.0
+        with selectors.DefaultSelector() as selector:
+            for link in self._links.values():
+                selector.register(link, selectors.EVENT_READ)
+            while not self._stopped.is_set() and self._lost is None:
+                now = time.monotonic()
+                if now > beat + _BEAT:
+                    beat = now
+                    self._send({"beat": self._process})
+                for key, _ in selector.select(_LOOK_EVERY):
+                    if isinstance(key.fileobj, PeerLink):
+                        self._read(key.fileobj, selector)
+                self._look_at_beats()
+                self._look_at_connections(time.monotonic() - began)
+        if self._lost is not None and not self._stopped.wait(_GRACE):
+            self._leave(self._lost)
+
+    def _read(self, link: PeerLink, selector: selectors.BaseSelector) -> None:
+        process = link.process
+        assert process is not None
+        try:
+            for message in link.messages():
+                self._beats[process] = time.monotonic()
+                self._on_message(process, message)
+            return
+        except EOFError:
+            why = "has died or left: its log may say why"
+        except PeerLinkError as error:
+            why = f"sent what is not understood: {error}"
+        except OSError as error:
+            why = f"cannot be reached ({error.strerror or error}): its host is cut off or down"
+        selector.unregister(link)
+        del self._links[process]
+        if process not in self._left:
+            self._record_loss(process, why)
+
+    def _on_message(self, sender: int, message: Mapping[str, Any]) -> None:
+        about, why = message.get("left"), message.get("why")
+        if type(about) is not int or not isinstance(why, str) or not 0 <= about < len(self._addresses):
+            return  # a beat
+        if sender in (0, about) and about != self._process:
+            self._left.add(about)
+            if why:
+                self._record_loss(about, printable(why, _MOST_TEXT))
+
+    def _look_at_beats(self) -> None:
+        now = time.monotonic()
+        for process, at in self._beats.items():
+            whom = f"{self._named(process)}, which gives no sign"
+            if process not in self._links or now - at < _QUIET:
+                PROGRESS.go_on((_QUIET, process))
+                continue
+            PROGRESS.wait((_QUIET, process), whom)
+            if now - at > _DEAD:
+                self._record_loss(process, f"has given no sign for {_DEAD:g} s")
+
+    def _look_at_connections(self, since: float) -> None:
+        """Those of Bytewax: until all are there, then whether they are whole."""
+        if not VISIBLE or self._left:
+            return  # the run is about to end
+        missing = len(self._addresses) - 1 - len(self._connections)
+        if missing:
+            self._find()
+            if len(self._connections) == len(self._addresses) - 1:
+                log.debug("connected to %s other process(es)", len(self._connections))
+            elif since > _CONNECT_TIME:
+                self._lost = PeerLostError(
+                    f"Bytewax has not connected to {missing} of the other processes in {_CONNECT_TIME:g} s",
+                    where=self._own,
+                    hint="Is the port of each process reachable from all others?",
+                )
+            return
+        for process, connection in self._connections.values():
+            state = connection.state()
+            if state is ConnectionState.WHOLE:
+                self._ended.pop(connection.inode, None)
+            elif state is ConnectionState.BROKEN:
+                self._record_loss(
+                    process, f"cannot be reached for {SILENCE:g} s: its host is cut off or down"
+                )
+            elif self._ended.setdefault(connection.inode, time.monotonic()) < time.monotonic() - _END_TIME:
+                self._record_loss(process, "has closed its connection, and Bytewax does not end")
+
+    def _find(self) -> None:
+        links = set()
+        for link in self._links.values():
+            with suppress(OSError):
+                links.add(link.places())
+        port = int(self._own.rpartition(":")[2])
+        for opened, connection in find_connections(port, self._targets, links):
+            process = opened
+            if process is None:
+                process = self._hosts.get(connection.place[1][0])
+            self._connections[connection.place] = process, connection
+
+    def _record_loss(self, process: int | None, why: str) -> None:
+        """It is gone: the reason that comes first stands, here and in the processes that have none yet."""
+        if self._lost is not None or self._stopped.is_set():
+            return
+        called = "another process of the cluster" if process is None else self._named(process)
+        self._lost = PeerLostError(f"{called} {why}", where=f"process {self._process}", hint=_HINT)
+        self._known.set()
+        if self._process == 0 and process is not None:
+            self._send({"left": process, "why": why})
+
+    def _name_hosts(self) -> None:
+        """Which process opens connections from where, and which addresses this one opens them to."""
+        self._targets: dict[Any, int] = {}
+        self._hosts: dict[str, int | None] = {}
+        for process, address in enumerate(self._addresses):
+            with suppress(OSError):
+                for info in resolved(address):
+                    if process < self._process:
+                        self._targets[info[4][:2]] = process
+                    elif process > self._process:
+                        known = self._hosts.setdefault(info[4][0], process)
+                        if known != process:
+                            self._hosts[info[4][0]] = None  # several on one host
+
+    def _named(self, process: int) -> str:
+        return named(process, self._addresses[process])
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        for link in list(self._links.values()):
+            link.send(message)
+
+
+def _leave(error: KgenError) -> None:
+    report_error(error)
+    leave(FAILED)

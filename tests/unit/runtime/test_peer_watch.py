@@ -1,0 +1,215 @@
+"""In a cluster of several hosts: how a process learns that another one is gone, and what it does then."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import struct
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from tests.kafka.processes import spawn, tail, wait_for
+
+from kgen_runtime.errors import KgenError
+from kgen_runtime.reporting.progress import PROGRESS
+from kgen_runtime.runner import peer_watch
+from kgen_runtime.runner.error_report import CutOffError
+from kgen_runtime.runner.peer_connections import VISIBLE, ConnectionState, find_connections
+from kgen_runtime.runner.peer_link import SILENCE, PeerLink
+from kgen_runtime.runner.peer_watch import PeerWatch
+from kgen_runtime.runner.shutdown import FAILED
+
+from .test_rendezvous import FIRST, LONG, addresses
+
+ADDRESSES = "127.0.0.1:1;127.0.0.1:2;127.0.0.1:3"
+
+
+class Star:
+    """Process 0 with links to two others, at whose ends the test is."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.ends: dict[int, PeerLink] = {}
+        self.left: SimpleQueue[KgenError] = SimpleQueue()
+        links = {}
+        for process in (1, 2):
+            ours, theirs = socket.socketpair()
+            links[process] = PeerLink(ours, process)
+            self.ends[process] = PeerLink(theirs)
+            stack.callback(ours.close)
+            stack.callback(theirs.close)
+        identity = replace(FIRST, addresses=ADDRESSES)
+        self.watch = PeerWatch(identity, links, self.left.put)
+        stack.callback(self.watch.stop)
+        self.watch.start()
+
+    def loss(self) -> str:
+        """The first line of what process 0 leaves with."""
+        return self.left.get(timeout=LONG).what
+
+    def relayed(self, process: int) -> dict[str, Any]:
+        """What the other process got, other than beats."""
+        return (
+            wait_for(
+                lambda: next((it for it in self.ends[process].messages() if "left" in it), None), "a message"
+            )
+            or {}
+        )
+
+
+@pytest.fixture
+def star(monkeypatch: pytest.MonkeyPatch) -> Iterator[Star]:
+    monkeypatch.setattr(peer_watch, "_GRACE", 0.05)
+    PROGRESS.begin(None)
+    with ExitStack() as stack:
+        yield Star(stack)
+    PROGRESS.finish()
+
+
+def test_the_end_of_a_link_is_the_death_of_its_process_and_all_learn_it(star: Star) -> None:
+    star.ends[1].close()
+    assert star.loss() == "process 1 at 127.0.0.1:2 has died or left: its log may say why"
+    assert star.relayed(2) == {"left": 1, "why": "has died or left: its log may say why"}
+
+
+def test_a_process_says_why_it_leaves(star: Star) -> None:
+    star.ends[2].send({"left": 2, "why": "has failed: ValueError: \x1b[31mred"})
+    assert star.loss() == "process 2 at 127.0.0.1:3 has failed: ValueError: \\x1b[31mred"
+    assert star.relayed(1)["left"] == 2
+
+
+def test_one_whose_part_is_done_is_not_lost(star: Star) -> None:
+    star.ends[1].send({"left": 1, "why": ""})
+    star.ends[1].close()
+    star.ends[2].send({"left": 2, "why": "has failed: it"})
+    assert star.loss().startswith("process 2 at")
+
+
+@pytest.mark.parametrize(
+    "message", [{"left": 2, "why": "x"}, {"left": 0, "why": "x"}, {"left": 9, "why": "x"}, {"left": "1"}, {}]
+)
+def test_a_process_speaks_for_itself_alone(star: Star, message: dict[str, Any]) -> None:
+    star.ends[1].send(message)
+    star.ends[1].send({"left": 1, "why": "is the one"})
+    assert star.loss() == "process 1 at 127.0.0.1:2 is the one"
+
+
+def test_what_is_not_understood_is_an_end(star: Star) -> None:
+    star.ends[1]._connection.send(b"\xff\n")
+    assert "sent what is not understood" in star.loss()
+
+
+def test_the_reason_of_a_panic_is_waited_for(star: Star) -> None:
+    star.ends[1].send({"left": 1, "why": "was asked to stop"})
+    wait_for(lambda: str(star.watch.cause()).startswith("process 1 at 127.0.0.1:2 was asked"), "the reason")
+
+
+def test_without_a_reason_there_is_the_old_error(star: Star) -> None:
+    assert isinstance(star.watch.cause(), CutOffError)
+
+
+def test_one_that_gives_no_sign_is_reported_and_then_lost(
+    star: Star, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_watch, "_QUIET", 0.3)
+    star.ends[2].send({"beat": 2})
+    said = "process 1 at 127.0.0.1:2, which gives no sign"
+    wait_for(lambda: said in [wait.whom for wait in PROGRESS.waits()], "the wait to be said")
+    monkeypatch.setattr(peer_watch, "_DEAD", 0.4)
+    assert "has given no sign for" in star.loss()
+
+
+@pytest.mark.skipif(not VISIBLE, reason="Bytewax's connections are found on Linux")
+def test_connections_are_found_guarded_and_known_when_they_break() -> None:
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        place = listener.getsockname()
+        theirs = [stack.enter_context(socket.create_connection(place)) for _ in range(3)]
+        ours = [stack.enter_context(listener.accept()[0]) for _ in theirs]
+        link = ours[2].getsockname(), ours[2].getpeername()
+        mine = {each.fileno() for each in ours[:2]}
+        found = [it for _, it in find_connections(place[1], {}, {link}) if mine & set(it.files)]
+        assert sorted(it.place[1] for it in found) == sorted(each.getpeername() for each in ours[:2])
+        for each in ours[:2]:
+            timeout = each.getsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT"))  # noqa: B009
+            assert timeout == SILENCE * 1000
+            assert each.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert {it.state() for it in found} == {ConnectionState.WHOLE}
+        theirs[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs[0].close()  # breaks it off
+        by_file = {file: it for it in found for file in it.files}
+        first, second = by_file[ours[0].fileno()], by_file[ours[1].fileno()]
+        wait_for(lambda: first.state() is ConnectionState.BROKEN, "the break to be seen")
+        ours[1].close()
+        assert second.state() is ConnectionState.ENDED
+        targets = {place[:2]: 5}
+        assert 5 in [process for process, _ in find_connections(1, targets, set())]
+
+
+FLOW = """
+    import time
+    import bytewax.operators as op
+    from bytewax.dataflow import Dataflow
+    from bytewax.testing import TestingSink
+    import kgen_runtime as rt
+    from kgen_runtime import testing
+
+    topic = rt.Topic("orders", key=rt.StringSerde(), value=rt.StringSerde())
+    messages = [rt.RawMessage(key=b"k", value=b"v", topic="orders", partition=i) for i in range(4)]
+
+    def act(message):
+        print("acts", flush=True)
+        time.sleep(1_000)
+        return message
+
+    flow = Dataflow("flow")
+    read = rt.source("read", flow, topic, testing.Memory({topic: messages}), stop="never")
+    op.output("out", op.map("act", read.oks, act), TestingSink([]))
+    rt.route("errs", read.errs, policy=rt.Crash())
+"""
+
+
+class Pair:
+    """Two processes of one cluster, on addresses of this machine."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        (folder / "pair_flow.py").write_text(textwrap.dedent(FLOW))
+        self.addresses = addresses(2)
+        command = [sys.executable, "-m", "kgen_runtime.run", "pair_flow", "--log-level", "DEBUG"]
+        command += ["-a", self.addresses, "-i"]
+        self.logs = [folder / f"{process}.log" for process in (0, 1)]
+        self.runs = []
+        for process, log in enumerate(self.logs):
+            self.runs.append(spawn([*command, str(process)], log, cwd=folder))
+            stack.callback(self.runs[-1].wait)
+            stack.callback(self.runs[-1].kill)
+
+    def tails(self) -> str:
+        return "\n".join(map(tail, self.logs))
+
+    def wait_for_log(self, process: int, text: str) -> None:
+        """Until it is in the log of the process."""
+        log = self.logs[process]
+        wait_for(lambda: log.exists() and text in log.read_text(), text, explain=self.tails)
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_the_death_of_a_process_ends_the_other_though_a_step_hangs(tmp_path: Path, victim: int) -> None:
+    with ExitStack() as stack:
+        pair = Pair(tmp_path, stack)
+        other = 1 - victim
+        pair.wait_for_log(other, "acts")
+        if VISIBLE:
+            pair.wait_for_log(other, "connected to 1 other process")
+        pair.runs[victim].send_signal(signal.SIGKILL)
+        assert pair.runs[other].wait(LONG) == FAILED, pair.tails()
+        said = pair.logs[other].read_text()
+        address = pair.addresses.split(";")[victim]
+        assert f"error: process {victim} at {address} has died or left" in said
+        assert "Traceback" not in said
