@@ -46,7 +46,7 @@ class PeerConnection(NamedTuple):
 
 
 class ConnectionState(Enum):
-    """`ENDED`: Bytewax has closed it, which it does in the end or when it fails."""
+    """`ENDED`: none of the files is open any more."""
 
     WHOLE = auto()
     BROKEN = auto()

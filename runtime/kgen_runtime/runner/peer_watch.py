@@ -198,8 +198,10 @@ class PeerWatch:
                     hint="Is the port of each process reachable from all others?",
                 )
             return
-        for process, connection in self._connections.values():
+        for process, connection in list(self._connections.values()):
             state = connection.state()
+            if state is ConnectionState.ENDED:
+                self._find()  # Bytewax opens it again as another file, and closes this one
             if state is ConnectionState.WHOLE:
                 self._ended.pop(connection.inode, None)
             elif state is ConnectionState.BROKEN:
