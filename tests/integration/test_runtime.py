@@ -350,11 +350,15 @@ def test_sigterm_leaves_cleanly_with_windows_whole(
 def test_sigterm_without_recovery_flushes(topics: Topics, runner: Runner) -> None:
     source, sink = topics.make("in", 2), topics.make("out", 2)
     topics.fill(source, 500)
-    with topics.following(sink) as so_far, runner.start({"from": source, "to": sink}) as process:
+    shape = {"from": source, "to": sink, "read": {"group_id": topics._prefix}}
+    with topics.following(sink) as so_far, runner.start(shape) as process:
         wait_for("some output", so_far)
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE) == 0
-        wait_for("all of it", lambda: set(values(so_far())) == expected(500))
+        was_read = topics.committed(topics._prefix, source)  # one of the partitions may not have been yet
+        assert 0 < was_read <= 500
+        wait_for("all that was read", lambda: len(so_far()) >= was_read)
+        assert len(set(values(so_far()))) == was_read == len(so_far())
 
 
 def test_a_finished_run_commits_to_the_group(topics: Topics, runner: Runner) -> None:
