@@ -8,6 +8,7 @@ of `kgen dev`.
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from pathlib import Path
 
 import kgen_runtime as rt
@@ -26,6 +27,7 @@ FLOW, OPTIONS = (
     ("-r", ".recovery/transfers", "-s", "2"),
 )  # a transaction lasts two seconds
 KILLS, PORTION = 2, 1_000
+TRIES = 20
 
 
 def play(stage: Stage) -> bool:
@@ -35,41 +37,59 @@ def play(stage: Stage) -> bool:
     title("the flow books transfers exactly once; it is killed on the way")
     if not stage.apache:
         say("kgen dev's broker shows what was aborted: the flow is stopped, not killed")
-    rounds = KILLS if stage.apache else 1
-    sent = data.transfers(PORTION * (2 * rounds + 1))
-    portions = [sent[begin : begin + PORTION] for begin in range(0, len(sent), PORTION)]
-    for first, second in zip(portions[:-1:2], portions[1::2]):
+    ledger = _Ledger(stage)
+    for _ in range(KILLS if stage.apache else 1):
         with stage.project.running(FLOW, OPTIONS) as flow:
-            _produce(stage, first)
-            done = stage.count("bookings") + PORTION
-            flow.until(lambda: stage.count("bookings") >= done, "the bookings of a transaction")  # noqa: B023
-            _produce(stage, second)
-            _end(stage, flow)
+            ledger.produce()
+            flow.until(ledger.is_booked, "the bookings of a transaction")
+            _end(ledger, flow)
     with stage.project.running(FLOW, OPTIONS) as flow:
-        _produce(stage, portions[-1])
-        flow.until(lambda: stage.count("bookings") >= len(sent), "the last booking")
+        ledger.produce()
+        flow.until(ledger.is_booked, "the last booking")
         flow.stop()
-    return _sums(stage, sent)
+    return _sums(stage, ledger.sent)
 
 
-def _produce(stage: Stage, portion: list[transfers.Transfer]) -> None:
-    stage.produce(transfers.topic, [rt.Message(each.transfer_id, each) for each in portion])
+class _Ledger:
+    """The transfers that were sent, and how many of their bookings the broker has."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.sent: list[transfers.Transfer] = []
+        self._unsent = iter(data.transfers(PORTION * (KILLS * (TRIES + 1) + 1)))
+
+    def produce(self) -> None:
+        portion = list(islice(self._unsent, PORTION))
+        self.stage.produce(transfers.topic, [rt.Message(each.transfer_id, each) for each in portion])
+        self.sent += portion
+
+    def is_booked(self) -> bool:
+        """Whether all bookings are committed."""
+        return self.stage.count("bookings") >= len(self.sent)
+
+    def uncommitted(self) -> int:
+        """How many bookings are of open and aborted transactions."""
+        return self.stage.count("bookings", committed=False) - self.stage.count("bookings")
 
 
-def _end(stage: Stage, flow: Running) -> None:
+def _end(ledger: _Ledger, flow: Running) -> None:
     """In the middle of a transaction, as soon as some of its bookings are on the broker."""
-    if not stage.apache:
+    count = ledger.stage.count
+    if not ledger.stage.apache:
+        ledger.produce()
         flow.stop()
-        say(f"stopped with {stage.count('bookings'):,} bookings; started again")
+        say(f"stopped with {count('bookings'):,} bookings; started again")
         return
-    flow.until(lambda: _open(stage) > 0, "a booking that is not committed")
+    aborted = ledger.uncommitted()
+    for _ in range(TRIES):  # where this looks too late, all of a portion may be committed already
+        ledger.produce()
+        flow.until(
+            lambda: ledger.uncommitted() > aborted or ledger.is_booked(), "a booking that is not committed"
+        )
+        if not ledger.is_booked():
+            break
     flow.kill()
-    say(f"killed (SIGKILL) with {stage.count('bookings'):,} bookings committed; started again")
-
-
-def _open(stage: Stage) -> int:
-    """How many bookings are on the broker and not committed."""
-    return stage.count("bookings", committed=False) - stage.count("bookings")
+    say(f"killed (SIGKILL) with {count('bookings'):,} bookings committed; started again")
 
 
 def _sums(stage: Stage, sent: list[transfers.Transfer]) -> bool:
