@@ -5,6 +5,8 @@ EXAMPLE ?= orders
 RUN = $(VENV)/bin/python
 STAMP = $(VENV)/.kgen-installed
 SOURCES = pyproject.toml uv.lock setup.py scripts/make-venv.sh scripts/empty-venv.sh $(wildcard runtime/kgen_runtime/codec/native/*.pyx runtime/kgen_runtime/codec/native/*.pxi runtime/kgen_runtime/codec/native/*.h)
+# The tests start some thousand processes: without bytecode on disk each of these compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST = $(RUN) -m pytest -p no:cacheprovider
 # Lines are counted where that costs next to nothing: CPython 3.12 and later have a monitor for it.
 COVERAGE = $(shell $(RUN) -c 'import sys; sys.version_info >= (3, 12) and print("--cov --cov-report=")')
@@ -12,7 +14,8 @@ VERSIONED = tests/golden tests/unit/codec tests/unit/serde tests/unit/state test
 	arrivals bytewax_insides contract exactly_once item_steps librdkafka_insides local_cluster messages read read_table recovery run shutdown source state_copies stateful_steps testing windowing writer))
 # Each is a project with a demo.py of its own, so mypy checks each by itself; orders is among its `files` in pyproject.toml.
 EXAMPLES = $(filter-out examples/orders,$(patsubst %/kgen.toml,%,$(wildcard examples/*/kgen.toml)))
-PORTABLE = tests/golden tests/unit/codec tests/unit/serde tests/unit/model tests/unit/merge tests/unit/diff tests/unit/gen tests/unit/test_without_bytewax.py
+PORTABLE = tests/golden tests/unit/codec tests/unit/serde tests/unit/model tests/unit/merge tests/unit/test_without_bytewax.py \
+	$(addprefix tests/unit/, diff/test_outlines.py gen/test_pull.py gen/test_promises.py gen/test_unread.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs test-cluster test-wheel test-portable bench bench-peers fuzz sanitize test-kafka test-version test-histories faults format clean

@@ -14,9 +14,9 @@ from kgen.model import library
 from kgen_runtime.codec.avro.schema import parser
 from kgen_runtime.codec.avro.schema.tree import Schema
 
-SUBJECTS = 60
-VERSIONS = 5
-SHARED = 12
+SUBJECTS = 12
+VERSIONS = 4
+SHARED = 4
 
 Kgen = Callable[..., tuple[int, str, str]]
 
