@@ -151,8 +151,8 @@ def _write(
 ) -> None:
     if chosen == "table" and output is None:
         table = MessageTable(shutil.get_terminal_size().columns, lambda: views.value.schema)
-        for messages in views.records():
-            for line in table.lines(messages):
+        for rows in views.chosen():
+            for line in table.lines(views.records_of(rows)):
                 typer.echo(_colored(line, console))
             sys.stdout.flush()
         if table.cut:
@@ -173,9 +173,9 @@ def _texts(views: MessageViews, chosen: Format) -> Iterator[str]:
     if chosen == "json":
         return views.lines()
     if chosen == "csv":
-        return MessageCsv(lambda: views.value.schema).texts(views.records())
+        return MessageCsv(views).texts()
     width = MessageTable(shutil.get_terminal_size().columns, lambda: views.value.schema)
-    return ("".join(f"{line}\n" for line in width.lines(messages)) for messages in views.records())
+    return ("".join(f"{line}\n" for line in width.lines(views.records_of(rows))) for rows in views.chosen())
 
 
 @contextmanager

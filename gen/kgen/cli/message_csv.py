@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from functools import lru_cache
-from math import isfinite
 from typing import Any, Final
 
-from kgen_runtime.codec.avro.schema.tree import Schema
+from kgen_runtime.consumer.columns import Columns
 
-from ..topic_data.message_views import MessageRecord
-from ..topic_data.record_fields import RecordColumns, cell_text, columns_of_records, columns_of_schema
+from ..topic_data.cells import CellLayout, csv_lines, csv_value, harmless
+from ..topic_data.message_views import MessageRecord, MessageViews
+from ..topic_data.record_fields import RecordColumns, cell_text, columns_of
 
 _OWN: Final = ("_key", "_partition", "_offset", "_timestamp", "_tombstone", "_error", "_rest")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
-_NUMBERS: Final = frozenset({int, float, type(None)})
-_STRINGS: Final = frozenset({str})
-_TIMES: Final = frozenset({datetime})
 
 
 class MessageCsv:
@@ -29,64 +22,68 @@ class MessageCsv:
     it.
     """
 
-    def __init__(self, schema: Callable[[], Schema | None]) -> None:
-        self._schema = schema
+    def __init__(self, views: MessageViews) -> None:
+        self._views = views
         self._columns: RecordColumns | None = None
+        self._layout = self._key_layout = CellLayout(None)
+        self._empty = ""
 
-    def texts(self, batches: Iterator[list[MessageRecord]]) -> Iterator[str]:
-        """The text, some lines at a time, with the names of the columns first."""
-        for messages in batches:
-            out = io.StringIO()
-            writer = csv.writer(out, lineterminator="\r\n")
-            if self._columns is None and messages:
-                self._columns = self._found(messages)
-                writer.writerow([*map(_harmless, self._columns.columns), *_OWN])
-            writer.writerows(self._rows(messages))
-            yield out.getvalue()
+    def texts(self) -> Iterator[str]:
+        """The text, some lines at a time, with the names of the columns first. Raises `SourceError`,
+        `RegistryUnavailable`.
+        """
+        for rows in self._views.chosen():
+            head = self._begin(rows) if self._columns is None and rows else []
+            yield "".join([*head, *self._lines(rows)])
 
-    def _found(self, messages: Sequence[MessageRecord]) -> RecordColumns:
-        schema = self._schema()
-        names = None if schema is None else columns_of_schema(schema)
-        if names is None:
-            names = columns_of_records([each.value for each in messages if each.bad is None])
-        return RecordColumns(names)
+    def _begin(self, rows: Columns) -> list[str]:
+        values = self._views.good_values(rows)  # by which a schema is looked up
+        names = columns_of(self._views.value.schema, values)
+        self._columns = RecordColumns(names)
+        self._layout = CellLayout(tuple(names))
+        self._empty = "," * (len(names) - 1)
+        return csv_lines([[*map(harmless, names), *_OWN]])
 
-    def _rows(self, messages: Sequence[MessageRecord]) -> Iterable[Sequence[Any]]:
-        """The cells of some messages, made column by column: most columns have one type throughout."""
-        if not messages:
-            return ()
+    def _lines(self, rows: Columns) -> list[str]:
+        """Cells are made by the format of the value and of the key, if they can; else of records."""
+        views = self._views
+        values = views.value.cells(rows.values, rows.headers, self._layout)
+        keys = views.key.cells(rows.keys, rows.headers, self._key_layout)
+        partition, times = rows.partitions, map(_time, rows.timestamps)
+        if None not in values and None not in keys and not rows.unreadable:
+            return [
+                f"{value},{key},{partition},{offset},{time},,,\r\n"
+                for value, key, offset, time in zip(values, keys, rows.offsets, times)
+            ]
+        lines: list[str] = []
+        left: list[int] = []
+        for index, (value, key, offset, time) in enumerate(zip(values, keys, rows.offsets, times)):
+            tombstone = rows.values[index] is None
+            value = self._empty if tombstone else value
+            key = "" if rows.keys[index] is None else key
+            if value is None or key is None or index in rows.unreadable:
+                left.append(index)
+            own = f"{key},{partition},{offset},{time},{'true' if tombstone else ''},,"
+            lines.append(f"{value},{own}\r\n")
+        if left:
+            records = views.records_of(rows.at(left))
+            for index, line in zip(left, csv_lines(map(self._row, records))):
+                lines[index] = line
+        return lines
+
+    def _row(self, message: MessageRecord) -> Sequence[Any]:
         assert self._columns is not None
-        found = [self._columns.cells(each.value) for each in messages]
-        own = [
-            _texts([each.key for each in messages]),
-            [each.partition for each in messages],
-            [each.offset for each in messages],
-            [_time(each.timestamp) for each in messages],
-            ["true" if each.size[1] is None else "" for each in messages],
-            ["" if each.bad is None else _harmless(each.bad.text) for each in messages],
-            [cell_text(rest) if rest else "" for _, rest in found],
-        ]
-        return zip(*map(_texts, zip(*(cells for cells, _ in found))), *own)
-
-
-def _texts(values: Sequence[Any]) -> Sequence[Any]:
-    """The cells of a column. What the `csv` module writes as `cell_text` does stays as it is."""
-    types = set(map(type, values))
-    if types <= _NUMBERS and (float not in types or all(isfinite(each) for each in values if each)):
-        return values
-    if types == _STRINGS:
-        return [_harmless(each) for each in values]
-    if types == _TIMES and all(each.tzinfo is timezone.utc for each in values):
-        return [each.isoformat().replace("+00:00", "Z") for each in values]
-    return list(map(_cell, values))
-
-
-def _cell(value: Any) -> str:
-    return _harmless(value) if isinstance(value, str) else cell_text(value)
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+        cells, rest = self._columns.cells(message.value)
+        return (
+            *map(csv_value, cells),
+            csv_value(message.key),
+            message.partition,
+            message.offset,
+            _time(message.timestamp),
+            "true" if message.size[1] is None else "",
+            "" if message.bad is None else harmless(message.bad.text),
+            cell_text(rest) if rest else "",
+        )
 
 
 def _time(milliseconds: int | None) -> str:

@@ -5,7 +5,7 @@ among them, with why.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +16,8 @@ from kgen_runtime.serde import DecodedBatch
 from kgen_runtime.standalone.topic_rows import TopicRows
 
 from .message_filter import MessageFilter
-from .part_formats import PartFormat, PartTexts, quoted
+from .part_formats import PartFormat, PartTexts
+from .record_fields import quoted
 from .row_filter import RowFilter
 
 MOST_BYTES: Final = 65_536
@@ -87,50 +88,55 @@ class MessageViews:
         """Lines of JSON, some at a time, each with its line end. Raises `SourceError`,
         `RegistryUnavailable`.
         """
-        for rows in self._batches():
+        for rows in self.chosen():
             keys = self.key.texts(rows.keys, rows.headers)
             values = self.value.texts(rows.values, rows.headers)
             bad = _bad(rows, keys.errors, values.errors)
-            chosen = self._chosen(rows, bad)
-            if chosen is None and not bad:
-                self.totals.shown += len(rows)
+            if not rows:
+                yield ""
+            elif not bad:
                 yield _good_lines(rows, keys, values)
             else:
-                several = range(len(rows)) if chosen is None else chosen
-                self._count(rows, several, bad)
-                yield "".join([_line(rows, keys, values, index, bad) for index in several])
+                self._note(rows, bad)
+                yield "".join([_line(rows, keys, values, index, bad) for index in range(len(rows))])
 
-    def records(self) -> Iterator[list[MessageRecord]]:
-        """Records, some at a time. Raises as `lines`."""
-        for rows in self._batches():
-            keys = self.key.records(rows.keys, rows.headers)
-            values = self.value.records(rows.values, rows.headers)
-            bad = _bad(rows, keys.errors, values.errors)
-            chosen = self._chosen(rows, bad)
-            several = range(len(rows)) if chosen is None else chosen
-            self._count(rows, several, bad)
-            yield [_record(rows, keys, values, index, bad) for index in several]
-
-    def _batches(self) -> Iterator[Columns]:
+    def chosen(self) -> Iterator[Columns]:
+        """The messages that fit, some at a time, or none. What cannot be read is among them: nobody knows
+        whether it fits. Raises as `lines`.
+        """
         for rows in self.rows.batches():
             self.totals.read += len(rows)
+            left = None if self.limit is None else self.limit - self.totals.shown
+            if self.fits is not None:
+                rows = rows.at(RowFilter(self.fits, self.key, self.value).chosen(rows, None, left))
+            elif left is not None and left < len(rows):
+                rows = rows.part(0, left)
+            self.totals.shown += len(rows)
             yield rows
             if self.limit is not None and self.totals.shown >= self.limit:
                 return
 
-    def _chosen(self, rows: Columns, bad: Mapping[int, Bad]) -> Sequence[int] | None:
-        """Which of them are shown; None: all. What cannot be read is shown: nobody knows whether it fits."""
-        left = None if self.limit is None else self.limit - self.totals.shown
-        if self.fits is None:
-            return None if left is None or left >= len(rows) else range(left)
-        return RowFilter(self.fits, self.key, self.value).chosen(rows, bad, left)
+    def records_of(self, rows: Columns) -> list[MessageRecord]:
+        """Some of the chosen ones as records; those that cannot be read are counted. Raises
+        `RegistryUnavailable`.
+        """
+        found, bad = self._records(rows)
+        self._note(rows, bad)
+        return found
 
-    def _count(self, rows: Columns, several: Sequence[int], bad: Mapping[int, Bad]) -> None:
-        self.totals.shown += len(several)
-        if bad:
-            for index in several:
-                if index in bad:
-                    self.totals.note(_partition(rows), rows.offsets[index] or 0, bad[index])
+    def good_values(self, rows: Columns) -> list[Any]:
+        """The values of those that can be read, as in records. Raises `RegistryUnavailable`."""
+        return [each.value for each in self._records(rows)[0] if each.bad is None]
+
+    def _records(self, rows: Columns) -> tuple[list[MessageRecord], Mapping[int, Bad]]:
+        keys = self.key.records(rows.keys, rows.headers)
+        values = self.value.records(rows.values, rows.headers)
+        bad = _bad(rows, keys.errors, values.errors)
+        return [_record(rows, keys, values, index, bad) for index in range(len(rows))], bad
+
+    def _note(self, rows: Columns, bad: Mapping[int, Bad]) -> None:
+        for index in sorted(bad):
+            self.totals.note(_partition(rows), rows.offsets[index] or 0, bad[index])
 
 
 def _bad(rows: Columns, keys: Mapping[int, KgenError], values: Mapping[int, KgenError]) -> dict[int, Bad]:

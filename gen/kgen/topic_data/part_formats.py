@@ -41,7 +41,9 @@ from kgen_runtime.serde.framing import GUID_SIZE, HEADERS, ID_SIZE, SchemaKey
 from kgen_runtime.serde.type_routes import TypeRoutes
 
 from ..errors import ConfigError
+from .cells import CellLayout, SchemaCells, csv_cells
 from .proto_files import PROTO_FILE, ProtoFile
+from .record_fields import VALUE, quoted
 
 Payloads = Sequence["bytes | None"]
 
@@ -62,8 +64,6 @@ JSON: Final = "json"
 SCHEMA: Final = "schema"
 FORMATS: Final = (*PLAIN, JSON, SCHEMA)
 """What `--key-format` and `--value-format` take."""
-
-quoted: Final = json.encoder.encode_basestring_ascii
 
 
 class PartTexts(NamedTuple):
@@ -97,6 +97,14 @@ class PartFormat(ABC):
         """With dicts for records and strings for enums, whatever the project's classes are. Raises
         `RegistryUnavailable`.
         """
+
+    def cells(
+        self, payloads: Payloads, headers: Sequence[Headers], layout: CellLayout
+    ) -> Sequence[str | None]:
+        """The cells of each, joined; None for each that is to be made of its record, also if it cannot be
+        read, or is None. Raises `RegistryUnavailable`.
+        """
+        return [None] * len(payloads)
 
 
 class AttributeFields(dict[str, Any]):
@@ -140,6 +148,23 @@ class PlainFormat(PartFormat):
         """See the base."""
         found = self.values(payloads, headers)
         return found._replace(values=[_text_of(value) for value in found.values])
+
+    def cells(
+        self, payloads: Payloads, headers: Sequence[Headers], layout: CellLayout
+    ) -> Sequence[str | None]:
+        """See the base."""
+        if layout.widths is not None or layout.columns not in (None, (VALUE,)):
+            return [None] * len(payloads)
+        found = self.records(payloads, headers)
+        cells: list[str | None] = [*csv_cells(found.values)]
+        for index in found.errors:
+            cells[index] = None
+        return cells if None not in payloads else _of_nulls(payloads, cells)
+
+
+def _of_nulls(payloads: Sequence[object], cells: list[str | None]) -> list[str | None]:
+    """The cells, without those of what is None."""
+    return [None if payload is None else cell for payload, cell in zip(payloads, cells)]
 
 
 def _text_of(value: Any) -> Any:
@@ -378,7 +403,8 @@ class AvroFormat(PartFormat):
         self._texts = AvroJsonTexts(serde.schemas.latest.parse())
         self._writer: ValueWriter | None = None
         self._direct: dict[SchemaKey, bool] = {}
-        self.schema = serde.schemas.latest.parse()
+        self._cells = SchemaCells()
+        self.schema: Schema = serde.schemas.latest.parse()
 
     def texts(self, payloads: Payloads, headers: Sequence[Headers]) -> PartTexts:
         """See the base."""
@@ -453,6 +479,22 @@ class AvroFormat(PartFormat):
         """See the base."""
         return self._plain.decode_many(payloads, headers)
 
+    def cells(
+        self, payloads: Payloads, headers: Sequence[Headers], layout: CellLayout
+    ) -> Sequence[str | None]:
+        """See the base."""
+        carried = tagged(headers, HEADERS[self._role])
+        id_ = None if carried else only_id(payloads)
+        if id_ is not None and self._is_latest(id_):
+            return self._cells.of(id_, self.schema, layout).texts(payloads, ID_SIZE)
+        found: list[str | None] = [None] * len(payloads)
+        for (key, offset), where in by_schema(payloads, carried, self._role, {}):
+            if self._is_latest(key):
+                made = self._cells.of(key, self.schema, layout)
+                for i, text in zip(where, made.texts([payloads[i] for i in where], offset)):
+                    found[i] = text
+        return found
+
 
 class _Written(NamedTuple):
     """How to read what one schema wrote: `texts` and `reader` are there for Avro, `file` for Protobuf."""
@@ -486,6 +528,7 @@ class AsWrittenFormat(PartFormat):
         self._framed = framed
         self._subject = Schemas(f"{topic}-{role}", ())
         self._known: dict[SchemaKey, _Written | KgenError] = {}
+        self._cells = SchemaCells()
 
     def texts(self, payloads: Payloads, headers: Sequence[Headers]) -> PartTexts:
         """See the base."""
@@ -562,6 +605,42 @@ class AsWrittenFormat(PartFormat):
         """See the base."""
         found = self.records(payloads, headers)
         return found._replace(values=[with_attributes(value) for value in found.values])
+
+    def cells(
+        self, payloads: Payloads, headers: Sequence[Headers], layout: CellLayout
+    ) -> Sequence[str | None]:
+        """See the base."""
+        if not tagged(headers, HEADERS[self._role]):
+            found = self._cells_of_one_kind(payloads, layout)
+            if found is not None:
+                return found
+        made: list[str | None] = [None] * len(payloads)
+        for (key, offset), where in self._groups(payloads, headers, {}):
+            written = self._written(key)
+            if not isinstance(written, KgenError) and written.schema is not None:
+                cells = self._cells.of(key, written.schema, layout)
+                for i, text in zip(where, cells.texts([payloads[i] for i in where], offset)):
+                    made[i] = text
+        return made
+
+    def _cells_of_one_kind(self, payloads: Payloads, layout: CellLayout) -> Sequence[str | None] | None:
+        """As `_of_one_kind`; of text also if some are None."""
+        id_ = only_id(payloads)
+        if id_ is not None:
+            written = self._written(id_)
+            if isinstance(written, KgenError) or written.schema is None:
+                return None
+            return self._cells.of(id_, written.schema, layout).texts(payloads, ID_SIZE)
+        if self._framed or layout.widths is not None or layout.columns not in (None, (VALUE,)):
+            return None
+        try:
+            texts = _TEXTS(payloads)
+        except UnicodeDecodeError:
+            return None
+        if not _NOT_TEXT.isdisjoint({text[:1] for text in texts if text}):
+            return None
+        cells: list[str | None] = [*csv_cells(texts)]
+        return cells if None not in texts else _of_nulls(texts, cells)
 
     def _groups(
         self, payloads: Payloads, headers: Sequence[Headers], errors: dict[int, KgenError]

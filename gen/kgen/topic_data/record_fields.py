@@ -17,14 +17,19 @@ from typing import Any, Final
 from kgen_runtime.codec.avro.json_encoding import dumps
 from kgen_runtime.codec.avro.schema.tree import Node, Primitive, Record, Ref, Schema, Union
 
-from .part_formats import quoted
-
+quoted: Final = json.encoder.encode_basestring_ascii
 VALUE: Final = "value"
 """The column of a value that is not a record."""
 _STRINGS: Final = frozenset({str})
 _DEEPEST: Final = 6
 _MOST: Final = 1_000
 """Columns; what is deeper, or comes after them, is JSON in one."""
+
+
+def columns_of(schema: Schema | None, values: list[Any]) -> list[str]:
+    """The columns of the values of a schema; without one, or if they are not records, of some."""
+    names = None if schema is None else columns_of_schema(schema)
+    return columns_of_records(values) if names is None else names
 
 
 def columns_of_schema(schema: Schema) -> list[str] | None:
@@ -134,8 +139,12 @@ def cell_text(value: Any, *, shown: bool = False) -> str:
     if isinstance(found, str):
         return found
     if shown and isinstance(found, (dict, list)):
-        return json.dumps(found, ensure_ascii=False, default=str)
+        return dumps(found, _as_they_are)
     return dumps(found)
+
+
+def _as_they_are(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:

@@ -405,7 +405,7 @@ def has_native() -> bool:
             "json_writer",
             "payloads",
             "arrivals",
-            "avro_json",
+            "avro_texts",
             "batches",
             "proto_reader",
             "proto_writer",

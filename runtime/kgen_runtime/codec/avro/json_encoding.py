@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from importlib import import_module
 from typing import Any, Final, TypeGuard
@@ -43,19 +43,19 @@ def to_json(schema: Schema, data: bytes, offset: int = 0) -> Any:
     return _Decoder(schema, Cursor(data, offset, MAX_DEPTH)).value(schema.root)
 
 
-def dumps(value: Any) -> str:
-    """A JSON value as one line of ASCII; decimals are numbers with all of their digits (of those with
-    thousands of zeros, with an exponent).
+def dumps(value: Any, quote: Callable[[Any], str] = _QUOTE) -> str:
+    """A JSON value as one line of ASCII, or as `quote` writes strings; decimals are numbers with all of their
+    digits (of those with thousands of zeros, with an exponent).
     """
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_QUOTE(key)}: {dumps(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{quote(key)}: {dumps(item, quote)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(dumps, value)) + "]"
+        return "[" + ", ".join([dumps(item, quote) for item in value]) + "]"
     if isinstance(value, Decimal):
         return format(value, "f") if abs(value.adjusted()) <= NUMBER_DIGITS else str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return '"NaN"' if math.isnan(value) else '"Infinity"' if value > 0 else '"-Infinity"'
-    return _QUOTE(value)
+    return quote(value)
 
 
 class AvroJsonTexts:
@@ -68,8 +68,8 @@ class AvroJsonTexts:
         self._reader = make_reader(schema, out_of_range="raw", engine=engine)
         self._native: Any = None
         if (engine or ENGINE) == "native":
-            nodes: Any = import_module("kgen_runtime.codec.native._avro_json")
-            self._native = nodes.JsonTexts(_TextBuilder(nodes, schema).node(schema.root), MAX_DEPTH)
+            nodes: Any = import_module("kgen_runtime.codec.native._avro_texts")
+            self._native = nodes.TextWriter(_TextBuilder(nodes, schema).node(schema.root), MAX_DEPTH)
 
     def texts(
         self, payloads: Sequence[bytes], offset: int = 0
@@ -153,12 +153,12 @@ class _TextBuilder:
         if isinstance(node, Primitive):
             return self._primitive(node)
         if isinstance(node, Array):
-            return nodes.ListText(self.node(node.items), False)
+            return nodes.ListText(self.node(node.items), None)
         if isinstance(node, Map):
-            return nodes.ListText(self.node(node.values), True)
+            return nodes.ListText(self.node(node.values), self.node(Primitive("string")))
         if isinstance(node, Union):
             heads = tuple(
-                b"" if each == Primitive("null") else b"{" + _head(branch_name(each))
+                b"" if each == Primitive("null") else object_parts([_QUOTE(branch_name(each)).encode()])[0][0]
                 for each in node.branches
             )
             return nodes.UnionText(heads, tuple(map(self.node, node.branches)))
@@ -171,18 +171,17 @@ class _TextBuilder:
         if _is_decimal(node.logical):
             if node.logical.name == "big-decimal":
                 return nodes.Node()
-            return nodes.DecimalText(-1, node.logical.scale)
+            return nodes.DecimalText(-1, node.logical.scale, NUMBER_DIGITS)
         if node.type in ("int", "long"):
             return nodes.LongText(node.type == "int")
         if node.type in ("string", "bytes"):
             return nodes.StringText(node.type == "bytes", -1)
         made = {
-            "null": nodes.NullText,
             "boolean": nodes.BooleanText,
             "float": nodes.FloatText,
             "double": nodes.DoubleText,
         }
-        return made[node.type]()
+        return nodes.NullText(b"null") if node.type == "null" else made[node.type]()
 
     def _name(self, named: Named) -> None:
         nodes = self._nodes
@@ -193,21 +192,21 @@ class _TextBuilder:
             self._made[named.name] = (
                 nodes.StringText(True, named.size)
                 if decimal is None
-                else nodes.DecimalText(named.size, decimal.scale)
+                else nodes.DecimalText(named.size, decimal.scale, NUMBER_DIGITS)
             )
         else:
             self._record(named)
 
     def _record(self, record: Record) -> None:
         made = self._made[record.name] = self._nodes.RecordText()
-        heads = tuple(
-            (b", " if number else b"{") + _head(field.name) for number, field in enumerate(record.fields)
-        )
-        made.fill(heads, tuple(self.node(field.type) for field in record.fields))
+        heads, tail = object_parts([_QUOTE(field.name).encode() for field in record.fields])
+        made.fill(heads, tuple(self.node(field.type) for field in record.fields), tail)
 
 
-def _head(name: str) -> bytes:
-    return f"{_QUOTE(name)}: ".encode()
+def object_parts(names: Sequence[bytes]) -> tuple[tuple[bytes, ...], bytes]:
+    """Of a JSON object with these names, in quotes, what comes before each value, and what after the last."""
+    heads = tuple((b", " if number else b"{") + name + b": " for number, name in enumerate(names))
+    return heads, b"}" if names else b"{}"
 
 
 def _is_decimal(logical: Logical | None) -> TypeGuard[Logical]:

@@ -1,13 +1,10 @@
 """C declarations, and the growing buffer that nodes write JSON to."""
 
+include "float_texts.pxi"
+
 cdef extern from "_json.h":
-    enum:
-        KGEN_LEAST_TEN
-        KGEN_MOST_TEN
-    void kgen_set_ten(int power, uint64_t high, uint64_t low) noexcept
     const uint8_t *kgen_plain(const uint8_t *at, const uint8_t *end, int *flags) noexcept
     int kgen_put_integer(uint8_t *out, long long value) noexcept
-    int kgen_put_float(uint8_t *out, double value) noexcept
     Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) noexcept
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
     int kgen_datetime_import() except -1
@@ -187,20 +184,3 @@ cdef int put_escape(Out *out, uint8_t character) except -1:
     to[5] = HEX[character & 15]
     out.size += 6
     return 0
-
-
-cdef int fill_tens() except -1:
-    """The table for `kgen_put_float`: the upper 128 bits of each power of ten, rounded up."""
-    cdef object power, ten, size, bits
-    for power in range(KGEN_LEAST_TEN, KGEN_MOST_TEN + 1):
-        ten = pow(<object>10, abs(power))
-        size = ten.bit_length()
-        if power < 0:
-            bits = ((<object>1) << (size + 127)) // ten + 1
-        else:
-            bits = -(-(ten << 128) >> size)
-        kgen_set_ten(power, bits >> 64, bits & 0xFFFFFFFFFFFFFFFF)
-    return 0
-
-
-fill_tens()

@@ -1,11 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""From Avro binary to its JSON text without objects in between: a tree of nodes, each of which reads its value at the cursor and
-appends its text to a buffer.
+"""From Avro binary to text without objects in between: a tree of nodes, each of which reads its value at the cursor and
+appends its text to a buffer. Here are those of JSON, in `avro_cells.pxi` those of the cells of CSV and of tables.
 
-What they do not write is left to plain Python (`codec.avro.json_encoding`), which also says what is wrong with a payload: then
-`write` gives -1, and no reason. They write what most messages hold; not numbers of more than 8 bytes, and no big-decimals.
-The texts are ASCII, byte for byte those of `json.dumps`. The cursor's bounds are checked before every access, and what takes
-no bytes is counted against the budget of items, as in the reader.
+What they do not write is left to plain Python (`codec.avro.json_encoding`; of cells, to who asks for them), which also says
+what is wrong with a payload: then `write` gives -1, and no reason. They write what most messages hold; not numbers of more
+than 8 bytes, and no big-decimals. JSON is ASCII, byte for byte that of `json.dumps`. The cursor's bounds are checked before
+every access, and what takes no bytes is counted against the budget of items, as in the reader.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -13,7 +13,7 @@ from cpython.exc cimport PyErr_Clear
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.ref cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
-from libc.string cimport memcpy, strlen
+from libc.string cimport memcpy, memmove, memset
 
 import decimal
 import uuid
@@ -26,12 +26,8 @@ include "reader_cursor.pxi"
 
 cdef extern from "_json.h":
     int kgen_put_integer(uint8_t *out, long long value) noexcept
-    PyObject *kgen_ascii(const uint8_t *text, Py_ssize_t size) noexcept
 
-cdef extern from *:
-    char *PyOS_double_to_string(double value, char form, int precision, int flags, int *kind) noexcept
-    enum:
-        Py_DTSF_ADD_DOT_0
+include "float_texts.pxi"
 
 cdef enum:
     ASCII = 127
@@ -39,6 +35,9 @@ cdef enum:
     PADDED = 64  # nor a decimal without its leading zeros
 
 cdef const char *HEX = b"0123456789abcdef"
+
+cdef enum:
+    DAY_MILLIS = 86400000
 
 ctypedef struct Text:
     uint8_t *data
@@ -86,19 +85,19 @@ cdef int put_integer(Text *out, int64_t value) noexcept:
 
 cdef int put_float(Text *out, double value) noexcept:
     """As `repr`; what JSON has no number for as a string, as Apache Avro's own encoder writes it."""
-    cdef char *text
-    cdef int done
+    cdef int size
     if value != value:
         return put(out, b'"NaN"', 5)
     if value - value != 0:
         return put(out, b'"Infinity"', 10) if value > 0 else put(out, b'"-Infinity"', 11)
-    text = PyOS_double_to_string(value, c"r", 0, Py_DTSF_ADD_DOT_0, NULL)
-    if text == NULL:
+    if reserve(out, LONGEST) < 0:
+        return -1
+    size = kgen_put_float(out.data + out.size, value)
+    if size < 0:
         PyErr_Clear()
         return -1
-    done = put(out, text, strlen(text))
-    PyMem_Free(text)
-    return done
+    out.size += size
+    return 0
 
 
 cdef void put_unit(Text *out, uint32_t unit) noexcept:
@@ -196,10 +195,15 @@ cdef class Node:
 
 
 cdef class NullText(Node):
-    """null."""
+    """A null, as `text`."""
+
+    cdef bytes text
+
+    def __init__(self, bytes text not None):
+        self.text = text
 
     cdef int write(self, Cursor *c, Text *out) noexcept:
-        return put(out, b"null", 4)
+        return put_bytes(out, self.text)
 
 
 cdef class BooleanText(Node):
@@ -275,14 +279,18 @@ cdef class StringText(Node):
 
 
 cdef class DecimalText(Node):
-    """A decimal with `scale` digits after the point; of `size` bytes, or as many as the payload says (-1)."""
+    """A decimal with `scale` digits after the point, and at most `precision` in all; of `size` bytes, or as many as the payload
+    says (-1).
+    """
 
     cdef Py_ssize_t size
     cdef int scale
+    cdef Py_ssize_t precision
 
-    def __init__(self, Py_ssize_t size, int scale):
+    def __init__(self, Py_ssize_t size, int scale, Py_ssize_t precision):
         self.size = size
         self.scale = scale
+        self.precision = precision
 
     cdef int write(self, Cursor *c, Text *out) noexcept:
         cdef Py_ssize_t size = self.size
@@ -310,7 +318,7 @@ cdef class DecimalText(Node):
                 return -1
             bits = -bits
         count = kgen_put_integer(digits, <int64_t>bits)
-        if reserve(out, LONGEST + PADDED) < 0:
+        if count > self.precision or reserve(out, LONGEST + PADDED) < 0:
             return -1
         if not self.scale:
             return put(out, digits, count)
@@ -340,12 +348,12 @@ cdef class EnumText(Node):
 
 
 cdef class ListText(Node):
-    """An array; with `keys` a map, whose items begin with their names."""
+    """An array; with `keys`, which write them, a map."""
 
     cdef Node items
-    cdef bint keys
+    cdef Node keys
 
-    def __init__(self, Node items not None, bint keys):
+    def __init__(self, Node items not None, Node keys):
         self.items = items
         self.keys = keys
 
@@ -354,7 +362,7 @@ cdef class ListText(Node):
         cdef Py_ssize_t size = 0
         cdef bint first = True
         cdef const uint8_t *start
-        if enter(c) < 0 or put(out, b"{" if self.keys else b"[", 1) < 0:
+        if enter(c) < 0 or put(out, b"[" if self.keys is None else b"{", 1) < 0:
             return -1
         while True:
             if take_block(c, &count, &size) < 0:
@@ -367,16 +375,12 @@ cdef class ListText(Node):
                     return -1
                 first = False
                 start = c.at
-                if self.keys:
-                    if take_size(c, &size) < 0:
-                        return -1
-                    c.at += size
-                    if put_string(out, c.at - size, c.at, False) < 0 or put(out, b": ", 2) < 0:
-                        return -1
+                if self.keys is not None and (self.keys.write(c, out) < 0 or put(out, b": ", 2) < 0):
+                    return -1
                 if self.items.write(c, out) < 0 or spend(c, start) < 0:
                     return -1
         c.depth += 1
-        return put(out, b"}" if self.keys else b"]", 1)
+        return put(out, b"]" if self.keys is None else b"}", 1)
 
 
 cdef class UnionText(Node):
@@ -410,16 +414,20 @@ cdef class UnionText(Node):
 
 
 cdef class RecordText(Node):
-    """A record: `heads` are what comes before the values of its fields, the opening brace of the first among it."""
+    """A record: `heads` are what comes before the values of its fields, the opening brace of the first among it, `tail` what
+    comes after them.
+    """
 
     cdef tuple heads
     cdef tuple fields
+    cdef bytes tail
 
     def __init__(self):
         self.heads = ()
         self.fields = ()
+        self.tail = b""
 
-    def fill(self, tuple heads not None, tuple fields not None):
+    def fill(self, tuple heads not None, tuple fields not None, bytes tail not None):
         """Set the fields, once their nodes are there: a record may hold itself."""
         for field in fields:
             if not isinstance(field, Node):
@@ -428,12 +436,11 @@ cdef class RecordText(Node):
             raise ValueError("a head for each field")
         self.heads = tuple([bytes(head) for head in heads])
         self.fields = fields
+        self.tail = tail
 
     cdef int write(self, Cursor *c, Text *out) noexcept:
         cdef Py_ssize_t i
         if enter(c) < 0 or charge(c, 1 + len(self.fields)) < 0:
-            return -1
-        if not self.fields and put(out, b"{", 1) < 0:
             return -1
         for i in range(len(self.fields)):
             if put_bytes(out, <bytes>PyTuple_GET_ITEM(<PyObject *>self.heads, i)) < 0:
@@ -441,10 +448,13 @@ cdef class RecordText(Node):
             if (<Node>PyTuple_GET_ITEM(<PyObject *>self.fields, i)).write(c, out) < 0:
                 return -1
         c.depth += 1
-        return put(out, b"}", 1)
+        return put_bytes(out, self.tail)
 
 
-cdef class JsonTexts:
+include "avro_cells.pxi"
+
+
+cdef class TextWriter:
     """Writes texts with a tree of nodes."""
 
     cdef Node root
@@ -470,9 +480,13 @@ cdef class JsonTexts:
                 if not PyBytes_Check(payload) or self.attempt(payload, offset, &out) < 0:
                     found.append(None)
                     continue
-                text = kgen_ascii(out.data, out.size)
+                text = PyUnicode_DecodeUTF8(<const char *>out.data, out.size, NULL)
                 if text == NULL:
-                    raise MemoryError
+                    if not PyErr_ExceptionMatches(PyExc_UnicodeDecodeError):
+                        raise MemoryError
+                    PyErr_Clear()
+                    found.append(None)
+                    continue
                 found.append(<object>text)
                 Py_DECREF(text)
         finally:
