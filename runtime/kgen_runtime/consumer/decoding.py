@@ -11,6 +11,7 @@ from ..codec import make_rows
 from ..errors import KgenError
 from ..flow.batch import Batch
 from ..flow.failures import failure
+from ..flow.spans import spans
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka
 from ..messages import Failure, Message
@@ -37,6 +38,7 @@ class BatchDecoder(Generic[K, V]):
         self._key: Decoder[K] = topic.key.decoder(kafka.store, "key")
         self._value: Decoder[V] = topic.value.decoder(kafka.store, "value")
         self._rows = make_rows(Message)
+        self._spans = spans("receive", step_id, topic.name)
         self._counts = ReadCounts(topic.name)
 
     @cached_property
@@ -49,6 +51,12 @@ class BatchDecoder(Generic[K, V]):
 
         Raises `RegistryUnavailable`: nothing is lost, call again with the same batch.
         """
+        if self._spans is None:
+            return self._decode(rows)
+        with self._spans.batch(len(rows), rows.headers):
+            return self._decode(rows)
+
+    def _decode(self, rows: Columns) -> Batch[Message[K, V]]:
         messages, undecodable = self.decode_all(rows)
         self._step.taken.value += len(rows)
         if not undecodable:

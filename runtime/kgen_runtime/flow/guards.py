@@ -24,9 +24,10 @@ from ..metrics import StepCounts, filtered, state_entries
 from .batch import Batch
 from .failures import failure, is_transient
 from .per_thread import PerThread
-from .provenance import origin_of
+from .provenance import headers_of, origin_of
 from .raised_at import raised_at
 from .retry import retry_until_available
+from .spans import spans
 
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -83,6 +84,7 @@ class Guard:
         self.work = work
         self.batches: Stream[Batch[Any]] | None = None
         self.keeper: Keeper | None = None
+        self._spans = spans("process", step_id)
         self.counts = PerThread(lambda: StepCounts(step_id))
         self.entries = PerThread(lambda: state_entries(step_id))
 
@@ -167,6 +169,12 @@ class Guard:
         passes: see `retry_until_available`.
         """
         self.counts.get().taken.value += len(items)
+        if self._spans is None:
+            return self._batch(items)
+        with self._spans.batch(len(items), map(headers_of, items)):
+            return self._batch(items)
+
+    def _batch(self, items: list[Any]) -> Batch[Any]:
         if self.keeper is not None:
             return self.keeper.batch(items)
         assert self.work is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from ..messages import Message, RawMessage
+from ..messages import Failure, Headers, Message, RawMessage
 from .failures import original_of
 
 _DEPTH: Final = 4
@@ -32,6 +32,14 @@ def origin_of(item: object) -> ItemOrigin:
         keyed = isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)
         found = Message(item[0], item[1]) if keyed else Message(None, item)  # type: ignore[index]
     return ItemOrigin(original_of(found), found.key_schema_id, found.value_schema_id)
+
+
+def headers_of(item: object) -> Headers:
+    """The headers of the message that an item is, holds, or failed for; none of an item without one."""
+    if isinstance(item, Failure):
+        return item.original.headers
+    found = item if type(item) is Message else _message_in(item, _DEPTH)
+    return () if found is None else found.headers
 
 
 def key_of(item: object) -> tuple[str, bytes] | None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -24,6 +25,8 @@ from bytewax.dataflow import Dataflow, Stream, operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from .._bytewax import keep_thread_state
+from ..flow.provenance import headers_of
+from ..flow.spans import spans
 from ..messages import Failure
 from ..reporting.progress import PROGRESS
 from .at_least_once import AtLeastOnce
@@ -61,6 +64,9 @@ def deliver(step_id: str, up: Stream[X], spec: DeliverySpec[X]) -> Stream[Failur
     return op.map("errs", failures, lambda keyed: keyed[1])
 
 
+_NONE: Final = nullcontext()
+
+
 class DeliveryStep(Generic[X]):
     """The senders (one per worker thread) of one delivering step."""
 
@@ -68,12 +74,17 @@ class DeliveryStep(Generic[X]):
         self._step_id = step_id
         self._spec = spec
         self._flow = flow
+        self._spans = spans("send", step_id.removesuffix(".deliver"), spec.topic)
         self._senders: dict[int, EpochSender[X]] = {}
+
+    def _span(self, items: list[X]) -> AbstractContextManager[None]:
+        return _NONE if self._spans is None else self._spans.batch(len(items), map(headers_of, items))
 
     def produce(self, items: list[X]) -> list[tuple[str, BatchReceipt]]:
         """Hand a batch to librdkafka; receipts for the gate."""
         sender = self.sender()
-        sender.send(items)
+        with self._span(items):
+            sender.send(items)
         self._spec.handed_over(items)
         gate = sender.gate
         if gate is not None:

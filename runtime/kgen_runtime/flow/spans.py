@@ -1,0 +1,94 @@
+"""Spans of what steps do with batches, for OpenTelemetry, linked to the traces that messages are of.
+
+Off unless `KGEN_TRACES=1` (extra `otel`): a step asks when it is built; a batch then costs a look at None.
+Messages bring the context of their trace in the headers `traceparent` and `tracestate`, as W3C defines them.
+Nothing here changes a header: encoding a message again has to give the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Literal, TypeAlias
+
+from ..errors import ConfigError
+from ..messages import Headers
+
+Operation: TypeAlias = Literal["receive", "process", "send"]
+
+MOST_LINKS: Final = 128
+"""Of one span: what OpenTelemetry's SDK keeps unless it is configured otherwise."""
+_ON: Final = "KGEN_TRACES"
+_CONTEXT: Final = ("traceparent", "tracestate")
+_LONGEST: Final = 1_024
+"""Bytes of such a header, which anyone may have written; a longer one is left alone."""
+
+
+class Spans:
+    """The spans of one step. Its batches may be of several threads."""
+
+    def __init__(self, operation: Operation, step: str, topic: str | None) -> None:
+        try:
+            from opentelemetry import trace
+            from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+        except ImportError as error:
+            raise ConfigError(
+                f"{_ON}=1 asks for spans, and OpenTelemetry is not installed",
+                where=f"step {step}",
+                hint="pip install 'kgen-streams[otel]'",
+            ) from error
+        kinds = {"receive": "CONSUMER", "process": "INTERNAL", "send": "PRODUCER"}
+        self._trace: Any = trace
+        self._tracer: Any = trace.get_tracer("kgen_runtime")
+        self._propagator: Any = TraceContextTextMapPropagator()
+        self._kind: Any = trace.SpanKind[kinds[operation]]
+        self._name = f"{operation} {topic or step}"
+        self._attributes = {
+            "messaging.operation.type": operation,
+            "messaging.system": "kafka",
+            "kgen.flow": step.partition(".")[0],
+            "kgen.step": step,
+            **({} if topic is None else {"messaging.destination.name": topic}),
+        }
+
+    @contextmanager
+    def batch(self, count: int, headers: Iterable[Headers]) -> Iterator[None]:
+        """While entered, the span of a batch is the current one. It is linked to the traces of its messages,
+        at most `MOST_LINKS`; of one trace alone it is a part.
+        """
+        contexts = self._contexts(headers)
+        parent = None
+        if len(contexts) == 1:
+            parent = self._trace.set_span_in_context(self._trace.NonRecordingSpan(contexts[0]))
+        with self._tracer.start_as_current_span(
+            self._name,
+            context=parent or self._propagator.extract({}),
+            kind=self._kind,
+            links=[self._trace.Link(context) for context in contexts],
+            attributes={**self._attributes, "messaging.batch.message_count": count},
+        ):
+            yield
+
+    def _contexts(self, headers: Iterable[Headers]) -> list[Any]:
+        found: dict[tuple[int, int], Any] = {}
+        for each in headers:
+            carrier = {
+                name: value.decode("ascii", "replace")
+                for name, value in each
+                if name in _CONTEXT and value is not None and len(value) <= _LONGEST
+            }
+            if "traceparent" not in carrier:
+                continue
+            span = self._trace.get_current_span(self._propagator.extract(carrier))
+            context = span.get_span_context()
+            if context.is_valid:
+                found.setdefault((context.trace_id, context.span_id), context)
+                if len(found) == MOST_LINKS:
+                    break
+        return list(found.values())
+
+
+def spans(operation: Operation, step: str, topic: str | None = None) -> Spans | None:
+    """Those of a step; None where nobody wants any. Raises `ConfigError` if OpenTelemetry is not there."""
+    return Spans(operation, step, topic) if os.environ.get(_ON) == "1" else None
