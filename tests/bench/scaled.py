@@ -21,6 +21,8 @@ import kgen_runtime as rt
 from tests.bench.flows import of_bytes
 
 TOPIC, FOLDER, SINK, STOP = "KGEN_BENCH_TOPIC", "KGEN_BENCH_FOLDER", "KGEN_BENCH_SINK", "KGEN_BENCH_STOP"
+LOOK_EVERY = 10_000
+"""Messages of a worker: how often it counts threads and descriptors, which are gone when it ends."""
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Note(StatelessSinkPartition[Any]):
     def __init__(self, path: Path) -> None:
         self._path, self._noted = path, Noted(os.getpid())
         self._seen: set[int] = set()
+        self._looks = 0
 
     def write_batch(self, items: list[Any]) -> None:
         noted, now = self._noted, time.monotonic()
@@ -60,13 +63,15 @@ class Note(StatelessSinkPartition[Any]):
             self._seen |= new
             noted.all_seen = now
         noted.count += len(items)
+        if noted.count // LOOK_EVERY > self._looks:
+            self._looks += 1
+            noted.threads = max(noted.threads, threads())
+            noted.descriptors, noted.connections = max((noted.descriptors, noted.connections), descriptors())
         noted.last, noted.cpu_last = time.monotonic(), time.process_time()
 
     def close(self) -> None:
         noted = self._noted
-        noted.partitions, noted.threads = len(self._seen), threads()
-        noted.descriptors, noted.connections = descriptors()
-        noted.resident = resident()
+        noted.partitions, noted.resident = len(self._seen), resident()
         self._path.write_text(json.dumps(asdict(noted)))
 
 
