@@ -17,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tests.bench import scaled
@@ -63,13 +64,8 @@ def run() -> Iterator[Result]:
             sink = create_topic(bootstrap, "sink", 8)
             for count in (1, AMONG, PARTITIONS[-1]):
                 measured({**env, scaled.TOPIC: topics[count], scaled.SINK: sink}, count, 1, runs=1)
-        print("\nrecovery, one worker: of an epoch in which nothing arrives", file=sys.stderr)
-        print("  partitions    rows   their bytes   written", file=sys.stderr)
-        for count in PARTITIONS:
-            recovery({"KGEN_BROKERS": bootstrap, scaled.TOPIC: topics[count]}, count)
-    print("\nplacement: processor time of a flow that only places partitions", file=sys.stderr)
-    for count, workers in PLACED:
-        print(f"  {count:6,} partitions, {workers} workers: {placing(count, workers):.2f} s", file=sys.stderr)
+        recoveries(bootstrap)
+    placements()
     yield Result(
         f"{PARTITIONS[-1]:,} partitions, first message of each",
         "kgen",
@@ -77,6 +73,22 @@ def run() -> Iterator[Result]:
         round(START_SECONDS / starts[-1], 2),
         1,
     )
+
+
+def recoveries(bootstrap: str) -> None:
+    """Print what epochs write, by partitions."""
+    print("\nrecovery, one worker: of an epoch in which nothing arrives", file=sys.stderr)
+    print("  partitions    rows   their bytes   written", file=sys.stderr)
+    for count in PARTITIONS:
+        topic = create_topic(bootstrap, f"empty-{count}", count)
+        recovery({"KGEN_BROKERS": bootstrap, scaled.TOPIC: topic}, count)
+
+
+def placements() -> None:
+    """Print what it takes to place partitions, by partitions and workers."""
+    print("\nplacement: processor time of a flow that only places partitions", file=sys.stderr)
+    for count, workers in PLACED:
+        print(f"  {count:6,} partitions, {workers} workers: {placing(count, workers):.2f} s", file=sys.stderr)
 
 
 def filled(bootstrap: str, partitions: int) -> str:
@@ -188,26 +200,33 @@ def wait(there: Callable[[], bool], process: subprocess.Popen[bytes], seconds: f
 
 def epoch(folder: str) -> int:
     """The newest of which there is a snapshot; 0 where there is none."""
-    return max(query(folder, "SELECT coalesce(max(snap_epoch), 0) FROM snaps"), default=(0,))[0]
+    return max((row[0] for row in query(folder, "SELECT max(snap_epoch) FROM snaps") if row[0]), default=0)
 
 
 def stored(folder: str) -> tuple[float, float]:
     """Rows of an epoch, and the bytes of what is in them."""
     texts = "length(step_id) + length(state_key) + length(ser_change)"
     found = query(folder, f"SELECT snap_epoch, count(*), sum({texts}) FROM snaps GROUP BY snap_epoch")
-    return statistics.median(row[1] for row in found), statistics.median(row[2] for row in found)
+    rows: Counter[int] = Counter()
+    size: Counter[int] = Counter()
+    for number, count, total in found:
+        rows[number] += count
+        size[number] += total
+    return statistics.median(rows.values()), statistics.median(size.values())
 
 
 def query(folder: str, sql: str) -> list[tuple[int, ...]]:
-    """The answer of the one partition of a store; nothing while there is none."""
-    paths = sorted(Path(folder).glob("part-*.sqlite3"))
-    if not paths:
-        return []
-    try:
-        with closing(sqlite3.connect(f"file:{paths[0]}?mode=ro", uri=True)) as store:
-            return list(store.execute(sql))
-    except sqlite3.OperationalError:
-        return []
+    """The answers of all partitions of a store; nothing from one that is not there yet."""
+    found: list[tuple[int, ...]] = []
+    for path in sorted(Path(folder).glob("part-*.sqlite3")):
+        with suppress(sqlite3.OperationalError), closing(opened(path)) as store:
+            found += store.execute(sql)
+    return found
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """To read."""
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
 
 def written(process: int) -> int:
