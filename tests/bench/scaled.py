@@ -108,7 +108,7 @@ def resident(process: int | str = "self") -> int:
 def flow() -> Dataflow:
     """Read, note, and write where the environment names a topic: exactly once."""
     flow, kafka = Dataflow("scaled"), rt.Kafka.from_env()
-    stop: Any = os.environ.get(STOP) or None
+    stop: Any = os.environ.get(STOP, "never")
     split = rt.source("in", flow, of_bytes(os.environ[TOPIC]), kafka, stop=stop)
     errs = [split.errs]
     if out := os.environ.get(SINK):
