@@ -336,7 +336,7 @@ def test_each_line_of_a_cluster_names_its_process(folder: Path) -> None:
 
 def test_a_cluster_that_waits_for_its_other_processes_says_so(folder: Path) -> None:
     with started(folder, "all_bad", "-i", "0", "-a", "127.0.0.1:7;127.0.0.1:9") as run:
-        run.until("waiting for the other processes of the cluster since")
+        run.until("waiting for process 1 at 127.0.0.1:9 since")
 
 
 def test_bytewaxs_own_runner_reports_nothing(folder: Path) -> None:
