@@ -35,6 +35,7 @@ _JSON = frozenset(
     | {"unevaluatedProperties", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependencies"}
     | {"dependentRequired", "dependentSchemas", "definitions", "nullable", "discriminator", "contentSchema"}
 )
+_NONE: Final = Extras()
 Found = dict["tuple[str, str]", Extras]
 
 
@@ -70,7 +71,8 @@ def _of_avro(schema: Any, found: Found) -> None:
                 _add(found, fullname, "", _avro_extras(node))
                 for item in node.get("fields", ()) if kind in ("record", "error") else ():
                     _add(found, fullname, item["name"], _avro_extras(item))
-                    left.append((item["type"], namespace))
+                    if not isinstance(item["type"], str):
+                        left.append((item["type"], namespace))
             left += [(node[key], namespace) for key in ("items", "values") if key in node]
 
 
@@ -82,6 +84,8 @@ def full_name(node: Mapping[str, Any], namespace: str) -> str:
 
 
 def _avro_extras(node: Mapping[str, Any]) -> Extras:
+    if node.keys() <= _AVRO and _TAGS not in node and isinstance(node.get("type"), str):
+        return _NONE
     inner = node.get("type")
     both = {**inner, **node} if isinstance(inner, dict) and isinstance(inner.get("type"), str) else node
     names_a_type = isinstance(inner, dict) and "name" in inner
@@ -138,7 +142,7 @@ def _json_extras(node: Mapping[str, Any]) -> Extras:
 
 
 def _add(found: Found, name: str, item: str, extras: Extras) -> None:
-    if extras != Extras():
+    if extras is not _NONE and extras != _NONE:
         found.setdefault((name, item), extras)
 
 

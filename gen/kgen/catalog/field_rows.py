@@ -15,6 +15,8 @@ from ..model.trees import RECORDS, AnyNode, AnyRecord, AnySchema, parts
 from .entries import Extras, FieldRow
 from .type_names import takes_null, without_null, words
 
+_SCALARS: Final = (avro.Primitive, json_tree.JsonScalar)
+_NO_EXTRAS: Final = Extras()
 _REPEATED: Final = 300
 """Rows below which the fields of a type that comes again are shown again."""
 _DEPTH: Final = 24
@@ -72,6 +74,10 @@ class _Rows:
     def _of_record(self, record: AnyRecord, at: _Nesting) -> Iterator[FieldRow]:
         for item in record.fields:
             row = self._row(record, item, at)
+            if isinstance(item.type, _SCALARS):  # most fields hold no record
+                self._count += 1
+                yield row
+                continue
             names = [name for name, _ in self._records(item.type, "")]
             around = next((name for name in names if name in at.above), "")
             again = next(filter(self._left_out, names), "")
@@ -113,7 +119,7 @@ class _Rows:
             default=default,
             doc=item.doc,
             aliases=aliases,
-            extras=self._extras.get((record.name, item.name), Extras()),
+            extras=self._extras.get((record.name, item.name), _NO_EXTRAS),
         )
 
     def _records(self, node: AnyNode, path: str) -> Iterator[tuple[str, str]]:

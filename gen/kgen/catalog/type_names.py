@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 from kgen_runtime.codec.avro.schema import tree as avro
 from kgen_runtime.codec.json.schema import json_tree
@@ -19,7 +20,14 @@ def words(node: AnyNode, title: Callable[[str], str]) -> tuple[TypeWord, ...]:
     """`array<`, `Line`, `>`: the type without the null that it takes, if it is not null alone. `title` gives
     what a full name is called.
     """
+    if isinstance(node, avro.Primitive):
+        return _scalar_words(node)
     return tuple(_merged(_words(without_null(node), title)))
+
+
+@lru_cache(maxsize=1_024)
+def _scalar_words(node: avro.Primitive) -> tuple[TypeWord, ...]:
+    return (TypeWord(_scalar(node)),)
 
 
 def takes_null(node: AnyNode) -> bool:

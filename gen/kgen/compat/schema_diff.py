@@ -101,6 +101,8 @@ class _Diff:
             yield Change("fields reordered", new.name, kept, now)
 
     def _field(self, path: str, old: Field, new: Field) -> Iterator[Change]:
+        if isinstance(old.type, Primitive) and old.default is NO_DEFAULT and old == new:
+            return  # most fields of most versions
         if old.name != new.name:
             yield Change("field renamed", path, old.name, new.name)
         if self._text(old.type, old=True) != self._text(new.type):

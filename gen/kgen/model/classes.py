@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kgen_runtime.codec.avro.schema.tree import NO_DEFAULT, Enum, Field, Named, Record
+from kgen_runtime.codec.avro.schema.tree import NO_DEFAULT, Enum, Field, Named, Primitive, Record
 
 from ..pycode import quote
 from ..pycode.expr import dict_of
@@ -16,6 +16,8 @@ from .project import EnumClass, FieldDef, RecordClass, Symbol
 from .trees import AnyNamed
 from .type_writer import ModuleTypes, Path
 from .types import Types, note
+
+_NOWHERE = Path("")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class ClassMaker:
     def _field(self, record: Record, item: Field, name: str, types: Types, defaults: Defaults) -> FieldDef:
         remarks = [note(item.type, self.schema_names)]
         metadata = dict_of([('"avro"', quote.string(item.name))]) if name != item.name else None
-        path = self._path(record, item, name)
+        # No union to name stands in a primitive type, which most fields have.
+        path = _NOWHERE if isinstance(item.type, Primitive) else self._path(record, item, name)
         annotation = types.annotation(item.type, path)
         try:
             default = defaults.assigned(item.type, item.default, metadata, path)
@@ -84,6 +87,8 @@ def doc(text: str | None) -> str | None:
 
 def remarked(text: str | None, remarks: list[str | None]) -> str | None:
     """A doc with what a type does not say after it."""
+    if not any(remarks):
+        return text or None
     new = ", ".join(remark for remark in remarks if remark and remark not in (text or ""))
     if not new or not text:
         return text or new or None

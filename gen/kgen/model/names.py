@@ -12,6 +12,7 @@ import hashlib
 import keyword
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 from unicodedata import normalize, ucd_3_2_0
 
@@ -67,6 +68,7 @@ _PLAIN_FOLDER = re.compile(r"[a-z0-9_][a-z0-9._-]*\Z")
 _NO_PART_OF_A_NAME = re.compile(r"[^A-Za-z0-9_]+")
 _MODULE = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _NAME_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
+_FIELDS = 16_384  # names that are remembered: the versions of a subject share most of them
 _FOLDER_LENGTH = 80
 _MODULE_LENGTH = 60
 
@@ -78,6 +80,8 @@ def digest(text: str, length: int) -> str:
 
 def ascii_name(text: str, prefix: str) -> str:
     """`text` as letters, digits and underscores that do not begin with a digit."""
+    if text.isascii() and text.isidentifier():
+        return text
     plain = text if text.isascii() else ucd_3_2_0.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = _NO_PART_OF_A_NAME.sub("_", plain)
     return f"{prefix}_{name}" if not name or name[0].isdigit() else name
@@ -95,7 +99,7 @@ def identifier(text: str, prefix: str) -> str:
 def _is_stable(text: str) -> bool:
     """Whether these letters, digits and underscores mean the same in every version of Unicode since 3.2."""
     if text.isascii():
-        return all(char == "_" or char.isalnum() for char in text)
+        return text.replace("_", "a").isalnum() or not text
     known = all(char == "_" or ucd_3_2_0.category(char) in _NAME_CATEGORIES for char in text)
     return known and text == ucd_3_2_0.normalize("NFKC", text) == normalize("NFKC", text)
 
@@ -184,7 +188,7 @@ def pascal(name: str) -> str:
 def _capital(letter: str) -> str:
     """The capital of a letter, where Unicode 3.2 has one."""
     capital = letter.upper()
-    return capital if _is_stable(capital) else letter
+    return capital if letter.isascii() or _is_stable(capital) else letter
 
 
 def class_candidates(fullname: str) -> Iterable[str]:
@@ -210,6 +214,7 @@ def numbered(name: str) -> Iterable[str]:
         number += 1
 
 
+@lru_cache(maxsize=_FIELDS)
 def field_name(wire: str) -> str:
     """The attribute of a field. Names that Python or the dataclass machinery wants for itself get an
     underscore.
@@ -253,7 +258,9 @@ def member_names(
             name = found.get(wire, "")
             if not name or name in names:
                 users.get(name, set()).discard(wire)
-                name = _free_member(natural(wire), _taken(names, users, {wire, *version[wire]}), natural)
+                name = natural(wire)
+                if name in names or name in users:
+                    name = _free_member(name, _taken(names, users, {wire, *version[wire]}), natural)
                 found[wire] = name
                 users.setdefault(name, set()).add(wire)
             names.add(name)

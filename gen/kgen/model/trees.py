@@ -80,6 +80,8 @@ def parts(node: json.Node) -> tuple[json.Node, ...]: ...
 def parts(node: AnyNode) -> tuple[AnyNode, ...]: ...
 def parts(node: AnyNode) -> tuple[AnyNode, ...]:
     """The types inside of a list, map or union."""
+    if isinstance(node, avro.Primitive):  # most nodes
+        return ()
     if isinstance(node, _ARRAYS):
         return (node.items,)
     if isinstance(node, _MAPS):
@@ -91,6 +93,8 @@ def parts(node: AnyNode) -> tuple[AnyNode, ...]:
 
 def refs(node: AnyNode) -> Iterator[str]:
     """The names that a type mentions, in order."""
+    if isinstance(node, avro.Primitive):
+        return
     if isinstance(node, _REFS) and not is_well_known(node):
         yield node.name
     for part in parts(node):

@@ -189,9 +189,10 @@ class TypeWriter(ABC, Generic[N]):
         """Types of a value with these branches, each once: those of what Python has no value for come after
         the others, and None last.
         """
-        raws = (raw for branch in branches if (raw := self.raw(branch)))
-        kept = (f"{self.name('rt.OutOfRange')}[{self.name(raw)}]" for raw in raws)
-        every = dict.fromkeys((*types, *kept))
+        every = dict.fromkeys(types)
+        if self.module.keeps_raw:
+            raws = (raw for branch in branches if (raw := self.raw(branch)))
+            every.update(dict.fromkeys(f"{self.name('rt.OutOfRange')}[{self.name(raw)}]" for raw in raws))
         distinct = [name for name in every if name != "None"]
         return [*distinct, "None"] if "None" in every else distinct
 

@@ -45,6 +45,7 @@ _PRIMITIVE = {
     "bytes": "bytes",
     "string": "str",
 }
+_NULL = Primitive("null")
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,11 @@ class Types(TypeWriter[Node]):
 
     def branch_type(self, node: Node, branch: Node, path: Path) -> str:
         """See the base."""
-        branches = node.branches if isinstance(node, Union) else (node,)
-        if not isinstance(branch, Map):
+        if isinstance(branch, Array):
             return self._single(branch, path.item())
+        if not isinstance(branch, Map):
+            return self._single(branch, path)
+        branches = node.branches if isinstance(node, Union) else (node,)
         return self._single(branch, path.entry(alone=not any(isinstance(it, Array) for it in branches)))
 
     def holds_records(self, node: Node) -> bool:
@@ -72,7 +75,11 @@ class Types(TypeWriter[Node]):
         return any(isinstance(b, Ref) and isinstance(self.names[b.name], Record) for b in branches)
 
     def _worth_a_name(self, node: Node) -> bool:
-        return isinstance(node, Union) and super()._worth_a_name(node)
+        if not isinstance(node, Union):
+            return False
+        if len(node.branches) == 2 and _NULL in node.branches and not self.module.keeps_raw:
+            return False  # most unions: no need to write the type to see how long it is
+        return super()._worth_a_name(node)
 
     def _single(self, node: Node, inner: Path) -> str:
         if isinstance(node, Primitive):
@@ -104,6 +111,8 @@ def note(node: Node, names: Mapping[str, Named]) -> str | None:
     """What a Python type does not say of the Avro type: the digits of a decimal, the clock of a timestamp,
     the size of a fixed.
     """
+    if isinstance(node, Primitive):
+        return _single_note(node, names)
     kinds = node.branches if isinstance(node, Union) else (node,)
     found = dict.fromkeys(filter(None, (_single_note(kind, names) for kind in kinds)))
     return ", ".join(found) or None

@@ -18,6 +18,8 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 def string(text: str) -> str:
     """A string literal on one line, in the quotes that need fewer escapes."""
+    if _is_plain(text):
+        return f'"{text}"'
     quote = "'" if text.count('"') > text.count("'") else '"'
     return quote + "".join("\\" + c if c == quote else _escaped(c) for c in text) + quote
 
@@ -30,7 +32,7 @@ def bytes_literal(data: bytes) -> str:
 
 def comment(text: str) -> str:
     """Text that cannot leave a comment or the line it stands on."""
-    return "".join(_escaped(c) for c in text)
+    return text if _is_plain(text) else "".join(map(_escaped, text))
 
 
 def inline(text: str) -> str:
@@ -48,6 +50,8 @@ def docstring(text: str, indent: int, width: int = 88) -> str:
 
 def clean(text: str) -> str:
     """The text of a docstring without indentation and outer blank lines; empty where nothing is left."""
+    if "\n" not in text and "\r" not in text:
+        return text.expandtabs().strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return inspect.cleandoc(text).strip()
 
@@ -59,12 +63,19 @@ def _wrap(line: str, width: int) -> list[str]:
 
 
 def _escaped_line(line: str) -> str:
+    if _is_plain(line):
+        return line.rstrip()
     # A quote that touches another one, or a delimiter, is escaped.
     line = f'"{line.rstrip()}"'
     return "".join(
         '\\"' if line[at] == '"' and '"' in (line[at - 1], line[at + 1]) else _escaped(line[at])
         for at in range(1, len(line) - 1)
     )
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing in it is escaped, as in most texts: to go over them by character takes its time."""
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
 
 
 def _escaped(char: str) -> str:

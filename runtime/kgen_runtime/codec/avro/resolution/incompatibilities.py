@@ -6,7 +6,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...error_texts import listed
-from .read_plan import Choice, EnumValue, Fields, Key, Link, ListOf, MapOf, Never, Pick, Plan, Step
+from .read_plan import (
+    Choice,
+    EnumValue,
+    Fields,
+    FixedValue,
+    Key,
+    Link,
+    ListOf,
+    MapOf,
+    Never,
+    Pick,
+    Plan,
+    Step,
+    Value,
+)
 
 _PATH = 1_000
 """The longest path in a message. A longer one, as only made-up schemas have, is cut to its end."""
@@ -34,11 +48,17 @@ class Problems:
 
     def __init__(self, bodies: Mapping[Key, Fields]) -> None:
         self._bodies = bodies
+        # Most fields: nothing stands in the way of them.
+        plain = Value, FixedValue
+        self._steps = {
+            key: [step for step in fields.steps if not isinstance(step.plan, plain)]
+            for key, fields in bodies.items()
+        }
         self._passed: dict[tuple[Plan, bool], int] = {}
         # With the step that makes a record so; None if that is a field it lacks.
         self._mismatched: dict[Key, Step | None] = {}
         self._failing: dict[Key, Step | None] = {}
-        users = _users(bodies)
+        users = _users(self._steps)
         self._spread(self.mismatches, self._mismatched, users)
         self._spread(self.fails, self._failing, users)
 
@@ -80,8 +100,8 @@ class Problems:
     ) -> None:
         """Add to `found`, by which `bad` goes, the records that are so by what they lack or need."""
         found.update((key, None) for key, fields in self._bodies.items() if fields.missing)
-        for first, fields in self._bodies.items():
-            waiting = [(first, step) for step in reversed(fields.steps)]
+        for first, steps in self._steps.items():
+            waiting = [(first, step) for step in reversed(steps)]
             while waiting:
                 key, step = waiting.pop()
                 if key not in found and bad(step.plan):
@@ -113,7 +133,8 @@ class Problems:
                 if _first_time(place, place.plan.key, seen):
                     fields = self._bodies[place.plan.key]
                     yield from (place.lacks(lack) for lack in fields.missing)
-                    waiting += [place.to(step.plan, "." + step.name) for step in reversed(fields.steps)]
+                    steps = self._steps[place.plan.key]
+                    waiting += [place.to(step.plan, "." + step.name) for step in reversed(steps)]
             elif isinstance(place.plan, EnumValue):
                 always = place.always and self.fails(place.plan)
                 if place.plan.lost and (always or not only_always):
@@ -216,11 +237,11 @@ def _first_time(place: _Place, key: Key, seen: set[tuple[Key, bool]]) -> bool:
     return True
 
 
-def _users(bodies: Mapping[Key, Fields]) -> dict[Key, list[tuple[Key, Step]]]:
+def _users(bodies: Mapping[Key, list[Step]]) -> dict[Key, list[tuple[Key, Step]]]:
     """For each record the steps that need it, and the records whose steps those are."""
     users: dict[Key, list[tuple[Key, Step]]] = {}
-    for key, fields in bodies.items():
-        for step in fields.steps:
+    for key, steps in bodies.items():
+        for step in steps:
             for link in _links(step.plan):
                 users.setdefault(link.key, []).append((key, step))
     return users

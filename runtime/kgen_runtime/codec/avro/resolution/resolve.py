@@ -95,6 +95,7 @@ class Resolution:
         self._left = RESOLUTION_WORK
         self._unions: dict[int, _Branches] = {}
         self._values: dict[tuple[bool, Primitive, Primitive], Plan] = {}
+        self._known: dict[tuple[bool, int, int], Plan] = {}  # the same, by what is quick to hash
         self._pairs: dict[Key, Plan] = {}
         self._symbols: dict[str, frozenset[str]] = {}
         self._defaults: dict[tuple[str, str], Default | Never] = {}
@@ -121,6 +122,8 @@ class Resolution:
 
     def _plan(self, mode: Mode, writer: Node, reader: Node) -> Plan:
         self._spend(1)
+        if isinstance(writer, Primitive) and isinstance(reader, Primitive):
+            return self._value(mode, writer, reader)
         if isinstance(writer, Union):
             return Choice(
                 tuple(
@@ -136,15 +139,16 @@ class Resolution:
             return ListOf(self._plan(mode, writer.items, reader.items))
         if isinstance(writer, Map) and isinstance(reader, Map):
             return MapOf(self._plan(mode, writer.values, reader.values))
-        if isinstance(writer, Primitive) and isinstance(reader, Primitive):
-            return self._value(mode, writer, reader)
         return _never(writer, reader)
 
     def _value(self, mode: Mode, writer: Primitive, reader: Primitive) -> Plan:
-        key = (mode == "skip", writer, reader)
-        if key not in self._values:
-            self._values[key] = _value(mode, writer, reader)
-        return self._values[key]
+        place = (mode == "skip", id(writer), id(reader))
+        if place not in self._known:
+            key = (mode == "skip", writer, reader)
+            if key not in self._values:
+                self._values[key] = _value(mode, writer, reader)
+            self._known[place] = self._values[key]
+        return self._known[place]
 
     def _pick(self, mode: Mode, writer: Node, reader: Union) -> Plan:
         """The branch of the reader's union that takes what the writer wrote."""

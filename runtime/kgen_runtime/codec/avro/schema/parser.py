@@ -41,6 +41,7 @@ from .tree import (
 )
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
+_PLAIN = {name: Primitive(cast("PrimitiveName", name)) for name in PRIMITIVES}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LAST_OF_JAVA = "\uffff"  # Java looks at units of 16 bits, of which those of later characters are not letters
 # Of Java's `Double.valueOf` what a schema may hold: a number in quotes.
@@ -63,6 +64,12 @@ _LOGICAL = {
     "big-decimal": {"bytes"},
     "duration": {"fixed"},
 }
+_LOGICAL_PLAIN = {
+    (kind, name): Primitive(cast("PrimitiveName", kind), Logical(name))
+    for name, kinds in _LOGICAL.items()
+    for kind in kinds & PRIMITIVES
+}
+"""Most fields are of few types: one object for each takes less memory, and is quick to compare."""
 _LOGICAL_SIZE = {"uuid": 16, "duration": 12}
 # Of a decimal; with more it is taken for an invalid logical type. Python converts no longer integers to text.
 _MOST_DIGITS = 4_000
@@ -172,8 +179,8 @@ class _Parser:
         raise self._error("a schema must be a string, an object or a list", at)
 
     def _word(self, word: str, space: str, at: str) -> Node:
-        if word in PRIMITIVES:
-            return Primitive(cast("PrimitiveName", word))
+        if word in _PLAIN:
+            return _PLAIN[word]
         for name in (_full(word, space), _full(word, "")):
             if name in self.names or name in self._open:
                 return Ref(name)
@@ -198,12 +205,12 @@ class _Parser:
 
     def _object(self, value: dict[str, Any], space: str, at: str, depth: int) -> Node:
         kind = value.get("type")
-        if isinstance(kind, dict | list):
+        if isinstance(kind, (dict, list)):
             return self._node(kind, space, f"{at}/type", depth + 1)
         if not isinstance(kind, str):
             raise self._error("the schema has no type", at)
         if kind in PRIMITIVES:
-            return Primitive(cast("PrimitiveName", kind), logical(value, kind, 0))
+            return _primitive(kind, logical(value, kind, 0))
         if kind == "array":
             return Array(self._node(self._need(value, "items", at), space, f"{at}/items", depth + 1))
         if kind == "map":
@@ -271,7 +278,7 @@ class _Parser:
     def _strings(self, value: dict[str, Any], key: str, at: str) -> tuple[str, ...]:
         items = value.get(key)
         if items is None:
-            items = []
+            return ()
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise self._error(f"{key!r} must be a list of strings", f"{at}/{key}")
         return tuple(items)
@@ -303,8 +310,9 @@ class _Parser:
     def _fields(self, items: list[Any], record: str, at: str, depth: int) -> tuple[Field, ...]:
         fields: list[Field] = []
         seen: set[str] = set()
+        space = record.rpartition(".")[0]
         for number, item in enumerate(items):
-            field = self._field(item, record.rpartition(".")[0], f"{at}/{number}", depth)
+            field = self._field(item, space, f"{at}/{number}", depth)
             if field.name in seen:
                 raise self._error(f"the field {field.name} is there twice", f"{at}/{number}")
             seen.add(field.name)
@@ -320,19 +328,22 @@ class _Parser:
         if not isinstance(name, str) or not _is_name(name):
             raise self._error(f"{str(name)[:200]!r} is not a valid field name", f"{at}/name")
         node = self._node(self._need(value, "type", at), space, f"{at}/type", depth + 1)
-        default = _number(node, value.get("default", NO_DEFAULT))
-        if _is_deeper(default, self._limits.depth):
+        default = value.get("default", NO_DEFAULT)
+        if isinstance(default, str):
+            default = _number(node, default)
+        elif isinstance(default, (dict, list)) and _is_deeper(default, self._limits.depth):
             raise self._error(f"the default is nested more than {self._limits.depth} deep", f"{at}/default")
         order = value.get("order", "ascending")
-        if not isinstance(order, str) or order.lower() not in _ORDERS:
+        order = order.lower() if isinstance(order, str) else ""
+        if order not in _ORDERS:
             raise self._error("'order' must be ascending, descending or ignore", f"{at}/order")
-        return Field(name, node, default, self._strings(value, "aliases", at), _doc(value), order.lower())
+        return Field(name, node, default, self._strings(value, "aliases", at), _doc(value), order)
 
 
-def _number(node: Node, default: Any) -> Any:
+def _number(node: Node, default: str) -> str | float:
     """The default, as the number that stands in its text where the field is a float or double."""
     is_real = isinstance(node, Primitive) and node.type in ("float", "double")
-    return float(default) if is_real and isinstance(default, str) and _NUMBER.match(default) else default
+    return float(default) if is_real and _NUMBER.match(default) else default
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
@@ -347,7 +358,7 @@ def _is_deeper(value: Any, depth: int) -> bool:
 
 
 def _holds(value: Any) -> bool:
-    return isinstance(value, list | dict)
+    return isinstance(value, (list, dict))
 
 
 def _without(record: Named, invalid: Mapping[str, InvalidDefault]) -> Named:
@@ -389,7 +400,8 @@ def _defined(value: Any, space: str, depth: int) -> Iterator[str]:
             space = full.rpartition(".")[0]
             yield full
         for inner in (kind, value.get("items"), value.get("values"), *_types(value.get("fields"))):
-            yield from _defined(inner, space, depth - 1)
+            if isinstance(inner, (dict, list)):
+                yield from _defined(inner, space, depth - 1)
 
 
 def _types(fields: Any) -> Iterator[Any]:
@@ -434,6 +446,14 @@ def logical(value: dict[str, Any], kind: str, size: int) -> Logical | None:
     if kind == "fixed" and name in _LOGICAL_SIZE and size != _LOGICAL_SIZE[name]:
         return None
     return _decimal(value, kind, size) if name == "decimal" else Logical(name)
+
+
+def _primitive(kind: str, found: Logical | None) -> Primitive:
+    if found is None:
+        return _PLAIN[kind]
+    if found.name == "decimal":
+        return Primitive(cast("PrimitiveName", kind), found)
+    return _LOGICAL_PLAIN[kind, found.name]
 
 
 def _decimal(value: dict[str, Any], kind: str, size: int) -> Logical | None:
