@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import jinja2
@@ -10,13 +11,14 @@ from markupsafe import Markup, escape
 from kgen_runtime.reporting.printable import escaped
 
 _PARAGRAPH = Markup("<p>"), Markup("</p>")
+_SPECIAL = re.compile("[&<>\"']").search
 _CODE = Markup("<code>"), Markup("</code>")
 
 
 @lru_cache(maxsize=1)
 def html_environment() -> jinja2.Environment:
-    """The one environment, with the filters `visible` (one line, without characters that cannot be seen) and
-    `paragraphs` (a doc as markup).
+    """The one environment, with the filters `visible` (one line, without characters that cannot be seen),
+    `html` (the same as markup) and `paragraphs` (a doc as markup).
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kgen_templates", ""),
@@ -26,7 +28,7 @@ def html_environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update({"visible": visible, "paragraphs": paragraphs})
+    environment.filters.update({"html": html, "visible": visible, "paragraphs": paragraphs})
     return environment
 
 
@@ -36,6 +38,12 @@ def visible(text: object) -> str:
     """
     shown = str(text)
     return shown if shown.isprintable() else escaped(shown)
+
+
+def html(text: object) -> str:
+    """The same as markup that is a plain string: for what a page has very many of."""
+    shown = visible(text)
+    return str(escape(shown)) if _SPECIAL(shown) else shown
 
 
 def visible_lines(text: str) -> str:
@@ -57,7 +65,7 @@ def paragraphs(text: str, limit: int = 20_000) -> Markup:
 
 def _paragraph(text: str) -> Markup:
     if "`" not in text:  # most docs: to join parts of markup takes longer than to escape them
-        return Markup(f"<p>{escape(text)}</p>")  # noqa: S704 - escaped
+        return Markup(f"<p>{html(text)}</p>")  # noqa: S704 - escaped
     parts = escape(text).split("`")
     if len(parts) % 2 == 0:
         return _PARAGRAPH[0] + Markup("`").join(parts) + _PARAGRAPH[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -100,15 +101,23 @@ def python_files(root: Path, owned: frozenset[str] = frozenset()) -> Iterator[st
     left = _MOST_FILES
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(f for f in folders if _is_source(Path(folder, f)))
-        for name in sorted(names):
-            path = Path(folder, name)
-            relative = path.relative_to(root).as_posix()
-            wanted = name.endswith(".py") and (relative in owned or not path.is_symlink())
-            if wanted and path.is_file() and path.stat().st_size < _MOST_BYTES:
+        within = Path(folder).relative_to(root)
+        for name in sorted(name for name in names if name.endswith(".py")):
+            relative = (within / name).as_posix()
+            if _is_small_file(os.path.join(folder, name), follows=relative in owned):  # noqa: PTH118 - many
                 left -= 1
                 if left < 0:
                     return
                 yield relative
+
+
+def _is_small_file(path: str, *, follows: bool) -> bool:
+    """Whether it is a file that is read, or with `follows` a link to one."""
+    try:
+        status = os.stat(path, follow_symlinks=follows)  # noqa: PTH116
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size < _MOST_BYTES
 
 
 def _is_source(folder: Path) -> bool:
