@@ -35,6 +35,7 @@ from bytewax.operators.windowing import Clock, Windower, WindowMetadata
 
 from .errors import FlowError
 from .flow.argument_checks import check_function, checked
+from .flow.failure_ports import carry_failures
 from .flow.guards import Guard
 from .messages import Failure
 from .reporting.call_site import note_step
@@ -445,7 +446,7 @@ def _late_sides(items: list[Any]) -> list[Any]:
     return [(key, (window, (side, value[0]))) for key, (window, (side, value)) in items]
 
 
-STEPS: Final[list[Any]] = [
+carry_failures(
     fold_window,
     reduce_window,
     collect_window,
@@ -453,4 +454,4 @@ STEPS: Final[list[Any]] = [
     max_window,
     min_window,
     join_window,
-]
+)

@@ -109,6 +109,20 @@ LATE = {
     },  # these, too
     "kgen.cli.run_command": {"kgen_runtime.run"},  # it needs Bytewax
     "kgen.cli.dev_command": {"kgen.dev"},  # an extra that may not be installed
+    # Import time: what most programs never use.
+    "kgen_runtime.codec": {
+        "kgen_runtime.codec.avro.column_build",
+        "kgen_runtime.codec.json.json_build",
+        "kgen_runtime.codec.protobuf.proto_build",
+    },
+    "kgen_runtime.kafka.connection": {"kgen_runtime.serde.registry.client"},  # with its HTTP client
+    "kgen_runtime.serde.remote": {"kgen_runtime.serde.message_order"},
+    "kgen_runtime.serde.schema_store": {"kgen_runtime.serde.registry.client"},
+    "kgen_runtime.serde.schemas": {
+        "kgen_runtime.codec.json.schema.json_parser",
+        "kgen_runtime.codec.protobuf.schema.proto_descriptor",
+        "kgen_runtime.serde.message_order",
+    },
     "kgen.protobuf.proto_parser": {"kgen.protobuf.descriptor_walk"},  # another
 }
 """Modules that functions import late, and why."""

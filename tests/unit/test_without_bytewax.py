@@ -16,6 +16,7 @@ import pytest
 import kgen_runtime as rt
 from kgen.cli.app import _COMMANDS
 from kgen.dev import Dev
+from kgen_runtime import serde
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDERS = ROOT / "examples" / "orders"
@@ -172,6 +173,27 @@ def test_nothing_heavy_is_loaded_for_what_does_not_need_it(blocked: dict[str, st
     assert out_of(blocked, code) == "[]"
 
 
+def test_a_flow_loads_neither_an_http_client_nor_what_its_steps_do_not_need() -> None:
+    pytest.importorskip("bytewax", reason=NO_BUILD)
+    unneeded = {
+        "requests",
+        "bytewax.connectors.kafka",
+        "bytewax.operators.windowing",
+        "kgen_runtime.codec.json.json_build",
+        "kgen_runtime.codec.protobuf.proto_build",
+        "kgen_runtime.serde.json_serde",
+        "kgen_runtime.serde.protobuf_serde",
+    }
+    used = (
+        "rt.source, rt.map_value, rt.sink, rt.route, rt.check, rt.AvroSerde, rt.Kafka('host:1', registry='x')"
+    )
+    code = (
+        f"import sys, kgen_runtime.run, kgen_runtime as rt; {used}; "
+        f"print(sorted({unneeded!r} & set(sys.modules)))"
+    )
+    assert out_of(dict(os.environ), code) == "[]"
+
+
 def test_source_and_sink_stay_functions_after_their_modules_were_imported() -> None:
     pytest.importorskip("bytewax", reason=NO_BUILD)
     code = "import kgen_runtime.run, kgen_runtime as rt; print(callable(rt.source), callable(rt.sink))"
@@ -206,3 +228,14 @@ def test_type_checkers_see_the_imports_that_are_made() -> None:
         for alias in each.names
     }
     assert seen == rt._MODULES
+
+
+def test_type_checkers_see_the_imports_that_are_made_of_serdes() -> None:
+    tree = ast.parse(Path(serde.__file__).read_text(encoding="utf-8"))
+    (checked,) = (
+        each for each in tree.body if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING"
+    )
+    imports = [each for each in checked.body if isinstance(each, ast.ImportFrom)]
+    seen = {alias.name: f".{each.module}" for each in imports for alias in each.names}
+    assert seen == serde._MODULES
+    assert set(seen) == set(serde.__all__)

@@ -9,27 +9,35 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast, get_args
 
 from ..errors import ConfigError, DecodeError
 from .avro.build import ReaderBuilder, WriterBuilder
-from .avro.column_build import ColumnReaderBuilder, RecordText, make_column
-from .avro.column_layout import Layout
 from .avro.resolution.resolve import resolve
 from .avro.schema.tree import Schema
 from .decoded import Decoded
-from .json.json_build import JsonReaderBuilder, JsonWriterBuilder
-from .json.number_forms import NumberForm
-from .json.schema.json_tree import JsonSchema
 from .limits import MAX_DEPTH, MOST_DEPTH, MOST_PROTO_DEPTH
-from .protobuf.proto_build import ProtoReaderBuilder, ProtoWriterBuilder
-from .protobuf.schema.proto_tree import ProtoSchema
 from .ranges import OutOfRangeChoice, keeps_raw
 from .slotted_classes import is_plain
+
+if TYPE_CHECKING:
+    from .avro.column_build import RecordText
+    from .avro.column_layout import Layout
+    from .json.number_forms import NumberForm
+    from .json.schema.json_tree import JsonSchema
+    from .protobuf.schema.proto_tree import ProtoSchema
+
+_PARTS: Final = ("reader", "writer", "rows", "payloads", "arrivals", "batches")
+"""Of the native engine, those that all programs need."""
+_OTHER_PARTS: Final = ("json_reader", "json_writer", "avro_texts", "proto_reader", "proto_writer")
+"""Loaded when they are asked for: compiled with the others, or not at all."""
+
+# What builds the nodes of another format is loaded with its first reader or writer: most programs have one.
 
 T = TypeVar("T")
 
@@ -223,6 +231,8 @@ def make_writer(
 
 def make_columns(layout: Layout, *, engine: EngineName | None = None) -> ColumnBuffers:
     """The columns of a layout, without rows."""
+    from .avro.column_build import make_column
+
     made: ColumnBuffers = make_column(_column_nodes(engine), layout)
     return made
 
@@ -249,6 +259,8 @@ def make_appender(
     _announce()
     nodes = _column_nodes(engine)
     resolution = resolve(writer, reader)
+    from .avro.column_build import ColumnReaderBuilder
+
     builder = ColumnReaderBuilder(
         nodes, _nodes(engine, "reader"), _nodes(engine, "writer"), resolution, reader, record_text
     )
@@ -283,6 +295,8 @@ def make_json_reader(
     keeps = keeps_raw(out_of_range)
     _announce()
     nodes = _nodes(engine, "json_reader")
+    from .json.json_build import JsonReaderBuilder
+
     root = JsonReaderBuilder(nodes, schema, classes or {}, keeps=keeps).root()
     made: Reader = nodes.JsonNodeReader(root, max_depth)
     return made
@@ -297,6 +311,8 @@ def make_json_writer(
     """
     _announce()
     nodes = _nodes(engine, "json_writer")
+    from .json.json_build import JsonWriterBuilder
+
     made: ValueWriter = nodes.JsonNodeWriter(JsonWriterBuilder(nodes, schema, classes or {}).root())
     return made
 
@@ -325,6 +341,8 @@ def make_proto_reader(
     keeps = keeps_raw(out_of_range)
     _announce()
     nodes = _nodes(engine, "proto_reader")
+    from .protobuf.proto_build import ProtoReaderBuilder
+
     node = ProtoReaderBuilder(nodes, schema, classes or {}, keeps=keeps).root(root)
     made: Reader = nodes.ProtoNodeReader(node, max_depth)
     return made
@@ -345,6 +363,8 @@ def make_proto_writer(
     """
     _announce()
     nodes = _nodes(engine, "proto_writer")
+    from .protobuf.proto_build import ProtoWriterBuilder
+
     made: ValueWriter = nodes.ProtoNodeWriter(ProtoWriterBuilder(nodes, schema, classes or {}).root(root))
     return made
 
@@ -397,23 +417,11 @@ def arrival_functions(*, engine: EngineName | None = None) -> ArrivalFunctions:
 def has_native() -> bool:
     """Whether the native engine was compiled."""
     try:
-        for part in (
-            "reader",
-            "writer",
-            "rows",
-            "json_reader",
-            "json_writer",
-            "payloads",
-            "arrivals",
-            "avro_texts",
-            "batches",
-            "proto_reader",
-            "proto_writer",
-        ):
+        for part in _PARTS:
             importlib.import_module(f".native._{part}", __name__)
     except ImportError:
         return False
-    return True
+    return all(importlib.util.find_spec(f".native._{part}", __name__) for part in _OTHER_PARTS)
 
 
 def _choose() -> EngineName:

@@ -10,6 +10,7 @@ from bytewax.dataflow import Dataflow, operator
 
 from .._bytewax import walk
 from ..flow.argument_checks import checked
+from ..flow.failure_ports import carry_failures
 from ..flow.split import Split, split
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka
@@ -100,3 +101,6 @@ def sources(flow: Dataflow) -> Iterator[KafkaSource[Any, Any]]:
         source = getattr(step, "source", None)
         if isinstance(source, KafkaSource):
             yield source
+
+
+carry_failures(source)

@@ -7,9 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, cast
 
-from bytewax.connectors.kafka import KafkaSourceMessage
 from bytewax.dataflow import Dataflow, Stream
-from bytewax.operators.windowing import Clock, Windower
 
 from .._bytewax import is_about_step_name
 from ..errors import ConfigError, FlowError
@@ -28,14 +26,19 @@ POLICIES: Final = "rt.Crash(), rt.Log(), rt.Drop() or rt.DeadLetter(topic, kafka
 _MADE_A_MESSAGE: Final = (
     "rt.Message(key, value) creates one; message.with_value(value) keeps key and provenance."
 )
-_OF_WINDOWING: Final = "of bytewax.operators.windowing."
+_WINDOWING: Final = {
+    "clock": ("Clock", "Pass an EventClock or SystemClock of bytewax.operators.windowing."),
+    "windower": (
+        "Windower",
+        "Pass a TumblingWindower, SlidingWindower or SessionWindower of bytewax.operators.windowing.",
+    ),
+}
+"""Names in a module that only flows with windows load."""
 _KEYED: Final = "rt.key_on(...).oks gives such pairs."
 _CONSUMED: Final = "kop.input(...).oks gives such messages; rt.source reads and decodes by itself."
 _STEP_IDS: Final = "Give each step of a flow a name of its own, without periods."
 _KINDS: Final[dict[str, tuple[type[Any], str]]] = {
     "flow": (Dataflow, 'Pass the Dataflow("name") that the steps are added to.'),
-    "clock": (Clock, f"Pass an EventClock or SystemClock {_OF_WINDOWING}"),
-    "windower": (Windower, f"Pass a TumblingWindower, SlidingWindower or SessionWindower {_OF_WINDOWING}"),
     "sides": (Stream, "Pass keyed streams: rt.key_on(...).oks."),
     "up": (Stream, "Pass a stream: what another step returned, or one of its outputs (step.oks, step.errs)."),
     "errs": (Stream, "Pass streams of failures: <step>.errs, or what rt.sink returned."),
@@ -131,6 +134,8 @@ def check_keyed(item: object, step_id: str) -> None:
 
 def check_consumed(message: object, step_id: str) -> None:
     """Raises `FlowError` if `rt.deserialize` was given what no consumer gives."""
+    from bytewax.connectors.kafka import KafkaSourceMessage  # it loads much that no other step needs
+
     if not isinstance(message, (KafkaSourceMessage, RawMessage)):
         raise _wrong_item(message, step_id, "an rt.RawMessage or KafkaSourceMessage", _CONSUMED)
 
@@ -152,7 +157,8 @@ def _check_arguments(name: str, signature: inspect.Signature, args: Any, kwargs:
         parameter = signature.parameters[argument]
         if argument == "step_id":
             _check_step_id(name, value)
-        if argument in _KINDS and not (value is None and parameter.default is None):
+        known = argument in _KINDS or argument in _WINDOWING
+        if known and not (value is None and parameter.default is None):
             for each in value if parameter.kind is parameter.VAR_POSITIONAL else (value,):
                 _check_kind(name, argument, each)
 
@@ -172,7 +178,7 @@ def _check_step_id(name: str, value: object) -> None:
 
 
 def _check_kind(name: str, argument: str, value: object) -> None:
-    kind, hint = _KINDS[argument]
+    kind, hint = _kind(argument)
     if isinstance(value, kind) or (
         name == "rt.DeadLetter" and argument == "topic" and isinstance(value, str)
     ):
@@ -186,6 +192,15 @@ def _check_kind(name: str, argument: str, value: object) -> None:
     elif argument == "topic" and isinstance(getattr(value, "topic", None), Topic):
         hint = f"Pass its topic: {last_name(value)}.topic."
     raise FlowError(f"{name}: {argument} is {shown(value)}, not a {kind.__name__}", hint=hint)
+
+
+def _kind(argument: str) -> tuple[type[Any], str]:
+    if argument not in _WINDOWING:
+        return _KINDS[argument]
+    from bytewax.operators import windowing
+
+    name, hint = _WINDOWING[argument]
+    return getattr(windowing, name), hint
 
 
 def _wrong_item(item: object, step_id: str, wanted: str, hint: str) -> FlowError:

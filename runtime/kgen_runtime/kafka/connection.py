@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, cimpl
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
@@ -17,12 +17,14 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 from .._librdkafka import BROKER, DEFAULT_PORT, ask_for_token, hide_quoted_value, prevent_rebootstrap
 from ..errors import ConfigError, FlowError
 from ..reporting.call_site import users_line
-from ..serde.registry.client import RegistryClient
 from ..serde.registry.url import shown
 from ..serde.schema_store import SchemaStore
 from .log_throttle import OncePer
 from .options import CONSUMER_ONLY, OURS, PRODUCER_ONLY, SHOWN, option_name
 from .similar_topics import similar_topics
+
+if TYPE_CHECKING:
+    from ..serde.registry.client import RegistryClient
 
 _PREFIX: Final = "KGEN_KAFKA_"
 _ASKING: Final = 10.0
@@ -331,11 +333,9 @@ class Kafka:
     def _make_store(self) -> SchemaStore:
         if isinstance(self._registry, SchemaStore):
             return self._registry
-        if isinstance(self._registry, RegistryClient):
-            return SchemaStore(self._registry)
-        if self._registry is None:
-            return SchemaStore.from_env()
-        return SchemaStore(RegistryClient.from_env(self._registry))
+        if self._registry is None or isinstance(self._registry, str):
+            return SchemaStore.from_env(self._registry)
+        return SchemaStore(self._registry)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_store")}
@@ -381,9 +381,15 @@ def _check_types(brokers: object, config: object, registry: object) -> None:
     if not isinstance(config, Mapping | None):
         kind, hint = type(config).__name__, 'config={"security.protocol": "SSL"}, for example.'
         raise ConfigError(f"config is of type {kind}, not a mapping", where=_called_at(), hint=hint)
-    if not isinstance(registry, str | RegistryClient | SchemaStore | None):
+    if not (isinstance(registry, str | SchemaStore | None) or _is_client(registry)):
         kind, hint = type(registry).__name__, "Pass a URL, a RegistryClient or a SchemaStore."
         raise ConfigError(f"the registry is of type {kind}", where=_called_at(), hint=hint)
+
+
+def _is_client(registry: object) -> bool:
+    from ..serde.registry.client import RegistryClient  # with an HTTP client, which few programs load here
+
+    return isinstance(registry, RegistryClient)
 
 
 def _check_addresses(brokers: Sequence[str]) -> None:
@@ -422,12 +428,10 @@ def _may_show(name: str, value: object) -> bool:
     return name in SHOWN or isinstance(value, (bool, int, float))
 
 
-def _shown(registry: object) -> object:
-    if isinstance(registry, RegistryClient):
-        return registry.url
-    if not isinstance(registry, str):
-        return registry
-    return shown(registry)
+def _shown(registry: str | RegistryClient | SchemaStore | None) -> object:
+    if isinstance(registry, str):
+        return shown(registry)
+    return registry if registry is None or isinstance(registry, SchemaStore) else registry.url
 
 
 def _reason(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 
 from ..errors import FlowError, OversizeError, RefusedError
 from ..flow.argument_checks import check_message, checked
+from ..flow.failure_ports import carry_failures
 from ..flow.failures import failure, original_of
 from ..flow.topic import Topic
 from ..kafka.connection import Kafka, NewTopic, new_topic
@@ -146,3 +147,6 @@ def _refused(step_id: str, message: Message[Any, Any], error: Exception) -> Fail
         key_schema_id=message.key_schema_id,
         value_schema_id=message.value_schema_id,
     )
+
+
+carry_failures(sink, port="down")

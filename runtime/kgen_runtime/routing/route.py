@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Operator, Stream, operator
-from bytewax.operators.windowing import EventClock
 
-from .. import windowing
-from .._bytewax import inputs, late_streams, operator_class, outer_scope, walk
-from ..consumer.source import source
+from .._bytewax import inputs, late_streams, outer_scope, walk
 from ..errors import FlowError
 from ..flow.argument_checks import check_policies, checked
+from ..flow.failure_ports import FAILURE_PORTS
 from ..flow.guards import Guard, guard_of
 from ..messages import Failure
 from ..producer.eligibility import check_flow
-from ..producer.sink import sink
 from ..reporting.call_site import note_step, step_line, users_line
-from ..steps import item_steps, stateful_steps
-from ..steps.lateness import late
-from ..steps.value_steps import map_value
-from ..steps.wire_steps import deserialize, serialize
 from .fix_lines import UnreadStream, fix_for, rest_for
 from .policy import Policy, build_all, joined_wishes, policies_in_force
 from .step_keeper import StepKeeper, StepWishes
 
-_PORTS: Final[dict[Any, str]] = {
-    operator_class(step): port
-    for step, port in (
-        (source, "errs"),
-        (deserialize, "errs"),
-        (serialize, "errs"),
-        (map_value, "errs"),
-        *((step, "errs") for step in (*item_steps.STEPS, *stateful_steps.STEPS, *windowing.STEPS)),
-        (late, "down"),
-        (sink, "down"),
-    )
-}
-"""Which output of kgen's steps carries the failures."""
-_WINDOWS: Final = {operator_class(step) for step in windowing.STEPS}
+_CLOCKS: Final = "bytewax.operators.windowing"
+_WINDOWS: Final = "kgen_runtime.windowing"
 
 
 @checked
@@ -134,7 +116,7 @@ def _failures(steps: list[Operator]) -> dict[str, UnreadStream]:
     return {
         getattr(step, port).stream_id: _stream(step.step_id, type(step).__name__, port)
         for step in steps
-        if (port := _PORTS.get(type(step)))
+        if (port := FAILURE_PORTS.get(type(step)))
     }
 
 
@@ -142,10 +124,14 @@ def _late(flow: Dataflow, steps: list[Operator]) -> dict[str, UnreadStream]:
     """The ids of the late streams of windows with a clock of event time. kgen's windows read the one of
     Bytewax's that they consist of, and have their own.
     """
+    if _CLOCKS not in sys.modules:  # nothing in the flow has a clock
+        return {}
+    from bytewax.operators.windowing import EventClock
+
     own = {
         getattr(step, "late").stream_id: _stream(step.step_id, type(step).__name__, "late")  # noqa: B009
         for step in steps
-        if type(step) in _WINDOWS and isinstance(getattr(step, "clock"), EventClock)  # noqa: B009
+        if type(step).__module__ == _WINDOWS and isinstance(getattr(step, "clock"), EventClock)  # noqa: B009
     }
     of_bytewax = late_streams(flow, EventClock).items()
     return {**{stream: _stream(step, "", "late") for stream, step in of_bytewax}, **own}

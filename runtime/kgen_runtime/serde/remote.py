@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from ..errors import RegistryError, RegistryUnavailable, ResolutionError, SchemaError, UnknownSchema
 from ..reporting.printable import printable
 from . import rules
-from .message_order import words_of
-from .registry.client import RegistryClient
 from .schemas import Schemas, WriterSchema
 from .subject_names import same, sibling
 from .writer_kinds import AVRO, WriterKind
+
+if TYPE_CHECKING:
+    from .registry.client import RegistryClient
 
 S = TypeVar("S")
 
@@ -171,6 +172,8 @@ def _equal_texts(client: RegistryClient, answer: Any, what: str, schemas: Schema
 
 def _proto_words(text: Any) -> Any:
     """What two .proto texts have in common that differ in space and comments alone."""
+    from .message_order import words_of
+
     try:
         return words_of(text)
     except (TypeError, SchemaError):

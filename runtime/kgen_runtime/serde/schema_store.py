@@ -10,15 +10,17 @@ import time
 import uuid
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from ..codec.avro.schema.tree import Schema
 from ..errors import KgenError, RegistryError, RegistryUnavailable, ResolutionError, RulesError, UnknownSchema
 from . import remote
 from .cache import Cache
-from .registry.client import RegistryClient
 from .schemas import Schemas, WriterSchema
 from .writer_kinds import AVRO, WriterKind
+
+if TYPE_CHECKING:
+    from .registry.client import RegistryClient
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -97,12 +99,16 @@ class SchemaStore:
         self._said: set[Hashable] = set()
 
     @classmethod
-    def from_env(cls) -> SchemaStore:
-        """A store on the registry of `KGEN_REGISTRY_URL`, or on none where that is unset.
+    def from_env(cls, url: str | None = None) -> SchemaStore:
+        """A store on the registry at `url`, else of `KGEN_REGISTRY_URL`, or on none where that is unset.
 
         Raises `ConfigError`.
         """
-        return cls(RegistryClient.from_env() if os.environ.get("KGEN_REGISTRY_URL") else None)
+        if url is None and not os.environ.get("KGEN_REGISTRY_URL"):
+            return cls(None)
+        from .registry.client import RegistryClient  # with its HTTP client, which others need not load
+
+        return cls(RegistryClient.from_env(url))
 
     def get(self, schemas: Schemas, id: int) -> Schema:  # noqa: A002 - `id` is what registries call it
         """The schema that wrote what carries `id`.

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..codec.avro.schema.parser import parse
 from ..codec.avro.schema.tree import Schema
-from ..codec.json.schema.json_parser import parse_json_schema
-from ..codec.json.schema.json_tree import JsonSchema
-from ..codec.protobuf.schema.proto_descriptor import parse_descriptor
-from ..codec.protobuf.schema.proto_tree import ProtoSchema
 from ..errors import ResolutionError
-from .message_order import message_order
-from .message_scopes import MessageOrder
 from .rules import OnRules
 from .subject_names import context_of
+
+if TYPE_CHECKING:
+    from ..codec.json.schema.json_tree import JsonSchema
+    from ..codec.protobuf.schema.proto_tree import ProtoSchema
+    from .message_scopes import MessageOrder
+
+# The parser of another language is loaded with the first schema in it.
 
 SchemaLanguage: TypeAlias = Literal["AVRO", "JSON", "PROTOBUF"]
 """The language of a schema's text, as registries call it."""
@@ -57,7 +58,7 @@ class WriterSchema:
         """The messages that a Protobuf file defines. Raises as `parse_json` does."""
         if self.type != "PROTOBUF":
             raise ResolutionError(f"version {self.version} is of type {self.type}, not Protobuf")
-        return _parse_messages(self.text)
+        return messages_of(self.text)
 
 
 @dataclass(frozen=True)
@@ -106,15 +107,22 @@ def _parse(text: str, references: tuple[str, ...]) -> Schema:
 
 
 @lru_cache(maxsize=1024)
-def _parse_messages(text: str) -> MessageOrder:
+def messages_of(text: str) -> MessageOrder:
+    """The messages that a Protobuf file defines, parsed once per process. Raises `SchemaError`."""
+    from .message_order import message_order
+
     return message_order(text)
 
 
 @lru_cache(maxsize=1024)
 def _parse_descriptor(text: str) -> ProtoSchema:
+    from ..codec.protobuf.schema.proto_descriptor import parse_descriptor
+
     return parse_descriptor(text)
 
 
 @lru_cache(maxsize=1024)
 def _parse_json(text: str, references: tuple[str, ...], names: tuple[str, ...]) -> JsonSchema:
+    from ..codec.json.schema.json_parser import parse_json_schema
+
     return parse_json_schema(text, dict(zip(names, references)))

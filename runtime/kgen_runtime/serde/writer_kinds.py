@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from ..codec.avro.schema.parser import parse
 from ..codec.avro.schema.tree import Schema
-from .message_order import message_order
-from .message_scopes import MessageOrder
-from .schemas import SchemaLanguage, WriterSchema
+from .schemas import SchemaLanguage, WriterSchema, messages_of
+
+if TYPE_CHECKING:
+    from .message_scopes import MessageOrder
 
 S = TypeVar("S")
 
@@ -45,7 +46,7 @@ AVRO: Final[WriterKind[Schema]] = WriterKind(
     lambda text, references: parse(text, [each for _, each in references()]),
 )
 MESSAGES: Final[WriterKind[MessageOrder]] = WriterKind(
-    "PROTOBUF", "Protobuf", WriterSchema.parse_messages, lambda text, references: message_order(text)
+    "PROTOBUF", "Protobuf", WriterSchema.parse_messages, lambda text, references: messages_of(text)
 )
 TITLE: Final[WriterKind[str]] = WriterKind(
     "JSON", "JSON Schema", lambda version: title(version.text), lambda text, references: title(text)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import (  # noqa: UP035 - on Python 3.10 Bytewax takes the other Callable for a class
     Any,
     Callable,
-    Final,
     Generic,
     TypeGuard,
     TypeVar,
@@ -24,6 +23,7 @@ from bytewax.dataflow import Stream, operator
 
 from ..flow.argument_checks import check_function, checked
 from ..flow.batch import Batch
+from ..flow.failure_ports import carry_failures
 from ..flow.guards import LEFT_OUT, Guard, ItemWork, WrongReturn
 from ..flow.split import Split, split
 from ..messages import Failure
@@ -178,7 +178,7 @@ def _side(batches: list[Batch[tuple[bool, X]]], *, wanted: bool) -> list[X]:
     return [item for batch in batches for side, item in batch.oks if side is wanted]
 
 
-STEPS: Final[list[Any]] = [map, flat_map, filter, filter_map, key_on, branch]
+carry_failures(map, flat_map, filter, filter_map, key_on, branch)
 
 
 def _step(

@@ -10,6 +10,7 @@ from bytewax.operators import KeyedStream
 
 from ..errors import LateError
 from ..flow.argument_checks import checked
+from ..flow.failure_ports import carry_failures
 from ..flow.failures import failure
 from ..flow.provenance import origin_of
 from ..messages import Failure, Stage
@@ -44,3 +45,6 @@ def _late_failure(step_id: str, key: str, window: int, value: Any) -> Failure:
         value_schema_id=origin.value_schema_id,
         attributes={"key": key, "window": window},
     )
+
+
+carry_failures(late, port="down")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Callable, Final, TypeVar  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
+from typing import Any, Callable, TypeVar  # noqa: UP035 - on Python 3.10 Bytewax takes the other for a class
 
 import bytewax.operators as op
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from ..flow.argument_checks import check_function, checked
+from ..flow.failure_ports import carry_failures
 from ..flow.guards import Guard, WrongReturn
 from ..flow.split import Split
 from ..metrics import filtered
@@ -76,7 +77,7 @@ def stateful_flat_map(
     return _stateful(step_id, up, change, mapper)
 
 
-STEPS: Final[list[Any]] = [stateful_map, stateful_flat_map]
+carry_failures(stateful_map, stateful_flat_map)
 
 
 class StatefulMapLogic(StatefulBatchLogic[V, KeyBatch, S]):

@@ -8,6 +8,7 @@ import bytewax.operators as op
 from bytewax.dataflow import Stream, operator
 
 from ..flow.argument_checks import check_function, check_message, checked
+from ..flow.failure_ports import carry_failures
 from ..flow.guards import Guard, ItemWork
 from ..flow.split import Split, split
 from ..messages import TOMBSTONE, Message, Tombstone
@@ -48,3 +49,6 @@ def map_value(
     made: Split[Message[K, W]] = split("split", batches)
     guard.feeds(made.errs, batches)
     return made
+
+
+carry_failures(map_value)

@@ -13,6 +13,7 @@ from ..consumer.decoding import BatchDecoder
 from ..errors import EncodeError
 from ..flow.argument_checks import check_consumed, check_message, checked, explaining
 from ..flow.batch import Batch
+from ..flow.failure_ports import carry_failures
 from ..flow.failures import failure, original_of
 from ..flow.per_thread import PerThread
 from ..flow.retry import retry_until_available
@@ -110,3 +111,6 @@ def _serialize_failure(
         key_schema_id=message.key_schema_id,
         value_schema_id=message.value_schema_id,
     )
+
+
+carry_failures(deserialize, serialize)

@@ -16,7 +16,7 @@ from tests.bench.peers.results import Contest, Measured, keep
 from tests.bench.peers.stage import Ran, RunFailed, Stage, staged
 
 ROUNDS = 3
-FAST, SLOW, QUICK = 400_000, 20_000, 2_000
+FAST, SLOW, QUICK = 400_000, 20_000, 6_000
 SECONDS = 5
 RATES = (1_000, 20_000)
 TITLES: dict[Task, str] = {

@@ -25,11 +25,18 @@ class Contestant:
     name: str
     command: tuple[str, ...]
     imports: str
-    """What a program of it imports."""
+    """What a program of it imports: what stands after `import`."""
     tasks: frozenset[Task] = _ALL
     environment: Mapping[str, str] = field(default_factory=dict)
     slow: bool = True
     """It gets a share of the messages."""
+    for_state: tuple[str, ...] = ()
+    """Further arguments in the task `count`."""
+
+    def arguments(self, task: Task, folder: str) -> list[str]:
+        """The command for a task, with the folder."""
+        command = (*self.command, *(self.for_state if task == "count" else ()))
+        return [part.replace("{folder}", folder) for part in command]
 
     def missing(self) -> str:
         """Why it cannot take part, or nothing."""
@@ -58,6 +65,7 @@ def surroundings() -> dict[str, str]:
 
 _OWN, _PEER = sys.executable, str(PEERS)
 _STATELESS = _ALL - {"count"}
+_RT = "AvroSerde, Crash, Kafka, Schemas, StringSerde, Topic, WriterSchema, map_value, route, sink, source"
 _FAST = {"KGEN_BENCH_CODEC": "fastavro"}
 _KOP = "bytewax.run, bytewax.connectors.kafka.operators, confluent_kafka.schema_registry.avro"
 _BARE = "confluent_kafka.schema_registry.avro"
@@ -66,12 +74,10 @@ _FAUST = ("worker", "-l", "warn", "--without-web")
 CONTESTANTS = (
     Contestant(
         "kgen",
-        (
-            *(_OWN, "-m", "kgen_runtime.run", f"{_HERE}.kgen_flow:flow"),
-            *("--recovery", "{folder}/recovery", "--quiet"),
-        ),
-        "kgen_runtime.run, bytewax.operators",
+        (_OWN, "-m", "kgen_runtime.run", f"{_HERE}.kgen_flow:flow", "--quiet"),
+        f"kgen_runtime.run, bytewax.operators; from kgen_runtime import {_RT}",
         slow=False,
+        for_state=("--recovery", "{folder}/recovery"),
     ),
     Contestant("kop, AvroDeserializer", (_OWN, "-m", f"{_HERE}.kop_flow"), _KOP),
     Contestant("kop, fastavro", (_OWN, "-m", f"{_HERE}.kop_flow"), _KOP, environment=_FAST),

@@ -11,6 +11,11 @@ from typing import Any, Literal, TypeAlias
 
 JOB = "KGEN_BENCH_JOB"
 
+GROUP_SETTINGS = {"session.timeout.ms": 4_000, "heartbeat.interval.ms": 1_000}
+"""The broker of `kgen dev` lets a group wait half of its session timeout before it gets its partitions: with
+librdkafka's own 45 s that would be 23 s of a run.
+"""
+
 Task: TypeAlias = Literal["typed", "produce", "count", "latency", "start"]
 """From a topic to typed objects; the same, changed and written to another; a count for each key, with state
 that outlives the process; how old a message is when the program has it; and how soon it has the first.

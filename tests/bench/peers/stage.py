@@ -48,7 +48,9 @@ class Ran:
 
     @property
     def rate(self) -> float:
-        """Messages a second after the first batch."""
+        """Messages a second after the first batch. Raises `RunFailed` if that was all."""
+        if self.ended == self.notes.first:
+            raise RunFailed("all came in one batch")
         return (self.notes.count - self.notes.first_count) / ((self.ended - self.notes.first) / 1e9)
 
 
@@ -95,7 +97,6 @@ class Stage:
             create_topic(self._brokers, out, PARTITIONS, **RETENTION)
         group = f"bench-{number}"
         job = Job(task, self._brokers, self._registry, topic, out, total, group, str(folder), str(notes))
-        command = [part.replace("{folder}", str(folder)) for part in who.command]
         environment = {**surroundings(), **who.environment, **job.environment()}
         loader = [
             sys.executable,
@@ -108,7 +109,9 @@ class Stage:
         ]
         with (folder / "log").open("wb") as log:
             spawned = time.monotonic_ns()
-            programs = [subprocess.Popen(command, env=environment, stdout=log, stderr=log)]
+            programs = [
+                subprocess.Popen(who.arguments(task, str(folder)), env=environment, stdout=log, stderr=log)
+            ]
             if rate is not None:
                 programs.append(subprocess.Popen([*loader, str(notes.with_suffix(".begun"))], stderr=log))
             try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote
 
-import requests
-from requests.auth import AuthBase
-
 from ...errors import ConfigError
+
+if TYPE_CHECKING:
+    import requests
 
 Auth: TypeAlias = "tuple[str, str] | str | None"
 """User and password (basic), a token (bearer), or none."""
@@ -18,7 +18,7 @@ Auth: TypeAlias = "tuple[str, str] | str | None"
 _WORD: Final = 4  # characters: a shorter secret is hidden as a word of its own alone
 
 
-class AuthHeader(AuthBase):
+class AuthHeader:
     """Sets the Authorization header.
 
     Given for every request, also without credentials, so that requests looks into no .netrc.
@@ -41,7 +41,7 @@ class AuthHeader(AuthBase):
         return text
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """As requests asks it of an `AuthBase`."""
+        """As requests asks it of any `auth`."""
         if self._value is not None:
             request.headers["Authorization"] = self._value
         return request

@@ -13,7 +13,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from tests.bench.peers.job import Job, Probe
+from tests.bench.peers.job import GROUP_SETTINGS, Job, Probe
 from tests.bench.peers.orders import SCHEMA, TEXT, Order, from_dict, raised, to_dict
 
 JOB = Job.given()
@@ -50,8 +50,9 @@ def codec() -> tuple[Callable[[bytes], Order], Callable[[Order], bytes]]:
 def main() -> None:
     """Run the task, without state."""
     decode, encode = codec()
-    settings = {"bootstrap.servers": JOB.brokers, "group.id": JOB.group, "auto.offset.reset": "earliest"}
-    consumer, producer = Consumer(settings), Producer({"bootstrap.servers": JOB.brokers})
+    brokers = {"bootstrap.servers": JOB.brokers}
+    consumer = Consumer({**brokers, **GROUP_SETTINGS, "group.id": JOB.group, "auto.offset.reset": "earliest"})
+    producer = Producer(brokers)
     consumer.subscribe([JOB.topic])
     while True:
         message = consumer.poll(1.0)

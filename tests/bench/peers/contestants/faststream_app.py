@@ -12,7 +12,7 @@ from faststream import FastStream
 from faststream.confluent import KafkaBroker, KafkaPublishMessage
 from faststream.confluent.annotations import KafkaMessage
 
-from tests.bench.peers.job import Job, Probe
+from tests.bench.peers.job import GROUP_SETTINGS, Job, Probe
 from tests.bench.peers.orders import SCHEMA, Order, from_dict, raised, to_dict
 
 JOB = Job.given()
@@ -41,7 +41,14 @@ def encode(order: Order) -> bytes:
 
 
 @broker.subscriber(
-    JOB.topic, group_id=JOB.group, auto_offset_reset="earliest", batch=True, max_records=BATCH, decoder=decode
+    JOB.topic,
+    group_id=JOB.group,
+    auto_offset_reset="earliest",
+    batch=True,
+    max_records=BATCH,
+    decoder=decode,
+    session_timeout_ms=GROUP_SETTINGS["session.timeout.ms"],
+    heartbeat_interval_ms=GROUP_SETTINGS["heartbeat.interval.ms"],
 )
 async def handle(orders: list[Order]) -> None:
     """A batch of orders."""

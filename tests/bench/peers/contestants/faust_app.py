@@ -9,7 +9,7 @@ import fastavro
 import faust
 from faust.serializers import codecs
 
-from tests.bench.peers.job import Job, Probe
+from tests.bench.peers.job import GROUP_SETTINGS, Job, Probe
 from tests.bench.peers.orders import SCHEMA, from_dict, raised, to_dict
 
 JOB = Job.given()
@@ -37,6 +37,8 @@ app = faust.App(
     JOB.group,
     broker=f"kafka://{JOB.brokers}",
     datadir=JOB.folder,
+    broker_session_timeout=GROUP_SETTINGS["session.timeout.ms"] / 1000,
+    broker_heartbeat_interval=GROUP_SETTINGS["heartbeat.interval.ms"] / 1000,
     topic_disable_leader=True,
     web_enabled=False,
 )

@@ -8,7 +8,7 @@ from quixstreams import Application, State
 from quixstreams.models import SchemaRegistryClientConfig
 from quixstreams.models.serializers.avro import AvroDeserializer, AvroSerializer
 
-from tests.bench.peers.job import Job, Probe
+from tests.bench.peers.job import GROUP_SETTINGS, Job, Probe
 from tests.bench.peers.orders import SCHEMA, Order, from_dict, raised, to_dict
 
 JOB = Job.given()
@@ -35,6 +35,7 @@ def main() -> None:
         broker_address=JOB.brokers,
         consumer_group=JOB.group,
         auto_offset_reset="earliest",
+        consumer_extra_config=GROUP_SETTINGS,
         state_dir=JOB.folder,
         loglevel="WARNING",
     )
