@@ -95,16 +95,19 @@ def _planned(root: Path, request: DeployRequest) -> tuple[DeployFiles, list[Writ
     assert settings is not None
     folder = _folder(root, request.folder)
     notes: list[str] = []
-    found = [_deployment(root, settings, word, notes) for word in _words(root, settings, request.names)]
+    words = _words(root, settings, request)
+    found = [_deployment(root, settings, word, request.platform, notes) for word in words]
     found = list({each.name: each for each in found}.values())
+    texts: dict[str, str] = {}
+    for each in found:
+        texts |= manifests(request.platform, each, folder)
     files: list[DeployFile] = []
     writes: list[Write] = []
-    for each in found:
-        for name, text in manifests(request.platform, each).items():
-            path = str(PurePosixPath(folder, each.name, name))
-            decision = user_files.decide(root, path, text, mode=settings.conflict, recreate=request.recreate)
-            files.append(DeployFile(path, decision.outcome, decision.reason))
-            writes += _writes(root, decision.contents)
+    for name, text in texts.items():
+        path = str(PurePosixPath(folder, name))
+        decision = user_files.decide(root, path, text, mode=settings.conflict, recreate=request.recreate)
+        files.append(DeployFile(path, decision.outcome, decision.reason))
+        writes += _writes(root, decision.contents)
     return DeployFiles(tuple(found), tuple(files), tuple(dict.fromkeys(notes)), bool(writes)), writes
 
 
@@ -125,15 +128,15 @@ def _folder(root: Path, given: str) -> str:
     return Path(relative).as_posix()
 
 
-def _words(root: Path, settings: Config, names: tuple[str, ...]) -> Iterable[str]:
+def _words(root: Path, settings: Config, request: DeployRequest) -> Iterable[str]:
     """What to write: what was named, else all tables, else the only flow."""
-    if names or settings.deploy:
-        return names or settings.deploy
+    if request.names or settings.deploy:
+        return request.names or settings.deploy
     flows = flows_of(root, settings.package)
     if len(flows) != 1:
         what = f"which flow? The project has {listed(flows)}" if flows else "the project has no flow"
         hint = (
-            f"kgen deploy k8s {flows[0]}, or a table [deploy.{flows[0]}] in kgen.toml"
+            f"kgen deploy {request.platform} {flows[0]}, or a table [deploy.{flows[0]}] in kgen.toml"
             if flows
             else ('a table [deploy.NAME] flow = "package.module:name" in kgen.toml')
         )
@@ -141,15 +144,16 @@ def _words(root: Path, settings: Config, names: tuple[str, ...]) -> Iterable[str
     return flows
 
 
-def _deployment(root: Path, settings: Config, word: str, notes: list[str]) -> Deployment:
+def _deployment(root: Path, settings: Config, word: str, platform: Platform, notes: list[str]) -> Deployment:
     name, flow, table = _named(root, settings, word)
     where = f"{config.NAME}, deploy.{name}.flow" if name in settings.deploy else word
     check_flow(root, flow, where)
     hint = f'give it another one: [deploy.NAME] flow = "{flow}" in kgen.toml'
     known = check_name(name, word, hint)
     env = {_BROKERS: settings.brokers, _REGISTRY: settings.registry.url}
-    found = deployment(known, flow, table, dict(_outside(env, table, name, notes)))
-    if table.image is None:
+    local = platform == "systemd"
+    found = deployment(known, flow, table, dict(_reached(env, table, name, notes, local=local)))
+    if table.image is None and not local:
         notes.append(f'{name}: the image is called {found.image}; [deploy.{name}] image = "…" names another')
     return found
 
@@ -185,14 +189,14 @@ def _flow(settings: Config, name: str, table: DeploySettings) -> str:
     return flow if ":" in flow else f"{flow}:flow"
 
 
-def _outside(
-    env: dict[str, str], table: DeploySettings, name: str, notes: list[str]
+def _reached(
+    env: dict[str, str], table: DeploySettings, name: str, notes: list[str], *, local: bool
 ) -> Iterator[tuple[str, str]]:
-    """Those of this project that a container reaches: not what only this machine does."""
+    """Those of this project that the flow reaches: in a container not what is on this machine (`local`)."""
     for variable, value in env.items():
         if variable in table.env:
             continue
-        if value and not _is_local(value):
+        if value and (local or not _is_local(value)):
             yield variable, value
         elif not table.secret:
             why = f"{value} is this machine" if value else "kgen.toml has none"

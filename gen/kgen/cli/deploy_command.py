@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any, Final, TypeAlias
 
 import typer
@@ -44,11 +45,49 @@ def k8s(
     quiet: shared_options.Quiet = False,
     no_color: shared_options.NoColor = False,
 ) -> None:
-    """Write a StatefulSet with its Service, volumes, probes and metrics for each flow. Files that you edited
-    are merged, as flows are by `kgen pull`. Asks no registry and no cluster.
+    """Write a StatefulSet with its Service, volumes, probes and metrics for each flow, and a Dockerfile.
+    Files that you edited are merged, as flows are by `kgen pull`. Asks no registry and no cluster.
     """
     console = Console(json, quiet, not no_color)
     request = DeployRequest("k8s", tuple(names or ()), to, recreate)
+    _run(console, request, shared_options.workspace(out, console), check, dry_run)
+
+
+def compose(
+    names: _Names = None,
+    to: _To = FOLDER,
+    check: _Check = False,
+    dry_run: _DryRun = False,
+    recreate: _Recreate = False,
+    out: shared_options.Out = None,
+    json: shared_options.Json = False,
+    quiet: shared_options.Quiet = False,
+    no_color: shared_options.NoColor = False,
+) -> None:
+    """Write a Compose file with a service for each process of a flow, and a Dockerfile. Files that you edited
+    are merged, as flows are by `kgen pull`. Asks no registry.
+    """
+    console = Console(json, quiet, not no_color)
+    request = DeployRequest("compose", tuple(names or ()), to, recreate)
+    _run(console, request, shared_options.workspace(out, console), check, dry_run)
+
+
+def systemd(
+    names: _Names = None,
+    to: _To = FOLDER,
+    check: _Check = False,
+    dry_run: _DryRun = False,
+    recreate: _Recreate = False,
+    out: shared_options.Out = None,
+    json: shared_options.Json = False,
+    quiet: shared_options.Quiet = False,
+    no_color: shared_options.NoColor = False,
+) -> None:
+    """Write a unit for each flow, which runs all of its processes. Files that you edited are merged, as flows
+    are by `kgen pull`. Asks no registry.
+    """
+    console = Console(json, quiet, not no_color)
+    request = DeployRequest("systemd", tuple(names or ()), to, recreate)
     _run(console, request, shared_options.workspace(out, console), check, dry_run)
 
 
@@ -75,14 +114,33 @@ def _run(console: Console, request: DeployRequest, workspace: Any, check: bool, 
 
 
 def _next_k8s(made: DeployFiles) -> list[str]:
-    files = " ".join(f"-f {file.path}" for file in made.files)
+    files = " ".join(f"-f {path}" for path in _ending(made, "/k8s.yaml"))
     several = [each.name for each in made.deployments if each.processes > 1]
     labels = [f"kubectl delete pods -l app.kubernetes.io/name={name}" for name in several]
     again = [f"then, if it is an update: {label}" for label in labels]
     return [f"next: kubectl apply {files}", *again]
 
 
-_NEXT: Final[dict[Platform, Any]] = {"k8s": _next_k8s}
+def _next_compose(made: DeployFiles) -> list[str]:
+    return [f"next: docker compose -f {path} up --build --detach" for path in _ending(made, "/compose.yaml")]
+
+
+def _next_systemd(made: DeployFiles) -> list[str]:
+    paths = _ending(made, ".service")
+    names = " ".join(path.rpartition("/")[2] for path in paths)
+    copied = f"sudo cp {' '.join(paths)} /etc/systemd/system/"
+    return [f"next: {copied} && sudo systemctl daemon-reload && sudo systemctl enable --now {names}"]
+
+
+def _ending(made: DeployFiles, end: str) -> list[str]:
+    return [shlex.quote(file.path) for file in made.files if file.path.endswith(end)]
+
+
+_NEXT: Final[dict[Platform, Any]] = {
+    "k8s": _next_k8s,
+    "compose": _next_compose,
+    "systemd": _next_systemd,
+}
 
 
 def _as_json(platform: Platform, made: DeployFiles, *, written: bool) -> dict[str, Any]:
@@ -100,4 +158,4 @@ def _as_json(platform: Platform, made: DeployFiles, *, written: bool) -> dict[st
     }
 
 
-COMMANDS: Final = {"k8s": k8s}
+COMMANDS: Final = {"k8s": k8s, "compose": compose, "systemd": systemd}

@@ -7,12 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..project.deploy_settings import DeploySettings, bytes_of
+from ..project.deploy_settings import CLUSTER_PORT, DeploySettings, bytes_of
 
-HEALTH_PORT: Final = 8080
-METRICS_PORT: Final = 3030
-CLUSTER_PORT: Final = 2101
-"""Where the processes of a flow talk to each other, without a password."""
 USER: Final = 10001
 """That containers run as. Kubernetes has to be given its number to know that it is not root."""
 _STOP_TIME: Final = 60
@@ -41,12 +37,30 @@ class Deployment:
     env: Mapping[str, str]
     pod_monitor: bool
     venv: str
+    health_port: int
+    metrics_port: int
+
+    def service(self, number: int) -> str:
+        """The name of a process: of its pod, or of its service in Compose."""
+        return f"{self.name}-{number}"
 
     @property
-    def addresses(self) -> str:
-        """Those of all processes: of pods, by the name that their headless service gives each."""
-        hosts = (f"{self.name}-{number}.{self.name}" for number in range(self.processes))
-        return ";".join(f"{host}:{CLUSTER_PORT}" for host in hosts)
+    def pod_addresses(self) -> str:
+        """Those of all processes, by the name that the headless service gives each pod."""
+        return self._addresses(f".{self.name}")
+
+    @property
+    def service_addresses(self) -> str:
+        """Those of all processes, by the names of Compose's services."""
+        return self._addresses("")
+
+    def _addresses(self, domain: str) -> str:
+        return ";".join(f"{self.service(n)}{domain}:{CLUSTER_PORT}" for n in range(self.processes))
+
+    @property
+    def secret_file(self) -> str:
+        """On a machine: outside of the project, so that nobody commits it."""
+        return f"/etc/{self.secret}.env"
 
     def arguments(self, recovery: str) -> list[str]:
         """The runner's, but for what says which process it is; `recovery` is where its folder is."""
@@ -74,4 +88,6 @@ def deployment(name: str, flow: str, settings: DeploySettings, env: Mapping[str,
         env={**env, **settings.env},
         pod_monitor=settings.pod_monitor,
         venv=settings.venv or f"/opt/{name}",
+        health_port=settings.health_port,
+        metrics_port=settings.metrics_port,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import yaml
 
 _UNIT: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "%": "%%"})
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:-]+")
 _WIDE: Final = 10**9
 
 
@@ -30,4 +32,6 @@ def unit_text(text: str) -> str:
 
 def unit_argument(text: str) -> str:
     """An argument of systemd's `ExecStart=`, where `$NAME` would be a variable too."""
+    if _PLAIN.fullmatch(text):
+        return text
     return unit_text(text.replace("$", "$$"))

@@ -96,6 +96,12 @@ _OWN: Final = _table(
     },
 )
 _MEMORY: Final = {"pattern": deploy.BYTES_PATTERN}
+_PORT: Final = {
+    "type": "integer",
+    "minimum": deploy.PORTS[0],
+    "maximum": deploy.PORTS[-1],
+    "description": "A port; of several processes on a machine, of the first.",
+}
 _DEPLOY: Final = _table(
     "How a flow is run by Kubernetes, Docker Compose or systemd: see kgen deploy.",
     {
@@ -140,6 +146,8 @@ _DEPLOY: Final = _table(
         ),
         "env": _named("Variables of the environment that are not secrets.", {"type": "string"}),
         "pod_monitor": _flag("Whether Prometheus' operator finds the pods.", default=False),
+        "health_port": {**_PORT, "default": DeploySettings.health_port},
+        "metrics_port": {**_PORT, "default": DeploySettings.metrics_port},
         "venv": _text("Virtual environment of systemd's unit.", pattern=deploy.VENV_PATTERN),
     },
 )

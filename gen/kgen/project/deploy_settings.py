@@ -25,6 +25,10 @@ VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 MOST_PROCESSES: Final = 1_000
 MOST_WORKERS: Final = 1_000
 LONGEST_EPOCH: Final = 86_400
+CLUSTER_PORT: Final = 2101
+"""Where the processes of a flow talk to each other, without a password."""
+PORTS: Final = range(1, 64_001)
+"""With room for those of the other processes of a machine, which follow."""
 _LONGEST: Final = 10_000
 _LETTERS: Final = "kKMGTi"
 _UNITS: Final[dict[str, int]] = {"": 1, **{f"{u}i": 1024**n for n, u in enumerate("KMGT", 1)}} | {
@@ -58,6 +62,8 @@ class DeploySettings:
     env: Mapping[str, str] = field(default_factory=dict)
     pod_monitor: bool = False
     venv: str | None = None  # None: /opt/NAME
+    health_port: int = 8080
+    metrics_port: int = 3030
 
 
 def read(tables: Mapping[str, Any]) -> dict[str, DeploySettings]:
@@ -91,8 +97,14 @@ def _one(name: str, table: Mapping[str, Any]) -> DeploySettings:
     check_name(name, f"{NAME}, deploy", '[deploy.orders] flow = "streams.flows.orders:flow"')
     where = f"deploy.{name}."
     known(table, {each.name for each in fields(DeploySettings)}, where)
-    read = {key: _CHECKS[key](value, f"{where}{key}") for key, value in table.items()}
-    return DeploySettings(**read)
+    read = DeploySettings(**{key: _CHECKS[key](value, f"{where}{key}") for key, value in table.items()})
+    ports = (read.health_port, read.metrics_port)
+    if abs(ports[0] - ports[1]) < read.processes or CLUSTER_PORT in ports:
+        what = (
+            f"{where}health_port and {where}metrics_port need a port for each process, {CLUSTER_PORT} apart"
+        )
+        raise ConfigError(what, where=NAME, hint=_hint(f"{where}health_port", "8080"))
+    return read
 
 
 def _matching(pattern: str, example: str, what: str) -> Callable[[Any, str], str]:
@@ -112,6 +124,13 @@ def _count(most: int) -> Callable[[Any, str], int]:
         return value
 
     return check
+
+
+def _port(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value not in PORTS:
+        what = f"{where} must be a port from {PORTS[0]} to {PORTS[-1]:,}"
+        raise ConfigError(what, where=NAME, hint=_hint(where, "8080"))
+    return value
 
 
 def _epoch(value: Any, where: str) -> float:
@@ -184,5 +203,7 @@ _CHECKS: Final[dict[str, Callable[[Any, str], Any]]] = {
     "secret": _matching(REFERENCE_PATTERN, "orders", "the name of a secret"),
     "env": _env,
     "pod_monitor": _flag,
+    "health_port": _port,
+    "metrics_port": _port,
     "venv": _matching(VENV_PATTERN, "/opt/orders", "the absolute path of a virtual environment"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,4 +29,23 @@ def documents(path: Path) -> list[Any]:
     return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
 
 
+def unit_words(text: str) -> list[str]:
+    """The words of a value in a unit, as systemd.syntax(7) has them, its specifiers `%%` alone."""
+    words, word, quoted, at = [], "", False, 0
+    for each in _PARTS.findall(text):
+        at += len(each)
+        if each == '"':
+            quoted = not quoted
+        elif each == " " and not quoted:
+            words.append(word)
+            word = ""
+        else:
+            word += _ESCAPES.get(each, each)
+    assert at == len(text)
+    assert not quoted
+    return [*words, word]
+
+
+_PARTS = re.compile(r"\\.|%%|%S|[^%\\]", re.DOTALL)
+_ESCAPES = {"%%": "%", r"\n": "\n", r"\t": "\t", r"\"": '"', "\\\\": "\\"}
 Kgen = Callable[..., tuple[int, str, str]]

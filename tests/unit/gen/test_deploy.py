@@ -14,6 +14,8 @@ from kgen.project import config
 
 TABLE = '[deploy.orders]\nimage = "example.com/orders:1"\n'
 K8S = "deploy/orders/k8s.yaml"
+IMAGE = ["deploy/Dockerfile", "deploy/Dockerfile.dockerignore"]
+ADDED = "".join(f"+ {path}\n" for path in (K8S, *IMAGE))
 
 
 @pytest.fixture
@@ -28,9 +30,10 @@ def settings(text: str) -> config.Config:
 def test_it_writes_what_the_tables_name_and_nothing_else(root: Path, kgen: Kgen, tree) -> None:
     before = tree(root)
     code, out, err = kgen("deploy", "k8s")
-    assert (code, out) == (0, f"+ {K8S}\n")
+    assert (code, out) == (0, ADDED)
     assert err == f"next: kubectl apply -f {K8S}\n"
-    assert tree(root).keys() - before.keys() == {K8S, f".kgen/base/{K8S}"}
+    added = {K8S, *IMAGE}
+    assert tree(root).keys() - before.keys() == {*added, *(f".kgen/base/{path}" for path in added)}
     written = tree(root)
     code, out, err = kgen("deploy", "k8s")
     assert (code, out, err) == (0, "", "nothing to change\n")
@@ -59,7 +62,7 @@ def test_nothing_is_written_by_a_dry_run_or_a_check(root: Path, kgen: Kgen, tree
     code, out, _ = kgen("deploy", "k8s", "--dry-run", "--json")
     assert code == 0
     answer = json.loads(out)
-    assert answer["files"] == [{"path": K8S, "action": "add", "reason": ""}]
+    assert answer["files"] == [{"path": path, "action": "add", "reason": ""} for path in (K8S, *IMAGE)]
     assert (answer["changes"], answer["written"]) == (True, False)
     assert kgen("deploy", "k8s", "--check")[0] == 1
     assert tree(root) == before
@@ -181,7 +184,7 @@ def test_flows_that_are_not_there(tmp_path: Path, kgen: Kgen, words, said: str, 
 def test_without_tables_it_is_the_only_flow(tmp_path: Path, kgen: Kgen) -> None:
     make(tmp_path / "p", flows=("orders",))
     code, out, err = kgen("deploy", "k8s")
-    assert (code, out) == (0, f"+ {K8S}\n")
+    assert (code, out) == (0, ADDED)
     assert "the image is called orders" in err
 
 
@@ -240,6 +243,11 @@ def test_what_only_this_machine_reaches_is_left_out_and_named(tmp_path: Path, kg
         ('env = { "a b" = "1" }', "'a b' cannot be the name of an environment variable"),
         ('env = { A = "a\\u0000b" }', "A has control characters"),
         ("env = { A = 1 }", "deploy.x.env must be a table of texts"),
+        ("health_port = 0", "deploy.x.health_port must be a port"),
+        ("metrics_port = 65000", "deploy.x.metrics_port must be a port"),
+        ("health_port = 3031\nprocesses = 2", "need a port for each process"),
+        ("health_port = 2101", "need a port for each process, 2101 apart"),
+        ('venv = "opt/x"', "deploy.x.venv must be the absolute path"),
         ("image_name = 1", "unknown setting deploy.x.image_name"),
     ],
 )
