@@ -80,9 +80,11 @@ OTHERS = {
     "--recovery-directory", "--snapshot-interval", "--workers-per-process",  # of bytewax.run
     "--advertised-listener-url", "--broker-port", "--cluster-id", "--listener-url", "--silent",
     "--storage-engine",  # of the local broker's program
-    "--no-cache-dir",  # of pip
+    "--no-cache-dir", "--no-deps", "--python", "--wheel-dir", "--without-pip",  # of pip and venv
     "--theirs",  # of git
-    "--ulimit",  # of docker
+    "--build", "--detach", "--ulimit",  # of docker
+    "--directory", "--gid", "--group", "--no-create-home", "--owner", "--uid",  # of a Dockerfile's programs
+    "--now",  # of systemctl
 }  # fmt: skip
 """Options of other programs, which kgen calls or explains."""
 
