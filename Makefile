@@ -56,7 +56,7 @@ test-wheel: $(STAMP) ## the built wheel, in a clean environment outside the clon
 test-kafka: $(STAMP) ## the tests on Apache Kafka, faults among them, and on the in-memory broker (needs Java 17 and Maven)
 	$(PYTEST) -m kafka $(SELECT)
 
-test-cluster: $(STAMP) ## flows on several hosts, of which one dies (needs root on Linux, Java 17 and Maven)
+test-cluster: $(STAMP) ## flows on several hosts that die, are cut off, late or slow (needs root on Linux, Java 17 and Maven)
 	$(PYTEST) -m cluster tests/cluster
 
 test-portable: $(STAMP) ## the tests of what needs no Bytewax, as on Python 3.13 and later

@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -35,9 +36,13 @@ class Host:
         self.namespace = f"kgen{os.getpid()}-{number}"
         self.address = f"{_NET}.{number + 10}"
         self._outer = f"kg{number}-{os.getpid()}"
+        self._bridge = ""
+        self._dropped: list[str] = []
+        self._etc = Path("/etc/netns") / self.namespace
 
     def start(self, bridge: str) -> None:
         """Make it. Raises `CalledProcessError` if the kernel does not allow that."""
+        self._bridge = bridge
         inner = f"{self._outer}i"
         _ip("netns", "add", self.namespace)
         _ip("link", "add", self._outer, "type", "veth", "peer", "name", inner, "netns", self.namespace)
@@ -50,6 +55,41 @@ class Host:
         """Remove it, with its link."""
         _ip("netns", "del", self.namespace, check=False)
         _ip("link", "del", self._outer, check=False)
+
+    def cut_off(self) -> None:
+        """Nothing reaches it and nothing of it reaches others; its own link stays up, so nothing notices."""
+        _ip("link", "set", self._outer, "nomaster")
+
+    def drop_to(self, other: Host) -> None:
+        """What it sends to the other one is lost; what that one sends comes."""
+        nobody = "02:00:00:00:00:99"
+        command = ["neigh", "replace", other.address, "lladdr", nobody, "dev", f"{self._outer}i", "nud"]
+        _ip("-n", self.namespace, *command, "permanent")
+        self._dropped.append(other.address)
+
+    def heal(self) -> None:
+        """All is as at first."""
+        _ip("link", "set", self._outer, "master", self._bridge)
+        while self._dropped:
+            _ip("-n", self.namespace, "neigh", "del", self._dropped.pop(), "dev", f"{self._outer}i")
+
+    @contextmanager
+    def names(self, known: Mapping[str, str]) -> Iterator[None]:
+        """While entered, processes that are started there know these names and no others."""
+        self._etc.mkdir(parents=True)
+        try:
+            (self._etc / "nsswitch.conf").write_text("hosts: files\n")
+            self.know(known)
+            yield
+        finally:
+            shutil.rmtree(self._etc)
+
+    def know(self, known: Mapping[str, str]) -> None:
+        """These names, from now on; `names` has been entered."""
+        lines = [f"{address} {name}\n" for name, address in {"localhost": "127.0.0.1", **known}.items()]
+        with (self._etc / "hosts").open("a+") as file:  # in place: processes have it mounted
+            file.truncate(0)
+            file.writelines(lines)
 
     def spawn(self, command: Sequence[str], log: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Run a command on it, in a session of its own."""

@@ -32,6 +32,7 @@ from .rendezvous import meet, named, resolved
 from .shutdown import FAILED
 
 _BEAT: Final = 2.0
+_MISSED: Final = 2.0 * _BEAT
 _QUIET: Final = 6.0
 """Seconds without a beat after which a process is reported as waited for: it is frozen, or its interpreter
 is kept busy.
@@ -121,6 +122,10 @@ class PeerWatch:
     def cause(self) -> KgenError:
         """Why the cluster failed, as far as it gets known in a moment."""
         self._known.wait(_GRACE)
+        old = time.monotonic() - _MISSED
+        for process, at in sorted(self._beats.items()):
+            if self._lost is None and process in self._links and at < old:  # Bytewax was the first to notice
+                self._record_loss(process, "cannot be reached: its host is cut off or down")
         self._stopped.set()
         return self._lost or CutOffError()
 

@@ -114,6 +114,13 @@ def test_without_a_reason_there_is_the_old_error(star: Star) -> None:
     assert isinstance(star.watch.cause(), CutOffError)
 
 
+def test_if_bytewax_is_the_first_to_notice_the_process_that_gives_no_sign_is_the_reason(
+    star: Star, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_watch, "_MISSED", -1.0)
+    assert str(star.watch.cause()).startswith("process 1 at 127.0.0.1:2 cannot be reached")
+
+
 def test_one_that_gives_no_sign_is_reported_and_then_lost(
     star: Star, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from tests.kafka.processes import spawn, tail, wait_for
 
 from kgen_runtime.errors import ConfigError
 from kgen_runtime.reporting.progress import PROGRESS
-from kgen_runtime.runner import rendezvous
+from kgen_runtime.runner import arguments, rendezvous
 from kgen_runtime.runner.peer_identity import PeerIdentity, refusal
 from kgen_runtime.runner.peer_link import MOST, PeerLink
 from kgen_runtime.runner.rendezvous import meet
@@ -296,6 +296,12 @@ def test_names_that_are_not_known_yet_are_waited_for(meeting: Make, monkeypatch:
         first.result(LONG), second.result(LONG)
     finally:
         PROGRESS.finish()
+
+
+def test_an_address_that_is_given_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments.parse(["flow", "-i", "0", "-a", "a:1;b:1;a:1"])
+    assert "--addresses has a:1 twice, for processes 0 and 2" in capsys.readouterr().err
 
 
 def test_two_names_of_one_address_are_refused(meeting: Make) -> None:
