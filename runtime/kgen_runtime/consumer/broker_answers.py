@@ -28,6 +28,17 @@ PASSING: Final = frozenset(
     }
 )
 
+_LEADER_CHANGES: Final = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.OFFSET_NOT_AVAILABLE,  # a leader that is new and does not know its end yet
+    }
+)
+"""librdkafka does not call these retriable: while it reads it looks for the leader itself."""
+
 _PAUSE: Final = 0.2
 """Seconds between two askings."""
 
@@ -80,7 +91,7 @@ def _asked(ask: Callable[[float], R], topic: str, partition: int | None) -> R:
             return ask(max(deadline - time.monotonic(), _PAUSE))
         except KafkaException as error:
             reason: KafkaError = error.args[0]
-            passing = reason.code() in PASSING | NOT_CONNECTED or reason.retriable()
+            passing = reason.code() in PASSING | NOT_CONNECTED | _LEADER_CHANGES or reason.retriable()
             if not passing or time.monotonic() + _PAUSE > deadline:
                 raise topic_unreadable_error(topic, reason, partition) from error
         time.sleep(_PAUSE)
