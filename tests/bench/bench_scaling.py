@@ -46,7 +46,7 @@ RUNS = 3
 
 def run() -> Iterator[Result]:
     """The tables, and how far the start of the most partitions is from its goal."""
-    with broker() as (bootstrap, transactional):
+    with broker() as (bootstrap, _):
         topics = {count: filled(bootstrap, count) for count in PARTITIONS}
         env = {"KGEN_BROKERS": bootstrap, scaled.STOP: "end"}
         heading("partitions, one worker")
@@ -59,11 +59,6 @@ def run() -> Iterator[Result]:
             measured({**env, scaled.TOPIC: topics[AMONG]}, AMONG, 1, processes)
         heading("the most of both")
         measured({**env, scaled.TOPIC: topics[PARTITIONS[-1]]}, PARTITIONS[-1], WORKERS[-1])
-        if transactional:
-            heading("exactly once, one worker")
-            sink = create_topic(bootstrap, "sink", 8)
-            for count in (1, AMONG, PARTITIONS[-1]):
-                measured({**env, scaled.TOPIC: topics[count], scaled.SINK: sink}, count, 1, runs=1)
         recoveries(bootstrap)
     placements()
     yield Result(

@@ -1,7 +1,6 @@
 """The flow of `bench_scaling`: each worker notes what it and its process have needed.
 
-Run by `python -m kgen_runtime.run tests.bench.scaled:flow`; the environment says what to read and where to
-write.
+Run by `python -m kgen_runtime.run tests.bench.scaled:flow`; the environment says what to read.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 import kgen_runtime as rt
 from tests.bench.flows import of_bytes
 
-TOPIC, FOLDER, SINK, STOP = "KGEN_BENCH_TOPIC", "KGEN_BENCH_FOLDER", "KGEN_BENCH_SINK", "KGEN_BENCH_STOP"
+TOPIC, FOLDER, STOP = "KGEN_BENCH_TOPIC", "KGEN_BENCH_FOLDER", "KGEN_BENCH_STOP"
 LOOK_EVERY = 10_000
 """Messages of a worker: how often it counts threads and descriptors, which are gone when it ends."""
 
@@ -106,13 +105,10 @@ def resident(process: int | str = "self") -> int:
 
 
 def flow() -> Dataflow:
-    """Read, note, and write where the environment names a topic: exactly once."""
+    """Read and note."""
     flow, kafka = Dataflow("scaled"), rt.Kafka.from_env()
     stop: Any = os.environ.get(STOP, "never")
     split = rt.source("in", flow, of_bytes(os.environ[TOPIC]), kafka, stop=stop)
-    errs = [split.errs]
-    if out := os.environ.get(SINK):
-        errs.append(rt.sink("sink", split.oks, of_bytes(out), kafka, delivery="exactly-once"))
-    rt.route("errs", *errs, policy=rt.Crash())
+    rt.route("errs", split.errs, policy=rt.Crash())
     op.output("out", split.oks, Notes())
     return flow

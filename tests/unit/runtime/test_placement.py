@@ -10,7 +10,7 @@ import pytest
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
-from bytewax.testing import cluster_main
+from bytewax.testing import TestingSource, cluster_main
 from tests.bench.placement import imbalance, loads, moved, names, placed
 
 
@@ -90,3 +90,23 @@ def test_a_restart_with_more_workers_moves_most_partitions() -> None:
     parts = names("orders", 1024)
     assert round(moved(placed(parts, 2), placed(parts, 3)), 2) == 0.67
     assert moved(placed(parts, 2), placed(parts, 2)) == 0
+
+
+def workers_of_keys(keys: list[str], workers: int) -> dict[str, int]:
+    flow, noted = Dataflow("keyed"), Placed()
+
+    def note(state: None, key: str) -> tuple[None, str]:
+        noted.threads[key] = threading.get_ident()
+        return None, key
+
+    stream = op.input("in", flow, TestingSource([(key, key) for key in keys], batch_size=1000))
+    op.output("out", op.stateful_map("note", stream, note), Workers(noted))
+    cluster_main(flow, [], 0, worker_count_per_proc=workers)
+    return noted.found()
+
+
+def test_a_restart_with_more_workers_moves_as_many_keys() -> None:
+    keys = [f"customer-{number}" for number in range(3000)]
+    two, three, four = (workers_of_keys(keys, workers) for workers in (2, 3, 4))
+    assert 0.6 < moved(two, three) < 0.73
+    assert 0.43 < moved(two, four) < 0.57
