@@ -1,7 +1,8 @@
 """What a catalog of a thousand subjects takes: the making of it, and an answer of its search.
 
 Neither has a peer, so the measure is what a user would bear: ten seconds of a processor, and a frame of the
-screen (16 ms) for the slowest of some searches.
+screen (16 ms) for the slowest of some searches; of a catalog three times as large, for the longest that one
+of them holds the page up.
 """
 
 from __future__ import annotations
@@ -39,9 +40,12 @@ def run() -> Iterator[Result]:
             "catalog, 1,000 subjects", "kgen catalog", "10 s of CPU", round(BEARABLE / seconds, 2), 1.0
         )
         if subprocess.run(["sh", str(browser.SCRIPT)], capture_output=True, check=False).returncode == 0:
-            slowest = _slowest_search(folder)
-            ratio = round(FRAME / slowest, 2)
-            yield Result("catalog, search, 40,000 fields", "its page", "a frame of 16 ms", ratio, 1.0)
+            for title, times, part in (
+                ("catalog, search, 40,000 fields", 1, "all"),
+                ("catalog, held up by a search, 120,000 fields", 3, "longest"),
+            ):
+                ratio = round(FRAME / _slowest_search(folder, times, part), 2)
+                yield Result(title, "its page", "a frame of 16 ms", ratio, 1.0)
 
 
 def _cpu(*arguments: str) -> float:
@@ -52,25 +56,52 @@ def _cpu(*arguments: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _slowest_search(folder: Path) -> float:
-    """Seconds from a key to the list of what is found: the median of seven times."""
+def _slowest_search(folder: Path, times: int, part: str) -> float:
+    """Seconds from a key to the list of what is found (`all`), or the most of them in one go (`longest`),
+    with the subjects so many times: the median of seven times, of the slowest search.
+    """
     with browser.opened(folder) as tab:
         tab.open(folder / "site" / "index.html", 1280)
+        more = f"{{...index, subjects: Array({times}).fill(index.subjects).flat()}}"
+        tab.run(f"{{const take = kgenSearchIndex; kgenSearchIndex = index => take({more})}}")
         tab.run("document.querySelector('.find input').focus()")
         waits = "new Promise(done => document.querySelector('#search-index').addEventListener('load', done))"
         tab.ask("Runtime.evaluate", expression=waits, awaitPromise=True)
-        timed = """(text => {
-            const box = document.querySelector('.find input'), times = [];
-            for (let round = 0; round < 7; round++) {
+        timed = f"""(async text => {{
+            const box = document.querySelector('.find input'), list = document.querySelector('.hits');
+            const channel = new MessageChannel(), times = [];
+            for (let round = 0; round < 7; round++) {{
                 box.value = text;
                 const began = performance.now();
+                let last = began, longest = 0;
+                const turn = () => new Promise(done => {{
+                    channel.port1.onmessage = done;
+                    channel.port2.postMessage(0);
+                }});
+                const pass = () => {{
+                    const now = performance.now();
+                    longest = Math.max(longest, now - last);
+                    last = now;
+                }};
                 box.dispatchEvent(new Event('input'));
-                document.querySelector('.hits').getBoundingClientRect();
-                times.push(performance.now() - began);
-            }
+                do {{
+                    if (list.ariaBusy === 'false') list.getBoundingClientRect();
+                    pass();
+                    await turn();
+                }} while (list.ariaBusy === 'true');
+                list.getBoundingClientRect();
+                pass();
+                const all = last - began;
+                times.push({part});
+            }}
             return times.sort((a, b) => a - b)[3] / 1000;
-        })"""
-        return max(tab.run(f"{timed}({text!r})") for text in SEARCHES)
+        }})"""
+        asked = (f"{timed}({text!r})" for text in SEARCHES)
+        found = [
+            tab.ask("Runtime.evaluate", expression=each, awaitPromise=True, returnByValue=True)
+            for each in asked
+        ]
+        return max(each["result"]["value"] for each in found)
 
 
 def _versions(number: int) -> Given:

@@ -73,7 +73,7 @@ def searched(tab: browser.Tab, text: str) -> list[str]:
     tab.run("document.activeElement.blur()")
     press(tab, "/", "/")
     tab.ask("Input.insertText", text=text)
-    shown = "!document.querySelector('.hits').hidden"
+    shown = "document.querySelector('.hits:not([hidden])[aria-busy=false]')"
     waits = f"new Promise(done => {{const look = () => {shown} ? done(true) : setTimeout(look, 5); look()}})"
     tab.ask("Runtime.evaluate", expression=waits, awaitPromise=True)
     return tab.run("[...document.querySelectorAll('.hits a .name')].map(each => each.textContent)")
