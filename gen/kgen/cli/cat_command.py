@@ -150,9 +150,9 @@ def _write(
     views: MessageViews, chosen: Format, output: Path | None, console: Console, total: int | None, order: Any
 ) -> None:
     if chosen == "table" and output is None:
-        table = MessageTable(shutil.get_terminal_size().columns, lambda: views.value.schema)
+        table = MessageTable(shutil.get_terminal_size().columns, views)
         for rows in views.chosen():
-            for line in table.lines(views.records_of(rows)):
+            for line in table.lines(rows):
                 typer.echo(_colored(line, console))
             sys.stdout.flush()
         if table.cut:
@@ -174,8 +174,8 @@ def _texts(views: MessageViews, chosen: Format) -> Iterator[str]:
         return views.lines()
     if chosen == "csv":
         return MessageCsv(views).texts()
-    width = MessageTable(shutil.get_terminal_size().columns, lambda: views.value.schema)
-    return ("".join(f"{line}\n" for line in width.lines(views.records_of(rows))) for rows in views.chosen())
+    table = MessageTable(shutil.get_terminal_size().columns, views)
+    return ("".join([f"{line}\n" for line in table.lines(rows)]) for rows in views.chosen())
 
 
 @contextmanager

@@ -5,19 +5,14 @@ from __future__ import annotations
 import itertools
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from kgen_runtime.codec.avro.schema.tree import Schema
+from kgen_runtime.consumer.columns import Columns
 
-from ..topic_data.message_views import MessageRecord
-from ..topic_data.record_fields import (
-    RecordColumns,
-    cell_text,
-    columns_of_records,
-    columns_of_schema,
-    flat_fields,
-)
+from ..topic_data.cells import CellLayout
+from ..topic_data.message_views import MessageRecord, MessageViews
+from ..topic_data.record_fields import RecordColumns, cell_text, columns_of, flat_fields
 from .console import safe
 from .dlq_text import shown_time
 
@@ -36,35 +31,59 @@ _MOST_FIELDS: Final = 1_000
 class MessageTable:
     """Lays out messages for `width` columns; the layout is that of the first ones."""
 
-    def __init__(self, width: int, schema: Callable[[], Schema | None]) -> None:
+    def __init__(self, width: int, views: MessageViews) -> None:
         self._width = max(width, _LEAST)
+        self._views = views
         self._columns: RecordColumns | None = None
         self._widths: list[int] | None = None
-        self._schema = schema
+        self._layout = CellLayout(None)
         self.cut = False
         """Something was cut."""
 
-    def lines(self, messages: Sequence[MessageRecord]) -> Iterator[str]:
-        """The lines of some messages; before the first ones the heads of the columns."""
-        if not messages:
+    def lines(self, rows: Columns) -> Iterator[str]:
+        """The lines of some messages; before the first ones the heads of the columns. Raises
+        `RegistryUnavailable`.
+        """
+        if not rows:
             return
         if self._columns is None:
-            self._columns = self._found(messages)
+            messages = self._views.records_of(rows)
+            names = columns_of(self._views.value.schema, [each.value for each in messages if not each.bad])
+            self._columns = RecordColumns(names)
             yield from self._begin(messages)
+        elif self._widths is not None and not rows.unreadable:
+            yield from self._rows(rows)
+            return
+        else:
+            messages = self._views.records_of(rows)
         for message in messages:
-            if message.bad is not None:
-                yield from self._bad_lines(message)
-            elif self._widths is not None:
-                yield from self._row(message)
-            else:
-                yield from self._block(message)
+            yield from self._message(message)
 
-    def _found(self, messages: Sequence[MessageRecord]) -> RecordColumns:
-        schema = self._schema()
-        names = None if schema is None else columns_of_schema(schema)
-        if names is None:
-            names = columns_of_records([each.value for each in messages if each.bad is None])
-        return RecordColumns(names)
+    def _message(self, message: MessageRecord) -> Iterator[str]:
+        if message.bad is not None:
+            yield from self._bad_lines(message)
+        elif self._widths is not None:
+            yield from self._row(message)
+        else:
+            yield from self._block(message)
+
+    def _rows(self, rows: Columns) -> Iterator[str]:
+        """Cells are made by the format of the value, if it can; else of records."""
+        assert self._widths is not None
+        texts = self._views.value.cells(rows.values, rows.headers, self._layout)
+        left = [index for index, text in enumerate(texts) if text is None]
+        records = iter(self._views.records_of(rows.at(left)) if left else ())
+        keys = self._views.key.records(rows.keys, rows.headers)
+        at_width, time_width, key_width = self._widths[:3]
+        for index, text in enumerate(texts):
+            if text is None or index in keys.errors:
+                found = next(records) if text is None else self._views.records_of(rows.at([index]))[0]
+                yield from self._message(found)
+                continue
+            self.cut = self.cut or "…" in text
+            at = self._cell(f"{rows.partitions}:{rows.offsets[index]}", at_width)
+            time = self._cell(shown_time(rows.timestamps[index]), time_width)
+            yield f"{at}  {time}  {self._cell(_text(keys.values[index]), key_width)}  {text}".rstrip()
 
     def _begin(self, messages: Sequence[MessageRecord]) -> Iterator[str]:
         assert self._columns is not None
@@ -76,6 +95,7 @@ class MessageTable:
         widths = _fitted(natural, [_size(head) for head in heads], self._width)
         if widths is not None:
             self._widths = widths
+            self._layout = CellLayout(tuple(self._columns.columns), tuple(widths[len(_HEAD) :]))
             yield self._joined(heads).rstrip()
 
     def _cells(self, message: MessageRecord) -> tuple[list[str], dict[str, Any]]:
@@ -94,7 +114,10 @@ class MessageTable:
 
     def _joined(self, cells: Sequence[str]) -> str:
         assert self._widths is not None
-        return "  ".join(_padded(self._fit(cell, width), width) for cell, width in zip(cells, self._widths))
+        return "  ".join(self._cell(cell, width) for cell, width in zip(cells, self._widths))
+
+    def _cell(self, text: str, width: int) -> str:
+        return _padded(self._fit(text, width), width)
 
     def _block(self, message: MessageRecord) -> Iterator[str]:
         yield self._fit(f"{_at(message)}  {shown_time(message.timestamp)}", self._width)

@@ -1,4 +1,4 @@
-"""Messages as CSV: cells are what `cell_text` makes of each value."""
+"""Messages as CSV and as tables: cells are what `cell_text` makes of each value."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.unit.codec.schemas import FIXED_LOGICALS, LOGICALS, PRIMITIVES, schem
 from tests.unit.codec.schemas import values as values_of
 
 from kgen.cli.message_csv import MessageCsv
+from kgen.cli.message_table import MessageTable
 from kgen.topic_data.message_views import MessageViews, ReadTotals
 from kgen.topic_data.part_formats import AsWrittenFormat, PartFormat, PartTexts, Payloads, of_serde
 from kgen.topic_data.record_fields import RecordColumns, cell_text, columns_of_schema
@@ -243,8 +244,8 @@ NEWER = {
 }
 
 
-@pytest.mark.parametrize("as_written", [False, True])
-def test_both_ways_write_the_same_lines(as_written: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def mixed(as_written: bool) -> MessageViews:
+    """Messages of which some are as most, and others older, damaged, odd, or tombstones."""
     versions = tuple(WriterSchema(n, n, json.dumps(each)) for n, each in enumerate((OLDER, NEWER), 1))
     serde = AvroSerde[Any](Schemas("t-value", versions), {})
     store = SchemaStore(None)
@@ -265,13 +266,18 @@ def test_both_ways_write_the_same_lines(as_written: bool, monkeypatch: pytest.Mo
     rows.keys[0], rows.keys[1] = None, b"-k"
     rows.unreadable[6] = Unreadable(FramingError("no"), (None, None, (), None))
 
+    value: PartFormat = of_serde(serde, store, "value")
+    if as_written:
+        value = AsWrittenFormat(Known(versions), "value", "t")
+    batches = Batches([columns(good), rows, columns(good), columns(good, key=b"\0long")])
+    return MessageViews(cast(Any, batches), AsWrittenFormat(store, "key", "t"), value)
+
+
+@pytest.mark.parametrize("as_written", [False, True])
+def test_both_ways_write_the_same_lines(as_written: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def found() -> tuple[str, ReadTotals]:
-        value: PartFormat = of_serde(serde, store, "value")
-        if as_written:
-            value = AsWrittenFormat(Known(versions), "value", "t")
-        return written(
-            AsWrittenFormat(store, "key", "t"), value, columns(good), rows, columns(good, key=b"\0long")
-        )
+        views = mixed(as_written)
+        return "".join(MessageCsv(views).texts()), views.totals
 
     native, totals = found()
     monkeypatch.setattr(AvroCells, "texts", lambda self, payloads, offset=0: [None] * len(payloads))
@@ -283,3 +289,20 @@ def test_both_ways_write_the_same_lines(as_written: bool, monkeypatch: pytest.Mo
     assert [each["name"] for each in lines[3:8]] == ["n0", "", "", "o", "'=1+\n"]
     assert [each["_tombstone"] for each in lines[3:6]] == ["", "true", ""]
     assert (lines[4]["_key"], lines[3]["_key"]) == ("'-k", "")
+
+
+@pytest.mark.parametrize("as_written", [False, True])
+@pytest.mark.parametrize("width", [60, 70, 90, 200])
+def test_both_ways_write_the_same_table(
+    as_written: bool, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> tuple[list[str], int, bool]:
+        views = mixed(as_written)
+        table = MessageTable(width, views)
+        return [line for rows in views.chosen() for line in table.lines(rows)], views.totals.bad, table.cut
+
+    native = found()
+    monkeypatch.setattr(AvroCells, "texts", lambda self, payloads, offset=0: [None] * len(payloads))
+    assert native == found()
+    assert any("n1" in line for line in native[0])
+    assert all(len(line) <= width for line in native[0])

@@ -25,7 +25,8 @@ class AvroCells:
 
     `columns` are the paths of fields, `place.latitude` for a field of a record in a record; None: the value
     is one cell. They may be more than the schema has, which are empty. With `widths`, one for each, they are
-    cells of a table, two spaces between them; without, those of CSV. Text that a spreadsheet would take for a
+    cells of a table, two spaces between them, cut (…) or filled, and what is not printable ASCII is left;
+    without, those of CSV. Text that a spreadsheet would take for a
     formula has an apostrophe before it in CSV.
     """
 
@@ -38,19 +39,11 @@ class AvroCells:
         engine: EngineName | None = None,
     ) -> None:
         self._writer: Any = None
-        self._padded: list[Any] = []
         if (engine or ENGINE) == "native":
             nodes: Any = import_module("kgen_runtime.codec.native._avro_texts")
-            builder = _CellBuilder(nodes, schema, columns, widths)
-            root = builder.root()
+            root = _CellBuilder(nodes, schema, columns, widths).root()
             if root is not None:
-                self._padded = builder.padded
                 self._writer = nodes.TextWriter(root, MAX_DEPTH)
-
-    @property
-    def cut(self) -> bool:
-        """Whether a cell of a table was cut."""
-        return any(each.cut for each in self._padded)
 
     def texts(self, payloads: Sequence[bytes | None], offset: int = 0) -> list[str | None]:
         """The cells of the value in each payload from byte `offset` on, joined; None for each that is left,
@@ -78,7 +71,6 @@ class _CellBuilder:
         self._outer = {outer for name in self._numbers for outer in _outer_paths(name)}
         self._records: dict[str, Any] = {}
         self._next = 0
-        self.padded: list[Any] = []
 
     def root(self) -> Any:
         """The node of the schema's root; None if its fields are not those of the columns in their order."""
@@ -132,9 +124,7 @@ class _CellBuilder:
     def _cell(self, node: Node, number: int) -> Any:
         if self._widths is None:
             return self._csv(node)
-        made = self._nodes.TableCell(self._text(node), self._widths[number])
-        self.padded.append(made)
-        return made
+        return self._nodes.TableCell(self._text(node), self._widths[number])
 
     def _csv(self, node: Node) -> Any:
         if isinstance(node, Union):

@@ -278,12 +278,10 @@ cdef class TableCell(Node):
 
     cdef Node inner
     cdef Py_ssize_t width
-    cdef readonly bint cut
 
     def __init__(self, Node inner not None, Py_ssize_t width):
         self.inner = inner
         self.width = width
-        self.cut = False
 
     cdef int write(self, Cursor *c, Text *out) noexcept:
         cdef Py_ssize_t start = out.size
@@ -295,7 +293,6 @@ cdef class TableCell(Node):
                 return -1
         size = out.size - start
         if size > self.width:
-            self.cut = True
             out.size = start + self.width - 1
             return put(out, b"\xe2\x80\xa6", 3)
         if reserve(out, self.width - size) < 0:
