@@ -18,7 +18,7 @@ PORTABLE = tests/golden tests/unit/codec tests/unit/serde tests/unit/model tests
 	$(addprefix tests/unit/, diff/test_outlines.py gen/test_pull.py gen/test_promises.py gen/test_unread.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs test-cluster test-wheel test-portable bench bench-peers fuzz sanitize test-kafka test-version test-histories faults format clean
+.PHONY: help demo test check docs test-cluster test-wheel test-portable bench bench-peers bench-peers-publish fuzz sanitize test-kafka test-version test-histories faults format clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,6 +79,9 @@ bench-peers: $(STAMP) ## speed beside the frameworks that users choose from, in 
 	@sh scripts/make-venv.sh $(VENV) "$(PYTHON)" bench
 	@sh scripts/peers-venv.sh .bench/peers "$(PYTHON)"
 	$(RUN) -m tests.bench.peers $(SELECT)
+
+bench-peers-publish: bench-peers ## the same, and its tables and chart into the documentation
+	$(RUN) -m tests.bench.peers.publish
 
 fuzz: $(STAMP) ## a million damaged payloads through the codec: values or DecodeError, nothing else
 	$(RUN) -m tests.faults.fuzz_codec 1000000

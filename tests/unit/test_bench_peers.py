@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from tests.bench.peers import publish
 from tests.bench.peers.__main__ import in_turns, settled_ages
+from tests.bench.peers.chart import chart
 from tests.bench.peers.contestants_list import CONTESTANTS, Contestant
 from tests.bench.peers.job import Notes
-from tests.bench.peers.results import Contest, Measured, keep
+from tests.bench.peers.results import Contest, Measured, keep, machine
 from tests.bench.peers.stage import Ran, RunFailed
 
 
@@ -76,3 +80,62 @@ def test_a_contestant_that_is_not_installed_says_why():
     assert there.missing() == ""
     assert "nowhere_at_all" in Contestant("x", (sys.executable,), "nowhere_at_all").missing()
     assert "/no/python" in Contestant("x", ("/no/python",), "json").missing()
+
+
+def kept_contests() -> dict[str, Any]:
+    names = [name for _, columns in publish.TABLES for name in columns]
+    lesser = ("latency", "start", "imports")
+    contests = {
+        name: {"title": name, **contest(more_is_better=not name.startswith(lesser)).as_json()}
+        for name in names
+    }
+    return {"machine": machine(), "versions": {"kgen-streams": "1", "a<b": "2"}, "contests": contests}
+
+
+def test_the_chart_has_a_bar_for_each_that_ran_in_proportion_and_colours_for_dark_pages():
+    found = [Measured("kgen", [400.0]), Measured("a <b>", [100.0]), Measured("gone", failed="exit 1")]
+    drawn = chart({"typed": {"title": "typed & fast", **Contest("", "messages/s", found).as_json()}})
+    root = ElementTree.fromstring(drawn)
+    svg = "{http://www.w3.org/2000/svg}"
+    widths = [float(bar.get("width", "0")) for bar in root.iter(f"{svg}rect")]
+    assert len(widths) == 2
+    assert widths[0] == 4 * widths[1]
+    texts = [text.text for text in root.iter(f"{svg}text")]
+    assert texts == ["typed & fast (messages a second)", "kgen", "400", "a <b>", "100"]
+    assert "prefers-color-scheme: dark" in drawn
+
+
+def test_the_page_gets_every_table_between_its_marks_and_says_who_is_ahead():
+    kept = kept_contests()
+    page = publish.placed(f"before\n{publish.BEGIN}\nold\n{publish.END}\nafter\n", publish.section(kept))
+    assert page.startswith("before\n")
+    assert page.endswith("\nafter\n")
+    assert "old" not in page
+    assert "| kgen | 200 (100 to 300) | 200 (100 to 300) | 200 (100 to 300) |" in page
+    assert "| gone | did not finish | did not finish | did not finish |" in page
+    assert "| **kgen beside the best of the others** | 4.44x | 4.44x | 4.44x |" in page
+    ahead = [line for line in page.splitlines() if "times as good as kgen" in line]
+    assert "- start: other, 4.44 times as good as kgen" in ahead  # it takes 45 s, kgen 200 s
+    assert len(ahead) == 6  # four of latency, the start, the imports
+    assert publish.placed(page, publish.section(kept)) == page
+
+
+def test_a_page_without_marks_is_left_alone():
+    with pytest.raises(ValueError, match="marks"):
+        publish.placed("text", "table")
+
+
+def test_the_page_of_performance_has_the_marks():
+    page = (Path(__file__).parents[2] / publish.PAGE).read_text(encoding="utf-8")
+    assert publish.BEGIN in page.partition(publish.END)[0]
+
+
+def test_what_keeps_state_is_asked_for_by_the_count_alone():
+    kgen = CONTESTANTS[0]
+    assert kgen.arguments("count", "/f")[-2:] == ["--recovery", "/f/recovery"]
+    assert "--recovery" not in kgen.arguments("typed", "/f")
+
+
+def test_messages_that_all_come_in_one_batch_give_no_rate():
+    with pytest.raises(RunFailed, match="one batch"):
+        _ = Ran(Notes(count=5, first=7, first_count=5), spawned=0, ended=7).rate

@@ -12,20 +12,21 @@ from pathlib import Path
 
 from tests.bench.peers.contestants_list import CONTESTANTS, Contestant
 from tests.bench.peers.job import Task
-from tests.bench.peers.results import Contest, Measured, keep
+from tests.bench.peers.results import RESULTS, Contest, Measured, keep
 from tests.bench.peers.stage import Ran, RunFailed, Stage, staged
 
 ROUNDS = 3
 FAST, SLOW, QUICK = 400_000, 20_000, 6_000
 SECONDS = 5
 RATES = (1_000, 20_000)
+PARTITION_COUNTS = (1, 16, 64)
 TITLES: dict[Task, str] = {
     "typed": "topic to typed objects",
     "produce": "topic to topic: read, change, write",
     "count": "a count for each key, with recovery",
     "start": "cold start to the first typed message",
 }
-TASKS = ("typed", "produce", "count", "latency", "start", "imports")
+TASKS = ("typed", "produce", "count", "partitions", "latency", "start", "imports")
 
 
 def main() -> int:
@@ -44,6 +45,8 @@ def main() -> int:
             print(f"{name} steps aside: {why}", file=sys.stderr)
     takers = [each for each in CONTESTANTS if missing.get(each.name) == ""]
     rounds = 1 if given.quick else given.rounds
+    if not (given.task or given.only or given.quick):
+        RESULTS.unlink(missing_ok=True)  # all of them are of one run
     with tempfile.TemporaryDirectory() as folder, staged(Path(folder)) as stage:
         for task in given.task or TASKS:
             for name, contest in contests(stage, task, takers, rounds, given.quick):
@@ -64,6 +67,10 @@ def contests(
         for rate in RATES:
             yield from latencies(stage, fit, rate, rounds, rate if quick else rate * SECONDS)
         return
+    if task == "partitions":
+        fit = [each for each in takers if "typed" in each.tasks]
+        yield from by_partitions(stage, fit, rounds, quick)
+        return
     (of,) = (each for each in TITLES if each == task)
     fit = [each for each in takers if of in each.tasks]
     fast, slow = (QUICK, QUICK) if quick or task == "start" else (FAST, SLOW)
@@ -76,6 +83,22 @@ def contests(
 
     unit = "s" if task == "start" else "messages/s"
     yield task, Contest(TITLES[of], unit, in_turns(fit, rounds, run), more_is_better=task != "start")
+
+
+def by_partitions(
+    stage: Stage, takers: list[Contestant], rounds: int, quick: bool
+) -> Iterator[tuple[str, Contest]]:
+    """Topic to typed objects, of as many messages in more and more partitions."""
+    fast, slow = (QUICK, QUICK) if quick else (FAST, SLOW)
+    for partitions in PARTITION_COUNTS:
+        topic = stage.topic(fast, partitions)
+
+        def run(who: Contestant, topic: str = topic) -> tuple[float, int]:
+            ran = stage.run(who, "typed", topic, slow if who.slow else fast)
+            return ran.rate, ran.notes.memory
+
+        title = f"{TITLES['typed']}, {partitions} partition{'s' * (partitions > 1)}"
+        yield f"partitions-{partitions}", Contest(title, "messages/s", in_turns(takers, rounds, run))
 
 
 def in_turns(
