@@ -27,6 +27,10 @@ PATIENCE: Final = 5.0
 
 _TAKEN: Final = 2_000
 """How many messages that were taken make room for others at once."""
+_ASKED_FOR_A_BATCH: Final = 16
+"""How many partitions are asked, at most, for each batch that comes."""
+_ROUND_BYTES: Final = 16 << 20
+"""Of the messages that partitions give together in more than one batch, about."""
 _HINT: Final = "Use 'messages', 'timestamp', or rt.TimestampOrder(lead=..., wait=...)."
 
 
@@ -308,8 +312,8 @@ class Turns:
     a partition without messages is to be waited for.
 
     Bytewax asks all partitions for a batch before it does anything with what they gave. A batch of each would
-    be so many messages at once that garbage collection visits them: so together they give about one, and the
-    others wait for the next asking.
+    be so many messages at once that garbage collection visits them: so together they give about one, or where
+    asking itself costs more than that, one for some of them; the others wait for the next asking.
     """
 
     def __init__(
@@ -327,7 +331,9 @@ class Turns:
         self._patience = patience
         self._live: dict[int, Inbox] = {}  # those with messages, and those to wait for
         self._asked = ""  # who was asked last: Bytewax goes through them by the texts of their keys
-        self._left = batch_size  # until all have been asked
+        self._round = batch_size  # how many messages they give together when each is asked once
+        self._left = batch_size  # of these
+        self._bytes = 0  # of those that were given, if it may be more than a batch
         self.stalled = False
         """None gave anything when all were asked."""
         self._least = 0.0  # as of the last look at which any counted
@@ -360,8 +366,9 @@ class Turns:
         a batch.
         """
         if inbox.key <= self._asked:
-            self.stalled = self._left == self._batch_size
-            self._left = self._batch_size
+            self.stalled = self._left == self._round
+            self._left = self._round = self._batch_size * max(len(self._live) // _ASKED_FOR_A_BATCH, 1)
+            self._bytes = 0
         self._asked = inbox.key
         return self._left <= 0 or self.outrun(inbox)
 
@@ -389,6 +396,10 @@ class Turns:
         """These were given."""
         self._order.took(inbox, rows)
         self._left -= len(rows)
+        if self._round > self._batch_size:
+            self._bytes += sum(map(len, filter(None, rows.values)))
+            if self._bytes > _ROUND_BYTES:
+                self._left = 0
         if inbox is self._first:
             self._changed = True
 

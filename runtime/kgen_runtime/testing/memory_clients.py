@@ -75,6 +75,7 @@ class MemoryConsumer:
         self._metadata = metadata
         self._assigned: dict[tuple[str, int], int] = {}
         self._paused: set[tuple[str, int]] = set()
+        self._ends: dict[tuple[str, int], int] = {}  # those that were told: each is once, as by librdkafka
 
     def list_topics(self, topic: str | None = None, timeout: float = 0) -> SimpleNamespace:
         if topic is None:
@@ -108,7 +109,9 @@ class MemoryConsumer:
         self._metadata.update({(at.topic, at.partition): at.metadata or "" for at in offsets})
 
     def incremental_assign(self, at: list[TopicPartition]) -> None:
-        self._assigned.update({(tp.topic, tp.partition): tp.offset for tp in at})
+        for tp in at:
+            self._assigned[tp.topic, tp.partition] = tp.offset
+            self._ends.pop((tp.topic, tp.partition), None)
 
     def incremental_unassign(self, at: list[TopicPartition]) -> None:
         for tp in at:
@@ -126,7 +129,8 @@ class MemoryConsumer:
             given += messages
             if messages:
                 self._assigned[topic, partition] = messages[-1].offset() + 1
-            elif len(given) < count:
+            elif len(given) < count and self._ends.get((topic, partition)) != position:
+                self._ends[topic, partition] = position
                 nothing = RawMessage(key=None, value=None, topic=topic)
                 given.append(
                     MemoryMessage(nothing, partition, position, KafkaError(KafkaError._PARTITION_EOF))

@@ -10,14 +10,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.consumer import broker_answers
+from kgen_runtime.consumer import alignment, broker_answers
 from kgen_runtime.consumer import partition_reader as reader
 from kgen_runtime.consumer.kafka_source import KafkaSource
 from kgen_runtime.consumer.partition_reader import PartitionReader
 from kgen_runtime.errors import SourceError
 from kgen_runtime.testing.memory_clients import MemoryMessage
 
-from .conftest import texts
+from .conftest import raw, texts
 
 Orders = rt.Topic[str, str]
 
@@ -266,3 +266,35 @@ def test_a_refusal_is_reported_at_once() -> None:
         broker_answers.asked(refusing, "orders")
     assert "READ on the topic" in str(caught.value)
     assert refusing.left == ["never asked"]
+
+
+def rounds_of(kafka: testing.Memory, partitions: int, size: int) -> list[int]:
+    """How many messages each round of asking brings, as Bytewax asks, until all have come."""
+    one = PartitionReader(kafka, "orders", None, size)
+    for partition in range(partitions):
+        one.assign(partition, 0)
+    given = []
+    total = sum(map(len, kafka._topics["orders"].values()))
+    for _ in range(total):
+        asked = (one.take(each) for each in sorted(range(partitions), key=str) if not one.later(each))
+        given.append(sum(len(rows) for rows in asked if rows is not None))
+        if sum(given) == total:
+            return given
+    raise AssertionError(given)
+
+
+def test_many_partitions_are_not_asked_again_for_each_batch(orders: Orders) -> None:
+    """To ask one costs as much as some messages do."""
+    kafka = testing.Memory({orders: [one for each in range(160) for one in texts(20, partition=each)]})
+    given = rounds_of(kafka, 160, 10)
+    assert max(given) < 10 * 10 + 10  # 160 are asked, 16 for each batch; the last one passes the limit
+    assert len(given) <= 64
+
+
+def test_large_messages_of_many_partitions_come_by_few(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alignment, "_ROUND_BYTES", 25_000)
+    large = (raw(b"x" * 1_000, partition=each) for each in range(160) for _ in range(20))
+    given = rounds_of(testing.Memory({orders: list(large)}), 160, 10)
+    assert max(given) < 25 + 10
