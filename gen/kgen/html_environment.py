@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 
 from kgen_runtime.reporting.printable import escaped
 
+from .template_environment import template_environment
+
 _PARAGRAPH = Markup("<p>"), Markup("</p>")
 _SPECIAL = re.compile("[&<>\"']").search
 _CODE = Markup("<code>"), Markup("</code>")
@@ -20,16 +22,8 @@ def html_environment() -> jinja2.Environment:
     """The one environment, with the filters `visible` (one line, without characters that cannot be seen),
     `html` (the same as markup) and `paragraphs` (a doc as markup).
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("kgen_templates", ""),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.filters.update({"html": html, "visible": visible, "paragraphs": paragraphs})
-    return environment
+    filters = {"html": html, "visible": visible, "paragraphs": paragraphs}
+    return template_environment(filters, autoescape=True, keep_trailing_newline=False)
 
 
 def visible(text: object) -> str:

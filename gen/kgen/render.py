@@ -20,6 +20,7 @@ from .model.subject_filter import excluding
 from .progress_callback import ProgressCallback, silent
 from .pycode import deflate, quote
 from .pycode.expr import Alternatives, Expr, Group, alternatives, call, dict_of, flat, layout, list_of
+from .template_environment import template_environment
 
 RUNNER = "python -m kgen_runtime.run"
 _WIDTH = 88  # what ruff and black take without configuration
@@ -354,16 +355,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(  # noqa: S701 - Python is written, not HTML; text goes through `quote`
-        loader=jinja2.PackageLoader("kgen_templates", ""),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        auto_reload=False,
-    )
-    environment.filters.update(_FILTERS)
-    return environment
+    return template_environment(_FILTERS)  # for Python: text goes through `quote`
 
 
 def _fill(template: str, **values: Any) -> str:

@@ -19,11 +19,12 @@ from ..errors import ConfigError
 from ..listing import listed
 from ..planning import user_files
 from ..planning.user_files import Outcome
-from ..project import config, interrupts, mutex, paths, transaction
+from ..project import config, paths
 from ..project.config import Config
 from ..project.deploy_settings import DeploySettings, check_name
 from ..project.transaction import Write
 from .inputs import Workspace
+from .planned_writes import write_planned
 
 FOLDER: Final = "deploy"
 _BROKERS: Final = "KGEN_BROKERS"
@@ -78,16 +79,7 @@ def deploy(workspace: Workspace, request: DeployRequest, *, dry: bool = False) -
     if config.read_text(root) is None:
         hint = "kgen pull --registry URL writes one; --out DIR names the folder of a project"
         raise ConfigError("there is no kgen.toml", where=str(root.resolve()), hint=hint)
-    if dry:
-        with mutex.shared(root, workspace.say):
-            return _planned(root, request)[0]
-    with mutex.exclusive(root, workspace.say):
-        with interrupts.held():
-            transaction.heal(root)
-        made, writes = _planned(root, request)
-        with interrupts.held():
-            transaction.apply(root, writes)
-    return made
+    return write_planned(workspace, lambda: _planned(root, request), dry=dry)
 
 
 def _planned(root: Path, request: DeployRequest) -> tuple[DeployFiles, list[Write]]:

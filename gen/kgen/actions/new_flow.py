@@ -14,11 +14,12 @@ from ..model.project import Module, Project
 from ..model.settings import FlowSettings
 from ..planning import user_files
 from ..planning.dropped_flows import flow_paths
-from ..project import config, interrupts, lockfile, mutex, paths, transaction
+from ..project import config, lockfile, paths
 from ..project.config import Config
 from ..project.transaction import Write
 from .held_model import HeldModel
 from .inputs import Workspace
+from .planned_writes import write_planned
 
 _MOST_NAMES = 1_000  # of flows between the same topics
 
@@ -55,16 +56,7 @@ def write(workspace: Workspace, wanted: FlowRequest, *, dry: bool = False) -> Ne
     root = workspace.root
     if lockfile.read_text(root) is None:
         raise lockfile.absent(root)
-    if dry:
-        with mutex.shared(root, workspace.say):
-            return _planned(root, wanted)[0]
-    with mutex.exclusive(root, workspace.say):
-        with interrupts.held():
-            transaction.heal(root)
-        made, writes = _planned(root, wanted)
-        with interrupts.held():
-            transaction.apply(root, writes)
-    return made
+    return write_planned(workspace, lambda: _planned(root, wanted), dry=dry)
 
 
 def _planned(root: Path, wanted: FlowRequest) -> tuple[NewFlow, list[Write]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from typing import Annotated, Any, Final, TypeAlias
 
 import typer
@@ -34,61 +35,26 @@ _Recreate: TypeAlias = Annotated[
 _MARKS: Final = {"add": "+", "change": "~", "merge": "~"}
 
 
-def k8s(
-    names: _Names = None,
-    to: _To = FOLDER,
-    check: _Check = False,
-    dry_run: _DryRun = False,
-    recreate: _Recreate = False,
-    out: shared_options.Out = None,
-    json: shared_options.Json = False,
-    quiet: shared_options.Quiet = False,
-    no_color: shared_options.NoColor = False,
-) -> None:
-    """Write a StatefulSet with its Service, volumes, probes and metrics for each flow, and a Dockerfile.
-    Files that you edited are merged, as flows are by `kgen pull`. Asks no registry and no cluster.
-    """
-    console = Console(json, quiet, not no_color)
-    request = DeployRequest("k8s", tuple(names or ()), to, recreate)
-    _run(console, request, shared_options.workspace(out, console), check, dry_run)
+def _command(platform: Platform, what: str) -> Callable[..., None]:
+    """The command of a platform; `what` is its help."""
 
+    def command(
+        names: _Names = None,
+        to: _To = FOLDER,
+        check: _Check = False,
+        dry_run: _DryRun = False,
+        recreate: _Recreate = False,
+        out: shared_options.Out = None,
+        json: shared_options.Json = False,
+        quiet: shared_options.Quiet = False,
+        no_color: shared_options.NoColor = False,
+    ) -> None:
+        console = Console(json, quiet, not no_color)
+        request = DeployRequest(platform, tuple(names or ()), to, recreate)
+        _run(console, request, shared_options.workspace(out, console), check, dry_run)
 
-def compose(
-    names: _Names = None,
-    to: _To = FOLDER,
-    check: _Check = False,
-    dry_run: _DryRun = False,
-    recreate: _Recreate = False,
-    out: shared_options.Out = None,
-    json: shared_options.Json = False,
-    quiet: shared_options.Quiet = False,
-    no_color: shared_options.NoColor = False,
-) -> None:
-    """Write a Compose file with a service for each process of a flow, and a Dockerfile. Files that you edited
-    are merged, as flows are by `kgen pull`. Asks no registry.
-    """
-    console = Console(json, quiet, not no_color)
-    request = DeployRequest("compose", tuple(names or ()), to, recreate)
-    _run(console, request, shared_options.workspace(out, console), check, dry_run)
-
-
-def systemd(
-    names: _Names = None,
-    to: _To = FOLDER,
-    check: _Check = False,
-    dry_run: _DryRun = False,
-    recreate: _Recreate = False,
-    out: shared_options.Out = None,
-    json: shared_options.Json = False,
-    quiet: shared_options.Quiet = False,
-    no_color: shared_options.NoColor = False,
-) -> None:
-    """Write a unit for each flow, which runs all of its processes. Files that you edited are merged, as flows
-    are by `kgen pull`. Asks no registry.
-    """
-    console = Console(json, quiet, not no_color)
-    request = DeployRequest("systemd", tuple(names or ()), to, recreate)
-    _run(console, request, shared_options.workspace(out, console), check, dry_run)
+    command.__doc__ = what
+    return command
 
 
 def _run(console: Console, request: DeployRequest, workspace: Any, check: bool, dry_run: bool) -> None:
@@ -158,4 +124,18 @@ def _as_json(platform: Platform, made: DeployFiles, *, written: bool) -> dict[st
     }
 
 
-COMMANDS: Final = {"k8s": k8s, "compose": compose, "systemd": systemd}
+_MERGED: Final = "Files that you edited are merged, as flows are by `kgen pull`. Asks no registry"
+COMMANDS: Final = {
+    "k8s": _command(
+        "k8s",
+        "Write a StatefulSet with its Service, volumes, probes and metrics for each flow, and a Dockerfile. "
+        f"{_MERGED} and no cluster.",
+    ),
+    "compose": _command(
+        "compose",
+        f"Write a Compose file with a service for each process of a flow, and a Dockerfile. {_MERGED}.",
+    ),
+    "systemd": _command(
+        "systemd", f"Write a unit for each flow, which runs all of its processes. {_MERGED}."
+    ),
+}

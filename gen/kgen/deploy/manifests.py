@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 import jinja2
 
+from ..template_environment import template_environment
 from . import deployment as facts
 from .deployment import Deployment
 from .quoting import compose_text, unit_argument, unit_text, yaml_text
@@ -56,13 +57,4 @@ def _fill(template: str, **values: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(  # noqa: S701 - YAML and units, not HTML; text goes through the filters
-        loader=jinja2.PackageLoader("kgen_templates", ""),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        auto_reload=False,
-    )
-    environment.filters.update({"yaml": yaml_text, "compose": compose_text, "unit": unit_text})
-    return environment
+    return template_environment({"yaml": yaml_text, "compose": compose_text, "unit": unit_text})

@@ -75,9 +75,8 @@ class MemoryConsumer:
         self._metadata = metadata
         self._assigned: dict[tuple[str, int], int] = {}
         self._paused: set[tuple[str, int]] = set()
-        self._ends: dict[
-            tuple[str, int], int
-        ] = {}  # those that were reported: each is once, as by librdkafka
+        # Those that were reported: each is once, as by librdkafka.
+        self._ends: dict[tuple[str, int], int] = {}
 
     def list_topics(self, topic: str | None = None, timeout: float = 0) -> SimpleNamespace:
         if topic is None:

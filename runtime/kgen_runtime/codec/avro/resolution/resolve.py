@@ -94,8 +94,9 @@ class Resolution:
         }
         self._left = RESOLUTION_WORK
         self._unions: dict[int, _Branches] = {}
-        self._values: dict[tuple[bool, Primitive, Primitive], Plan] = {}
-        self._known: dict[tuple[bool, int, int], Plan] = {}  # the same, by what is quick to hash
+        # By whether it is skipped, and the ids of both types: the schemas hold these, most of which are one
+        # object for all fields of a kind.
+        self._values: dict[tuple[bool, int, int], Plan] = {}
         self._pairs: dict[Key, Plan] = {}
         self._symbols: dict[str, frozenset[str]] = {}
         self._defaults: dict[tuple[str, str], Default | Never] = {}
@@ -142,13 +143,10 @@ class Resolution:
         return _never(writer, reader)
 
     def _value(self, mode: Mode, writer: Primitive, reader: Primitive) -> Plan:
-        place = (mode == "skip", id(writer), id(reader))
-        if place not in self._known:
-            key = (mode == "skip", writer, reader)
-            if key not in self._values:
-                self._values[key] = _value(mode, writer, reader)
-            self._known[place] = self._values[key]
-        return self._known[place]
+        key = (mode == "skip", id(writer), id(reader))
+        if key not in self._values:
+            self._values[key] = _value(mode, writer, reader)
+        return self._values[key]
 
     def _pick(self, mode: Mode, writer: Node, reader: Union) -> Plan:
         """The branch of the reader's union that takes what the writer wrote."""
