@@ -92,10 +92,29 @@ def _next_compose(made: DeployFiles) -> list[str]:
 
 
 def _next_systemd(made: DeployFiles) -> list[str]:
+    """Units of one machine together; of those that several hosts run, what to do on each."""
+    several = {each.unit: each for each in made.deployments if each.hosts}
+    found = []
     paths = _ending(made, ".service")
-    names = " ".join(path.rpartition("/")[2] for path in paths)
+    here = [path for path in paths if _unit_of(path) not in several]
+    if here:
+        found.append(f"next: {_enabled(here, ' '.join(map(_unit_of, here)))}")
+    for path in paths:
+        each = several.get(_unit_of(path))
+        if each is not None:
+            hosts = ", ".join(f"{number} on {host}" for number, host in enumerate(each.hosts))
+            steps = _enabled([path], f"{each.name}@NUMBER")
+            found.append(f"next, on each host, NUMBER being {hosts}: {steps}")
+    return found
+
+
+def _enabled(paths: list[str], units: str) -> str:
     copied = f"sudo cp {' '.join(paths)} /etc/systemd/system/"
-    return [f"next: {copied} && sudo systemctl daemon-reload && sudo systemctl enable --now {names}"]
+    return f"{copied} && sudo systemctl daemon-reload && sudo systemctl enable --now {units}"
+
+
+def _unit_of(path: str) -> str:
+    return path.rpartition("/")[2].rstrip("'")
 
 
 def _ending(made: DeployFiles, end: str) -> list[str]:
@@ -136,6 +155,8 @@ COMMANDS: Final = {
         f"Write a Compose file with a service for each process of a flow, and a Dockerfile. {_MERGED}.",
     ),
     "systemd": _command(
-        "systemd", f"Write a unit for each flow, which runs all of its processes. {_MERGED}."
+        "systemd",
+        "Write a unit for each flow, which runs all of its processes, or with `hosts` in its table one on "
+        f"each. {_MERGED}.",
     ),
 }

@@ -25,6 +25,7 @@ class Deployment:
     flow: str
     image: str
     processes: int
+    hosts: tuple[str, ...]
     workers: int
     epoch: str
     grace: int
@@ -54,6 +55,16 @@ class Deployment:
         """Those of all processes, by the names of Compose's services."""
         return self._addresses("")
 
+    @property
+    def host_addresses(self) -> str:
+        """Those of all processes, where one runs on each host."""
+        return ";".join(f"{host}:{CLUSTER_PORT}" for host in self.hosts)
+
+    @property
+    def unit(self) -> str:
+        """The file of systemd's unit; on several hosts a template, with the process's number behind the @."""
+        return f"{self.name}@.service" if self.hosts else f"{self.name}.service"
+
     def _addresses(self, domain: str) -> str:
         return ";".join(f"{self.service(n)}{domain}:{CLUSTER_PORT}" for n in range(self.processes))
 
@@ -76,6 +87,7 @@ def deployment(name: str, flow: str, settings: DeploySettings, env: Mapping[str,
         flow=flow,
         image=settings.image or name,
         processes=settings.processes,
+        hosts=settings.hosts,
         workers=settings.workers,
         epoch=str(int(epoch) if epoch == int(epoch) else epoch),
         grace=math.ceil(epoch) + _STOP_TIME,

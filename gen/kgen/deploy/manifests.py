@@ -27,7 +27,7 @@ def manifests(platform: Platform, wanted: Deployment, folder: str) -> dict[str, 
     """
     name = wanted.name
     if platform == "systemd":
-        return {f"{name}/{name}.service": _unit(wanted)}
+        return {f"{name}/{wanted.unit}": _unit(wanted)}
     image = {
         DOCKERFILE: _fill("deploy_dockerfile"),
         f"{DOCKERFILE}.dockerignore": _fill("deploy_dockerignore"),
@@ -41,12 +41,14 @@ def manifests(platform: Platform, wanted: Deployment, folder: str) -> dict[str, 
 
 
 def _unit(wanted: Deployment) -> str:
-    # %S is /var/lib, where a service's StateDirectory is.
+    # %S is /var/lib, where a service's StateDirectory is; %i what stands behind the @ of the unit's name.
     program = [f"{wanted.venv}/bin/python", "-m", "kgen_runtime.run"]
     words = [unit_argument(word) for word in (*program, *wanted.arguments("%S"))]
     if wanted.recovery is not None:
         words[-1] = f"%S/{wanted.name}"
-    if wanted.processes > 1:
+    if wanted.hosts:
+        words += ["--process-id", "%i", "--addresses", unit_argument(wanted.host_addresses)]
+    elif wanted.processes > 1:
         words += [unit_argument("--processes"), unit_argument(str(wanted.processes))]
     return _fill("deploy_unit.service", it=wanted, command=" ".join(words))
 

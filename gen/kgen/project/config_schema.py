@@ -114,6 +114,14 @@ _DEPLOY: Final = _table(
             "default": DeploySettings.processes,
             "description": "Of the flow, in one cluster of Bytewax.",
         },
+        "hosts": {
+            "type": "array",
+            "items": {"type": "string", "pattern": deploy.HOST_PATTERN, "maxLength": deploy.LONGEST_HOST},
+            "minItems": 2,
+            "maxItems": deploy.MOST_PROCESSES,
+            "uniqueItems": True,
+            "description": "Where systemd runs the flow, a process on each.",
+        },
         "workers": {
             "type": "integer",
             "minimum": 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from ..errors import ConfigError
@@ -20,6 +20,8 @@ REFERENCE_PATTERN: Final = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 """Of objects of a cluster: secrets, storage classes."""
 BYTES_PATTERN: Final = r"^[1-9][0-9]{0,14}(Ki|Mi|Gi|Ti|k|M|G|T)?$"
 CPU_PATTERN: Final = r"^(0\.[0-9]{0,2}[1-9]|[1-9][0-9]{0,3}(\.[0-9]{1,3})?|[1-9][0-9]{0,6}m)$"
+HOST_PATTERN: Final = r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])$"
+LONGEST_HOST: Final = 253
 VENV_PATTERN: Final = r"^/[A-Za-z0-9._/-]+$"
 VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 MOST_PROCESSES: Final = 1_000
@@ -52,6 +54,7 @@ class DeploySettings:
     flow: str | None = None  # None: the flow of that name
     image: str | None = None  # None: the name
     processes: int = 1
+    hosts: tuple[str, ...] = ()  # that systemd runs a process of the flow on
     workers: int = 1
     epoch_interval: float = 10
     recovery: str | None = "1Gi"
@@ -98,6 +101,11 @@ def _one(name: str, table: Mapping[str, Any]) -> DeploySettings:
     where = f"deploy.{name}."
     known(table, {each.name for each in fields(DeploySettings)}, where)
     read = DeploySettings(**{key: _CHECKS[key](value, f"{where}{key}") for key, value in table.items()})
+    if read.hosts and "processes" not in table:
+        read = replace(read, processes=len(read.hosts))
+    if read.hosts and read.processes != len(read.hosts):
+        what = f"{where}hosts has {len(read.hosts)}, and {where}processes is {read.processes}"
+        raise ConfigError(what, where=NAME, hint="a process runs on each host: leave processes out")
     ports = (read.health_port, read.metrics_port)
     if abs(ports[0] - ports[1]) < read.processes or CLUSTER_PORT in ports:
         what = (
@@ -124,6 +132,21 @@ def _count(most: int) -> Callable[[Any, str], int]:
         return value
 
     return check
+
+
+def _hosts(value: Any, where: str) -> tuple[str, ...]:
+    most = MOST_PROCESSES
+    if not isinstance(value, list) or not 2 <= len(value) <= most:
+        what = f"{where} must be a list of 2 hosts or more, {most:,} at most"
+        raise ConfigError(what, where=NAME, hint=_hint(where, '["orders-0", "orders-1"]'))
+    for host in value:
+        if not isinstance(host, str) or len(host) > LONGEST_HOST or not re.fullmatch(HOST_PATTERN, host):
+            what = f"{where} must have names or addresses of hosts alone, without a port"
+            hint = 'such as "orders-0.example.com", "10.0.0.7" or "[fd00::7]"'
+            raise ConfigError(what, where=NAME, hint=hint)
+    if len({host.lower() for host in value}) < len(value):
+        raise ConfigError(f"{where} has a host twice", where=NAME, hint="a process runs on each host")
+    return tuple(value)
 
 
 def _port(value: Any, where: str) -> int:
@@ -194,6 +217,7 @@ _CHECKS: Final[dict[str, Callable[[Any, str], Any]]] = {
     "flow": _matching(FLOW_PATTERN, "streams.flows.orders:flow", "package.module:name"),
     "image": _matching(IMAGE_PATTERN, "registry.example.com/orders:1.0", "the name of an image"),
     "processes": _count(MOST_PROCESSES),
+    "hosts": _hosts,
     "workers": _count(MOST_WORKERS),
     "epoch_interval": _epoch,
     "recovery": _recovery,

@@ -30,7 +30,7 @@ def documents(path: Path) -> list[Any]:
 
 
 def unit_words(text: str) -> list[str]:
-    """The words of a value in a unit, as systemd.syntax(7) has them, its specifiers `%%` alone."""
+    """The words of a value in a unit, as systemd.syntax(7) has them, of its specifiers `%%` alone."""
     words, word, quoted, at = [], "", False, 0
     for each in _PARTS.findall(text):
         at += len(each)
@@ -46,6 +46,6 @@ def unit_words(text: str) -> list[str]:
     return [*words, word]
 
 
-_PARTS = re.compile(r"\\.|%%|%S|[^%\\]", re.DOTALL)
+_PARTS = re.compile(r"\\.|%%|%[Si]|[^%\\]", re.DOTALL)
 _ESCAPES = {"%%": "%", r"\n": "\n", r"\t": "\t", r"\"": '"', "\\\\": "\\"}
 Kgen = Callable[..., tuple[int, str, str]]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.unit.gen.deploy_projects import Kgen, make, unit_words
 
 from kgen.deploy.quoting import compose_text, unit_argument, unit_text
+from kgen_runtime.runner import arguments
 
 VALUE = "a: b # c\nd\t'\"$x ${y} $$ %h %% \\n {{ x }} größe 😀"
 SEVERAL = f"""
@@ -34,6 +35,12 @@ venv = "{sys.prefix}"
 A = {yaml.dump(VALUE, default_style='"', allow_unicode=True, width=1000).strip()}
 """
 ONE = f'[deploy.orders]\nrecovery = false\nvenv = "{sys.prefix}"\n'
+HOSTS = f"""
+[deploy.orders]
+hosts = ["orders-0.example.com", "10.0.0.7", "[fd00::7]"]
+venv = "{sys.prefix}"
+memory = "1Gi"
+"""
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"))
 TOOLS = Path(sys.executable).parent
 
@@ -106,11 +113,13 @@ def test_a_text_stays_itself_in_a_unit(first: str, second: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
-@pytest.mark.parametrize("toml", [ONE, SEVERAL])
+@pytest.mark.parametrize("toml", [ONE, SEVERAL, HOSTS])
 def test_systemd_takes_the_unit_and_finds_it_closed(tmp_path: Path, kgen: Kgen, toml: str) -> None:
     root = make(tmp_path / "p", toml)
     assert kgen("deploy", "systemd")[0] == 0
     (path,) = (root / "deploy").rglob("*.service")
+    if "@" in path.name:
+        path = path.rename(path.with_name(path.name.replace("@", "@2")))
     assert run("systemd-analyze", "verify", path) == (0, "")
     code, out = run("systemd-analyze", "security", "--offline=yes", "--threshold=20", path)
     assert code == 0, out
@@ -137,6 +146,55 @@ def test_the_unit_runs_all_processes(tmp_path: Path, kgen: Kgen) -> None:
     assert float(values["TimeoutStopSec"]) > 30.5
     env = [word for name, value in lines if name == "Environment" for word in unit_words(value)]
     assert f"A={VALUE}" in env
+
+
+def test_on_several_hosts_a_unit_runs_one_of_the_processes(tmp_path: Path, kgen: Kgen) -> None:
+    """Which one, says its name on that host. The runner takes what the unit gives it."""
+    root = make(tmp_path / "p", f"{HOSTS}\n[deploy.daily_totals]\n")
+    code, out, err = kgen("deploy", "systemd")
+    assert (code, out) == (
+        0,
+        "+ deploy/orders/orders@.service\n+ deploy/daily-totals/daily-totals.service\n",
+    )
+    assert "enable --now daily-totals.service\n" in err
+    assert "NUMBER being 0 on orders-0.example.com, 1 on 10.0.0.7, 2 on [fd00::7]: sudo cp " in err
+    assert "deploy/orders/orders@.service /etc/systemd/system/" in err
+    assert err.strip().endswith("enable --now orders@NUMBER")
+    text = (root / "deploy/orders/orders@.service").read_text(encoding="utf-8")
+    values = dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
+    words = unit_words(values["ExecStart"].replace("%i", "2"))
+    args = arguments.parse(words[3:])
+    assert args.process_id == 2
+    assert args.addresses == "orders-0.example.com:2101;10.0.0.7:2101;[fd00::7]:2101"
+    assert values["MemoryMax"] == str(1 << 30)
+    assert "KillMode" not in values
+
+
+def test_containers_have_as_many_processes_as_there_are_hosts(tmp_path: Path, kgen: Kgen) -> None:
+    root = make(tmp_path / "p", HOSTS)
+    assert kgen("deploy", "compose", "orders")[0] == 0
+    assert len(composed(root / "deploy/orders/compose.yaml")["services"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("hosts", "error"),
+    [
+        ('["a", "b"]\nprocesses = 3', "hosts has 2, and deploy.orders.processes is 3"),
+        ('["a"]', "must be a list of 2 hosts or more"),
+        ('"a;b"', "must be a list"),
+        ('["a", "A"]', "has a host twice"),
+        ('["a", "b:2101"]', "without a port"),
+        ('["a", "b;c"]', "without a port"),
+        ('["a", "b\\n"]', "without a port"),
+        ('["a", ""]', "without a port"),
+        ('["a", 5]', "without a port"),
+    ],
+)
+def test_hosts_that_cannot_be_are_refused(tmp_path: Path, kgen: Kgen, hosts: str, error: str) -> None:
+    make(tmp_path / "p", f"[deploy.orders]\nhosts = {hosts}\n")
+    code, out, err = kgen("deploy", "systemd")
+    assert (code, out) == (2, "")
+    assert error in err
 
 
 def test_a_flow_beside_its_brokers_keeps_their_addresses(tmp_path: Path, kgen: Kgen) -> None:
