@@ -21,11 +21,11 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
-from ._bytewax import cluster_addresses
+from ._bytewax import cluster_addresses, is_panic
 from .codec import ENGINE
 from .consumer.source import sources
 from .producer.eligibility import check_interval, topics_written
-from .recovery.folder import Recovery, lock_name, stored_positions
+from .recovery.folder import Recovery, disk_full_error, lock_name, stored_positions
 from .reporting import std_streams
 from .routing.route import check
 from .runner import arguments, log_format
@@ -97,6 +97,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _failed(args: argparse.Namespace, error: BaseException) -> int:
+    if is_panic(error) or isinstance(error, CutOffError):
+        error = disk_full_error(args.recovery) or error
     if isinstance(error, CutOffError) and args.control is not None:
         # Another process reports the reason to the one that started this.
         args.control.send(ProcessReport.CUT_OFF)

@@ -46,6 +46,10 @@ from .start_offsets import forget
 
 _FORMAT: Final = 1
 _SHOWN: Final = 3
+_ROOM_TO_BEGIN: Final = 256 << 10
+"""Bytes that the disk needs for a new folder."""
+_ROOM_TO_RUN: Final = 16 << 20
+"""Fewer bytes than SQLite may free of its logs once it has failed to write."""
 _SIGNS: Final = (PARTITION_FILES, "kgen.json")
 """A folder with one of these is a recovery folder, whatever else its owner keeps there."""
 _MAKING: Final = ".kgen-making"
@@ -96,6 +100,8 @@ class Recovery:
         self._refuse_others()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            if full := disk_full_error(self.path, _ROOM_TO_BEGIN):
+                raise full  # what Bytewax would report is a panic
             if self._about.exists() or (partition_files(self.path) and not self._made.exists()):
                 self._check()
             else:
@@ -123,9 +129,10 @@ class Recovery:
                     where=str(self.path),
                     hint="Stop it first, or give this one a folder of its own.",
                 )
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+            with suppress(OSError):  # the disk is full: the number is for people
+                file.truncate(0)
+                file.write(str(os.getpid()))
+                file.flush()
             yield
 
     def mark(self) -> None:
@@ -269,6 +276,23 @@ class Recovery:
                 hint="Use the kgen that created it, or a newer one.",
             )
         return partitions
+
+
+def disk_full_error(folder: str | Path | None, room: int = _ROOM_TO_RUN) -> RecoveryError | None:
+    """Of a recovery folder with less than `room` bytes to write to: that may be why Bytewax panicked, which
+    reports no reason. None if there are more, or nobody knows.
+    """
+    try:
+        found = None if folder is None else shutil.disk_usage(folder)
+    except OSError:
+        return None
+    if found is None or not found.total or found.free >= room:
+        return None
+    return RecoveryError(
+        f"the disk of the recovery folder is full: {found.free >> 10:,} KiB of it are free",
+        where=str(folder),
+        hint="Make room there. The flow goes on after the last epoch that was committed.",
+    )
 
 
 def explained(error: BaseException) -> KgenError | None:

@@ -9,6 +9,7 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bytewax.operators as op
@@ -309,3 +310,40 @@ def test_a_new_volume_and_a_recovery_folder_with_notes_of_its_owner_are_taken(tm
     (tmp_path / "README").touch()
     with rt.Recovery(tmp_path).lock():
         rt.Recovery(tmp_path).prepare()
+
+
+def test_a_disk_without_room_is_reported_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody knows how much there is, it is tried."""
+    left = {"total": 1 << 30, "used": 1 << 30, "free": 100_000}
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(**left))
+    with pytest.raises(rt.RecoveryError, match="the disk of the recovery folder is full: 97 KiB") as caught:
+        rt.Recovery(tmp_path).prepare()
+    assert "Make room" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+    left["total"] = 0
+    rt.Recovery(tmp_path).prepare()
+
+
+class PanicException(BaseException):
+    """As the one of Bytewax's engine is called."""
+
+
+def test_a_panic_of_the_engine_on_a_full_disk_is_reported_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def panics(*args: object, **options: object) -> None:
+        left["free"] = 1 << 20
+        raise PanicException("called `Result::unwrap()` on an `Err` value")
+
+    left = {"total": 1 << 30, "used": 0, "free": 1 << 30}
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(**left))
+    monkeypatch.setattr(run, "cli_main", panics)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "full_flow.py").write_text("from bytewax.dataflow import Dataflow\nflow = Dataflow('f')\n")
+    code = run.main(["full_flow", "--recovery", str(tmp_path / "recovery"), "--quiet"])
+    assert code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: the disk of the recovery folder is full: 1,024 KiB of it are free\n  at ")
+    assert "PanicException" not in said
