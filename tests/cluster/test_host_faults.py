@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +78,13 @@ def test_a_host_is_cut_off(
     three.reach(fault.feed(), fault.progress)
     hosts.all[1].drop_to(hosts.all[2])
     assert three.codes() == [FAILED] * 3, three.tail()
+    for number in range(3):
+        said = re.search("^error: (.*)", three.text(number), re.MULTILINE)
+        whom = {1, 2} - {number} if number else {1, 2}
+        assert said, three.tail()
+        assert all(f"process {each} at {hosts.all[each].address}:2101 " in said[1] for each in whom), (
+            three.tail()
+        )
     hosts.all[1].heal()
 
     two = fault.keep(ClusterRun(hosts.all[:2], tmp_path, broker, fault.shape))
@@ -113,6 +122,53 @@ def test_a_host_that_wakes_up_after_others_went_on_writes_nothing(
     first.thaw(1)
     assert first.codes(1) != [0], first.tail()
     fault.assert_delivered()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "recovery"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+@pytest.mark.parametrize("delivery", _BOTH if _ALL else _BOTH[1:])
+def test_the_disk_of_a_host_is_full(
+    hosts: Hosts, broker: str, tmp_path: Path, delivery: str, stack: ExitStack, small_disk: Path
+) -> None:
+    """That of process 0: all leave, and say so. With room they go on. The others need none."""
+    fault = Fault(broker, delivery, "full", stack)
+    others = small_disk / "lost+found" / "of-process-1"
+    others.mkdir(parents=True)
+    (tmp_path / f"recovery-{hosts.all[1].namespace}").symlink_to(others)
+    first = fault.keep(ClusterRun(hosts.all[:2], tmp_path, broker, fault.shape))
+    first.reach(fault.feed(), fault.progress)
+    rest = small_disk / "lost+found" / "rest"
+    fault.feed()
+    while first.running():
+        fill(rest)
+    assert first.codes() == [FAILED] * 2, first.tail()
+    full = "the disk of the recovery folder is full"
+    assert f"error: {full}" in first.text(0), first.tail()
+    assert f"error: process 0 at {hosts.all[0].address}:2101 has failed: {full}" in first.text(1)
+
+    fill(rest)
+    second = fault.keep(ClusterRun(hosts.all[:2], tmp_path, broker, fault.to_the_end))
+    assert second.codes(0) == [FAILED], second.tail()
+    assert f"error: {full}" in second.text(0), second.tail()
+    assert "panicked" not in second.text(0)
+    rest.unlink()
+    second.start(0)
+    assert second.codes() == [0, 0], second.tail()
+    fault.assert_delivered()
+
+
+def fill(file: Path) -> None:
+    """Its disk, whatever has become free of it."""
+    with suppress(OSError), file.open("ab", buffering=0) as written:
+        while written.write(b"x" * 4096):
+            pass
 
 
 @pytest.mark.skipif(clock.missing() is not None, reason=str(clock.missing()))

@@ -22,8 +22,22 @@ from .peer_link import guard
 VISIBLE: Final = sys.platform == "linux"
 """Whether they can be found."""
 _FILES: Final = "/proc/self/fd"
+_INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
 _CLOSED: Final = 7
 """TCP_CLOSE, of a connection that the kernel has given up, or both sides have ended."""
+
+
+def listens(port: int) -> bool:
+    """Whether this process takes connections at that port by now."""
+    for opened in _sockets().values():
+        with suppress(OSError), _borrowed(opened[0]) as connection:
+            if (
+                connection.family in _INTERNET
+                and connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                and connection.getsockname()[1] == port
+            ):
+                return True
+    return False
 
 
 class PeerConnection(NamedTuple):
@@ -41,14 +55,17 @@ class PeerConnection(NamedTuple):
             with suppress(OSError):
                 if os.fstat(file).st_ino == self.inode:
                     with _borrowed(file) as connection:
-                        return ConnectionState.BROKEN if _is_closed(connection) else ConnectionState.WHOLE
+                        return _state(connection)
         return ConnectionState.ENDED
 
 
 class ConnectionState(Enum):
-    """`ENDED`: none of the files is open any more."""
+    """`UNANSWERED`: what was sent, or the question whether anybody is there, had to be sent again. `ENDED`:
+    none of the files is open any more.
+    """
 
     WHOLE = auto()
+    UNANSWERED = auto()
     BROKEN = auto()
     ENDED = auto()
 
@@ -59,21 +76,26 @@ def find_connections(
     """Those of the process that listens at `port`, but for `links`, with the process at the other end if this
     one has opened it: `targets` has the addresses of these. Each is guarded (`guard`) as it is found.
     """
-    files: dict[int, list[int]] = defaultdict(list)
-    for name in os.listdir(_FILES) if VISIBLE else ():  # noqa: PTH208 - only names are wanted
-        with suppress(OSError):
-            found = os.fstat(int(name))
-            if stat.S_ISSOCK(found.st_mode):
-                files[found.st_ino].append(int(name))
-    for inode, opened in files.items():
+    for inode, opened in _sockets().items():
         with suppress(OSError), _borrowed(opened[0]) as connection:
-            if connection.family not in (socket.AF_INET, socket.AF_INET6):
+            if connection.family not in _INTERNET:
                 continue
             place = connection.getsockname(), connection.getpeername()
             process = targets.get(place[1][:2])
             if place not in links and (process is not None or place[0][1] == port):
                 guard(connection)
                 yield process, PeerConnection(inode, tuple(opened), place)
+
+
+def _sockets() -> dict[int, list[int]]:
+    """Those that are open here: inode -> files."""
+    files: dict[int, list[int]] = defaultdict(list)
+    for name in os.listdir(_FILES) if VISIBLE else ():  # noqa: PTH208 - only names are wanted
+        with suppress(OSError):
+            found = os.fstat(int(name))
+            if stat.S_ISSOCK(found.st_mode):
+                files[found.st_ino].append(int(name))
+    return files
 
 
 class _borrowed:  # noqa: N801 - a context manager
@@ -89,7 +111,11 @@ class _borrowed:  # noqa: N801 - a context manager
         self._socket.detach()
 
 
-def _is_closed(connection: socket.socket) -> bool:
+def _state(connection: socket.socket) -> ConnectionState:
     if sys.platform != "linux":
-        return False
-    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _CLOSED
+        return ConnectionState.WHOLE
+    # The first bytes of struct tcp_info: tcpi_state, tcpi_ca_state, tcpi_retransmits, tcpi_probes.
+    state, _, retransmits, probes = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 4)
+    if state == _CLOSED:
+        return ConnectionState.BROKEN
+    return ConnectionState.UNANSWERED if retransmits or probes else ConnectionState.WHOLE

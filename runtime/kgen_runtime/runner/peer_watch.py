@@ -6,11 +6,16 @@ sends nothing at all: there the kernel gives the connections up (`peer_link.guar
 (`peer_connections`), which also join processes that are not process 0. What process 0 learns of one it sends
 to all, so that every log has the same reason. Nothing can be made durable without all processes: each leaves
 at once, for its supervisor to start it again.
+
+Bytewax connects to all processes with lower numbers. Of one that does not listen yet it asks again after a
+second, and the whole cluster stands still meanwhile: so each process begins when those listen, which they say
+over the same connections.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import selectors
 import threading
 import time
@@ -21,13 +26,14 @@ from typing import Any, Final
 
 from ..errors import KgenError, causes, named_text
 from ..flow.failures import class_name
+from ..recovery.folder import disk_full_error
 from ..reporting.printable import printable
 from ..reporting.progress import PROGRESS
 from ..stop import STOP
 from .error_report import CutOffError, leave, report_error
-from .peer_connections import VISIBLE, ConnectionState, PeerConnection, find_connections
+from .peer_connections import VISIBLE, ConnectionState, PeerConnection, find_connections, listens
 from .peer_identity import PeerIdentity
-from .peer_link import SILENCE, PeerLink, PeerLinkError
+from .peer_link import PeerLink, PeerLinkError
 from .rendezvous import meet, named, resolved
 from .shutdown import FAILED
 
@@ -40,6 +46,10 @@ is kept busy.
 _DEAD: Final = 300.0
 """Seconds without a beat after which it counts as gone."""
 _LOOK_EVERY: Final = 0.2
+_LOOK_SOON: Final = 0.02
+"""The same until Bytewax listens: others wait for that."""
+_TURN: Final = 2.0
+"""Seconds for the processes with lower numbers to listen; then Bytewax tries by itself."""
 _CONNECT_TIME: Final = 60.0
 """Seconds for Bytewax to connect once all processes have begun."""
 _END_TIME: Final = 10.0
@@ -47,6 +57,7 @@ _END_TIME: Final = 10.0
 _GRACE: Final = 1.0
 """Seconds for an error of this process's own, which says more, and for process 0 to say the reason."""
 _MOST_TEXT: Final = 500
+_CUT_OFF: Final = "cannot be reached: its host is cut off or down"
 _HINT: Final = (
     "Look at its host and its log. All processes leave; started again, together, they go on after the last "
     "epoch that was committed."
@@ -64,14 +75,19 @@ def run_together(identity: PeerIdentity, folder: Path | None) -> Iterator[None]:
     """Enter when all processes of the cluster have come; while entered, those that are lost are noticed, and
     this process left. `folder` is for recovery.
 
-    Raises `ConfigError` as `meet` does, and `PeerLostError` if that is why Bytewax failed.
+    Raises `ConfigError` as `meet` does, `PeerLostError` if that is why Bytewax failed, and `RecoveryError`
+    if the disk is full.
     """
     watch = PeerWatch(identity, meet(identity, folder))
     watch.start()
     try:
+        watch.wait_for_turn()
         yield
     except CutOffError:
-        raise watch.cause() from None
+        full = None if identity.process else disk_full_error(folder)
+        if full is not None:
+            watch.say_why(f"has failed: {full.what}")
+        raise full or watch.cause() from None
     except BaseException as error:
         root = list(causes(error))[-1]
         watch.say_why(f"has failed: {named_text(class_name(root), root)}")
@@ -99,8 +115,11 @@ class PeerWatch:
         self._left: set[int] = set()
         self._connections: dict[tuple[Any, Any], tuple[int | None, PeerConnection]] = {}
         self._ended: dict[int, float] = {}
+        self._unanswered: dict[int, tuple[float, int | None]] = {}
         self._lost: PeerLostError | None = None
         self._known = threading.Event()
+        self._listening: set[int] = set()
+        self._turn = threading.Event()
         self._stopped = threading.Event()
         self._leave = leave_with or _leave
         self._name_hosts()
@@ -109,6 +128,11 @@ class PeerWatch:
     def start(self) -> None:
         """In a thread of its own."""
         self._thread.start()
+
+    def wait_for_turn(self) -> None:
+        """Until Bytewax finds all that it connects to, or a moment."""
+        if VISIBLE and self._process:
+            self._turn.wait(_TURN)
 
     def stop(self) -> None:
         """The run is over in this process. The links stay open until it exits: their end says that."""
@@ -121,11 +145,15 @@ class PeerWatch:
 
     def cause(self) -> KgenError:
         """Why the cluster failed, as far as it gets known in a moment."""
+        old = time.monotonic() - _MISSED
+        for since, whom in list(self._unanswered.values()):
+            if since < old:
+                self._record_loss(whom, _CUT_OFF)
         self._known.wait(_GRACE)
         old = time.monotonic() - _MISSED
         for process, at in sorted(self._beats.items()):
             if self._lost is None and process in self._links and at < old:  # Bytewax was the first to notice
-                self._record_loss(process, "cannot be reached: its host is cut off or down")
+                self._record_loss(process, _CUT_OFF)
         self._stopped.set()
         return self._lost or CutOffError()
 
@@ -140,7 +168,8 @@ class PeerWatch:
                 if now > beat + _BEAT:
                     beat = now
                     self._send({"beat": self._process})
-                for key, _ in selector.select(_LOOK_EVERY):
+                self._look_at_listener()
+                for key, _ in selector.select(self._look_every):
                     if isinstance(key.fileobj, PeerLink):
                         self._read(key.fileobj, selector)
                 self._look_at_beats()
@@ -168,13 +197,38 @@ class PeerWatch:
             self._record_loss(process, why)
 
     def _on_message(self, sender: int, message: Mapping[str, Any]) -> None:
+        if "listens" in message:
+            self._on_listens(sender, message["listens"])
+            return
         about, why = message.get("left"), message.get("why")
         if type(about) is not int or not isinstance(why, str) or not 0 <= about < len(self._addresses):
             return  # a beat
         if sender in (0, about) and about != self._process:
             self._left.add(about)
-            if why:
+            lost = message.get("lost")
+            if type(lost) is int and self._beats.get(lost, math.inf) < time.monotonic() - _MISSED:
+                self._record_loss(lost, _CUT_OFF)  # from here too
+            elif why:
                 self._record_loss(about, printable(why, _MOST_TEXT))
+
+    @property
+    def _look_every(self) -> float:
+        return _LOOK_SOON if VISIBLE and self._process not in self._listening else _LOOK_EVERY
+
+    def _look_at_listener(self) -> None:
+        if self._process not in self._listening and listens(int(self._own.rpartition(":")[2])):
+            self._listening.add(self._process)
+            self._send({"listens": self._process})
+
+    def _on_listens(self, sender: int, about: Any) -> None:
+        """Process 0 tells the others, which have no links between each other."""
+        if type(about) is not int or sender not in (0, about):
+            return
+        self._listening.add(about)
+        if self._process == 0:
+            self._send({"listens": about})
+        if self._listening.issuperset(range(self._process)):
+            self._turn.set()
 
     def _look_at_beats(self) -> None:
         now = time.monotonic()
@@ -209,10 +263,11 @@ class PeerWatch:
                 self._find()  # Bytewax opens it again as another file, and closes this one
             if state is ConnectionState.WHOLE:
                 self._ended.pop(connection.inode, None)
+                self._unanswered.pop(connection.inode, None)
+            elif state is ConnectionState.UNANSWERED:
+                self._unanswered.setdefault(connection.inode, (time.monotonic(), process))
             elif state is ConnectionState.BROKEN:
-                self._record_loss(
-                    process, f"cannot be reached for {SILENCE:g} s: its host is cut off or down"
-                )
+                self._record_loss(process, _CUT_OFF)
             elif self._ended.setdefault(connection.inode, time.monotonic()) < time.monotonic() - _END_TIME:
                 self._record_loss(process, "has closed its connection, and Bytewax does not end")
 
@@ -235,8 +290,12 @@ class PeerWatch:
         called = "another process of the cluster" if process is None else self._named(process)
         self._lost = PeerLostError(f"{called} {why}", where=f"process {self._process}", hint=_HINT)
         self._known.set()
-        if self._process == 0 and process is not None:
+        if process is None:
+            return
+        if self._process == 0:
             self._send({"left": process, "why": why})
+        elif process:  # process 0 may reach both
+            self._send({"left": self._process, "why": f"has left: {called} {why}", "lost": process})
 
     def _name_hosts(self) -> None:
         """Which process opens connections from where, and which addresses this one opens them to."""

@@ -100,6 +100,47 @@ def test_a_process_speaks_for_itself_alone(star: Star, message: dict[str, Any]) 
     assert star.loss() == "process 1 at 127.0.0.1:2 is the one"
 
 
+def test_whom_another_one_cannot_reach_is_said(star: Star) -> None:
+    why = "has left: process 2 at 127.0.0.1:3 cannot be reached"
+    star.ends[1].send({"left": 1, "why": why, "lost": 2})
+    assert star.loss() == f"process 1 at 127.0.0.1:2 {why}"
+    assert star.relayed(2) == {"left": 1, "why": why}
+
+
+def test_one_that_nobody_can_reach_is_the_one_that_is_lost(
+    star: Star, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_watch, "_MISSED", -1.0)
+    star.ends[1].send({"left": 1, "why": "has left", "lost": 2})
+    assert star.loss().startswith("process 2 at 127.0.0.1:3 cannot be reached")
+
+
+@pytest.mark.skipif(not VISIBLE, reason="that a process listens is seen on Linux")
+def test_a_process_begins_when_those_that_it_connects_to_listen(star: Star) -> None:
+    """Of one that is not process 0 it hears through that."""
+    with ExitStack() as stack:
+        ours, theirs = socket.socketpair()
+        end = PeerLink(theirs)
+        stack.callback(ours.close)
+        stack.callback(theirs.close)
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        own = f"127.0.0.1:1;127.0.0.1:2;127.0.0.1:{listener.getsockname()[1]}"
+        watch = PeerWatch(replace(FIRST, process=2, addresses=own), {0: PeerLink(ours, 0)}, star.left.put)
+        stack.callback(watch.stop)
+        watch.start()
+        end.send({"listens": "1"})
+        end.send({"listens": 1})
+        wait_for(lambda: {"listens": 2} in end.messages(), "it to say that it listens")
+        assert not watch._turn.is_set()
+        end.send({"listens": 0})
+        assert watch._turn.wait(LONG)
+        watch.wait_for_turn()
+    star.ends[1].send({"listens": 2})
+    star.ends[1].send({"listens": 1})
+    said = wait_for(lambda: next((it for it in star.ends[2].messages() if "listens" in it), None), "it")
+    assert said == {"listens": 1}
+
+
 def test_what_is_not_understood_is_an_end(star: Star) -> None:
     star.ends[1]._connection.send(b"\xff\n")
     assert "sent what is not understood" in star.loss()
