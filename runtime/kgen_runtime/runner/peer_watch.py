@@ -161,8 +161,9 @@ class PeerWatch:
         began = time.monotonic()
         beat = 0.0
         with selectors.DefaultSelector() as selector:
-            for link in self._links.values():
+            for link in list(self._links.values()):
                 selector.register(link, selectors.EVENT_READ)
+                self._read(link, selector)  # what came along with the last message of the rendezvous
             while not self._stopped.is_set() and self._lost is None:
                 now = time.monotonic()
                 if now > beat + _BEAT:
@@ -221,7 +222,7 @@ class PeerWatch:
             self._send({"listens": self._process})
 
     def _on_listens(self, sender: int, about: Any) -> None:
-        """Process 0 tells the others, which have no links between each other."""
+        """Process 0 passes it on: the others have no links between each other."""
         if type(about) is not int or sender not in (0, about):
             return
         self._listening.add(about)

@@ -100,6 +100,20 @@ def test_a_process_speaks_for_itself_alone(star: Star, message: dict[str, Any]) 
     assert star.loss() == "process 1 at 127.0.0.1:2 is the one"
 
 
+def test_what_came_with_the_last_message_of_the_rendezvous_is_read(star: Star) -> None:
+    with ExitStack() as stack:
+        ours, theirs = socket.socketpair()
+        stack.callback(ours.close)
+        stack.callback(theirs.close)
+        theirs.sendall(b'{"begin": true}\n{"left": 0, "why": "has failed: it"}\n')
+        link = PeerLink(ours, 0)
+        assert next(link.messages()) == {"begin": True}
+        watch = PeerWatch(replace(FIRST, process=1, addresses=ADDRESSES), {0: link}, star.left.put)
+        stack.callback(watch.stop)
+        watch.start()
+        assert star.loss() == "process 0 at 127.0.0.1:1 has failed: it"
+
+
 def test_whom_another_one_cannot_reach_is_said(star: Star) -> None:
     why = "has left: process 2 at 127.0.0.1:3 cannot be reached"
     star.ends[1].send({"left": 1, "why": why, "lost": 2})
