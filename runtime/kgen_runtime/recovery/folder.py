@@ -42,6 +42,7 @@ from ..errors import ConfigError, KgenError, RecoveryError
 from ..metrics import measure_store
 from ..state.current_folder import Positions, kept_in, kept_positions, note_positions, recovery_folder
 from ..state.upgrade import upgrade
+from .file_systems import network_file_system
 from .start_offsets import forget
 
 _FORMAT: Final = 1
@@ -98,6 +99,12 @@ class Recovery:
     def prepare(self) -> None:
         """Make the partitions where there are none, else see that they are whole. Raises `RecoveryError`."""
         self._refuse_others()
+        if kind := network_file_system(self.path):
+            log.warning(
+                "%s is on a file system that machines share (%s). SQLite, which keeps state there, counts on "
+                "locks and writes as a disk of one machine has them: use such a disk, or a block volume.",
+                *(self.path, kind),
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if full := disk_full_error(self.path, _ROOM_TO_BEGIN):

@@ -20,6 +20,7 @@ from bytewax.testing import TestingSink, TestingSource
 
 import kgen_runtime as rt
 from kgen_runtime import run, testing
+from kgen_runtime.recovery import file_systems
 from kgen_runtime.recovery.folder import explained
 
 
@@ -310,6 +311,38 @@ def test_a_new_volume_and_a_recovery_folder_with_notes_of_its_owner_are_taken(tm
     (tmp_path / "README").touch()
     with rt.Recovery(tmp_path).lock():
         rt.Recovery(tmp_path).prepare()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mountinfo").exists(), reason="Linux alone shows it")
+@pytest.mark.parametrize(
+    ("mounts", "kind"),
+    [
+        ("/ ext4|{} nfs4", "nfs4"),
+        ("/ nfs4|{} ext4", None),
+        ("/ overlay|{}/a\\040b/deep cifs", "cifs"),
+        ("/ ext4|{} nfs|{} xfs", None),
+        ("/ ext4|{} fuse.sshfs", "fuse.sshfs"),
+        ("/ ext4|{} fuse.mergerfs", None),
+        ("/ ext4|{}x nfs4", None),
+        ("nonsense", None),
+    ],
+)
+def test_a_network_file_system_is_warned_of(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mounts: str,
+    kind: str | None,
+) -> None:
+    place = tmp_path.resolve()
+    lines = [line.format(place).split(" ") for line in mounts.split("|")]
+    text = [f"22 27 0:1 / {line[0]} rw - {line[-1]} none rw\n" for line in lines]
+    (tmp_path / "mounts").write_text("".join(text) if len(text) > 1 else mounts)
+    monkeypatch.setattr(file_systems, "_MOUNTS", tmp_path / "mounts")
+    rt.Recovery(tmp_path / "a b" / "deep" / "recovery").prepare()
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(said) == (kind is not None)
+    assert all(f"a file system that machines share ({kind})" in each for each in said)
 
 
 def test_a_disk_without_room_is_reported_before_anything_is_written(
