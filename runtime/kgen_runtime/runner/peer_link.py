@@ -17,7 +17,7 @@ from typing import Any, Final
 
 MOST: Final = 1 << 20
 """Bytes of a message: the steps and modules of a large flow are some 100 KiB."""
-SILENCE: Final = 6.0
+SILENCE: Final = 5.0
 """Seconds without an answer of the peer's kernel after which a connection is given up."""
 _PATIENCE: Final = 5.0
 """Seconds for a peer to take what is sent."""

@@ -37,8 +37,8 @@ from .peer_link import PeerLink, PeerLinkError
 from .rendezvous import meet, named, resolved
 from .shutdown import FAILED
 
-_BEAT: Final = 2.0
-_MISSED: Final = 2.0 * _BEAT
+_BEAT: Final = 1.0
+_MISSED: Final = 3.0 * _BEAT
 _QUIET: Final = 6.0
 """Seconds without a beat after which a process is reported as waited for: it is frozen, or its interpreter
 is kept busy.

@@ -19,7 +19,7 @@ from tests.kafka.processes import spawn, tail, wait_for
 
 from kgen_runtime.errors import KgenError
 from kgen_runtime.reporting.progress import PROGRESS
-from kgen_runtime.runner import peer_watch
+from kgen_runtime.runner import peer_link, peer_watch
 from kgen_runtime.runner.error_report import CutOffError
 from kgen_runtime.runner.peer_connections import VISIBLE, ConnectionState, find_connections
 from kgen_runtime.runner.peer_link import SILENCE, PeerLink
@@ -212,6 +212,31 @@ def test_connections_are_found_guarded_and_known_when_they_break() -> None:
         assert second.state() is ConnectionState.ENDED
         targets = {place[:2]: 5}
         assert 5 in [process for process, _ in find_connections(1, targets, set())]
+
+
+@pytest.mark.skipif(not VISIBLE, reason="Linux alone gives such a connection up")
+def test_a_process_that_takes_nothing_is_given_up_once_more_is_sent_than_the_connection_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Frozen: its kernel still answers. What it has not read is megabytes."""
+    monkeypatch.setattr(peer_link, "SILENCE", 3.0)
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        ours = stack.enter_context(socket.create_connection(listener.getsockname()))
+        stack.enter_context(listener.accept()[0])
+        peer_link.guard(ours)
+        ours.setblocking(False)
+
+        def given_up() -> bool:
+            try:
+                ours.send(b"x" * (1 << 16))
+            except BlockingIOError:
+                return False
+            except TimeoutError:
+                return True
+            return False
+
+        wait_for(given_up, "the kernel to give it up", seconds=LONG)
 
 
 FLOW = """
