@@ -7,7 +7,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from .errors import Reject
 
@@ -20,29 +20,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 Headers: TypeAlias = "tuple[tuple[str, bytes | None], ...]"
 Origin: TypeAlias = "tuple[bytes | None, bytes | None, Headers, int | None]"
 """Key, value, headers and timestamp as read: a plain tuple, because every message carries one."""
-
-
-class Consumed(Protocol):
-    """As much of `confluent_kafka.Message` as a message needs to describe what it was."""
-
-    def key(self) -> bytes | None:
-        """The key's bytes."""
-
-    def value(self) -> bytes | None:
-        """The value's bytes."""
-
-    def headers(self) -> list[tuple[str, bytes | None]] | None:
-        """None where it has none."""
-
-    def timestamp(self) -> tuple[int, int]:
-        """Kind (0: it has none) and milliseconds."""
-
-
-def consumed_origin(message: Consumed) -> Origin:
-    """What a consumer read, byte for byte."""
-    kind, timestamp = message.timestamp()
-    headers = tuple(message.headers() or ())
-    return message.key(), message.value(), headers, timestamp if kind else None
 
 
 @dataclass(slots=True, kw_only=True, repr=False)
@@ -110,7 +87,7 @@ class Message(Generic[K, V]):
     value_schema_id: int | None = None
     target_topic: str | None = None
     target_partition: int | None = None
-    origin: Origin | Consumed | None = field(default=None, repr=False, compare=False)
+    origin: Origin | None = field(default=None, repr=False, compare=False)
 
     def with_value(self, value: W) -> Message[K, W]:
         """The same message (key, headers, provenance, original bytes) with another value.
@@ -168,10 +145,9 @@ class Message(Generic[K, V]):
 
     def raw(self) -> RawMessage | None:
         """The message as it was read, byte for byte; None where it was made in the flow."""
-        origin = self._origin()
-        if origin is None:
+        if self.origin is None:
             return None
-        key, value, headers, timestamp = origin
+        key, value, headers, timestamp = self.origin
         return RawMessage(
             key=key,
             value=value,
@@ -182,10 +158,6 @@ class Message(Generic[K, V]):
             headers=headers,
         )
 
-    def _origin(self) -> Origin | None:
-        origin = self.origin
-        return origin if origin is None or isinstance(origin, tuple) else consumed_origin(origin)
-
     def __repr__(self) -> str:
         """What is set."""
         return _shown(self)
@@ -193,10 +165,10 @@ class Message(Generic[K, V]):
     def __reduce__(self) -> tuple[Any, ...]:
         """What passes between workers is pickled message by message: values alone, without their names."""
         made = _restored_message if type(self) is Message else type(self)
-        return made, (*_BEFORE_ORIGIN(self), self._origin())
+        return made, _MESSAGE(self)
 
 
-_BEFORE_ORIGIN = attrgetter(*(member.name for member in fields(Message) if member.name != "origin"))
+_MESSAGE = attrgetter(*(member.name for member in fields(Message)))
 
 
 class Tombstone(enum.Enum):

@@ -278,12 +278,15 @@ class ReadCounts:
         ids: Sequence[int | None],
         keys: Sequence[bytes | None],
         values: Sequence[bytes | None],
+        size: int | None = None,
     ) -> None:
-        """A batch: the schema ids of the values, and the bytes of both. Most batches have one id."""
+        """A batch: the schema ids of the values, and the bytes of both, or `size` for these. Most batches have
+        one id.
+        """
         if not ids:
             return
         if ids.count(ids[0]) == len(ids):
-            self._add(ids[0], len(ids), _SIZE(keys) + _SIZE(values))
+            self._add(ids[0], len(ids), _SIZE(keys) + _SIZE(values) if size is None else size)
             return
         for id_, count, size in _SIZES_BY_ID(ids, keys, values):
             self._add(id_, count, size)

@@ -166,12 +166,16 @@ class ArrivalFunctions(Protocol):
         list[tuple[tuple[str, bytes | None], ...]],
         list[int | None],
         list[int | None],
+        list[tuple[Any, ...]],
+        int,
         list[int],
     ]:
-        """Keys, values, headers, timestamps (ms; None if it has none) and offsets, and the indices of those
-        that cannot give their headers: Kafka takes any bytes for the name of a header, confluent-kafka takes
-        names for UTF-8. No message may be given a second time: the next answer of such a one has holes where
-        objects should be. All are of the class of the first.
+        """Keys, values, headers, timestamps (ms; None if it has none) and offsets; keys, values, headers and
+        timestamps once more as a tuple for each message; the bytes of all keys and values; and the indices
+        of those that cannot give their headers: Kafka takes any bytes for the name of a header,
+        confluent-kafka takes names for UTF-8. `messages` is empty afterwards: each is let go of as soon as
+        its parts are taken. No message may be given a second time: the next answer of such a one has holes
+        where objects should be.
         """
 
 

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from confluent_kafka import KafkaError, Message
 
@@ -82,7 +82,7 @@ class Inbox:
         self.full = False  # enough waits here: no more is fetched meanwhile
         self.progress = -math.inf  # a lower bound of how far its next message is, as its order measures it
         self.empty_since: float | None = None  # when that was noticed (`time.monotonic`)
-        self._messages: list[Message] = []
+        self._messages: list[Any] = []  # of `confluent_kafka.Message`; None for one that was taken
         self._begin = 0  # of `_messages`: those before were taken
 
     def __len__(self) -> int:
@@ -116,7 +116,9 @@ class Inbox:
         messages, begin, end = self._messages, self._begin, self._begin + count
         if end < len(messages):
             self._begin = end
-            return messages[begin:end]
+            taken = messages[begin:end]
+            messages[begin:end] = [None] * count  # so that each is gone as soon as its parts are taken
+            return taken
         self._messages, self._begin = [], 0
         return messages[begin:] if begin else messages
 

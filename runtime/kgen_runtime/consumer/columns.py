@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..codec import arrival_functions
 from ..errors import FramingError
-from ..messages import Consumed, Headers, Origin, RawMessage
+from ..messages import Headers, Origin, RawMessage
 
 if TYPE_CHECKING:
     from bytewax.connectors.kafka import KafkaSourceMessage
@@ -27,7 +27,8 @@ class Unreadable(NamedTuple):
 class Columns:
     """The parts of a batch of raw messages: a list of each; one value where it is the same in all.
 
-    `unreadable` has, by index, those that cannot be decoded: their key and value are None here.
+    `unreadable` has, by index, those that cannot be decoded: their key and value are None here. `size`: the
+    bytes of all keys and values, where that is known.
     """
 
     keys: list[bytes | None]
@@ -37,8 +38,9 @@ class Columns:
     offsets: list[int | None]
     topics: list[str] | str
     partitions: list[int | None] | int
-    origins: list[Origin | Consumed]
+    origins: list[Origin]
     unreadable: dict[int, Unreadable] = field(default_factory=dict)
+    size: int | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -81,19 +83,18 @@ class Columns:
 
 
 def from_consumed(messages: list[Any], topic: str, partition: int) -> Columns:
-    """Columns of what `Consumer.consume` gave for one partition, none of it a second time (see
+    """Columns of what `Consumer.consume` gave for one partition. The list is empty afterwards (see
     `codec.ArrivalFunctions.columns`).
     """
-    keys, values, headers, timestamps, offsets, bad = _COLUMNS(messages)
-    rows = Columns(keys, values, headers, timestamps, offsets, topic, partition, list(messages))
+    keys, values, headers, timestamps, offsets, origins, size, bad = _COLUMNS(messages)
+    rows = Columns(keys, values, headers, timestamps, offsets, topic, partition, origins, size=size)
     return _without(bad, rows) if bad else rows
 
 
 def _without(bad: Sequence[int], rows: Columns) -> Columns:
     for index in bad:
-        origin = rows.keys[index], rows.values[index], (), rows.timestamps[index]
         error = FramingError("a header's name is not UTF-8; all its headers are left out")
-        rows.origins[index], rows.unreadable[index] = origin, Unreadable(error, origin)
+        rows.unreadable[index] = Unreadable(error, rows.origins[index])
         rows.keys[index] = rows.values[index] = None
     return rows
 

@@ -91,7 +91,7 @@ class BatchDecoder(Generic[K, V]):
             ),
         )
         if not (keys.errors or values.errors or rows.unreadable):
-            self._counts.add(values.schema_ids, rows.keys, rows.values)
+            self._counts.add(values.schema_ids, rows.keys, rows.values, rows.size)
             return messages, {}
         undecodable = _undecodable(rows, keys.errors, values.errors)
         good = [index not in undecodable for index in range(len(rows))]

@@ -48,7 +48,7 @@ def key_of(item: object) -> tuple[str, bytes] | None:
     """
     found = item if isinstance(item, Message) else _message_in(item, _DEPTH)
     if isinstance(found, Message) and (origin := found.origin) is not None:
-        key = origin[0] if isinstance(origin, tuple) else origin.key()
+        key = origin[0]
         return None if key is None else (found.topic or "", key)
     original = origin_of(item).original
     return None if original.key is None else (original.topic, original.key)

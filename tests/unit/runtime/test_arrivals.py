@@ -75,9 +75,31 @@ def test_columns_have_a_part_of_each_message(functions: Any, make: Any) -> None:
         [(), (), tuple(HEADERS)],
         [5, None, 6],
         [7, 9, 10],
+        [(b"k", b"v", (), 5), (None, None, (), None), (b"k", b"", tuple(HEADERS), 6)],
+        3,
         [],
     )
-    assert functions.columns([]) == ([], [], [], [], [], [])
+    assert messages == []
+    assert functions.columns([]) == ([], [], [], [], [], [], 0, [])
+
+
+@pytest.mark.parametrize("time", [0, 1, -1, 1_764_460_800_123, 2**63 - 1, -(2**63), 0x1122334455667788])
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_times_are_those_that_the_client_tells(functions: Any, kind: int, time: int) -> None:
+    """The native engine reads them where messages keep them."""
+    message = of_client(0, 1, timestamp=(kind, time))
+    told = message.timestamp()
+    assert functions.columns([message])[3] == [told[1] if told[0] else None]
+
+
+def test_what_is_taken_is_let_go_of(functions: Any) -> None:
+    value = b"%d" % id(functions)
+    messages = [of_client(0, 1, value=value)]
+    before = sys.getrefcount(value)
+    columns = functions.columns(messages)
+    assert sys.getrefcount(value) - before == 1  # in the columns and in the origin, not in the message
+    del columns
+    assert sys.getrefcount(value) == before - 1
 
 
 def test_messages_of_a_derived_class_are_taken_too(functions: Any) -> None:

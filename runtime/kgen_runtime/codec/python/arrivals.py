@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
+from .payloads import total_size
+
 
 def runs(messages: list[Any]) -> list[tuple[int, list[Any]]]:
     """See `codec.ArrivalFunctions.runs`."""
@@ -20,20 +22,19 @@ def _partition_of(message: Any) -> int:
     return (message.partition() or 0) if message.error() is None else -1
 
 
-def columns(messages: list[Any]) -> tuple[list[Any], ...]:
+def columns(messages: list[Any]) -> tuple[Any, ...]:
     """See `codec.ArrivalFunctions.columns`."""
     if not messages:
-        return [], [], [], [], [], []
+        return [], [], [], [], [], [], 0, []
     kind = type(messages[0])
     headers, bad = _headers(messages)
-    return (
-        [*map(kind.key, messages)],
-        [*map(kind.value, messages)],
-        headers,
-        [time if type_ else None for type_, time in map(kind.timestamp, messages)],
-        [*map(kind.offset, messages)],
-        bad,
-    )
+    keys, values = [*map(kind.key, messages)], [*map(kind.value, messages)]
+    times = [time if type_ else None for type_, time in map(kind.timestamp, messages)]
+    offsets = [*map(kind.offset, messages)]
+    origins = [*zip(keys, values, headers, times)]
+    messages.clear()
+    size = total_size(keys) + total_size(values)
+    return keys, values, headers, times, offsets, origins, size, bad
 
 
 def _headers(messages: list[Any]) -> tuple[list[Any], list[int]]:
