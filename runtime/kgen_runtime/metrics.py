@@ -280,8 +280,8 @@ class ReadCounts:
         values: Sequence[bytes | None],
         size: int | None = None,
     ) -> None:
-        """A batch: the schema ids of the values, and the bytes of both, or `size` for these. Most batches have
-        one id.
+        """A batch: the schema ids of the values, and the bytes of both, or `size` for these. Most batches
+        have one id.
         """
         if not ids:
             return
