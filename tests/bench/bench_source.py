@@ -1,4 +1,5 @@
-"""The source: many partitions of which one is busy, and what a second process brings.
+"""The source: what it costs beside consuming and decoding, many partitions of which one is busy, and what a
+second process brings.
 
 On Apache Kafka where Java is there, else on the in-memory broker.
 """
@@ -6,25 +7,38 @@ On Apache Kafka where Java is there, else on the in-memory broker.
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import bytewax.operators as op
 from bytewax.connectors.kafka import KafkaSource
 from bytewax.dataflow import Dataflow
 from bytewax.testing import run_main
+from confluent_kafka import Consumer, TopicPartition
 
 import kgen_runtime as rt
+from kgen_runtime.codec import make_reader
+from kgen_runtime.consumer.consumer_options import FETCHING
+from kgen_runtime.serde.framing import ID_SIZE, id_prefix
 from tests.bench import busy
+from tests.bench.bench_codec import ORDER, Order, fast_encoder, order
+from tests.bench.bench_pipeline import SCHEMA
 from tests.bench.flows import Clock, broker, name, of_bytes
 from tests.bench.harness import Result, contest
+from tests.bench.model_classes import Place, Status
 from tests.kafka.clients import Record, create_topic, send
 
 ROOT = Path(__file__).parents[2]
 VALUE = b"x" * 100
+SCHEMA_ID = 7
+BATCH = 100
+TYPED_MESSAGES, DISTINCT = 200_000, 10_000
 MANY, HOT = 64, 17
 HOT_MESSAGES, WORKED = 300_000, 80_000
 PARTITIONS = 8
@@ -34,8 +48,70 @@ PARTITIONS = 8
 def run() -> Iterator[Result]:
     """All contests of this bench."""
     with broker() as (bootstrap, _):
+        yield from typed(bootstrap)
         yield from one_is_hot(bootstrap)
         yield from two_processes(bootstrap)
+
+
+def typed(bootstrap: str) -> Iterator[Result]:
+    """CPU time of the thread that reads: typed messages, against what cannot be avoided."""
+    rng, encode, topic = random.Random("typed"), fast_encoder(ORDER), create_topic(bootstrap, name())
+    orders = [order(rng) for _ in range(DISTINCT)]
+    distinct = [(each["id"].encode(), id_prefix(SCHEMA_ID) + encode(each)) for each in orders]
+    dealt = (distinct[n % DISTINCT] for n in range(TYPED_MESSAGES))
+    send(bootstrap, topic, (Record(value, key) for key, value in dealt))
+    yield from contest(
+        f"source: CPU a message, batches of {BATCH}",
+        ("kgen", reads_typed(bootstrap, topic)),
+        {
+            "consume and native decode": (consumes(bootstrap, topic, decode=True), 0.83),
+            "consume alone": (consumes(bootstrap, topic, decode=False), None),
+        },
+        rounds=7,
+    )
+
+
+def order_serde() -> rt.AvroSerde[Order]:
+    versions = (rt.WriterSchema(1, SCHEMA_ID, SCHEMA),)
+    classes = {"Order": Order, "Status": Status, "Place": Place}
+    return rt.AvroSerde(rt.Schemas("orders-value", versions), classes)
+
+
+def reads_typed(bootstrap: str, name: str) -> Callable[[], float]:
+    def timed() -> float:
+        clock, flow = Clock(TYPED_MESSAGES, time.thread_time), Dataflow("typed")
+        topic = rt.Topic(name, key=rt.StringSerde(), value=order_serde())
+        split = rt.source("in", flow, topic, rt.Kafka(bootstrap), stop="end", batch_size=BATCH)
+        rt.route("errs", split.errs, policy=rt.Crash())
+        op.output("out", split.oks, clock)
+        run_main(flow)
+        return clock.seconds
+
+    return timed
+
+
+def consumes(bootstrap: str, topic: str, decode: bool) -> Callable[[], float]:
+    """A loop that makes the values, without keys, headers, times and failures."""
+    serde = order_serde()
+    schema = serde.schemas.latest.parse()
+    reader = make_reader(schema, schema, serde.classes)
+
+    def timed() -> float:
+        clock = Clock(TYPED_MESSAGES, time.thread_time)
+        usual = {"bootstrap.servers": bootstrap, "group.id": "bench", "enable.auto.commit": False}
+        consumer = Consumer({**usual, **FETCHING})
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        while clock.count < TYPED_MESSAGES:
+            got: list[Any] = consumer.consume(BATCH, 1)
+            if not got:
+                continue
+            if decode:
+                got = reader.decode_many([message.value() for message in got], ID_SIZE).values
+            clock.write_batch(got)
+        consumer.close()
+        return clock.seconds
+
+    return timed
 
 
 def one_is_hot(bootstrap: str) -> Iterator[Result]:

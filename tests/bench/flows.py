@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ _count = itertools.count()
 
 
 class Clock(DynamicSink[Any], StatelessSinkPartition[Any]):
-    """The sink of all flows: counts to `total`, and knows how long that took per message."""
+    """The sink of all flows: counts to `total`, and knows how long that took per message, by `now`."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, now: Callable[[], float] = time.perf_counter) -> None:
         self.total = total
+        self.now = now
         self.count = self.first = 0
         self.began = self.ended = 0.0
 
@@ -32,10 +33,10 @@ class Clock(DynamicSink[Any], StatelessSinkPartition[Any]):
 
     def write_batch(self, items: list[Any]) -> None:
         if not self.count:
-            self.first, self.began = len(items), time.perf_counter()
+            self.first, self.began = len(items), self.now()
         self.count += len(items)
         if self.count == self.total:
-            self.ended = time.perf_counter()
+            self.ended = self.now()
 
     @property
     def seconds(self) -> float:
