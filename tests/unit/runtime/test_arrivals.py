@@ -85,7 +85,7 @@ def test_columns_have_a_part_of_each_message(functions: Any, make: Any) -> None:
 
 @pytest.mark.parametrize("time", [0, 1, -1, 1_764_460_800_123, 2**63 - 1, -(2**63), 0x1122334455667788])
 @pytest.mark.parametrize("kind", [0, 1, 2])
-def test_times_are_those_that_the_client_tells(functions: Any, kind: int, time: int) -> None:
+def test_times_are_those_of_the_client(functions: Any, kind: int, time: int) -> None:
     """The native engine reads them where messages keep them."""
     message = of_client(0, 1, timestamp=(kind, time))
     told = message.timestamp()
