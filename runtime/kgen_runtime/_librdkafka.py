@@ -7,6 +7,7 @@ there: with another one, look whether the work-around is still needed.
 
 from __future__ import annotations
 
+import ctypes
 import re
 import threading
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from concurrent.futures import Future
 from functools import cache
 from typing import Any, Final, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+import confluent_kafka
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, cimpl
 
 R = TypeVar("R")
 
@@ -123,3 +125,72 @@ def run_apart(call: Callable[..., R], *arguments: Any) -> Future[R]:
 
     threading.Thread(target=run, name="kgen-transaction", daemon=True).start()
     return future
+
+
+QUEUE_FUNCTIONS: Final = (
+    "rd_kafka_consume_batch_queue",
+    "rd_kafka_header_get_all",
+    "rd_kafka_message_destroy",
+    "rd_kafka_message_errstr",
+    "rd_kafka_message_headers",
+    "rd_kafka_message_timestamp",
+    "rd_kafka_queue_destroy",
+    "rd_kafka_queue_forward",
+    "rd_kafka_queue_get_partition",
+    "rd_kafka_queue_new",
+)
+"""What `codec.MessageQueue` calls; all of them are in librdkafka's documentation."""
+_CLIENT_KNOWN: Final = ((2, 10), (2, 16))
+"""The first and the last version of confluent-kafka whose consumers were looked at for where they keep
+librdkafka's client: it is their first member.
+"""
+
+
+def queue_functions() -> dict[str, int] | None:
+    """Addresses of `QUEUE_FUNCTIONS` in the librdkafka that confluent-kafka has loaded; None where it does
+    not export them.
+    """
+    library = _library()
+    if library is None:
+        return None
+    return {name: _address(getattr(library, name)) for name in QUEUE_FUNCTIONS}
+
+
+def client_of(consumer: Consumer) -> int | None:
+    """The address of librdkafka's client behind a consumer; None where it is not known for certain."""
+    library = _library()
+    if library is None or not isinstance(consumer, cimpl.Consumer):
+        return None
+    version = tuple(int(number) for number in re.findall("[0-9]+", str(confluent_kafka.version()))[:2])
+    if not _CLIENT_KNOWN[0] <= version <= _CLIENT_KNOWN[1]:
+        return None
+    bare = cimpl.Consumer.__new__(cimpl.Consumer)  # without a client
+    client = _first_member(consumer)
+    if _first_member(bare) is not None or client is None:
+        return None
+    name = library.rd_kafka_name(client)
+    return client if name is not None and _CONSUMER_NAME.search(name) else None
+
+
+_CONSUMER_NAME: Final = re.compile(rb"#consumer-[0-9]+\Z")
+
+
+def _first_member(instance: object) -> int | None:
+    return ctypes.c_void_p.from_address(id(instance) + object.__basicsize__).value
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+@cache
+def _library() -> Any:
+    try:
+        library = ctypes.CDLL(cimpl.__file__)  # which is loaded: names are looked up in what it needs as well
+        for name in QUEUE_FUNCTIONS:
+            getattr(library, name)
+        library.rd_kafka_name.argtypes = [ctypes.c_void_p]
+        library.rd_kafka_name.restype = ctypes.c_char_p
+    except (OSError, AttributeError):
+        return None
+    return library

@@ -34,7 +34,14 @@ if TYPE_CHECKING:
 
 _PARTS: Final = ("reader", "writer", "rows", "payloads", "arrivals", "batches")
 """Of the native engine, those that all programs need."""
-_OTHER_PARTS: Final = ("json_reader", "json_writer", "avro_texts", "proto_reader", "proto_writer")
+_OTHER_PARTS: Final = (
+    "message_queue",
+    "json_reader",
+    "json_writer",
+    "avro_texts",
+    "proto_reader",
+    "proto_writer",
+)
 """Loaded when they are asked for: compiled with the others, or not at all."""
 
 # What builds the nodes of another format is loaded with its first reader or writer: most programs have one.
@@ -177,6 +184,26 @@ class ArrivalFunctions(Protocol):
         its parts are taken. No message may be given a second time: the next answer of such a one has holes
         where objects should be.
         """
+
+
+class MessageQueue(Protocol):
+    """A queue that a consumer's client puts what it fetches of some partitions into, and that gives it as
+    columns, without a message object for each.
+
+    Used by one thread at a time, and closed before the consumer is.
+    """
+
+    def forward(self, topic: str, partition: int) -> None:
+        """What is fetched of a partition goes here. To be called just before each time it is assigned."""
+
+    def fetch(self, most: int) -> list[tuple[int, Any]]:
+        """What has arrived, at most so many, without waiting: those that follow each other and are of one
+        partition with that, as the columns of `ArrivalFunctions`; an event with -1, as its error code, text,
+        partition and offset. Raises ValueError if it is closed.
+        """
+
+    def close(self) -> None:
+        """Drop what is here."""
 
 
 def make_reader(
@@ -416,6 +443,17 @@ def arrival_functions(*, engine: EngineName | None = None) -> ArrivalFunctions:
     """The functions of an engine."""
     made: Any = _nodes(engine, "arrivals")
     return cast(ArrivalFunctions, made)
+
+
+def open_message_queue(consumer: object, client: int, functions: Mapping[str, int]) -> MessageQueue | None:
+    """A queue of a consumer of confluent-kafka, whose client of librdkafka is at the address `client`;
+    `functions` has the addresses of librdkafka's functions (`_librdkafka.QUEUE_FUNCTIONS`). None in plain
+    Python.
+    """
+    if ENGINE != "native":
+        return None
+    made: MessageQueue = _nodes("native", "message_queue").MessageQueue(consumer, client, dict(functions))
+    return made
 
 
 def has_native() -> bool:

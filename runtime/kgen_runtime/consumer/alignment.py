@@ -12,12 +12,14 @@ import math
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, Literal, TypeAlias
+from itertools import islice
+from typing import Final, Literal, TypeAlias
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError
 
 from ..errors import FlowError
 from .columns import Columns
@@ -25,12 +27,12 @@ from .columns import Columns
 PATIENCE: Final = 5.0
 """Seconds to wait for messages that are on the broker, or for the first word of a partition."""
 
-_TAKEN: Final = 2_000
-"""How many messages that were taken make room for others at once."""
 _ASKED_FOR_A_BATCH: Final = 16
 """How many partitions are asked, at most, for each batch that comes."""
 _ROUND_BYTES: Final = 16 << 20
 """Of the messages that partitions give together in more than one batch, about."""
+_PIECE: Final = 100
+"""Messages that follow each other in an inbox are put together up to so many, as a batch has by default."""
 _HINT: Final = "Use 'messages', 'timestamp', or rt.TimestampOrder(lead=..., wait=...)."
 
 
@@ -82,45 +84,54 @@ class Inbox:
         self.full = False  # enough waits here: no more is fetched meanwhile
         self.progress = -math.inf  # a lower bound of how far its next message is, as its order measures it
         self.empty_since: float | None = None  # when that was noticed (`time.monotonic`)
-        self._messages: list[Any] = []  # of `confluent_kafka.Message`; None for one that was taken
-        self._begin = 0  # of `_messages`: those before were taken
+        self._pieces: deque[Columns] = deque()
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._messages) - self._begin
+        return self._count
 
     @property
     def ready(self) -> bool:
         """It has messages that may be taken."""
-        return len(self._messages) > self._begin and not self.held
+        return self._count > 0 and not self.held
 
     def timestamp(self, index: int) -> int | None:
         """Of a message that is here."""
-        kind, timestamp = self._messages[self._begin + index].timestamp()
-        return timestamp if kind else None
+        for piece in self._pieces:
+            if index < len(piece):
+                return piece.timestamps[index]
+            index -= len(piece)
+        raise IndexError(index)
 
-    def put(self, messages: list[Message]) -> None:
+    def timestamps(self) -> Iterator[int | None]:
+        """Of all that are here."""
+        return (timestamp for piece in self._pieces for timestamp in piece.timestamps)
+
+    def put(self, rows: Columns) -> None:
         """These follow."""
-        self.position = (messages[-1].offset() or 0) + 1
+        self.position = rows.following
         self.end = -1
         self.empty_since = None
-        if not self._messages:
-            self._messages = messages
-            return
-        if self._begin > _TAKEN:
-            del self._messages[: self._begin]
-            self._begin = 0
-        self._messages += messages
+        self._count += len(rows)
+        if self._pieces and len(self._pieces[-1]) + len(rows) <= _PIECE:
+            self._pieces[-1].extend(rows)
+        else:
+            self._pieces.append(rows)
 
-    def take(self, count: int) -> list[Message]:
+    def take(self, count: int) -> Columns:
         """The first `count`, which are here."""
-        messages, begin, end = self._messages, self._begin, self._begin + count
-        if end < len(messages):
-            self._begin = end
-            taken = messages[begin:end]
-            messages[begin:end] = [None] * count  # so that each is gone as soon as its parts are taken
-            return taken
-        self._messages, self._begin = [], 0
-        return messages[begin:] if begin else messages
+        self._count -= count
+        taken = self._next(count)
+        while len(taken) < count:
+            taken.extend(self._next(count - len(taken)))
+        return taken
+
+    def _next(self, most: int) -> Columns:
+        piece = self._pieces.popleft()
+        if len(piece) > most:
+            self._pieces.appendleft(piece.part(most, len(piece)))
+            piece = piece.part(0, most)
+        return piece
 
 
 class Order(ABC):
@@ -187,7 +198,8 @@ class ByTimestamp(Order):
         count = min(most, len(inbox))
         if limit == math.inf or (_in_time(inbox, 0, limit) and _in_time(inbox, count - 1, limit)):
             return count
-        return next((index for index in range(count) if not _in_time(inbox, index, limit)), count)
+        times = enumerate(islice(inbox.timestamps(), count))
+        return next((index for index, time in times if time is not None and time > limit), count)
 
     def took(self, inbox: Inbox, rows: Columns) -> None:
         """See the base."""

@@ -50,6 +50,20 @@ class Columns:
         """The offset after the last message."""
         return (self.offsets[-1] or 0) + 1
 
+    def extend(self, following: Columns) -> None:
+        """By messages of the same partition."""
+        begin = len(self)
+        self.keys += following.keys
+        self.values += following.values
+        self.headers += following.headers
+        self.timestamps += following.timestamps
+        self.offsets += following.offsets
+        self.origins += following.origins
+        for at, each in following.unreadable.items():
+            self.unreadable[begin + at] = each
+        sized = self.size is not None and following.size is not None
+        self.size = self.size + following.size if sized else None  # type: ignore[operator]
+
     def part(self, begin: int, end: int) -> Columns:
         """Some of the messages, all being of one partition."""
         made = Columns(
@@ -86,7 +100,12 @@ def from_consumed(messages: list[Any], topic: str, partition: int) -> Columns:
     """Columns of what `Consumer.consume` gave for one partition. The list is empty afterwards (see
     `codec.ArrivalFunctions.columns`).
     """
-    keys, values, headers, timestamps, offsets, origins, size, bad = _COLUMNS(messages)
+    return from_parts(_COLUMNS(messages), topic, partition)
+
+
+def from_parts(parts: tuple[Any, ...], topic: str, partition: int) -> Columns:
+    """Columns of what `codec.ArrivalFunctions.columns` gives."""
+    keys, values, headers, timestamps, offsets, origins, size, bad = parts
     rows = Columns(keys, values, headers, timestamps, offsets, topic, partition, origins, size=size)
     return _without(bad, rows) if bad else rows
 

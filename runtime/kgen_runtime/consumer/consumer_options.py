@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError
 
-from .._librdkafka import NO_GROUP
+from .._librdkafka import NO_GROUP, client_of, queue_functions
+from ..codec import MessageQueue, open_message_queue
 from ..kafka.connection import Kafka
 
 FETCHING: Final = {"fetch.queue.backoff.ms": 50, "fetch.wait.max.ms": 100}
@@ -35,3 +36,11 @@ def open_consumer(
             **({} if on_commit is None else {"on_commit": on_commit}),
         }
     )
+
+
+def message_queue(consumer: Consumer) -> MessageQueue | None:
+    """A queue of its own for what a consumer fetches, so that no message becomes an object of
+    confluent-kafka's; None where that cannot be had for certain.
+    """
+    client, functions = client_of(consumer), queue_functions()
+    return None if client is None or functions is None else open_message_queue(consumer, client, functions)

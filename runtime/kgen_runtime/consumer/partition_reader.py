@@ -12,9 +12,9 @@ import logging
 import time
 from typing import Final
 
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
-from ..codec import arrival_functions
+from ..codec import MessageQueue, arrival_functions
 from ..kafka.connection import Kafka
 from ..reporting.progress import PROGRESS
 from .alignment import PATIENCE, Align, Inbox, Turns, Workers, order_of
@@ -23,8 +23,8 @@ from .broker_answers import (
     topic_unreadable_error,
     watermarks,
 )
-from .columns import Columns, from_consumed
-from .consumer_options import open_consumer
+from .columns import Columns, from_consumed, from_parts
+from .consumer_options import message_queue, open_consumer
 from .group_commits import GroupCommits
 
 MOST_AT_ONCE: Final = 1_000_000
@@ -61,6 +61,7 @@ class PartitionReader:
         self._connection = f"brokers of {topic}"
         self._group = GroupCommits(group_id, topic)
         self.consumer = open_consumer(kafka, group_id, self._group.answered)
+        self._queue = message_queue(self.consumer)
         self._order = order_of(align)
         self._turns = Turns(self._order, batch_size, workers, self._fill, self._patience)
         self._found = False
@@ -91,6 +92,9 @@ class PartitionReader:
         ones alone, and all would wait for the others' first answer.
         """
         if self._to_assign:
+            if self._queue is not None:
+                for each in self._to_assign:
+                    self._queue.forward(self._topic, each.partition)
             self.consumer.incremental_assign(self._to_assign)
             self._to_assign = []
 
@@ -111,6 +115,9 @@ class PartitionReader:
 
     def close(self) -> None:
         """Close the consumer."""
+        if self._queue is not None:
+            self._queue.close()
+            self._queue = None
         self.consumer.close()
 
     def hold(self, partition: int, held: bool) -> None:
@@ -151,10 +158,9 @@ class PartitionReader:
         if not count:
             self._blocked_at = time.monotonic()
             return None
-        messages = inbox.take(count)
-        if inbox.full and 2 * len(inbox) < self._room_for(messages[0]):
+        rows = inbox.take(count)
+        if inbox.full and 2 * len(inbox) < self._room_for(rows):
             self._set_full(inbox, False)
-        rows = from_consumed(messages, self._topic, partition)
         self._turns.took(inbox, rows)
         return rows
 
@@ -195,36 +201,62 @@ class PartitionReader:
     def _fill(self) -> bool:
         """Sort what has arrived, at most a batch, to its partitions; there may be more."""
         self._assign()
-        found = self.consumer.consume(self._batch_size, 0)
-        if not found:
-            self._found = False
-            return False
         self._found = False
-        for partition, messages in _RUNS(found):
-            if partition >= 0:
-                self._found = True
-                self._answered.add(partition)
-                self._deliver(partition, messages)
-                continue
-            for message in messages:
-                self._on_event(message)
+        # The client's callbacks are called here, and errors come that are of no partition; with a queue of
+        # our own no messages, but for a partition that librdkafka knows again. These come before what is in
+        # that queue, so they are taken first.
+        more = self._fill_from_consumer()
+        if self._queue is not None and not more:
+            more = self._fill_from_queue(self._queue)
         if self._found:
             PROGRESS.go_on(self._connection)
-        return self._found and len(found) == self._batch_size
+        return self._found and more
 
-    def _deliver(self, partition: int, messages: list[Message]) -> None:
+    def _fill_from_consumer(self) -> bool:
+        found = self.consumer.consume(self._batch_size, 0)
+        if not found:
+            return False
+        more = len(found) == self._batch_size  # afterwards the list may be empty
+        for partition, messages in _RUNS(found):
+            if partition >= 0:
+                self._deliver(from_consumed(messages, self._topic, partition))
+                continue
+            for message in messages:
+                error = message.error()
+                assert error is not None
+                self._on_event(error, message.partition(), message.offset())
+        return more
+
+    def _fill_from_queue(self, queue: MessageQueue) -> bool:
+        count = 0
+        for partition, parts in queue.fetch(self._batch_size):
+            if partition >= 0:
+                rows = from_parts(parts, self._topic, partition)
+                count += len(rows)
+                self._deliver(rows)
+                continue
+            code, text, of, offset = parts
+            count += 1
+            self._on_event(KafkaError(code, text), of, offset)
+        return count == self._batch_size
+
+    def _deliver(self, rows: Columns) -> None:
+        partition = rows.partitions
+        assert isinstance(partition, int)
+        self._found = True
+        self._answered.add(partition)
         inbox = self._inboxes.get(partition)
         if inbox is None:
             return  # it was released after the fetch
-        first = messages[0]
-        inbox.put(messages)
+        room = self._room_for(rows)
+        inbox.put(rows)
         self._turns.join(inbox)
-        if not inbox.full and len(inbox) >= self._room_for(first):
+        if not inbox.full and len(inbox) >= room:
             self._set_full(inbox, True)
 
-    def _room_for(self, message: Message) -> int:
+    def _room_for(self, rows: Columns) -> int:
         """How many messages may wait of a partition that has such ones."""
-        size = len(message.value() or b"") + len(message.key() or b"") + 1
+        size = len(rows.values[0] or b"") + len(rows.keys[0] or b"") + 1
         share = max(_ROOM // len(self._inboxes), _LEAST_ROOM)
         return max(min(share, _ROOM_BYTES // len(self._inboxes) // size), 2 * self._batch_size)
 
@@ -245,16 +277,13 @@ class PartitionReader:
             return self._order.wait
         return max(PATIENCE, self._order.wait)
 
-    def _on_event(self, message: Message) -> None:
+    def _on_event(self, error: KafkaError, partition: int | None, offset: int | None) -> None:
         """Events come among the messages. They have offsets too; only those of ends say what was read."""
-        error = message.error()
-        assert error is not None
-        partition = message.partition()
         inbox = None if partition is None else self._inboxes.get(partition)
         if error.code() == KafkaError._PARTITION_EOF:
             if inbox is not None:
                 self._answered.add(inbox.partition)
-                inbox.end = message.offset() or 0
+                inbox.end = offset or 0
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             if inbox is not None:
                 inbox.lost = error

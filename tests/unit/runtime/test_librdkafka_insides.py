@@ -12,8 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, cimpl
 from confluent_kafka.admin import AdminClient
 
 from kgen_runtime import _librdkafka
@@ -130,3 +131,43 @@ def test_a_lone_surrogate_in_the_name_of_a_header_kills_the_process() -> None:
     script = f"from confluent_kafka import Producer; Producer({NOWHERE}).{produce}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGSEGV
+
+
+def test_the_client_of_a_consumer_is_found_and_its_functions() -> None:
+    """Of the versions that were looked at; elsewhere messages are those of confluent-kafka."""
+    config = {**NOWHERE, "group.id": "g"}
+    consumers = [Consumer({**config, "client.id": "a"}), Consumer(config)]
+    found = [_librdkafka.client_of(each) for each in consumers]
+    assert None not in found
+    assert len({*found}) == 2
+    functions = _librdkafka.queue_functions()
+    assert functions is not None
+    assert all(functions.values())
+    consumers[0].close()
+    assert _librdkafka.client_of(consumers[0]) is None
+    consumers[1].close()
+
+
+@pytest.mark.parametrize("version", ["2.9.0", "2.17.0", "3.0.0", ("2.9.0", 0x02090000), ""])
+def test_the_client_is_not_looked_for_in_versions_that_are_not_known(
+    monkeypatch: pytest.MonkeyPatch, version: object
+) -> None:
+    consumer = Consumer({**NOWHERE, "group.id": "g"})
+    monkeypatch.setattr(confluent_kafka, "version", lambda: version)
+    assert _librdkafka.client_of(consumer) is None
+    consumer.close()
+
+
+def test_only_a_consumer_of_the_client_has_a_client() -> None:
+    assert _librdkafka.client_of(object()) is None  # type: ignore[arg-type]
+    producer: Any = Producer(NOWHERE)
+    assert _librdkafka.client_of(producer) is None
+
+
+def test_a_librdkafka_that_shows_no_functions_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cimpl, "__file__", "/nowhere")
+    monkeypatch.setattr(_librdkafka, "_library", _librdkafka._library.__wrapped__)
+    consumer = Consumer({**NOWHERE, "group.id": "g"})
+    assert _librdkafka.client_of(consumer) is None
+    assert _librdkafka.queue_functions() is None
+    consumer.close()
