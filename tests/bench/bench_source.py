@@ -27,11 +27,11 @@ from kgen_runtime.codec import make_reader
 from kgen_runtime.consumer.consumer_options import FETCHING
 from kgen_runtime.serde.framing import ID_SIZE, id_prefix
 from tests.bench import busy
-from tests.bench.bench_codec import ORDER, Order, fast_encoder, order
+from tests.bench.bench_codec import fast_encoder
 from tests.bench.bench_pipeline import SCHEMA
 from tests.bench.flows import Clock, broker, name, of_bytes
 from tests.bench.harness import Result, contest
-from tests.bench.model_classes import Place, Status
+from tests.bench.model_classes import ORDER, Order, Place, Status, order
 from tests.kafka.clients import Record, create_topic, send
 
 ROOT = Path(__file__).parents[2]
