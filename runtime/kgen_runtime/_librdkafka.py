@@ -140,7 +140,7 @@ QUEUE_FUNCTIONS: Final = (
     "rd_kafka_queue_new",
 )
 """What `codec.MessageQueue` calls; all of them are in librdkafka's documentation."""
-_CLIENT_KNOWN: Final = ((2, 10), (2, 16))
+_CLIENT_KNOWN: Final = ((2, 13), (2, 16))
 """The first and the last version of confluent-kafka whose consumers were looked at for where they keep
 librdkafka's client: it is their first member.
 """

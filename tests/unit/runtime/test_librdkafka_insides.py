@@ -148,7 +148,7 @@ def test_the_client_of_a_consumer_is_found_and_its_functions() -> None:
     consumers[1].close()
 
 
-@pytest.mark.parametrize("version", ["2.9.0", "2.17.0", "3.0.0", ("2.9.0", 0x02090000), ""])
+@pytest.mark.parametrize("version", ["2.9.0", "2.12.0", "2.17.0", "3.0.0", ("2.9.0", 0x02090000), ""])
 def test_the_client_is_not_looked_for_in_versions_that_are_not_known(
     monkeypatch: pytest.MonkeyPatch, version: object
 ) -> None:
