@@ -39,6 +39,7 @@ from .runner.health import RunHealth
 from .runner.health_endpoint import served
 from .runner.late_counts import count_late
 from .runner.local_cluster import check_port, run_cluster
+from .runner.peer_connections import wait_for_local
 from .runner.peer_identity import PeerIdentity
 from .runner.peer_watch import run_together
 from .runner.preflight import prepare
@@ -182,6 +183,9 @@ def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig |
         with run_together(_identity(args, flow), args.recovery):
             _run_bytewax(args, flow, config)
     else:
+        if args.addresses:
+            lower = args.addresses.split(";")[: args.process_id]
+            wait_for_local([int(address.rpartition(":")[2]) for address in lower])
         _run_bytewax(args, flow, config)
 
 

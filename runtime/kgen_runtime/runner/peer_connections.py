@@ -1,4 +1,5 @@
-"""Bytewax's own connections between the processes of a cluster, found among the open files of this process.
+"""Bytewax's own connections between the processes of a cluster, found among the open files of this process,
+and whether they can be made.
 
 There is one for each pair of processes, which the one with the higher number opens: to the other's address,
 where this one listens. Bytewax sets nothing on them: of a host that is cut off, or has lost its power,
@@ -11,10 +12,12 @@ import os
 import socket
 import stat
 import sys
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from enum import Enum, auto
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from .peer_link import guard
@@ -22,6 +25,11 @@ from .peer_link import guard
 VISIBLE: Final = sys.platform == "linux"
 """Whether they can be found."""
 _FILES: Final = "/proc/self/fd"
+_TABLES: Final = ("/proc/self/net/tcp", "/proc/self/net/tcp6")
+_MOMENT: Final = 2.0
+_PAUSE: Final = 0.01
+_LISTENS: Final = 10
+"""TCP_LISTEN."""
 _INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
 _CLOSED: Final = 7
 """TCP_CLOSE, of a connection that the kernel has given up, or both sides have ended."""
@@ -38,6 +46,27 @@ def listens(port: int) -> bool:
             ):
                 return True
     return False
+
+
+def wait_for_local(ports: Sequence[int]) -> None:
+    """Until processes of this machine listen at all of these ports, or a moment: Bytewax, which connects to
+    them, would try again after a second.
+    """
+    deadline = time.monotonic() + _MOMENT
+    while VISIBLE and not _listened_at().issuperset(ports) and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
+
+
+def _listened_at() -> set[int]:
+    """The ports at which anything listens here."""
+    found = set()
+    for table in _TABLES:
+        with suppress(OSError, ValueError, IndexError):
+            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+                _, local, _, state = line.split()[:4]
+                if int(state, 16) == _LISTENS:
+                    found.add(int(local.rpartition(":")[2], 16))
+    return found
 
 
 class PeerConnection(NamedTuple):

@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,7 +20,7 @@ from tests.kafka.processes import spawn, tail, wait_for
 
 from kgen_runtime.errors import KgenError
 from kgen_runtime.reporting.progress import PROGRESS
-from kgen_runtime.runner import peer_link, peer_watch
+from kgen_runtime.runner import peer_connections, peer_link, peer_watch
 from kgen_runtime.runner.error_report import CutOffError
 from kgen_runtime.runner.peer_connections import VISIBLE, ConnectionState, find_connections
 from kgen_runtime.runner.peer_link import SILENCE, PeerLink
@@ -98,6 +99,26 @@ def test_a_process_speaks_for_itself_alone(star: Star, message: dict[str, Any]) 
     star.ends[1].send(message)
     star.ends[1].send({"left": 1, "why": "is the one"})
     assert star.loss() == "process 1 at 127.0.0.1:2 is the one"
+
+
+@pytest.mark.skipif(not VISIBLE, reason="that a process listens is seen on Linux")
+def test_processes_of_one_machine_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_connections, "_MOMENT", LONG)
+    with ExitStack() as stack:
+        first = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        second = stack.enter_context(socket.socket())
+        second.bind(("127.0.0.1", 0))
+        ports = [each.getsockname()[1] for each in (first, second)]
+        peer_connections.wait_for_local(ports[:1])
+        thread = threading.Thread(target=peer_connections.wait_for_local, args=(ports,))
+        thread.start()
+        thread.join(0.1)
+        assert thread.is_alive()
+        second.listen()
+        thread.join(LONG)
+        assert not thread.is_alive()
+    monkeypatch.setattr(peer_connections, "_MOMENT", 0.05)
+    peer_connections.wait_for_local([1])
 
 
 def test_what_came_with_the_last_message_of_the_rendezvous_is_read(star: Star) -> None:
