@@ -22,11 +22,14 @@ TURNS = 4_000
 
 @dataclass
 class Span:
-    """When a worker took its first message and had done its last, in seconds of the machine's clock."""
+    """When a worker took its first message and had done its last, in seconds of the machine's clock, and what
+    its process took of the processor meanwhile.
+    """
 
     first: float = 0.0
     last: float = 0.0
     count: int = 0
+    cpu: float = 0.0
 
 
 def read(path: Path) -> Span | None:
@@ -47,11 +50,12 @@ class Note(StatelessSinkPartition[Any]):
     """Notes the span of a worker in a file of its own."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._span = path, Span()
+        self._path, self._span, self._began = path, Span(), 0.0
 
     def write_batch(self, items: list[Any]) -> None:
-        self._span.first = self._span.first or time.monotonic()
-        self._span.last = time.monotonic()
+        if not self._span.count:
+            self._span.first, self._began = time.monotonic(), time.process_time()
+        self._span.last, self._span.cpu = time.monotonic(), time.process_time() - self._began
         self._span.count += len(items)
 
     def close(self) -> None:
