@@ -18,6 +18,7 @@ from ..model.library import Library
 from ..planning.impact_of import python_files
 from ..planning.user_files import base_path
 from ..project import lockfile, mutex, paths, transaction
+from ..project.from_here import command_from_here
 from .held_model import HeldModel
 from .inputs import Flags, Workspace, settle
 from .whole_file import target_file, write_file
@@ -85,7 +86,9 @@ def read_catalog(workspace: Workspace) -> tuple[Catalog, Library]:
     with mutex.shared(root, workspace.say):
         if transaction.interrupted(root):
             raise OutputError(
-                "a pull was interrupted here", where=str(root), hint="run `kgen pull` to finish or roll back"
+                "a pull was interrupted here",
+                where=str(root),
+                hint=f"run `{command_from_here(root, 'kgen pull')}` to finish or roll back",
             )
         locked = lockfile.load(root)
         if locked is None:

@@ -19,6 +19,7 @@ from ..registry import Access, Setting
 
 _URL = "KGEN_REGISTRY_URL"
 _BROKERS = "KGEN_BROKERS"
+_DEV_BROKERS = "_KGEN_DEV_BROKERS"
 _DEFAULTS = config.Registry("")
 
 
@@ -83,6 +84,18 @@ def url_in_force(settings: config.Registry, flag: str | None) -> Setting:
 def brokers() -> str:
     """The brokers of the environment, for flows; empty if it has none."""
     return in_force(_BROKERS, Setting()).value
+
+
+def dev_brokers() -> str:
+    """The brokers of the `kgen dev` that started this command; empty if none did."""
+    return in_force(_DEV_BROKERS, Setting()).value
+
+
+def environ_of_dev(brokers: str) -> dict[str, str]:
+    """The environment of a command that `kgen dev` starts: `KGEN_BROKERS` stays as the user's shell has it,
+    for which the command prints lines to paste.
+    """
+    return {**os.environ, _DEV_BROKERS: brokers}
 
 
 def brokers_in_force(file: str, flag: str | None) -> Setting:

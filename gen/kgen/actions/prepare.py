@@ -28,6 +28,7 @@ from ..progress_callback import ProgressCallback
 from ..project import config, mutex, transaction
 from ..project import lockfile as lock
 from ..project.config import Config
+from ..project.from_here import command_from_here
 from ..protobuf.protoc import require_protoc
 from ..registry.fetcher import Fetched
 from .held_model import HeldModel
@@ -101,7 +102,9 @@ def read_ahead(request: PlanRequest) -> Ahead | None:
 def _refuse_interrupted(root: Path) -> None:
     if transaction.interrupted(root):
         raise OutputError(
-            "a pull was interrupted here", where=str(root), hint="run `kgen pull` to finish or roll back"
+            "a pull was interrupted here",
+            where=str(root),
+            hint=f"run `{command_from_here(root, 'kgen pull')}` to finish or roll back",
         )
 
 

@@ -11,6 +11,7 @@ from ..errors import EditedError, PullInterruptedError
 from ..planning import plan, reading
 from ..project import interrupts, mutex, paths, transaction
 from ..project import lockfile as lock
+from ..project.from_here import command_from_here
 from .prepare import PlanRequest, Prepared, prepare, prepare_locked, read_ahead
 
 
@@ -67,7 +68,9 @@ class _OnDisk:
 def _interrupted(root: Path, disk: _OnDisk) -> PullInterruptedError:
     if transaction.interrupted(root):
         return PullInterruptedError(
-            "the project is half written", where=str(root), hint="run `kgen pull` to finish or roll back"
+            "the project is half written",
+            where=str(root),
+            hint=f"run `{command_from_here(root, 'kgen pull')}` to finish or roll back",
         )
     return PullInterruptedError("everything was written" if disk.written else "nothing was written")
 

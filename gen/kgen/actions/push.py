@@ -5,8 +5,10 @@ nothing is ever deleted.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ..candidates.placed import Candidate
 from ..candidates.push_plan import PushItem, PushPlan
@@ -26,6 +28,7 @@ from ..model.subjects import SchemaVersion
 from ..project import config
 from ..project import lockfile as lock
 from ..project.config import Config
+from ..project.from_here import command_from_here
 from ..registry.answers import KnownSchema
 from ..registry.api import Api, is_absent
 from .candidate_state import CandidateState, of_registry, registry_verdicts
@@ -93,7 +96,7 @@ def run(workspace: Workspace, flags: Flags, options: PushOptions, show: Show, re
         notes += [*state.notes, *more, *_remarks(items, settled.config, has_toml=has_toml)]
         plan = PushPlan(api.url, tuple(items), tuple(notes))
         show(plan)
-        _refuse(plan)
+        _refuse(plan, workspace.root)
         if options.dry or not plan.changes:
             return plan
         return _applied(api, plan, options, report)
@@ -165,17 +168,18 @@ def _remarks(items: Sequence[PushItem], settings: Config, *, has_toml: bool) -> 
         yield f"kgen.toml has own.{json.dumps(name)}, and {FOLDER}/ has no file of it"
 
 
-def _refuse(plan: PushPlan) -> None:
+def _refuse(plan: PushPlan, root: Path) -> None:
     """Raises `IncompatibleError` if a schema may not follow."""
     refused = plan.refused
     if not refused:
         return
     names = [item.candidate.subject for item in refused]
     first = refused[0]
+    check = command_from_here(root, f"kgen check {shlex.quote(first.candidate.file.shown)}")
     raise IncompatibleError(
         f"not compatible with what is registered: {listed(names)}; nothing was registered",
         where="; ".join([first.candidate.file.shown, *first.verdict.reasons[:3]]),
-        hint=f"kgen check {first.candidate.file.shown} shows it all; the level of a subject can be set as "
+        hint=f"{check} shows it all; the level of a subject can be set as "
         f'[own.{json.dumps(names[0])}] compatibility = "…" in kgen.toml',
     )
 

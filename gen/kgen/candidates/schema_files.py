@@ -63,7 +63,8 @@ def given_files(paths: Sequence[Path], subject: str | None, folders: Mapping[str
     """
     if subject is not None and len(paths) != 1:
         raise ConfigError("--subject is of one file", hint="without it, the names of the files say it")
-    files = [p for path in paths for p in (_schemas_in(path) if path.is_dir() else [path])]
+    named = [p for path in paths for p in (_schemas_in(path) if path.is_dir() else [_schema_of(path)])]
+    files = list(dict.fromkeys(named))
     if not files:
         raise ConfigError(
             "there are no schemas", where=", ".join(map(str, paths)), hint="*.avsc, *.json or *.proto"
@@ -87,6 +88,17 @@ def _schemas_in(folder: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.suffix in _TYPES and not path.name.endswith(_SIDECAR) and not hidden and path.is_file():
             yield path
+
+
+def _schema_of(path: Path) -> Path:
+    """The file itself; of the references beside a schema the schema, which they are a part of."""
+    if not path.name.endswith(_SIDECAR):
+        return path
+    name = path.name.removesuffix(_SIDECAR)
+    found = [it for it in (path.with_name(f"{name}{suffix}") for suffix in _TYPES) if it.is_file()]
+    if not found:
+        raise ConfigError("there is no schema beside these references", where=str(path), hint="remove them")
+    return found[0]
 
 
 def _named(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,10 @@ from kgen_runtime.serde.subject_names import qualified
 from ..actions import check_candidates
 from ..actions.check_candidates import CheckOptions
 from ..actions.inputs import Flags
+from ..candidates.schema_files import is_in
+from ..errors import ConfigError
+from ..listing import listed
+from ..project import root
 from . import shared_options
 from .console import Console
 from .exit_codes import INCOMPATIBLE
@@ -19,7 +24,7 @@ from .exit_codes import INCOMPATIBLE
 
 def command(
     file: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Schemas: .avsc, .json, or folders of them.")
+        list[Path], typer.Argument(metavar="FILE", help="Schemas: .avsc, .json, .proto, or folders of them.")
     ],
     subject: Annotated[
         str | None,
@@ -40,12 +45,35 @@ def command(
     Exit codes: 0 they may be registered, 2 error, 4 one of them is not compatible.
     """
     console = Console(json, quiet, not no_color)
-    options = CheckOptions(tuple(file), qualified(subject) if subject else None, frozen)
-    found = check_candidates.run(shared_options.workspace(out, console), Flags(registry), options)
-    for note in found.notes:
-        console.say(note)
-    for line in found.lines():
-        console.line(line)
-    console.data(found.as_json())
-    if found.incompatible:
+    projects = _projects(file) if out is None else {None: file}
+    if json and len(projects) > 1:
+        named = listed([str(each or ".") for each in projects])
+        raise ConfigError(f"the files are of {named}", where="--json", hint="one project at a time")
+    incompatible = False
+    for folder, files in projects.items():
+        if folder is not None:
+            console.say(f"project: {folder}")
+        workspace = shared_options.workspace(folder or out, console)
+        options = CheckOptions(tuple(files), qualified(subject) if subject else None, frozen)
+        found = check_candidates.run(workspace, Flags(registry), options)
+        for note in found.notes:
+            console.say(note)
+        for line in found.lines():
+            console.line(line)
+        console.data(found.as_json())
+        incompatible = incompatible or found.incompatible
+    if incompatible:
         raise typer.Exit(INCOMPATIBLE)
+
+
+def _projects(files: Sequence[Path]) -> dict[Path | None, list[Path]]:
+    """The files by project: that which this folder is in (None), except for those of another one's
+    `schemas/own/`, and for all if this folder is in none: files are passed from the top of a repository.
+    """
+    here = root.find(Path.cwd())
+    found: dict[Path | None, list[Path]] = {}
+    for file in files:
+        own = root.find_of(file)
+        elsewhere = own is not None and own != here and (here is None or is_in(file, own))
+        found.setdefault(own if elsewhere else None, []).append(file)
+    return found

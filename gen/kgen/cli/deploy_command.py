@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
 from ..actions.deploy_files import FOLDER, DeployFiles, DeployRequest, deploy
 from ..deploy.manifests import Platform
+from ..project.from_here import path_from_here
 from . import shared_options
 from .console import Console
 from .exit_codes import CONFLICT, WOULD_CHANGE
@@ -75,27 +76,28 @@ def _run(console: Console, request: DeployRequest, workspace: Any, check: bool, 
     if not made.changes:
         console.say("nothing to change")
     elif not dry_run and not check:
-        for line in _NEXT[request.platform](made):
+        for line in _NEXT[request.platform](made, workspace.root):
             console.say(line)
 
 
-def _next_k8s(made: DeployFiles) -> list[str]:
-    files = " ".join(f"-f {path}" for path in _ending(made, "/k8s.yaml"))
+def _next_k8s(made: DeployFiles, root: Path) -> list[str]:
+    files = " ".join(f"-f {path}" for path in _ending(made, root, "/k8s.yaml"))
     several = [each.name for each in made.deployments if each.processes > 1]
     labels = [f"kubectl delete pods -l app.kubernetes.io/name={name}" for name in several]
     again = [f"then, if it is an update: {label}" for label in labels]
     return [f"next: kubectl apply {files}", *again]
 
 
-def _next_compose(made: DeployFiles) -> list[str]:
-    return [f"next: docker compose -f {path} up --build --detach" for path in _ending(made, "/compose.yaml")]
+def _next_compose(made: DeployFiles, root: Path) -> list[str]:
+    paths = _ending(made, root, "/compose.yaml")
+    return [f"next: docker compose -f {path} up --build --detach" for path in paths]
 
 
-def _next_systemd(made: DeployFiles) -> list[str]:
+def _next_systemd(made: DeployFiles, root: Path) -> list[str]:
     """Units of one machine together; of those that several hosts run, what to do on each."""
     several = {each.unit: each for each in made.deployments if each.hosts}
     found = []
-    paths = _ending(made, ".service")
+    paths = _ending(made, root, ".service")
     here = [path for path in paths if _unit_of(path) not in several]
     if here:
         found.append(f"next: {_enabled(here, ' '.join(map(_unit_of, here)))}")
@@ -117,8 +119,8 @@ def _unit_of(path: str) -> str:
     return path.rpartition("/")[2].rstrip("'")
 
 
-def _ending(made: DeployFiles, end: str) -> list[str]:
-    return [shlex.quote(file.path) for file in made.files if file.path.endswith(end)]
+def _ending(made: DeployFiles, root: Path, end: str) -> list[str]:
+    return [path_from_here(root, file.path) for file in made.files if file.path.endswith(end)]
 
 
 _NEXT: Final[dict[Platform, Any]] = {

@@ -8,15 +8,20 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import install
+from ..actions.inputs import environ_of_dev
 from ..errors import ConfigError
 from ..project import config
+from ..project.from_here import command_from_here
 from . import shared_options
 from .console import Console, safe
+
+if TYPE_CHECKING:
+    from ..dev import Dev
 
 
 def command(
@@ -73,12 +78,13 @@ def command(
     )
 
 
-def _pull(root: Path, note: Callable[[str], None], registry: str) -> None:
+def _pull(root: Path, note: Callable[[str], None], dev: Dev) -> None:
     """Into the project, in a process of its own: whatever becomes of it, broker and registry go on."""
-    note(f"kgen pull --registry {registry}")
-    command = [sys.executable, "-m", "kgen", "pull", "--registry", registry, "--out", str(root)]
+    arguments = ["pull", "--registry", dev.registry]
+    note(command_from_here(root, f"kgen {' '.join(arguments)}"))
+    command = [sys.executable, "-m", "kgen", *arguments, "--out", str(root)]
     with subprocess.Popen(  # noqa: S603 - a fixed command
-        command, stdout=sys.stderr, stdin=subprocess.DEVNULL
+        command, stdout=sys.stderr, stdin=subprocess.DEVNULL, env=environ_of_dev(dev.brokers)
     ) as process:
         try:
             process.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Final
@@ -20,6 +21,7 @@ from ..actions.discover import (
 )
 from ..discovery.part_findings import PartFinding
 from ..listing import counted
+from ..project.from_here import command_from_here
 from . import dlq_options, shared_options
 from .console import Console, safe
 
@@ -62,10 +64,11 @@ def command(
             console.line(line)
     for line in _entries(changes):
         console.line(line)
-    _next(console, changes, write=write)
+    pull = "kgen pull" if registry is None else f"kgen pull --registry {shlex.quote(registry)}"
+    _next(console, changes, command_from_here(workspace.root, pull), write=write)
 
 
-def _next(console: Console, changes: Sequence[EntryChange], *, write: bool) -> None:
+def _next(console: Console, changes: Sequence[EntryChange], pull: str, *, write: bool) -> None:
     for change in changes:
         if change.kept is not None:
             kept = jsonlib.dumps(change.kept, ensure_ascii=False)
@@ -73,7 +76,7 @@ def _next(console: Console, changes: Sequence[EntryChange], *, write: bool) -> N
     if not any(change.kept is None for change in changes):
         console.say("kgen.toml needs no new entry")
     elif write:
-        console.say("kgen.toml written; next: kgen pull")
+        console.say(f"kgen.toml written; next: {pull}")
     else:
         console.say("nothing was written: --write adds these entries to kgen.toml")
 

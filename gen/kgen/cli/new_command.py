@@ -8,6 +8,8 @@ import typer
 
 from ..actions import new_flow
 from ..errors import ConfigError
+from ..model.project import package_folder
+from ..project.from_here import command_from_here, path_from_here
 from . import shared_options
 from .console import Console
 from .next_line import run_line
@@ -52,11 +54,14 @@ def flow(
     )
     if dry_run:
         return
-    console.say(f"next: edit {made.files[1]}, then {run_line(workspace.root, made.package, made.name)}")
+    root = workspace.root
+    edit = path_from_here(root, made.files[1])
+    console.say(f"next: edit {edit}, then {run_line(root, made.package, made.name)}")
     if made.reader is not None:
+        reader = path_from_here(root, f"{package_folder(made.package)}/flows/{made.reader}.py")
         console.say(
-            f"the topic {made.topics.target} has a flow that reads it, flows/{made.reader}.py; if it needs "
-            "none: flow = false in its table of kgen.toml, then kgen pull"
+            f"the topic {made.topics.target} has a flow that reads it, {reader}; if it needs none: "
+            f"flow = false in its table of kgen.toml, then {command_from_here(root, 'kgen pull')}"
         )
 
 

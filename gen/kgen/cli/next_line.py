@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 from pathlib import Path
 
 from ..actions import inputs
 from ..project import config
+from ..project.from_here import command_from_here
 from ..render import RUNNER, run_command
 
 _BROKERS = "localhost:9092"  # where `kgen dev` has its own, unless that is taken
@@ -21,9 +21,16 @@ def run_line(root: Path, package: str, module: str) -> str:
     line = run_command(package, module)
     if shutil.which("kgen"):
         line = line.replace(RUNNER, "kgen run", 1)
-    if not inputs.brokers():
-        settings = config.load(root)
-        line = f"KGEN_BROKERS={shlex.quote((settings and settings.brokers) or _BROKERS)} {line}"
-    if root.resolve() != Path.cwd().resolve():
-        line = f"cd {shlex.quote(os.path.relpath(root))} && {line}"
-    return line
+    brokers = _brokers_to_set(root)
+    if brokers:
+        line = f"KGEN_BROKERS={shlex.quote(brokers)} {line}"
+    return command_from_here(root, line)
+
+
+def _brokers_to_set(root: Path) -> str:
+    """Empty if the environment has the right ones: those of `kgen dev`, if that runs the command."""
+    present, dev = inputs.brokers(), inputs.dev_brokers()
+    if dev or present:
+        return dev if dev not in ("", present) else ""
+    settings = config.load(root)
+    return (settings and settings.brokers) or _BROKERS

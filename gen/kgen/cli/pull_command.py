@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +16,7 @@ from ..actions.prepare import PlanOptions, PlanRequest
 from ..errors import ConfigError
 from ..model.project import package_folder
 from ..planning import plan, report
+from ..project.from_here import command_from_here
 from . import shared_options
 from .console import Console
 from .exit_codes import CONFLICT, WOULD_CHANGE
@@ -27,7 +29,7 @@ _HEALED = {
 _SHOWN = 3  # paths in a line
 _WITHOUT_FLOW = (
     "each topic has a flow and a test; one that needs none, as you only write it: "
-    '[topics."NAME"] flow = false in kgen.toml, then kgen pull'
+    '[topics."NAME"] flow = false in kgen.toml, then '
 )
 
 
@@ -115,14 +117,15 @@ def _finish(
         pull.refuse(made, strict=options.strict)
     if options.locked and result.lock_changes:
         console.say("error: kgen.lock is not up to date, and --locked forbids to change it")
-        console.say("  hint: run `kgen pull`, and commit what it writes")
+        console.say(f"  hint: run `{command_from_here(root, 'kgen pull')}`, and commit what it writes")
         raise typer.Exit(WOULD_CHANGE)
     if check and (made.changes or made.conflicts):
         raise typer.Exit(WOULD_CHANGE)
     if made.conflicts and not options.dry:
-        shown = " ".join(f.path for f in made.conflicts[:_SHOWN])
+        shown = " ".join(shlex.quote(f.path) for f in made.conflicts[:_SHOWN])
         more = " …" if len(made.conflicts) > _SHOWN else ""
-        console.say(f"conflicts in {len(made.conflicts)} file(s); once solved: kgen resolve {shown}{more}")
+        resolve = command_from_here(root, f"kgen resolve {shown}{more}")
+        console.say(f"conflicts in {len(made.conflicts)} file(s); once solved: {resolve}")
         raise typer.Exit(CONFLICT)
     _next(console, root, made, result.written)
 
@@ -135,7 +138,7 @@ def _next(console: Console, root: Path, made: plan.Plan, written: bool) -> None:
     if written and flows and any(f.path == "kgen.lock" and f.op == "add" for f in made.files):
         module = flows[0].rpartition("/")[2].removesuffix(".py")
         console.say(f"next: {run_line(root, made.package, module)}")
-        console.say(_WITHOUT_FLOW)
+        console.say(_WITHOUT_FLOW + command_from_here(root, "kgen pull"))
 
 
 def _exclusive(**flags: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from ..actions.push import PushOptions
 from ..candidates.push_plan import PushPlan
 from ..errors import ConfigError
 from ..project import config
+from ..project.from_here import command_from_here
 from . import shared_options
 from .console import Console
 from .exit_codes import WOULD_CHANGE
@@ -62,4 +64,6 @@ def command(
         raise typer.Exit(WOULD_CHANGE)
     if found.pushed and found.numbers:
         has_toml = (workspace.root / config.NAME).exists()
-        console.say("next: kgen pull" + ("" if has_toml else f" --registry {found.registry}"))
+        known = has_toml and registry is None
+        pull = "kgen pull" if known else f"kgen pull --registry {shlex.quote(found.registry)}"
+        console.say(f"next: {command_from_here(workspace.root, pull)}")

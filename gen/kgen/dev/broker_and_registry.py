@@ -57,7 +57,7 @@ def serve(
     out: Callable[[str], None],
     note: Callable[[str], None],
     progress: ProgressCallback = silent,
-    changed: Callable[[str], None] | None = None,
+    changed: Callable[[Dev], None] | None = None,
     tables: Mapping[str, TopicSettings] = NO_TABLES,
 ) -> None:
     """Run both until SIGINT or SIGTERM, then stop both and return.
@@ -65,7 +65,7 @@ def serve(
     `out` gets the data (what belongs on stdout: the URLs and export lines, or with `as_json` one line
     `{"brokers": …, "registry": …}`), once both answer and the seed is in; `note` gets progress (stderr). This
     is all of `kgen dev`; it runs in the main thread. Raises as `up` and `seed` do. With `changed` the seed
-    folder is watched: it is called with the registry's URL now and after each change. `tables`: as in `seed`.
+    folder is watched: it is called now and after each change. `tables`: as in `seed`.
     A port that is None is the usual one (`BROKER_PORT`, `REGISTRY_PORT`) if it is free.
     """
     broker_port = _usual(broker_port, BROKER_PORT, "broker", note)
@@ -74,7 +74,7 @@ def serve(
         watch = None
         if seed_dir is not None:
             if changed is not None:
-                then = partial(changed, dev.registry)
+                then = partial(changed, dev)
                 watch = SeedWatch(dev.brokers, dev.registry, seed_dir, note, then, tables)
             seeded = seed(dev.brokers, dev.registry, seed_dir, progress, tables=tables)
             for line in seeded.lines():
@@ -84,7 +84,7 @@ def serve(
         if not as_json:
             note("Everything is in memory. Ctrl-C stops both.")
         if watch is not None and changed is not None:
-            changed(dev.registry)
+            changed(dev)
             watch.run(seeded, stop)
         stop.wait()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -18,6 +19,7 @@ from ..errors import OutputError
 from ..merge import Merged, merge
 from ..project import paths
 from ..project.config import ConflictMode
+from ..project.from_here import command_from_here, path_from_here
 from ..project.transaction import Write
 
 BASE = ".kgen/base"
@@ -201,7 +203,8 @@ def resolve(root: Path, path: str, *, mine: bool = False) -> list[Write]:
     _check_solved(path if in_place else conflict_path(path), solved)
     present = paths.read(root, path)
     if not in_place and paths.digest(present) != noted.ours:
-        hint = f"put the solution into {path} itself, then: kgen resolve --mine {path}"
+        resolve = command_from_here(root, f"kgen resolve --mine {shlex.quote(path)}")
+        hint = f"put the solution into {path_from_here(root, path)} itself, then: {resolve}"
         raise OutputError("changed since the conflict was written down", where=path, hint=hint)
     contents = {path: solved, base_path(path): noted.base.encode(), **_closed(path)}
     before = {place: paths.digest(paths.read(root, place)) for place in contents}

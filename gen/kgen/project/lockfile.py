@@ -23,6 +23,7 @@ from typing import Any, get_args
 from ..errors import LockError
 from ..model.given import Names
 from ..model.subjects import Reference, SchemaType, SchemaVersion, Snapshot, Subject, TopicAssociation
+from .from_here import command_from_here
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -227,7 +228,9 @@ def snapshot(root: Path) -> Snapshot:
 def absent(root: Path) -> LockError:
     """The error for a project without a lock."""
     return LockError(
-        "there is no kgen.lock here", where=str(root), hint="run `kgen pull --registry URL` first"
+        "there is no kgen.lock here",
+        where=str(root),
+        hint=f"run `{command_from_here(root, 'kgen pull --registry URL')}` first",
     )
 
 

@@ -17,6 +17,13 @@ def find(start: Path) -> Path | None:
     return next((folder for folder in _within(start) if (folder / NAME).is_file()), None)
 
 
+def find_of(path: Path) -> Path | None:
+    """The same of a file or a folder, which need not be there."""
+    whole = path.resolve()
+    start = next((it for it in (whole, *whole.parents) if it.is_dir()), None)
+    return None if start is None else find(start)
+
+
 def _within(start: Path) -> Iterator[Path]:
     owner = start.stat().st_uid
     for folder in (start, *start.parents):

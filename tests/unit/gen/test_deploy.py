@@ -27,7 +27,10 @@ def settings(text: str) -> config.Config:
     return config.parse(text)
 
 
-def test_it_writes_what_the_tables_name_and_nothing_else(root: Path, kgen: Kgen, tree) -> None:
+def test_it_writes_what_the_tables_name_and_nothing_else(
+    root: Path, kgen: Kgen, tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
     before = tree(root)
     code, out, err = kgen("deploy", "k8s")
     assert (code, out) == (0, ADDED)

@@ -125,8 +125,9 @@ def test_systemd_takes_the_unit_and_finds_it_closed(tmp_path: Path, kgen: Kgen, 
     assert code == 0, out
 
 
-def test_the_unit_runs_all_processes(tmp_path: Path, kgen: Kgen) -> None:
+def test_the_unit_runs_all_processes(tmp_path: Path, kgen: Kgen, monkeypatch: pytest.MonkeyPatch) -> None:
     root = make(tmp_path / "p", SEVERAL)
+    monkeypatch.chdir(root)
     code, out, err = kgen("deploy", "systemd")
     assert (code, out) == (0, "+ deploy/on/on.service\n")
     assert "sudo cp deploy/on/on.service /etc/systemd/system/" in err

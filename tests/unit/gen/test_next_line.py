@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kgen.actions import inputs
 from kgen.cli import next_line
 
 
@@ -48,6 +49,16 @@ def test_it_names_brokers_if_the_environment_has_none(tmp_path, monkeypatch, set
     monkeypatch.chdir(tmp_path)
     (tmp_path / "kgen.toml").write_text(settings)
     assert next_line.run_line(tmp_path, "acme.streams", "orders") == f"KGEN_BROKERS={brokers} {RUN}"
+
+
+@pytest.mark.parametrize("present", ["", "kafka:9092", "127.0.0.1:56647"])
+def test_of_a_pull_of_kgen_dev_it_names_the_brokers_of_that(tmp_path, monkeypatch, present):
+    monkeypatch.setenv("KGEN_BROKERS", present)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kgen.toml").write_text('[kafka]\nbrokers = "a:1"\n')
+    monkeypatch.setattr("os.environ", inputs.environ_of_dev("127.0.0.1:56647"))
+    line = next_line.run_line(tmp_path, "acme.streams", "orders")
+    assert line == (RUN if present.startswith("127") else f"KGEN_BROKERS=127.0.0.1:56647 {RUN}")
 
 
 def test_without_the_command_it_names_the_module(tmp_path, monkeypatch, kgen_on_path):

@@ -12,6 +12,7 @@ import pytest
 from kgen.cli import app
 from kgen.cli.next_line import run_line
 from kgen.cli.pull_command import _WITHOUT_FLOW
+from kgen.project.from_here import command_from_here
 
 ORDER = {"type": "record", "name": "shop.Order", "fields": [{"name": "id", "type": "string"}]}
 CLICK = {"type": "record", "name": "web.Click", "fields": [{"name": "url", "type": "string"}]}
@@ -23,8 +24,9 @@ def project(registry, tmp_path, capsys):
     registry.add("clicks-value", CLICK)
     pull = ["pull", "--registry", registry.url, "--package", "acme.streams", "--out", str(tmp_path)]
     assert app.run(pull) == 0
+    again = command_from_here(tmp_path, "kgen pull")
     assert capsys.readouterr().err.endswith(
-        f"next: {run_line(tmp_path, 'acme.streams', 'clicks')}\n{_WITHOUT_FLOW}\n"
+        f"next: {run_line(tmp_path, 'acme.streams', 'clicks')}\n{_WITHOUT_FLOW}{again}\n"
     )
     return tmp_path
 

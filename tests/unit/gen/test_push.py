@@ -61,8 +61,13 @@ def toml(tmp_path: Path, registry: StoreRegistry, more: str = "", subjects: str 
 
 
 def test_what_is_referred_to_comes_first_and_a_second_push_registers_nothing(
-    registry: StoreRegistry, own: Callable[..., Path], kgen: Kgen
+    registry: StoreRegistry,
+    own: Callable[..., Path],
+    kgen: Kgen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     registry.add("address", ADDRESS)
     assert kgen("pull")[0] == 0
     own("a-order-value", ORDER)
@@ -76,7 +81,7 @@ def test_what_is_referred_to_comes_first_and_a_second_push_registers_nothing(
         "+ a-order-value v1 (BACKWARD)",
         "3 new, 0 changed, 0 unchanged",
     ]
-    assert err.splitlines()[-1] == "next: kgen pull"
+    assert err.splitlines()[-1] == "next: cd p && kgen pull"
     assert registry.versions("a-order-value")[0]["references"] == [
         {"name": "shop.Address", "subject": "address", "version": 1},
         {"name": "shop.Money", "subject": "b-money", "version": 1},
@@ -418,10 +423,15 @@ def test_a_reference_to_an_earlier_version_of_a_file_stays_that(
 
 
 def test_without_a_project_the_next_line_has_the_registry(
-    registry: StoreRegistry, own: Callable[..., Path], kgen: Kgen, tmp_path: Path
+    registry: StoreRegistry,
+    own: Callable[..., Path],
+    kgen: Kgen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     own("money", record("Money", cents="long"))
     (tmp_path / "p" / "kgen.toml").unlink()
+    monkeypatch.chdir(tmp_path / "p")
     assert "kgen push --registry URL" in kgen("push")[2]
     code, _, err = kgen("push", "--registry", registry.url)
     assert (code, err) == (0, f"next: kgen pull --registry {registry.url}\n")
