@@ -156,6 +156,55 @@ def test_a_paused_partition_gives_nothing_and_then_all(
     assert [*first.offsets, *offsets(reader, 0)] == list(range(2_000))
 
 
+def test_what_is_here_is_taken_in_pieces_of_a_batch(kafka: AnyBroker, new_topic: NewTopic) -> None:
+    topic = new_topic("in", 2)
+    send(kafka.bootstrap, topic, numbered(range(200), 2))
+    consumer = open_consumer(rt.Kafka(kafka.bootstrap), None)
+    queue = message_queue(consumer)
+    assert queue is not None
+    for partition in (0, 1):
+        queue.forward(topic, partition)
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in (0, 1)])
+    found: list[tuple[int, list[int]]] = []
+    ended: set[int] = set()
+
+    def fetched() -> bool:
+        runs = queue.fetch(30, 7)
+        assert sum(1 if at < 0 else len(parts[4]) for at, parts in runs) <= 30
+        found.extend((at, parts[4]) for at, parts in runs if at >= 0)
+        ended.update(parts[2] for at, parts in runs if at < 0)
+        return len(ended) == 2
+
+    wait_for(fetched, "both ends")
+    assert max(len(each) for _, each in found) == 7
+    for partition in (0, 1):
+        assert [offset for at, each in found if at == partition for offset in each] == list(range(100))
+    queue.close()
+    consumer.close()
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_no_more_is_taken_at_once_than_may_wait(
+    kafka: AnyBroker, new_topic: NewTopic, opened: Opener, size: int
+) -> None:
+    """So no partition is paused, which would make the client drop what it has fetched."""
+    topic = new_topic("in")
+    send(kafka.bootstrap, topic, (Record(b"x" * size, b"k", 0) for _ in range(1_500)))
+    reader = opened(topic, batch_size=100)
+    reader.assign(0, 0)
+    most = 0
+
+    def ended() -> bool:
+        nonlocal most
+        while (rows := reader.take(0)) is not None:
+            most = max(most, len(reader._inboxes[0]) + len(rows))
+            assert not reader._inboxes[0].full
+        return reader.at_end(0)
+
+    wait_for(ended, "the end")
+    assert most <= (800 if size == 100 else 335)
+
+
 def test_what_is_taken_is_held_by_the_columns_alone(kafka: AnyBroker, new_topic: NewTopic) -> None:
     topic = new_topic("in")
     send(kafka.bootstrap, topic, numbered(range(1_000, 1_050), 1))
@@ -165,13 +214,13 @@ def test_what_is_taken_is_held_by_the_columns_alone(kafka: AnyBroker, new_topic:
     queue.forward(topic, 0)
     consumer.assign([TopicPartition(topic, 0, 0)])
     runs: list[Any] = []
-    wait_for(lambda: runs.extend(queue.fetch(100)) or runs, "messages")  # type: ignore[func-returns-value]
+    wait_for(lambda: runs.extend(queue.fetch(100, 100)) or runs, "messages")  # type: ignore[func-returns-value]
     keys, values = runs[0][1][:2]
     held = {sys.getrefcount(part[i]) for part in (keys, values) for i in range(len(keys))}
     assert held == {3}  # by the list, by the origin, and by the call
     assert not any(gc.is_tracked(origin) for origin in runs[0][1][5])
     queue.close()
-    for call in (lambda: queue.fetch(1), lambda: queue.forward(topic, 0)):
+    for call in (lambda: queue.fetch(1, 1), lambda: queue.forward(topic, 0)):
         with pytest.raises(ValueError, match="closed"):
             call()
     queue.close()
@@ -190,7 +239,7 @@ def use(way):
     queue.forward(sys.argv[2], 0)
     consumer.assign([TopicPartition(sys.argv[2], 0, 0)])
     until = time.monotonic() + 120
-    while not queue.fetch(3) and time.monotonic() < until:
+    while not queue.fetch(3, 2) and time.monotonic() < until:
         time.sleep(0.01)
     if way == "cycle":
         holder = [queue]

@@ -196,10 +196,10 @@ class MessageQueue(Protocol):
     def forward(self, topic: str, partition: int) -> None:
         """What is fetched of a partition goes here. To be called just before each time it is assigned."""
 
-    def fetch(self, most: int) -> list[tuple[int, Any]]:
+    def fetch(self, most: int, together: int) -> list[tuple[int, Any]]:
         """What has arrived, at most so many, without waiting: those that follow each other and are of one
-        partition with that, as the columns of `ArrivalFunctions`; an event with -1, as its error code, text,
-        partition and offset. Raises ValueError if it is closed.
+        partition with that, `together` of them at most, as the columns of `ArrivalFunctions`; an event with
+        -1, as its error code, text, partition and offset. Raises ValueError if it is closed.
         """
 
     def close(self) -> None:

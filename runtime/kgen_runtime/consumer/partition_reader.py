@@ -36,6 +36,8 @@ _LEAST_ROOM: Final = 2_000
 """The same for each partition, at least."""
 _ROOM_BYTES: Final = 64 << 20
 """The same in bytes, about."""
+_AHEAD: Final = 8
+"""How many batches are taken at once of what was fetched, where they are small: each time costs as well."""
 _BLOCKED: Final = 0.05
 """Seconds after which a partition that waits for others is looked at less often."""
 
@@ -64,6 +66,7 @@ class PartitionReader:
         self._queue = message_queue(self.consumer)
         self._order = order_of(align)
         self._turns = Turns(self._order, batch_size, workers, self._fill, self._patience)
+        self._at_once = batch_size  # how many are taken of what was fetched
         self._found = False
         self._blocked_at = 0.0
         self._inboxes: dict[int, Inbox] = {}
@@ -199,7 +202,7 @@ class PartitionReader:
         self._group.commit(self.consumer, partition, offset)
 
     def _fill(self) -> bool:
-        """Sort what has arrived, at most a batch, to its partitions; there may be more."""
+        """Sort what has arrived, at most a few batches, to its partitions; there may be more."""
         self._assign()
         self._found = False
         # The client's callbacks are called here, and errors come that are of no partition; with a queue of
@@ -228,8 +231,8 @@ class PartitionReader:
         return more
 
     def _fill_from_queue(self, queue: MessageQueue) -> bool:
-        count = 0
-        for partition, parts in queue.fetch(self._batch_size):
+        count, most = 0, self._at_once
+        for partition, parts in queue.fetch(most, self._batch_size):
             if partition >= 0:
                 rows = from_parts(parts, self._topic, partition)
                 count += len(rows)
@@ -238,7 +241,7 @@ class PartitionReader:
             code, text, of, offset = parts
             count += 1
             self._on_event(KafkaError(code, text), of, offset)
-        return count == self._batch_size
+        return count == most
 
     def _deliver(self, rows: Columns) -> None:
         partition = rows.partitions
@@ -249,6 +252,8 @@ class PartitionReader:
         if inbox is None:
             return  # it was released after the fetch
         room = self._room_for(rows)
+        # Not so many that a partition is paused when it has been taken from once more.
+        self._at_once = max(self._batch_size, min(_AHEAD * self._batch_size, room // 2))
         inbox.put(rows)
         self._turns.join(inbox)
         if not inbox.full and len(inbox) >= room:

@@ -137,9 +137,10 @@ cdef class MessageQueue:
         self.partitions[partition] = <size_t>own
         self.forward_queue(own, self.queue)
 
-    def fetch(self, size_t most):
+    def fetch(self, size_t most, Py_ssize_t together):
         """See `codec.MessageQueue.fetch`."""
         cdef Py_ssize_t count, i, begin = 0
+        cdef int32_t number
         cdef list runs = []
         cdef KafkaMessage **found = self.found
         if self.queue == NULL:
@@ -160,9 +161,9 @@ cdef class MessageQueue:
                     runs.append((-1, self.event(found[begin])))
                     self.drop(begin)
                 else:
-                    while i < count and not found[i].err and found[i].partition == found[begin].partition:
-                        i += 1
                     number = found[begin].partition
+                    while i < count and i - begin < together and not found[i].err and found[i].partition == number:
+                        i += 1
                     runs.append((number, self.columns(begin, i)))
                 begin = i
         finally:
