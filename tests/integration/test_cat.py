@@ -112,6 +112,9 @@ def test_an_expression_that_raises_is_reported(payments: Payments, capsys: Captu
     assert "tombstone" in err
     _, err = run(capsys, "cat", payments.topic, "--where", "value.amount >", code=2)
     assert err.startswith("error: not an expression")
+    assert "==" not in err
+    _, err = run(capsys, "cat", payments.topic, "--where", "partition = 1", code=2)
+    assert "== compares" in err
     _, err = run(capsys, "cat", payments.topic, "--where", "amount > 1", code=1)
     assert "NameError" in err
     assert "value.amount" in err

@@ -49,7 +49,7 @@ ValueFormat: TypeAlias = Annotated[
 
 
 def command(
-    topic: Annotated[str, typer.Argument(help="The topic.")],
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="The topic.")],
     begin: Annotated[
         str,
         typer.Option(
@@ -63,10 +63,12 @@ def command(
         str, typer.Option("--until", metavar="WHERE", help="Stop before it; as --from.", show_default="end")
     ] = "",
     count: Annotated[
-        int | None, typer.Option("-n", "--count", min=1, help="At most so many.", show_default="all")
+        int | None,
+        typer.Option("-n", "--count", metavar="N", min=1, help="At most so many.", show_default="all"),
     ] = None,
     partition: Annotated[
-        list[int] | None, typer.Option("--partition", "-p", min=0, help="Only these.", show_default="all")
+        list[int] | None,
+        typer.Option("--partition", "-p", metavar="N", min=0, help="Only these.", show_default="all"),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Wait for messages that come, until Ctrl-C.")

@@ -20,7 +20,7 @@ HELP: Final = "Write the files with which Kubernetes, Docker Compose or systemd 
 _Names: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME]...",
+        metavar="NAME",
         help="Tables [deploy.NAME] of kgen.toml, flows, or MODULE:FLOW.",
         show_default="all tables",
     ),

@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 def command(
     broker_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="0: a free one.", show_default="9092, else a free one"),
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="0: a free one.", show_default="9092, else a free one"
+        ),
     ] = None,
     registry_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="0: a free one.", show_default="8081, else a free one"),
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="0: a free one.", show_default="8081, else a free one"
+        ),
     ] = None,
     seed: Annotated[
         Path | None,

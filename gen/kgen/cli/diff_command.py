@@ -21,10 +21,12 @@ _RANGE = re.compile(r"(\d+)\.\.(\d+)\Z", re.ASCII)
 
 
 def command(
-    subject: Annotated[str | None, typer.Argument(help="One subject; all if not given.")] = None,
+    subject: Annotated[
+        str | None, typer.Argument(metavar="SUBJECT", help="One subject; all if not given.")
+    ] = None,
     versions: Annotated[
         str | None,
-        typer.Argument(metavar="[FROM..TO]", help="Two of its versions, as 2..4; else lock to registry."),
+        typer.Argument(metavar="FROM..TO", help="Two of its versions, as 2..4; else lock to registry."),
     ] = None,
     registry: shared_options.Registry = None,
     out: shared_options.Out = None,

@@ -34,7 +34,9 @@ def command(
     topics: Annotated[list[str], typer.Argument(metavar="TOPIC...", help="Which topics.")],
     last: Annotated[
         int,
-        typer.Option("--last", "-n", min=1, max=100_000, help="So many messages of each partition."),
+        typer.Option(
+            "--last", "-n", metavar="N", min=1, max=100_000, help="So many messages of each partition."
+        ),
     ] = 200,
     write: Annotated[
         bool, typer.Option("--write", help="Write the entries into kgen.toml; its other lines stay.")

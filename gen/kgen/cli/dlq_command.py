@@ -23,7 +23,8 @@ HELP: Final = "Look into dead letters and put them back."
 def list_letters(
     topic: options.Topic,
     count: Annotated[
-        int | None, typer.Option("-n", "--count", min=1, help="How many fingerprints.", show_default="all")
+        int | None,
+        typer.Option("-n", "--count", metavar="N", min=1, help="How many fingerprints.", show_default="all"),
     ] = None,
     fingerprint: options.Fingerprints = None,
     stage: options.Stages = None,
@@ -82,7 +83,7 @@ def show(
     offset: Annotated[
         str | None, typer.Option("--offset", metavar="P:O", help="The one at this partition and offset.")
     ] = None,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, max=1000, help="How many.")] = 1,
+    count: Annotated[int, typer.Option("-n", "--count", metavar="N", min=1, max=1000, help="How many.")] = 1,
     brokers: options.Brokers = None,
     registry: shared_options.Registry = None,
     out: shared_options.Out = None,
@@ -111,7 +112,7 @@ def check(
     flow: Annotated[
         str,
         typer.Argument(
-            metavar="[MODULE:FLOW]", help="The flow: letters of its topics pass through it, in memory."
+            metavar="MODULE:FLOW", help="The flow: letters of its topics pass through it, in memory."
         ),
     ] = "",
     fingerprint: options.Fingerprints = None,
@@ -121,7 +122,7 @@ def check(
     until: options.Until = None,
     key: options.Keys = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="At most so many.", show_default="all")
+        int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default="all")
     ] = None,
     brokers: options.Brokers = None,
     registry: shared_options.Registry = None,
@@ -161,16 +162,23 @@ def replay(
         bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
     ] = False,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="At most so many.", show_default="all")
+        int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default="all")
     ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
-            "--rate", min=0.001, help="At most so many a second.", show_default="as fast as it goes"
+            "--rate",
+            metavar="N",
+            min=0.001,
+            help="At most so many a second.",
+            show_default="as fast as it goes",
         ),
     ] = None,
     rounds: Annotated[
-        int, typer.Option("--rounds", min=1, help="What was replayed so often goes to the quarantine.")
+        int,
+        typer.Option(
+            "--rounds", metavar="N", min=1, help="What was replayed so often goes to the quarantine."
+        ),
     ] = 3,
     quarantine: Annotated[
         str | None,

@@ -13,7 +13,7 @@ from kgen_runtime.reporting.printable import printable
 from ..dlq.letter_filter import LetterFilter, key_of, millis_of
 from ..errors import ConfigError
 
-Topic: TypeAlias = Annotated[str, typer.Argument(help="The dead-letter topic.")]
+Topic: TypeAlias = Annotated[str, typer.Argument(metavar="TOPIC", help="The dead-letter topic.")]
 Brokers: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -20,7 +20,13 @@ def report(
     html: Annotated[Path, typer.Option("--html", metavar="FILE", help="The page to write.")],
     top: Annotated[
         int,
-        typer.Option("--top", min=1, max=MOST_KINDS, help="How many fingerprints, the most frequent first."),
+        typer.Option(
+            "--top",
+            metavar="N",
+            min=1,
+            max=MOST_KINDS,
+            help="How many fingerprints, the most frequent first.",
+        ),
     ] = dlq_report.TOP,
     samples: Annotated[
         bool,

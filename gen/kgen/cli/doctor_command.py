@@ -17,7 +17,7 @@ _MARKS = {"ok": "ok", "warning": "--", "error": "!!"}
 
 Flow: TypeAlias = Annotated[
     str,
-    typer.Argument(metavar="[MODULE:FLOW]", help="A flow: the topics it reads and writes are checked too."),
+    typer.Argument(metavar="MODULE:FLOW", help="A flow: the topics it reads and writes are checked too."),
 ]
 
 

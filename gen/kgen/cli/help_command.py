@@ -11,7 +11,7 @@ from .app import run
 
 def command(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[COMMAND]...", help="Such as `pull`, or `dlq list`.")
+        list[str] | None, typer.Argument(metavar="COMMAND", help="Such as `pull`, or `dlq list`.")
     ] = None,
 ) -> int:
     """Show the help of a command, as COMMAND --help does; without one, the list of commands."""

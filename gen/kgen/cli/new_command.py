@@ -25,7 +25,8 @@ def flow(
         list[str], typer.Option("--to", metavar="TOPIC", help="The topic that the flow writes.")
     ],
     name: Annotated[
-        str | None, typer.Argument(help="The flow's name.", show_default="that of both topics")
+        str | None,
+        typer.Argument(metavar="NAME", help="The flow's name.", show_default="that of both topics"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would be.")] = False,
     out: shared_options.Out = None,

@@ -18,9 +18,10 @@ from .console import Console
 
 
 def command(
-    topic: Annotated[str, typer.Argument(help="The topic.")],
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="The topic.")],
     file: Annotated[
-        Path | None, typer.Argument(help="Lines of JSON.", dir_okay=False, show_default="stdin")
+        Path | None,
+        typer.Argument(metavar="FILE", help="Lines of JSON.", dir_okay=False, show_default="stdin"),
     ] = None,
     key_field: Annotated[
         str | None, typer.Option("--key-field", metavar="NAME", help="The key is this field of the value.")
@@ -33,7 +34,9 @@ def command(
     value_format: ValueFormat = None,
     partition: Annotated[
         int | None,
-        typer.Option("--partition", "-p", min=0, help="Into this one.", show_default="by the key"),
+        typer.Option(
+            "--partition", "-p", metavar="N", min=0, help="Into this one.", show_default="by the key"
+        ),
     ] = None,
     create: Annotated[
         int | None,

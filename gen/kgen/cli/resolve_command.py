@@ -13,7 +13,8 @@ from .console import Console
 
 def command(
     path: Annotated[
-        list[str], typer.Argument(help="The files whose conflicts are solved, relative to the project.")
+        list[str],
+        typer.Argument(metavar="PATH", help="The files whose conflicts are solved, relative to the project."),
     ],
     mine: Annotated[bool, typer.Option("--mine", help="The files as they stand are the solution.")] = False,
     out: shared_options.Out = None,

@@ -15,12 +15,14 @@ from .console import Console
 
 
 def command(
-    subject: Annotated[str, typer.Argument(help="The subject, such as orders-value, or the topic.")],
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")] = 10,
+    subject: Annotated[
+        str, typer.Argument(metavar="SUBJECT", help="The subject, such as orders-value, or the topic.")
+    ],
+    count: Annotated[int, typer.Option("-n", "--count", metavar="N", min=1, help="How many.")] = 10,
     version: Annotated[
-        int | None, typer.Option(min=1, help="Which version.", show_default="the newest")
+        int | None, typer.Option(metavar="N", min=1, help="Which version.", show_default="the newest")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same samples.")] = 0,
     registry: shared_options.Registry = None,
     out: shared_options.Out = None,
     json: shared_options.Json = False,

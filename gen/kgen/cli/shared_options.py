@@ -15,6 +15,7 @@ Out: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--out",
+        metavar="DIR",
         help="The project's folder.",
         file_okay=False,
         show_default="that of the kgen.toml here or above",

@@ -23,7 +23,7 @@ _NAME: Final = 24
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOPIC]...", help="Which.", show_default="all")
+        list[str] | None, typer.Argument(metavar="TOPIC", help="Which.", show_default="all")
     ] = None,
     group: Annotated[
         str | None, typer.Option("--group", metavar="GROUP", help="With the lag of this consumer group.")

@@ -168,7 +168,9 @@ SCHEMA: Final[dict[str, Any]] = {
         "Settings of a kgen project.",
         {
             "package": _text(
-                "The package to write; dots between a package and the one it is in.", default=DEFAULT_PACKAGE
+                "The package to write; dots between a package and the one it is in.",
+                default=DEFAULT_PACKAGE,
+                pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$",
             ),
             "subjects": {
                 "type": "array",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import CodeType
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ class MessageFilter:
             self._code: CodeType = compile(expression.strip(), "--where", "eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             hint = f"An expression of Python with {', '.join(NAMES)}: --where 'value.amount > 100'"
+            if re.search(r"[^=!<>:]=[^=]", expression):
+                hint += "; == compares"
             raise ConfigError(f"not an expression: {error}", where="--where", hint=hint) from None
 
     def fits(

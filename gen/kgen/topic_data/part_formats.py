@@ -518,8 +518,8 @@ class _Written(NamedTuple):
 
 
 class AsWrittenFormat(PartFormat):
-    """Each payload with the schema that it names, as the registry has it; without a frame as JSON text, as
-    text, or as bytes, the first of these that it can be. With `framed` what names no schema is an error.
+    """Each payload with the schema that it names, as the registry has it; without a frame as an object or a
+    list of JSON, else as text, else as bytes. With `framed` what names no schema is an error.
     """
 
     def __init__(self, store: SchemaStore, role: Role, topic: str, *, framed: bool = False) -> None:

@@ -135,7 +135,10 @@ def _guess(payload: bytes, role: Role) -> str:
     if payload.startswith(b"\xc3\x01"):
         return "This looks like Avro's single-object encoding."
     if _is_text(payload):
-        return f'This looks like text: `{role} = "string"` under the topic in kgen.toml reads it as such.'
+        return (
+            f'This looks like text. If all {role}s of the topic are, `{role} = "string"` under it in kgen.toml '
+            "reads them as such."
+        )
     if _is_protobuf(payload):
         return "This may be Protobuf, or Avro without a schema id."
     return "This may be Avro without a schema id, or another producer's format."

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer
 
 import kgen
 from kgen.cli import app, console
@@ -24,6 +28,22 @@ def test_the_version_is_that_of_the_distribution(capsys):
     assert app.run(["--version"]) == 0
     assert capsys.readouterr().out == f"kgen {kgen.__version__}\n"
     assert importlib.metadata.version("kgen-streams") == kgen.__version__
+
+
+def _helps(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """The words of a command and its help, of all commands."""
+    context = command.context_class(command, info_name=" ".join(("kgen", *words)))
+    yield " ".join(words), command.get_help(context)
+    for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        yield from _helps(command.get_command(context, name), (*words, name))
+
+
+def test_help_names_what_options_take() -> None:
+    """A word in capitals or the choices, not the name of a type in Python: `--out DIR`, not `--out <dir>`."""
+    helps = dict(_helps(typer.main.get_command(app.app)))
+    assert len(helps) > 30
+    named = {name: re.findall(r"^  -.*?(<[^>|]*>)", text, re.MULTILINE) for name, text in helps.items()}
+    assert not {name: found for name, found in named.items() if found}
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def test_the_example_of_the_page_is_valid():
 
 
 VALID = [
+    'package = "acme.streams_2"',
     'rules = "ignore"',
     '[rules]\n"a-*" = "refuse"',
     '[topics.x]\nkey = ["x-key", "int"]',
@@ -77,6 +78,8 @@ VALID = [
 ]
 INVALID = [
     "package = 1",
+    'package = "a-b"',
+    'package = "a..b"',
     "subjects = [1]",
     'subjects = [""]',
     "all_versions = 1",
