@@ -157,9 +157,15 @@ def test_plain_formats_need_no_schema(
     run(capsys, "produce", payments.topic, *arguments)
     [found] = lines(run(capsys, "cat", payments.topic)[0])
     assert (found["key"], found["value"]) == ({"hex": "ff"}, "text")
-    give(monkeypatch, {"a": 1.5})
+    give(monkeypatch, '\ufeff{"a": 1.5}')
     run(capsys, "produce", payments.topic, "--value-format", "json", "--lines", "value")
     assert '"value": {"a": 1.5}' in run(capsys, "cat", payments.topic)[0]
+    for beyond in ("1e400", "1" + "0" * 400):
+        give(monkeypatch, beyond)
+        _, err = run(
+            capsys, "produce", payments.topic, "--value-format", "double", "--lines", "value", code=2
+        )
+        assert "too large" in err or "cannot hold" in err, beyond
 
 
 def test_json_schema_is_checked(payments: Payments, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

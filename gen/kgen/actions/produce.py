@@ -177,6 +177,9 @@ def _messages(reader: LineReader, file: Path | None, stdin: IO[str]) -> Iterator
 
 def _decoded(opened: IO[str]) -> Iterator[str]:
     try:
+        for first in opened:
+            yield first.removeprefix("\ufeff")  # what PowerShell writes before UTF-8
+            break
         yield from opened
     except UnicodeDecodeError as error:
         raise ConfigError(

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from kgen_runtime.codec import make_json_reader, make_proto_writer
 from kgen_runtime.codec.avro.json_encoding import dumps
 from kgen_runtime.codec.avro.json_input import AvroJsonWriter
+from kgen_runtime.codec.decimals import double
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from kgen_runtime.codec.protobuf.proto_json import ProtoJson
 from kgen_runtime.errors import EncodeError, KgenError, RegistryError, ValidationError
@@ -102,7 +103,10 @@ class PlainInput(PartInput):
             raise EncodeError("the topic has none: expected null")
         if self._bytes:
             return _raw(value)
-        return self._encoder.encode(float(value) if isinstance(value, Decimal) else value)
+        try:
+            return self._encoder.encode(double(value) if isinstance(value, Decimal) else value)
+        except OverflowError:
+            raise EncodeError(f"{value:.3g} is too large a number") from None
 
 
 def _raw(value: Any) -> bytes:

@@ -1,8 +1,9 @@
-"""Decimals as the whole numbers that Avro writes."""
+"""Decimals as the whole numbers that Avro writes, and as doubles."""
 
 from __future__ import annotations
 
 import decimal
+import math
 from decimal import Decimal
 
 from .limits import DECIMAL_BYTES
@@ -13,6 +14,16 @@ EXACT = decimal.Context(
 )
 _DIGITS = DECIMAL_BYTES * 2  # more than any decimal that could be read back
 _BITS = _DIGITS * 4  # more than so many digits take: making a Decimal of a longer number takes quadratic time
+
+
+def double(number: Decimal | float) -> float:
+    """The nearest double. Raises `OverflowError` if a decimal or a whole number is beyond all of them: of
+    such a decimal `float` makes an infinity, which is another value.
+    """
+    made = float(number)
+    if math.isinf(made) and isinstance(number, Decimal) and number.is_finite():
+        raise OverflowError("too large for a double")
+    return made
 
 
 class TooLongError(ValueError):

@@ -136,8 +136,8 @@ def _guess(payload: bytes, role: Role) -> str:
         return "This looks like Avro's single-object encoding."
     if _is_text(payload):
         return (
-            f'This looks like text. If all {role}s of the topic are, `{role} = "string"` under it in kgen.toml '
-            "reads them as such."
+            f"This looks like text. If all {role}s of the topic are, "
+            f'`{role} = "string"` under it in kgen.toml reads them as such.'
         )
     if _is_protobuf(payload):
         return "This may be Protobuf, or Avro without a schema id."

@@ -210,4 +210,8 @@ def test_nesting_is_bounded() -> None:
 def test_numbers_too_large_for_a_float_are_refused() -> None:
     with pytest.raises(EncodeError, match="too large"):
         AvroJsonWriter(of("float")).encode(Decimal("1e300"))
+    for beyond in (Decimal("1e400"), Decimal("-1e309"), 10**400):
+        for kind in ("float", "double"):
+            with pytest.raises(EncodeError, match="too large"):
+                AvroJsonWriter(of(kind)).encode(beyond)
     assert AvroJsonWriter(of("double")).encode("-Infinity") == struct.pack("<d", -math.inf)

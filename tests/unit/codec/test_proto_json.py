@@ -164,6 +164,11 @@ def test_types_that_are_easier_to_read() -> None:
         ({"by_number": {"x": ""}}, "by_number", "expected a int32 as key"),
         ({"by_flag": {"true": "TWO"}}, "by_flag['true']", "expected one of ZERO, ONE, or a number"),
         ({"more": []}, "more", "expected an object"),
+        ({"more": {"a": [0, Decimal("1e400")]}}, "more['a'][1]", "expected a number that is not too large"),
+        ({"more": {"a": 10**400}}, "more['a']", "not too large"),
+        ({"any": -(10**309)}, "any", "not too large"),
+        ({"ratios": [1, Decimal("-1e309")]}, "ratios[1]", "not too large"),
+        ({"ratios": [10**309]}, "ratios[0]", "not too large"),
         ([], "", "expected an object"),
     ],
 )

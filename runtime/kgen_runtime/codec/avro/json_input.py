@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from ...errors import EncodeError
 from .. import make_writer
+from ..decimals import double
 from ..json.json_pointers import json_pointer
 from ..limits import MAX_DEPTH
 from ..varint import zigzag
@@ -275,7 +276,7 @@ def _real(form: str, value: Any, place: _ValuePlace) -> bytes:
     if isinstance(value, bool) or not (isinstance(value, (int, float, Decimal)) or value in _WORDS):
         raise _misfit(value, "a number", place)
     try:
-        return struct.pack(form, float(value))
+        return struct.pack(form, float(value) if isinstance(value, str) else double(value))
     except OverflowError:
         raise EncodeError(f"{_shown(value)} is too large a number", path=_cut(place.pointer)) from None
 

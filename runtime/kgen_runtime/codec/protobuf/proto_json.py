@@ -18,6 +18,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from ...errors import EncodeError
+from ..decimals import double
 from ..values import AnyMessage, NanosDatetime, NanosTimedelta, OutOfRange
 from .schema.proto_tree import (
     ANY,
@@ -192,13 +193,20 @@ def _plain_out(value: Any) -> Any:
     return _scalar_out(value)
 
 
-def _plain_in(value: Any) -> Any:
+def _plain_in(value: Any, path: str) -> Any:
     """Numbers of a `Struct` are doubles."""
     if isinstance(value, dict):
-        return {key: _plain_in(item) for key, item in value.items()}
+        return {key: _plain_in(item, f"{path}[{key!r}]") for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain_in(item) for item in value]
-    return float(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
+        return [_plain_in(item, f"{path}[{i}]") for i, item in enumerate(value)]
+    return _double(value, path) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
+
+
+def _double(value: float | Decimal, path: str) -> float:
+    try:
+        return double(value)
+    except OverflowError:
+        raise _error("a number that is not too large", value, path) from None
 
 
 def _fraction(nanos: int) -> str:
@@ -227,7 +235,7 @@ def _scalar_in(kind: str, value: Any, path: str) -> Any:
         if isinstance(value, str) and value in _SPECIAL:
             return _SPECIAL[value]
         if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-            return float(value)
+            return _double(value, path)
         raise _error("a number", value, path)
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value)
@@ -263,9 +271,9 @@ def _well_known_in(name: str, value: Any, path: str) -> Any:
         return OutOfRange(_bytes_in(value[_RAW], path), name)
     if name in WRAPPERS:
         return _scalar_in(WRAPPERS[name], value, path)
-    if name == VALUE:
-        return _plain_in(value)
-    made = _PARSED[name](value)
+    if isinstance(value, _PLAIN.get(name, ())):
+        return _plain_in(value, path)
+    made = _PARSED[name](value) if name in _PARSED else None
     if made is None:
         raise _error(_WANTED[name], value, path)
     return made
@@ -329,9 +337,8 @@ _PARSED: Final[Mapping[str, Callable[[Any], Any]]] = {
     DATE: _day,
     DECIMAL: _decimal,
     ANY: _any,
-    STRUCT: lambda value: _plain_in(value) if isinstance(value, dict) else None,
-    LIST_VALUE: lambda value: _plain_in(value) if isinstance(value, list) else None,
 }
+_PLAIN: Final[Mapping[str, type[Any]]] = {VALUE: object, STRUCT: dict, LIST_VALUE: list}
 _WANTED: Final = {
     TIMESTAMP: "a time such as 2026-01-31T12:00:00.5Z",
     DURATION: "seconds such as 1.5s",
