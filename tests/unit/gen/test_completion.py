@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 
-from kgen.cli import app
+from kgen.cli import app, completion_scripts
 from kgen.project import known_names
 
 
@@ -64,7 +65,57 @@ CASES = [
     (["run", "--proc"], {"--process-id", "--processes"}),
     (["help", "pul"], {"pull"}),
     (["completion", "b"], {"bash"}),
+    (["cat", ""], {"orders"}),
+    (["produce", ""], {"orders"}),
+    (["produce", "orders", "kgen.t"], {"kgen.toml"}),
+    (["produce", "--create", "3", "--dry-run", ""], {"orders"}),
+    (["produce", "--key-format", "lo"], {"long"}),
+    (["topics", ""], {"orders"}),
+    (["topics", "orders", ""], {"orders"}),
+    (["discover", "--last", "9", "o"], {"orders"}),
+    (["diff", ""], {"orders-value", "payments-value"}),
+    (["diff", "orders-value", ""], set()),
+    (["dlq", "check", ""], {"orders.dlq"}),
+    (["dlq", "check", "orders.dlq", ""], {"acme.streams.flows.orders"}),
+    (["dlq", "replay", "--to", ""], {"orders"}),
+    (["deploy", "k8s", "--to", "b"], {"bin"}),
+    (["deploy", "compose", "--to", "kgen.t"], set()),
+    (["deploy", "systemd", ""], {"acme.streams.flows.orders"}),
+    (["help", "dlq", "rep"], {"replay", "report"}),
+    (["help", "dlq", "list", ""], set()),
+    (["help", "pull", ""], set()),
+    (["cat", "orders", "-n", ""], set()),
+    (["run", "--log-level", "W"], {"WARNING"}),
+    (["run", "acme.streams.flows.orders", ""], set()),
+    (["pull", "--registry", ""], set()),
+    (["graph", "x:flow", "--format", "me"], {"mermaid"}),
 ]
+
+
+def parameters():
+    """The parameters of all commands that take something, with the words that lead to each command."""
+
+    def of(command, path):
+        context = command.context_class(command)
+        yield from ((it, path) for it in command.get_params(context) if not completion_scripts.is_bare(it))
+        for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
+            yield from of(command.get_command(context, name), (*path, name))
+
+    return list(of(typer.main.get_command(app.app), ()))
+
+
+def test_it_is_known_of_every_parameter_what_it_takes():
+    found = parameters()
+    assert len(found) > 100
+    unknown = [(path, it.name) for it, path in found if completion_scripts.values_of(it, path) is None]
+    assert unknown == []
+
+
+def test_no_parameter_is_listed_that_is_gone():
+    names = {it.name for it, _ in parameters()}
+    pairs = {(path[0], it.name) for it, path in parameters() if path}
+    assert set(completion_scripts._TAKES) <= names
+    assert set(completion_scripts._TAKES_OF) <= pairs
 
 
 @pytest.mark.parametrize(("words", "offered"), CASES, ids=[" ".join(words) for words, _ in CASES])
@@ -79,7 +130,8 @@ def test_bash_offers(scripts, words, offered):
 @pytest.mark.parametrize(("words", "offered"), CASES, ids=[" ".join(words) for words, _ in CASES])
 def test_fish_offers(scripts, words, offered):
     text = f"source ./fish; complete -C 'kgen {' '.join(words)}' | string replace -r '\\t.*' ''; true"
-    assert set(run(scripts, "fish", "--no-config", "-c", text)) == offered
+    found = {word.rstrip("/") for word in run(scripts, "fish", "--no-config", "-c", text)}
+    assert found == offered
     assert not (scripts / "stolen").exists()
 
 
@@ -93,7 +145,8 @@ def zsh_items(project, *words):
     """What `_describe` would get: of each line the word, and what is said of it."""
     line = " ".join(f'"{word}"' for word in ("kgen", *words))
     text = (
-        'compdef() { }; compset() { }; _files() { }; _describe() { print -rl -- "${(@P)@[-1]}" }; '
+        "compdef() { }; compset() { }; _files() { print -rl -- *(${1:+/}) }; "
+        '_describe() { print -rl -- "${(@P)@[-1]}" }; '
         f"source ./zsh; words=({line}); CURRENT={len(words) + 1}; _kgen; true"
     )
     env = os.environ | {"PATH": f"{project}/bin:{os.environ['PATH']}", "HOME": str(project)}
