@@ -15,6 +15,7 @@ for a process that does not come, and takes any connection for one of its own.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import selectors
 import socket
@@ -64,6 +65,7 @@ def meet(identity: PeerIdentity, folder: Path | None, patience: float = PATIENCE
     addresses = identity.addresses.split(";")
     try:
         _wait_for_names(addresses, waiting)
+        _warn_of_loopback(identity.process, addresses)
         if identity.process == 0:
             return _Host(identity, addresses, waiting).gather()
         return {0: _Guest(identity, addresses, folder, waiting).join()}
@@ -323,6 +325,26 @@ def _wait_for_names(addresses: Sequence[str], waiting: _Waiting) -> None:
         if not unknown:
             return
         waiting.pause(*unknown)
+
+
+def _warn_of_loopback(process: int, addresses: Sequence[str]) -> None:
+    """If processes elsewhere cannot reach this one by its name, as it listens where that leads here; those
+    with higher numbers connect to it.
+    """
+    try:
+        own, *others = map(_place, addresses[process:])
+    except (OSError, ValueError):
+        return  # a name that is gone again will be waited for
+    if own.is_loopback and not all(other.is_loopback for other in others):
+        log.warning(
+            "%s, this process's address, is %s here, which no other machine reaches. Debian has a machine's "
+            "own name so in /etc/hosts: name its address in --addresses, or correct that file.",
+            *(addresses[process], own),
+        )
+
+
+def _place(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(resolved(address)[0][4][0].partition("%")[0])
 
 
 def resolved(address: str) -> list[Any]:

@@ -312,6 +312,23 @@ def test_two_names_of_one_address_are_refused(meeting: Make) -> None:
         cluster.come(0).result(LONG)
 
 
+@pytest.mark.parametrize(
+    ("addresses", "process", "warned"),
+    [
+        ("127.0.1.1:2101;10.0.0.2:2101", 0, True),
+        ("10.0.0.1:2101;127.0.1.1:2101;10.0.0.3:2101", 1, True),
+        ("10.0.0.1:2101;127.0.1.1:2101", 1, False),  # to the last one nobody connects
+        ("127.0.0.1:2101;[::1]:2102", 0, False),
+        ("10.0.0.1:2101;10.0.0.2:2101", 0, False),
+    ],
+)
+def test_a_name_that_leads_to_this_machine_alone_is_warned_of(
+    caplog: pytest.LogCaptureFixture, addresses: str, process: int, warned: bool
+) -> None:
+    rendezvous._warn_of_loopback(process, addresses.split(";"))
+    assert ("127.0.1.1:2101, this process's address, is 127.0.1.1 here" in caplog.text) == warned
+
+
 FLOW = """
     import bytewax.operators as op
     from bytewax.dataflow import Dataflow
