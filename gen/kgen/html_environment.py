@@ -51,6 +51,9 @@ def paragraphs(text: str, limit: int = 20_000) -> Markup:
     """A doc as paragraphs: what stands between backticks is code, line breaks within a paragraph are spaces.
     What is beyond `limit` characters is left out.
     """
+    if len(text) <= limit and "\n" not in text:  # most docs
+        line = visible(" ".join(text.split()))
+        return _paragraph(line) if line else Markup("")
     cut = text if len(text) <= limit else f"{text[:limit]}…"
     found = (" ".join(part.split()) for part in cut.replace("\r\n", "\n").split("\n\n"))
     made = [_paragraph(visible(part)) for part in found if part]

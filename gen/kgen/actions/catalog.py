@@ -17,8 +17,10 @@ from ..impact.project_reading import project_reading
 from ..model.library import Library
 from ..planning.impact_of import python_files
 from ..planning.user_files import base_path
-from ..project import lockfile, mutex, paths, transaction
+from ..project import lockfile, mutex, transaction
+from ..project.file_reader import FileReader
 from ..project.from_here import command_from_here
+from ..project.generated_files import state
 from .held_model import HeldModel
 from .inputs import Flags, Workspace, settle
 from .whole_file import target_file, write_file
@@ -96,14 +98,15 @@ def read_catalog(workspace: Workspace) -> tuple[Catalog, Library]:
         settings = settle(root, Flags(), frozen=True).config
         library = Library(locked.snapshot)
         project = HeldModel(settings, locked, library).of(locked.snapshot)
-        generated = {
-            f"{project.folder}/_generated/{name}.py": ""
-            for name in ("__init__", *(module.name for module in project.modules))
-        }
-        texts = {path: _text(paths.read(root, path)) for path in generated}
-        own = {path: _text(paths.read(root, path)) for path in python_files(root)}
-        untouched = [path for path, text in own.items() if text == _text(paths.read(root, base_path(path)))]
-    reading = project_reading({path: text for path, text in texts.items() if text}, own, untouched)
+        folder = f"{project.folder}/_generated"
+        plain = {f"{folder}/{module.name}.py" for module in project.modules if module.text is None}
+        generated = [f"{folder}/{name}.py" for name in ("__init__", *(it.name for it in project.modules))]
+        read = FileReader(root)
+        made = {path: content for path in generated if (content := read(path))}
+        own = {path: read(path) or b"" for path in python_files(root)}
+        untouched = [path for path, content in own.items() if content == (read(base_path(path)) or b"")]
+    untouched += [path for path, content in made.items() if path in plain and state(content) == "intact"]
+    reading = project_reading(_texts(made), _texts(own), untouched)
     catalog = assembled(
         locked,
         library,
@@ -116,5 +119,5 @@ def read_catalog(workspace: Workspace) -> tuple[Catalog, Library]:
     return catalog, library
 
 
-def _text(content: bytes | None) -> str:
-    return (content or b"").decode("utf-8", "replace")
+def _texts(contents: Mapping[str, bytes]) -> dict[str, str]:
+    return {path: content.decode("utf-8", "replace") for path, content in contents.items()}

@@ -64,10 +64,11 @@ def write_folder(
     stem = f".{target.name[:100]}.{os.getpid()}"
     new, old = target.with_name(f"{stem}.new"), target.with_name(f"{stem}.old")
     try:
+        for folder in sorted({name.rpartition("/")[0] for name in files}):
+            (new / folder).mkdir(parents=True, exist_ok=True)
         for done, (name, content) in enumerate(files.items(), 1):
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            with open(f"{new}/{name}", "wb") as file:  # noqa: PTH123 - of thousands, a Path takes longer
+                file.write(content)
             progress(done, len(files), "files written")
         _put(new, target, old)
     except OSError as error:

@@ -49,6 +49,7 @@ from .type_names import logical, words
 
 Uses = Mapping[str, "tuple[FieldUse, ...]"]
 _NOTED = 20
+_FORMAT_BY_SERDE = {name: word for word, (_, name) in FORMATS.items()}
 
 
 def assembled(
@@ -369,7 +370,5 @@ def _topic(module: Module) -> TopicEntry | None:
 
 def _half(serde: SerdeDef) -> TopicHalf:
     called = serde.serde.opening.removesuffix("(") if isinstance(serde.serde, Group) else flat(serde.serde)
-    by_serde = {name: word for word, (_, name) in FORMATS.items()}
-    return TopicHalf(
-        serde.subject, by_serde.get(called.removesuffix("()"), ""), flat(serde.type), serde.types
-    )
+    format_ = _FORMAT_BY_SERDE.get(called.removesuffix("()"), "")
+    return TopicHalf(serde.subject, format_, flat(serde.type), serde.types)

@@ -62,7 +62,8 @@ class FieldRow:
     @property
     def type(self) -> str:
         """Its type on one line."""
-        return "".join(word.text for word in self.words)
+        words = self.words
+        return words[0].text if len(words) == 1 else "".join([word.text for word in words])
 
 
 @dataclass(frozen=True)

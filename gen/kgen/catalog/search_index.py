@@ -62,4 +62,6 @@ def _subject(subject: SubjectEntry) -> list[str]:
 
 def _line(name: str, type_: str, tags: tuple[str, ...], anchor: str, natural: str) -> str:
     other = "" if anchor == natural else anchor
+    if not tags and not other and name.isprintable() and type_.isprintable():  # most of them
+        return f"{name}\t{type_}".rstrip("\t")
     return "\t".join((visible(name), visible(type_), visible(" ".join(tags)), other)).rstrip("\t")

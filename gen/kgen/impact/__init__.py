@@ -69,7 +69,7 @@ def impact(
     own = frozenset(text.name for text in texts.values())
     texts |= _texts(files, report)
     index = ProjectIndex({text.name: text for text in texts.values()})
-    reaching = _reaching({a.module for a in report.affected}, index)
+    reaching = _reaching({a.module for a in report.affected}, texts.values())
     wanted = [texts[path] for path in sorted(files) if path in texts and texts[path].name in reaching]
     Engine(index, Shapes(index, own), report, wanted).read()
     return report.sorted()
@@ -84,18 +84,20 @@ def _texts(files: Mapping[str, str], report: FoundUses) -> dict[str, ModuleSourc
             except SyntaxError as error:
                 report.broken(path, error.lineno)
                 continue
-            name = path.removesuffix(".py").replace("/", ".")
             if isinstance(tree, ast.Module):
-                texts[path] = ModuleSource(
-                    name.removesuffix(".__init__"), path, tree, name.endswith("__init__")
-                )
+                texts[path] = ModuleSource(module_name(path), path, tree, path.endswith("__init__.py"))
     return texts
 
 
-def _reaching(modules: set[str], index: ProjectIndex) -> set[str]:
+def module_name(path: str) -> str:
+    """What the module of a file is called, dotted."""
+    return path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
+
+def _reaching(modules: set[str], texts: Iterable[ModuleSource]) -> set[str]:
     """The modules that import a changed one, directly or through others of the project."""
     importers: dict[str, list[str]] = {}
-    for text in index.texts.values():
+    for text in texts:
         for name in text.imported if text.name not in modules else ():
             importers.setdefault(name, []).append(text.name)
     found, left = set(modules), list(modules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kgen_runtime.codec.avro.schema.tree import (
     Array,
@@ -51,6 +51,17 @@ _NULL = Primitive("null")
 @dataclass(frozen=True)
 class Types(TypeWriter[Node]):
     """Writes the types of an Avro schema."""
+
+    _primitives: dict[int, str] = field(default_factory=dict, init=False, compare=False)
+
+    def annotation(self, node: Node, path: Path) -> str:
+        """See the base. That of a primitive type, as most fields have, is written once."""
+        if not isinstance(node, Primitive) or self.dry:
+            return super().annotation(node, path)
+        found = self._primitives.get(id(node))  # which the schema holds
+        if found is None:
+            found = self._primitives[id(node)] = super().annotation(node, path)
+        return found
 
     def alternatives(self, node: Node, path: Path) -> list[str]:
         """See the base. A union without branches has no value."""

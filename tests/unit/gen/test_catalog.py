@@ -20,7 +20,7 @@ from kgen.actions.inputs import Workspace
 from kgen.catalog.entries import Catalog, FieldRow, SubjectEntry
 from kgen.catalog.field_rows import field_rows
 from kgen.catalog.page_names import ROWS, field_anchors, subject_page
-from kgen.catalog.site import site
+from kgen.catalog.site import pretty, site
 from kgen.errors import ConfigError
 from kgen.html_environment import paragraphs
 from kgen.model.library import Library
@@ -433,3 +433,44 @@ def test_the_text_of_a_schema_has_a_line_for_each_of_its_lines(tmp_path: Path, k
         "  &#34;name&#34;: &#34;A&#34;,",
     ]
     assert "&lt;/pre&gt;\\u202e" in shown
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_a_schema_is_indented_as_json_does(value: Any) -> None:
+    text = json.dumps(value)
+    assert pretty(text) == json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+
+
+def test_only_the_classes_that_code_reaches_are_read_and_no_line_is_lost(tmp_path: Path, kgen: Kgen) -> None:
+    """Two topics; the code of one uses fields of the other too, through a module of its own."""
+    doc = "First.\n\ndef topic(): pass\nclass R0:\n    x = 1\n"
+    subjects = {f"t{n}-value": record(f"R{n}", field("id", "string", doc=doc), doc=doc) for n in range(3)}
+    root = tmp_path / "p"
+    write_project(root, subjects)
+    assert kgen("pull", "--frozen", "--quiet")[0] == 0
+    (root / "shop" / "names.py").write_text("from ._generated.t1 import R1\n")
+    flow = root / "shop" / "flows" / "t0.py"
+    more = "\n\ndef seen(it: names.R1, own: t0.R0) -> str:\n    return it.id + own.id\n"
+    text = flow.read_text().replace(
+        "from .._generated import t0", "from .. import names\nfrom .._generated import t0"
+    )
+    flow.write_text(text + more)
+    catalog, _ = read_catalog(Workspace(root))
+    line = len(flow.read_text().splitlines())
+    used = {subject.name: subject.rows[0].uses for subject in catalog.subjects}
+    assert {name: [use.line for use in uses] for name, uses in used.items()} == {
+        "t0-value": [line],
+        "t1-value": [line],
+        "t2-value": [],
+    }
+    topics = {
+        topic.name: [use.flow.module for use in topic.readers] for topic in catalog.topics if topic.module
+    }
+    assert topics == {f"t{n}": [f"shop.flows.t{n}"] for n in range(3)}

@@ -70,6 +70,8 @@ _LOGICAL_PLAIN = {
     for kind in kinds & PRIMITIVES
 }
 """Most fields are of few types: one object for each takes less memory, and is quick to compare."""
+_PLAIN_KEYS = frozenset({"name", "type", "doc"})
+_LOGICAL_KEYS = {"type", "logicalType"}
 _LOGICAL_SIZE = {"uuid": 16, "duration": 12}
 # Of a decimal; with more it is taken for an invalid logical type. Python converts no longer integers to text.
 _MOST_DIGITS = 4_000
@@ -311,8 +313,9 @@ class _Parser:
         fields: list[Field] = []
         seen: set[str] = set()
         space = record.rpartition(".")[0]
+        is_open = depth < self._limits.depth
         for number, item in enumerate(items):
-            field = self._field(item, space, f"{at}/{number}", depth)
+            field = (is_open and _plain_field(item)) or self._field(item, space, f"{at}/{number}", depth)
             if field.name in seen:
                 raise self._error(f"the field {field.name} is there twice", f"{at}/{number}")
             seen.add(field.name)
@@ -338,6 +341,25 @@ class _Parser:
         if order not in _ORDERS:
             raise self._error("'order' must be ascending, descending or ignore", f"{at}/order")
         return Field(name, node, default, self._strings(value, "aliases", at), _doc(value), order)
+
+
+def _plain_field(value: Any) -> Field | None:
+    """A field as most are: a name, a type that takes no look at others, perhaps a doc. None of another one,
+    and of one that is not valid.
+    """
+    if not isinstance(value, dict) or not value.keys() <= _PLAIN_KEYS:
+        return None
+    name, kind = value.get("name"), value.get("type")
+    if isinstance(kind, str):
+        node = _PLAIN.get(kind)
+    elif isinstance(kind, dict) and kind.keys() == _LOGICAL_KEYS:
+        both = str(kind["type"]), str(kind["logicalType"])
+        node = _LOGICAL_PLAIN.get(both) if both[1] != "decimal" else None
+    else:
+        return None
+    if node is None or not isinstance(name, str) or not _NAME.match(name):
+        return None
+    return Field(name, node, doc=_doc(value))
 
 
 def _number(node: Node, default: str) -> str | float:
@@ -406,7 +428,7 @@ def _defined(value: Any, space: str, depth: int) -> Iterator[str]:
 
 def _types(fields: Any) -> Iterator[Any]:
     """The types of a record's fields."""
-    items = fields if isinstance(fields, list) else []
+    items = fields if isinstance(fields, list) else ()
     return (item.get("type") for item in items if isinstance(item, dict))
 
 
