@@ -157,6 +157,8 @@ def test_where_reading_begins_and_ends(
         (["--json", "--format", "csv"], "exclude each other"),
         (["--format", "parquet"], "needs a name"),
         (["-o", "absent/x.json"], "cannot be written"),
+        (["-o", "out.xlsx"], "which format? The name ends in .xlsx"),
+        (["-o", "out.txt"], ".json, .jsonl, .ndjson, .csv"),
     ],
 )
 def test_invalid_arguments_are_refused(
@@ -192,7 +194,8 @@ def test_tables_fit_the_terminal(
 
 def test_csv_has_a_column_for_each_field(payments: Payments, capsys: Capture, tmp_path: Path) -> None:
     fill(payments)
-    run(capsys, "cat", payments.topic, "-o", "payments.csv", code=1)
+    _, err = run(capsys, "cat", payments.topic, "-o", "payments.csv", code=1)
+    assert "6 rows in payments.csv\n" in err
     with (tmp_path / "payments.csv").open(newline="") as file:
         found = list(csv.DictReader(file))
     assert [each["_offset"] for each in found] == ["0", "1", "2", "3", "4", "5"]
@@ -336,14 +339,21 @@ def test_an_output_file_is_whole_or_absent(
     payments: Payments, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payments.write((b"a", payments.framed(LESS)))
-    run(capsys, "cat", payments.topic, "-o", "found.jsonl")
+    assert run(capsys, "cat", payments.topic, "-o", "found.jsonl") == ("", "1 message in found.jsonl\n")
+    where = ("--where", "value is None")
+    _, err = run(capsys, "cat", payments.topic, "-o", "none", *where, "--quiet")
+    assert (err, (tmp_path / "none").read_text()) == ("", "")
+    _, err = run(capsys, "cat", payments.topic, "-o", "none", "--format", "csv", *where)
+    assert err == "0 rows of 1 read in none\n"
+    (tmp_path / "none").unlink()
     assert lines((tmp_path / "found.jsonl").read_text())[0]["value"] == LESS
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("kgen.topic_data.message_views._good_lines", stop)
-    run(capsys, "cat", payments.topic, "-o", "other.jsonl", code=130)
+    _, err = run(capsys, "cat", payments.topic, "-o", "other.jsonl", code=130)
+    assert "other.jsonl" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["found.jsonl"]
 
 

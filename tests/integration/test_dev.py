@@ -32,7 +32,7 @@ from kgen.protobuf.proto_parser import parse_proto
 from kgen_runtime.codec import make_json_reader, make_proto_reader, make_reader
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
-from kgen_runtime.errors import ConfigError, RegistryError
+from kgen_runtime.errors import ConfigError, RegistryError, SchemaError
 from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.message_indexes import read_indexes
 
@@ -409,11 +409,12 @@ def test_what_changes_in_the_folder_is_registered_and_produced(dev: Dev, tmp_pat
             assert noted.wait_for(lambda: any(text in each for each in notes), 30), notes
 
     watch = SeedWatch(dev.brokers, dev.registry, tmp_path, note, lambda: changes.put("pull"))
-    seeded = seed(dev.brokers, dev.registry, tmp_path)
+    assert watch.take()
     stop = StopRequest()
-    thread = threading.Thread(target=watch.run, args=(seeded, stop))
+    thread = threading.Thread(target=watch.run, args=(stop,))
     thread.start()
     try:
+        changes.get(timeout=120)
         write({"name": "size", "type": "int", "default": 0})
         changes.get(timeout=30)
         wait_for(f"produced {SAMPLES} messages to seed.watched")
@@ -439,12 +440,60 @@ def test_what_changes_in_the_folder_is_registered_and_produced(dev: Dev, tmp_pat
     assert list(ids.values()) == [SAMPLES] * 3, "of each version, once"
 
 
+def test_a_bad_file_keeps_no_good_one_waiting(dev: Dev, tmp_path: Path) -> None:
+    """From the start, and while it runs; what refers to it and its later versions wait."""
+
+    def write(name: str, text: str) -> None:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    def record(name: str, *fields: str) -> str:
+        listed = [{"name": it, "type": "string", "default": ""} for it in fields]
+        return json.dumps({"type": "record", "name": name, "fields": listed})
+
+    def registered() -> set[str]:
+        found = requests.get(f"{dev.registry}/subjects", timeout=30).json()
+        return {name for name in found if name.startswith("bad.")}
+
+    notes: list[str] = []
+    watch = SeedWatch(dev.brokers, dev.registry, tmp_path, notes.append, lambda: None)
+    assert not watch.take(), "an empty folder"
+    assert notes[0] == f"error: there are no schemas in {tmp_path}"
+    write("bad.a-value/v1.avsc", record("A"))
+    write("bad.a-value/v2.avsc", '{"type":\n!')
+    write("bad.a-value/v3.avsc", record("A", "x", "y"))
+    write("bad.b-value.avsc", record("B"))
+    write("bad.c-value.avsc", '{"type": "nonsense"}')
+    write("bad.d-value.json", '{"$ref": "c"}')
+    write("bad.d-value.references.json", '[{"name": "c", "subject": "bad.c-value", "version": 1}]')
+    write("bad.e e-value.avsc", '"string"')
+    notes.clear()
+    assert watch.take()
+    assert registered() >= {"bad.a-value", "bad.b-value"}
+    assert not registered() & {"bad.c-value", "bad.d-value"}
+    assert f"produced {SAMPLES} messages to bad.b" in notes
+    assert f"  at {tmp_path / 'bad.a-value/v2.avsc'}:2:1" in notes
+    assert "error: bad.a-value v3 waits for bad.a-value v2" in notes
+    assert "error: bad.d-value v1 waits for bad.c-value v1" in notes
+    write("bad.a-value/v2.avsc", record("A", "x"))
+    assert watch.take()
+    assert requests.get(f"{dev.registry}/subjects/bad.a-value/versions", timeout=30).json() == [1, 2, 3]
+    assert not watch.take()
+
+
+def test_what_is_wrong_at_the_start_ends_it_without_watching(dev: Dev, tmp_path: Path) -> None:
+    (tmp_path / "once-value.avsc").write_text("{")
+    with pytest.raises(SchemaError, match="not JSON"):
+        seed(dev.brokers, dev.registry, tmp_path)
+
+
 def test_watching_pulls_into_the_project(tmp_path: Path) -> None:
     """As a user runs it: the first pull comes by itself, and the next one after a change."""
     seeds = tmp_path / "seeds"
     seeds.mkdir()
     file = seeds / "watched-value.avsc"
     file.write_text('{"type": "record", "name": "W", "fields": []}')
+    (seeds / "bad-value.avsc").write_text("{")
     command = [
         sys.executable,
         "-m",
@@ -459,13 +508,18 @@ def test_watching_pulls_into_the_project(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*command, "--broker-port", "0", "--registry-port", "0"],
         stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         text=True,
     ) as process:
         try:
             assert process.stderr is not None
             lines = iter(process.stderr.readline, "")
+            assert process.stdout is not None
+            assert any("error: the schema is not JSON" in line for line in lines)
             assert any("added, 0 changed" in line for line in lines)
+            brokers = next(line for line in process.stdout if line.startswith("broker ")).split()[1]
+            line = next(line for line in lines if line.startswith("next: "))
+            assert f" && KGEN_BROKERS={brokers} " in line
             file.write_text(
                 '{"type": "record", "name": "W", "fields": [{"name": "n", "type": "int", "default": 1}]}'
             )

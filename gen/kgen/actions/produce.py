@@ -52,9 +52,10 @@ class ProduceOrder:
 
 @dataclass
 class ProduceTotals:
-    """How many lines were checked, and how many messages were sent and acknowledged."""
+    """How many lines were checked, how many messages were sent, and how many of these acknowledged."""
 
     checked: int = 0
+    sent: int = 0
     delivered: int = 0
 
 
@@ -72,10 +73,10 @@ def produce(
     Raises `ConfigError` for a line that does not fit, `UnknownSchema`, `RulesError` and `RegistryError` of
     the schema, `DeliveryError`.
     """
-    reader = line_reader(kafka, order, root)
     with announced(f"the Kafka brokers to answer (topic {order.topic})"):
         there = _is_there(kafka, order)
         limits = MessageLimits(kafka, order.topic) if there else None
+    reader = line_reader(kafka, order, root)
     source = "stdin" if order.file is None else str(order.file)
     if order.file is not None or order.dry_run:
         for each in _messages(reader, order.file, stdin):
@@ -98,6 +99,7 @@ def produce(
             for each in batch:
                 _send(writer, each, order, source)
                 sent.append(1)
+                totals.sent += 1
             writer.flush()
             totals.delivered += len(sent)
             sent.clear()

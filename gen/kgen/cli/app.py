@@ -9,6 +9,7 @@ import functools
 import importlib
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -111,6 +112,8 @@ def _load(name: str) -> Any:
     return typer.main.get_command(group)
 
 
+_IN_CODE: Final = re.compile(r"rt\.Kafka\(config=[^)]*\) or (?=KGEN_KAFKA_)")
+
 _SETTINGS: Final[dict[str, Any]] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,
@@ -181,7 +184,13 @@ def _run(arguments: Sequence[str]) -> int:
         return _bug(e, arguments)
 
 
+def _of_command(text: str | None) -> str | None:
+    """Without what the code of a flow can set and a command cannot, which has the environment alone."""
+    return text and _IN_CODE.sub("", text)
+
+
 def _report_error(error: KgenError, arguments: Sequence[str]) -> None:
+    error.where, error.hint = _of_command(error.where), _of_command(error.hint)
     kind = "interrupted" if isinstance(error, (PullInterruptedError, PushInterruptedError)) else "error"
     typer.echo(f"{kind}: {safe(error.what)}", err=True)
     if error.where:

@@ -16,7 +16,7 @@ from ..actions.brokers_in_force import opened_kafka
 from ..actions.cat import CatOrder, opened_messages
 from ..actions.parquet_file import ParquetTotals, write_parquet
 from ..errors import ConfigError
-from ..listing import counted
+from ..listing import counted, listed
 from ..topic_data.message_filter import MessageFilter
 from ..topic_data.message_views import MessageViews
 from . import dlq_options, shared_options
@@ -26,7 +26,14 @@ from .message_csv import MessageCsv
 from .message_table import MessageTable
 
 Format: TypeAlias = Literal["table", "json", "csv", "parquet"]
-_ENDINGS: Final[dict[str, Format]] = {".csv": "csv", ".parquet": "parquet"}
+_ENDINGS: Final[dict[str, Format]] = {
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    "": "json",  # such as /dev/stderr
+}
 
 KeyFormat: TypeAlias = Annotated[
     str | None,
@@ -130,9 +137,9 @@ def command(
         try:
             _write(views, chosen, output, console, None if follow else found.count, order)
         except BaseException:
-            _report(views, console, chosen, topic)
+            _report(views, console, chosen, topic, output if follow else None)
             raise
-    if _report(views, console, chosen, topic):
+    if _report(views, console, chosen, topic, output):
         raise typer.Exit(FOUND)
 
 
@@ -140,7 +147,11 @@ def _format(chosen: Format | None, json: bool, output: Path | None) -> Format:
     if json and chosen not in (None, "json"):
         raise ConfigError(f"--json and --format {chosen} exclude each other", where="--format")
     if chosen is None and not json and output is not None:
-        chosen = _ENDINGS.get(output.suffix, "json")
+        chosen = _ENDINGS.get(output.suffix.lower())
+        if chosen is None:
+            what = f"which format? The name ends in {output.suffix}"
+            known = listed([ending for ending in _ENDINGS if ending])
+            raise ConfigError(what, where=f"--output {output}", hint=f"{known} say it, else --format")
     if chosen is None:
         chosen = "table" if not json and sys.stdout.isatty() else "json"
     if chosen == "parquet" and output is None:
@@ -236,14 +247,17 @@ def _colored(line: str, console: Console) -> str:
     return typer.style(line, fg="magenta") if line.startswith("! ") and console.has_colors() else line
 
 
-def _report(views: MessageViews, console: Console, chosen: Format, topic: str) -> bool:
-    """Say what was read; whether something was wrong with some of it."""
+def _report(views: MessageViews, console: Console, chosen: Format, topic: str, output: Path | None) -> bool:
+    """Say what was read, and what is in the file, if there is one; whether something was wrong with some of
+    it.
+    """
     totals, fits = views.totals, views.fits
     if not totals.read:
         console.say(f"no messages in {topic}, of those asked for")
-    elif chosen == "table":
+    if output is not None or (chosen == "table" and totals.read):
         of = f" of {totals.read:,} read" if fits is not None else ""
-        console.say(f"{counted(totals.shown, 'message')}{of}")
+        place = "" if output is None else f" in {output}"
+        console.say(f"{counted(totals.shown, 'row' if chosen == 'csv' else 'message')}{of}{place}")
     if totals.first_bad is not None:
         partition, offset, bad = totals.first_bad
         console.say(

@@ -219,7 +219,7 @@ def replay(
     try:
         totals = dlq_replay.replay(kafka, topic, order, committed, console.say, workspace.progress)
     except BaseException:
-        if not dry_run:
+        if not dry_run and (noted.sent or noted.quarantined):
             console.say(f"{_sent(noted)} before that; the same command again goes on")
         raise
     console.data(dlq_replay.totals_json(topic, order, totals))

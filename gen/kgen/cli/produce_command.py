@@ -77,7 +77,7 @@ def command(
         with opened_kafka(workspace, brokers, registry) as kafka:
             produce(kafka, order, workspace.root, sys.stdin, totals)
     except BaseException:
-        if not dry_run:
+        if totals.sent:
             console.say(f"{counted(totals.delivered, 'message')} delivered before that")
         raise
     console.data(

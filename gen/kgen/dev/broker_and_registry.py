@@ -65,27 +65,26 @@ def serve(
     `out` gets the data (what belongs on stdout: the URLs and export lines, or with `as_json` one line
     `{"brokers": …, "registry": …}`), once both answer and the seed is in; `note` gets progress (stderr). This
     is all of `kgen dev`; it runs in the main thread. Raises as `up` and `seed` do. With `changed` the seed
-    folder is watched: it is called now and after each change. `tables`: as in `seed`.
-    A port that is None is the usual one (`BROKER_PORT`, `REGISTRY_PORT`) if it is free.
+    folder is watched: it is called once something is registered and after each change, and what is wrong with
+    a schema is noted, not raised. `tables`: as in `seed`. A port that is None is the usual one
+    (`BROKER_PORT`, `REGISTRY_PORT`) if it is free.
     """
     broker_port = _usual(broker_port, BROKER_PORT, "broker", note)
     registry_port = _usual(registry_port, REGISTRY_PORT, "registry", note)
     with _stop_signals() as stop, up(broker_port, registry_port) as dev:
         watch = None
-        if seed_dir is not None:
-            if changed is not None:
-                then = partial(changed, dev)
-                watch = SeedWatch(dev.brokers, dev.registry, seed_dir, note, then, tables)
-            seeded = seed(dev.brokers, dev.registry, seed_dir, progress, tables=tables)
-            for line in seeded.lines():
+        if seed_dir is not None and changed is not None:
+            watch = SeedWatch(dev.brokers, dev.registry, seed_dir, note, partial(changed, dev), tables)
+            watch.take(progress)
+        elif seed_dir is not None:
+            for line in seed(dev.brokers, dev.registry, seed_dir, progress, tables=tables).lines():
                 note(line)
         for line in _json_line(dev) if as_json else _lines(dev):
             out(line)
         if not as_json:
             note("Everything is in memory. Ctrl-C stops both.")
-        if watch is not None and changed is not None:
-            changed(dev)
-            watch.run(seeded, stop)
+        if watch is not None:
+            watch.run(stop)
         stop.wait()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
@@ -16,7 +16,7 @@ from kgen_runtime.codec import make_json_writer, make_proto_writer, make_writer
 from kgen_runtime.codec.avro.sample_values import sample
 from kgen_runtime.codec.json.json_samples import sample_payload
 from kgen_runtime.codec.protobuf.proto_samples import sample_proto
-from kgen_runtime.errors import RegistryError, SchemaError
+from kgen_runtime.errors import ConfigError, KgenError, RegistryError, SchemaError
 from kgen_runtime.serde.framing import id_prefix
 from kgen_runtime.serde.message_indexes import written_indexes
 from kgen_runtime.serde.registry.client import RegistryClient
@@ -40,6 +40,12 @@ SAMPLES = 100  # messages for each topic, its versions in turn
 NO_TABLES: Mapping[str, TopicSettings] = MappingProxyType({})
 
 _Maker: TypeAlias = "Callable[[RelatedValues], bytes]"
+Refused: TypeAlias = Callable[[KgenError], None]
+
+
+def raised(error: KgenError) -> None:
+    """What is wrong with one schema ends it all."""
+    raise error
 
 
 @dataclass(frozen=True)
@@ -75,21 +81,23 @@ def seed(
     progress: ProgressCallback = silent,
     known: frozenset[int] = frozenset(),
     tables: Mapping[str, TopicSettings] = NO_TABLES,
+    refused: Refused = raised,
 ) -> Seeded:
     """Register every schema in `folder`, make the topics that their names and `tables`, those of kgen.toml,
     give (see `seed_topics`), and produce sample messages to those with a value. The folder's layout:
     `kgen.dev.seed_files`. What has an id in `known` was there before: it is not counted, and gets no
-    messages.
+    messages. `refused` gets what is wrong with a schema; if it returns, the others are taken without that one
+    and those that wait for it.
 
     Raises `ConfigError` if the folder does not hold what it should, `RegistryError` where the registry
     refuses a schema.
     """
-    done = register(registry, folder, progress)
+    done = register(registry, folder, progress, refused)
     new = [each for each in done if each.id not in known]
     found = seed_topics(done, tables)
     changed = {each.schema.subject for each in new}
     wanted = [topic for topic in found.values() if changed.intersection(topic.subjects)]
-    topics.create(brokers, {topic.name: PARTITIONS for topic in wanted})
+    wanted = _created(brokers, wanted, refused)
     messages, empty = _produce_all(brokers, wanted, done, new, progress)
     used = {reference.subject for r in done for reference in r.schema.references}
     used.update(subject for topic in found.values() for subject in topic.subjects)
@@ -98,18 +106,43 @@ def seed(
     return Seeded(dict(versions), messages, empty, unused, frozenset(each.id for each in done))
 
 
-def register(registry: str, folder: Path, progress: ProgressCallback = silent) -> list[Registered]:
-    """Register every schema in `folder` with the registry at this URL, in dependency order.
-
-    Raises as `seed` does.
+def register(
+    registry: str, folder: Path, progress: ProgressCallback = silent, refused: Refused = raised
+) -> list[Registered]:
+    """Register every schema in `folder` with the registry at this URL, in dependency order. `refused` and
+    what is raised are as of `seed`.
     """
     done: dict[tuple[str, int], Registered] = {}
+    schemas = load(folder)
+    for fault in dict.fromkeys(each.fault for each in schemas):
+        if fault is not None:
+            refused(fault)
+    absent = {each.place for each in schemas if each.fault is not None}
     with connected(Access(Setting(registry))) as client:
-        schemas = load(folder)
         for number, schema in enumerate(schemas):
             progress(number, len(schemas), "schemas registered")
-            done[schema.subject, schema.version] = _register(client, schema, done)
+            if schema.place in absent:
+                continue
+            try:
+                _check_order(schema, absent)
+                done[schema.place] = _register(client, schema, done)
+            except (ConfigError, RegistryError) as e:
+                absent.add(schema.place)
+                refused(e)
     return list(done.values())
+
+
+def _check_order(schema: SeedSchema, absent: Set[tuple[str, int]]) -> None:
+    """Raises `ConfigError` if what comes before it is not registered: the numbers of versions would be
+    others.
+    """
+    before = {(r.subject, r.version) for r in schema.references}
+    before |= {(subject, v) for subject, v in absent if subject == schema.subject and v < schema.version}
+    awaited = sorted(before & absent)
+    if awaited:
+        subject, version = awaited[0]
+        what = f"{schema.subject} v{schema.version} waits for {subject} v{version}"
+        raise ConfigError(what, where=str(schema.path))
 
 
 def _register(
@@ -134,6 +167,19 @@ def _texts(
     known = [(r.name, done[r.subject, r.version]) for r in references if (r.subject, r.version) in done]
     texts = (text for name, it in known for text in (*it.referenced, ReferencedText(name, it.schema.text)))
     return tuple(dict.fromkeys(texts))
+
+
+def _created(brokers: str, wanted: Sequence[SeedTopic], refused: Refused) -> list[SeedTopic]:
+    """The topics that are there now."""
+    found = []
+    for topic in wanted:
+        try:
+            topics.create(brokers, {topic.name: PARTITIONS})
+        except KgenError as e:
+            refused(e)
+        else:
+            found.append(topic)
+    return found
 
 
 def _produce_all(

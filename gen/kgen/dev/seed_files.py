@@ -8,21 +8,24 @@ What cannot stand in a file name is percent-encoded (`a%2Fb-value.avsc`). Refere
 by name: a name that a schema uses and does not define is looked for in the other files; so is what a .proto
 file imports, by the name of a subject, with or without `.proto`. The version taken is the one with the same
 number, else the newest. A `.references.json` says it instead; JSON Schema needs one.
+
+What is wrong with one file is its `fault`, so that the others can be taken without it.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from urllib.parse import unquote
 
-from kgen_runtime.errors import ConfigError
+from kgen_runtime.errors import ConfigError, KgenError, SchemaError
 from kgen_runtime.serde.subject_names import qualified
 
+from ..candidates.schema_positions import check_json
 from ..candidates.used_names import NamesInSchema, names_in
 from ..model.subjects import Reference, SchemaType
 
@@ -32,7 +35,7 @@ _SIDECAR = ".references.json"
 
 @dataclass(frozen=True)
 class SeedSchema:
-    """One version of a subject, from a file."""
+    """One version of a subject, from a file; `fault` is why it cannot be registered."""
 
     subject: str
     version: int
@@ -40,10 +43,18 @@ class SeedSchema:
     text: str
     path: Path
     references: tuple[Reference, ...] = ()
+    fault: KgenError | None = None
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Subject and version."""
+        return self.subject, self.version
 
 
 def load(folder: Path) -> list[SeedSchema]:
-    """Every schema in the folder with its references, each after those it refers to. Raises `ConfigError`."""
+    """Every schema in the folder with its references, each after those it refers to; also those with a fault.
+    Raises `ConfigError` if there is none at all.
+    """
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}")
     found = [_read(*place) for place in _files(folder)]
@@ -51,7 +62,7 @@ def load(folder: Path) -> list[SeedSchema]:
         raise ConfigError(
             f"there are no schemas in {folder}", hint="Expected <subject>.avsc or <subject>/v1.avsc."
         )
-    return _ordered([replace(s, references=_references(s, found)) for s in found], folder)
+    return _ordered([_with_references(s, found) for s in found], folder)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int, Path]]:
@@ -72,10 +83,23 @@ def _is_schema(path: Path) -> bool:
 
 
 def _read(subject: str, version: int, path: Path) -> SeedSchema:
+    made = SeedSchema(qualified(subject), version, _TYPES[path.suffix], "", path)
     try:
-        return SeedSchema(qualified(subject), version, _TYPES[path.suffix], path.read_text("utf-8"), path)
+        made = replace(made, text=path.read_text("utf-8-sig"))
+        if made.type != "PROTOBUF":
+            check_json(made.text, str(path))
     except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"the schema cannot be read: {e}", where=str(path)) from None
+        return replace(made, fault=ConfigError(f"the schema cannot be read: {e}", where=str(path)))
+    except SchemaError as e:
+        return replace(made, fault=e)
+    return made
+
+
+def _with_references(schema: SeedSchema, found: Sequence[SeedSchema]) -> SeedSchema:
+    try:
+        return replace(schema, references=_references(schema, found))
+    except ConfigError as e:
+        return replace(schema, fault=schema.fault or e)
 
 
 def _references(schema: SeedSchema, found: Sequence[SeedSchema]) -> tuple[Reference, ...]:
@@ -114,25 +138,25 @@ def _provider(name: str, schema: SeedSchema, found: Sequence[SeedSchema]) -> See
 
 def _names(schema: SeedSchema) -> NamesInSchema:
     """The full names that an Avro schema defines, and those that it uses; what a .proto file imports."""
-    if schema.type == "PROTOBUF":
-        return names_in("PROTOBUF", schema.text)
-    try:
-        json.loads(schema.text)
-    except (ValueError, RecursionError) as e:
-        raise ConfigError(f"this is not an Avro schema: {e!r}", where=str(schema.path)) from None
-    return names_in("AVRO", schema.text)
+    return names_in(schema.type, schema.text)
 
 
 def _ordered(schemas: list[SeedSchema], folder: Path) -> list[SeedSchema]:
-    places = {(s.subject, s.version): s for s in schemas}
+    places = {s.place: s for s in schemas}
+    while True:
+        try:
+            order = list(TopologicalSorter(_graph(places)).static_order())
+            return [places[place] for place in order if place in places]
+        except CycleError as e:
+            circle = " -> ".join(f"{subject} v{version}" for subject, version in e.args[1])
+            fault = ConfigError(f"the schemas refer to each other in a circle: {circle}", where=str(folder))
+            for place in e.args[1]:
+                places[place] = replace(places[place], references=(), fault=fault)
+
+
+def _graph(places: Mapping[tuple[str, int], SeedSchema]) -> dict[tuple[str, int], set[tuple[str, int]]]:
+    """What comes before each: what it refers to, and earlier versions."""
     graph = {place: {(r.subject, r.version) for r in s.references} for place, s in places.items()}
     for subject, version in places:
         graph[subject, version] |= {(s, v) for s, v in places if s == subject and v < version}
-    try:
-        order = list(TopologicalSorter(graph).static_order())
-    except CycleError as e:
-        circle = " -> ".join(f"{subject} v{version}" for subject, version in e.args[1])
-        raise ConfigError(
-            f"the schemas refer to each other in a circle: {circle}", where=str(folder)
-        ) from None
-    return [places[place] for place in order if place in places]
+    return graph

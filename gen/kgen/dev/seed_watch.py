@@ -9,7 +9,8 @@ from typing import Final
 from kgen_runtime.errors import KgenError
 
 from ..model.settings import TopicSettings
-from .seed import NO_TABLES, Seeded, seed
+from ..progress_callback import ProgressCallback, silent
+from .seed import NO_TABLES, seed
 from .stop_request import StopRequest
 
 _PAUSE: Final = 0.5
@@ -18,8 +19,9 @@ _MOST_FILES: Final = 20_000
 
 
 class SeedWatch:
-    """Looks at a folder as it was when this was made, until `stop` is set. `changed` is called after each
-    change that was registered. `tables`: as in `seed`.
+    """Takes what is in a folder, and then what changes there. What is wrong is noted, and looked at again
+    when something changes; the rest is taken. `changed` is called when something was registered. `tables`: as
+    in `seed`.
     """
 
     def __init__(
@@ -38,17 +40,42 @@ class SeedWatch:
         self._changed = changed
         self._tables = tables
         self._seen = self._files()
+        self._known: frozenset[int] = frozenset()
 
-    def run(self, seeded: Seeded, stop: StopRequest) -> None:
-        """From what was seeded, until `stop`. What is wrong in the folder is noted, and looked at again when
-        it changes.
+    def take(self, progress: ProgressCallback = silent) -> bool:
+        """Register what is new, and make messages of it; whether there was something."""
+        try:
+            seeded = seed(
+                self._brokers,
+                self._registry,
+                self._folder,
+                progress,
+                known=self._known,
+                tables=self._tables,
+                refused=self._refused,
+            )
+        except KgenError as error:
+            self._refused(error)
+            return False
+        new = seeded.ids - self._known
+        self._known |= seeded.ids
+        for line in seeded.lines():
+            self._note(line)
+        return bool(new)
+
+    def run(self, stop: StopRequest) -> None:
+        """Watch the folder from what it was when this was made, until `stop`. `changed` is called at once if
+        something was taken before.
         """
-        self._known = seeded.ids
+        if self._known:
+            self._changed()
         before = self._seen
         while not stop.wait(_PAUSE):
             now = self._files()
             if now != self._seen and now == before:
-                self._take(now)
+                self._note_gone(now)
+                if self.take():
+                    self._changed()
                 self._seen = now
             before = now
 
@@ -62,21 +89,13 @@ class SeedWatch:
             pass  # it goes while it is looked at: the next look is another
         return found
 
-    def _take(self, now: dict[Path, tuple[int, int]]) -> None:
+    def _note_gone(self, now: dict[Path, tuple[int, int]]) -> None:
         for path in [path for path in self._seen if path not in now and path.suffix]:
             self._note(f"{path} is gone: the registry keeps what was registered")
-        try:
-            seeded = seed(self._brokers, self._registry, self._folder, known=self._known, tables=self._tables)
-        except KgenError as error:
-            self._note(f"error: {error.what}")
-            if error.where:
-                self._note(f"  at {error.where}")
-            if error.hint:
-                self._note(f"  hint: {error.hint}")
-            return
-        new = seeded.ids - self._known
-        self._known |= seeded.ids
-        if new:
-            for line in seeded.lines():
-                self._note(line)
-            self._changed()
+
+    def _refused(self, error: KgenError) -> None:
+        self._note(f"error: {error.what}")
+        if error.where:
+            self._note(f"  at {error.where}")
+        if error.hint:
+            self._note(f"  hint: {error.hint}")

@@ -185,7 +185,7 @@ def find_target(name: str, kafka: Kafka, create: NewTopic | None, remedy: str) -
     if found is not None or create is not None:
         return found
     near = kafka.similar_topics(name)
-    advice = f"There are topics of a similar name: {', '.join(near)}. " if near else ""
+    advice = f"Is {' or '.join(near)} meant? " if near else ""
     raise DeliveryError("the topic is not on the broker", where=where, hint=f"{advice}{remedy}")
 
 

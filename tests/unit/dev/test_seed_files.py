@@ -10,7 +10,7 @@ import pytest
 
 from kgen.dev.seed_files import load
 from kgen.model.subjects import Reference
-from kgen_runtime.errors import ConfigError
+from kgen_runtime.errors import ConfigError, KgenError
 
 
 def record(name: str, *types: Any, namespace: str = "shop") -> str:
@@ -88,16 +88,28 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         load(tmp_path / "none")
     with pytest.raises(ConfigError, match="no schemas"):
         load(tmp_path)
-    (tmp_path / "a.avsc").write_text("{")
-    with pytest.raises(ConfigError, match="not an Avro schema"):
-        load(tmp_path)
+    (tmp_path / "good.avsc").write_text(record("Good"))
+    (tmp_path / "a.avsc").write_text("{\n!")
+    assert str(faults(tmp_path)["a"]).startswith("the schema is not JSON: ")
+    assert faults(tmp_path)["a"].where == f"{tmp_path / 'a.avsc'}:2:1"
+    (tmp_path / "a.avsc").write_bytes(b"\xff")
+    assert "cannot be read" in faults(tmp_path)["a"].what
     (tmp_path / "a.avsc").write_text(record("A", "B"))
     (tmp_path / "b.avsc").write_text(record("B", "A"))
-    with pytest.raises(ConfigError, match="circle"):
-        load(tmp_path)
+    found = faults(tmp_path)
+    assert {"a", "b"} == found.keys()
+    assert "circle" in found["a"].what
     (tmp_path / "b.references.json").write_text('[{"name": 1}]')
-    with pytest.raises(ConfigError, match="not a list of references"):
-        load(tmp_path)
+    found = faults(tmp_path)
+    assert found.keys() == {"b"}
+    assert "not a list of references" in found["b"].what
+
+
+def faults(folder: Path) -> dict[str, KgenError]:
+    """Why schemas cannot be registered, by subject; one is good."""
+    found = load(folder)
+    assert next(each for each in found if each.subject == "good").fault is None
+    return {each.subject: each.fault for each in found if each.fault is not None}
 
 
 @pytest.mark.parametrize("name", ["money.proto", "money", "lib/money.proto"])
