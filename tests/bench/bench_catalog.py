@@ -64,9 +64,10 @@ def _slowest_search(folder: Path, times: int, part: str) -> float:
         tab.open(folder / "site" / "index.html", 1280)
         more = f"{{...index, subjects: Array({times}).fill(index.subjects).flat()}}"
         tab.run(f"{{const take = kgenSearchIndex; kgenSearchIndex = index => take({more})}}")
-        tab.run("document.querySelector('.find input').focus()")
         waits = "new Promise(done => document.querySelector('#search-index').addEventListener('load', done))"
-        tab.ask("Runtime.evaluate", expression=waits, awaitPromise=True)
+        # In one go: the script that the focus asks for may be there before the next command is.
+        loads = f"document.querySelector('.find input').focus(); {waits}"
+        tab.ask("Runtime.evaluate", expression=loads, awaitPromise=True)
         timed = f"""(async text => {{
             const box = document.querySelector('.find input'), list = document.querySelector('.hits');
             const channel = new MessageChannel(), times = [];
