@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from kgen_runtime.serde.subject_names import context_of, plain
 
 from ..errors import ConfigError
-from ..model.subjects import SchemaType, SchemaVersion
+from ..model.subjects import SchemaVersion
 from .schema_files import NEWEST, SchemaFile
 from .used_names import NamesInSchema, Use, names_in
 
@@ -168,8 +168,3 @@ def _one(name: str, user: SchemaFile, found: Sequence[SchemaFile]) -> str | None
 def foreign(files: Iterable[SchemaFile], found: Mapping[str, Sequence[Target]]) -> set[str]:
     """The subjects that are referred to and of which there is no file."""
     return {t.subject for every in found.values() for t in every} - {file.subject for file in files}
-
-
-def language_of(kind: SchemaType) -> str:
-    """What a schema is written in, for people."""
-    return {"AVRO": "Avro", "JSON": "JSON Schema", "PROTOBUF": "Protobuf"}[kind]

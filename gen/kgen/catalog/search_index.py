@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from ..html_environment import visible
+from ..model.trees import LANGUAGES
 from .entries import Catalog, SubjectEntry
 from .page_names import (
     ROWS,
@@ -52,7 +53,7 @@ def _subject(subject: SubjectEntry) -> list[str]:
     return [
         visible(subject.name),
         page,
-        {"AVRO": "Avro", "JSON": "JSON Schema"}.get(subject.language, subject.language),
+        LANGUAGES.get(subject.language, subject.language),
         visible(" ".join(subject.tags)),
         visible(" ".join(name for name, _ in subject.topics)),
         "\n".join(types),

@@ -19,6 +19,7 @@ import jinja2
 from ..compat.change_kinds import Change
 from ..html_environment import html_environment, visible_lines
 from ..impact.flow_topics import FlowOutline, TopicCall
+from ..model.trees import LANGUAGES
 from ..progress_callback import ProgressCallback, silent
 from .entries import (
     Catalog,
@@ -63,7 +64,6 @@ _PILLS: Final = {
     for nullable in (False, True)
 }
 _SIGNS: Final = {"+": "added", "-": "removed"}
-_LANGUAGES: Final = {"AVRO": "Avro", "JSON": "JSON Schema"}
 
 
 def site(catalog: Catalog, progress: ProgressCallback = silent) -> dict[str, str]:
@@ -329,7 +329,7 @@ class _Pages:
             return {"name": name, "href": "", "about": ""}
         number = f"v{subject.latest.number}, id {subject.latest.id}"
         kind = "".join(word.text for word in subject.root) if half.types else half.type
-        about = f"{_LANGUAGES.get(subject.language, subject.language)} {kind}".rstrip()
+        about = f"{LANGUAGES.get(subject.language, subject.language)} {kind}".rstrip()
         return {"name": name, "href": f"{base}{subject_page(name)}", "about": f"{about}, {number}"}
 
     # ---------------------------------------------------------------------- flows
@@ -535,11 +535,11 @@ def _side(subject: SubjectEntry, number: int, *, has_links: bool) -> list[tuple[
     fields = "Fields" if subject.rows and subject.rows[0].owner else "Value"
     found = [("fields", fields, f"{len(subject.rows):,}")] if subject.rows else []
     if number == 1:
+        found += [("types", "Types", f"{len(subject.types):,}")] if subject.types else []
         found.append(("versions", "Versions", f"{len(subject.versions):,}"))
         found += [("references", "References", "")] if has_links else []
         found += [("topics", "Topics and flows", f"{len(subject.topics):,}")] if subject.topics else []
         found.append(("schema", "Schema", ""))
-        found += [("types", "Types", f"{len(subject.types):,}")] if subject.types else []
     return found
 
 

@@ -5,7 +5,7 @@ refer to.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias, overload
+from typing import Final, TypeAlias, overload
 
 from kgen_runtime.codec.avro.schema import tree as avro
 from kgen_runtime.codec.json.schema import json_tree as json
@@ -27,6 +27,8 @@ AnyNamed: TypeAlias = "avro.Named | json.Named | ProtoClassed"
 AnyNode: TypeAlias = "avro.Node | json.Node | ProtoNode"
 AnyRecord: TypeAlias = "avro.Record | json.JsonObject"
 
+LANGUAGES: Final[Mapping[str, str]] = {"AVRO": "Avro", "JSON": "JSON Schema", "PROTOBUF": "Protobuf"}
+"""What a registry calls a language, and what people do."""
 RECORDS = (avro.Record, json.JsonObject)
 ENUMS = (avro.Enum, json.StringEnum)
 _CLASSED = (*RECORDS, *ENUMS, proto.ProtoMessage, proto.ProtoEnum, OneofMember)
@@ -133,5 +135,5 @@ def doc_of(schema: AnySchema, name: str) -> str | None:
 def language(schema: AnySchema) -> str:
     """What the schema is written in, for people."""
     if isinstance(schema, ProtoModel):
-        return "Protobuf"
-    return "JSON Schema" if isinstance(schema, json.JsonSchema) else "Avro"
+        return LANGUAGES["PROTOBUF"]
+    return LANGUAGES["JSON" if isinstance(schema, json.JsonSchema) else "AVRO"]

@@ -196,7 +196,18 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     assert "v1 cannot be read: Expected top-level statement" in catalog.by_name["p-value"].unread
     assert "v1 cannot be read" in catalog.by_name["bad-value"].unread
     assert len(catalog.notes) == 2
-    assert site(catalog)[subject_page("bad-value")]
+    pages = site(catalog)
+    assert pages[subject_page("bad-value")]
+    assert '<span class="pill protobuf">Protobuf</span>' in pages[subject_page("p-value")]
+
+
+def test_the_list_of_a_page_is_in_its_order(tmp_path: Path) -> None:
+    write_project(tmp_path / "p", SUBJECTS)
+    page = str(site(catalog_of(tmp_path / "p"))[subject_page("orders-value")])
+    listed = re.findall(r'href="#(\w+)"', page.partition('class="side"')[2])
+    named = [each for each in re.findall(r'<h2 id="(\w+)"', page) if each in listed]
+    assert len(named) > 3
+    assert [each for each in listed if each in named] == named
 
 
 # ------------------------------------------------------------------------------------------------- fields
