@@ -109,7 +109,11 @@ def build() -> Dataflow:
         op.output("counts", op.stateful_map("count", keyed, add), Taken())
         return flow
     if JOB.task == "produce":
-        changed = op.map("change", texts.oks, lambda m: KafkaSinkMessage(m.key, to_dict(change(m.value))))
+        changed = op.map(
+            "change",
+            texts.oks,
+            lambda m: KafkaSinkMessage(m.key, to_dict(change(m.value)), topic=JOB.out),  # for the subject
+        )
         settings = {"auto.register.schemas": False, "use.latest.version": True}
         writer = FastAvroWriter() if CODEC == "fastavro" else AvroSerializer(client, TEXT, conf=settings)
         written = kop.serialize("ser", changed, key_serializer=StringSerializer(), val_serializer=writer)
