@@ -108,7 +108,8 @@ def test_what_people_see(clicks: Letters, capsys: pytest.CaptureFixture[str]) ->
     assert f"  original     topic {clicks.topic}, partition 1, offset 1, 2026-01-01T00:00:00Z" in lines
     assert '  key          "k"' in lines
     assert "    trace = 0x00ff" in lines
-    assert f"!   00000000  {clicks.framed(BAD).hex(' ')}                 {'.....'}.a..xx" in lines
+    prefix = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in clicks.framed(b""))
+    assert f"!   00000000  {clicks.framed(BAD).hex(' ')}                 {prefix}.a..xx" in lines
     assert '    page = "a"' in lines
     assert "!   byte 8, tags[0]: a length is negative" in lines
     assert "    two\\x07" in lines
