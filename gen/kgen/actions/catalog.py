@@ -12,14 +12,13 @@ from ..catalog.assembly import assembled
 from ..catalog.asyncapi import as_json, as_yaml, asyncapi
 from ..catalog.entries import Catalog
 from ..catalog.site import MANIFEST, site
-from ..errors import ConfigError, OutputError
+from ..errors import ConfigError
 from ..impact.project_reading import project_reading
 from ..model.library import Library
 from ..planning.impact_of import python_files
 from ..planning.user_files import base_path
 from ..project import lockfile, mutex, transaction
 from ..project.file_reader import FileReader
-from ..project.from_here import command_from_here
 from ..project.generated_files import state
 from .held_model import HeldModel
 from .inputs import Flags, Workspace, settle
@@ -86,12 +85,7 @@ def read_catalog(workspace: Workspace) -> tuple[Catalog, Library]:
     """
     root = workspace.root
     with mutex.shared(root, workspace.say):
-        if transaction.interrupted(root):
-            raise OutputError(
-                "a pull was interrupted here",
-                where=str(root),
-                hint=f"run `{command_from_here(root, 'kgen pull')}` to finish or roll back",
-            )
+        transaction.refuse_interrupted(root)
         locked = lockfile.load(root)
         if locked is None:
             raise lockfile.absent(root)

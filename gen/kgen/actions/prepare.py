@@ -14,7 +14,7 @@ from .. import render
 from ..compat import contract_rules, gate
 from ..compat.subject_diff import schema_changes
 from ..compat.topic_diff import topic_changes
-from ..errors import ConfigError, OutputError
+from ..errors import ConfigError
 from ..model import names
 from ..model.library import Library
 from ..model.project import Project
@@ -28,7 +28,6 @@ from ..progress_callback import ProgressCallback
 from ..project import config, mutex, transaction
 from ..project import lockfile as lock
 from ..project.config import Config
-from ..project.from_here import command_from_here
 from ..protobuf.protoc import require_protoc
 from ..registry.fetcher import Fetched
 from .held_model import HeldModel
@@ -99,23 +98,14 @@ def read_ahead(request: PlanRequest) -> Ahead | None:
     return Ahead(settled, text, fetched)
 
 
-def _refuse_interrupted(root: Path) -> None:
-    if transaction.interrupted(root):
-        raise OutputError(
-            "a pull was interrupted here",
-            where=str(root),
-            hint=f"run `{command_from_here(root, 'kgen pull')}` to finish or roll back",
-        )
-
-
 def prepare(request: PlanRequest) -> Prepared:
     """Plan and write nothing. Raises `KgenError`, also where an interrupted write left the project
     half-way.
     """
-    _refuse_interrupted(request.root)
+    transaction.refuse_interrupted(request.root)
     ahead = read_ahead(request)
     with mutex.shared(request.root, request.workspace.say):
-        _refuse_interrupted(request.root)
+        transaction.refuse_interrupted(request.root)
         return prepare_locked(request, ahead, merged=False)
 
 
@@ -123,7 +113,7 @@ def prepare_as_if(workspace: Workspace, snapshot: Snapshot) -> Prepared:
     """The plan of a pull from a registry that holds `snapshot`: what it would do to the project, which has a
     lock. Asks no registry and writes nothing. Raises `KgenError`.
     """
-    _refuse_interrupted(workspace.root)
+    transaction.refuse_interrupted(workspace.root)
     with mutex.shared(workspace.root, workspace.say):
         request = PlanRequest(workspace)
         settled, old = settle(workspace.root, request.flags, frozen=True), lock.load(workspace.root)

@@ -437,7 +437,7 @@ class _Pages:
 def _template(name: str) -> jinja2.Template:
     environment = html_environment()
     # Not imported by each page: that takes jinja2 a tenth of the time of a page.
-    parts = environment.get_template("catalog_parts.html.j2").module
+    parts = environment.get_template("catalog_parts.html.j2", globals={"languages": LANGUAGES}).module
     return environment.get_template(f"{name}.j2", globals={"parts": parts})
 
 

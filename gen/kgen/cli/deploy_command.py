@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -81,7 +81,7 @@ def _run(console: Console, request: DeployRequest, workspace: Any, check: bool, 
 
 
 def _next_k8s(made: DeployFiles, root: Path) -> list[str]:
-    files = " ".join(f"-f {path}" for path in _ending(made, root, "/k8s.yaml"))
+    files = " ".join(f"-f {path_from_here(root, path)}" for path in _ending(made, "/k8s.yaml"))
     several = [each.name for each in made.deployments if each.processes > 1]
     labels = [f"kubectl delete pods -l app.kubernetes.io/name={name}" for name in several]
     again = [f"then, if it is an update: {label}" for label in labels]
@@ -89,7 +89,7 @@ def _next_k8s(made: DeployFiles, root: Path) -> list[str]:
 
 
 def _next_compose(made: DeployFiles, root: Path) -> list[str]:
-    paths = _ending(made, root, "/compose.yaml")
+    paths = [path_from_here(root, path) for path in _ending(made, "/compose.yaml")]
     return [f"next: docker compose -f {path} up --build --detach" for path in paths]
 
 
@@ -97,12 +97,12 @@ def _next_systemd(made: DeployFiles, root: Path) -> list[str]:
     """Units of one machine together; of those that several hosts run, what to do on each."""
     several = {each.unit: each for each in made.deployments if each.hosts}
     found = []
-    paths = _ending(made, root, ".service")
-    here = [path for path in paths if _unit_of(path) not in several]
+    paths = {path.rpartition("/")[2]: path_from_here(root, path) for path in _ending(made, ".service")}
+    here = {unit: path for unit, path in paths.items() if unit not in several}
     if here:
-        found.append(f"next: {_enabled(here, ' '.join(map(_unit_of, here)))}")
-    for path in paths:
-        each = several.get(_unit_of(path))
+        found.append(f"next: {_enabled(here.values(), ' '.join(here))}")
+    for unit, path in paths.items():
+        each = several.get(unit)
         if each is not None:
             hosts = ", ".join(f"{number} on {host}" for number, host in enumerate(each.hosts))
             steps = _enabled([path], f"{each.name}@NUMBER")
@@ -110,17 +110,13 @@ def _next_systemd(made: DeployFiles, root: Path) -> list[str]:
     return found
 
 
-def _enabled(paths: list[str], units: str) -> str:
+def _enabled(paths: Iterable[str], units: str) -> str:
     copied = f"sudo cp {' '.join(paths)} /etc/systemd/system/"
     return f"{copied} && sudo systemctl daemon-reload && sudo systemctl enable --now {units}"
 
 
-def _unit_of(path: str) -> str:
-    return path.rpartition("/")[2].rstrip("'")
-
-
-def _ending(made: DeployFiles, root: Path, end: str) -> list[str]:
-    return [path_from_here(root, file.path) for file in made.files if file.path.endswith(end)]
+def _ending(made: DeployFiles, end: str) -> list[str]:
+    return [file.path for file in made.files if file.path.endswith(end)]
 
 
 _NEXT: Final[dict[Platform, Any]] = {

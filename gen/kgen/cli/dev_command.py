@@ -16,7 +16,7 @@ from .. import install
 from ..actions.inputs import environ_of_dev
 from ..errors import ConfigError
 from ..project import config
-from ..project.from_here import command_from_here
+from ..project.from_here import pull_from_here
 from . import shared_options
 from .console import Console, safe
 
@@ -84,9 +84,8 @@ def command(
 
 def _pull(root: Path, note: Callable[[str], None], dev: Dev) -> None:
     """Into the project, in a process of its own: whatever becomes of it, broker and registry go on."""
-    arguments = ["pull", "--registry", dev.registry]
-    note(command_from_here(root, f"kgen {' '.join(arguments)}"))
-    command = [sys.executable, "-m", "kgen", *arguments, "--out", str(root)]
+    note(pull_from_here(root, dev.registry))
+    command = [sys.executable, "-m", "kgen", "pull", "--registry", dev.registry, "--out", str(root)]
     with subprocess.Popen(  # noqa: S603 - a fixed command
         command, stdout=sys.stderr, stdin=subprocess.DEVNULL, env=environ_of_dev(dev.brokers)
     ) as process:

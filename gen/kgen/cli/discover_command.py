@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Final
@@ -21,7 +20,7 @@ from ..actions.discover import (
 )
 from ..discovery.part_findings import PartFinding
 from ..listing import counted
-from ..project.from_here import command_from_here
+from ..project.from_here import pull_from_here
 from . import dlq_options, shared_options
 from .console import Console, safe
 
@@ -66,8 +65,7 @@ def command(
             console.line(line)
     for line in _entries(changes):
         console.line(line)
-    pull = "kgen pull" if registry is None else f"kgen pull --registry {shlex.quote(registry)}"
-    _next(console, changes, command_from_here(workspace.root, pull), write=write)
+    _next(console, changes, pull_from_here(workspace.root, registry), write=write)
 
 
 def _next(console: Console, changes: Sequence[EntryChange], pull: str, *, write: bool) -> None:

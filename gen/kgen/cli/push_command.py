@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from ..actions.push import PushOptions
 from ..candidates.push_plan import PushPlan
 from ..errors import ConfigError
 from ..project import config
-from ..project.from_here import command_from_here
+from ..project.from_here import pull_from_here
 from . import shared_options
 from .console import Console
 from .exit_codes import WOULD_CHANGE
@@ -65,5 +64,4 @@ def command(
     if found.pushed and found.numbers:
         has_toml = (workspace.root / config.NAME).exists()
         known = has_toml and registry is None
-        pull = "kgen pull" if known else f"kgen pull --registry {shlex.quote(found.registry)}"
-        console.say(f"next: {command_from_here(workspace.root, pull)}")
+        console.say(f"next: {pull_from_here(workspace.root, None if known else found.registry)}")

@@ -97,7 +97,10 @@ def seed(
     found = seed_topics(done, tables)
     changed = {each.schema.subject for each in new}
     wanted = [topic for topic in found.values() if changed.intersection(topic.subjects)]
-    wanted = _created(brokers, wanted, refused)
+    absent = topics.not_created(brokers, {topic.name: PARTITIONS for topic in wanted})
+    for error in absent.values():
+        refused(error)
+    wanted = [topic for topic in wanted if topic.name not in absent]
     messages, empty = _produce_all(brokers, wanted, done, new, progress)
     used = {reference.subject for r in done for reference in r.schema.references}
     used.update(subject for topic in found.values() for subject in topic.subjects)
@@ -167,19 +170,6 @@ def _texts(
     known = [(r.name, done[r.subject, r.version]) for r in references if (r.subject, r.version) in done]
     texts = (text for name, it in known for text in (*it.referenced, ReferencedText(name, it.schema.text)))
     return tuple(dict.fromkeys(texts))
-
-
-def _created(brokers: str, wanted: Sequence[SeedTopic], refused: Refused) -> list[SeedTopic]:
-    """The topics that are there now."""
-    found = []
-    for topic in wanted:
-        try:
-            topics.create(brokers, {topic.name: PARTITIONS})
-        except KgenError as e:
-            refused(e)
-        else:
-            found.append(topic)
-    return found
 
 
 def _produce_all(

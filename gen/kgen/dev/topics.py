@@ -21,7 +21,16 @@ _REPORTED = {"retention.ms": "604800000", "retention.bytes": "-1"}
 
 
 def create(brokers: str, topics: Mapping[str, int]) -> None:
-    """Make topics with these numbers of partitions; those that are there already stay as they are."""
+    """Make topics with these numbers of partitions; those that are there already stay as they are. Raises
+    `KgenError` if one cannot be created.
+    """
+    for error in not_created(brokers, topics).values():
+        raise error
+
+
+def not_created(brokers: str, topics: Mapping[str, int]) -> dict[str, KgenError]:
+    """The same, with why some of them cannot be created."""
+    found: dict[str, KgenError] = {}
     admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
     wanted = [NewTopic(name, partitions, 1, config=_REPORTED) for name, partitions in topics.items()]
     for name, made in admin.create_topics(wanted).items() if wanted else ():
@@ -29,7 +38,8 @@ def create(brokers: str, topics: Mapping[str, int]) -> None:
             made.result()
         except KafkaException as e:
             if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise KgenError(f"topic {name} cannot be created: {e.args[0].str()}", where=brokers) from None
+                found[name] = KgenError(f"topic {name} cannot be created: {e.args[0].str()}", where=brokers)
+    return found
 
 
 def write(brokers: str, topic: str, messages: Sequence[KeyValue]) -> None:

@@ -14,6 +14,12 @@ def command_from_here(root: Path, command: str) -> str:
     return f"cd {shlex.quote(_short(root))} && {command}"
 
 
+def pull_from_here(root: Path, registry: str | None) -> str:
+    """`kgen pull` of the project, from this registry if it is not that of kgen.toml."""
+    pull = "kgen pull" if registry is None else f"kgen pull --registry {shlex.quote(registry)}"
+    return command_from_here(root, pull)
+
+
 def path_from_here(root: Path, path: str) -> str:
     """A path that is relative to the project's folder, quoted for a shell."""
     return shlex.quote(_short(root / path))

@@ -25,6 +25,7 @@ from typing import Any, Literal, TypeAlias
 from ..errors import OutputError
 from ..progress_callback import ProgressCallback, silent
 from . import mutex, paths
+from .from_here import command_from_here
 
 Direction: TypeAlias = Literal["forward", "back"]
 
@@ -129,6 +130,16 @@ def apply(
 def interrupted(root: Path) -> bool:
     """Whether a write was killed half-way and waits for `heal`."""
     return _journal(root).exists()
+
+
+def refuse_interrupted(root: Path) -> None:
+    """Raises `OutputError` if one was."""
+    if interrupted(root):
+        raise OutputError(
+            "a pull was interrupted here",
+            where=str(root),
+            hint=f"run `{command_from_here(root, 'kgen pull')}` to finish or roll back",
+        )
 
 
 def heal(root: Path, disk: Disk | None = None) -> Direction | None:

@@ -14,22 +14,17 @@ cdef extern from "_native.h":
     ctypedef PyObject *(*NoArguments "PyCFunction")(PyObject *, PyObject *) noexcept
     NoArguments kgen_no_arguments(PyObject *cls, PyObject *descriptor) noexcept
     bint PyObject_GC_IsTracked(PyObject *value) noexcept
-    void PyObject_GC_UnTrack(PyObject *value) noexcept
     PyObject *PyList_GET_ITEM(PyObject *items, Py_ssize_t index) noexcept
-    void PyList_SET_ITEM(PyObject *items, Py_ssize_t index, PyObject *item) noexcept
     bint PyTuple_CheckExact(PyObject *value) noexcept
     bint PyBytes_Check(PyObject *value) noexcept
     Py_ssize_t PyBytes_GET_SIZE(PyObject *value) noexcept
     Py_ssize_t PyTuple_GET_SIZE(PyObject *items) noexcept
     PyObject *PyTuple_GET_ITEM(PyObject *items, Py_ssize_t index) noexcept
-    PyObject *PyTuple_New(Py_ssize_t size) except NULL
-    void PyTuple_SET_ITEM(PyObject *items, Py_ssize_t index, PyObject *item) noexcept
     PyObject *PyLong_FromLongLong(long long number) except NULL
     long PyLong_AsLong(PyObject *number) except? -1
-    void Py_INCREF(PyObject *value) noexcept
-    void Py_DECREF(PyObject *value) noexcept
-    PyObject *None_ "Py_None"
     PyObject *KGEN_TYPE(PyObject *value) noexcept
+
+include "arrival_columns.pxi"
 
 cdef enum:
     EMPTY = 16  # bytes of an object before those of its class: the count of references, and the type
@@ -69,14 +64,14 @@ cdef class Parts:
         self.time_at = self.type_at = -1
         try:
             made = [self.kind(topic="", timestamp=(of, time)) for time in TIMES for of in (0, 1, 2)]
-            told = [each.timestamp() for each in made]
+            given = [each.timestamp() for each in made]
         except Exception:
             return 0  # not a class whose messages are made so
-        if told != [(of, time) for time in TIMES for of in (0, 1, 2)]:
+        if given != [(of, time) for time in TIMES for of in (0, 1, 2)]:
             return 0
         size = self.kind.__basicsize__
-        times = [at for at in range(EMPTY, size - 7, 8) if all(read64(m, at) == t for m, (_, t) in zip(made, told))]
-        types = [at for at in range(EMPTY, size - 3, 4) if all(read32(m, at) == k for m, (k, _) in zip(made, told))]
+        times = [at for at in range(EMPTY, size - 7, 8) if all(read64(m, at) == t for m, (_, t) in zip(made, given))]
+        types = [at for at in range(EMPTY, size - 3, 4) if all(read32(m, at) == k for m, (k, _) in zip(made, given))]
         if len(times) == len(types) == 1:
             self.time_at, self.type_at = times[0], types[0]
         return 0
@@ -189,30 +184,8 @@ def columns(list messages not None):
     return keys, values, headers, times, offsets, origins, size, bad
 
 
-cdef inline PyObject *put(list out, Py_ssize_t i, PyObject *value) noexcept:
-    """In place of a None."""
-    PyList_SET_ITEM(<PyObject *>out, i, value)
-    Py_DECREF(None_)
-    return value
-
-
 cdef inline Py_ssize_t size_of(PyObject *payload) noexcept:
     return PyBytes_GET_SIZE(payload) if PyBytes_Check(payload) else 0
-
-
-cdef inline PyObject *origin(PyObject *key, PyObject *value, PyObject *headers, PyObject *time) except NULL:
-    """A tuple of bytes, text and numbers: garbage collection need not look at it."""
-    cdef PyObject *made = PyTuple_New(4)
-    Py_INCREF(key)
-    PyTuple_SET_ITEM(made, 0, key)
-    Py_INCREF(value)
-    PyTuple_SET_ITEM(made, 1, value)
-    Py_INCREF(headers)
-    PyTuple_SET_ITEM(made, 2, headers)
-    Py_INCREF(time)
-    PyTuple_SET_ITEM(made, 3, time)
-    PyObject_GC_UnTrack(made)
-    return made
 
 
 cdef PyObject *time_of(PyObject *message, Parts of) except NULL:

@@ -13,16 +13,11 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport strlen
 
 cdef extern from "_native.h":
-    void PyObject_GC_UnTrack(PyObject *value) noexcept
-    void PyList_SET_ITEM(PyObject *items, Py_ssize_t index, PyObject *item) noexcept
     PyObject *PyBytes_FromStringAndSize(const char *data, Py_ssize_t size) except NULL
-    PyObject *PyTuple_New(Py_ssize_t size) except NULL
-    void PyTuple_SET_ITEM(PyObject *items, Py_ssize_t index, PyObject *item) noexcept
     PyObject *PyLong_FromLongLong(long long number) except NULL
     object PyUnicode_DecodeUTF8(const char *data, Py_ssize_t size, const char *errors)
-    void Py_INCREF(PyObject *value) noexcept
-    void Py_DECREF(PyObject *value) noexcept
-    PyObject *None_ "Py_None"
+
+include "arrival_columns.pxi"
 
 # Of rdkafka.h, whose binary interface is kept.
 ctypedef struct KafkaMessage:
@@ -240,25 +235,3 @@ cdef inline PyObject *payload(const char *data, size_t size) except NULL:
         Py_INCREF(None_)
         return None_
     return PyBytes_FromStringAndSize(data, <Py_ssize_t>size)
-
-
-cdef inline PyObject *put(list out, Py_ssize_t i, PyObject *value) noexcept:
-    """In place of a None."""
-    PyList_SET_ITEM(<PyObject *>out, i, value)
-    Py_DECREF(None_)
-    return value
-
-
-cdef inline PyObject *origin(PyObject *key, PyObject *value, PyObject *headers, PyObject *time) except NULL:
-    """A tuple of bytes, text and numbers: garbage collection need not look at it."""
-    cdef PyObject *made = PyTuple_New(4)
-    Py_INCREF(key)
-    PyTuple_SET_ITEM(made, 0, key)
-    Py_INCREF(value)
-    PyTuple_SET_ITEM(made, 1, value)
-    Py_INCREF(headers)
-    PyTuple_SET_ITEM(made, 2, headers)
-    Py_INCREF(time)
-    PyTuple_SET_ITEM(made, 3, time)
-    PyObject_GC_UnTrack(made)
-    return made
