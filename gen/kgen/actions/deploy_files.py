@@ -143,9 +143,10 @@ def _deployment(root: Path, settings: Config, word: str, platform: Platform, not
     hint = f'give it another one: [deploy.NAME] flow = "{flow}" in kgen.toml'
     known = check_name(name, word, hint)
     env = {_BROKERS: settings.brokers, _REGISTRY: settings.registry.url}
-    local = platform == "systemd"
+    systemd = platform == "systemd"
+    local = systemd and not table.hosts
     found = deployment(known, flow, table, dict(_reached(env, table, name, notes, local=local)))
-    if table.image is None and not local:
+    if table.image is None and not systemd:
         notes.append(f'{name}: the image is called {found.image}; [deploy.{name}] image = "…" names another')
     return found
 
@@ -184,7 +185,9 @@ def _flow(settings: Config, name: str, table: DeploySettings) -> str:
 def _reached(
     env: dict[str, str], table: DeploySettings, name: str, notes: list[str], *, local: bool
 ) -> Iterator[tuple[str, str]]:
-    """Those of this project that the flow reaches: in a container not what is on this machine (`local`)."""
+    """Those of this project that the flow reaches: in a container or on other hosts not what is on this machine, where
+    a flow is `local`.
+    """
     for variable, value in env.items():
         if variable in table.env:
             continue

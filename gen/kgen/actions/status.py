@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from ..candidates.schema_files import own_files
 from ..errors import KgenError
-from ..planning import plan
+from ..planning import plan, user_files
 from ..project import lockfile, transaction
 from .inputs import Workspace
 from .prepare import PlanOptions, PlanRequest, prepare
@@ -57,7 +57,15 @@ def drift(workspace: Workspace) -> ProjectDrift:
         what = "a pull was interrupted: run `kgen pull` to finish or roll back"
         return ProjectDrift((Entry(lockfile.NAME, "stale", what),))
     made = prepare(PlanRequest(workspace, options=PlanOptions(frozen=True))).plan
-    return ProjectDrift(tuple(_entries(made)), (*made.notes, *_own(workspace)))
+    entries = list(_entries(made))
+    return ProjectDrift((*entries, *_conflicts(workspace, entries)), (*made.notes, *_own(workspace)))
+
+
+def _conflicts(workspace: Workspace, known: list[Entry]) -> Iterator[Entry]:
+    """Those of files that no pull writes: manifests."""
+    for path in user_files.open_conflicts(workspace.root):
+        if path not in {entry.path for entry in known}:
+            yield Entry(path, "conflict", _MEANINGS["conflict"])
 
 
 def _own(workspace: Workspace) -> Iterator[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
 from ..actions.deploy_files import FOLDER, DeployFiles, DeployRequest, deploy
-from ..deploy.manifests import Platform
+from ..deploy.manifests import DOCKERFILE, Platform
 from ..project.from_here import path_from_here
 from . import shared_options
 from .console import Console
@@ -85,12 +85,22 @@ def _next_k8s(made: DeployFiles, root: Path) -> list[str]:
     several = [each.name for each in made.deployments if each.processes > 1]
     labels = [f"kubectl delete pods -l app.kubernetes.io/name={name}" for name in several]
     again = [f"then, if it is an update: {label}" for label in labels]
-    return [f"next: kubectl apply {files}", *again]
+    (dockerfile,) = (file.path for file in made.files if PurePosixPath(file.path).name == DOCKERFILE)
+    build = f"docker build -f {path_from_here(root, dockerfile)}"
+    images = dict.fromkeys(each.image for each in made.deployments)
+    built = [f"then: {build} -t {each} {path_from_here(root, '.')} && docker push {each}" for each in images]
+    return [_wheel(root), *built, f"then: kubectl apply {files}", *again]
 
 
 def _next_compose(made: DeployFiles, root: Path) -> list[str]:
     paths = [path_from_here(root, path) for path in _ending(made, "/compose.yaml")]
-    return [f"next: docker compose -f {path} up --build --detach" for path in paths]
+    return [_wheel(root), *(f"then: docker compose -f {path} up --build --detach" for path in paths)]
+
+
+def _wheel(root: Path) -> str:
+    """What the image is made of."""
+    dist = path_from_here(root, "dist")
+    return f"next: pip wheel --no-deps --wheel-dir {dist} {path_from_here(root, '.')}"
 
 
 def _next_systemd(made: DeployFiles, root: Path) -> list[str]:
@@ -112,7 +122,9 @@ def _next_systemd(made: DeployFiles, root: Path) -> list[str]:
 
 def _enabled(paths: Iterable[str], units: str) -> str:
     copied = f"sudo cp {' '.join(paths)} /etc/systemd/system/"
-    return f"{copied} && sudo systemctl daemon-reload && sudo systemctl enable --now {units}"
+    # A unit that runs already would go on as it is with `enable --now`.
+    started = f"sudo systemctl enable {units} && sudo systemctl restart {units}"
+    return f"{copied} && sudo systemctl daemon-reload && {started}"
 
 
 def _ending(made: DeployFiles, end: str) -> list[str]:

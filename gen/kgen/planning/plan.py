@@ -263,10 +263,9 @@ def _orphan_base(found: _Files, path: str) -> None:
 
 
 def _bases(root: Path) -> Iterator[str]:
+    """Of what pulls write, which are modules alone: those of `kgen deploy` are there too, and its own."""
     folder = root / user_files.BASE
-    files = (
-        p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"
-    )  # of a tool that compiles all
+    files = (p for p in folder.rglob("*.py") if p.is_file())
     yield from sorted(p.relative_to(folder).as_posix() for p in files)
 
 

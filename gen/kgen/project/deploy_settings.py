@@ -107,11 +107,14 @@ def _one(name: str, table: Mapping[str, Any]) -> DeploySettings:
         what = f"{where}hosts has {len(read.hosts)}, and {where}processes is {read.processes}"
         raise ConfigError(what, where=NAME, hint="a process runs on each host: leave processes out")
     ports = (read.health_port, read.metrics_port)
-    if abs(ports[0] - ports[1]) < read.processes or CLUSTER_PORT in ports:
-        what = (
-            f"{where}health_port and {where}metrics_port need a port for each process, {CLUSTER_PORT} apart"
-        )
-        raise ConfigError(what, where=NAME, hint=_hint(f"{where}health_port", "8080"))
+    if abs(ports[0] - ports[1]) < read.processes:
+        what = f"{where}health_port {ports[0]} and {where}metrics_port {ports[1]} are too near to each other"
+        hint = "each process has a port of its own for both, from these on; left out, they are 8080 and 3030"
+        raise ConfigError(what, where=NAME, hint=hint)
+    if CLUSTER_PORT in ports:
+        setting_ = f"{where}{'health_port' if ports[0] == CLUSTER_PORT else 'metrics_port'}"
+        what = f"{setting_} is {CLUSTER_PORT}, where the processes of a flow meet"
+        raise ConfigError(what, where=NAME, hint="name another one; left out, they are 8080 and 3030")
     return read
 
 

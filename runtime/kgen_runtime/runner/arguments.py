@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -21,6 +22,8 @@ KGEN_RUN: Final = "kgen run"
 _USAGE: Final = 2
 _LOG_FORMAT: Final = "KGEN_LOG_FORMAT"
 _LONGEST: Final = timedelta(days=365)
+_HOST: Final = re.compile(r"[^\s,;/@]+")
+"""A name or address: neither several with commas, for which a cluster would wait in vain, nor a URL."""
 
 
 def is_kgen_run() -> bool:
@@ -83,7 +86,7 @@ def next_address(address: str, by: int) -> str:
 
 def _is_address(text: str) -> bool:
     host, _, port = text.rpartition(":")
-    return bool(host.strip("[]")) and text == text.strip() and is_port(port)
+    return _HOST.fullmatch(host) is not None and bool(host.strip("[]")) and is_port(port)
 
 
 def is_port(text: str) -> bool:

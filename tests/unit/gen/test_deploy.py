@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.unit.gen.conftest import FakeRegistry
 from tests.unit.gen.deploy_projects import Kgen, make
 
 from kgen.errors import ConfigError
@@ -34,7 +35,11 @@ def test_it_writes_what_the_tables_name_and_nothing_else(
     before = tree(root)
     code, out, err = kgen("deploy", "k8s")
     assert (code, out) == (0, ADDED)
-    assert err == f"next: kubectl apply -f {K8S}\n"
+    assert err.splitlines() == [
+        "next: pip wheel --no-deps --wheel-dir dist .",
+        "then: docker build -f deploy/Dockerfile -t example.com/orders:1 . && docker push example.com/orders:1",
+        f"then: kubectl apply -f {K8S}",
+    ]
     added = {K8S, *IMAGE}
     assert tree(root).keys() - before.keys() == {*added, *(f".kgen/base/{path}" for path in added)}
     written = tree(root)
@@ -116,6 +121,23 @@ def test_what_was_deleted_stays_deleted_unless_asked_for(root: Path, kgen: Kgen)
     assert kgen("deploy", "k8s")[0] == 0
     assert not (root / K8S).exists()
     assert kgen("deploy", "k8s", "--recreate")[:2] == (0, f"+ {K8S}\n")
+
+
+def test_pulls_leave_them_alone(tmp_path: Path, registry: FakeRegistry, kgen: Kgen) -> None:
+    """They are no orphans, one that was deleted stays so, and a conflict is shown."""
+    root = tmp_path / "p"
+    registry.add("orders-value", {"type": "record", "name": "Order", "fields": []})
+    assert kgen("pull", "--registry", registry.url)[0] == 0
+    assert kgen("deploy", "k8s")[0] == 0
+    (root / IMAGE[0]).unlink()
+    assert kgen("status")[:2] == (0, "everything matches the lock\n")
+    assert kgen("pull", "--frozen")[:2] == (0, "nothing changed\n")
+    assert kgen("deploy", "k8s")[:2] == (0, "")
+    assert not (root / IMAGE[0]).exists()
+    (root / K8S).write_text((root / K8S).read_text().replace("replicas: 1", "replicas: 9"))
+    (root / "kgen.toml").write_text((root / "kgen.toml").read_text() + "\n[deploy.orders]\nprocesses = 2\n")
+    assert kgen("deploy", "k8s")[0] == 3
+    assert kgen("status")[:2] == (1, f"conflict  {K8S}  has an open merge conflict\n")
 
 
 def test_a_folder_with_other_files_keeps_them(root: Path, kgen: Kgen) -> None:
@@ -248,8 +270,9 @@ def test_what_only_this_machine_reaches_is_left_out_and_named(tmp_path: Path, kg
         ("env = { A = 1 }", "deploy.x.env must be a table of texts"),
         ("health_port = 0", "deploy.x.health_port must be a port"),
         ("metrics_port = 65000", "deploy.x.metrics_port must be a port"),
-        ("health_port = 3031\nprocesses = 2", "need a port for each process"),
-        ("health_port = 2101", "need a port for each process, 2101 apart"),
+        ("health_port = 3030", "deploy.x.health_port 3030 and deploy.x.metrics_port 3030 are too near"),
+        ("health_port = 3031\nprocesses = 2", "are too near to each other"),
+        ("metrics_port = 2101", "deploy.x.metrics_port is 2101, where the processes of a flow meet"),
         ('venv = "opt/x"', "deploy.x.venv must be the absolute path"),
         ("image_name = 1", "unknown setting deploy.x.image_name"),
     ],

@@ -157,10 +157,10 @@ def test_on_several_hosts_a_unit_runs_one_of_the_processes(tmp_path: Path, kgen:
         0,
         "+ deploy/orders/orders@.service\n+ deploy/daily-totals/daily-totals.service\n",
     )
-    assert "enable --now daily-totals.service\n" in err
+    assert "enable daily-totals.service && sudo systemctl restart daily-totals.service\n" in err
     assert "NUMBER being 0 on orders-0.example.com, 1 on 10.0.0.7, 2 on [fd00::7]: sudo cp " in err
     assert "deploy/orders/orders@.service /etc/systemd/system/" in err
-    assert err.strip().endswith("enable --now orders@NUMBER")
+    assert err.strip().endswith("enable orders@NUMBER && sudo systemctl restart orders@NUMBER")
     text = (root / "deploy/orders/orders@.service").read_text(encoding="utf-8")
     values = dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
     words = unit_words(values["ExecStart"].replace("%i", "2"))
@@ -169,6 +169,15 @@ def test_on_several_hosts_a_unit_runs_one_of_the_processes(tmp_path: Path, kgen:
     assert args.addresses == "orders-0.example.com:2101;10.0.0.7:2101;[fd00::7]:2101"
     assert values["MemoryMax"] == str(1 << 30)
     assert "KillMode" not in values
+
+
+def test_what_only_this_machine_reaches_is_not_for_other_hosts(tmp_path: Path, kgen: Kgen) -> None:
+    root = make(tmp_path / "p", HOSTS)
+    toml = (root / "kgen.toml").read_text()
+    (root / "kgen.toml").write_text(toml.replace("https://registry.example.com", "http://localhost:8081"))
+    _, _, err = kgen("deploy", "systemd")
+    assert "orders: KGEN_REGISTRY_URL is not set (http://localhost:8081 is this machine)" in err
+    assert "KGEN_REGISTRY_URL" not in (root / "deploy/orders/orders@.service").read_text()
 
 
 def test_containers_have_as_many_processes_as_there_are_hosts(tmp_path: Path, kgen: Kgen) -> None:

@@ -304,6 +304,15 @@ def test_an_address_that_is_given_twice_is_refused(capsys: pytest.CaptureFixture
     assert "--addresses has a:1 twice, for processes 0 and 2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", ["a:1,b:1", "a:1, b:1", "a:1;b", "http://a:1;b:1", "a :1", ""])
+def test_what_is_not_addresses_is_refused_and_not_waited_for(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        arguments.parse(["flow", "-i", "0", "-a", given])
+    assert "which is not HOST:PORT; separate several with ';'" in capsys.readouterr().err
+
+
 def test_two_names_of_one_address_are_refused(meeting: Make) -> None:
     cluster = meeting(1)
     port = cluster.place()[1]
