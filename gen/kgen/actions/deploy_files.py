@@ -185,9 +185,7 @@ def _flow(settings: Config, name: str, table: DeploySettings) -> str:
 def _reached(
     env: dict[str, str], table: DeploySettings, name: str, notes: list[str], *, local: bool
 ) -> Iterator[tuple[str, str]]:
-    """Those of this project that the flow reaches: in a container or on other hosts not what is on this machine, where
-    a flow is `local`.
-    """
+    """Those of this project that the flow reaches: what is on this machine only if it runs here (`local`)."""
     for variable, value in env.items():
         if variable in table.env:
             continue

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import yaml
 
+_OPERATOR = Path(__file__).resolve().parents[2] / "prometheus_operator"
 TOML = '[kafka]\nbrokers = "kafka-1:9092,kafka-2:9092"\n[registry]\nurl = "https://registry.example.com"\n'
 
 
@@ -27,6 +30,23 @@ def make(root: Path, toml: str = "", flows: tuple[str, ...] = ("orders", "daily_
 def documents(path: Path) -> list[Any]:
     """Those of a YAML file."""
     return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+
+
+def operator_resource(plural: str) -> Any:
+    """Validates an object of Prometheus' operator, in which nothing is that its schema does not name."""
+    schema = json.loads((_OPERATOR / f"{plural}.json").read_text())
+    return jsonschema.Draft202012Validator(_closed(schema))
+
+
+def _closed(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _closed(value) for key, value in schema.items()}
+    if found.get("type") == "object" and found.get("properties"):
+        found.setdefault("additionalProperties", False)
+    return found
 
 
 def unit_words(text: str) -> list[str]:

@@ -37,7 +37,8 @@ def test_it_writes_what_the_tables_name_and_nothing_else(
     assert (code, out) == (0, ADDED)
     assert err.splitlines() == [
         "next: pip wheel --no-deps --wheel-dir dist .",
-        "then: docker build -f deploy/Dockerfile -t example.com/orders:1 . && docker push example.com/orders:1",
+        "then: docker build -f deploy/Dockerfile -t example.com/orders:1 ."
+        " && docker push example.com/orders:1",
         f"then: kubectl apply -f {K8S}",
     ]
     added = {K8S, *IMAGE}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.gen.deploy_projects import Kgen, documents, make
+from tests.unit.gen.deploy_projects import Kgen, documents, make, operator_resource
 
 from kgen.deploy.quoting import yaml_text
 
@@ -38,7 +38,9 @@ def validated(path: Path, version: str) -> dict[str, Any]:
     """The objects of a file by their kinds, each valid to the letter."""
     found = documents(path)
     for each in found:
-        if each["kind"] != "PodMonitor":  # a resource that is not Kubernetes' own
+        if each["kind"] == "PodMonitor":  # not Kubernetes' own
+            operator_resource("podmonitors").validate(each)
+        else:
             kubernetes_validate.validate(each, version, strict=True)
     return {each["kind"]: each for each in found}
 

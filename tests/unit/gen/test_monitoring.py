@@ -16,11 +16,12 @@ import promql_parser
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from tests.unit.gen.deploy_projects import operator_resource
 
 from kgen.actions.monitoring_files import DASHBOARD, RULES
 from kgen.cli import app
 from kgen.monitoring import dashboard
-from kgen.monitoring.alert_rules import ALERTS
+from kgen.monitoring.alert_rules import ALERTS, alert_rules
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
 OF_PROMETHEUS = {"job", "instance"}
@@ -253,6 +254,12 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> Command:
         return (code, *capsys.readouterr())
 
     return run
+
+
+def test_the_alerts_are_the_spec_of_a_prometheus_rule() -> None:
+    """For Prometheus' operator, which takes no files."""
+    head = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "kgen"}}
+    operator_resource("prometheusrules").validate({**head, "spec": yaml.safe_load(alert_rules())})
 
 
 def test_the_command_writes_both_files(tmp_path: Path, metrics: Command) -> None:
