@@ -133,7 +133,7 @@ def _is(kind: str, value: Any) -> bool:
     if kind == "bool":
         return isinstance(value, bool)
     if kind == "float":
-        return type(value) in (int, float)
+        return type(value) in (int, float) and 0 <= value < 1 << 53  # what is more cannot be shown
     return type(value) is int and 0 <= value < 1 << 31
 
 

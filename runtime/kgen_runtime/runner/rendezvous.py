@@ -125,11 +125,12 @@ class _Host:
             while missing := self._missing():
                 self._waiting.check(missing)
                 self._say(missing)
-                for key, _ in selector.select(_LOOK_EVERY):
-                    if key.fileobj is listener:
-                        self._accept(listener, selector)
-                    elif isinstance(key.fileobj, PeerLink):
-                        self._read(key.fileobj, selector)
+                ready = [key.fileobj for key, _ in selector.select(_LOOK_EVERY)]
+                for each in ready:
+                    if isinstance(each, PeerLink):
+                        self._read(each, selector)
+                if listener in ready:  # after those that have said something: for room, one may be closed
+                    self._accept(listener, selector)
                 self._drop_silent(selector)
             for stranger in list(self._strangers):
                 self._drop(stranger, selector)
@@ -195,7 +196,7 @@ class _Host:
                 log.warning("%s left before the run began", self._named(link.process))
             self._drop(link, selector)
         except (PeerLinkError, ValueError) as error:
-            log.warning("a connection to %s was refused: %s", self._addresses[0], printable(str(error)))
+            log.warning("a connection from %s was refused: %s", _origin(link), printable(str(error)))
             why = Refusal(f"not understood: {error}", "Install one version of kgen on all hosts.")
             self._refuse(link, why, selector)
 
@@ -294,6 +295,13 @@ class _Guest:
             self._said = [printable(str(each)) for each in missing[:_MOST_STRANGERS]]
             self._waiting.say(self._said)
         return message.get("begin") is True
+
+
+def _origin(link: PeerLink) -> str:
+    try:
+        return str(link.places()[1][0])
+    except OSError:
+        return "one that is gone"
 
 
 def _own(address: str, error: OSError) -> str:

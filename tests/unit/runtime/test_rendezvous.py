@@ -229,6 +229,7 @@ def test_what_is_waited_for_is_reported_by_all(meeting: Make) -> None:
         json.dumps({**OTHER.as_json(), "process": 7}).encode() + b"\n",
         json.dumps({**OTHER.as_json(), "process": -1}).encode() + b"\n",
         json.dumps({**OTHER.as_json(), "steps": {"a": 1}}).encode() + b"\n",
+        json.dumps({**OTHER.as_json(), "epoch": 10**400}).encode() + b"\n",
         json.dumps({**OTHER.as_json(), "host": "\x1b[31m" * 50}).encode() + b"\n",
         b"",
     ],
@@ -251,6 +252,21 @@ def test_strangers_are_not_let_in_and_stop_nobody(
     cluster.come(1).result(LONG)
     assert list(first.result(LONG)) == [1]
     assert "\x1b" not in caplog.text
+
+
+def test_more_strangers_than_there_is_room_for_stop_nobody(
+    meeting: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is closed for another as what it has sent arrives."""
+    cluster = meeting(2)
+    first = cluster.come(0)
+    cluster.stranger().close()
+    monkeypatch.setattr(rendezvous, "_MOST_STRANGERS", 1)
+    with ExitStack() as stack:
+        for _ in range(30):
+            stack.enter_context(socket.create_connection(cluster.place(), LONG)).sendall(b"GET / HTTP/1.1\r\n")
+        cluster.come(1).result(LONG)
+    assert list(first.result(LONG)) == [1]
 
 
 @given(st.data())
