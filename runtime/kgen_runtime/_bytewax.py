@@ -264,9 +264,16 @@ def write_row(part: sqlite3.Connection, row: int, data: bytes) -> None:
 # panic in place of the worker's error. The errors that it wraps around what was raised are made by calling
 # their classes: replacing `__init__` of these shows each of them.
 
+_NETWORK: Final = re.compile("failed to initialize networking: (.*)")
 _STEP: Final = re.compile(r'step "?([\w.-]+)')
 _STEP_NAME: Final = re.compile(r"^'step_id' |^step '.*' already exists")
 _NO_SUCH_PARTITION: Final = "routing map"
+
+
+def network_problem(error: BaseException) -> str | None:
+    """Why the processes of a cluster could not be connected, if that is the error."""
+    named = _NETWORK.search(str(error))
+    return None if named is None else named[1]
 
 
 def is_panic(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ from typing import Final, NoReturn
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.recovery import InconsistentPartitionsError, MissingPartitionsError, NoPartitionsError
 
-from .._bytewax import is_panic, noting, step_named
+from .._bytewax import is_panic, network_problem, noting, step_named
 from ..errors import KgenError, ProcessingError, causes, named_text
 from ..flow.failures import class_name
 from ..recovery.folder import explained
@@ -51,6 +51,18 @@ class CutOffError(KgenError):
             hint="Bytewax does not report some of its own errors when several processes run; with "
             "--processes 1 it does. Most often the disk of the recovery folder is full, or a stateful "
             "step was given an item that is not a (key, value).",
+        )
+
+
+class NetworkError(KgenError):
+    """Bytewax could not connect the processes, as something else came to one of its ports."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"Bytewax could not connect the processes of the cluster: {escaped(why)}",
+            hint="Something else than these processes has connected to one of their ports, or listens "
+            "there: let nothing else reach them. Started again, all go on after the last epoch that was "
+            "committed.",
         )
 
 
@@ -94,8 +106,8 @@ def _write(error: KgenError, control: ProcessEnd | None, found: str = "") -> Non
 
 @contextmanager
 def reraise_hidden_error(control: ProcessEnd | None) -> Iterator[None]:
-    """For Bytewax's run in one process of several: raises the error that is behind a panic, or `CutOffError`
-    if it is another process's.
+    """For Bytewax's run in one process of several: raises the error that is behind a panic, `CutOffError` if
+    it is another process's, or `NetworkError`.
     """
     noted = RecordedErrors(control)
     with noted.taken():
@@ -103,6 +115,8 @@ def reraise_hidden_error(control: ProcessEnd | None) -> Iterator[None]:
             yield
         except BaseException as error:
             if not is_panic(error):
+                if why := network_problem(error):
+                    raise NetworkError(why) from None
                 raise
             first = noted.first()
             if first is None:

@@ -90,7 +90,8 @@ def run_together(identity: PeerIdentity, folder: Path | None) -> Iterator[None]:
         raise full or watch.cause() from None
     except BaseException as error:
         root = list(causes(error))[-1]
-        watch.say_why(f"has failed: {named_text(class_name(root), root)}")
+        said = root.what if isinstance(root, KgenError) else named_text(class_name(root), root)
+        watch.say_why(f"has failed: {said}")
         raise
     else:
         watch.say_why("was asked to stop" if STOP.requested else "")
@@ -112,7 +113,9 @@ class PeerWatch:
         self._links = dict(links)
         self._beats = dict.fromkeys(links, time.monotonic())
         self._own = self._addresses[self._process]
+        self._port = int(self._own.rpartition(":")[2])
         self._left: set[int] = set()
+        self._connected = False
         self._connections: dict[tuple[Any, Any], tuple[int | None, PeerConnection]] = {}
         self._ended: dict[int, float] = {}
         self._unanswered: dict[int, tuple[float, int | None]] = {}
@@ -217,7 +220,7 @@ class PeerWatch:
         return _LOOK_SOON if VISIBLE and self._process not in self._listening else _LOOK_EVERY
 
     def _look_at_listener(self) -> None:
-        if self._process not in self._listening and listens(int(self._own.rpartition(":")[2])):
+        if self._process not in self._listening and listens(self._port):
             self._listening.add(self._process)
             self._send({"listens": self._process})
 
@@ -246,17 +249,14 @@ class PeerWatch:
         """Those of Bytewax: until all are there, then whether they are whole."""
         if not VISIBLE or self._left:
             return  # the run is about to end
-        missing = len(self._addresses) - 1 - len(self._connections)
-        if missing:
+        if not self._connected:
             self._find()
-            if len(self._connections) == len(self._addresses) - 1:
+            # Bytewax listens until the others have come, and stops at one that does not say who it is.
+            if len(self._connections) >= len(self._addresses) - 1 and not listens(self._port):
+                self._connected = True
                 log.debug("connected to %s other process(es)", len(self._connections))
             elif since > _CONNECT_TIME:
-                self._lost = PeerLostError(
-                    f"Bytewax has not connected to {missing} of the other processes in {_CONNECT_TIME:g} s",
-                    where=self._own,
-                    hint="Is the port of each process reachable from all others?",
-                )
+                self._lost = self._unconnected()
             return
         for process, connection in list(self._connections.values()):
             state = connection.state()
@@ -272,13 +272,25 @@ class PeerWatch:
             elif self._ended.setdefault(connection.inode, time.monotonic()) < time.monotonic() - _END_TIME:
                 self._record_loss(process, "has closed its connection, and Bytewax does not end")
 
+    def _unconnected(self) -> PeerLostError:
+        strangers = {
+            str(connection.place[1][0])
+            for process, connection in self._connections.values()
+            if process is None and connection.place[1][0] not in self._hosts
+        }
+        came = f"; from {', '.join(sorted(strangers))}, which is not in --addresses, somebody is connected"
+        return PeerLostError(
+            f"Bytewax has not connected all processes in {_CONNECT_TIME:g} s{came if strangers else ''}",
+            where=self._own,
+            hint="Is the port of each process reachable from all others, and from nowhere else?",
+        )
+
     def _find(self) -> None:
         links = set()
         for link in self._links.values():
             with suppress(OSError):
                 links.add(link.places())
-        port = int(self._own.rpartition(":")[2])
-        for opened, connection in find_connections(port, self._targets, links):
+        for opened, connection in find_connections(self._port, self._targets, links):
             process = opened
             if process is None:
                 process = self._hosts.get(connection.place[1][0])

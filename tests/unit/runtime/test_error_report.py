@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
+import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow
+from bytewax.run import cli_main
+from bytewax.testing import TestingSink, TestingSource
+from tests.kafka.processes import wait_for
 
 import kgen_runtime as rt
 from kgen_runtime import testing
+from kgen_runtime.runner.error_report import NetworkError, reraise_hidden_error
 from kgen_runtime.runner.shutdown import FAILED
 
 from .conftest import texts
+from .test_rendezvous import addresses
 
 FLOWS = """
     import time
@@ -138,3 +146,21 @@ def test_an_error_that_bytewax_keeps_to_itself_is_reported_as_one(tmp_path: Path
     text = said(tmp_path, "hidden", "-p", "2")
     assert text.count("error: the cluster failed and no process reported a cause\n  hint: ") == 1
     assert "Traceback" not in text
+
+
+def test_what_something_else_says_at_a_port_of_the_cluster_is_an_error_without_a_traceback() -> None:
+    flow = Dataflow("flow")
+    op.output("out", op.input("read", flow, TestingSource([1])), TestingSink([]))
+    given = addresses(2).split(";")
+    place = ("127.0.0.1", int(given[0].rpartition(":")[2]))
+
+    def stranger() -> None:
+        connection = wait_for(lambda: socket.create_connection(place, 5), "Bytewax to listen")
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        connection.close()
+
+    thread = threading.Thread(target=stranger)
+    thread.start()
+    with pytest.raises(NetworkError, match="received incorrect timely handshake"), reraise_hidden_error(None):
+        cli_main(flow, process_id=0, addresses=given)
+    thread.join()

@@ -235,6 +235,26 @@ def test_connections_are_found_guarded_and_known_when_they_break() -> None:
         assert 5 in [process for process, _ in find_connections(1, targets, set())]
 
 
+@pytest.mark.skipif(not VISIBLE, reason="Bytewax's connections are found on Linux")
+def test_a_stranger_in_the_place_of_a_process_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing, and Bytewax waits for it without end."""
+    monkeypatch.setattr(peer_watch, "_CONNECT_TIME", 0.3)
+    monkeypatch.setattr(peer_watch, "_GRACE", 0.05)
+    left: SimpleQueue[KgenError] = SimpleQueue()
+    with ExitStack() as stack:
+        bytewax = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        stack.enter_context(socket.create_connection(bytewax.getsockname()))
+        stack.enter_context(bytewax.accept()[0])
+        given = f"127.0.0.1:{bytewax.getsockname()[1]};10.213.0.1:2101"
+        watch = PeerWatch(replace(FIRST, addresses=given), {}, left.put)
+        stack.callback(watch.stop)
+        watch.start()
+        assert left.get(timeout=LONG).what == (
+            "Bytewax has not connected all processes in 0.3 s; from 127.0.0.1, which is not in --addresses, "
+            "somebody is connected"
+        )
+
+
 @pytest.mark.skipif(not VISIBLE, reason="Linux alone gives such a connection up")
 def test_a_process_that_takes_nothing_is_given_up_once_more_is_sent_than_the_connection_holds(
     monkeypatch: pytest.MonkeyPatch,

@@ -264,7 +264,9 @@ def test_more_strangers_than_there_is_room_for_stop_nobody(
     monkeypatch.setattr(rendezvous, "_MOST_STRANGERS", 1)
     with ExitStack() as stack:
         for _ in range(30):
-            stack.enter_context(socket.create_connection(cluster.place(), LONG)).sendall(b"GET / HTTP/1.1\r\n")
+            stack.enter_context(socket.create_connection(cluster.place(), LONG)).sendall(
+                b"GET / HTTP/1.1\r\n"
+            )
         cluster.come(1).result(LONG)
     assert list(first.result(LONG)) == [1]
 
