@@ -22,7 +22,7 @@ from .health import Health, RunHealth
 
 _MOST_CLIENTS: Final = 8
 _DEADLINE: Final = 5.0
-"""Seconds for a client from its first byte to its last: a slow one keeps nobody out for longer."""
+"""Seconds in which a client has to say something."""
 _PATHS: Final = {"/healthz": "alive", "/readyz": "ready"}
 
 
@@ -58,26 +58,27 @@ class _HealthServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def __init__(self, host: str, port: int, health: RunHealth) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.health = health
-        self._room = threading.BoundedSemaphore(_MOST_CLIENTS)
+        self._served: dict[Any, None] = {}
+        self._lock = threading.Lock()
         super().__init__((host, port), _Probe)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """In a thread, if there is room for one more."""
-        if self._room.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        """In a thread. For want of room the oldest client is cut off: a probe takes milliseconds, and those
+        that say nothing may not keep it out.
+        """
+        with self._lock:
+            if len(self._served) >= _MOST_CLIENTS:
+                oldest = next(iter(self._served))
+                del self._served[oldest]
+                _cut_off(oldest)
+            self._served[request] = None
+        super().process_request(request, client_address)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Cut off at its deadline."""
-        timer = threading.Timer(_DEADLINE, _cut_off, (request,))
-        timer.daemon = True
-        timer.start()
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            timer.cancel()
-            self._room.release()
+    def shutdown_request(self, request: Any) -> None:
+        """It has its answer."""
+        with self._lock:
+            self._served.pop(request, None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is nobody's concern."""
