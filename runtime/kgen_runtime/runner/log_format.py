@@ -5,8 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+import traceback
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any, Final, Literal, TextIO, TypeAlias, get_args
+
+from ..errors import named_text
+
+log = logging.getLogger("kgen_runtime.run")
 
 LogFormat: TypeAlias = Literal["text", "json"]
 FORMATS: Final = get_args(LogFormat)
@@ -30,11 +37,13 @@ def configure(form: str, level: str, process: int | None, flow: str | None = Non
     `process` it is; in JSON also of which `flow`.
     """
     _Form.json, _Form.process, _Form.flow = form == "json", process, flow
-    handler: logging.StreamHandler[TextIO] = logging.StreamHandler()
+    handler: logging.StreamHandler[TextIO] = _JsonHandler() if _Form.json else logging.StreamHandler()
     handler.setFormatter(_Json() if _Form.json else _Text(_TEXT))
     logging.basicConfig(level=level, handlers=[handler])
     if _Form.json:
         logging.captureWarnings(True)
+        threading.excepthook = _on_thread_error
+        sys.unraisablehook = _on_unraisable
 
 
 def error_text(text: str, **fields: object) -> str:
@@ -62,12 +71,39 @@ class _Text(logging.Formatter):
         return _prefixed(super().format(record))
 
 
+class _JsonHandler(logging.StreamHandler):  # type: ignore[type-arg] # not in Python 3.10
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Of a record that cannot be written, as its arguments do not fit its text: that is a line too."""
+        error = sys.exc_info()[1]
+        if error is None or not logging.raiseExceptions or isinstance(error, (OSError, RecursionError)):
+            return
+        at = f"{record.pathname}:{record.lineno}"
+        text = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        said = f"{text} (not all of it: {named_text(type(error).__name__, error)}, at {at})"
+        fields = {"traceback": "".join(traceback.format_exception(error))}
+        with suppress(OSError, ValueError):
+            write_line(_line(record.levelname, record.name, "log", said, fields, record.created))
+
+
+def _on_thread_error(given: threading.ExceptHookArgs) -> None:
+    if given.exc_type is not SystemExit and given.exc_value is not None:
+        name = None if given.thread is None else given.thread.name
+        log.error("an error in thread %s", name, exc_info=given.exc_value)
+
+
+def _on_unraisable(given: sys.UnraisableHookArgs) -> None:
+    said = given.err_msg or "an error that nobody could be given, in"
+    log.error("%s %s", said, type(given.object).__qualname__, exc_info=given.exc_value)
+
+
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         event, fields = getattr(record, REPORTED, ("log", {}))
         fields = dict(fields)
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            fields["stack"] = record.stack_info
         return _line(record.levelname, record.name, event, record.getMessage(), fields, record.created)
 
 
