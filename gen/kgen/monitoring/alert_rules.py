@@ -23,20 +23,21 @@ class Alert(NamedTuple):
 
 
 def _rose(metric: str, by: str, window: str = "10m") -> str:
-    """Whether a counter has grown, also where it was not there before: `increase` sees nothing of that."""
-    total = f"sum by ({by}) ({metric})"
-    before = f"{total[:-1]} offset {window})"
-    return f"sum by ({by}) (increase({metric}[{window}])) > 0 or ({total} unless {before}) > 0"
+    """Whether a counter has grown, also one that was not there before: `increase` sees nothing of that."""
+    grown, new = f"increase({metric}[{window}])", f"{metric} unless {metric} offset {window}"
+    return f"sum by ({by}) ({grown}) > 0 or sum by ({by}) ({new}) > 0"
 
 
 ALERTS: Final = (
     Alert(
         "KgenFlowStuck",
-        "sum by (job, topic) (rate(kgen_epochs_total[5m])) == 0",
+        # All topics together: one that was read to its end (stop="end") has no more epochs.
+        "sum by (job, instance) (rate(kgen_epochs_total[5m])) == 0",
         "5m",
         "critical",
-        "No epoch of {{ $labels.topic }} was closed for 10 minutes.",
-        "A step hangs, or waits for a broker or the registry: the runner's log says which.",
+        "{{ $labels.instance }} has closed no epoch for 10 minutes.",
+        "A step hangs, or waits for a broker or the registry: the runner's log says which. Where epochs are "
+        "minutes long, set both times above that.",
     ),
     Alert(
         "KgenBehind",
@@ -82,11 +83,12 @@ ALERTS: Final = (
     ),
     Alert(
         "KgenLate",
-        "sum by (job, flow, step) (rate(kgen_late_items_total[10m]))"
-        " / sum by (job, flow, step) (rate(kgen_step_taken_items_total[10m])) > 0.01",
+        # Of what the flow takes: Bytewax's own windows do not count what they take.
+        "sum by (job, flow, step) (rate(kgen_late_items_total[10m])) / on (job, flow) group_left ()"
+        " max by (job, flow) (sum by (job, flow, step) (rate(kgen_step_taken_items_total[10m]))) > 0.01",
         "10m",
         "warning",
-        "{{ $value | humanizePercentage }} of the items of step {{ $labels.step }} come too late.",
+        "{{ $value | humanizePercentage }} of what the flow takes comes too late for {{ $labels.step }}.",
         "Have the windows wait longer, or look for the producer whose clock is behind.",
     ),
     Alert(

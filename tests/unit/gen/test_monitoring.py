@@ -189,6 +189,14 @@ def test_queries_of_the_alerts_find_something(alert: Any, exposed: Exposed) -> N
         assert labels | named <= exposed[name] | OF_PROMETHEUS, name
 
 
+def test_alerts_miss_nothing_for_what_is_well_beside_it() -> None:
+    """As `promtool test rules` has shown: another process, another topic, a step that counts no items."""
+    query = {alert.name: alert.query for alert in ALERTS}
+    assert "by (job, instance) (rate(kgen_epochs_total" in query["KgenFlowStuck"]
+    assert "(kgen_gaps_total unless kgen_gaps_total offset 10m)" in query["KgenMessagesGone"]
+    assert "/ on (job, flow) group_left ()" in query["KgenLate"]
+
+
 def test_every_metric_is_on_the_dashboard(rows: dict[str, tuple[str, set[str]]]) -> None:
     shown = {name.removesuffix("_bucket") for target in TARGETS for name, _ in asked(target["expr"])}
     assert set(rows) - shown == {"kgen_read_timestamp_seconds"}
