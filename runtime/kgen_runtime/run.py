@@ -179,14 +179,17 @@ def _recovery(args: argparse.Namespace, flow: Dataflow, stack: ExitStack) -> Rec
 
 
 def _run_flow(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
-    if args.addresses and args.control is None:
-        with run_together(_identity(args, flow), args.recovery):
+    try:
+        if args.addresses and args.control is None:
+            with run_together(_identity(args, flow), args.recovery):
+                _run_bytewax(args, flow, config)
+        else:
+            if args.addresses:
+                lower = args.addresses.split(";")[: args.process_id]
+                wait_for_local([int(address.rpartition(":")[2]) for address in lower])
             _run_bytewax(args, flow, config)
-    else:
-        if args.addresses:
-            lower = args.addresses.split(";")[: args.process_id]
-            wait_for_local([int(address.rpartition(":")[2]) for address in lower])
-        _run_bytewax(args, flow, config)
+    except DrainedExit:
+        log.info("stopped: what was read is durable")
 
 
 def _identity(args: argparse.Namespace, flow: Dataflow) -> PeerIdentity:
@@ -205,18 +208,15 @@ def _identity(args: argparse.Namespace, flow: Dataflow) -> PeerIdentity:
 def _run_bytewax(args: argparse.Namespace, flow: Dataflow, config: RecoveryConfig | None) -> None:
     if args.addresses:
         pack_exchanges(flow)
-    try:
-        with reraise_hidden_error(args.control) if args.addresses else nullcontext():
-            cli_main(  # type: ignore[no-untyped-call]
-                flow,
-                workers_per_process=args.workers,
-                process_id=args.process_id,
-                addresses=cluster_addresses(args.addresses),
-                epoch_interval=args.epoch_interval,
-                recovery_config=config,
-            )
-    except DrainedExit:
-        log.info("stopped: what was read is durable")
+    with reraise_hidden_error(args.control) if args.addresses else nullcontext():
+        cli_main(  # type: ignore[no-untyped-call]
+            flow,
+            workers_per_process=args.workers,
+            process_id=args.process_id,
+            addresses=cluster_addresses(args.addresses),
+            epoch_interval=args.epoch_interval,
+            recovery_config=config,
+        )
 
 
 def _about(args: argparse.Namespace, flow: Dataflow) -> About:

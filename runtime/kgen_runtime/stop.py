@@ -100,6 +100,7 @@ _ON_REQUEST: Final = MappingProxyType(
 """What follows a request: for `end`, and for `drain`."""
 _ON_JOIN: Final = MappingProxyType({_S.BUILDING: _S.READING, _S.UNREAD: _S.DRAINING})
 _REQUESTED: Final = frozenset(_S) - _ON_REQUEST.keys() - _OVER
+_DRAINED: Final = frozenset({_S.DRAINED, _S.LEAVING})
 _UNLISTED: Final = frozenset({_S.LOADING, _S.STARTING, _S.UNBEGUN})
 
 
@@ -113,6 +114,9 @@ class ShutdownActions(Protocol):
 
     def drained(self) -> None:
         """All partitions have left."""
+
+    def leave(self) -> None:
+        """All processes of a cluster have drained, or those that have not are gone."""
 
     def stuck(self) -> None:
         """A step cannot go on. Called in its worker, with nothing held; need not return."""
@@ -177,6 +181,11 @@ class ShutdownController:
         return self.state in _REQUESTED
 
     @property
+    def drained(self) -> bool:
+        """Whether everything that was read here is durable, and the process about to leave."""
+        return self.state in _DRAINED
+
+    @property
     def listed(self) -> bool:
         """Whether a source has looked which partitions there are."""
         return self.state not in _UNLISTED
@@ -231,6 +240,15 @@ class ShutdownController:
         with self._lock:
             self._reading.discard(partition)
             self._check()
+
+    def leave_drained(self) -> bool:
+        """No other process of the cluster is waited for: leave, if everything that was read is durable.
+        Whether it is.
+        """
+        with self._lock:
+            if self.state is _S.DRAINED and self._actions is not None:
+                self._actions.leave()
+            return self.drained
 
     def stuck(self) -> None:
         """A step of this worker would have to wait though the run is to stop: nothing can be done for its

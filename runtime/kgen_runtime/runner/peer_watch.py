@@ -7,6 +7,10 @@ sends nothing at all: there the kernel gives the connections up (`peer_link.guar
 to all, so that every log has the same reason. Nothing can be made durable without all processes: each leaves
 at once, for its supervisor to start it again.
 
+A stop is asked of each process by itself. One says that it was asked, so that its end is no death; and when
+everything that was read is durable there. Once that is so in all, process 0 has all leave, together: the
+first to leave by itself takes along the epoch of those that are not as far.
+
 Bytewax connects to all processes with lower numbers. Of one that does not listen yet it asks again after a
 second, and the whole cluster stands still meanwhile: so each process begins when those listen, which they say
 over the same connections.
@@ -35,7 +39,7 @@ from .peer_connections import VISIBLE, ConnectionState, PeerConnection, find_con
 from .peer_identity import PeerIdentity
 from .peer_link import PeerLink, PeerLinkError
 from .rendezvous import meet, named, resolved
-from .shutdown import FAILED
+from .shutdown import FAILED, DrainedExit
 
 _BEAT: Final = 1.0
 _MISSED: Final = 3.0 * _BEAT
@@ -87,14 +91,20 @@ def run_together(identity: PeerIdentity, folder: Path | None) -> Iterator[None]:
         full = None if identity.process else disk_full_error(folder)
         if full is not None:
             watch.say_why(f"has failed: {full.what}")
-        raise full or watch.cause() from None
+        cause = full or watch.cause()
+        if STOP.drained:  # another one left, and nothing is lost with it
+            raise DrainedExit from None
+        raise cause from None
+    except DrainedExit:
+        watch.say_why(_why_stopping())
+        raise
     except BaseException as error:
         root = list(causes(error))[-1]
         said = root.what if isinstance(root, KgenError) else named_text(class_name(root), root)
         watch.say_why(f"has failed: {said}")
         raise
     else:
-        watch.say_why("was asked to stop" if STOP.requested else "")
+        watch.say_why(_why_stopping() if STOP.requested else "")
     finally:
         watch.stop()
 
@@ -122,6 +132,8 @@ class PeerWatch:
         self._lost: PeerLostError | None = None
         self._known = threading.Event()
         self._listening: set[int] = set()
+        self._stopping: dict[int, str] = {}
+        self._drained: set[int] = set()
         self._turn = threading.Event()
         self._stopped = threading.Event()
         self._leave = leave_with or _leave
@@ -173,12 +185,13 @@ class PeerWatch:
                     beat = now
                     self._send({"beat": self._process})
                 self._look_at_listener()
+                self._look_at_stop()
                 for key, _ in selector.select(self._look_every):
                     if isinstance(key.fileobj, PeerLink):
                         self._read(key.fileobj, selector)
                 self._look_at_beats()
                 self._look_at_connections(time.monotonic() - began)
-        if self._lost is not None and not self._stopped.wait(_GRACE):
+        if self._lost is not None and not self._stopped.wait(_GRACE) and not STOP.leave_drained():
             self._leave(self._lost)
 
     def _read(self, link: PeerLink, selector: selectors.BaseSelector) -> None:
@@ -190,7 +203,7 @@ class PeerWatch:
                 self._on_message(process, message)
             return
         except EOFError:
-            why = "has died or left: its log may say why"
+            why = self._stopping.get(process, "has died or left: its log may say why")
         except PeerLinkError as error:
             why = f"sent what is not understood: {error}"
         except OSError as error:
@@ -203,6 +216,9 @@ class PeerWatch:
     def _on_message(self, sender: int, message: Mapping[str, Any]) -> None:
         if "listens" in message:
             self._on_listens(sender, message["listens"])
+            return
+        if "stop" in message:
+            self._on_stop(sender, message["stop"], message.get("why"))
             return
         about, why = message.get("left"), message.get("why")
         if type(about) is not int or not isinstance(why, str) or not 0 <= about < len(self._addresses):
@@ -233,6 +249,34 @@ class PeerWatch:
             self._send({"listens": about})
         if self._listening.issuperset(range(self._process)):
             self._turn.set()
+
+    def _look_at_stop(self) -> None:
+        if STOP.requested and self._process not in self._stopping:
+            self._stopping[self._process] = _why_stopping()
+            self._send({"stop": "begun", "why": self._stopping[self._process]})
+        if STOP.drained and self._process not in self._drained:
+            self._send({"stop": "drained"})
+            self._on_drained(self._process)
+
+    def _on_stop(self, sender: int, how: Any, why: Any) -> None:
+        if how == "begun" and isinstance(why, str):
+            self._stopping[sender] = printable(why, _MOST_TEXT)
+        elif how == "drained":
+            self._on_drained(sender)
+        elif how == "leave" and sender == 0:
+            self._leave_together()
+
+    def _on_drained(self, process: int) -> None:
+        """Process 0 counts them, and is itself one."""
+        self._drained.add(process)
+        if self._process == 0 and len(self._drained) == len(self._addresses):
+            self._send({"stop": "leave"})
+            self._leave_together()
+
+    def _leave_together(self) -> None:
+        self._stopped.set()  # whom it misses from now on has left as it does
+        self._known.set()
+        STOP.leave_drained()
 
     def _look_at_beats(self) -> None:
         now = time.monotonic()
@@ -330,6 +374,13 @@ class PeerWatch:
     def _send(self, message: Mapping[str, Any]) -> None:
         for link in list(self._links.values()):
             link.send(message)
+
+
+def _why_stopping() -> str:
+    """Of this process, to the others."""
+    if STOP.failure is not None:
+        return f"has stopped: {getattr(STOP.failure, 'what', STOP.failure)}"
+    return "has stopped to be started again" if STOP.restart else "was asked to stop"
 
 
 def _leave(error: KgenError) -> None:

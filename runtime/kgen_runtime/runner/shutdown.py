@@ -5,8 +5,9 @@ The states are those of `stop`; here is what this process does in them.
 - UNBEGUN: exits at once; of a local cluster, when all are asked to, or after 5 s.
 - UNREAD: counts as drained unless a partition is read here within 5 s.
 - UNREAD, DRAINING, DRAINED: gives up an epoch and 30 s after the request.
-- DRAINED: leaves; of a local cluster, when all have drained; of one that something else runs, after an epoch,
-  for the first to leave takes the epoch of the others along.
+- DRAINED: leaves; of a cluster, when all have drained: of a local one, when the process that started it says
+  so; of one that something else runs, when process 0 does (`peer_watch`), or after an epoch, for not all need
+  have been asked.
 - LEAVING: `DrainedExit` is raised in the main thread; exits after 5 s if a step keeps its worker.
 - UNDRAINED: exits, at once or when the others of the cluster know.
 """
@@ -57,6 +58,9 @@ class LoadShutdown:
         _exit_unbegun()
 
     def drained(self) -> None:
+        """Not before the run."""
+
+    def leave(self) -> None:
         """Not before the run."""
 
     def stuck(self) -> None:
@@ -187,6 +191,10 @@ class ProcessShutdown:
             self._later(self._epoch, self._leave)
         else:
             self._leave()
+
+    def leave(self) -> None:
+        """Now."""
+        self._leave()
 
     def stuck(self) -> None:
         """Exit. The step goes no further: what it returned or raised would be taken for an error."""

@@ -41,6 +41,9 @@ class RecordedActions:
     def drained(self) -> None:
         self.reports.append("drained")
 
+    def leave(self) -> None:
+        self.reports.append("leave")
+
     def stuck(self) -> None:
         self.reports.append("stuck")
 

@@ -24,9 +24,11 @@ from kgen_runtime.runner import peer_connections, peer_link, peer_watch
 from kgen_runtime.runner.error_report import CutOffError
 from kgen_runtime.runner.peer_connections import VISIBLE, ConnectionState, find_connections
 from kgen_runtime.runner.peer_link import SILENCE, PeerLink
-from kgen_runtime.runner.peer_watch import PeerWatch
-from kgen_runtime.runner.shutdown import FAILED
+from kgen_runtime.runner.peer_watch import PeerWatch, run_together
+from kgen_runtime.runner.shutdown import FAILED, DrainedExit
+from kgen_runtime.stop import STOP
 
+from .conftest import RecordedActions
 from .test_rendezvous import FIRST, LONG, addresses
 
 ADDRESSES = "127.0.0.1:1;127.0.0.1:2;127.0.0.1:3"
@@ -83,6 +85,60 @@ def test_a_process_says_why_it_leaves(star: Star) -> None:
     star.ends[2].send({"left": 2, "why": "has failed: ValueError: \x1b[31mred"})
     assert star.loss() == "process 2 at 127.0.0.1:3 has failed: ValueError: \\x1b[31mred"
     assert star.relayed(1)["left"] == 2
+
+
+def test_a_process_that_was_asked_to_stop_has_not_died(star: Star) -> None:
+    star.ends[1].send({"stop": "begun", "why": "was asked to stop"})
+    star.ends[1].close()
+    assert star.loss() == "process 1 at 127.0.0.1:2 was asked to stop"
+    assert star.relayed(2)["why"] == "was asked to stop"
+
+
+def drain() -> None:
+    """This process is asked to stop, and all that it read gets durable."""
+    STOP.list()
+    STOP.join("a partition")
+    STOP.request()
+    STOP.leave("a partition")
+
+
+def test_all_leave_together_once_all_have_drained(star: Star, runner: RecordedActions) -> None:
+    star.ends[1].send({"stop": "drained"})
+    drain()
+    star.ends[2].send({"stop": "drained"})
+    wait_for(lambda: "leave" in runner.reports, "process 0 to leave")
+    for end in star.ends.values():
+        said = [each["stop"] for each in end.messages() if "stop" in each]
+        assert said == ["begun", "drained", "leave"]
+        end.close()
+    star.watch._thread.join(LONG)
+    assert star.left.empty()
+
+
+def test_with_nothing_to_lose_the_end_of_another_is_no_error(star: Star, runner: RecordedActions) -> None:
+    """It did not wait any longer, or gave up."""
+    drain()
+    star.ends[1].close()
+    wait_for(lambda: "leave" in runner.reports, "process 0 to leave")
+    star.watch._thread.join(LONG)
+    assert star.left.empty()
+
+
+def test_nor_if_bytewax_is_the_first_to_notice(
+    runner: RecordedActions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_watch, "_GRACE", 0.05)
+    monkeypatch.setattr(peer_watch, "meet", lambda identity, folder: {})
+    drain()
+    with pytest.raises(DrainedExit), run_together(replace(FIRST, addresses="127.0.0.1:1"), None):
+        raise CutOffError
+
+
+def test_why_a_process_stops_is_said(runner: RecordedActions) -> None:
+    STOP.list()
+    STOP.join("a partition")
+    assert STOP.fail(KgenError("too much failed"))
+    assert peer_watch._why_stopping() == "has stopped: too much failed"
 
 
 def test_one_whose_part_is_done_is_not_lost(star: Star) -> None:
