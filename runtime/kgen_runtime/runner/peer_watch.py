@@ -7,9 +7,9 @@ sends nothing at all: there the kernel gives the connections up (`peer_link.guar
 to all, so that every log has the same reason. Nothing can be made durable without all processes: each leaves
 at once, for its supervisor to start it again.
 
-A stop is asked of each process by itself. One says that it was asked, so that its end is no death; and when
-everything that was read is durable there. Once that is so in all, process 0 has all leave, together: the
-first to leave by itself takes along the epoch of those that are not as far.
+A stop is asked of each process by itself. One says that it was asked, and is not taken for dead when it ends;
+and when everything that was read is durable there. Once that is so in all, process 0 has all leave, together:
+the first to leave by itself takes along the epoch of those that are not as far.
 
 Bytewax connects to all processes with lower numbers. Of one that does not listen yet it asks again after a
 second, and the whole cluster stands still meanwhile: so each process begins when those listen, which they say

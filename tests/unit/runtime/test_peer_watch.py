@@ -115,7 +115,7 @@ def test_all_leave_together_once_all_have_drained(star: Star, runner: RecordedAc
     assert star.left.empty()
 
 
-def test_with_nothing_to_lose_the_end_of_another_is_no_error(star: Star, runner: RecordedActions) -> None:
+def test_once_all_is_durable_the_end_of_another_is_a_clean_stop(star: Star, runner: RecordedActions) -> None:
     """It did not wait any longer, or gave up."""
     drain()
     star.ends[1].close()
