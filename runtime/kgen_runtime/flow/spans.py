@@ -8,6 +8,7 @@ Nothing here changes a header: encoding a message again has to give the same byt
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal, TypeAlias
@@ -20,9 +21,14 @@ Operation: TypeAlias = Literal["receive", "process", "send"]
 MOST_LINKS: Final = 128
 """Of one span: what OpenTelemetry's SDK keeps unless it is configured otherwise."""
 _ON: Final = "KGEN_TRACES"
-_CONTEXT: Final = ("traceparent", "tracestate")
 _LONGEST: Final = 1_024
 """Bytes of such a header, which anyone may have written; a longer one is left alone."""
+_MOST_MEMBERS: Final = 32
+_MEMBER: Final = re.compile(
+    rb"([a-z][_0-9a-z\-*/]{0,255}|[a-z0-9][_0-9a-z\-*/]{0,240}@[a-z][_0-9a-z\-*/]{0,13})"
+    rb"=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
+)
+"""Of a `tracestate`, as W3C's Trace Context has it."""
 
 
 class Spans:
@@ -73,12 +79,8 @@ class Spans:
     def _contexts(self, headers: Iterable[Headers]) -> list[Any]:
         found: dict[tuple[int, int], Any] = {}
         for each in headers:
-            carrier = {
-                name: value.decode("ascii", "replace")
-                for name, value in each
-                if name in _CONTEXT and value is not None and len(value) <= _LONGEST
-            }
-            if "traceparent" not in carrier:
+            carrier = _carrier(each)
+            if carrier is None:
                 continue
             span = self._trace.get_current_span(self._propagator.extract(carrier))
             context = span.get_span_context()
@@ -87,6 +89,25 @@ class Spans:
                 if len(found) == MOST_LINKS:
                     break
         return list(found.values())
+
+
+def _carrier(headers: Headers) -> dict[str, str] | None:
+    """What OpenTelemetry is given of them; None without one parent. It logs a warning of each state that it
+    does not understand, and anyone may have written these: it gets none of them.
+    """
+    parents = [value for name, value in headers if name == "traceparent"]
+    if len(parents) != 1 or parents[0] is None or len(parents[0]) > _LONGEST:
+        return None
+    carrier = {"traceparent": parents[0].decode("ascii", "replace")}
+    state = b",".join(value or b"" for name, value in headers if name == "tracestate")
+    members = [member for member in map(_trimmed, state.split(b",")) if member]
+    if len(state) <= _LONGEST and len(members) <= _MOST_MEMBERS and all(map(_MEMBER.fullmatch, members)):
+        carrier["tracestate"] = b",".join(members).decode("ascii")
+    return carrier
+
+
+def _trimmed(member: bytes) -> bytes:
+    return member.strip(b" \t")
 
 
 def spans(operation: Operation, step: str, topic: str | None = None) -> Spans | None:

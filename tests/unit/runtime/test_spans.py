@@ -133,6 +133,43 @@ def test_a_context_that_is_none_is_left_alone(
         assert (span.parent, list(span.links)) == (None, [])
 
 
+@pytest.mark.parametrize(
+    ("states", "kept"),
+    [
+        ([b"vendor=1"], {"vendor": "1"}),
+        ([b"a=1,", b" b=x y \t,,1t@sys=2"], {"a": "1", "b": "x y", "1t@sys": "2"}),
+        ([b"a=1", b"\xff\x1b[31m"], {}),
+        ([b"A=1"], {}),
+        ([b"a=1,a=2"], {}),
+        ([b",".join(b"k%d=1" % number for number in range(33))], {}),
+        ([b"a=" + b"1" * 2_000], {}),
+    ],
+)
+def test_states_are_taken_as_w3c_has_them_and_else_left_alone(
+    exporter: InMemorySpanExporter,
+    caplog: pytest.LogCaptureFixture,
+    states: list[bytes],
+    kept: dict[str, str],
+) -> None:
+    made = spans("process", "flow.step")
+    assert made is not None
+    with made.batch(1, [(parent(7), *(("tracestate", state) for state in states))]):
+        pass
+    (span,) = exporter.get_finished_spans()
+    assert span.context is not None
+    assert dict(span.context.trace_state) == kept
+    assert span.context.trace_id == 7
+    assert caplog.records == []
+
+
+def test_two_parents_are_none(exporter: InMemorySpanExporter) -> None:
+    made = spans("process", "flow.step")
+    assert made is not None
+    with made.batch(1, [(parent(7), parent(8))]):
+        pass
+    assert list(exporter.get_finished_spans()[0].links) == []
+
+
 def test_a_span_has_so_many_links_at_most(exporter: InMemorySpanExporter) -> None:
     made = spans("process", "flow.step")
     assert made is not None
