@@ -106,7 +106,8 @@ class Hosts:
 
     def __enter__(self) -> Hosts:
         try:
-            _ip("link", "add", self._bridge, "type", "bridge")
+            # With an address of its own: else it has that of a port, and another one when that is cut off.
+            _ip("link", "add", self._bridge, "address", "02:00:00:00:00:01", "type", "bridge")
             _ip("addr", "add", f"{BRIDGE}/24", "dev", self._bridge)
             _ip("link", "set", self._bridge, "up")
             for host in self.all:
