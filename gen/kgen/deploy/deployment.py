@@ -35,6 +35,7 @@ class Deployment:
     memory: str
     memory_bytes: int
     secret: str | None
+    secret_files: Mapping[str, str]
     env: Mapping[str, str]
     pod_monitor: bool
     venv: str
@@ -73,6 +74,16 @@ class Deployment:
         """On a machine: outside of the project, so that nobody commits it."""
         return f"/etc/{self.secret}.env"
 
+    @property
+    def files_secret(self) -> str:
+        """Of Kubernetes: not the one of the variables, all of which a container gets."""
+        return f"{self.secret}-files"
+
+    @property
+    def files_folder(self) -> str:
+        """On a machine, of the same name."""
+        return f"/etc/{self.files_secret}"
+
     def arguments(self, recovery: str) -> list[str]:
         """The runner's, but for what says which process it is; `recovery` is where its folder is."""
         found = [self.flow, "--workers", str(self.workers), "--epoch-interval", self.epoch]
@@ -97,6 +108,7 @@ def deployment(name: str, flow: str, settings: DeploySettings, env: Mapping[str,
         memory=settings.memory,
         memory_bytes=bytes_of(settings.memory),
         secret=settings.secret,
+        secret_files=settings.secret_files,
         env={**env, **settings.env},
         pod_monitor=settings.pod_monitor,
         venv=settings.venv or f"/opt/{name}",

@@ -18,6 +18,8 @@ Platform: TypeAlias = Literal["k8s", "compose", "systemd"]
 PLATFORMS: Final[tuple[Platform, ...]] = get_args(Platform)
 RECOVERY: Final = "/recovery"
 """In a container."""
+SECRETS: Final = "/secrets"
+"""In a container: the folder of secret files."""
 DOCKERFILE: Final = "Dockerfile"
 
 
@@ -54,7 +56,11 @@ def _unit(wanted: Deployment) -> str:
 
 
 def _fill(template: str, **values: Any) -> str:
-    return _environment().get_template(f"{template}.j2").render(ports=facts, recovery=RECOVERY, **values)
+    return (
+        _environment()
+        .get_template(f"{template}.j2")
+        .render(ports=facts, recovery=RECOVERY, secrets=SECRETS, **values)
+    )
 
 
 @lru_cache(maxsize=1)

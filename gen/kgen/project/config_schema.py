@@ -152,6 +152,10 @@ _DEPLOY: Final = _table(
             "Name of the secret, or of the file, with variables of the environment.",
             pattern=deploy.REFERENCE_PATTERN,
         ),
+        "secret_files": _named(
+            "Files of the secret, by the variables that have their paths.",
+            {"type": "string", "pattern": deploy.FILE_PATTERN},
+        ),
         "env": _named("Variables of the environment that are not secrets.", {"type": "string"}),
         "pod_monitor": _flag("Whether Prometheus' operator finds the pods.", default=False),
         "health_port": {**_PORT, "default": DeploySettings.health_port},

@@ -23,6 +23,7 @@ CPU_PATTERN: Final = r"^(0\.[0-9]{0,2}[1-9]|[1-9][0-9]{0,3}(\.[0-9]{1,3})?|[1-9]
 HOST_PATTERN: Final = r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])$"
 LONGEST_HOST: Final = 253
 VENV_PATTERN: Final = r"^/[A-Za-z0-9._/-]+$"
+FILE_PATTERN: Final = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"
 VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 MOST_PROCESSES: Final = 1_000
 MOST_WORKERS: Final = 1_000
@@ -62,6 +63,7 @@ class DeploySettings:
     cpu: str = "500m"
     memory: str = "512Mi"
     secret: str | None = None
+    secret_files: Mapping[str, str] = field(default_factory=dict)  # by the variables that have their paths
     env: Mapping[str, str] = field(default_factory=dict)
     pod_monitor: bool = False
     venv: str | None = None  # None: /opt/NAME
@@ -106,6 +108,12 @@ def _one(name: str, table: Mapping[str, Any]) -> DeploySettings:
     if read.hosts and read.processes != len(read.hosts):
         what = f"{where}hosts has {len(read.hosts)}, and {where}processes is {read.processes}"
         raise ConfigError(what, where=NAME, hint="a process runs on each host: leave processes out")
+    if read.secret_files and read.secret is None:
+        what = f"{where}secret_files need {where}secret, after which the place of the files is called"
+        raise ConfigError(what, where=NAME, hint=_hint(f"{where}secret", '"orders"'))
+    for variable in read.secret_files.keys() & read.env.keys():
+        what = f"{variable} is in both {where}env and {where}secret_files"
+        raise ConfigError(what, where=NAME, hint="leave one of the two out")
     ports = (read.health_port, read.metrics_port)
     if abs(ports[0] - ports[1]) < read.processes:
         what = f"{where}health_port {ports[0]} and {where}metrics_port {ports[1]} are too near to each other"
@@ -195,14 +203,31 @@ def _env(value: Any, where: str) -> dict[str, str]:
     return dict(value)
 
 
-def _check_variable(name: str, text: str, where: str) -> None:
+def _secret_files(value: Any, where: str) -> dict[str, str]:
+    if not isinstance(value, dict):
+        hint = f'[{where}] KGEN_KAFKA_SSL_KEY_LOCATION = "client.key"'
+        raise ConfigError(f"{where} must be a table of files", where=NAME, hint=hint)
+    for name, file in value.items():
+        _check_name(name, where)
+        if not isinstance(file, str) or not re.fullmatch(FILE_PATTERN, file):
+            what = f"{where}.{name} must be the name of a file, without its folder"
+            raise ConfigError(what, where=NAME, hint=f'[{where}] {name} = "client.key"')
+    return dict(value)
+
+
+def _check_name(name: str, where: str) -> None:
     at = f"{NAME}, {where}"
     if not re.fullmatch(VARIABLE_PATTERN, name):
         hint = "letters a to z, digits and underscores, first not a digit"
         raise ConfigError(f"{name!r} cannot be the name of an environment variable", where=at, hint=hint)
     if name.startswith(_OURS):
         hint = "the manifests set it, from processes, workers, epoch_interval and recovery"
-        raise ConfigError(f"{name} is not for env", where=at, hint=hint)
+        raise ConfigError(f"{name} is not for {where.rpartition('.')[2]}", where=at, hint=hint)
+
+
+def _check_variable(name: str, text: str, where: str) -> None:
+    _check_name(name, where)
+    at = f"{NAME}, {where}"
     if _SECRET.search(name.upper()) or _USER_IN_URL.search(text):  # the value is not shown
         hint = "put it under that name into the secret that secret = names: only its name is written"
         what = f"{name} looks like a secret, which must not stand in manifests"
@@ -228,6 +253,7 @@ _CHECKS: Final[dict[str, Callable[[Any, str], Any]]] = {
     "cpu": _matching(CPU_PATTERN, "500m", "a number of cores"),
     "memory": _size,
     "secret": _matching(REFERENCE_PATTERN, "orders", "the name of a secret"),
+    "secret_files": _secret_files,
     "env": _env,
     "pod_monitor": _flag,
     "health_port": _port,

@@ -66,6 +66,6 @@ def unit_words(text: str) -> list[str]:
     return [*words, word]
 
 
-_PARTS = re.compile(r"\\.|%%|%[Si]|[^%\\]", re.DOTALL)
+_PARTS = re.compile(r"\\.|%%|%[Sid]|[^%\\]", re.DOTALL)
 _ESCAPES = {"%%": "%", r"\n": "\n", r"\t": "\t", r"\"": '"', "\\\\": "\\"}
 Kgen = Callable[..., tuple[int, str, str]]

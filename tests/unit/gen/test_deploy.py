@@ -268,6 +268,21 @@ def test_what_only_this_machine_reaches_is_left_out_and_named(tmp_path: Path, kg
         ('env = { BYTEWAX_PROCESS_ID = "1" }', "BYTEWAX_PROCESS_ID is not for env"),
         ('env = { "a b" = "1" }', "'a b' cannot be the name of an environment variable"),
         ('env = { A = "a\\u0000b" }', "A has control characters"),
+        ('secret_files = { A = "a.pem" }', "deploy.x.secret_files need deploy.x.secret"),
+        (
+            'secret = "s"\nsecret_files = { A = "a/b.pem" }',
+            "deploy.x.secret_files.A must be the name of a file",
+        ),
+        (
+            'secret = "s"\nsecret_files = { A = "..pem" }',
+            "deploy.x.secret_files.A must be the name of a file",
+        ),
+        ('secret = "s"\nsecret_files = { KGEN_HEALTH = "a" }', "KGEN_HEALTH is not for secret_files"),
+        ('secret = "s"\nsecret_files = "a.pem"', "deploy.x.secret_files must be a table of files"),
+        (
+            'secret = "s"\nsecret_files = { A = "a" }\nenv = { A = "a" }',
+            "A is in both deploy.x.env and deploy.x.secret_files",
+        ),
         ("env = { A = 1 }", "deploy.x.env must be a table of texts"),
         ("health_port = 0", "deploy.x.health_port must be a port"),
         ("metrics_port = 65000", "deploy.x.metrics_port must be a port"),

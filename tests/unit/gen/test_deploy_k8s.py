@@ -31,6 +31,9 @@ cpu = "2"
 [deploy.on.env]
 "on" = "1.10"
 A = "a: b # c\\nd\\t'\\"${x} %h {{ x }} größe 😀"
+
+[deploy.on.secret_files]
+KGEN_REGISTRY_CA = "ca.pem"
 """
 
 
@@ -57,7 +60,8 @@ def test_it_is_what_kubernetes_takes(tmp_path: Path, kgen: Kgen, toml: str, vers
     mounts = found["StatefulSet"]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
     assert len(kept) == ("false" not in toml)
     assert ("/recovery" in json.dumps(found)) == bool(kept)
-    assert [each["name"] for each in mounts] == ["tmp", "recovery"][: 1 + len(kept)]
+    names = ["tmp"] + ["recovery"] * len(kept) + ["secrets"] * ("secret_files" in toml)
+    assert [each["name"] for each in mounts] == names
 
 
 def test_several_processes_know_each_other_and_are_kept_from_others(tmp_path: Path, kgen: Kgen) -> None:
@@ -80,6 +84,9 @@ def test_several_processes_know_each_other_and_are_kept_from_others(tmp_path: Pa
     assert env["on"]["value"] == "1.10"
     assert env["A"]["value"] == "a: b # c\nd\t'\"${x} %h {{ x }} größe 😀"
     assert container["envFrom"] == [{"secretRef": {"name": "orders"}}]
+    assert env["KGEN_REGISTRY_CA"]["value"] == "/secrets/ca.pem"
+    volume = {"secretName": "orders-files", "defaultMode": 0o440}
+    assert [each["secret"] for each in pod["volumes"] if "secret" in each] == [volume]
     assert container["image"] == "registry.example.com:5000/orders:1.10"
     policy = found["NetworkPolicy"]["spec"]
     assert policy["podSelector"]["matchLabels"] == spec["selector"]["matchLabels"]
@@ -104,7 +111,7 @@ def test_it_is_what_the_restricted_standard_asks_of_pods(tmp_path: Path, kgen: K
     assert pod["automountServiceAccountToken"] is False
     assert pod["terminationGracePeriodSeconds"] > 30.5
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-    assert {key for each in pod["volumes"] for key in each} == {"name", "emptyDir"}
+    assert {key for each in pod["volumes"] for key in each} == {"name", "emptyDir", "secret"}
 
 
 def test_prometheus_finds_it_by_annotations_or_by_a_monitor(tmp_path: Path, kgen: Kgen) -> None:

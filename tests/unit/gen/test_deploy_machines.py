@@ -33,6 +33,10 @@ venv = "{sys.prefix}"
 [deploy.on.env]
 "on" = "1.10"
 A = {yaml.dump(VALUE, default_style='"', allow_unicode=True, width=1000).strip()}
+
+[deploy.on.secret_files]
+KGEN_KAFKA_SSL_KEY_LOCATION = "client.key"
+KGEN_REGISTRY_CA = "ca.pem"
 """
 ONE = f'[deploy.orders]\nrecovery = false\nvenv = "{sys.prefix}"\n'
 HOSTS = f"""
@@ -91,6 +95,8 @@ def test_compose_has_a_service_for_each_process(tmp_path: Path, kgen: Kgen) -> N
         assert env["BYTEWAX_PROCESS_ID"] == str(number)
         assert env["BYTEWAX_ADDRESSES"] == "on-0:2101;on-1:2101;on-2:2101"
         assert (env["on"], env["A"]) == ("1.10", VALUE)
+        assert env["KGEN_KAFKA_SSL_KEY_LOCATION"] == "/secrets/client.key"
+        assert service["volumes"] == ["recovery:/recovery", "/etc/orders-files:/secrets:ro"]
         assert service["env_file"] == [{"path": "/etc/orders.env", "format": "raw"}]
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
         assert service["stop_grace_period"] == "61s"
@@ -147,6 +153,9 @@ def test_the_unit_runs_all_processes(tmp_path: Path, kgen: Kgen, monkeypatch: py
     assert float(values["TimeoutStopSec"]) > 30.5
     env = [word for name, value in lines if name == "Environment" for word in unit_words(value)]
     assert f"A={VALUE}" in env
+    assert "KGEN_KAFKA_SSL_KEY_LOCATION=%d/client.key" in env
+    given = [value for name, value in lines if name == "LoadCredential"]
+    assert given == ["client.key:/etc/orders-files/client.key", "ca.pem:/etc/orders-files/ca.pem"]
 
 
 def test_on_several_hosts_a_unit_runs_one_of_the_processes(tmp_path: Path, kgen: Kgen) -> None:
