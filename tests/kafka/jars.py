@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,6 +25,13 @@ def missing() -> str | None:
 def folder() -> Path:
     """Where the jars of this pom.xml are, or will be."""
     return CACHE / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
+
+
+def version() -> str:
+    """Apache Kafka's, as this pom.xml has it."""
+    found = re.search(r"<artifactId>kafka_[^<]*</artifactId>\s*<version>([^<]+)<", POM.read_text())
+    assert found is not None
+    return found[1]
 
 
 def fetch() -> Path:

@@ -125,15 +125,22 @@ def test_a_page_without_marks_is_left_alone():
         publish.placed("text", "table")
 
 
-def test_the_page_of_performance_has_the_marks():
-    page = (Path(__file__).parents[2] / publish.PAGE).read_text(encoding="utf-8")
-    assert publish.BEGIN in page.partition(publish.END)[0]
+@pytest.mark.parametrize("page", [publish.PAGE, publish.README])
+def test_the_pages_have_the_marks(page: Path):
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    assert publish.BEGIN in text.partition(publish.END)[0]
 
 
 def test_what_keeps_state_is_asked_for_by_the_count_alone():
     kgen = CONTESTANTS[0]
     assert kgen.arguments("count", "/f")[-2:] == ["--recovery", "/f/recovery"]
     assert "--recovery" not in kgen.arguments("typed", "/f")
+
+
+def test_each_gets_so_many_messages_that_they_come_in_several_batches():
+    fast, slow = Contestant("fast", (), "", slow=False), Contestant("slow", (), "")
+    assert (fast.share(400, 200, 64), slow.share(400, 200, 64)) == (400, 200)
+    assert Contestant("kop", (), "", batch=100).share(400, 200, 64) == 19_200
 
 
 def test_messages_that_all_come_in_one_batch_give_no_rate():

@@ -1,5 +1,5 @@
-"""`python -m tests.bench.peers`: run the contests on the broker of `kgen dev`, print their tables, keep
-their results in `.bench/peers.json`.
+"""`python -m tests.bench.peers`: run the contests on the broker of `kgen dev`, those of ages on Apache Kafka,
+print their tables, keep their results in `.bench/peers.json`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from tests.bench.peers.stage import Ran, RunFailed, Stage, staged
 
 ROUNDS = 3
 FAST, SLOW, QUICK = 400_000, 20_000, 6_000
-SECONDS = 5
+SECONDS, WARM_UP = 5, 3
+"""Of sending: for a figure, and before the first one, for a broker that is compiled while it runs."""
 RATES = (1_000, 20_000)
 PARTITION_COUNTS = (1, 16, 64)
 TITLES: dict[Task, str] = {
@@ -64,8 +65,10 @@ def contests(
         return
     if task == "latency":
         fit = [each for each in takers if "latency" in each.tasks]
-        for rate in RATES:
-            yield from latencies(stage, fit, rate, rounds, rate if quick else rate * SECONDS)
+        with stage.on_kafka() as kafka:
+            kafka.run_at(fit[0], max(RATES), max(RATES) * WARM_UP)
+            for rate in RATES:
+                yield from latencies(kafka, fit, rate, rounds, rate if quick else rate * SECONDS)
         return
     if task == "partitions":
         fit = [each for each in takers if "typed" in each.tasks]
@@ -91,10 +94,11 @@ def by_partitions(
     """Topic to typed objects, of as many messages in more and more partitions."""
     fast, slow = (QUICK, QUICK) if quick else (FAST, SLOW)
     for partitions in PARTITION_COUNTS:
-        topic = stage.topic(fast, partitions)
+        shares = {who.name: who.share(fast, slow, partitions) for who in takers}
+        topic = stage.topic(max(shares.values()), partitions)
 
-        def run(who: Contestant, topic: str = topic) -> tuple[float, int]:
-            ran = stage.run(who, "typed", topic, slow if who.slow else fast)
+        def run(who: Contestant, topic: str = topic, shares: dict[str, int] = shares) -> tuple[float, int]:
+            ran = stage.run(who, "typed", topic, shares[who.name])
             return ran.rate, ran.notes.memory
 
         title = f"{TITLES['typed']}, {partitions} partition{'s' * (partitions > 1)}"
@@ -135,7 +139,7 @@ def latencies(
     found = in_turns(takers, rounds, run)
     for each in found:
         each.memory.clear()
-    at = f"latency at {rate:,} messages/s"
+    at = f"latency at {rate:,} messages/s on {stage.broker}"
     yield f"latency-{rate}-p50", Contest(f"{at}, p50", "ms", list(halves.values()), more_is_better=False)
     yield f"latency-{rate}-p99", Contest(f"{at}, p99", "ms", found, more_is_better=False)
 

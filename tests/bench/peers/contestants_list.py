@@ -30,8 +30,16 @@ class Contestant:
     environment: Mapping[str, str] = field(default_factory=dict)
     slow: bool = True
     """It gets a share of the messages."""
+    batch: int = 1
+    """How many messages of each partition come to the end of the program together."""
     for_state: tuple[str, ...] = ()
     """Further arguments in the task `count`."""
+
+    def share(self, fast: int, slow: int, partitions: int) -> int:
+        """How many messages it gets, the others `fast` or `slow`: enough for some batches, as a rate counts
+        from the first one on.
+        """
+        return max(slow if self.slow else fast, 3 * self.batch * partitions)
 
     def arguments(self, task: Task, folder: str) -> list[str]:
         """The command for a task, with the folder."""
@@ -68,6 +76,8 @@ _STATELESS = _ALL - {"count"}
 _RT = "AvroSerde, Crash, Kafka, Schemas, StringSerde, Topic, WriterSchema, map_value, route, sink, source"
 _FAST = {"KGEN_BENCH_CODEC": "fastavro"}
 _KOP = "bytewax.run, bytewax.connectors.kafka.operators, confluent_kafka.schema_registry.avro"
+_KOP_BATCH = 1_000
+"""Its default."""
 _BARE = "confluent_kafka.schema_registry.avro"
 _FAUST = ("worker", "-l", "warn", "--without-web")
 
@@ -79,8 +89,8 @@ CONTESTANTS = (
         slow=False,
         for_state=("--recovery", "{folder}/recovery"),
     ),
-    Contestant("kop, AvroDeserializer", (_OWN, "-m", f"{_HERE}.kop_flow"), _KOP),
-    Contestant("kop, fastavro", (_OWN, "-m", f"{_HERE}.kop_flow"), _KOP, environment=_FAST),
+    Contestant("kop, AvroDeserializer", (_OWN, "-m", f"{_HERE}.kop_flow"), _KOP, batch=_KOP_BATCH),
+    Contestant("kop, fastavro", (_OWN, "-m", f"{_HERE}.kop_flow"), _KOP, environment=_FAST, batch=_KOP_BATCH),
     Contestant(
         "kop, fastavro, batch size 1",
         (_OWN, "-m", f"{_HERE}.kop_flow"),
@@ -95,6 +105,7 @@ CONTESTANTS = (
         frozenset({"typed"}),
         {"KGEN_BENCH_CODEC": "none"},
         slow=False,
+        batch=_KOP_BATCH,
     ),
     Contestant("Quix Streams", (_PEER, "-m", f"{_HERE}.quix_app"), "quixstreams.models.serializers.avro"),
     Contestant(

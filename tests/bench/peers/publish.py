@@ -1,5 +1,5 @@
 """`python -m tests.bench.peers.publish`: what `make bench-peers` has kept goes into the documentation, as
-tables and a chart, and beside this module as a file.
+tables and a chart, which the README shows as well, and beside this module as a file.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from tests.bench.peers.results import OURS, RESULTS
 
 PAGE: Final = Path("docs/explanation/performance.md")
 CHART: Final = Path("docs/_static/peers.svg")
+README: Final = Path("README.md")
 KEPT: Final = Path(__file__).with_name("published.json")
 BEGIN, END = "<!-- peers: written by `make bench-peers-publish` -->", "<!-- peers: end -->"
+ALT: Final = "Messages a second, kgen beside other frameworks"
 UNDECODED: Final = "kop.input alone"
 """It makes no typed objects: not one of those that kgen's ratio is to."""
 
@@ -57,8 +59,9 @@ def main() -> int:
             f"error: not measured yet: {', '.join(missing)}\n  hint: run `make bench-peers`", file=sys.stderr
         )
         return 2
-    page = PAGE.read_text()
-    PAGE.write_text(placed(page, section(kept)))
+    pages = {PAGE: section(kept), README: f"\n![{ALT}]({CHART})\n"}
+    for path, text in pages.items():
+        path.write_text(placed(path.read_text(), text))
     CHART.write_text(chart(kept["contests"]))
     KEPT.write_text(json.dumps(kept, indent=1) + "\n")
     return 0
@@ -83,7 +86,7 @@ def section(kept: Mapping[str, Any]) -> str:
         f"{machine['cpu']}, {machine['cores']} cores, {machine['python']}:",
         *_wrapped([f"{name} {number}" for name, number in versions.items()]),
         "",
-        "![Messages a second, kgen beside other frameworks](../_static/peers.svg)",
+        f"![{ALT}](../_static/{CHART.name})",
         "",
     ]
     for title, columns in TABLES:

@@ -16,13 +16,15 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
-from kgen.dev import Dev, up
+from kgen.dev import up
 from kgen_runtime.codec import make_writer
 from kgen_runtime.codec.avro.schema.parser import parse
 from kgen_runtime.serde.framing import id_prefix
 from tests.bench.peers.contestants_list import Contestant, surroundings
-from tests.bench.peers.job import Job, Notes, Task
+from tests.bench.peers.job import GROUP_SETTINGS, Job, Notes, Task
 from tests.bench.peers.orders import CLASSES, TEXT, made_order
+from tests.kafka import jars
+from tests.kafka.broker import KafkaCluster
 from tests.kafka.clients import Record, create_topic, send
 
 PARTITIONS, DISTINCT, KEYS = 2, 10_000, 1_000
@@ -59,12 +61,13 @@ class RunFailed(Exception):
 
 
 class Stage:
-    """One for all contests."""
+    """A broker, by its name and its address, and a registry. `folder` is its own."""
 
-    def __init__(self, folder: Path, dev: Dev) -> None:
+    def __init__(self, folder: Path, broker: str, brokers: str, registry: str) -> None:
+        self.broker = broker
         self._folder = folder
-        self._brokers, self._registry = dev.brokers, dev.registry
-        client = SchemaRegistryClient({"url": dev.registry})
+        self._brokers, self._registry = brokers, registry
+        client = SchemaRegistryClient({"url": registry})
         self._id = client.register_schema("orders-value", Schema(TEXT, "AVRO"))
         self._count = itertools.count()
 
@@ -76,6 +79,23 @@ class Stage:
         records = (Record(value, key, n % partitions) for n, (key, value) in enumerate(dealt))
         send(self._brokers, topic, records)
         return topic
+
+    @contextmanager
+    def on_kafka(self) -> Iterator[Stage]:
+        """The same with Apache Kafka; itself, with a line that says why, where that cannot be run.
+
+        The broker of `kgen dev` is none to measure ages on: it looks for new messages each half of the time
+        for which a client lets it wait, so ages are a share of that; and for each look it goes through all
+        batches that a partition has, which at many small ones a second soon takes a core.
+        """
+        if reason := jars.missing():
+            print(f"ages are measured on the broker of `kgen dev`: {reason}", file=sys.stderr)
+            yield self
+            return
+        settings = {"group.min.session.timeout.ms": GROUP_SETTINGS["session.timeout.ms"]}
+        folder = self._folder / "kafka"
+        with KafkaCluster(folder / "nodes", settings=settings) as cluster:
+            yield Stage(folder, f"Apache Kafka {jars.version()}", cluster.bootstrap, self._registry)
 
     def run(self, who: Contestant, task: Task, topic: str, total: int) -> Ran:
         """Let it have the first `total` messages of the topic. Raises `RunFailed`."""
@@ -165,4 +185,4 @@ def orders(schema: int) -> Iterator[tuple[bytes, bytes]]:
 def staged(folder: Path) -> Iterator[Stage]:
     """The broker and the registry of `kgen dev`, gone afterwards."""
     with up() as dev:
-        yield Stage(folder, dev)
+        yield Stage(folder, "`kgen dev`", dev.brokers, dev.registry)
