@@ -31,11 +31,14 @@ State: TypeAlias = "int | tuple[int, str]"
 
 _IDLE: Final = (0.001, 0.05)
 """Seconds between two looks at a partition without messages: the first time, and at most."""
+_IDLE_GROWTH: Final = 1.2
+"""Of the time between: so a message waits at most for a fifth of the time for which there was none."""
 _IDLE_SHARE: Final = 0.00025
 """Of one at its end while others are busy, times the number of partitions: together they cost little."""
 _AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _AWAY: Final = (0.5, 30.0)
 """Seconds between two tries while the registry is unavailable."""
+_AWAY_GROWTH: Final = 2.0
 _NAP: Final = 0.5
 """Seconds, at most, between two looks whether the run is to stop."""
 
@@ -179,7 +182,7 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             self._held, self._wait = rows, 0.0
             self._count_held(1)
             self._reader.hold(self._partition, True)
-        self._back_off(*_AWAY)
+        self._back_off(*_AWAY, _AWAY_GROWTH)
         self._try_at = time.monotonic() + self._wait
         PROGRESS.wait(self._counts, f"the schema registry ({self._topic}/{self._partition})")
         PROGRESS.retried(f"asking the schema registry (step {self._source.step_id})")
@@ -213,10 +216,10 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             self._wait = 0.0
             if self._reader.at_end(self._partition):
                 least = min(max(least, _IDLE_SHARE * self._reader.count), most)
-        self._back_off(least, most)
+        self._back_off(least, most, _IDLE_GROWTH)
 
-    def _back_off(self, least: float, most: float) -> None:
-        self._wait = min(max(self._wait * 2, least), most)
+    def _back_off(self, least: float, most: float, growth: float) -> None:
+        self._wait = min(max(self._wait * growth, least), most)
         self._sleep(self._wait)
 
     def _sleep(self, seconds: float) -> None:

@@ -68,7 +68,7 @@ def test_a_partition_that_others_wait_for_is_asked_again_soon(
     given = [len(batch.oks) for _ in range(12) for part in (second, first) for batch in part.next_batch()]
     assert sum(given) == 12
     monkeypatch.setattr(reader, "_BLOCKED", 0)
-    for _ in range(10):
+    for _ in range(30):
         assert second.next_batch() == []
     assert second._wait == 0.05
 
