@@ -40,6 +40,15 @@ def test_the_table_has_median_span_ratio_and_memory_and_says_who_stepped_aside()
     assert gone.split() == ["gone", "stepped", "aside:", "exit", "1:", "no", "such", "module"]
 
 
+def test_a_contest_on_another_broker_says_so():
+    elsewhere = Contest("latency", "ms", [], broker="Apache Kafka 4")
+    assert elsewhere.table() == "latency, on Apache Kafka 4 (ms)"
+    kept = kept_contests()
+    kept["contests"]["latency-1000-p50"]["place"] = elsewhere.place
+    assert "**Milliseconds from sent to there, on Apache Kafka 4: less is better**" in publish.section(kept)
+    assert "**Messages a second: more is better**" in publish.section(kept)
+
+
 def test_results_are_kept_beside_those_of_other_tasks(tmp_path: Path):
     path = tmp_path / "peers.json"
     keep({"typed": contest()}, path)

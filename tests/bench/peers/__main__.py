@@ -61,7 +61,8 @@ def contests(
 ) -> Iterator[tuple[str, Contest]]:
     """The contests of a task, by the names that they are kept under."""
     if task == "imports":
-        yield task, Contest("importing it", "s", in_turns(takers, rounds, imported), more_is_better=False)
+        fit = [each for each in takers if "start" in each.tasks]
+        yield task, Contest("importing it", "s", in_turns(fit, rounds, imported), more_is_better=False)
         return
     if task == "latency":
         fit = [each for each in takers if "latency" in each.tasks]
@@ -139,9 +140,10 @@ def latencies(
     found = in_turns(takers, rounds, run)
     for each in found:
         each.memory.clear()
-    at = f"latency at {rate:,} messages/s on {stage.broker}"
-    yield f"latency-{rate}-p50", Contest(f"{at}, p50", "ms", list(halves.values()), more_is_better=False)
-    yield f"latency-{rate}-p99", Contest(f"{at}, p99", "ms", found, more_is_better=False)
+    at = f"latency at {rate:,} messages/s"
+    for name, measured in (("p50", list(halves.values())), ("p99", found)):
+        contest = Contest(f"{at}, {name}", "ms", measured, more_is_better=False, broker=stage.broker)
+        yield f"latency-{rate}-{name}", contest
 
 
 def settled_ages(ran: Ran) -> list[int]:

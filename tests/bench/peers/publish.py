@@ -92,7 +92,9 @@ def section(kept: Mapping[str, Any]) -> str:
     for title, columns in TABLES:
         here = {name: column for name, column in columns.items() if name in contests}
         if here:
-            lines += [f"**{title}**", "", *_table(contests, here), ""]
+            kind, _, better = title.partition(":")
+            place = contests[next(iter(here))].get("place", "")
+            lines += [f"**{kind}{place}:{better}**", "", *_table(contests, here), ""]
     ahead = list(_ahead(contests))
     lines += ["Where another is ahead:", "", *ahead] if ahead else ["No other was ahead in any of these."]
     return "\n".join(lines)

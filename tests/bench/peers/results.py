@@ -47,6 +47,13 @@ class Contest:
     unit: str
     found: list[Measured]
     more_is_better: bool = True
+    broker: str = ""
+    """The one that it ran on, if that is not the one of all others."""
+
+    @property
+    def place(self) -> str:
+        """The broker, to be put behind a title."""
+        return f", on {self.broker}" if self.broker else ""
 
     def ratio(self, of: Measured) -> float | None:
         """How many times as good kgen is as another; None without values of both."""
@@ -59,7 +66,7 @@ class Contest:
     def table(self) -> str:
         """Medians, least and most, kgen's ratio to each, memory."""
         digits = 0 if self.unit == "messages/s" else 2
-        lines = [f"{self.title} ({self.unit})"]
+        lines = [f"{self.title}{self.place} ({self.unit})"]
         for each in self.found:
             if not each.values:
                 lines.append(f"  {each.name:30} stepped aside: {each.failed or 'no round'}")
@@ -79,6 +86,7 @@ class Contest:
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "unit": self.unit,
             "more_is_better": self.more_is_better,
+            "place": self.place,
             "contestants": [
                 {
                     "name": each.name,
