@@ -71,12 +71,11 @@ def report_error(error: BaseException, control: ProcessEnd | None = None) -> Non
 
     A process of a local cluster leaves that to the one that started it, which shows once what all report.
     """
+    known = _known(error)
+    if known is not None:
+        _write(known, control)
+        return
     chain = list(causes(error))
-    for cause in reversed(chain):
-        known = cause if isinstance(cause, KgenError) else explained(cause) or _lost_output(cause)
-        if known is not None:
-            _write(known, control)
-            return
     root = chain[-1]
     found = "".join(traceback.format_exception(type(root), root, root.__traceback__))
     step = next((f"step {named}" for cause in chain if (named := step_named(cause))), None)
@@ -85,6 +84,22 @@ def report_error(error: BaseException, control: ProcessEnd | None = None) -> Non
         control,
         found,
     )
+
+
+def headline(error: BaseException) -> str:
+    """What is reported of it, without where and hint: for the other processes of the cluster."""
+    known = _known(error)
+    root = list(causes(error))[-1]
+    return named_text(class_name(root), root) if known is None else known.what
+
+
+def _known(error: BaseException) -> KgenError | None:
+    """Of what it was raised from, what says most."""
+    for cause in reversed(list(causes(error))):
+        known = cause if isinstance(cause, KgenError) else explained(cause) or _lost_output(cause)
+        if known is not None:
+            return known
+    return None
 
 
 def _lost_output(cause: BaseException) -> KgenError | None:

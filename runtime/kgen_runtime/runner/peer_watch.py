@@ -28,13 +28,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import KgenError, causes, named_text
-from ..flow.failures import class_name
+from ..errors import KgenError
 from ..recovery.folder import disk_full_error
 from ..reporting.printable import printable
 from ..reporting.progress import PROGRESS
 from ..stop import STOP
-from .error_report import CutOffError, leave, report_error
+from .error_report import CutOffError, headline, leave, report_error
 from .peer_connections import VISIBLE, ConnectionState, PeerConnection, find_connections, listens
 from .peer_identity import PeerIdentity
 from .peer_link import PeerLink, PeerLinkError
@@ -99,9 +98,7 @@ def run_together(identity: PeerIdentity, folder: Path | None) -> Iterator[None]:
         watch.say_why(_why_stopping())
         raise
     except BaseException as error:
-        root = list(causes(error))[-1]
-        said = root.what if isinstance(root, KgenError) else named_text(class_name(root), root)
-        watch.say_why(f"has failed: {said}")
+        watch.say_why(f"has failed: {headline(error)}")
         raise
     else:
         watch.say_why(_why_stopping() if STOP.requested else "")

@@ -19,7 +19,7 @@ from tests.kafka.processes import wait_for
 
 import kgen_runtime as rt
 from kgen_runtime import testing
-from kgen_runtime.runner.error_report import NetworkError, reraise_hidden_error
+from kgen_runtime.runner.error_report import NetworkError, headline, reraise_hidden_error
 from kgen_runtime.runner.shutdown import FAILED
 
 from .conftest import texts
@@ -146,6 +146,15 @@ def test_an_error_that_bytewax_keeps_to_itself_is_reported_as_one(tmp_path: Path
     text = said(tmp_path, "hidden", "-p", "2")
     assert text.count("error: the cluster failed and no process reported a cause\n  hint: ") == 1
     assert "Traceback" not in text
+
+
+def test_the_other_processes_get_what_is_reported_of_an_error() -> None:
+    """Not the library's error below it."""
+    error = RuntimeError("in a step")
+    error.__cause__ = rt.SourceError("the topic is gone", hint="Where is it?")
+    error.__cause__.__cause__ = OSError("KafkaError{code=_FATAL}")
+    assert headline(error) == "the topic is gone"
+    assert headline(RuntimeError("in a step")) == "RuntimeError: in a step"
 
 
 def test_what_something_else_says_at_a_port_of_the_cluster_is_an_error_without_a_traceback() -> None:
