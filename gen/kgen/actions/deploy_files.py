@@ -90,6 +90,8 @@ def _planned(root: Path, request: DeployRequest) -> tuple[DeployFiles, list[Writ
     words = _words(root, settings, request)
     found = [_deployment(root, settings, word, request.platform, notes) for word in words]
     found = list({each.name: each for each in found}.values())
+    if request.platform == "systemd":
+        notes += [*_other_units(root, folder, found), *_shared_ports(found)]
     texts: dict[str, str] = {}
     for each in found:
         texts |= manifests(request.platform, each, folder)
@@ -101,6 +103,27 @@ def _planned(root: Path, request: DeployRequest) -> tuple[DeployFiles, list[Writ
         files.append(DeployFile(path, decision.outcome, decision.reason))
         writes += _writes(root, decision.contents)
     return DeployFiles(tuple(found), tuple(files), tuple(dict.fromkeys(notes)), bool(writes)), writes
+
+
+def _other_units(root: Path, folder: str, found: Iterable[Deployment]) -> Iterator[str]:
+    """Those that are there from before a flow moved to several hosts, or back."""
+    for each in found:
+        for unit in {f"{each.name}.service", f"{each.name}@.service"} - {each.unit}:
+            path = str(PurePosixPath(folder, each.name, unit))
+            if paths.read(root, path) is not None:
+                yield f"{path} is of another way to run it: disable that unit where it runs, delete the file"
+
+
+def _shared_ports(found: Iterable[Deployment]) -> Iterator[str]:
+    """Of one machine; on several hosts each has its own."""
+    taken: dict[int, str] = {}
+    for each in found:
+        count = 1 if each.hosts else each.processes
+        for key, first in (("health_port", each.health_port), ("metrics_port", each.metrics_port)):
+            others = {taken.setdefault(port, each.name) for port in range(first, first + count)} - {each.name}
+            if others:
+                other = f"is a port of {min(others)} too: on one machine each needs its own"
+                yield f"{each.name}: {key} {first} {other}"
 
 
 def _writes(root: Path, contents: dict[str, bytes | None]) -> Iterator[Write]:

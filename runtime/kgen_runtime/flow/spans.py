@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import ConfigError
 from ..messages import Headers
+from ..reporting.printable import printable
 
 Operation: TypeAlias = Literal["receive", "process", "send"]
 
@@ -111,5 +112,11 @@ def _trimmed(member: bytes) -> bytes:
 
 
 def spans(operation: Operation, step: str, topic: str | None = None) -> Spans | None:
-    """Those of a step; None where nobody wants any. Raises `ConfigError` if OpenTelemetry is not there."""
-    return Spans(operation, step, topic) if os.environ.get(_ON) == "1" else None
+    """Those of a step; None where nobody wants any. Raises `ConfigError` if OpenTelemetry is not there, or if
+    the variable has another value, which may mean either.
+    """
+    asked = os.environ.get(_ON, "0")
+    if asked not in ("", "0", "1"):
+        hint = f"{_ON}=1 makes spans; leave it out for none"
+        raise ConfigError(f"{_ON} is {printable(asked, 40)!r}", where=f"step {step}", hint=hint)
+    return Spans(operation, step, topic) if asked == "1" else None

@@ -67,7 +67,7 @@ class RunHealth:
 
     def checking(self) -> None:
         """The flow is loaded; brokers and registry are asked about it."""
-        self.phase = "the checks before the start"
+        self.phase = "the checks before the start, which ask the brokers and the registry"
 
     def running(self, *, reads: bool) -> None:
         """The run begins; `reads` says whether it has a source of kgen's, which notes how far it is."""

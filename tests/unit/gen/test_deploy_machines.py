@@ -180,6 +180,22 @@ def test_on_several_hosts_a_unit_runs_one_of_the_processes(tmp_path: Path, kgen:
     assert "KillMode" not in values
 
 
+def test_flows_of_one_machine_share_no_port(tmp_path: Path, kgen: Kgen) -> None:
+    make(tmp_path / "p", "[deploy.orders]\nprocesses = 2\n[deploy.daily_totals]\nhealth_port = 8081\n")
+    _, _, err = kgen("deploy", "systemd")
+    said = "daily-totals: {} is a port of orders too: on one machine each needs its own"
+    for port in ("health_port 8081", "metrics_port 3030"):
+        assert said.format(port) in err
+    assert "too" not in kgen("deploy", "k8s")[2]
+
+
+def test_the_unit_of_another_way_to_run_it_is_named(tmp_path: Path, kgen: Kgen) -> None:
+    root = make(tmp_path / "p", ONE)
+    assert "another way" not in kgen("deploy", "systemd")[2]
+    (root / "kgen.toml").write_text((root / "kgen.toml").read_text() + 'hosts = ["a", "b"]\n')
+    assert "deploy/orders/orders.service is of another way to run it" in kgen("deploy", "systemd")[2]
+
+
 def test_what_only_this_machine_reaches_is_not_for_other_hosts(tmp_path: Path, kgen: Kgen) -> None:
     root = make(tmp_path / "p", HOSTS)
     toml = (root / "kgen.toml").read_text()

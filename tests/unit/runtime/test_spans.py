@@ -200,6 +200,13 @@ def test_nothing_is_traced_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> 
     assert spans("send", "flow.out", "out") is None
 
 
+def test_what_may_mean_either_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KGEN_TRACES", "true")
+    with pytest.raises(rt.ConfigError, match="KGEN_TRACES is 'true'") as raised:
+        spans("send", "flow.out", "out")
+    assert "KGEN_TRACES=1" in (raised.value.hint or "")
+
+
 def test_traces_without_opentelemetry_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KGEN_TRACES", "1")
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
