@@ -123,6 +123,12 @@ LATE = {
         "kgen_runtime.codec.protobuf.schema.proto_descriptor",
         "kgen_runtime.serde.message_order",
     },
+    "kgen_runtime.state.registration": {
+        "kgen_runtime.state.json_homes",
+        "kgen_runtime.state.json_records",
+        "kgen_runtime.state.proto_homes",
+        "kgen_runtime.state.proto_records",
+    },
     "kgen.protobuf.proto_parser": {"kgen.protobuf.descriptor_walk"},  # another
 }
 """Modules that functions import late, and why."""

@@ -179,8 +179,8 @@ def test_a_flow_loads_neither_an_http_client_nor_what_its_steps_do_not_need() ->
         "requests",
         "bytewax.connectors.kafka",
         "bytewax.operators.windowing",
-        "kgen_runtime.codec.json.json_build",
-        "kgen_runtime.codec.protobuf.proto_build",
+        "kgen_runtime.codec.json.schema.json_tree",
+        "kgen_runtime.codec.protobuf.schema.proto_tree",
         "kgen_runtime.serde.json_serde",
         "kgen_runtime.serde.protobuf_serde",
     }

@@ -14,12 +14,17 @@ schema to be read.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
 from ..messages import _restored_failure as failure
 from ..messages import _restored_message as message
 from ..messages import _restored_raw_message as raw_message
-from .json_records import json_member, json_object
-from .proto_records import proto_object
 from .restoring import member, new, new_of, restore
+
+if TYPE_CHECKING:
+    from .json_records import json_member, json_object
+    from .proto_records import proto_object
 
 __all__ = [
     "failure",
@@ -33,3 +38,17 @@ __all__ = [
     "raw_message",
     "restore",
 ]
+
+_OF_FORMATS: Final = {
+    "json_member": "json_records",
+    "json_object": "json_records",
+    "proto_object": "proto_records",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is of one format, imported when a pickle names it."""
+    if name not in _OF_FORMATS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(f".{_OF_FORMATS[name]}", __name__), name)
+    return found

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from . import homes
 from .marks import Mark
+
+if TYPE_CHECKING:
+    from .json_homes import JsonBinding
+    from .proto_homes import ProtoBinding
 
 
 class Marked(Protocol):
@@ -52,3 +56,8 @@ class ClassHomes(Generic[B]):
     def known(self, mark: Mark) -> B | None:
         """As `find`, without importing anything."""
         return self.bindings.get((mark.module, mark.name))
+
+
+# Here, and not with the bindings: who has no such classes need not import what these consist of.
+JSON_HOMES: Final[ClassHomes[JsonBinding]] = ClassHomes()
+PROTO_HOMES: Final[ClassHomes[ProtoBinding]] = ClassHomes()

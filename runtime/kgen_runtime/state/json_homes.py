@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..codec.json.json_bind import Absence, bind_object
 from ..codec.json.schema.json_tree import (
@@ -19,7 +19,6 @@ from ..codec.json.schema.json_tree import (
     takes_null,
 )
 from ..errors import SchemaError
-from .class_homes import ClassHomes
 from .marks import Mark, fingerprint
 
 if TYPE_CHECKING:
@@ -90,6 +89,3 @@ class JsonMember:
         self.takes_null = takes_null(of.type)
         self.absent = absent
         self.enums = enums
-
-
-JSON_HOMES: Final[ClassHomes[JsonBinding]] = ClassHomes()

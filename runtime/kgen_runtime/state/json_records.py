@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from ..codec.values import ABSENT
 from ..errors import RecoveryError, SchemaError
-from .json_homes import JSON_HOMES, JsonBinding, JsonMember
+from .class_homes import JSON_HOMES
+from .json_homes import JsonBinding, JsonMember
 from .loading import current_load
 from .marks import Mark
 from .record_values import blank, put, set_method

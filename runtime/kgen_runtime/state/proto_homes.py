@@ -8,12 +8,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..codec.protobuf.proto_bind import MessageBinding, bind_message
 from ..codec.protobuf.schema.proto_tree import EnumRef, ProtoMap, ProtoMessage
 from ..errors import SchemaError
-from .class_homes import ClassHomes
 from .marks import Mark
 
 if TYPE_CHECKING:
@@ -91,6 +90,3 @@ class ProtoBinding:
     def _enum(self, type_: object) -> type[Any] | None:
         used = type_.values if isinstance(type_, ProtoMap) else type_
         return self.classes.get(used.name) if isinstance(used, EnumRef) else None
-
-
-PROTO_HOMES: Final[ClassHomes[ProtoBinding]] = ClassHomes()

@@ -14,9 +14,10 @@ from functools import partial
 from typing import Any, Final
 
 from ..errors import RecoveryError, SchemaError
+from .class_homes import PROTO_HOMES
 from .loading import current_load
 from .marks import Mark
-from .proto_homes import PROTO_HOMES, ProtoBinding, ProtoMember
+from .proto_homes import ProtoBinding, ProtoMember
 from .record_values import blank, put, set_method
 
 _HINT: Final = (

@@ -10,13 +10,11 @@ from ..codec.slotted_classes import is_plain
 from . import homes
 from .homes import Binding
 from .hooks import install
-from .json_homes import JsonBinding
-from .json_records import install_json
-from .proto_homes import ProtoBinding
-from .proto_records import install_proto
 
 if TYPE_CHECKING:
     from ..serde.schemas import Schemas
+    from .json_homes import JsonBinding
+    from .proto_homes import ProtoBinding
 
 
 _bindings: dict[type[Any], Binding | JsonBinding | ProtoBinding] = {}
@@ -28,13 +26,20 @@ def register(schemas: Schemas, classes: Mapping[str, type[Any]]) -> None:
     A class that is known keeps the schema that it was first known by. One that pickles in a way of its own
     is left alone.
     """
+    # The modules of a format are imported for its first class: they take a tenth of the start of a flow.
     if schemas.latest.type == "PROTOBUF":
+        from .proto_homes import ProtoBinding
+        from .proto_records import install_proto
+
         for name, cls in classes.items():
             _bindings.setdefault(cls, proto_binding := ProtoBinding(schemas, name, cls, classes))
             if _takes_part(cls):
                 install_proto(proto_binding)
         return
     if schemas.latest.type == "JSON":
+        from .json_homes import JsonBinding
+        from .json_records import install_json
+
         for place, cls in classes.items():
             _bindings.setdefault(cls, json_binding := JsonBinding(schemas, place, cls, classes))
             if _takes_part(cls):

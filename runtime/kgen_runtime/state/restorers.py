@@ -13,11 +13,10 @@ from ..codec.avro.resolution.resolve import Resolution
 from ..codec.avro.schema.tree import Enum, Node, Ref, Schema
 from ..errors import DecodeError, RecoveryError, ResolutionError, SchemaError
 from . import homes, notes
+from .class_homes import JSON_HOMES, PROTO_HOMES
 from .convert import Conversion
 from .homes import Binding, Home
-from .json_homes import JSON_HOMES
 from .marks import Mark
-from .proto_homes import PROTO_HOMES
 from .record_values import blank
 
 HINT = (

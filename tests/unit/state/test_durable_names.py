@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import kgen_runtime as rt
+from kgen_runtime import state
 
 RAW = rt.RawMessage(key=b"k", value=b"v", topic="orders", partition=0, offset=1, timestamp=2)
 KEPT: dict[str, tuple[Any, set[str]]] = {
@@ -57,3 +58,15 @@ def test_what_a_store_refers_to_stays_where_it_is(what: str) -> None:
     data = pickle.dumps(value, protocol=4)
     assert names(data) == expected
     assert repr(pickle.loads(data)) == repr(value)
+
+
+@pytest.mark.parametrize("name", state.__all__)
+def test_what_makes_objects_is_found_by_the_name_that_a_store_has(name: str) -> None:
+    """Also what is imported only then."""
+    makes = pickle.loads(f"c{state.__name__}\n{name}\n.".encode())
+    assert pickle.dumps(makes, protocol=0).startswith(f"c{state.__name__}\n{name}\n".encode())
+
+
+def test_a_name_that_no_store_has_is_refused() -> None:
+    with pytest.raises(AttributeError, match="no_object"):
+        pickle.loads(b"ckgen_runtime.state\nno_object\n.")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import kgen_runtime as rt
-from kgen_runtime.state.json_homes import JSON_HOMES
+from kgen_runtime.state.class_homes import JSON_HOMES
 from kgen_runtime.state.loading import load
 from kgen_runtime.state.restorers import is_current
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import kgen_runtime as rt
-from kgen_runtime.state.proto_homes import PROTO_HOMES
+from kgen_runtime.state.class_homes import PROTO_HOMES
 from kgen_runtime.state.restorers import is_current
 
 MODULE = "proto_shop._generated.orders"
