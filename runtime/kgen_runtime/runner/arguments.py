@@ -18,6 +18,7 @@ from .log_format import FORMATS, configure, write_error
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _PORTS: Final = range(1, 65_536)
+_ALL: Final = frozenset({"0.0.0.0", "[::]", "::"})  # noqa: S104 - nothing listens by it
 KGEN_RUN: Final = "kgen run"
 _USAGE: Final = 2
 _LOG_FORMAT: Final = "KGEN_LOG_FORMAT"
@@ -44,6 +45,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         _check_place(parser, args.process_id, args.addresses.split(";"))
     if args.health is not None:
         _check_health(parser, args.health, args.processes)
+        if args.addresses is not None:
+            _check_apart(parser, args.health, args.addresses.split(";")[args.process_id])
     return args
 
 
@@ -76,6 +79,13 @@ def _check_health(parser: argparse.ArgumentParser, address: str, processes: int)
         parser.error(f"--health (KGEN_HEALTH) has {address!r}, which is not HOST:PORT, such as 0.0.0.0:8080")
     if not is_port(next_address(address, processes - 1).rpartition(":")[2]):
         parser.error(f"--health {address} has not a port for each of {processes} processes after it")
+
+
+def _check_apart(parser: argparse.ArgumentParser, health: str, own: str) -> None:
+    """The endpoint would have the port of this process, which would wait for it."""
+    host, _, port = health.rpartition(":")
+    if port == own.rpartition(":")[2] and host in {own.rpartition(":")[0], *_ALL}:
+        parser.error(f"--health {health} has the port on which the other processes reach this one, {own}")
 
 
 def next_address(address: str, by: int) -> str:

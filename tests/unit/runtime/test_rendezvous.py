@@ -322,6 +322,17 @@ def test_an_address_that_is_given_twice_is_refused(capsys: pytest.CaptureFixture
     assert "--addresses has a:1 twice, for processes 0 and 2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("health", ["a:2101", "0.0.0.0:2101", "[::]:2101"])
+def test_the_health_endpoint_has_another_port(health: str, capsys: pytest.CaptureFixture[str]) -> None:
+    place = ["flow", "-i", "1", "-a", "b:1;a:2101"]
+    with pytest.raises(SystemExit):
+        arguments.parse([*place, "--health", health])
+    assert f"--health {health} has the port on which the other processes reach this one, a:2101" in (
+        capsys.readouterr().err
+    )
+    assert arguments.parse([*place, "--health", "127.0.0.1:2101"]).health == "127.0.0.1:2101"
+
+
 @pytest.mark.parametrize("given", ["a:1,b:1", "a:1, b:1", "a:1;b", "http://a:1;b:1", "a :1", ""])
 def test_what_is_not_addresses_is_refused_and_not_waited_for(
     given: str, capsys: pytest.CaptureFixture[str]
