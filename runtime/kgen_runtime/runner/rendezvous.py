@@ -40,6 +40,8 @@ _HELLO_TIME: Final = 5.0
 _SILENT: Final = 15.0
 """Seconds after which what process 0 should say is no longer waited for."""
 _MOST_STRANGERS: Final = 64
+_MOST_SAID: Final = 20
+"""Strangers that a log has a line of."""
 _STEADY: Final = 1.0
 _MOST_TEXT: Final = 500
 _LATE: Final = (
@@ -114,6 +116,7 @@ class _Host:
         self._strangers: dict[PeerLink, float] = {}
         self._joined: dict[int, PeerLink] = {}
         self._said = 0.0
+        self._refused = 0
 
     def gather(self) -> dict[int, PeerLink]:
         with ExitStack() as stack:
@@ -196,9 +199,16 @@ class _Host:
                 log.warning("%s left before the run began", self._named(link.process))
             self._drop(link, selector)
         except (PeerLinkError, ValueError) as error:
-            log.warning("a connection from %s was refused: %s", _origin(link), printable(str(error)))
+            self._report_stranger(link, error)
             why = Refusal(f"not understood: {error}", "Install one version of kgen on all hosts.")
             self._refuse(link, why, selector)
+
+    def _report_stranger(self, link: PeerLink, error: Exception) -> None:
+        self._refused += 1
+        if self._refused <= _MOST_SAID:
+            log.warning("a connection from %s was refused: %s", _origin(link), printable(str(error)))
+        elif self._refused == _MOST_SAID + 1:
+            log.warning("more connections are refused, without a line for each of them")
 
     def _why_not(self, other: PeerIdentity) -> Refusal | None:
         if not 0 < other.process < len(self._addresses):

@@ -255,9 +255,10 @@ def test_strangers_are_not_let_in_and_stop_nobody(
 
 
 def test_more_strangers_than_there_is_room_for_stop_nobody(
-    meeting: Make, monkeypatch: pytest.MonkeyPatch
+    meeting: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One is closed for another as what it has sent arrives."""
+    """One is closed for another as what it has sent arrives. The log does not grow with them."""
+    monkeypatch.setattr(rendezvous, "_MOST_SAID", 1)
     cluster = meeting(2)
     first = cluster.come(0)
     cluster.stranger().close()
