@@ -270,6 +270,7 @@ def test_more_strangers_than_there_is_room_for_stop_nobody(
             )
         cluster.come(1).result(LONG)
     assert list(first.result(LONG)) == [1]
+    assert len(caplog.records) <= 2
 
 
 @given(st.data())
