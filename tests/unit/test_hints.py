@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import kgen_runtime as rt
@@ -41,13 +42,18 @@ PATHS = [
     *(ROOT / "docs").rglob("*.md"),
     ROOT / "README.md",
 ]
-TEXTS = [(str(path.relative_to(ROOT)), text) for path in PATHS for text in texts_of(path)]
+
+
+@cache
+def texts() -> list[tuple[str, str]]:
+    """Where a text stands, and the text; parsed when asked for, not in each process that collects tests."""
+    return [(str(path.relative_to(ROOT)), text) for path in PATHS for text in texts_of(path)]
 
 
 def named(pattern: str) -> dict[tuple[str, ...], str]:
     """What the texts name: the groups of the pattern, and where it is named first."""
     found: dict[tuple[str, ...], str] = {}
-    for path, text in TEXTS:
+    for path, text in texts():
         for match in re.finditer(pattern, text):
             found.setdefault(match.groups(), path)
     return found
@@ -127,7 +133,7 @@ def test_arguments_that_are_named_are_taken() -> None:
 
 
 def test_variables_that_are_named_are_read() -> None:
-    python = [text for path, text in TEXTS if path.endswith(".py")]
+    python = [text for path, text in texts() if path.endswith(".py")]
     read = {text for text in python if re.fullmatch(r"KGEN_[A-Z_]+", text)}
     kafka = {*options.OURS, *options.SHOWN, *options.PRODUCER_ONLY, *options.CONSUMER_ONLY}
     kafka |= {"sasl.username", "sasl.password"}
@@ -158,7 +164,7 @@ def test_pages_and_their_sections_that_are_named_exist() -> None:
     check(named(r"(?<![\w/])(docs/[\w/-]+\.md)"), is_page, 3)
     found = {
         (str((ROOT / path).parent / page if page else ROOT / path), *section): path
-        for path, text in TEXTS
+        for path, text in texts()
         if path.endswith(".md")
         for page, *section in re.findall(r"\]\(([\w./-]+\.md)?#([\w-]+)\)", text)
     }
