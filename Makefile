@@ -8,6 +8,10 @@ SOURCES = pyproject.toml uv.lock setup.py scripts/make-venv.sh scripts/empty-ven
 # The tests start some thousand processes: without bytecode on disk each of these compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST = $(RUN) -m pytest -p no:cacheprovider
+# Processes of pytest: one for each core, at most four. A file's tests go to one of them, as they share what their fixtures start; files in
+# their order, in which those that take long come first.
+JOBS ?= auto
+PARALLEL = -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Lines are counted where that costs next to nothing: CPython 3.12 and later have a monitor for it.
 COVERAGE = $(shell $(RUN) -c 'import sys; sys.version_info >= (3, 12) and print("--cov --cov-report=")')
 VERSIONED = tests/golden tests/unit/codec tests/unit/serde tests/unit/state tests/integration/test_runtime.py $(addprefix tests/unit/runtime/test_, $(addsuffix .py, \
@@ -31,7 +35,7 @@ demo: $(STAMP) ## kgen's main job on a local broker and registry, start to end; 
 	@$(RUN) examples/$(EXAMPLE)/demo.py
 
 test: $(STAMP) ## the tests, on one Python, with the local broker and registry; on 3.12 with a floor for the share of lines that they run
-	COVERAGE_CORE=sysmon $(PYTEST) $(COVERAGE) -m "not kafka and not histories and not cluster"
+	COVERAGE_CORE=sysmon $(PYTEST) $(PARALLEL) $(COVERAGE) -m "not kafka and not histories and not cluster"
 
 docs: $(STAMP) ## the documentation as a site, in build/docs; a broken link is an error
 	$(RUN) -m sphinx -q -W --keep-going -d build/doctrees docs build/docs

@@ -4,6 +4,7 @@
 set -eu
 python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 rm -rf build/dist
+unset CFLAGS # as released, whatever the rest of CI is built with
 "$python" -m build -q --outdir build/dist .
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
