@@ -22,9 +22,9 @@ SANITIZE = [
     "-g",
     "-O1",
 ]
-# Python's own flags ask for debugging information: seven times the size of what is compiled, and a third of the
-# time. CFLAGS has the last word, as in `CFLAGS=-O1` for a quick build. Without optimisation, frames take more
-# stack than the limits on depth reckon with.
+# Python's own flags ask for debugging information: seven times the size of what is compiled, and a third of
+# the time. CFLAGS has the last word, as in `CFLAGS=-O1` for a quick build. Without optimisation, frames take
+# more stack than the limits on depth reckon with.
 OPTIMISED = ["-O2", "-g0", *os.environ.get("CFLAGS", "").split()]
 FLAGS = SANITIZE if os.environ.get("KGEN_SANITIZE") == "1" else OPTIMISED
 SOURCES = sorted(str(p) for p in Path("runtime/kgen_runtime/codec/native").glob("*.pyx"))
