@@ -113,6 +113,9 @@ class Rows(Protocol):
     def make(self, count: int, columns: tuple[Any, ...]) -> list[Any]:
         """`count` objects. `columns` has one entry for each field, in order: a list with a value for each
         object, or, if it is not a list, the value of all.
+
+        Native, an object that holds only what garbage collection does not visit is not visited either: for
+        classes whose objects nobody changes.
         """
 
 

@@ -1,11 +1,37 @@
-"""Which classes a reader may fill without calling them, and what their fields need."""
+"""Which classes a reader may fill without calling them, what their fields need, what cannot be in a cycle."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
+import enum
 import inspect
 import types
-from typing import Any
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from .values import (
+    Absent,
+    Duration,
+    LocalTimestampNanos,
+    NanosDatetime,
+    NanosTimedelta,
+    OutOfRange,
+    TimestampNanos,
+)
+
+_LEAVES: Final = frozenset(
+    (
+        *(bool, int, float, str, bytes, Decimal, UUID, type(None)),
+        *(dt.date, dt.time, dt.datetime, dt.timedelta),
+        *(Absent, Duration, NanosDatetime, NanosTimedelta, LocalTimestampNanos, TimestampNanos),
+    )
+)
+_REACH: Final = 64
+"""How many classes are gone through: a chain of records may be as long as the schema's text."""
+_CLASSES: Final = 4096
 
 
 def is_plain(cls: type[Any]) -> bool:
@@ -72,3 +98,60 @@ def needs_value(member: dataclasses.Field[Any]) -> bool:
         and member.default is dataclasses.MISSING
         and member.default_factory is dataclasses.MISSING
     )
+
+
+def is_alone(cls: type[Any]) -> bool:
+    """Whether by the types of its fields no object of the class can be in a cycle of references, so that
+    garbage collection need not visit it. (A cycle that is made against the types is never freed.)
+
+    They hold text, numbers, times, enums and the like, lists and dicts of them, and objects of other classes
+    with slots that do not come back to this one. It is not if a type is `Any`, a type variable, or not known.
+    """
+    seen: set[type[Any]] = set()
+    waiting = [cls]
+    while waiting:
+        held = _held(waiting.pop())  # type: ignore[arg-type]  # classes can be hashed
+        if held is None or cls in held or len(seen) > _REACH:
+            return False
+        waiting += held - seen
+        seen |= held
+    return True
+
+
+@lru_cache(_CLASSES)
+def _held(cls: type[Any]) -> frozenset[type[Any]] | None:
+    """The other dataclasses that are in the types of its fields; None if its objects may hold anything."""
+    if not is_plain(cls) or cls.__dictoffset__:
+        return None
+    names = {member.name for member in dataclasses.fields(cls)}
+    slots = {name for base in cls.__mro__ for name in _slots(base)}
+    if slots - names - {"__weakref__"}:
+        return None
+    try:
+        hints = get_type_hints(cls)
+    except (NameError, AttributeError, TypeError, SyntaxError):  # names that stand nowhere, or no types
+        return None
+    found: set[type[Any]] = set()
+    return frozenset(found) if all(_is_closed(hints[name], found) for name in names) else None
+
+
+def _slots(cls: type[Any]) -> tuple[str, ...]:
+    slots = cls.__dict__.get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _is_closed(hint: Any, found: set[type[Any]]) -> bool:
+    """Whether a value of this type holds only leaves, and objects of classes that are put into `found`."""
+    origin = get_origin(hint)
+    if origin in (list, dict, Union, types.UnionType):
+        return all(_is_closed(each, found) for each in get_args(hint))
+    if origin in (Literal, OutOfRange):
+        return True
+    if not isinstance(hint, type):
+        return False
+    if hint in _LEAVES or issubclass(hint, enum.Enum):
+        return True
+    if not dataclasses.is_dataclass(hint):
+        return False
+    found.add(hint)
+    return True

@@ -35,6 +35,7 @@ from ..json.json_texts import UnfitTextError, decimal_of_base64, decimal_of_numb
 from ..json.number_forms import FLOAT_DIGITS as SHORT_DIGITS, NumberForm, exact_number
 from ..limits import ITEMS, ITEMS_PER_BYTE, MAX_DEPTH, NUMBER_DIGITS
 from ..reasons import ENDS as DATA_ENDS, TOO_DEEP as NESTED_TOO_DEEP, TOO_EMPTY as TOO_MANY_ITEMS
+from ..slotted_classes import is_alone
 
 include "json_cursor.pxi"
 include "json_text.pxi"

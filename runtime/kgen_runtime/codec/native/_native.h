@@ -25,6 +25,8 @@
 #define KGEN_SLOT(object, offset) ((PyObject **)((char *)(object) + (offset)))
 #define KGEN_TYPE(object) ((PyObject *)Py_TYPE(object))
 #define KGEN_IS_A(value, type) PyObject_TypeCheck(value, (PyTypeObject *)(type))
+/* Only objects of classes with slots are visited by garbage collection: without one field a class has none. */
+#define KGEN_UNTRACK(object) do { if (PyObject_IS_GC(object)) PyObject_GC_UnTrack(object); } while (0)
 #define KGEN_ALLOC(type) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), 0))
 
 KGEN_STATIC int kgen_datetime_import(void) { PyDateTime_IMPORT; return PyDateTimeAPI ? 0 : -1; }

@@ -35,7 +35,7 @@ from ..protobuf.well_known_values import (
     timestamp_value,
 )
 from ..ranges import BeyondError
-from ..slotted_classes import is_plain
+from ..slotted_classes import is_alone, is_plain
 from ..values import ABSENT, AnyMessage, OutOfRange
 from ._proto_writer import ProtoNodeWriter, proto_well_known_writer
 

@@ -27,6 +27,7 @@ from ..limits import CELLS, CELLS_PER_BYTE, DECIMAL_BYTES, ITEMS, ITEMS_PER_BYTE
 from ..ranges import BeyondError, decimal_outside, number_outside
 from ..error_texts import refusal_text
 from ..field_paths import field_path
+from ..slotted_classes import is_alone
 from ..uuids import uuid_of_text
 from ..values import Duration, LocalTimestampNanos, TimestampNanos
 

@@ -7,6 +7,10 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport PyObject
 
 cdef extern from "_native.h":
+    bint PyObject_IS_GC(PyObject *value) noexcept
+    bint PyObject_GC_IsTracked(PyObject *value) noexcept
+    bint PyDict_Check(PyObject *value) noexcept
+    void KGEN_UNTRACK(PyObject *value) noexcept
     Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) noexcept
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
     object KGEN_ALLOC(PyObject *cls)
@@ -20,11 +24,13 @@ cdef class RowMaker:
     cdef object cls
     cdef Py_ssize_t width
     cdef Py_ssize_t *slots  # where each field's value is in an object
+    cdef Py_ssize_t *listed  # those of them whose values are not the same in all
 
     def __cinit__(self, cls):
         names = [field.name for field in dataclasses.fields(cls)]
-        self.slots = <Py_ssize_t *>PyMem_Malloc(len(names) * sizeof(Py_ssize_t))
-        if self.slots == NULL:
+        self.slots = <Py_ssize_t *>PyMem_Malloc((len(names) + 1) * sizeof(Py_ssize_t))
+        self.listed = <Py_ssize_t *>PyMem_Malloc((len(names) + 1) * sizeof(Py_ssize_t))
+        if self.slots == NULL or self.listed == NULL:
             raise MemoryError
         for i, name in enumerate(names):
             self.slots[i] = slot_of(cls, name)
@@ -33,11 +39,13 @@ cdef class RowMaker:
 
     def __dealloc__(self):
         PyMem_Free(self.slots)
+        PyMem_Free(self.listed)
 
     def make(self, Py_ssize_t count, tuple columns not None):
         """See `codec.Rows.make`."""
         cdef list made = []
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, listed = 0
+        cdef bint alone = True
         if len(columns) != self.width:
             raise ValueError(f"{self.width} columns are needed, not {len(columns)}")
         for i in range(count):
@@ -45,9 +53,31 @@ cdef class RowMaker:
         for i in range(self.width):
             if type(columns[i]) is list:
                 fill_each(made, self.slots[i], columns[i])
+                self.listed[listed] = self.slots[i]
+                listed += 1
             else:
                 fill_all(made, self.slots[i], columns[i])
+                alone = alone and not refers(<PyObject *>columns[i])
+        if alone:
+            self.untrack(made, listed)
         return made
+
+    cdef void untrack(self, list made, Py_ssize_t listed) noexcept:
+        """Those that hold only what refers to nothing: garbage collection need not visit them."""
+        cdef Py_ssize_t i, j
+        cdef PyObject *row
+        for i in range(len(made)):
+            row = PyList_GET_ITEM(<PyObject *>made, i)
+            for j in range(listed):
+                if refers(KGEN_SLOT(row, self.listed[j])[0]):
+                    break
+            else:
+                KGEN_UNTRACK(row)
+
+
+cdef inline bint refers(PyObject *value) noexcept:
+    """Whether garbage collection visits it, or may later: a dict that it does not visit yet may be filled."""
+    return PyObject_IS_GC(value) and (PyObject_GC_IsTracked(value) or PyDict_Check(value))
 
 
 cdef int fill_each(list made, Py_ssize_t slot, list column) except -1:

@@ -32,6 +32,7 @@ cdef extern from "_json.h":
     Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) noexcept
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
     PyObject *KGEN_ALLOC(PyObject *cls) noexcept
+    void KGEN_UNTRACK(PyObject *instance) noexcept
     PyObject *kgen_date(long long days) noexcept
     PyObject *kgen_time(long long micros) noexcept
     PyObject *kgen_datetime(long long micros, int utc) noexcept

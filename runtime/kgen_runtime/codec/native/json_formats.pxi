@@ -117,6 +117,7 @@ cdef class UuidNode(TextFormatNode):
         KGEN_SLOT(made, self.number_slot)[0] = number
         Py_INCREF(self.safe)
         KGEN_SLOT(made, self.safe_slot)[0] = <PyObject *>self.safe
+        KGEN_UNTRACK(made)
         return made
 
 

@@ -277,6 +277,11 @@ cdef class JsonSlotObjectNode(JsonObjectNode):
     """Objects of a plain slotted dataclass: allocated, and their slots filled, without calling the class."""
 
     cdef Py_ssize_t extra_slot
+    cdef bint alone  # see `slotted_classes.is_alone`
+
+    def __init__(self, cls, tuple attributes not None):
+        JsonObjectNode.__init__(self, cls, attributes)
+        self.alone = is_alone(cls)
 
     def fill(self, tuple fields, JsonNode further, attribute, bint closed):
         """See `json_build`."""
@@ -308,6 +313,8 @@ cdef class JsonSlotObjectNode(JsonObjectNode):
         if status < 0:
             Py_DECREF(out)
             return NULL
+        if self.alone:
+            KGEN_UNTRACK(out)
         return out
 
 

@@ -232,6 +232,7 @@ cdef class HolderNode(ProtoNode):
     cdef object cls
     cdef ProtoNode node
     cdef Py_ssize_t slot  # or -1 if the class has to be called
+    cdef bint alone  # see `slotted_classes.is_alone`
 
     def __init__(self, cls, ProtoNode node not None, int wires):
         self.cls = cls
@@ -239,6 +240,7 @@ cdef class HolderNode(ProtoNode):
         self.wires = wires
         descriptor = getattr(cls, "value", None)
         self.slot = kgen_slot_offset(<PyObject *>cls, <PyObject *>descriptor) if is_plain(cls) else -1
+        self.alone = is_alone(cls)
 
     cdef PyObject *read(self, Cursor *c, PyObject *old) noexcept:
         cdef PyObject *value
@@ -254,6 +256,8 @@ cdef class HolderNode(ProtoNode):
             Py_DECREF(value)
             return NULL
         KGEN_SLOT(out, self.slot)[0] = value
+        if self.alone:
+            KGEN_UNTRACK(out)
         return out
 
     cdef PyObject *call(self, Cursor *c, object old) noexcept:

@@ -15,6 +15,7 @@ cdef extern from "_proto.h":
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
     PyObject *KGEN_TYPE(PyObject *instance) noexcept
     PyObject *KGEN_ALLOC(PyObject *cls) noexcept
+    void KGEN_UNTRACK(PyObject *instance) noexcept
     PyObject *kgen_datetime(long long micros, int utc) noexcept
     bint kgen_is_utf8(const uint8_t *data, Py_ssize_t size) noexcept
     PyObject *PyUnicode_DecodeUTF8(const char *data, Py_ssize_t size, const char *errors) noexcept

@@ -277,6 +277,12 @@ cdef class GroupNode(ProtoNode):
 cdef class ProtoSlotMessageNode(ProtoMessageNode):
     """Objects of a plain slotted dataclass: allocated, and their slots filled, without calling the class."""
 
+    cdef bint alone  # see `slotted_classes.is_alone`
+
+    def __init__(self, cls, tuple attributes not None):
+        ProtoMessageNode.__init__(self, cls, attributes)
+        self.alone = is_alone(cls)
+
     cdef Py_ssize_t place(self, Py_ssize_t attribute) except -1:
         name = self.attributes[attribute]
         descriptor = getattr(self.cls, name, None)
@@ -306,6 +312,8 @@ cdef class ProtoSlotMessageNode(ProtoMessageNode):
         if self.unknown >= 0 and add_unknown(c, KGEN_SLOT(out, self.unknown)) < 0:
             Py_DECREF(out)
             return NULL
+        if self.alone:
+            KGEN_UNTRACK(out)
         return out
 
 

@@ -473,6 +473,7 @@ cdef class UuidNode(SlowNode):
         KGEN_SLOT(made, self.number_slot)[0] = _PyLong_FromByteArray(raw, 16, 0, 0)
         Py_INCREF(self.safe)
         KGEN_SLOT(made, self.safe_slot)[0] = <PyObject *>self.safe
+        KGEN_UNTRACK(made)
         return value
 
     cdef object reason(self, Py_ssize_t size):

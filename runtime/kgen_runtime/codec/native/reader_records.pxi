@@ -152,11 +152,13 @@ cdef class SlotRecordNode(RecordNode):
     """Objects of a plain slotted dataclass: allocated, and their slots filled, without calling the class."""
 
     cdef tuple attributes
+    cdef bint alone  # see `slotted_classes.is_alone`
 
     def __init__(self, cls, tuple attributes):
         self.cls = cls
         self.width = len(attributes)
         self.attributes = attributes
+        self.alone = is_alone(cls)
 
     cdef Py_ssize_t place(self, Py_ssize_t target) except -1:
         cdef Py_ssize_t offset = slot_of(self.cls, self.attributes[target])
@@ -169,6 +171,8 @@ cdef class SlotRecordNode(RecordNode):
         if out != NULL and self.values(c, <char *>out, 1) < 0:
             Py_DECREF(out)
             return NULL
+        if out != NULL and self.alone:
+            KGEN_UNTRACK(out)
         return out
 
 
