@@ -263,7 +263,7 @@ def test_nothing_is_fetched_or_read(keyword: str, tmp_path: Path) -> None:
         # And if one got past the parser.
         for url in (f"{server.url}/canary.json", canary.as_uri()):
             bundle = SchemaBundle("urn:kgen:0", {"urn:kgen:0": {"$ref": url}}, 7, (1,))
-            with pytest.raises(SchemaError, match="never fetched"):
+            with pytest.raises(SchemaError, match="leads to no schema here"):
                 JsonValidator(bundle, "s")
         assert server.requests == []
     finally:
