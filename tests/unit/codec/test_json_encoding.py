@@ -19,7 +19,7 @@ from kgen_runtime.codec.avro.json_encoding import AvroJsonTexts, dumps, to_json
 from kgen_runtime.codec.avro.json_input import AvroJsonWriter
 from kgen_runtime.codec.avro.sample_values import sample
 from kgen_runtime.codec.avro.schema.parser import parse
-from kgen_runtime.errors import EncodeError
+from kgen_runtime.errors import DecodeError, EncodeError
 
 from .schemas import FIXED_LOGICALS, LOGICALS, PRIMITIVES
 
@@ -215,3 +215,16 @@ def test_numbers_too_large_for_a_float_are_refused() -> None:
             with pytest.raises(EncodeError, match="too large"):
                 AvroJsonWriter(of(kind)).encode(beyond)
     assert AvroJsonWriter(of("double")).encode("-Infinity") == struct.pack("<d", -math.inf)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_decimals_beyond_their_precision_are_numbers(engine: Any) -> None:
+    """As other values that Python's types have no place for, `rt.OutOfRange`."""
+    text = {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}
+    schema, data = parse(json.dumps(text)), b"\x06" + (1234567).to_bytes(3, "big")
+    assert AvroJsonTexts(schema, engine=engine).texts([data]) == (["12345.67"], {})
+    assert to_json(schema, data) == Decimal("12345.67")
+    digits = 10**5_000
+    size = (digits.bit_length() + 8) // 8
+    with pytest.raises(DecodeError, match="more digits than"):
+        to_json(schema, make_writer(parse('"bytes"')).encode(digits.to_bytes(size, "big")))

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, TypeGuard
 
@@ -38,9 +39,12 @@ _QUOTE: Final = json.dumps
 
 def to_json(schema: Schema, data: bytes, offset: int = 0) -> Any:
     """The JSON value of one value of `schema`, as `make_writer` wrote it; decimals are `Decimal`s, which
-    `dumps` writes.
+    `dumps` writes. Raises `DecodeError`.
     """
-    return _Decoder(schema, Cursor(data, offset, MAX_DEPTH)).value(schema.root)
+    try:
+        return _Decoder(schema, Cursor(data, offset, MAX_DEPTH)).value(schema.root)
+    except DamagedError as error:
+        raise DecodeError(error.what, position=error.at) from None
 
 
 def dumps(value: Any, quote: Callable[[Any], str] = _QUOTE) -> str:
@@ -96,7 +100,7 @@ class AvroJsonTexts:
         self._reader.decode(payload, offset)  # raises what is wrong with it
         try:
             return dumps(to_json(self._schema, payload, offset))
-        except (DamagedError, ValueError, OverflowError, RecursionError) as error:
+        except (DecodeError, ValueError, OverflowError, RecursionError) as error:
             raise DecodeError(f"no JSON text can be made of it: {error}") from None
 
 
@@ -137,7 +141,13 @@ class _Decoder:
         return {field.name: self.value(field.type) for field in named.fields}
 
     def _decimal(self, kind: Logical, size: int) -> Any:
-        return scalar(kind.name, False, size, kind.precision, kind.scale).read(self._cursor)
+        return _decimal_node(kind.name, size, kind.scale).read(self._cursor)
+
+
+@lru_cache(maxsize=256)
+def _decimal_node(name: str, size: int, scale: int) -> Any:
+    """One that has more digits than its precision (`rt.OutOfRange`) is a number all the same."""
+    return scalar(name, False, size, NUMBER_DIGITS, scale)
 
 
 class _TextBuilder:
