@@ -39,10 +39,11 @@ class Fault:
         stack.callback(self.progress.close)
 
     def feed(self) -> int:
-        """A lot more; how many will have come out when half of it has."""
+        """A lot more. Returns how many will have come out once half of a lot has, from now on."""
+        goal = self.progress.count() + LOT // 2  # before it is sent: a flow that runs takes it meanwhile
         send(self._broker, self.shape.source, numbered(range(self.sent, self.sent + LOT), 4))
         self.sent += LOT
-        return self.progress.count() + LOT // 2
+        return goal
 
     def keep(self, run: ClusterRun) -> ClusterRun:
         self._stack.callback(run.kill)

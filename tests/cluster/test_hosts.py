@@ -33,9 +33,10 @@ def test_a_host_dies_and_all_start_again(hosts: Hosts, broker: str, tmp_path: Pa
         disk = stack.enter_context(volume(tmp_path, "recovery"))
         for lot, count in enumerate((2, 3)):
             send(broker, shape.source, numbered(range(lot * LOT, (lot + 1) * LOT), 4))
+            goal = progress.count() + LOT // 2
             run = ClusterRun([*hosts.all[lot:count], *hosts.all[:lot]], tmp_path, broker, shape)
             stack.callback(run.kill)
-            run.reach(progress.count() + LOT // 2, progress)
+            run.reach(goal, progress)
             run.processes[0].kill()
             codes = run.codes()
             assert 0 not in codes, run.tail()
