@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
 import typer
@@ -85,7 +85,7 @@ def _next_k8s(made: DeployFiles, root: Path) -> list[str]:
     several = [each.name for each in made.deployments if each.processes > 1]
     labels = [f"kubectl delete pods -l app.kubernetes.io/name={name}" for name in several]
     again = [f"then, if it is an update: {label}" for label in labels]
-    (dockerfile,) = (file.path for file in made.files if PurePosixPath(file.path).name == DOCKERFILE)
+    (dockerfile,) = _ending(made, DOCKERFILE)
     build = f"docker build -f {path_from_here(root, dockerfile)}"
     images = dict.fromkeys(each.image for each in made.deployments)
     built = [f"then: {build} -t {each} {path_from_here(root, '.')} && docker push {each}" for each in images]

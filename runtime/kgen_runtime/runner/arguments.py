@@ -84,7 +84,8 @@ def _check_health(parser: argparse.ArgumentParser, address: str, processes: int)
 def _check_apart(parser: argparse.ArgumentParser, health: str, own: str) -> None:
     """The endpoint would have the port of this process, which would wait for it."""
     host, _, port = health.rpartition(":")
-    if port == own.rpartition(":")[2] and host in {own.rpartition(":")[0], *_ALL}:
+    own_host, _, own_port = own.rpartition(":")
+    if port == own_port and host in {own_host, *_ALL}:
         parser.error(f"--health {health} has the port on which the other processes reach this one, {own}")
 
 

@@ -100,7 +100,9 @@ class AvroJsonTexts:
         self._reader.decode(payload, offset)  # raises what is wrong with it
         try:
             return dumps(to_json(self._schema, payload, offset))
-        except (DecodeError, ValueError, OverflowError, RecursionError) as error:
+        except DecodeError as error:
+            raise DecodeError(f"no JSON text can be made of it: {error.what}") from None
+        except (ValueError, OverflowError, RecursionError) as error:
             raise DecodeError(f"no JSON text can be made of it: {error}") from None
 
 
