@@ -152,7 +152,11 @@ class EpochGate(StatefulBatchLogic[BatchReceipt, Failure, "tuple[str, list[Failu
         return self._sender.take_failures(), self._spare
 
     def on_eof(self) -> tuple[list[Failure], bool]:
-        """The last chance to send failures on."""
+        """The last chance to send failures on. Not here for a gate that its thread does not need: what was
+        sent belongs to the other.
+        """
+        if self._spare:
+            return [], StatefulBatchLogic.DISCARD
         self._close_epoch()
         return self._sender.take_failures(), StatefulBatchLogic.DISCARD
 

@@ -15,7 +15,7 @@ from typing import Any
 import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow, Stream
-from bytewax.testing import TestingSource
+from bytewax.testing import TestingSource, cluster_main
 from confluent_kafka import KafkaError, KafkaException
 
 import kgen_runtime as rt
@@ -76,6 +76,30 @@ def test_every_input_is_written_once_however_often_it_is_read(orders: Topic, out
     for _ in range(3):  # without recovery: from the beginning each time
         testing.run(build(kafka, orders, out))
     assert Counter(values(kafka)) == {f"v{i}".encode(): 2 for i in range(50)}
+
+
+def test_a_flow_with_fewer_workers_may_end_at_once(orders: Topic, out: Topic, tmp_path: Path) -> None:
+    """Its worker then has gates of several. Only one of them closes what it sends."""
+    kafka = testing.Memory({orders: [message for n in range(8) for message in texts(200, partition=n)]})
+    recovery = rt.Recovery(tmp_path / "recovery")
+    failing = True
+
+    def stop(message: Text) -> Text:
+        if failing and message.value == "v150":
+            raise ValueError("stopped in the second batch")
+        return message
+
+    def run(workers: int) -> None:
+        flow = build(kafka, orders, out, lambda up: op.map("stop", up, stop))
+        config: dict[str, Any] = {"epoch_interval": timedelta(0), "recovery_config": recovery.config()}
+        with recovery.lock():
+            cluster_main(flow, [], 0, worker_count_per_proc=workers, **config)
+
+    with pytest.raises(RuntimeError):
+        run(workers=4)
+    failing = False
+    run(workers=1)
+    assert Counter(values(kafka)) == {f"v{i}".encode(): 8 for i in range(200)}
 
 
 @pytest.mark.parametrize("delivery", ["exactly-once", "at-least-once"])
