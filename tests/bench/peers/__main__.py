@@ -17,9 +17,10 @@ from tests.bench.peers.stage import Ran, RunFailed, Stage, staged
 
 ROUNDS = 3
 FAST, SLOW, QUICK = 400_000, 20_000, 6_000
-SECONDS, WARM_UP = 5, 3
-"""Of sending: for a figure, and before the first one, for a broker that is compiled while it runs."""
-RATES = (1_000, 20_000)
+RATES = {1_000: 10, 20_000: 5}
+"""Messages a second, and for how many seconds they are sent for a figure."""
+WARM_UP = 3
+"""Seconds before the first one, for a broker that is compiled while it runs."""
 PARTITION_COUNTS = (1, 16, 64)
 TITLES: dict[Task, str] = {
     "typed": "topic to typed objects",
@@ -68,8 +69,8 @@ def contests(
         fit = [each for each in takers if "latency" in each.tasks]
         with stage.on_kafka() as kafka:
             kafka.run_at(fit[0], max(RATES), max(RATES) * WARM_UP)
-            for rate in RATES:
-                yield from latencies(kafka, fit, rate, rounds, rate if quick else rate * SECONDS)
+            for rate, seconds in RATES.items():
+                yield from latencies(kafka, fit, rate, rounds, rate if quick else rate * seconds)
         return
     if task == "partitions":
         fit = [each for each in takers if "typed" in each.tasks]

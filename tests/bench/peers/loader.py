@@ -1,5 +1,8 @@
 """`python -m tests.bench.peers.loader BROKERS TOPIC RATE TOTAL BEGUN`: sends orders at a steady rate, slowly
 until the file BEGUN is there; the `count` of each is when it was sent.
+
+It waits a millisecond for more to send with a message (librdkafka's own choice is 5). Without, it makes some
+ten thousand requests a second, and what is measured is a broker that is short of processor time.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ def main(brokers: str, topic: str, rate: int, total: int, begun: Path) -> None:
     rng, write, prefix = random.Random(2), make_writer(parse(TEXT), CLASSES), id_prefix(1)
     orders = [made_order(rng, 0) for _ in range(1_000)]
     producer = Producer(
-        {"bootstrap.servers": brokers, "linger.ms": 0, "queue.buffering.max.messages": 1_000_000}
+        {"bootstrap.servers": brokers, "linger.ms": 1, "queue.buffering.max.messages": 1_000_000}
     )
 
     def send(number: int) -> None:
