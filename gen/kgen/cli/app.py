@@ -45,33 +45,58 @@ _WHOLE: Final = 1_000
 _REPORT = "this is a bug in kgen; KGEN_DEBUG=1 shows the traceback: please report it"
 
 # Each is the function `command` of the module `<name>_command`, or its functions `COMMANDS` by name; the
-# module is imported when it is asked for.
-_COMMANDS: Final = (
-    "pull",
-    "diff",
-    "status",
-    "outdated",
-    "check",
-    "push",
-    "resolve",
-    "sample",
-    "cat",
-    "produce",
-    "topics",
-    "discover",
-    "catalog",
-    "graph",
-    "metrics",
-    "deploy",
-    "doctor",
-    "dev",
-    "dlq",
-    "new",
-    "run",
-    "completion",
-    "schema",
-    "help",
-)
+# module is imported when it is asked for. For `kgen --help` none is: beside each stands its first sentence.
+_COMMANDS: Final = {
+    "pull": (
+        "Read the registry and write or update the typed package: models rewritten, flows merged, all or "
+        "nothing."
+    ),
+    "diff": (
+        "What changed in meaning, whether old and new versions read each other, and the text that `kgen "
+        "pull` would write."
+    ),
+    "status": "What differs from a fresh render of kgen.lock: drift, edits by hand, open conflicts, orphans.",
+    "outdated": "List subjects with a newer version in the registry, new subjects, and ones that are gone.",
+    "check": (
+        "What changed schemas would break: what the registry says, whether old and new versions read each "
+        "other, and which lines of the project use what goes."
+    ),
+    "push": (
+        "Register the schemas of schemas/own/: what they refer to first, the plan before anything is done."
+    ),
+    "resolve": (
+        "Take the solved text of merge conflicts, from .kgen/conflicts or from the files themselves, and "
+        "close the conflicts: all of them or, if one is not solved yet, none."
+    ),
+    "sample": (
+        "Print sample messages of a subject, one a line, as JSON; of Avro in its JSON encoding, with "
+        "decimals as numbers."
+    ),
+    "cat": "Show the messages of a topic, decoded: from its beginning to its end as it is now.",
+    "produce": (
+        "Write lines of JSON to a topic, each checked against its schema: of a file all before any is sent."
+    ),
+    "topics": "List topics: what they hold, how much of it, and how far a group or flow is behind.",
+    "discover": (
+        "Find out what the messages of topics are: framing, schemas, types and how their subjects are "
+        "named; and show the entries of kgen.toml for them."
+    ),
+    "catalog": (
+        "Write a catalog of the project's data: subjects with fields, docs, tags and history, topics, the "
+        "flows that read and write them, the lines of code that use each field."
+    ),
+    "graph": "Draw a flow: topics, steps, what passes between them with its types, and where failures go.",
+    "metrics": "Write a Grafana dashboard and Prometheus alert rules for the metrics of flows.",
+    "deploy": "Write the files with which Kubernetes, Docker Compose or systemd runs flows.",
+    "doctor": "Check versions, codec, registry, brokers, and a flow's topics.",
+    "dev": "Run a local broker and registry, in memory, until Ctrl-C.",
+    "dlq": "Look into dead letters and put them back.",
+    "new": "Write something new into the project.",
+    "run": "Run a flow, as python -m kgen_runtime.run does: `kgen run --help` lists its options.",
+    "completion": "Print a script that completes commands, flags, subjects, topics and flows in a shell.",
+    "schema": "Print the JSON Schema of kgen.toml, for editors that complete and check TOML files by one.",
+    "help": "Show the help of a command, as COMMAND --help does; without one, the list of commands.",
+}
 
 
 class _Group(TyperGroup):
@@ -79,11 +104,15 @@ class _Group(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Click itself would cut them."""
-        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        rows = [(name, each.get_short_help_str(_WHOLE)) for name, each in found if each is not None]
+        rows = [(name, self.sentence(ctx, name)) for name in self.list_commands(ctx)]
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+    def sentence(self, ctx: Any, name: str) -> str:
+        """What a command does."""
+        command = self.get_command(ctx, name)
+        return "" if command is None else command.get_short_help_str(_WHOLE)
 
 
 class _Commands(_Group):
@@ -95,6 +124,10 @@ class _Commands(_Group):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return _load(cmd_name) if cmd_name in _COMMANDS else None
+
+    def sentence(self, ctx: Any, name: str) -> str:
+        """See the base."""
+        return _COMMANDS[name]
 
 
 @functools.cache

@@ -62,6 +62,21 @@ def test_help(capsys, arguments):
     assert "Usage: kgen" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", app._COMMANDS)
+def test_the_list_of_commands_has_the_first_sentence_of_each(name: str) -> None:
+    assert app._COMMANDS[name] == app._load(name).get_short_help_str(1_000)
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = """
+import sys
+from kgen.cli.app import run
+run(["--help"])
+assert not [name for name in sys.modules if name.endswith("_command")]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_a_bug_is_an_error_without_a_traceback(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(pull_command.pull, "run", lambda *_: 1 / 0)  # type: ignore[attr-defined]
     assert app.run(["pull", "--out", str(tmp_path)]) == 2
