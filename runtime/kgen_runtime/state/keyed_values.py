@@ -26,7 +26,9 @@ _DEPTH: Final = 4
 _NAMES: Final = Message.__slots__
 _FIELDS: Final = attrgetter(*_NAMES)
 _VALUE, _ORIGIN = _NAMES.index("value"), _NAMES.index("origin")
-_PLAIN: Final = frozenset((tuple, type(None)))
+_TUPLES: Final = frozenset((tuple,))
+_WHOLE: Final = frozenset((4,))
+_BYTES: Final = frozenset((bytes,))
 _ALIKE: Final = frozenset((str, bytes, int, type(None)))
 """Kinds of which equal values are the same."""
 
@@ -86,8 +88,6 @@ def _records(values: Sequence[Any]) -> Column | None:
 
 def _message_columns(messages: Sequence[Any], depth: int) -> list[Column]:
     fields: list[Any] = list(zip(*map(_FIELDS, messages)))
-    if not _PLAIN.issuperset(map(type, fields[_ORIGIN])):
-        fields[_ORIGIN] = tuple(message._origin() for message in messages)
     columns = [_column(each, depth) for each in fields[:_ORIGIN]]
     how, what = columns[_VALUE]
     if how == "records":
@@ -100,10 +100,10 @@ def _message_columns(messages: Sequence[Any], depth: int) -> list[Column]:
 
 def _before_value(payloads: list[bytes], origins: Sequence[Any]) -> int | None:
     """How many bytes of each original come before its value; None if they do not hold these."""
-    if None in origins:
-        return None
+    if set(map(type, origins)) != _TUPLES or set(map(len, origins)) != _WHOLE:
+        return None  # a message without one, or with one that is not as messages are read
     originals = list(map(_VALUE_READ, origins))
-    if None in originals:
+    if set(map(type, originals)) != _BYTES:
         return None
     prefix = len(originals[0]) - len(payloads[0])
     return prefix if prefix >= 0 and [each[prefix:] for each in originals] == payloads else None

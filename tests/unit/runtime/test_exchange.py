@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bytewax.operators as op
 import pytest
@@ -34,6 +34,15 @@ def message(value: Any, offset: int = 0, **more: Any) -> Any:
     return rt.Message("k", value, "t", 1, offset, 5, **{"origin": origin, **more})
 
 
+class Read(NamedTuple):
+    """An original of the user's making."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Any
+    timestamp: int | None
+
+
 HEADERS: Any = (("a", b"1"), ("b", None))
 MIXED: dict[str, list[Any]] = {
     "numbers that are equal and not the same": [1, True, 1.0],
@@ -47,6 +56,7 @@ MIXED: dict[str, list[Any]] = {
     "messages and tombstones without originals": [message(None, 1, origin=None), message("x", 2)],
     "messages that say where they go": [message("a", 1, target_topic="x", headers=HEADERS), message("a", 2)],
     "headers": [message("a", n, headers=HEADERS, origin=(None, None, HEADERS, None)) for n in range(2)],
+    "originals that were made elsewhere": [message("a", n, origin=Read(b"k", b"v", (), 5)) for n in range(2)],
     "messages with their times": [(message("a", 1), NOON), (message("b", 2), NOON)],
     "sides": [(0, (message("a", 1), NOON)), (1, (message("b", 2), NOON))],
     "functions": [print, len],
