@@ -139,8 +139,8 @@ class StepKeeper:
                 self._count_retry()
                 with PROGRESS.waiting(f"the next attempt (step {self._guard.step_id})"):
                     pause(self._rule.pause(attempts))
-                if STOP.requested:
-                    STOP.stuck()
+                if STOP.requested and (STOP.way == "drain" or is_transient(error)):
+                    STOP.stuck()  # the next run has all attempts again; else those that are left are made at once
                     raise
             attempts += 1
 

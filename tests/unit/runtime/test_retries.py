@@ -23,6 +23,7 @@ from kgen_runtime.flow import retry
 from kgen_runtime.flow.input_hold import INPUT
 from kgen_runtime.routing import retry_gate
 from kgen_runtime.routing.key_queues import KeptItem, KeyQueues, RetryRule
+from kgen_runtime.stop import STOP
 
 NONE = timedelta(0)
 QUICK = timedelta(milliseconds=1)
@@ -197,6 +198,18 @@ def test_what_waits_is_durable_with_its_epoch(tmp_path: Path, kills: int) -> Non
     for each in found.values():  # again from some point on after a crash, in order from there
         firsts = list(dict.fromkeys(each))
         assert firsts == sorted(firsts)
+
+
+@DELIVERIES
+def test_attempts_that_are_left_are_made_at_once_where_the_input_ends_with_a_stop(delivery: str) -> None:
+    kafka, service = testing.Memory({ORDERS: inputs(1)}), Service({"0": 2})
+
+    def ask(value: str) -> str:
+        STOP.request()
+        return service(value)
+
+    testing.run(build(kafka, ask, lambda then: rt.Retry(3, timedelta(hours=1), then=then), delivery))
+    assert (values(kafka, "out"), values(kafka, "dlq")) == (["0"], [])
 
 
 def test_attempts_go_on_counting_in_the_next_run() -> None:
