@@ -140,7 +140,7 @@ class StepKeeper:
                 with PROGRESS.waiting(f"the next attempt (step {self._guard.step_id})"):
                     pause(self._rule.pause(attempts))
                 if STOP.requested and (STOP.way == "drain" or is_transient(error)):
-                    STOP.stuck()  # the next run has all attempts again; else those that are left are made at once
+                    STOP.stuck()  # the next run makes all again; elsewhere those that are left come at once
                     raise
             attempts += 1
 

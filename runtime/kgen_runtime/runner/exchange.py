@@ -18,20 +18,26 @@ from bytewax.dataflow import Dataflow, Stream
 from bytewax.operators import StatefulBatchLogic
 
 from .._bytewax import put_before, replace_builder, stateful_steps
+from ..producer.eligibility import IdleGate
 from ..state.keyed_values import KeyedValues
 
 _NAME: Final = "pack"
 
 
 def pack_exchanges(flow: Dataflow) -> None:
-    """For a flow that is about to run in one of several processes: all of them must do so."""
+    """For a flow that is about to run in one of several processes: all of them must do so. A step that is
+    given no messages, only woken, stays as it is: so `eligibility` knows it.
+    """
     for inside, step in list(stateful_steps(flow)):
+        builder = getattr(step, "builder")  # noqa: B009
+        if isinstance(builder, IdleGate):
+            continue
 
         def pack(stream_id: str, scope: Any, name: str = f"{step.step_name}_{_NAME}") -> Stream[Any]:
             return op.flat_map_batch(name, Stream(stream_id, scope), packed)
 
         put_before(flow, inside, step, pack)
-        replace_builder(step, _unpacking(getattr(step, "builder")))  # noqa: B009
+        replace_builder(step, _unpacking(builder))
 
 
 def packed(items: list[Any]) -> list[Any]:

@@ -16,6 +16,7 @@ from bytewax.testing import TestingSink, TestingSource, run_main
 from tests.unit.state.projects import module, project, record
 
 import kgen_runtime as rt
+from kgen_runtime import testing
 from kgen_runtime.runner.exchange import pack_exchanges, packed, unpacked
 from kgen_runtime.state.keyed_values import KeyedValues
 
@@ -192,3 +193,24 @@ def test_kept_state_does_not_know_of_it(tmp_path: Path) -> None:
     more = [*items, TestingSource.EOF(), *items]
     assert resumed(tmp_path, [*more, TestingSource.EOF()], pack=True)[-1] == ("a", 12)
     assert resumed(tmp_path, [*more, TestingSource.EOF(), *items], pack=False)[-1] == ("a", 18)
+
+
+def test_a_flow_that_delivers_exactly_once_may_try_again() -> None:
+    text = rt.StringSerde()
+    orders, out = (rt.Topic(name, key=text, value=text) for name in ("orders", "out"))
+    kafka, seen = testing.Memory({orders: [rt.Message("k", str(n)) for n in range(3)]}), set[str]()
+
+    def ask(value: str) -> str:
+        if value not in seen:
+            seen.add(value)
+            raise TimeoutError
+        return value
+
+    flow = Dataflow("flow")
+    read = rt.source("in", flow, orders, kafka)
+    asked = rt.map_value("ask", read.oks, ask)
+    refused = rt.sink("out", asked.oks, out, kafka, delivery="exactly-once")
+    rt.route("errs", read.errs, asked.errs, refused, policy=rt.Retry(2, timedelta(0), then=rt.Crash()))
+    pack_exchanges(rt.check(flow))
+    testing.run(flow)
+    assert kafka.values(out) == ["0", "1", "2"]
