@@ -17,8 +17,8 @@ W = TypeVar("W")
 J = TypeVar("J")
 F = TypeVar("F", bound=Callable[..., Any])
 
-Headers: TypeAlias = "tuple[tuple[str, bytes | None], ...]"
-Origin: TypeAlias = "tuple[bytes | None, bytes | None, Headers, int | None]"
+Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
+Origin: TypeAlias = tuple[bytes | None, bytes | None, Headers, int | None]
 """Key, value, headers and timestamp as read: a plain tuple, because every message carries one."""
 
 
@@ -56,8 +56,9 @@ def _shown(record: Any) -> str:
 
 
 def _by_name(record: Any) -> tuple[Any, ...]:
-    """For what a user derived, as pickle does it."""
-    slots = {member.name: getattr(record, member.name) for member in fields(record)}
+    """For what a user derived, as pickle does it: with all that it adds, and without a call of its class."""
+    names: list[str] = copyreg._slotnames(type(record))  # type: ignore[attr-defined]
+    slots = {name: getattr(record, name) for name in names if hasattr(record, name)}
     return copyreg.__newobj__, (type(record),), (getattr(record, "__dict__", None), slots)  # type: ignore[attr-defined]
 
 
@@ -165,8 +166,7 @@ class Message(Generic[K, V]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What passes between workers is pickled message by message: values alone, without their names."""
-        made = _restored_message if type(self) is Message else type(self)
-        return made, _MESSAGE(self)
+        return (_restored_message, _MESSAGE(self)) if type(self) is Message else _by_name(self)
 
 
 _MESSAGE = attrgetter(*(member.name for member in fields(Message)))

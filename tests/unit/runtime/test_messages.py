@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import typing
 from typing import Any
 
 import confluent_kafka
@@ -52,6 +53,42 @@ def test_a_copy_is_equal_and_holds_the_original(message: rt.Message[str, str]) -
         assert again == message
         assert again.raw() == message.raw()
         assert repr(again) == repr(message)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Checked(rt.Message[str, int]):
+    by: str
+
+
+@dataclasses.dataclass(slots=True)
+class Counted(rt.Message[str, int]):
+    times: int = 0
+
+
+class OfValue(rt.Message[str, int]):
+    def __init__(self, value: int) -> None:
+        super().__init__("k", value)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [Checked("k", 1, by="anna"), Counted("k", 1, times=3), OfValue(7)],
+    ids=lambda m: type(m).__name__,
+)
+def test_what_a_user_derived_is_copied_with_all_that_it_adds(message: rt.Message[str, int]) -> None:
+    message.timestamp = 5
+    if hasattr(message, "__dict__"):
+        message.noted = "here"  # type: ignore[attr-defined]
+    for again in (pickle.loads(pickle.dumps(message)), copy.copy(message), copy.deepcopy(message)):
+        assert again == message
+        assert type(again) is type(message)
+        assert getattr(again, "noted", None) == getattr(message, "noted", None)
+
+
+def test_the_types_of_fields_can_be_asked_for() -> None:
+    """As validators and other tools do."""
+    assert typing.get_type_hints(rt.Message)["headers"] == rt.Headers
+    assert typing.get_type_hints(rt.Failure)["original"] is rt.RawMessage
 
 
 def test_another_value_keeps_the_rest(message: rt.Message[str, str]) -> None:
