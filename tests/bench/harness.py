@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.bench.machine import installed, machine, now, write_json
+
 RESULTS = Path(".bench/results.json")
+_PACKAGES = (
+    "kgen-streams",
+    "bytewax",
+    "confluent-kafka",
+    "fastavro",
+    "jsonschema-rs",
+    "msgspec",
+    "protobuf",
+    "betterproto2",
+)
 
 
 @dataclass(frozen=True)
 class Result:
-    """`ratio` is the peer's time over the contestant's: 6 is six times as fast; `goal`: the least wanted."""
+    """`ratio` is the peer's time over the contestant's: 6 is six times as fast; `goal`: the least wanted.
+    `least` and `most`: that of single rounds, where there are rounds.
+    """
 
     task: str
     contestant: str
     peer: str
     ratio: float
     goal: float | None = None
+    least: float | None = None
+    most: float | None = None
 
     def __str__(self) -> str:
         goal = (
@@ -30,7 +48,8 @@ class Result:
             if self.goal is None
             else f"  goal {self.goal:g}{'' if self.ratio >= self.goal else '  MISSED'}"
         )
-        return f"{self.task:34} {self.contestant:14} {self.ratio:7.2f}x  {self.peer}{goal}"
+        span = "" if self.least is None else f"({self.least:.2f} to {self.most:.2f})"
+        return f"{self.task:34} {self.contestant:14} {self.ratio:7.2f}x {span:18} {self.peer}{goal}"
 
 
 def contest(
@@ -52,12 +71,17 @@ def contest(
             seconds = _timed(call, clock)
             if number:  # the first round warms up
                 times[name].append(seconds)
-    median = {name: statistics.median(seconds) for name, seconds in times.items()}
-    mine = median[contestant[0]]
-    return [
-        Result(task, contestant[0], name, round(median[name] / mine, 2), goal)
-        for name, (_, goal) in peers.items()
-    ]
+    mine = times[contestant[0]]
+    return [_result(task, contestant[0], name, mine, times[name], goal) for name, (_, goal) in peers.items()]
+
+
+def _result(
+    task: str, contestant: str, peer: str, mine: list[float], theirs: list[float], goal: float | None
+) -> Result:
+    """Of medians; the least and the most of rounds, in which the two had their turns next to each other."""
+    rounds = [other / own for own, other in zip(mine, theirs)]
+    ratio = statistics.median(theirs) / statistics.median(mine)
+    return Result(task, contestant, peer, round(ratio, 2), goal, round(min(rounds), 2), round(max(rounds), 2))
 
 
 def each(call: Callable[[Any], object], items: list[Any]) -> Callable[[], None]:
@@ -86,9 +110,27 @@ def report(results: Iterable[Result]) -> bool:
     for result in results:
         print(result, flush=True)
         fresh.append(result)
-    old = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    date = now()
     redone = {(result.task, result.contestant, result.peer) for result in fresh}
-    kept = [item for item in old if (item["task"], item["contestant"], item["peer"]) not in redone]
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(kept + [asdict(result) for result in fresh], indent=1) + "\n")
+    kept = [item for item in _kept() if (item["task"], item["contestant"], item["peer"]) not in redone]
+    kept += [{**asdict(result), "date": date} for result in fresh]
+    write_json(RESULTS, {"machine": machine(), "versions": installed(*_PACKAGES), "results": kept})
     return all(result.goal is None or result.ratio >= result.goal for result in fresh)
+
+
+def _kept() -> list[dict[str, Any]]:
+    """The results that the file has; those of earlier versions, which had no dates, do not count."""
+    try:
+        old = json.loads(RESULTS.read_text())
+    except (OSError, ValueError):
+        return []
+    return old["results"] if isinstance(old, dict) else []
+
+
+def interruptible(main: Callable[[], int]) -> int:
+    """The exit code of a program that the user may end with Ctrl-C."""
+    try:
+        return main()
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 128 + signal.SIGINT

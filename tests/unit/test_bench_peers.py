@@ -9,12 +9,16 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from tests.bench import harness
+from tests.bench.__main__ import main as bench
+from tests.bench.machine import machine
 from tests.bench.peers import publish
 from tests.bench.peers.__main__ import in_turns, settled_ages
+from tests.bench.peers.__main__ import main as peers
 from tests.bench.peers.chart import chart
 from tests.bench.peers.contestants_list import CONTESTANTS, Contestant
 from tests.bench.peers.job import Notes
-from tests.bench.peers.results import Contest, Measured, keep, machine
+from tests.bench.peers.results import Contest, Measured, keep
 from tests.bench.peers.stage import Ran, RunFailed
 
 
@@ -62,6 +66,58 @@ def test_results_are_kept_beside_those_of_other_tasks(tmp_path: Path):
         pytest.approx(200 / 45),
         "exit 1: no such module",
     )
+
+
+def test_results_of_a_bench_are_kept_with_machine_versions_date_and_the_span_of_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "results.json"
+    monkeypatch.setattr(harness, "RESULTS", path)
+    path.write_text("[]")  # as earlier versions wrote it
+    times = iter([9.0, 9.0, 1.0, 4.0, 2.0, 4.0, 2.0, 12.0])
+    calls = (lambda: next(times), {"peer": (lambda: next(times), 2.5)})
+    assert not harness.report(harness.contest("decode", ("kgen", calls[0]), calls[1], rounds=3))
+    assert harness.report([harness.Result("memory", "the last", "the second", 1.0, 0.9)])
+    kept = json.loads(path.read_text())
+    assert set(kept["machine"]) == {"system", "cpu", "cores", "python"}
+    assert {"kgen-streams", "bytewax", "confluent-kafka"} <= set(kept["versions"])
+    assert [(each["ratio"], each["least"], each["most"]) for each in kept["results"]] == [
+        (2, 2, 6),
+        (1, None, None),
+    ]
+    assert all(each["date"].startswith("20") for each in kept["results"])
+    assert "2.00x (2.00 to 6.00)" in capsys.readouterr().out
+    assert [each.name for each in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_results_that_cannot_be_kept_are_printed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(harness, "RESULTS", tmp_path / "file" / "results.json")
+    assert harness.report([harness.Result("memory", "the last", "the second", 1.0, 0.9)])
+    out, err = capsys.readouterr()
+    assert "the last" in out
+    assert "not kept in" in err
+
+
+def test_wrong_arguments_are_refused_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(["codec", "nothing"]) == 2
+    assert "error: no bench 'nothing'\n  hint: there are " in capsys.readouterr().err
+    for words in (["--only", "nobody"], ["--rounds", "0"]):
+        monkeypatch.setattr(sys, "argv", ["peers", *words])
+        with pytest.raises(SystemExit, match="2"):
+            peers()
+
+
+def test_a_bench_that_is_interrupted_ends_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> int:
+        raise KeyboardInterrupt
+
+    assert harness.interruptible(main) == 130
+    assert capsys.readouterr().err == "stopped\n"
 
 
 def test_contestants_take_turns_and_one_that_fails_sits_out_the_rest():

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.bench.harness import interruptible
 from tests.bench.peers.contestants_list import CONTESTANTS, Contestant
 from tests.bench.peers.job import Task
 from tests.bench.peers.results import RESULTS, Contest, Measured, keep
@@ -37,9 +38,19 @@ def main() -> int:
     parser.add_argument(
         "--task", action="append", choices=TASKS, help="may be repeated; all, if none is named"
     )
-    parser.add_argument("--only", action="append", help="a contestant's name; may be repeated")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each contest")
-    parser.add_argument("--quick", action="store_true", help="one round of few messages: whether it runs")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[each.name for each in CONTESTANTS],
+        metavar="NAME",
+        help="a contestant's name; may be repeated; results are only printed",
+    )
+    parser.add_argument("--rounds", type=at_least_one, default=ROUNDS, help="of each contest")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one round of few messages: whether it runs; results are only printed",
+    )
     given = parser.parse_args()
     missing = {each.name: each.missing() for each in CONTESTANTS if not given.only or each.name in given.only}
     for name, why in missing.items():
@@ -47,14 +58,26 @@ def main() -> int:
             print(f"{name} steps aside: {why}", file=sys.stderr)
     takers = [each for each in CONTESTANTS if missing.get(each.name) == ""]
     rounds = 1 if given.quick else given.rounds
-    if not (given.task or given.only or given.quick):
+    if not takers:
+        print("error: none of them can take part", file=sys.stderr)
+        return 2
+    only_tried = given.only or given.quick
+    if not (given.task or only_tried):
         RESULTS.unlink(missing_ok=True)  # all of them are of one run
     with tempfile.TemporaryDirectory() as folder, staged(Path(folder)) as stage:
         for task in given.task or TASKS:
             for name, contest in contests(stage, task, takers, rounds, given.quick):
                 print(f"\n{contest.table()}", flush=True)
-                keep({name: contest})
+                if not only_tried:
+                    keep({name: contest})
     return 0
+
+
+def at_least_one(text: str) -> int:
+    """A number of rounds."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than one")
+    return number
 
 
 def contests(
@@ -165,4 +188,4 @@ def imported(who: Contestant) -> tuple[float, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interruptible(main))

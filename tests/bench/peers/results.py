@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tests.bench.machine import installed, machine, now, write_json
 from tests.bench.peers.contestants_list import PEERS
 
 RESULTS = Path(".bench/peers.json")
@@ -83,7 +80,7 @@ class Contest:
     def as_json(self) -> dict[str, Any]:
         """As it is kept."""
         return {
-            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "date": now(),
             "unit": self.unit,
             "more_is_better": self.more_is_better,
             "place": self.place,
@@ -100,33 +97,12 @@ class Contest:
         }
 
 
-def machine() -> dict[str, Any]:
-    """The kind of it, and nothing by which to know it."""
-    model = platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(
-            (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model
-        )
-    except OSError:
-        pass
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    return {"system": platform.system(), "cpu": model, "cores": os.cpu_count(), "python": python}
-
-
 def versions() -> dict[str, str]:
     """Of kgen and of what runs in its environment; those of the peers' environment as `name (peers)`."""
-    return {**_installed(), **{f"{name} (peers)": found for name, found in _installed_beside().items()}}
-
-
-def _installed() -> dict[str, str]:
-    found = {}
-    for name in _VERSIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {
+        **installed(*_VERSIONS),
+        **{f"{name} (peers)": found for name, found in _installed_beside().items()},
+    }
 
 
 def _installed_beside() -> dict[str, str]:
@@ -148,6 +124,5 @@ def keep(contests: Mapping[str, Contest], path: Path = RESULTS) -> dict[str, Any
     old = json.loads(path.read_text()) if path.exists() else {}
     fresh = {name: {"title": each.title, **each.as_json()} for name, each in contests.items()}
     kept = {"machine": machine(), "versions": versions(), "contests": {**old.get("contests", {}), **fresh}}
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(kept, indent=1) + "\n")
+    write_json(path, kept)
     return kept
