@@ -45,7 +45,8 @@ Of a writer (`_json_writer.pyx`, `json_writer.py`):
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -90,6 +91,28 @@ def constant_key(value: str | int | float | bool | None) -> ConstantKey:
     if isinstance(value, str):
         return "string", str.__str__(value)
     return ("boolean" if isinstance(value, bool) else "number" if value is not None else "null"), value
+
+
+def by_rarest_name(required: Sequence[frozenset[str]]) -> dict[str | None, list[int]]:
+    """The places of branches by that of their required names which the fewest require: with it an object
+    is held against few branches of many. By None, those that require nothing.
+    """
+    common = Counter(name for names in required for name in names)
+    found: dict[str | None, list[int]] = {}
+    for place, names in enumerate(required):
+        name = min(sorted(names), key=lambda each: common[each], default=None)
+        found.setdefault(name, []).append(place)
+    return found
+
+
+def branches_that_fit(
+    names: set[str], required: Sequence[frozenset[str]], by_name: dict[str | None, list[int]]
+) -> list[int]:
+    """The places of the branches, in their order, all of whose required names are among `names`."""
+    found = list(by_name.get(None, ()))
+    for name in names:
+        found += [place for place in by_name.get(name, ()) if required[place] <= names]
+    return sorted(found)
 
 
 def scalar_kind(node: JsonScalar) -> str:

@@ -20,6 +20,11 @@
 #define KGEN_UNLIKELY(x) (x)
 #endif
 
+/* The place of the lowest byte of a word with a mark, where that is the first in memory and the machine can say it. */
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define KGEN_LOWEST(marks) (__builtin_ctzll(marks) >> 3)
+#endif
+
 #define KGEN_ONES 0x0101010101010101ULL
 #define KGEN_TOPS 0x8080808080808080ULL
 
@@ -36,10 +41,19 @@ KGEN_STATIC inline uint64_t kgen_special(uint64_t word) {
 
 /* The first byte from `at` that a string does not hold as it stands, or `end`; adds to `flags` what is on the way. */
 KGEN_STATIC inline const uint8_t *kgen_plain(const uint8_t *at, const uint8_t *end, int *flags) {
-    uint64_t word, wide = 0;
+    uint64_t word, marks, wide = 0;
     while (end - at >= 8) {
         memcpy(&word, at, 8);
-        if (kgen_special(word)) break;
+        marks = kgen_special(word);
+        if (marks) {
+#ifdef KGEN_LOWEST
+            wide |= word & (((marks & (~marks + 1)) >> 7) - 1); /* the bytes before the lowest mark */
+            if (wide & KGEN_TOPS) *flags |= KGEN_WIDE;
+            return at + KGEN_LOWEST(marks);
+#else
+            break;
+#endif
+        }
         wide |= word;
         at += 8;
     }
@@ -67,6 +81,8 @@ KGEN_STATIC inline uint64_t kgen_hash(const uint8_t *text, Py_ssize_t size) {
     return first >> 40 ^ first >> 32;
 }
 
+#define KGEN_CONTINUES(byte) (((byte) & 0xC0) == 0x80)
+
 /* The first byte that is not of valid UTF-8 (RFC 3629: no surrogates, nothing overlong), or `end`. */
 KGEN_STATIC const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) {
     uint64_t words[4];
@@ -78,38 +94,44 @@ KGEN_STATIC const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) {
             at += 32;
         }
         stop = end - at > 32 ? at + 32 : end;
-        while (at < stop) {
+        while (at < stop) { /* where bytes are missing, the zero byte at the end continues nothing */
             uint8_t lead = *at;
-            int more, least = 0x80, most = 0xBF;
             if (lead < 0x80) { at++; continue; }
-            if (lead < 0xC2 || lead > 0xF4) return at;
-            more = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
-            if (lead == 0xE0) least = 0xA0;
-            if (lead == 0xED) most = 0x9F;
-            if (lead == 0xF0) least = 0x90;
-            if (lead == 0xF4) most = 0x8F;
-            if (end - at <= more || at[1] < least || at[1] > most) return at;
-            for (int i = 2; i <= more; i++)
-                if ((at[i] & 0xC0) != 0x80) return at;
-            at += more + 1;
+            if (lead < 0xC2 || lead > 0xF4 || !KGEN_CONTINUES(at[1])) return at;
+            if (lead < 0xE0) { at += 2; continue; }
+            if (!KGEN_CONTINUES(at[2])) return at;
+            if (lead < 0xF0) {
+                if ((lead == 0xE0 && at[1] < 0xA0) || (lead == 0xED && at[1] > 0x9F)) return at;
+                at += 3;
+                continue;
+            }
+            if (!KGEN_CONTINUES(at[3]) || (lead == 0xF0 && at[1] < 0x90) || (lead == 0xF4 && at[1] > 0x8F)) return at;
+            at += 4;
         }
     }
     return end;
 }
 
+/* What a hexadecimal digit is, with a mark; 0 for any other byte. */
+#define KGEN_HEX 0x10
+static const uint8_t kgen_hex[256] = {
+    ['0'] = 0x10, ['1'] = 0x11, ['2'] = 0x12, ['3'] = 0x13, ['4'] = 0x14, ['5'] = 0x15, ['6'] = 0x16, ['7'] = 0x17,
+    ['8'] = 0x18, ['9'] = 0x19, ['a'] = 0x1A, ['b'] = 0x1B, ['c'] = 0x1C, ['d'] = 0x1D, ['e'] = 0x1E, ['f'] = 0x1F,
+    ['A'] = 0x1A, ['B'] = 0x1B, ['C'] = 0x1C, ['D'] = 0x1D, ['E'] = 0x1E, ['F'] = 0x1F,
+};
+
 /* Four hexadecimal digits, or -1. */
-KGEN_STATIC int kgen_hex4(const uint8_t *at, const uint8_t *end) {
-    int value = 0;
+KGEN_STATIC inline int kgen_hex4(const uint8_t *at, const uint8_t *end) {
+    int a, b, c, d;
     if (end - at < 4) return -1;
-    for (int i = 0; i < 4; i++) {
-        int c = at[i], digit = c - '0';
-        if (digit < 0 || digit > 9) {
-            digit = (c | 0x20) - 'a' + 10;
-            if (digit < 10 || digit > 15) return -1;
-        }
-        value = value << 4 | digit;
-    }
-    return value;
+    a = kgen_hex[at[0]], b = kgen_hex[at[1]], c = kgen_hex[at[2]], d = kgen_hex[at[3]];
+    if (!(a & b & c & d & KGEN_HEX)) return -1;
+    return (a & 15) << 12 | (b & 15) << 8 | (c & 15) << 4 | (d & 15);
+}
+
+/* Behind the escape at `at`, as far as it is one: a quote is never passed that ends the string. May be past `end`. */
+KGEN_STATIC inline const uint8_t *kgen_behind_escape(const uint8_t *at, const uint8_t *end) {
+    return at[1] == 'u' && kgen_hex4(at + 2, end) >= 0 ? at + 6 : at + 2;
 }
 
 #define KGEN_BAD_ESCAPE (-1)
@@ -117,7 +139,7 @@ KGEN_STATIC int kgen_hex4(const uint8_t *at, const uint8_t *end) {
 
 /* The character of the escape at `*at` (a backslash), past which it moves; or KGEN_BAD_ESCAPE, or KGEN_LONE for half a pair of
  * surrogates. */
-KGEN_STATIC int kgen_escape(const uint8_t **at, const uint8_t *end) {
+KGEN_STATIC inline int kgen_escape(const uint8_t **at, const uint8_t *end) {
     const uint8_t *p = *at + 1;
     int value, low;
     if (p >= end) return KGEN_BAD_ESCAPE;

@@ -28,7 +28,7 @@ from ..decoded import Decoded
 from ..error_texts import refusal_text
 from ..json import json_reasons as reasons
 from ..json import json_texts
-from ..json.json_build import constant_key
+from ..json.json_build import branches_that_fit, by_rarest_name, constant_key
 from ..json.json_pointers import json_pointer
 from ..json.json_reasons import repeated_property, unknown_property
 from ..json.json_texts import UnfitTextError, decimal_of_base64, decimal_of_number, integer_of_number

@@ -6,8 +6,8 @@ says whether a value is of a Python type that a node writes: by that unions choo
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from cpython.ref cimport PyObject
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.ref cimport Py_XDECREF, PyObject
 from libc.stdint cimport int64_t, uint64_t, uint8_t
 from libc.string cimport memcpy
 
@@ -86,21 +86,17 @@ cdef class JsonNodeWriter:
         """`prefix` and then the value as JSON. Raises `EncodeError`."""
         cdef uint8_t small[SMALL]
         cdef Out out
-        out.data = small
-        out.size = 0
-        out.room = SMALL
-        out.heap = False
+        begin(&out, small)
         out.depth = DEPTH
         out.longest = out.taken_back = 0
         try:
             put_bytes(&out, prefix)
             self.write(&out, value)
-            return PyBytes_FromStringAndSize(<const char *>out.data, out.size)
+            return finished(&out)
         except JsonRefusedError as error:
             raise EncodeError(error.why, path=json_pointer(error.parts)) from error.cause
         finally:
-            if out.heap:
-                PyMem_Free(out.data)
+            put_away(&out)
 
     cdef int write(self, Out *out, object value) except -1:
         try:

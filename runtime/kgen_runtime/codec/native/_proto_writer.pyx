@@ -7,8 +7,8 @@ type of its field is left to the writer in plain Python: it knows what else is t
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from cpython.ref cimport PyObject
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.ref cimport Py_XDECREF, PyObject
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memmove
 
@@ -100,22 +100,18 @@ cdef class ProtoNodeWriter:
         """`prefix` and then the value. Raises `EncodeError`."""
         cdef uint8_t small[SMALL]
         cdef Out out
-        out.data = small
-        out.size = 0
-        out.room = SMALL
-        out.heap = False
+        begin(&out, small)
         out.depth = DEPTH
         try:
             put_data(&out, prefix)
             self.write(&out, value)
             if out.size > LONGEST_MESSAGE:
                 raise EncodeError(TOO_LONG)
-            return PyBytes_FromStringAndSize(<const char *>out.data, out.size)
+            return finished(&out)
         except RefusedValueError as error:
             raise EncodeError(error.why, path=field_path(error.parts)) from error.cause
         finally:
-            if out.heap:
-                PyMem_Free(out.data)
+            put_away(&out)
 
     cdef int write(self, Out *out, object value) except -1:
         try:

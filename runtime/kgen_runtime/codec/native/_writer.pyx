@@ -6,8 +6,8 @@ well a value suits a branch of a union: EXACT, ACCEPTED, ROUNDED (a whole number
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from cpython.ref cimport PyObject
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.ref cimport Py_XDECREF, PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -82,23 +82,19 @@ cdef class NodeWriter:
         """`prefix` and then the value in Avro binary. Raises `EncodeError`."""
         cdef uint8_t small[SMALL]
         cdef Out out
-        out.data = small
-        out.size = 0
-        out.room = SMALL
-        out.heap = False
+        begin(&out, small)
         out.depth = DEPTH
         try:
             put(&out, PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
             self.root.write(&out, value)
-            return PyBytes_FromStringAndSize(<const char *>out.data, out.size)
+            return finished(&out)
         except Exception as error:
             if isinstance(error, MemoryError):
                 raise
             found = refused(error, None)
             raise EncodeError(found.why, path=field_path(found.parts)) from found.cause
         finally:
-            if out.heap:
-                PyMem_Free(out.data)
+            put_away(&out)
 
     def pack(self, value):
         """See `codec.ValueWriter.pack`."""

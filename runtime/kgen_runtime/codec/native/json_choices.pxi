@@ -162,7 +162,9 @@ cdef class JsonUnionNode(JsonNode):
     cdef tuple tag_texts  # of tags that are strings
     cdef tuple tag_nodes
     cdef tuple untagged
-    cdef tuple by_names
+    cdef tuple objects
+    cdef list required
+    cdef dict by_name
     cdef KeyCache keys
     cdef JsonAnythingNode scalars
 
@@ -185,7 +187,9 @@ cdef class JsonUnionNode(JsonNode):
         objects = [number for number, taken in enumerate(kinds) if reasons.OBJECT in taken]
         self.untagged = tuple([branches[number] for number in objects if number not in tagged])
         objects.sort(key=lambda number: -len(set(required[number])))
-        self.by_names = tuple([(branches[number], frozenset(required[number])) for number in objects])
+        self.objects = tuple([branches[number] for number in objects])
+        self.required = [frozenset(required[number]) for number in objects]
+        self.by_name = by_rarest_name(self.required)
 
     cdef PyObject *read(self, Cursor *c) noexcept:
         cdef int kind = kind_at(c)
@@ -219,7 +223,7 @@ cdef class JsonUnionNode(JsonNode):
             names = self.all_names(c)
             size = c.at - start
             c.at = start
-            fitting = tuple([branch for branch, required in self.by_names if required <= names])
+            fitting = tuple([self.objects[place] for place in branches_that_fit(names, self.required, self.by_name)])
         except StopIteration:
             return NULL
         except BaseException as error:

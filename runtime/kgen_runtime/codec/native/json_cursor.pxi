@@ -22,6 +22,7 @@ cdef extern from "_json.h":
     PyObject *kgen_ascii(const uint8_t *text, Py_ssize_t size) noexcept
     uint64_t kgen_hash(const uint8_t *text, Py_ssize_t size) noexcept
     const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) noexcept
+    const uint8_t *kgen_behind_escape(const uint8_t *at, const uint8_t *end) noexcept
     int kgen_escape(const uint8_t **at, const uint8_t *end) noexcept
     int kgen_put_utf8(uint8_t *out, int character) noexcept
     int kgen_number_at(const uint8_t *text, kgen_number *number) noexcept

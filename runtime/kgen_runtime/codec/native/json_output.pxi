@@ -51,7 +51,6 @@ cdef extern from "_json_times.h":
 kgen_datetime_import()
 
 cdef enum:
-    SMALL = 1024  # most messages fit a buffer on the stack
     LONGEST = 40  # no number, date or time is longer
 
 cdef int DEPTH = MAX_DEPTH
@@ -65,28 +64,13 @@ ctypedef struct Out:
     uint8_t *data
     Py_ssize_t size
     Py_ssize_t room
-    bint heap
+    PyObject *held
     int depth
     Py_ssize_t longest  # how long the text was, before branches of unions were taken back
     Py_ssize_t taken_back
 
 
-cdef int grow(Out *out, Py_ssize_t more) except -1:
-    cdef Py_ssize_t room = out.room
-    cdef uint8_t *data
-    if more > (<Py_ssize_t>1 << 62) - out.size:
-        raise MemoryError
-    while room < out.size + more:
-        room *= 2
-    data = <uint8_t *>(PyMem_Realloc(out.data, room) if out.heap else PyMem_Malloc(room))
-    if data == NULL:
-        raise MemoryError
-    if not out.heap:
-        memcpy(data, out.data, out.size)
-    out.data = data
-    out.room = room
-    out.heap = True
-    return 0
+include "growing_output.pxi"
 
 
 cdef inline int reserve(Out *out, Py_ssize_t more) except -1:

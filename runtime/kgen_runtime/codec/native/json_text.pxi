@@ -20,9 +20,10 @@ cdef inline int take_text(Cursor *c, Text *t) noexcept:
         if p[0] != c'\\':
             return fault_at(c, p, ENDS if p >= c.end else CONTROL)
         t.flags |= KGEN_ESCAPED
-        p += 2
-        if p > c.end:
-            return fault_at(c, c.end, ENDS)
+        while p[0] == c'\\':  # where text is not ASCII, escapes follow each other
+            p = kgen_behind_escape(p, c.end)
+            if p > c.end:
+                return fault_at(c, c.end, ENDS)
 
 
 cdef inline PyObject *text_of(Cursor *c, const Text *t) noexcept:
@@ -66,11 +67,12 @@ cdef Py_ssize_t unescape(Cursor *c, const Text *t, uint8_t *out) noexcept:
         size += p - run
         if p == end:
             return size
-        run = p
-        character = kgen_escape(&p, end)
-        if character < 0:
-            return fault_at(c, run, LONE_SURROGATE if character == KGEN_LONE else BAD_ESCAPE)
-        size += kgen_put_utf8(out + size, character)
+        while p < end and p[0] == c'\\':
+            run = p
+            character = kgen_escape(&p, end)
+            if character < 0:
+                return fault_at(c, run, LONE_SURROGATE if character == KGEN_LONE else BAD_ESCAPE)
+            size += kgen_put_utf8(out + size, character)
 
 
 cdef int check_text(Cursor *c, const Text *t) noexcept:

@@ -9,7 +9,7 @@ from ...errors import DecodeError
 from .. import reasons
 from ..error_texts import refusal_text
 from ..json import json_reasons
-from ..json.json_build import ConstantKey
+from ..json.json_build import ConstantKey, branches_that_fit, by_rarest_name
 from ..json.json_pointers import json_pointer
 from ..json.json_reasons import ARRAY, KINDS, OBJECT
 from .json_cursor import JsonCursor, JsonDamagedError
@@ -124,7 +124,9 @@ class JsonUnionNode(JsonNode):
         objects = [number for number, taken in enumerate(kinds) if OBJECT in taken]
         self.untagged = [branches[number] for number in objects if number not in tagged]
         objects.sort(key=lambda number: -len(set(required[number])))
-        self.by_names = [(branches[number], frozenset(required[number])) for number in objects]
+        self.objects = [branches[number] for number in objects]
+        self.required = [frozenset(required[number]) for number in objects]
+        self.by_name = by_rarest_name(self.required)
 
     def read(self, c: JsonCursor) -> Any:
         """The value of the branch."""
@@ -162,7 +164,7 @@ class JsonUnionNode(JsonNode):
         size, c.at = c.at - start, start
         if self.tag in seen:
             return self.untagged, size
-        return [node for node, required in self.by_names if required <= seen], size
+        return [self.objects[place] for place in branches_that_fit(seen, self.required, self.by_name)], size
 
     def _tag_key(self, c: JsonCursor, name: str) -> ConstantKey | None:
         try:

@@ -255,3 +255,12 @@ def test_a_subclass_of_bytes_is_a_payload(engine: Any) -> None:
             raise AssertionError
 
     assert reads(engine, ANYTHING)(Odd(b'{"a": 1}')) == {"a": 1}
+
+
+@pytest.mark.parametrize("lead", range(9))
+def test_escapes_and_wide_characters_in_long_strings(engine: Any, lead: int) -> None:
+    """At every place in a word of eight bytes, next to each other and apart."""
+    value = "x" * lead + 'é\u6f22\U0001f600\n"\\' * 3 + "Straße und Köln, " * 100 + "é" * 2000 + "end"
+    read = reads(engine, ANYTHING)
+    for ascii_alone in (True, False):
+        assert read(json.dumps([value], ensure_ascii=ascii_alone).encode()) == [value]

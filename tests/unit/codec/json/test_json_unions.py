@@ -260,6 +260,18 @@ def test_closed_branches_are_those_that_know_all_names(engine: Any) -> None:
         read(b'{"a":1,"c":2}')
 
 
+def test_of_many_branches_those_fit_whose_required_names_are_there(engine: Any) -> None:
+    """In their order: first those that require most. Names in common, and branches without any, too."""
+    many = [obj(f"B{n}", required("all", INTEGER), required(f"of_{n}", INTEGER)) for n in range(30)]
+    free = obj("Free", optional("x", INTEGER), closed=True)
+    read = reads(engine, any_of(*(ref(each.name) for each in (free, *many))), free, *many)
+    assert read(b'{"all":1,"of_29":2,"y":3}') == {"all": 1, "of_29": 2}
+    assert read(b'{"of_7":1,"all":2,"of_3":4}') == {"all": 2, "of_3": 4}
+    assert read(b'{"x":1}') == {"x": 1}
+    with pytest.raises(DecodeError, match="no property 'all'"):
+        read(b'{"all":1}')  # as the one branch that is left has it
+
+
 def test_an_object_is_written_as_the_branch_of_its_class(engine: Any) -> None:
     """Also where the first branch would take it, and for classes that derive from one another."""
 
