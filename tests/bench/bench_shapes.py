@@ -1,7 +1,5 @@
-"""The Avro codec against fastavro on shapes that could bend the curve: long, wide, deep, many, tiny ones.
-
-Logical types are among them. kgen makes and takes dataclasses, fastavro dicts. Shapes that come in sizes show
-whether a byte, a field or an item costs more where there are many.
+"""The codecs on shapes that could bend the curve, against what a user would take. Avro: fastavro, from
+and to dicts. JSON: `json` and a dataclass by hand. Protobuf: google.protobuf (upb) and a dataclass by hand.
 """
 
 from __future__ import annotations
@@ -10,166 +8,119 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
-from kgen_runtime.codec import make_reader, make_writer
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from kgen.protobuf.descriptor_walk import declared_files
+from kgen.protobuf.protoc import descriptor_set
+from kgen_runtime.codec import (
+    make_json_reader,
+    make_json_writer,
+    make_proto_reader,
+    make_proto_writer,
+    make_reader,
+    make_writer,
+)
 from kgen_runtime.codec.avro.schema.parser import parse
+from kgen_runtime.codec.json.schema.json_parser import parse_json_schema
 from tests.bench.bench_codec import fast_decoder, fast_encoder
 from tests.bench.harness import Result, contest, each
-from tests.bench.model_classes import record
-from tests.unit.codec.schemas import classes
+from tests.bench.shapes import SHAPES, Shape, dumped, titles
 
-Make = Callable[[random.Random], Any]
-START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """`make`: a message as fastavro takes it; goals against fastavro: decode, encode."""
-
-    name: str
-    schema: dict[str, Any]
-    make: Make
-    goals: tuple[float, float]
-    messages: int
+ROUNDS = 3
+Side = tuple[Callable[[Any], object], list[Any]]
 
 
-def of(name: str, kind: Any, make: Make, goals: tuple[float, float], messages: int) -> Shape:
-    """A record of one field."""
-    return Shape(name, record("Shape", ("field", kind)), lambda rng: {"field": make(rng)}, goals, messages)
+def contests(format_: str, shape: Shape, peer: str, *sides: tuple[Side, Side, float]) -> Iterator[Result]:
+    """Decoding, and then encoding: kgen's call and what it is given, the peer's, the goal."""
+    for way, ((ours, given), (theirs, taken), goal) in zip(("decode", "encode"), sides):
+        yield from contest(
+            f"{way} {format_}: {shape.name}",
+            ("kgen", each(ours, given)),
+            {peer: (each(theirs, taken), goal)},
+            ROUNDS,
+            time.thread_time,
+        )
 
 
-def wide(name: str, fields: int, kind: Any, make: Make, goals: tuple[float, float], messages: int) -> Shape:
-    names = [f"field_{number}" for number in range(fields)]
-    schema = record("Wide", *((each, kind) for each in names))
-    return Shape(name, schema, lambda rng: {each: make(rng) for each in names}, goals, messages)
+class Formats:
+    """kgen's calls for a shape in each format, and the messages for them; all of them checked."""
 
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        schema, rng = parse(json.dumps(shape.avro)), random.Random(shape.name)
+        self.reader = make_reader(schema, None, shape.classes)
+        self.writer = make_writer(schema, shape.classes)
+        self.fast_decode, self.fast_encode = fast_decoder(shape.avro), fast_encoder(shape.avro)
+        self.dicts = [shape.make(rng) for _ in range(shape.messages)]
+        self.payloads = [self.fast_encode(value) for value in self.dicts]
+        self.objects = self.reader.decode_many(self.payloads).values
+        assert [self.writer.encode(value) for value in self.objects] == self.payloads
 
-def logical(kind: str, logical_type: str, **more: Any) -> dict[str, Any]:
-    return {"type": kind, "logicalType": logical_type, **more}
+    def avro(self) -> Iterator[Result]:
+        decode, encode = self.shape.goals
+        yield from contests(
+            "Avro",
+            self.shape,
+            "fastavro",
+            ((self.reader.decode, self.payloads), (self.fast_decode, self.payloads), decode),
+            ((self.writer.encode, self.objects), (self.fast_encode, self.dicts), encode),
+        )
 
+    def json(self) -> Iterator[Result]:
+        shape = self.shape
+        if shape.json is None:
+            return
+        schema = parse_json_schema(json.dumps(shape.json))
+        classes = {
+            place: shape.classes[title] for place, title in titles(shape.json, list(schema.names)).items()
+        }
+        reader, writer = make_json_reader(schema, classes), make_json_writer(schema, classes)
+        texts = [dumped(shape, value) for value in self.objects]
+        assert [reader.decode(text) for text in texts] == self.objects
+        assert [shape.build(json.loads(writer.encode(value))) for value in self.objects] == self.objects
+        yield from contests(
+            "JSON",
+            shape,
+            "json + by hand",
+            ((reader.decode, texts), (lambda text: shape.build(json.loads(text)), texts), 1),
+            ((writer.encode, self.objects), (lambda value: dumped(shape, value), self.objects), 1),
+        )
 
-def decimal(kind: str, precision: int, goals: tuple[float, float]) -> Shape:
-    size = {} if kind == "bytes" else {"name": "Number", "size": 16}
-    schema = logical(kind, "decimal", precision=precision, scale=2, **size)
-
-    def make(rng: random.Random) -> Decimal:
-        return Decimal(rng.randrange(10 ** (precision - 1), 10**precision)).scaleb(-2)
-
-    return of(f"decimal({precision}) on {kind}", schema, make, goals, 1000)
-
-
-def number(rng: random.Random) -> int:
-    return rng.randrange(1000)
-
-
-def instant(rng: random.Random) -> datetime:
-    return START + timedelta(microseconds=rng.randrange(10**15))
-
-
-def maybe(rng: random.Random) -> int | None:
-    return rng.choice([None, 7])
-
-
-def nested(levels: int) -> dict[str, Any]:
-    schema = record("Level0", ("number", "int"))
-    for level in range(1, levels):
-        schema = record(f"Level{level}", ("number", "int"), ("inner", schema))
-    return schema
-
-
-def nested_value(levels: int) -> dict[str, Any]:
-    value: dict[str, Any] = {"number": 1}
-    for _ in range(1, levels):
-        value = {"number": 1, "inner": value}
-    return value
-
-
-def branches(count: int) -> list[Any]:
-    return [record(f"Branch{place}", (f"of_{place}", "int")) for place in range(count)]
-
-
-def branch(count: int) -> Make:
-    def make(rng: random.Random) -> Any:
-        place = rng.randrange(count)
-        return {f"of_{place}": 1}
-
-    return make
-
-
-SYMBOLS = [f"SYMBOL_{place}" for place in range(500)]
-DOUBLES = {"type": "array", "items": "double"}
-COUNTS = {"type": "map", "values": "long"}
-
-SHAPES = [
-    of("one int", "int", number, (5, 5), 1000),
-    wide("10 fields", 10, "long", number, (5, 5), 1000),
-    wide("100 fields", 100, "long", number, (5, 5), 300),
-    wide("100 nullable fields", 100, ["null", "long"], maybe, (5, 5), 300),
-    of("string of 1 kB", "string", lambda rng: "x" * 1000, (1, 1), 1000),
-    of("string of 100 kB", "string", lambda rng: "x" * 100_000, (1, 1), 100),
-    of("string of 100 kB, not ASCII", "string", lambda rng: "é" * 50_000, (1, 1), 100),
-    of("bytes of 1 MB", "bytes", lambda rng: rng.randbytes(1_000_000), (1, 1), 20),
-    of("array of 100 doubles", DOUBLES, lambda rng: [rng.random() for _ in range(100)], (3, 3), 300),
-    of("array of 10,000 doubles", DOUBLES, lambda rng: [rng.random() for _ in range(10_000)], (3, 3), 5),
-    of("map of 100", COUNTS, lambda rng: {f"key-{n}": n for n in range(100)}, (2, 2), 300),
-    of("map of 10,000", COUNTS, lambda rng: {f"key-{n}": n for n in range(10_000)}, (2, 2), 5),
-    of("union of 3 records", branches(3), branch(3), (3, 3), 1000),
-    of("union of 30 records", branches(30), branch(30), (3, 3), 1000),
-    of(
-        "enum of 500 symbols",
-        {"type": "enum", "name": "Many", "symbols": SYMBOLS},
-        lambda rng: rng.choice(SYMBOLS),
-        (3, 3),
-        1000,
-    ),
-    Shape("nested 3 levels", nested(3), lambda rng: nested_value(3), (3, 3), 1000),
-    Shape("nested 30 levels", nested(30), lambda rng: nested_value(30), (3, 3), 300),
-    *(decimal(kind, precision, (1, 1)) for kind in ("bytes", "fixed") for precision in (4, 18, 38)),
-    of("date", logical("int", "date"), lambda rng: instant(rng).date(), (1, 1), 1000),
-    of("time-micros", logical("long", "time-micros"), lambda rng: instant(rng).time(), (1, 1), 1000),
-    of("timestamp-micros", logical("long", "timestamp-micros"), instant, (1, 1), 1000),
-    of(
-        "local-timestamp-micros",
-        logical("long", "local-timestamp-micros"),
-        lambda rng: instant(rng).replace(tzinfo=None),
-        (1, 1),
-        1000,
-    ),
-    of("uuid", logical("string", "uuid"), lambda rng: UUID(int=rng.getrandbits(128)), (1, 1), 1000),
-]
-
-
-def both_ways(shape: Shape) -> Iterator[Result]:
-    parsed, rng = parse(json.dumps(shape.schema)), random.Random(shape.name)
-    known = classes(parsed)
-    reader, writer = make_reader(parsed, None, known), make_writer(parsed, known)
-    encode, decode = fast_encoder(shape.schema), fast_decoder(shape.schema)
-    dicts = [shape.make(rng) for _ in range(shape.messages)]
-    payloads = [encode(value) for value in dicts]
-    objects = reader.decode_many(payloads).values
-    assert [writer.encode(value) for value in objects] == payloads
-    yield from contest(
-        f"decode: {shape.name}",
-        ("kgen", each(reader.decode, payloads)),
-        {"fastavro": (each(decode, payloads), shape.goals[0])},
-        7,
-        time.thread_time,
-    )
-    yield from contest(
-        f"encode: {shape.name}",
-        ("kgen", each(writer.encode, objects)),
-        {"fastavro": (each(encode, dicts), shape.goals[1])},
-        7,
-        time.thread_time,
-    )
+    def protobuf(self) -> Iterator[Result]:
+        shape = self.shape
+        if shape.proto is None:
+            return
+        text = 'syntax = "proto3"; import "google/protobuf/timestamp.proto";\n' + shape.proto
+        compiled, root = descriptor_set(text, {}), next(iter(shape.classes))
+        pool = descriptor_pool.DescriptorPool()
+        for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
+            pool.Add(file)
+        upb: Any = message_factory.GetMessageClass(pool.FindMessageTypeByName(root))
+        schema, classes = declared_files(compiled).schema, {**shape.classes, **shape.holders}
+        reader, writer = make_proto_reader(schema, root, classes), make_proto_writer(schema, root, classes)
+        payloads = [upb(**shape.filled(value)).SerializeToString() for value in self.objects]
+        objects = [reader.decode(payload) for payload in payloads]
+        assert [shape.parsed(upb.FromString(payload)) for payload in payloads] == objects
+        assert [shape.parsed(upb.FromString(writer.encode(value))) for value in objects] == objects
+        yield from contests(
+            "Protobuf",
+            shape,
+            "upb + by hand",
+            ((reader.decode, payloads), (lambda payload: shape.parsed(upb.FromString(payload)), payloads), 1),
+            (
+                (writer.encode, objects),
+                (lambda value: upb(**shape.filled(value)).SerializeToString(), objects),
+                1,
+            ),
+        )
 
 
 def run() -> Iterator[Result]:
     """All contests of the shapes."""
     for shape in SHAPES:
-        yield from both_ways(shape)
+        formats = Formats(shape)
+        yield from formats.avro()
+        yield from formats.json()
+        yield from formats.protobuf()
