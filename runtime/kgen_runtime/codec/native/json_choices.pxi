@@ -2,6 +2,7 @@
 
 cdef enum:
     FEW_SYMBOLS = 16  # are compared one by one
+    FEW_BRANCHES = 12  # so many are held against an object's names sooner than found by one of these
 
 
 cdef tuple texts_of(symbols):
@@ -223,7 +224,10 @@ cdef class JsonUnionNode(JsonNode):
             names = self.all_names(c)
             size = c.at - start
             c.at = start
-            fitting = tuple([self.objects[place] for place in branches_that_fit(names, self.required, self.by_name)])
+            if len(self.required) <= FEW_BRANCHES:
+                fitting = tuple([self.objects[place] for place, required in enumerate(self.required) if required <= names])
+            else:
+                fitting = tuple([self.objects[place] for place in branches_that_fit(names, self.required, self.by_name)])
         except StopIteration:
             return NULL
         except BaseException as error:
