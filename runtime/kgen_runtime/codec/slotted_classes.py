@@ -102,7 +102,8 @@ def needs_value(member: dataclasses.Field[Any]) -> bool:
 
 def is_alone(cls: type[Any]) -> bool:
     """Whether by the types of its fields no object of the class can be in a cycle of references, so that
-    garbage collection need not visit it. (A cycle that is made against the types is never freed.)
+    garbage collection need not visit it. (A cycle that is made against the types, or through an object of a
+    class derived from one of theirs, is never freed.)
 
     They hold text, numbers, times, enums and the like, lists and dicts of them, and objects of other classes
     with slots that do not come back to this one. It is not if a type is `Any`, a type variable, or not known.
