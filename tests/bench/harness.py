@@ -16,6 +16,8 @@ from typing import Any
 from tests.bench.machine import installed, machine, now, write_json
 
 RESULTS = Path(".bench/results.json")
+LONG_ENOUGH, FEWEST = 10.0, 3
+"""Seconds after which a contest has no further round, if it had so many: all are to end in minutes."""
 _PACKAGES = (
     "kgen-streams",
     "bytewax",
@@ -60,13 +62,17 @@ def contest(
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Result]:
     """Time the contestant and its peers, all at the same work, in turns. `peers`: name -> (call, goal).
+    `rounds`: how many, or, of a contest that takes longer than `LONG_ENOUGH`, at least `FEWEST`.
 
     `clock` may be `time.process_time` for work on one thread that waits for nothing: other programs then
     disturb it less. A call that gives a float has timed itself.
     """
     calls = {contestant[0]: contestant[1], **{name: call for name, (call, _) in peers.items()}}
     times: dict[str, list[float]] = {name: [] for name in calls}
+    until = time.monotonic() + LONG_ENOUGH
     for number in range(rounds + 1):
+        if number > FEWEST and time.monotonic() > until:
+            break
         for name, call in calls.items():
             seconds = _timed(call, clock)
             if number:  # the first round warms up

@@ -31,6 +31,22 @@ def contest(*, more_is_better: bool = True) -> Contest:
     return Contest("typed", "messages/s", found, more_is_better)
 
 
+@pytest.mark.parametrize(("seconds", "rounds"), [(0.01, 15), (2.0, 5), (100.0, 3)])
+def test_a_contest_that_takes_long_has_fewer_rounds(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, rounds: int
+) -> None:
+    now, calls = [0.0], []
+
+    def work() -> float:
+        now[0] += seconds / 2
+        calls.append(1)
+        return 1.0
+
+    monkeypatch.setattr("tests.bench.harness.time.monotonic", lambda: now[0])
+    (result,) = harness.contest("task", ("kgen", work), {"other": (work, 1.0)})
+    assert (len(calls), result.ratio) == (2 * (rounds + 1), 1.0)  # one to warm up
+
+
 def test_the_ratio_is_of_medians_and_says_how_many_times_as_good_kgen_is():
     rates, times = contest(), contest(more_is_better=False)
     assert [rates.ratio(each) for each in rates.found] == [1.0, pytest.approx(200 / 45), None]
