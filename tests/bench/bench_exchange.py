@@ -7,13 +7,12 @@ Avro orders with their originals, in batches of a thousand.
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 from tests.bench.harness import Result, contest
+from tests.kafka.processes import free_port
 
 COUNT, ROUNDS = 100_000, 7
 
@@ -57,8 +56,4 @@ def cluster(how: str, keys: int, processes: int, workers: int) -> Callable[[], f
 
 
 def free_addresses(count: int) -> list[str]:
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in held:
-            each.bind(("127.0.0.1", 0))
-        return [f"127.0.0.1:{each.getsockname()[1]}" for each in held]
+    return [f"127.0.0.1:{free_port()}" for _ in range(count)]

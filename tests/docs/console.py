@@ -7,13 +7,14 @@ import itertools
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from tests.kafka.processes import free_port
 
 _SECONDS: Final = 90.0  # no command of a page takes so long, whatever else the machine does
 _LINES, _WIDTH = 60, 160  # of a difference
@@ -72,8 +73,7 @@ class Console:
             "COLUMNS": "120",
             "KGEN_PAGE_STATE": str(folder.parent / "state"),
         }
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = str(free.getsockname()[1])
+        port = str(free_port())
         self.env["BYTEWAX_DATAFLOW_API_PORT"] = port
         self._shown = {_METRICS: f"127.0.0.1:{port}"}
         self._running: list[_Running] = []

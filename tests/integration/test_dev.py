@@ -21,6 +21,7 @@ import pytest
 import requests
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
+from tests.kafka.processes import free_port
 
 from kgen.dev import Broker, BrokerError, Dev, RegistryServer, serve, up
 from kgen.dev.seed import SAMPLES, register, seed
@@ -235,16 +236,10 @@ def test_a_sigint_that_was_ignored_at_the_start_stays_ignored() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_the_usual_ports_are_used_if_they_are_free_and_others_if_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    usual, taken = _free(), _free()
+    usual, taken = free_port(), free_port()
     module = importlib.import_module("kgen.dev.broker_and_registry")
     monkeypatch.setattr(module, "BROKER_PORT", usual)
     monkeypatch.setattr(module, "REGISTRY_PORT", taken)

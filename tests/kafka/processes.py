@@ -48,25 +48,29 @@ def tail(log: Path, lines: int = 40) -> str:
 _GIVEN: set[int] = set()
 
 
-def free_port() -> int:
-    """A port that nothing listens on and that was not given before, below the range the system gives to
-    outgoing connections.
+def free_port(in_a_row: int = 1) -> int:
+    """The first of so many ports in a row that nothing listens on and that were not given before, below the
+    range the system gives to outgoing connections.
 
-    So a server that is down for a while finds its port still free.
+    So a server that is down for a while, or is not up yet, finds its port still free.
     """
     for _ in range(200):
         port = random.SystemRandom().randrange(15000, 32000)  # the usual one may be seeded by a test
-        if port in _GIVEN:
-            continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        _GIVEN.add(port)
-        return port
+        ports = range(port, port + in_a_row)
+        if _GIVEN.isdisjoint(ports) and all(map(_is_free, ports)):
+            _GIVEN.update(ports)
+            return port
     raise RuntimeError("no free port between 15000 and 32000")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def wait_for(

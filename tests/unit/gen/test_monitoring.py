@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import promql_parser
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from tests.kafka.processes import free_port
 from tests.unit.gen.deploy_projects import operator_resource
 
 from kgen.actions.monitoring_files import DASHBOARD, RULES
@@ -94,13 +94,10 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> str:
     pytest.importorskip("bytewax")
     folder = tmp_path_factory.mktemp("scraped")
     (folder / "watched.py").write_text(FLOW)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     env = {
         **os.environ,
         "BYTEWAX_DATAFLOW_API_ENABLED": "1",
-        "BYTEWAX_DATAFLOW_API_PORT": str(port),
+        "BYTEWAX_DATAFLOW_API_PORT": str(free_port()),
         "BYTEWAX_DATAFLOW_API_CACHE_PATH": str(folder),
     }
     arguments = ["watched:flow", "--recovery", "kept", "--epoch-interval", "0"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from bytewax.recovery import (
 )
 from bytewax.run import cli_main
 from bytewax.testing import TestingSink, TestingSource, cluster_main, run_main
+from tests.kafka.processes import free_port
 
 from kgen_runtime import _bytewax
 
@@ -396,11 +396,7 @@ except BaseException as error:
 
 def test_in_one_process_of_several_an_error_becomes_a_panic_which_is_not_an_exception(tmp_path: Path) -> None:
     (tmp_path / "failing.py").write_text(FAILING)
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     processes = [
         subprocess.Popen(
             [sys.executable, str(tmp_path / "failing.py"), str(index), *addresses],

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.kafka.processes import free_port
 from tests.processes import ended
 
 import kgen_runtime as rt
@@ -54,13 +55,6 @@ FLOWS = """
     def nobody():
         return build(rt.Kafka(os.environ["NOBODY"]))
 """
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def asked(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, Any]]:
@@ -128,7 +122,7 @@ def test_without_brokers_it_is_alive_but_not_ready_and_says_what_it_waits_for(tm
 
 
 def test_each_process_of_a_local_cluster_answers_at_a_port_of_its_own(tmp_path: Path) -> None:
-    port = free_port()
+    port = free_port(in_a_row=2)
     (tmp_path / "go").touch()
     with run(tmp_path, "endless", port, "--processes", "2"):
         for each in (port, port + 1):

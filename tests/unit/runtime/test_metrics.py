@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from bytewax.operators import windowing
 from bytewax.operators.windowing import EventClock, SystemClock, TumblingWindower
 from bytewax.testing import TestingSink, TestingSource
 from prometheus_client import REGISTRY
+from tests.kafka.processes import free_port
 
 import kgen_runtime as rt
 from kgen_runtime import metrics, testing
@@ -492,7 +492,7 @@ op.output("out", seen.oks, TestingSink([]))
 def test_every_process_serves_its_metrics(tmp_path: Path) -> None:
     """Bytewax's own endpoint, of two processes on this machine: each has the port after the one before."""
     (tmp_path / "scraping.py").write_text(FLOW)
-    port = _free_ports_in_a_row()
+    port = free_port(in_a_row=2)
     env = {
         **os.environ,
         "BYTEWAX_DATAFLOW_API_ENABLED": "1",
@@ -506,20 +506,6 @@ def test_every_process_serves_its_metrics(tmp_path: Path) -> None:
         text = (tmp_path / f"scraped.{each}").read_text()
         assert 'kgen_read_messages_total{schema_id="",topic="orders"} 3.0' in text
         assert "bytewax_item_inp_count" in text
-
-
-def _free_ports_in_a_row() -> int:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with socket.socket() as one, socket.socket() as next_:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            try:
-                next_.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no two free ports in a row")
 
 
 def test_ports_of_processes_follow_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

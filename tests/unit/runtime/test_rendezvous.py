@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.kafka.processes import spawn, tail, wait_for
+from tests.kafka.processes import free_port, spawn, tail, wait_for
 
 from kgen_runtime.errors import ConfigError
 from kgen_runtime.reporting.progress import PROGRESS
@@ -49,11 +49,7 @@ OTHER = replace(FIRST, process=1, host="b", kernel="k2", mark="", stored=False)
 
 
 def addresses(count: int) -> str:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return ";".join(f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
+    return ";".join(f"127.0.0.1:{free_port()}" for _ in range(count))
 
 
 class Meeting:

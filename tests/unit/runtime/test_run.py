@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.kafka.processes import free_port
 
 import kgen_runtime as rt
 from kgen_runtime import run
@@ -443,8 +443,7 @@ def test_a_stop_while_the_other_processes_are_absent(
     tmp_path: Path, number: signal.Signals, recovery: list[str]
 ) -> None:
     """The main thread, where Python runs handlers, is then inside Bytewax."""
-    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
-        addresses = ";".join(f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second))
+    addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(2))
     args = ["--process-id", "1", "--addresses", addresses]
     with slow_run(tmp_path, "begins", *args, *recovery) as process:
         time.sleep(1)
@@ -534,8 +533,7 @@ def test_bytewaxs_locks_on_the_folder_are_not_dropped(tmp_path: Path, runner: st
 def test_the_processes_of_one_run_of_bytewaxs_own_runner_share_the_folder(tmp_path: Path) -> None:
     rt.Recovery(tmp_path / "r").prepare()
     (tmp_path / "slow_flow.py").write_text(textwrap.dedent(SLOW))
-    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
-        addresses = ";".join(f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second))
+    addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(2))
     command = [sys.executable, "-m", "bytewax.run", "slow_flow:ends", "-r", "r", "-s", "1", "-b", "0"]
     command += ["-a", addresses, "-i"]
     with (
