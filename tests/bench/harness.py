@@ -16,7 +16,7 @@ from typing import Any
 from tests.bench.machine import installed, machine, now, write_json
 
 RESULTS = Path(".bench/results.json")
-LONG_ENOUGH, FEWEST = 10.0, 3
+LONG_ENOUGH, FEWEST = 4.0, 3
 """Seconds after which a contest has no further round, if it had so many: all are to end in minutes."""
 _PACKAGES = (
     "kgen-streams",
