@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from tests.bench.harness import Result, contest
-from tests.kafka.processes import free_port
+from tests.kafka.processes import free_addresses
 
 COUNT, ROUNDS = 100_000, 7
 
@@ -53,7 +53,3 @@ def cluster(how: str, keys: int, processes: int, workers: int) -> Callable[[], f
         return sum(float(process.communicate()[0].splitlines()[-1]) for process in started)
 
     return timed
-
-
-def free_addresses(count: int) -> list[str]:
-    return [f"127.0.0.1:{free_port()}" for _ in range(count)]

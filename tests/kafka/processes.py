@@ -63,6 +63,11 @@ def free_port(in_a_row: int = 1) -> int:
     raise RuntimeError("no free port between 15000 and 32000")
 
 
+def free_addresses(count: int) -> list[str]:
+    """Of so many processes on this machine that are yet to listen: host and port of each."""
+    return [f"127.0.0.1:{free_port()}" for _ in range(count)]
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -29,7 +29,7 @@ from bytewax.recovery import (
 )
 from bytewax.run import cli_main
 from bytewax.testing import TestingSink, TestingSource, cluster_main, run_main
-from tests.kafka.processes import free_port
+from tests.kafka.processes import free_addresses
 
 from kgen_runtime import _bytewax
 
@@ -396,7 +396,7 @@ except BaseException as error:
 
 def test_in_one_process_of_several_an_error_becomes_a_panic_which_is_not_an_exception(tmp_path: Path) -> None:
     (tmp_path / "failing.py").write_text(FAILING)
-    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    addresses = free_addresses(2)
     processes = [
         subprocess.Popen(
             [sys.executable, str(tmp_path / "failing.py"), str(index), *addresses],

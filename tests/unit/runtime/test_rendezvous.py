@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.kafka.processes import free_port, spawn, tail, wait_for
+from tests.kafka.processes import free_addresses, spawn, tail, wait_for
 
 from kgen_runtime.errors import ConfigError
 from kgen_runtime.reporting.progress import PROGRESS
@@ -49,7 +49,7 @@ OTHER = replace(FIRST, process=1, host="b", kernel="k2", mark="", stored=False)
 
 
 def addresses(count: int) -> str:
-    return ";".join(f"127.0.0.1:{free_port()}" for _ in range(count))
+    return ";".join(free_addresses(count))
 
 
 class Meeting:

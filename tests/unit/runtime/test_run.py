@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.kafka.processes import free_port
+from tests.kafka.processes import free_addresses
 
 import kgen_runtime as rt
 from kgen_runtime import run
@@ -443,7 +443,7 @@ def test_a_stop_while_the_other_processes_are_absent(
     tmp_path: Path, number: signal.Signals, recovery: list[str]
 ) -> None:
     """The main thread, where Python runs handlers, is then inside Bytewax."""
-    addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(2))
+    addresses = ";".join(free_addresses(2))
     args = ["--process-id", "1", "--addresses", addresses]
     with slow_run(tmp_path, "begins", *args, *recovery) as process:
         time.sleep(1)
@@ -533,7 +533,7 @@ def test_bytewaxs_locks_on_the_folder_are_not_dropped(tmp_path: Path, runner: st
 def test_the_processes_of_one_run_of_bytewaxs_own_runner_share_the_folder(tmp_path: Path) -> None:
     rt.Recovery(tmp_path / "r").prepare()
     (tmp_path / "slow_flow.py").write_text(textwrap.dedent(SLOW))
-    addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(2))
+    addresses = ";".join(free_addresses(2))
     command = [sys.executable, "-m", "bytewax.run", "slow_flow:ends", "-r", "r", "-s", "1", "-b", "0"]
     command += ["-a", addresses, "-i"]
     with (
