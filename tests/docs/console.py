@@ -219,7 +219,9 @@ class _Running:
             self._process.wait(_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(_SECONDS)
             raise
-        self._thread.join(_SECONDS)
-        if self._process.stdout:
-            self._process.stdout.close()
+        finally:
+            self._thread.join(_SECONDS)
+            if self._process.stdout:
+                self._process.stdout.close()

@@ -47,7 +47,8 @@ RIGHT = [
     "```console\n$ echo a \\\n    b  # what it is for\na b\n```",
     "```console\n$ python -c 'from signal import *; signal(SIGINT, lambda *_: exit(print(2))); "
     "print(1); pause()'\n1\n^C\n2\n```",
-    "<!-- keeps-running -->\n```console\n$ sh -c 'echo up; sleep 1000; true'\nup\n```",
+    # its child prints: dash loses a signal that comes while it starts one
+    "<!-- keeps-running -->\n```console\n$ sh -c '(echo up; exec sleep 1000); true'\nup\n```",
     '```toml\npackage = "shop"\n```\n```json\n{"a": 1}\n{"a": 2}\n```',
     "- an item\n\n  ```python\n  print(1)\n  ```\n\n  ```text\n  1\n  ```\n",
 ]
