@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +228,48 @@ def test_what_is_taken_is_held_by_the_columns_alone(kafka: AnyBroker, new_topic:
             call()
     queue.close()
     consumer.close()
+
+
+def test_the_first_message_ends_a_wait(kafka: AnyBroker, new_topic: NewTopic) -> None:
+    topic = new_topic("in")
+    consumer = open_consumer(rt.Kafka(kafka.bootstrap), None)
+    queue = message_queue(consumer)
+    assert queue is not None
+    queue.forward(topic, 0)
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    wait_for(lambda: queue.fetch(9, 9), "the end of the topic, which is an event")
+    begun = threading.Event()
+
+    def wait() -> list[tuple[int, Any]]:
+        begun.set()
+        return queue.fetch(9, 9, seconds=60)
+
+    with ThreadPoolExecutor(1) as apart:
+        waiting = apart.submit(wait)
+        begun.wait()
+        send(kafka.bootstrap, topic, numbered(range(1), 1))
+        assert [parts[4] for _, parts in waiting.result(timeout=30)] == [[0]]  # though it may take nine
+    queue.close()
+    consumer.close()
+
+
+def test_a_queue_is_closed_after_a_wait_of_another_thread(kafka: AnyBroker, new_topic: NewTopic) -> None:
+    consumer = open_consumer(rt.Kafka(kafka.bootstrap), None)
+    queue = message_queue(consumer)
+    assert queue is not None
+    begun = threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        with suppress(ValueError):  # it was closed before that
+            assert queue.fetch(9, 9, seconds=0.5) == []
+
+    with ThreadPoolExecutor(1) as apart:
+        waiting = apart.submit(wait)
+        begun.wait()
+        queue.close()
+        consumer.close()
+        waiting.result()
 
 
 LEFT_BEHIND = """

@@ -199,14 +199,15 @@ class MessageQueue(Protocol):
     def forward(self, topic: str, partition: int) -> None:
         """What is fetched of a partition goes here. To be called just before each time it is assigned."""
 
-    def fetch(self, most: int, together: int) -> list[tuple[int, Any]]:
-        """What has arrived, at most so many, without waiting: those that follow each other and are of one
-        partition with that, `together` of them at most, as the columns of `ArrivalFunctions`; an event with
-        -1, as its error code, text, partition and offset. Raises ValueError if it is closed.
+    def fetch(self, most: int, together: int, seconds: float = 0) -> list[tuple[int, Any]]:
+        """What has arrived, at most so many: those that follow each other and are of one partition with
+        that, `together` of them at most, as the columns of `ArrivalFunctions`; an event with -1, as its error
+        code, text, partition and offset. Where there is nothing it waits so long, at most a minute, for
+        the first of them. Raises ValueError if it is closed.
         """
 
     def close(self) -> None:
-        """Drop what is here."""
+        """Drop what is here. A `fetch` of another thread that waits ends first."""
 
 
 def make_reader(

@@ -30,11 +30,13 @@ State: TypeAlias = "int | tuple[int, str]"
 """What recovery stores hold of a partition: the next offset, and the topic's id if the broker reports it."""
 
 _IDLE: Final = (0.001, 0.05)
-"""Seconds between two looks at a partition without messages: the first time, and at most."""
+"""Seconds between two looks at a partition without messages: the first time, and at most. Where a message
+that comes wakes the worker, they begin some milliseconds later.
+"""
 _IDLE_GROWTH: Final = 1.2
 """Of the time between: so a message waits at most for a fifth of the time for which there was none."""
 _IDLE_SHARE: Final = 0.00025
-"""Of one at its end while others are busy, times the number of partitions: together they cost little."""
+"""The same while others are busy, times the number of partitions: together they cost little."""
 _AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _AWAY: Final = (0.5, 30.0)
 """Seconds between two tries while the registry is unavailable."""
@@ -71,7 +73,9 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
         STOP.join(self)
 
     def next_batch(self) -> list[Batch[Message[K, V]]]:
-        """The next messages, decoded, as one item. Never waits."""
+        """The next messages, decoded, as one item. Waits for a millisecond, at most, and not if there is
+        anything to do (see `PartitionReader.await_round`).
+        """
         PROGRESS.move(self._worker.thread)
         self._commit()
         if STOP.requested:
@@ -96,7 +100,10 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             return self._decoded(rows)
         if self._reader.outrun(self._partition):  # by what this very look has brought
             return self._wait_for_turn()
-        self._idle()
+        if self._reader.await_round():
+            self._awake = _AT_ONCE
+        else:
+            self._idle()
         return []
 
     @property
@@ -214,8 +221,11 @@ class KafkaPartition(StatefulSourcePartition[Batch[Message[K, V]], State], Gener
             # Messages of this one may be next: they come in a row with those of others, which cannot go on
             # while this one sleeps long.
             self._wait = 0.0
-            if self._reader.at_end(self._partition):
-                least = min(max(least, _IDLE_SHARE * self._reader.count), most)
+            longest = most if self._reader.at_end(self._partition) else least
+            least = min(_IDLE_SHARE * self._reader.count, longest)
+        elif self._reader.awake:
+            self._wait, self._awake = 0.0, _AT_ONCE
+            return
         self._back_off(least, most, _IDLE_GROWTH)
 
     def _back_off(self, least: float, most: float, growth: float) -> None:

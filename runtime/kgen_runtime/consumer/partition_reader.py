@@ -3,7 +3,7 @@
 librdkafka starts threads and connections per consumer, so there is one per worker and not one per
 partition. `consume` gives what has arrived for any of them; it is sorted into an inbox per partition, from
 which Bytewax takes batches partition by partition, those that are behind first (alignment.py). Nothing here
-waits.
+waits but `await_messages`, and `await_round`, a millisecond at most.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ _ROOM_BYTES: Final = 64 << 20
 """The same in bytes, about."""
 _AHEAD: Final = 8
 """How many batches are taken at once of what was fetched, where they are small: each time costs as well."""
+_FEW: Final = 8
+"""Partitions that are all looked at again for each message that comes; more are looked at less often."""
+_ALERT: Final = 5
+"""Rounds of looks in a row that wait for a message, before partitions begin to sleep."""
+_ROUND: Final = 0.001
+"""Seconds for which a round waits, at most: other steps of the worker wait as well."""
 _BLOCKED: Final = 0.05
 """Seconds after which a partition that waits for others is looked at less often."""
 
@@ -68,6 +74,8 @@ class PartitionReader:
         self._turns = Turns(self._order, batch_size, workers, self._fill, self._patience)
         self._at_once = batch_size  # how many are taken of what was fetched
         self._found = False
+        self._brought = 0  # messages of the last look
+        self._empty = 0  # looks in a row that have brought none
         self._blocked_at = 0.0
         self._inboxes: dict[int, Inbox] = {}
         self._to_assign: list[TopicPartition] = []
@@ -113,8 +121,40 @@ class PartitionReader:
 
     @property
     def busy(self) -> bool:
-        """The last look found messages, of whatever partition, or one waits for another."""
+        """Messages of other partitions are here, or were found by the last look, or wait for another one."""
+        if self._alert:
+            return self._brought >= self._batch_size or any(inbox.ready for inbox in self._inboxes.values())
         return self._found or time.monotonic() - self._blocked_at < _BLOCKED
+
+    @property
+    def _alert(self) -> bool:
+        """A message that comes wakes who waits for it, and all partitions are looked at then."""
+        return self._queue is not None and len(self._inboxes) <= _FEW
+
+    @property
+    def awake(self) -> bool:
+        """There is nothing, but it has not been so for long: rounds wait for messages, so nobody sleeps."""
+        return self._alert and self._empty < _ALERT * len(self._inboxes)
+
+    def await_round(self) -> bool:
+        """To be called by a partition whose look has brought nothing: the last one of a round of all
+        partitions waits a moment for a message of any. Whether one has come.
+        """
+        if not self._alert or self.busy:
+            return False
+        self._empty += 1
+        return self._empty % len(self._inboxes) == 0 and self.await_messages(_ROUND)
+
+    def await_messages(self, seconds: float) -> bool:
+        """Wait so long for a message of any partition, which is then here, or for an event. Whether a message
+        has come.
+        """
+        if self._queue is None:
+            time.sleep(seconds)
+            return False
+        self._found = False
+        self._fill_from_queue(self._queue, seconds)
+        return self._found
 
     def close(self) -> None:
         """Close the consumer."""
@@ -205,6 +245,7 @@ class PartitionReader:
         """Sort what has arrived, at most a few batches, to its partitions; there may be more."""
         self._assign()
         self._found = False
+        self._brought = 0
         # The client's callbacks are called here, and errors come that are of no partition; with a queue of
         # our own no messages, but for a partition that librdkafka knows again. These come before what is in
         # that queue, so they are taken first.
@@ -230,9 +271,9 @@ class PartitionReader:
                 self._on_event(error, message.partition(), message.offset())
         return more
 
-    def _fill_from_queue(self, queue: MessageQueue) -> bool:
+    def _fill_from_queue(self, queue: MessageQueue, seconds: float = 0) -> bool:
         count, most = 0, self._at_once
-        for partition, parts in queue.fetch(most, self._batch_size):
+        for partition, parts in queue.fetch(most, self._batch_size, seconds):
             if partition >= 0:
                 rows = from_parts(parts, self._topic, partition)
                 count += len(rows)
@@ -247,6 +288,8 @@ class PartitionReader:
         partition = rows.partitions
         assert isinstance(partition, int)
         self._found = True
+        self._brought += len(rows)
+        self._empty = 0
         self._answered.add(partition)
         inbox = self._inboxes.get(partition)
         if inbox is None:

@@ -32,7 +32,9 @@ Until: TypeAlias = "Stop | None"
 """As `Stop`; None is `never`."""
 
 _IDLE: Final = (0.001, 0.05)
-"""Seconds between two looks when nothing has arrived: the first time, and at most."""
+"""Seconds between two looks when nothing has arrived: the first time, and at most. A message that comes ends
+them.
+"""
 _PATIENCE: Final = 60.0
 """Seconds without a message or an end after which reading fails, if there must be some."""
 _LONG: Final = 5.0
@@ -144,7 +146,7 @@ class TopicRows:
                     said = True
                     self._say_what_is_waited_for()
             self._wait = min(max(self._wait * 2, _IDLE[0]), _IDLE[1])
-            time.sleep(self._wait)
+            self._reader.await_messages(self._wait)
 
     def close(self) -> None:
         """Close the consumer. May be called again, and in a process that was forked, where there is none."""

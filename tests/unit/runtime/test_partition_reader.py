@@ -12,6 +12,7 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from kgen_runtime.consumer import alignment, broker_answers
 from kgen_runtime.consumer import partition_reader as reader
+from kgen_runtime.consumer.kafka_partition import KafkaPartition
 from kgen_runtime.consumer.kafka_source import KafkaSource
 from kgen_runtime.consumer.partition_reader import PartitionReader
 from kgen_runtime.errors import SourceError
@@ -96,7 +97,7 @@ def test_one_that_a_look_has_put_ahead_of_others_is_asked_again_at_once(
 
 
 @pytest.mark.parametrize("stop", ["never", "end"])
-@pytest.mark.parametrize(("partitions", "wait"), [(2, 0.001), (40, 0.01), (400, 0.05)])
+@pytest.mark.parametrize(("partitions", "wait"), [(2, 0.0005), (40, 0.01), (400, 0.05)])
 def test_a_partition_at_its_end_takes_no_turns_from_a_busy_one(
     orders: Orders, partitions: int, wait: float, stop: str
 ) -> None:
@@ -118,6 +119,107 @@ def test_a_partition_at_its_end_takes_no_turns_from_a_busy_one(
             return
         assert at_end.next_batch() == []
         assert at_end._wait == pytest.approx(wait)
+
+
+class StubQueue:
+    """Librdkafka's queue, of which a message wakes who waits for it."""
+
+    def __init__(self) -> None:
+        self.coming: list[tuple[int, Any]] = []
+        self.waits: list[float] = []
+
+    def forward(self, topic: str, partition: int) -> None:
+        """Nothing is fetched."""
+
+    def fetch(self, most: int, together: int, seconds: float = 0) -> list[tuple[int, Any]]:
+        if seconds:
+            self.waits.append(seconds)
+        found, self.coming = self.coming, []
+        return found
+
+    def bring(self, partition: int, offset: int) -> None:
+        parts = [b"k"], [b"v"], [()], [0], [offset], [(b"k", b"v", (), 0)], 2, []
+        self.coming.append((partition, parts))
+
+
+def idle_parts(
+    orders: Orders, count: int, monkeypatch: pytest.MonkeyPatch
+) -> tuple[StubQueue, dict[int, KafkaPartition[str, str]]]:
+    """Partitions without messages, and the queue that theirs come from."""
+    queue = StubQueue()
+    monkeypatch.setattr(reader, "message_queue", lambda _: queue)
+    kafka = testing.Memory({orders: []})
+    kafka._topics["orders"].update({partition: [] for partition in range(count)})
+    source = KafkaSource("flow.read", orders, kafka, "earliest", "never", 3, "fail", "fail", None)
+    parts = {at: source.build_part("flow.read.kafka", str(at), None) for at in range(count)}
+    for part in parts.values():
+        monkeypatch.setattr(part._reader.consumer, "consume", lambda *_: [])
+        assert part.next_batch() == []
+        part._reader._empty, queue.waits = 0, []
+    return queue, parts
+
+
+def at_once(part: KafkaPartition[str, str]) -> bool:
+    awake = part.next_awake()
+    return awake is None or awake.year == 1970
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_round_of_looks_waits_for_a_message_before_anybody_sleeps(
+    orders: Orders, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, parts = idle_parts(orders, count, monkeypatch)
+    for number in range(1, 6):
+        for part in parts.values():
+            assert part.next_batch() == []
+            assert at_once(part) == (number < 5 or part is not parts[count - 1])
+        assert queue.waits == [0.001] * number  # once a round, not once a partition
+    for _ in range(60):
+        for part in parts.values():
+            assert part.next_batch() == []
+    assert all(part._wait == 0.05 for part in parts.values())
+    queue.bring(0, 0)
+    assert [len(batch.oks) for batch in parts[0].next_batch()] == [1]
+    for part in parts.values():
+        assert part.next_batch() == []
+        assert at_once(part)
+
+
+def test_nobody_waits_while_messages_of_others_are_here(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, parts = idle_parts(orders, 2, monkeypatch)
+    queue.bring(1, 0)
+    for _ in range(4):  # they are of the other one, which was not asked yet
+        assert parts[0].next_batch() == []
+        assert parts[0]._wait == pytest.approx(0.0005)
+    assert queue.waits == []
+    assert [len(batch.oks) for batch in parts[1].next_batch()] == [1]
+
+
+def test_a_wait_ends_for_messages_of_others(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, parts = idle_parts(orders, 2, monkeypatch)
+    fetch = queue.fetch
+
+    def comes(most: int, together: int, seconds: float = 0) -> list[tuple[int, Any]]:
+        if seconds:
+            queue.bring(0, 0)
+        return fetch(most, together, seconds)
+
+    monkeypatch.setattr(queue, "fetch", comes)
+    assert [part.next_batch() for part in parts.values()] == [[], []]
+    assert all(at_once(part) for part in parts.values())
+    assert [len(batch.oks) for batch in parts[0].next_batch()] == [1]
+
+
+def test_many_partitions_do_not_wait(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A look at each of them for every message would take the processor.
+    queue, parts = idle_parts(orders, 9, monkeypatch)
+    for _ in range(3):
+        for part in parts.values():
+            assert part.next_batch() == []
+            assert not at_once(part)
+    assert queue.waits == []
 
 
 def test_all_partitions_are_assigned_together(two: testing.Memory) -> None:

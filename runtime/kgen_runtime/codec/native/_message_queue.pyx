@@ -5,6 +5,7 @@ Its functions are called by their addresses: this module is linked with no librd
 """
 
 import os
+import time
 
 cimport cython
 from cpython.mem cimport PyMem_RawFree, PyMem_RawRealloc
@@ -42,6 +43,7 @@ ctypedef int (*HeadersOf)(const KafkaMessage *message, void **headers) noexcept
 ctypedef int (*HeaderAt)(const void *headers, size_t index, const char **name, const void **value, size_t *size) noexcept
 ctypedef const char *(*ErrorText)(const KafkaMessage *message) noexcept
 
+cdef object sleep = time.sleep
 cdef object own_process = os.getpid  # modules are taken apart before their last objects
 
 
@@ -63,6 +65,7 @@ cdef class MessageQueue:
     cdef KafkaMessage **found
     cdef size_t room
     cdef long process
+    cdef bint fetching  # by another thread than one that closes it
     cdef DestroyQueue destroy_queue
     cdef PartitionQueue partition_queue
     cdef Forward forward_queue
@@ -77,6 +80,7 @@ cdef class MessageQueue:
         self.queue = NULL
         self.found = NULL
         self.room = 0
+        self.fetching = False
         self.partitions = {}
         self.again = set()
         self.process = own_process()
@@ -100,6 +104,8 @@ cdef class MessageQueue:
 
     def close(self):
         """See `codec.MessageQueue.close`."""
+        while self.fetching:
+            sleep(0.001)
         self.let_go()
 
     cdef int let_go(self) except -1:
@@ -132,9 +138,10 @@ cdef class MessageQueue:
         self.partitions[partition] = <size_t>own
         self.forward_queue(own, self.queue)
 
-    def fetch(self, size_t most, Py_ssize_t together):
+    def fetch(self, size_t most, Py_ssize_t together, double seconds=0):
         """See `codec.MessageQueue.fetch`."""
         cdef Py_ssize_t count, i, begin = 0
+        cdef int milliseconds = <int>(min(max(seconds, 0), 60) * 1000)
         cdef int32_t number
         cdef list runs = []
         cdef KafkaMessage **found = self.found
@@ -147,8 +154,13 @@ cdef class MessageQueue:
             if found == NULL:
                 raise MemoryError
             self.found, self.room = found, most
+        self.fetching = True
         with nogil:
             count = self.consume(self.queue, 0, found, most)
+            if count == 0 and milliseconds > 0:  # it would wait until there are as many as it is asked for
+                count = self.consume(self.queue, milliseconds, found, 1)
+                if count == 1 and most > 1:
+                    count += max(self.consume(self.queue, 0, found + 1, most - 1), 0)
         try:
             while begin < count:
                 i = begin + 1
@@ -164,6 +176,7 @@ cdef class MessageQueue:
         finally:
             for i in range(begin, count):  # what an exception has left
                 self.drop(i)
+            self.fetching = False
         return runs
 
     cdef int drop(self, Py_ssize_t i) except -1:
