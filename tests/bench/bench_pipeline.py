@@ -37,13 +37,13 @@ import kgen_runtime as rt
 from kgen.dev import Dev, up
 from kgen_runtime.consumer.consumer_options import FETCHING
 from kgen_runtime.serde.framing import ID_SIZE, id_prefix
-from tests.bench.bench_codec import fast_encoder
+from tests.bench.fast_avro import fast_encoder
 from tests.bench.flows import Clock
 from tests.bench.harness import Result, contest
 from tests.bench.model_classes import ORDER, Order, Place, Status, order
 from tests.kafka.clients import Record, create_topic, send
 
-MESSAGES, FEWER, DISTINCT = 400_000, 40_000, 10_000
+MESSAGES, FEWER, DISTINCT = 200_000, 20_000, 10_000
 PARTITIONS = 2
 ROUNDS = 7
 SCHEMA = json.dumps(ORDER)

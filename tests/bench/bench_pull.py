@@ -1,7 +1,7 @@
 """What a subject costs `kgen pull` where there are many, beside where there are few: at the first pull, and
 when nothing is new. As processes of `kgen`, by their processor time, against the registry of `kgen dev`.
 
-More subjects than 2,000 by hand: `python -m tests.bench.bench_pull 10000`.
+More subjects than 1,000 by hand: `python -m tests.bench.bench_pull 10000`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import requests
 from kgen.dev import up
 from tests.bench.harness import Result, report
 
-FEW, MANY = 10, 2_000
+FEW, MANY = 10, 1_000
 GOAL = 1 / 1.5
 
 

@@ -26,8 +26,8 @@ from tests.kafka.clients import Record, create_topic, send
 
 PARTITIONS = 4
 VALUE = b"x" * 100
-BATCHES, SINGLES, COPIED = 500_000, 400_000, 200_000
-FEWER = 20_000
+BATCHES, SINGLES, COPIED = 150_000, 100_000, 100_000
+FEWER = 5_000
 """What Bytewax's sink is given one by one, who flushes after each."""
 
 

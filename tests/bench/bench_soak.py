@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kgen_runtime.serde.framing import id_prefix
 from tests.bench import soaked
-from tests.bench.bench_codec import fast_encoder
+from tests.bench.fast_avro import fast_encoder
 from tests.bench.flows import broker, name
 from tests.bench.harness import Result
 from tests.bench.model_classes import ORDER, order

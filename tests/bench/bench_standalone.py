@@ -28,7 +28,7 @@ from tests.bench.model_classes import ORDER, Order, Place, Status, order
 from tests.kafka.clients import create_topic
 
 ROUNDS = 5
-WRITTEN = 50_000
+WRITTEN = 30_000
 TASK = "scripts: read a topic"
 
 

@@ -20,7 +20,7 @@ import kgen_runtime as rt
 from kgen_runtime import testing
 from tests.bench.harness import Result, contest
 
-COUNT, KEYS, BATCH, ROUNDS = 300_000, 100, 1000, 11
+COUNT, KEYS, BATCH, ROUNDS = 100_000, 100, 1000, 11
 
 Build = Callable[[Stream[Any]], None]
 

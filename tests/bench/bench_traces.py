@@ -18,8 +18,8 @@ import kgen_runtime as rt
 from kgen_runtime.consumer.columns import Columns
 from kgen_runtime.consumer.decoding import BatchDecoder
 from kgen_runtime.serde.framing import id_prefix
-from tests.bench.bench_codec import fast_encoder
 from tests.bench.bench_pipeline import SCHEMA
+from tests.bench.fast_avro import fast_encoder
 from tests.bench.harness import Result, contest, each
 from tests.bench.model_classes import ORDER, Order, Place, Status, order
 

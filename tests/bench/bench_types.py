@@ -22,7 +22,7 @@ from kgen.dev import Dev, up
 from kgen_runtime.codec import make_proto_writer
 from kgen_runtime.codec.protobuf.schema.proto_descriptor import parse_descriptor
 from kgen_runtime.serde.framing import id_prefix
-from tests.bench.bench_codec import fast_encoder
+from tests.bench.fast_avro import fast_encoder
 from tests.bench.flows import Clock
 from tests.bench.harness import Result, contest
 from tests.bench.model_classes import ORDER, Order, Place, Status, order
@@ -30,7 +30,7 @@ from tests.bench.proto_cases import CASES
 from tests.kafka.clients import Record, create_topic, send
 
 BATCH, BATCHES = 100, 50
-MESSAGES = 200_000
+MESSAGES = 100_000
 PARTITIONS = 2
 TYPES = 3
 REACH = round(1 / 1.2, 3)

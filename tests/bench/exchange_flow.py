@@ -17,7 +17,7 @@ from bytewax.testing import TestingSink, cluster_main
 import kgen_runtime as rt
 from kgen_runtime.codec import make_reader
 from kgen_runtime.runner.exchange import pack_exchanges
-from tests.bench.bench_codec import fast_encoder
+from tests.bench.fast_avro import fast_encoder
 from tests.bench.model_classes import ORDER, Order, Place, Status, order
 
 DISTINCT, BATCH = 5000, 1000

@@ -16,7 +16,7 @@ from typing import Any
 from tests.bench.machine import installed, machine, now, write_json
 
 RESULTS = Path(".bench/results.json")
-LONG_ENOUGH, FEWEST = 4.0, 3
+LONG_ENOUGH, FEWEST = 2.0, 3
 """Seconds after which a contest has no further round, if it had so many: all are to end in minutes."""
 _PACKAGES = (
     "kgen-streams",
@@ -60,23 +60,29 @@ def contest(
     peers: Mapping[str, tuple[Callable[[], object], float | None]],
     rounds: int = 15,
     clock: Callable[[], float] = time.perf_counter,
+    enough: float = LONG_ENOUGH,
+    warm: bool = True,
 ) -> list[Result]:
     """Time the contestant and its peers, all at the same work, in turns. `peers`: name -> (call, goal).
-    `rounds`: how many, or, of a contest that takes longer than `LONG_ENOUGH`, at least `FEWEST`.
+    `rounds`: how many, or, of a contest that takes longer than `enough` seconds, at least `FEWEST`. A round
+    before them warms up, if not all that it would warm is made for each call anew, like processes (`warm`).
 
     `clock` may be `time.process_time` for work on one thread that waits for nothing: other programs then
     disturb it less. A call that gives a float has timed itself.
     """
     calls = {contestant[0]: contestant[1], **{name: call for name, (call, _) in peers.items()}}
     times: dict[str, list[float]] = {name: [] for name in calls}
-    until = time.monotonic() + LONG_ENOUGH
-    for number in range(rounds + 1):
+    until = time.monotonic() + enough
+    gc.collect()
+    gc.freeze()  # the messages of all contests wait in memory: collecting is to see what the call makes
+    for number in range(not warm, rounds + 1):
         if number > FEWEST and time.monotonic() > until:
             break
         for name, call in calls.items():
             seconds = _timed(call, clock)
             if number:  # the first round warms up
                 times[name].append(seconds)
+    gc.unfreeze()
     mine = times[contestant[0]]
     return [_result(task, contestant[0], name, mine, times[name], goal) for name, (_, goal) in peers.items()]
 
@@ -102,12 +108,9 @@ def each(call: Callable[[Any], object], items: list[Any]) -> Callable[[], None]:
 
 def _timed(call: Callable[[], object], clock: Callable[[], float]) -> float:
     gc.collect()
-    gc.freeze()  # the messages of all contests wait in memory: collecting is to see what the call makes
     start = clock()
     told = call()
-    seconds = told if isinstance(told, float) else clock() - start
-    gc.unfreeze()
-    return seconds
+    return told if isinstance(told, float) else clock() - start
 
 
 def report(results: Iterable[Result]) -> bool:

@@ -288,6 +288,7 @@ CASES = [
         _part_by_hand,
         _part_plain,
         None,  # msgspec has no unions of dataclasses
+        100,
     ),
     JsonCase(
         "array of 500 objects, 500 numbers",
