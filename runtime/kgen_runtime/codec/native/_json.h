@@ -7,6 +7,7 @@
 #define KGEN_JSON_H
 
 #include "_native.h"
+#include "_utf8.h"
 
 #include <float.h>
 #include <math.h>
@@ -79,37 +80,6 @@ KGEN_STATIC inline uint64_t kgen_hash(const uint8_t *text, Py_ssize_t size) {
     }
     first = (first * 0x9E3779B97F4A7C15ULL ^ last ^ (uint64_t)size) * 0xD6E8FEB86659FD93ULL;
     return first >> 40 ^ first >> 32;
-}
-
-#define KGEN_CONTINUES(byte) (((byte) & 0xC0) == 0x80)
-
-/* The first byte that is not of valid UTF-8 (RFC 3629: no surrogates, nothing overlong), or `end`. */
-KGEN_STATIC const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) {
-    uint64_t words[4];
-    while (at < end) {
-        const uint8_t *stop;
-        while (end - at >= 32) { /* most messages are ASCII, or long runs of it */
-            memcpy(words, at, 32);
-            if ((words[0] | words[1] | words[2] | words[3]) & KGEN_TOPS) break;
-            at += 32;
-        }
-        stop = end - at > 32 ? at + 32 : end;
-        while (at < stop) { /* where bytes are missing, the zero byte at the end continues nothing */
-            uint8_t lead = *at;
-            if (lead < 0x80) { at++; continue; }
-            if (lead < 0xC2 || lead > 0xF4 || !KGEN_CONTINUES(at[1])) return at;
-            if (lead < 0xE0) { at += 2; continue; }
-            if (!KGEN_CONTINUES(at[2])) return at;
-            if (lead < 0xF0) {
-                if ((lead == 0xE0 && at[1] < 0xA0) || (lead == 0xED && at[1] > 0x9F)) return at;
-                at += 3;
-                continue;
-            }
-            if (!KGEN_CONTINUES(at[3]) || (lead == 0xF0 && at[1] < 0x90) || (lead == 0xF4 && at[1] > 0x8F)) return at;
-            at += 4;
-        }
-    }
-    return end;
 }
 
 /* What a hexadecimal digit is, with a mark; 0 for any other byte. */

@@ -5,6 +5,7 @@
 #include <Python.h>
 #include <datetime.h>
 #include <float.h>
+#include <stdint.h>
 #include <string.h>
 
 /* CPython 3.12 gave the members of structmember.h their names in Python.h. */
@@ -48,17 +49,19 @@ KGEN_STATIC PyCFunction kgen_no_arguments(PyObject *cls, PyObject *descriptor) {
     return (method->ml_flags & calls) == METH_NOARGS ? method->ml_meth : NULL;
 }
 
-/* Days since 1970-01-01 to year, month, day (Howard Hinnant's days_to_civil). */
-KGEN_STATIC void kgen_civil(long long days, int *year, int *month, int *day) {
-    long long z = days + 719468;
-    long long era = (z >= 0 ? z : z - 146096) / 146097;
-    unsigned doe = (unsigned)(z - era * 146097);
-    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    unsigned mp = (5 * doy + 2) / 153;
-    *day = (int)(doy - (153 * mp + 2) / 5 + 1);
-    *month = (int)(mp < 10 ? mp + 3 : mp - 9);
-    *year = (int)((long long)yoe + era * 400 + (*month <= 2));
+/* Days since 1970-01-01 to year, month, day: those of the years that Python has (Neri and Schneider, "Euclidean affine functions
+ * and their application to calendar algorithms", 2022). */
+KGEN_STATIC inline void kgen_civil(long long days, int *year, int *month, int *day) {
+    uint32_t whole = 4 * (uint32_t)(days + 719468) + 3; /* from 0000-03-01, which is day 3 of quarters */
+    uint32_t century = whole / 146097;
+    uint32_t of_century = (whole % 146097) | 3;
+    uint64_t product = 2939745ULL * of_century; /* 2^32 / 1461, so its upper half is the year */
+    uint32_t of_year = (uint32_t)product / 2939745 / 4;
+    uint32_t months = 2141 * of_year + 197913;
+    int next = of_year >= 306; /* January and February */
+    *year = (int)(100 * century + (uint32_t)(product >> 32)) + next;
+    *month = (int)(months >> 16) - (next ? 12 : 0);
+    *day = (int)((months & 0xFFFF) / 2141) + 1;
 }
 
 KGEN_STATIC PyObject *kgen_date(long long days) {
@@ -87,28 +90,6 @@ KGEN_STATIC PyObject *kgen_datetime(long long micros, int utc) {
 /* Whether `text` is the ASCII string of these bytes. */
 KGEN_STATIC int kgen_is_text(PyObject *text, const unsigned char *bytes, Py_ssize_t size) {
     return PyUnicode_GET_LENGTH(text) == size && memcmp(PyUnicode_1BYTE_DATA(text), bytes, (size_t)size) == 0;
-}
-
-/* Whether these bytes are what Python takes for UTF-8: no overlong form, no surrogate, nothing past U+10FFFF. */
-KGEN_STATIC int kgen_is_utf8(const unsigned char *at, Py_ssize_t size) {
-    const unsigned char *end = at + size;
-    unsigned long long word;
-    while (at < end) {
-        if (end - at >= 8) {
-            memcpy(&word, at, 8);
-            if (!(word & 0x8080808080808080ULL)) { at += 8; continue; }
-        }
-        unsigned first = at[0];
-        if (first < 0x80) { at += 1; continue; }
-        int more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
-        if (first < 0xC2 || first > 0xF4 || end - at <= more) return 0;
-        unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-        unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-        if (at[1] < low || at[1] > high) return 0;
-        for (int i = 2; i <= more; i++) if ((at[i] & 0xC0) != 0x80) return 0;
-        at += more + 1;
-    }
-    return 1;
 }
 
 /* For the writer. */

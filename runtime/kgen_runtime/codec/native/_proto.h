@@ -76,21 +76,4 @@ KGEN_STATIC PyObject *kgen_timedelta(int64_t seconds, int micros) {
     return PyDateTimeAPI->Delta_FromDelta((int)(seconds / 86400), (int)(seconds % 86400), micros, 0, PyDateTimeAPI->DeltaType);
 }
 
-/* A str of these bytes, or NULL with an exception: most strings are short and ASCII. */
-KGEN_STATIC inline PyObject *kgen_text(const unsigned char *data, Py_ssize_t size) {
-    unsigned char high = 0;
-    Py_ssize_t i = 0;
-    uint64_t word;
-    if (size > 64) return PyUnicode_DecodeUTF8((const char *)data, size, NULL);
-    for (; i + 8 <= size; i += 8) {
-        memcpy(&word, data + i, 8);
-        if (word & 0x8080808080808080ULL) return PyUnicode_DecodeUTF8((const char *)data, size, NULL);
-    }
-    for (; i < size; i++) high |= data[i];
-    if (high & 0x80 || size < 2) return PyUnicode_DecodeUTF8((const char *)data, size, NULL);
-    PyObject *out = PyUnicode_New(size, 127);
-    if (out != NULL) memcpy(PyUnicode_1BYTE_DATA(out), data, (size_t)size);
-    return out;
-}
-
 #endif

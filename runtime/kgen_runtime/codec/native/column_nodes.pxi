@@ -4,7 +4,7 @@
 appender cuts the whole row off.
 """
 
-cdef extern from "_native.h":
+cdef extern from "_utf8.h":
     bint kgen_is_utf8(const uint8_t *data, Py_ssize_t size) noexcept
 
 

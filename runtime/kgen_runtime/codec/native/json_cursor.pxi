@@ -1,5 +1,14 @@
 """C declarations, limits and reasons, and the cursor that nodes of JSON read from."""
 
+cdef extern from "_utf8.h":
+    const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) noexcept
+
+cdef extern from "_texts.h":
+    ctypedef struct kgen_kept:
+        pass
+    PyObject *kgen_kept_text(kgen_kept *kept, const uint8_t *data, Py_ssize_t size) noexcept
+    void kgen_release_kept(kgen_kept *kept) noexcept
+
 cdef extern from "_json.h":
     enum:
         KGEN_ESCAPED
@@ -21,7 +30,6 @@ cdef extern from "_json.h":
     const uint8_t *kgen_plain(const uint8_t *at, const uint8_t *end, int *flags) noexcept
     PyObject *kgen_ascii(const uint8_t *text, Py_ssize_t size) noexcept
     uint64_t kgen_hash(const uint8_t *text, Py_ssize_t size) noexcept
-    const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) noexcept
     const uint8_t *kgen_behind_escape(const uint8_t *at, const uint8_t *end) noexcept
     int kgen_escape(const uint8_t **at, const uint8_t *end) noexcept
     int kgen_put_utf8(uint8_t *out, int character) noexcept

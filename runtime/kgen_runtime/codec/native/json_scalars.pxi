@@ -132,13 +132,18 @@ cdef inline PyObject *float_of(Cursor *c, const kgen_number *n) noexcept:
 
 
 cdef class StringNode(JsonNode):
+    cdef kgen_kept kept
+
+    def __dealloc__(self):
+        kgen_release_kept(&self.kept)
+
     cdef PyObject *read(self, Cursor *c) noexcept:
         cdef Text t
         if c.at[0] != c'"':
             return unexpected(c, WANT_STRING)
         if take_text(c, &t) < 0:
             return NULL
-        return text_of(c, &t)
+        return kgen_kept_text(&self.kept, t.start, t.size) if KGEN_LIKELY(t.flags == 0) else text_slowly(c, &t)
 
 
 cdef tuple kinds_for(str wanted):

@@ -1,5 +1,15 @@
 """C declarations, limits and reasons, the cursor that nodes of Protobuf read from, and what moves past unknown fields."""
 
+cdef extern from "_utf8.h":
+    bint kgen_is_utf8(const uint8_t *data, Py_ssize_t size) noexcept
+
+cdef extern from "_texts.h":
+    ctypedef struct kgen_kept:
+        pass
+    PyObject *kgen_text(const uint8_t *data, Py_ssize_t size) noexcept
+    PyObject *kgen_kept_text(kgen_kept *kept, const uint8_t *data, Py_ssize_t size) noexcept
+    void kgen_release_kept(kgen_kept *kept) noexcept
+
 cdef extern from "_proto.h":
     bint KGEN_RARELY(bint condition) noexcept
     uint32_t kgen_get32(const uint8_t *at) noexcept
@@ -9,7 +19,6 @@ cdef extern from "_proto.h":
     int64_t kgen_unzigzag(uint64_t n) noexcept
     int kgen_put_varint(uint8_t *out, uint64_t n) noexcept
     PyObject *kgen_timedelta(int64_t seconds, int micros) noexcept
-    PyObject *kgen_text(const uint8_t *data, Py_ssize_t size) noexcept
     int kgen_datetime_import() except -1
     Py_ssize_t kgen_slot_offset(PyObject *cls, PyObject *descriptor) noexcept
     PyObject **KGEN_SLOT(PyObject *instance, Py_ssize_t offset) noexcept
@@ -17,7 +26,6 @@ cdef extern from "_proto.h":
     PyObject *KGEN_ALLOC(PyObject *cls) noexcept
     void KGEN_UNTRACK(PyObject *instance) noexcept
     PyObject *kgen_datetime(long long micros, int utc) noexcept
-    bint kgen_is_utf8(const uint8_t *data, Py_ssize_t size) noexcept
     PyObject *PyUnicode_DecodeUTF8(const char *data, Py_ssize_t size, const char *errors) noexcept
     PyObject *PyLong_FromLongLong(long long value) noexcept
     PyObject *PyLong_FromUnsignedLongLong(unsigned long long value) noexcept

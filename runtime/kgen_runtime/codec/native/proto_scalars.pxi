@@ -173,14 +173,14 @@ cdef class BytesNode(SizedNode):
         return PyBytes_New(<const char *>c.at - size, size)
 
 
-cdef PyObject *take_text(Cursor *c) noexcept:
-    """Read a string, which has to be UTF-8."""
+cdef PyObject *take_text(Cursor *c, kgen_kept *kept) noexcept:
+    """Read a string, which has to be UTF-8. `kept`: those of its place in the schema, or NULL."""
     cdef const uint8_t *start = c.at
     cdef Py_ssize_t size = 0
     cdef PyObject *value
     if take_size(c, &size) < 0:
         return NULL
-    value = kgen_text(c.at, size)
+    value = kgen_text(c.at, size) if kept == NULL else kgen_kept_text(kept, c.at, size)
     if value != NULL:
         c.at += size
         return value
@@ -192,8 +192,13 @@ cdef PyObject *take_text(Cursor *c) noexcept:
 
 
 cdef class StringNode(SizedNode):
+    cdef kgen_kept kept
+
+    def __dealloc__(self):
+        kgen_release_kept(&self.kept)
+
     cdef PyObject *read(self, Cursor *c, PyObject *old) noexcept:
-        return take_text(c)
+        return take_text(c, &self.kept)
 
 
 cdef class UncheckedStringNode(SizedNode):

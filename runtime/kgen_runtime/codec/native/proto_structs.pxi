@@ -54,7 +54,7 @@ cdef int take_struct_entry(Cursor *c, PyObject *out) noexcept:
     Py_INCREF(None)
     while more > 0:
         if tag == (1 << 3 | SIZED):
-            made = take_text(c)
+            made = take_text(c, NULL)
             if made == NULL:
                 more = -1
                 break
@@ -148,7 +148,7 @@ cdef PyObject *take_value(Cursor *c, PyObject *old, uint32_t group) noexcept:
                 c.at += 8
                 made = PyFloat_FromDouble(kgen_double_of(kgen_get64(c.at - 8)))
         elif tag == (3 << 3 | SIZED):
-            made = take_text(c)
+            made = take_text(c, NULL)
         elif tag == (4 << 3 | VARINT):
             if take_varint(c, &n) == 0:
                 made = True_ if n else False_

@@ -147,7 +147,7 @@ cdef class ListNode(Node):
 
 
 cdef class MapNode(Node):
-    """A map. The last few short ASCII keys are kept, since messages repeat them: no new string, no new hash."""
+    """A map. The last few ASCII keys are kept if they are not long, since messages repeat them: no new string, no new hash."""
 
     cdef Node values
     cdef StringNode key
@@ -205,16 +205,16 @@ cdef class MapNode(Node):
         cdef PyObject *key
         if take_size(c, &size) < 0:
             return NULL
-        if size == 0 or size > KEY_SIZE:
+        if size <= KGEN_KEPT_SIZE or size > KEY_SIZE:
             c.at = start
-            return self.key.read(c)
+            return self.key.read(c)  # which keeps short ones
         slot = (size * 31 + c.at[0] * 7 + c.at[size - 1] * 13 + c.at[size >> 1]) & (KEY_CACHE - 1)
         key = <PyObject *>self.kept[slot]
         if key != None_ and kgen_is_text(key, c.at, size):
             Py_INCREF(<object>key)
             c.at += size
             return key
-        key = text_of(c, c.at, size)
+        key = text_made(c, kgen_text(c.at, size))
         if key == NULL:
             c.at = start
             return NULL

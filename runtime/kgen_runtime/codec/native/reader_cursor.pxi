@@ -41,6 +41,15 @@ cdef extern from "_native.h":
     PyObject *True_ "Py_True"
     PyObject *False_ "Py_False"
 
+cdef extern from "_texts.h":
+    enum:
+        KGEN_KEPT_SIZE
+    ctypedef struct kgen_kept:
+        pass
+    PyObject *kgen_text(const uint8_t *data, Py_ssize_t size) noexcept
+    PyObject *kgen_kept_text(kgen_kept *kept, const uint8_t *data, Py_ssize_t size) noexcept
+    void kgen_release_kept(kgen_kept *kept) noexcept
+
 cdef extern from "_decimals.h":
     enum:
         KGEN_DECIMAL_BYTES

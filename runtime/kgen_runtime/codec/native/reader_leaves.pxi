@@ -285,8 +285,8 @@ cdef class BlobNode(Node):
         return skip_bytes(c, size)
 
 
-cdef inline PyObject *text_of(Cursor *c, const uint8_t *data, Py_ssize_t size) noexcept:
-    cdef PyObject *value = PyUnicode_DecodeUTF8(<const char *>data, size, NULL)
+cdef inline PyObject *text_made(Cursor *c, PyObject *value) noexcept:
+    """`value`, or why there is none."""
     if value == NULL and PyErr_ExceptionMatches(PyExc_UnicodeDecodeError):
         PyErr_Clear()
         return bad(c, NOT_UTF8)
@@ -294,14 +294,22 @@ cdef inline PyObject *text_of(Cursor *c, const uint8_t *data, Py_ssize_t size) n
 
 
 cdef class StringNode(BlobNode):
+    cdef kgen_kept kept
+
+    def __dealloc__(self):
+        kgen_release_kept(&self.kept)
+
     cdef PyObject *read(self, Cursor *c) noexcept:
         cdef const uint8_t *start = c.at
         cdef Py_ssize_t size = 0
         cdef PyObject *value
         if take_size(c, &size) < 0:
             return NULL
-        value = text_of(c, c.at, size)
-        c.at = start if value == NULL else c.at + size
+        value = kgen_kept_text(&self.kept, c.at, size)
+        if value == NULL:
+            c.at = start
+            return text_made(c, NULL)
+        c.at += size
         return value
 
 
