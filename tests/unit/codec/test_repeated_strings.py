@@ -5,6 +5,8 @@ And which bytes are UTF-8 is what Python says, wherever in a long text they stan
 from __future__ import annotations
 
 import json
+import random
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -90,6 +92,31 @@ def test_where_a_long_text_is_not_utf8() -> None:
             with pytest.raises(DecodeError, match="not valid UTF-8") as refused:
                 read(data)
             assert refused.value.position == wrong
+
+
+def test_long_texts_of_any_script() -> None:
+    read = make_json_reader(schema_of(STRING), engine="native").decode
+    rng = random.Random(5)
+    letters = [
+        "a",
+        "\x7f",
+        "\x80",
+        "é",
+        "ÿ",
+        "\u0100",
+        "\u07ff",
+        "\u0800",
+        "漢",
+        "\uffff",
+        "\U00010000",
+        "😀",
+        "\U0010ffff",
+    ]
+    for _ in range(600):
+        text = "".join(rng.choices(letters, [rng.random() ** 9 for _ in letters], k=rng.randrange(1, 300)))
+        for escapes in (False, True):
+            made = read(json.dumps(text, ensure_ascii=escapes).encode())
+            assert (made, hash(made), sys.getsizeof(made)) == (text, hash(text), sys.getsizeof(text))
 
 
 def wrong_at(data: bytes) -> int | None:

@@ -59,7 +59,29 @@ KGEN_STATIC const unsigned char *kgen_right_blocks(const unsigned char *at, cons
     }
     return at;
 }
+
+/* How many of the bytes go on with a character, in whole blocks of sixteen. */
+KGEN_STATIC Py_ssize_t kgen_continuations(const unsigned char *at, const unsigned char *end) {
+    Py_ssize_t count = 0;
+    while (end - at >= 16) {
+        kgen_bytes each = {0};
+        for (int rounds = 0; rounds < 255 && end - at >= 16; rounds++, at += 16)
+            each -= (kgen_bytes)((kgen_load_bytes(at) & 0xC0) == 0x80);
+        for (int i = 0; i < 16; i++) count += each[i];
+    }
+    return count;
+}
+
+/* Whether a character takes four bytes. */
+KGEN_STATIC int kgen_has_wide(const unsigned char *at, const unsigned char *end) {
+    for (; end - at >= 16; at += 16)
+        if (kgen_any_byte((kgen_bytes)(kgen_load_bytes(at) >= 0xF0))) return 1;
+    while (at < end) if (*at++ >= 0xF0) return 1;
+    return 0;
+}
 #else
+KGEN_STATIC int kgen_has_wide(const unsigned char *at, const unsigned char *end) { return 0; }
+KGEN_STATIC Py_ssize_t kgen_continuations(const unsigned char *at, const unsigned char *end) { return 0; }
 KGEN_STATIC const unsigned char *kgen_right_blocks(const unsigned char *at, const unsigned char *end) { return at; }
 #endif
 
@@ -88,6 +110,39 @@ KGEN_STATIC const unsigned char *kgen_utf8(const unsigned char *at, const unsign
         at += more + 1;
     }
     return end;
+}
+
+/* The str of text that was found to be UTF-8. Python's own decoder is slow where characters take three bytes or more. */
+KGEN_STATIC PyObject *kgen_checked_text(const unsigned char *at, Py_ssize_t size) {
+    const unsigned char *end = at + size;
+    Py_ssize_t count = size < 128 ? -1 : kgen_continuations(at, end);
+    /* With more than half, some character takes three bytes or more, so the str is of two or four bytes each. */
+    if (count < size / 9 * 5) return PyUnicode_DecodeUTF8((const char *)at, size, NULL);
+    for (const unsigned char *p = end - size % 16; p < end; p++) count += KGEN_CONTINUES(*p);
+    int wide = kgen_has_wide(at, end);
+    PyObject *out = PyUnicode_New(size - count, wide ? 0x10FFFF : 0xFFFF);
+    if (out == NULL) return NULL;
+    if (!wide) {
+        Py_UCS2 *to = PyUnicode_2BYTE_DATA(out);
+        while (at < end) {
+            if (at[0] >= 0xE0) { *to++ = (Py_UCS2)(at[0] << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F)); at += 3; }
+            else if (at[0] < 0x80) *to++ = *at++;
+            else { *to++ = (Py_UCS2)((at[0] & 0x1F) << 6 | (at[1] & 0x3F)); at += 2; }
+        }
+    } else {
+        Py_UCS4 *to = PyUnicode_4BYTE_DATA(out);
+        while (at < end) {
+            if (at[0] >= 0xF0) {
+                *to++ = (Py_UCS4)((at[0] & 0x07) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F));
+                at += 4;
+            } else if (at[0] >= 0xE0) {
+                *to++ = (Py_UCS4)((at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F));
+                at += 3;
+            } else if (at[0] < 0x80) *to++ = *at++;
+            else { *to++ = (Py_UCS4)((at[0] & 0x1F) << 6 | (at[1] & 0x3F)); at += 2; }
+        }
+    }
+    return out;
 }
 
 KGEN_STATIC int kgen_is_utf8(const unsigned char *at, Py_ssize_t size) { return kgen_utf8(at, at + size) == at + size; }

@@ -2,6 +2,7 @@
 
 cdef extern from "_utf8.h":
     const uint8_t *kgen_utf8(const uint8_t *at, const uint8_t *end) noexcept
+    PyObject *kgen_checked_text(const uint8_t *text, Py_ssize_t size) noexcept
 
 cdef extern from "_texts.h":
     ctypedef struct kgen_kept:
@@ -47,7 +48,6 @@ cdef extern from "_json.h":
     PyObject *kgen_datetime(long long micros, int utc) noexcept
     bint kgen_is_text(PyObject *text, const uint8_t *data, Py_ssize_t size) noexcept
     bint PyUnicode_IS_COMPACT_ASCII(PyObject *text) noexcept
-    PyObject *PyUnicode_DecodeUTF8(const char *data, Py_ssize_t size, const char *errors) noexcept
     PyObject *PyLong_FromLongLong(long long value) noexcept
     PyObject *PyLong_FromUnsignedLongLong(unsigned long long value) noexcept
     PyObject *PyFloat_FromDouble(double value) noexcept

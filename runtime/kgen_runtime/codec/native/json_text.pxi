@@ -39,14 +39,14 @@ cdef PyObject *text_slowly(Cursor *c, const Text *t) noexcept:
     cdef Py_ssize_t size
     cdef PyObject *value = NULL
     if not t.flags & KGEN_ESCAPED:
-        return PyUnicode_DecodeUTF8(<const char *>t.start, t.size, NULL)
+        return kgen_checked_text(t.start, t.size)
     if t.size > SCRATCH:
         out = <uint8_t *>PyMem_Malloc(t.size)
         if out == NULL:
             return PyErr_NoMemory()
     size = unescape(c, t, out)
     if size >= 0:
-        value = PyUnicode_DecodeUTF8(<const char *>out, size, NULL)
+        value = kgen_checked_text(out, size)
     if out != few:
         PyMem_Free(out)
     return value
