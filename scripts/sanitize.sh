@@ -19,7 +19,7 @@ export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=lib
 export ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH="$PWD/runtime:$PWD/gen:$PWD/templates:$PWD"
 "$python" -m pytest -p no:cacheprovider -q $codec/test_codec.py $codec/test_safety.py $codec/test_fuzz.py $codec/test_packing.py \
     $codec/test_payloads.py tests/unit/runtime/test_arrivals.py $codec/test_rows.py $codec/test_times.py $codec/test_writing.py \
-    $codec/test_interrupts.py $codec/test_branches.py $codec/test_out_of_range.py $codec/test_columns.py \
+    $codec/test_interrupts.py $codec/test_repeated_strings.py $codec/test_branches.py $codec/test_out_of_range.py $codec/test_columns.py \
     $codec/json/test_json_engines.py $codec/json/test_json_grammar.py $codec/json/test_json_limits.py $codec/json/test_json_objects.py \
     $codec/json/test_json_scalars.py $codec/json/test_json_unions.py $codec/json/test_json_out_of_range.py \
     $codec/protobuf tests/unit/serde/test_types_serde.py tests/unit/serde/test_protobuf_serde.py \
